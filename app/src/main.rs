@@ -1,0 +1,2 @@
+//! The `heschl` program.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The science of Heschl: audio, windows, speech encoders, feature files.

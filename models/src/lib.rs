@@ -1,0 +1,1 @@
+//! Speech models: checkpoints, the ONNX graphs they become, the catalogue and downloads.
