@@ -1,1 +1,4 @@
 //! The science of Heschl: audio, windows, speech encoders, feature files.
+
+pub mod audio;
+pub mod stimuli;

@@ -1,0 +1,394 @@
+//! Decodes a file into mono blocks at the file's own rate, and holds it to what its header says.
+
+use std::fs::File;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use symphonia::core::codecs::audio::well_known as codec;
+use symphonia::core::codecs::audio::{
+    AudioCodecId, AudioCodecParameters, AudioDecoder, AudioDecoderOptions,
+};
+use symphonia::core::errors::Error as DecodeError;
+use symphonia::core::formats::probe::Hint;
+use symphonia::core::formats::{FormatOptions, FormatReader, Track, TrackType};
+use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
+use symphonia::core::meta::MetadataOptions;
+use symphonia::core::packet::Packet;
+
+use super::error::AudioError;
+use super::inspect::{Inspection, inspect};
+use super::mix::mix_to_mono;
+use super::promise::{Kept, Promise};
+use super::wav::DataLength;
+use super::{RecordingFacts, check_credible};
+
+/// A file being decoded.
+pub(super) struct Decoder {
+    path: PathBuf,
+    format: Box<dyn FormatReader>,
+    codec: Box<dyn AudioDecoder>,
+    track_id: u32,
+    facts: RecordingFacts,
+    promise: Option<Promise>,
+    kept: Kept,
+    /// Whether the file's end is the recording's end, as the header does not tell.
+    until_end_of_file: bool,
+    mono: Vec<f32>,
+    first_ts: Option<i64>,
+    /// Where the next packet must start for none to be missing; `None` in formats whose packets are
+    /// only numbered as they are read.
+    next_ts: Option<i64>,
+    packets_tell_time: bool,
+    /// Samples decoded so far, those before and after the recording included.
+    decoded: u64,
+    /// Samples that the packets before the last one stand for, encoder padding included.
+    coded: u64,
+    /// Samples handed out.
+    given: u64,
+    ended: bool,
+}
+
+/// What one packet led to.
+enum Step {
+    Decoded,
+    NotSound,
+    End,
+    Gap,
+    OtherSound,
+}
+
+impl Decoder {
+    pub(super) fn open(path: &Path) -> Result<Self, AudioError> {
+        let inspection = inspect(path)?;
+        let format = open_container(path, inspection)?;
+        let track = audio_track(path, format.as_ref())?;
+        let params = audio_params(track).ok_or_else(|| no_audio_track(path))?;
+        let codec = open_codec(path, params, gapless(params, inspection))?;
+        let (rate_hz, channels) = stated_sound(params, codec.codec_params());
+        check_credible(path, rate_hz, channels)?;
+        if inspection
+            .wav
+            .is_some_and(|wav| usize::from(wav.channels) != channels)
+        {
+            return Err(damaged(path, 0.0, "its channels are described in two ways"));
+        }
+        let promise = Promise::of(track, params, inspection);
+        let kept = Kept::of(inspection.mp4_edit, promise, rate_hz);
+        let frames = promise.map(|promise| promise.frames).or(track.num_frames);
+        let facts = RecordingFacts {
+            rate_hz,
+            channels: channels as u16,
+            codec: codec_name(params),
+            duration_secs: frames.map(|frames| kept.len(frames) as f64 / f64::from(rate_hz)),
+        };
+        Ok(Self {
+            path: path.into(),
+            track_id: track.id,
+            codec,
+            facts,
+            promise,
+            kept,
+            until_end_of_file: inspection
+                .wav
+                .is_some_and(|wav| wav.length == DataLength::UntilEndOfFile),
+            mono: Vec::new(),
+            packets_tell_time: [codec::CODEC_ID_FLAC, codec::CODEC_ID_VORBIS]
+                .contains(&params.codec),
+            first_ts: None,
+            next_ts: None,
+            decoded: 0,
+            coded: 0,
+            given: 0,
+            ended: false,
+            format,
+        })
+    }
+
+    pub(super) fn facts(&self) -> &RecordingFacts {
+        &self.facts
+    }
+
+    /// The next samples at the file's rate, mean over channels; never none of them.
+    pub(super) fn next_mono(&mut self) -> Result<Option<&[f32]>, AudioError> {
+        self.mono.clear();
+        while self.mono.is_empty() && !self.ended {
+            let outcome = self.advance();
+            // After an error there is nothing left to read.
+            self.ended |= outcome.is_err();
+            outcome?;
+        }
+        self.check_finite()?;
+        self.given += self.mono.len() as u64;
+        Ok((!self.mono.is_empty()).then_some(self.mono.as_slice()))
+    }
+
+    fn advance(&mut self) -> Result<(), AudioError> {
+        // The decoders have panicked on damaged files before; a story's fault is not the program's.
+        let step = catch_unwind(AssertUnwindSafe(|| self.step()));
+        let step = step.map_err(|_| AudioError::DecoderFailed {
+            path: self.path.clone(),
+        })?;
+        match step {
+            Ok(Step::Decoded | Step::NotSound) => Ok(()),
+            Ok(Step::End) => self.finish(),
+            Ok(Step::Gap) => Err(self.damaged("part of it is missing")),
+            Ok(Step::OtherSound) => Err(self.damaged("its rate or channels change")),
+            Err(DecodeError::IoError(e)) if self.until_end_of_file && is_eof(&e) => self.finish(),
+            Err(error) => Err(self.trouble(error)),
+        }
+    }
+
+    fn step(&mut self) -> Result<Step, DecodeError> {
+        let Some(packet) = self.format.next_packet()? else {
+            return Ok(Step::End);
+        };
+        if packet.track_id != self.track_id {
+            return Ok(Step::NotSound);
+        }
+        if packet.data.is_empty() && self.until_end_of_file {
+            return Ok(Step::End);
+        }
+        if self
+            .next_ts
+            .is_some_and(|expected| packet.pts.get() > expected)
+        {
+            return Ok(Step::Gap);
+        }
+        let decoded = self.codec.decode(&packet)?;
+        let spec = decoded.spec();
+        let channels = usize::from(self.facts.channels);
+        if spec.rate() != self.facts.rate_hz || spec.channels().count() != channels {
+            return Ok(Step::OtherSound);
+        }
+        mix_to_mono(&decoded, &mut self.mono);
+        self.account_for(&packet);
+        Ok(Step::Decoded)
+    }
+
+    /// Counts the packet just decoded and cuts off what is not part of the recording.
+    fn account_for(&mut self, packet: &Packet) {
+        let starts_at = packet.pts.get();
+        let first_ts = *self.first_ts.get_or_insert(starts_at);
+        self.coded = starts_at.saturating_sub(first_ts).unsigned_abs();
+        if self.packets_tell_time {
+            let len = packet.trim_start.saturating_add(packet.dur);
+            self.next_ts = Some(starts_at.saturating_add_unsigned(len.get()));
+        }
+        if self.kept.by_packet_length {
+            let valid = usize::try_from(packet.dur.get()).unwrap_or(usize::MAX);
+            self.mono.truncate(valid);
+        }
+        let first = self.decoded;
+        self.decoded += self.mono.len() as u64;
+        self.kept.cut(first, &mut self.mono);
+    }
+
+    /// Holds the whole recording to its header.
+    fn finish(&mut self) -> Result<(), AudioError> {
+        self.ended = true;
+        if let Some(promise) = self.promise {
+            let path = self.path.clone();
+            let promised_secs = self.secs(promise.frames);
+            if self.decoded.saturating_add(promise.may_lack) < promise.frames {
+                return Err(AudioError::Truncated {
+                    path,
+                    promised_secs,
+                    found_secs: self.secs(self.decoded),
+                });
+            }
+            if self.coded > promise.at_most_coded {
+                return Err(AudioError::LongerThanHeader {
+                    path,
+                    promised_secs,
+                    found_secs: self.secs(self.coded),
+                });
+            }
+        }
+        if self.given == 0 {
+            let path = self.path.clone();
+            return Err(AudioError::NoSamples { path });
+        }
+        let verified = catch_unwind(AssertUnwindSafe(|| self.codec.finalize().verify_ok));
+        if verified.is_ok_and(|verdict| verdict == Some(false)) {
+            return Err(self.damaged("its checksum does not fit"));
+        }
+        Ok(())
+    }
+
+    fn check_finite(&mut self) -> Result<(), AudioError> {
+        let Some(at) = self.mono.iter().position(|sample| !sample.is_finite()) else {
+            return Ok(());
+        };
+        self.ended = true;
+        Err(AudioError::NotFinite {
+            path: self.path.clone(),
+            at_secs: self.secs(self.given + at as u64),
+        })
+    }
+
+    fn trouble(&self, error: DecodeError) -> AudioError {
+        match (error, self.promise) {
+            (DecodeError::IoError(e), Some(promise)) if is_eof(&e) => AudioError::Truncated {
+                path: self.path.clone(),
+                promised_secs: self.secs(promise.frames),
+                found_secs: self.secs(self.decoded),
+            },
+            (error, _) => trouble(&self.path, self.secs(self.decoded), error),
+        }
+    }
+
+    fn damaged(&self, reason: &str) -> AudioError {
+        damaged(&self.path, self.secs(self.decoded), reason)
+    }
+
+    fn secs(&self, n_samples: u64) -> f64 {
+        n_samples as f64 / f64::from(self.facts.rate_hz)
+    }
+}
+
+fn open_container(
+    path: &Path,
+    inspection: Inspection,
+) -> Result<Box<dyn FormatReader>, AudioError> {
+    let file = File::open(path).map_err(|source| AudioError::from_io(path, source))?;
+    let stream = MediaSourceStream::new(Box::new(file), MediaSourceStreamOptions::default());
+    let probe = || {
+        symphonia::default::get_probe().probe(
+            &Hint::new(),
+            stream,
+            FormatOptions::default(),
+            MetadataOptions::default(),
+        )
+    };
+    match guarded(path, probe)? {
+        Ok(format) => Ok(format),
+        Err(DecodeError::IoError(e)) if !is_eof(&e) => Err(AudioError::from_io(path, e)),
+        Err(_) if !inspection.known => Err(AudioError::NotAudio { path: path.into() }),
+        Err(DecodeError::Unsupported(reason)) => Err(damaged(path, 0.0, reason)),
+        Err(error) => Err(trouble(path, 0.0, error)),
+    }
+}
+
+fn audio_track<'f>(path: &Path, format: &'f dyn FormatReader) -> Result<&'f Track, AudioError> {
+    format.first_track(TrackType::Audio).ok_or_else(|| {
+        if format
+            .tracks()
+            .iter()
+            .any(|track| track.codec_params.is_none())
+        {
+            return unsupported(path, "coded in a way that is not known here");
+        }
+        no_audio_track(path)
+    })
+}
+
+fn audio_params(track: &Track) -> Option<&AudioCodecParameters> {
+    track.codec_params.as_ref()?.audio()
+}
+
+fn open_codec(
+    path: &Path,
+    params: &AudioCodecParameters,
+    gapless: bool,
+) -> Result<Box<dyn AudioDecoder>, AudioError> {
+    if params.codec == codec::CODEC_ID_OPUS {
+        return Err(AudioError::Opus { path: path.into() });
+    }
+    let options = AudioDecoderOptions::default().gapless(gapless).verify(true);
+    let open = || symphonia::default::get_codecs().make_audio_decoder(params, &options);
+    match guarded(path, open)? {
+        Ok(decoder) => Ok(decoder),
+        Err(DecodeError::Unsupported(_)) => Err(unsupported(
+            path,
+            &format!("coded as {}", codec_name(params)),
+        )),
+        Err(error) => Err(trouble(path, 0.0, error)),
+    }
+}
+
+/// Whether encoder padding may be cut off: not where an MP3's length is only estimated from its
+/// size, as the end of the sound would go with it.
+fn gapless(params: &AudioCodecParameters, inspection: Inspection) -> bool {
+    params.codec != codec::CODEC_ID_MP3 || inspection.mp3_tagged
+}
+
+/// Rate in Hz and channels; what the codec read counts before what the container says.
+fn stated_sound(container: &AudioCodecParameters, codec: &AudioCodecParameters) -> (u32, usize) {
+    let rate_hz = codec.sample_rate.or(container.sample_rate);
+    let channels = codec.channels.as_ref().or(container.channels.as_ref());
+    (
+        rate_hz.unwrap_or(0),
+        channels.map_or(0, symphonia::core::audio::Channels::count),
+    )
+}
+
+/// Runs a decoder's constructor; a panic in it becomes a sentence.
+fn guarded<T>(path: &Path, work: impl FnOnce() -> T) -> Result<T, AudioError> {
+    catch_unwind(AssertUnwindSafe(work))
+        .map_err(|_| AudioError::DecoderFailed { path: path.into() })
+}
+
+fn trouble(path: &Path, at_secs: f64, error: DecodeError) -> AudioError {
+    match error {
+        DecodeError::IoError(e) if is_eof(&e) => damaged(path, at_secs, "the file ends there"),
+        DecodeError::IoError(source) => AudioError::from_io(path, source),
+        DecodeError::Unsupported(what) => {
+            unsupported(path, &format!("of an unknown kind ({what})"))
+        }
+        DecodeError::ResetRequired => unsupported(path, "several recordings joined into one file"),
+        DecodeError::DecodeError(reason) | DecodeError::LimitError(reason) => {
+            damaged(path, at_secs, reason)
+        }
+        _ => damaged(path, at_secs, "it cannot be read on"),
+    }
+}
+
+fn damaged(path: &Path, at_secs: f64, reason: &str) -> AudioError {
+    AudioError::Damaged {
+        path: path.into(),
+        at_secs,
+        reason: reason.into(),
+    }
+}
+
+fn unsupported(path: &Path, kind: &str) -> AudioError {
+    AudioError::Unsupported {
+        path: path.into(),
+        kind: kind.into(),
+    }
+}
+
+fn no_audio_track(path: &Path) -> AudioError {
+    AudioError::NoAudioTrack { path: path.into() }
+}
+
+fn is_eof(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::UnexpectedEof
+}
+
+fn codec_name(params: &AudioCodecParameters) -> String {
+    let name = match params.codec {
+        codec::CODEC_ID_PCM_U8 => "PCM 8-bit",
+        codec::CODEC_ID_PCM_S16LE => "PCM 16-bit",
+        codec::CODEC_ID_PCM_S24LE => "PCM 24-bit",
+        codec::CODEC_ID_PCM_S32LE => "PCM 32-bit",
+        codec::CODEC_ID_PCM_F32LE => "PCM 32-bit float",
+        codec::CODEC_ID_PCM_F64LE => "PCM 64-bit float",
+        codec::CODEC_ID_FLAC => "FLAC",
+        codec::CODEC_ID_MP3 => "MP3",
+        codec::CODEC_ID_VORBIS => "Vorbis",
+        codec::CODEC_ID_AAC => "AAC",
+        codec::CODEC_ID_ALAC => "ALAC",
+        other => return registered_name(other),
+    };
+    name.to_owned()
+}
+
+fn registered_name(id: AudioCodecId) -> String {
+    let registered = symphonia::default::get_codecs().get_audio_decoder(id);
+    registered.map_or_else(
+        || "an unknown codec".to_owned(),
+        |decoder| decoder.codec.info.long_name.to_owned(),
+    )
+}

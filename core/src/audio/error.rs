@@ -1,0 +1,200 @@
+//! What can be wrong with a recording, each in a sentence that says what to do.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::resample::ResampleError;
+
+/// Why a recording cannot be used. Each message ends with the file's path on a line of its own.
+#[derive(Debug, thiserror::Error)]
+pub enum AudioError {
+    /// There is no such file.
+    #[error("There is no such recording. Check the path, or whether its disk is mounted.\nFile: {}", path.display())]
+    NotFound {
+        /// The recording.
+        path: PathBuf,
+    },
+    /// A git-annex or Git LFS stub stands where the recording should be.
+    #[error(
+        "Only a placeholder of this recording is here, not its sound. Fetch it with \
+         \"datalad get\" or \"git annex get\" (for Git LFS: \"git lfs pull\").\nFile: {}",
+        path.display()
+    )]
+    Placeholder {
+        /// The recording.
+        path: PathBuf,
+    },
+    /// A folder, a device or a pipe was given.
+    #[error("This is not a file. Choose a recording, not a folder or device.\nFile: {}", path.display())]
+    NotAFile {
+        /// What was given.
+        path: PathBuf,
+    },
+    /// The operating system refused to read the file.
+    #[error("The recording cannot be read ({source}). Check its permissions and its disk.\nFile: {}", path.display())]
+    Unreadable {
+        /// The recording.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The file has 0 bytes.
+    #[error("The file is empty (0 bytes). Copy it again from its source.\nFile: {}", path.display())]
+    EmptyFile {
+        /// The recording.
+        path: PathBuf,
+    },
+    /// The file has a valid header and not one sample.
+    #[error("The recording holds no sound: its length is 0 samples. Export it again from where it was made.\nFile: {}", path.display())]
+    NoSamples {
+        /// The recording.
+        path: PathBuf,
+    },
+    /// The content is not audio of any kind known here.
+    #[error(
+        "This is not audio that can be read here, whatever its name says. Readable are WAV, FLAC, \
+         MP3, OGG Vorbis and M4A (AAC, ALAC).\nFile: {}",
+        path.display()
+    )]
+    NotAudio {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Opus, in Ogg or otherwise.
+    #[error(
+        "This recording is coded as Opus, which cannot be read. Convert it to FLAC or WAV, for \
+         instance: ffmpeg -i recording.opus recording.flac\nFile: {}",
+        path.display()
+    )]
+    Opus {
+        /// The recording.
+        path: PathBuf,
+    },
+    /// A known container or codec that is not read.
+    #[error("This recording is {kind}, which cannot be read. Convert it to FLAC or WAV.\nFile: {}", path.display())]
+    Unsupported {
+        /// The recording.
+        path: PathBuf,
+        /// What it is, to follow "is".
+        kind: String,
+    },
+    /// A container without an audio track.
+    #[error("The file has no audio track. Choose the file that holds the sound.\nFile: {}", path.display())]
+    NoAudioTrack {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The header names a rate or number of channels that no recording has.
+    #[error(
+        "The recording's header is not credible: it says {rate_hz} Hz and {channels} channels. \
+         Export it again from where it was made.\nFile: {}",
+        path.display()
+    )]
+    AbsurdHeader {
+        /// The recording.
+        path: PathBuf,
+        /// Sampling rate as stated, Hz.
+        rate_hz: u32,
+        /// Channels as stated.
+        channels: usize,
+    },
+    /// The file holds less than its header promises.
+    #[error(
+        "The recording is cut short: its header promises {promised_secs:.3} s, but only \
+         {found_secs:.3} s are there. Copy it again from its source.\nFile: {}",
+        path.display()
+    )]
+    Truncated {
+        /// The recording.
+        path: PathBuf,
+        /// Length as stated, seconds.
+        promised_secs: f64,
+        /// Length as found, seconds.
+        found_secs: f64,
+    },
+    /// The file holds more than its header says, as when MP3 files were joined byte by byte.
+    #[error(
+        "The recording holds {found_secs:.3} s of sound, more than the {promised_secs:.3} s that its \
+         header says; perhaps several files were joined. Convert it to FLAC or WAV and check its \
+         length.\nFile: {}",
+        path.display()
+    )]
+    LongerThanHeader {
+        /// The recording.
+        path: PathBuf,
+        /// Length as stated, seconds.
+        promised_secs: f64,
+        /// Length as found, seconds.
+        found_secs: f64,
+    },
+    /// Part of the file does not decode.
+    #[error(
+        "The recording is damaged after {at_secs:.3} s ({reason}). Copy it again from its \
+         source.\nFile: {}",
+        path.display()
+    )]
+    Damaged {
+        /// The recording.
+        path: PathBuf,
+        /// Where the damage was met, seconds from the start.
+        at_secs: f64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A float recording holds NaN or infinity.
+    #[error(
+        "The recording has a sample that is not a number (NaN or infinite) at {at_secs:.3} s. \
+         Export it again as 16-bit or 24-bit WAV.\nFile: {}",
+        path.display()
+    )]
+    NotFinite {
+        /// The recording.
+        path: PathBuf,
+        /// Time of the first such sample, seconds.
+        at_secs: f64,
+    },
+    /// Not 16 kHz mono, and resampling was not asked for.
+    #[error(
+        "The recording has {rate_hz} Hz and {channels} {}; the encoder needs 16000 Hz mono. \
+         Tick \"Resample\" (command line: --resample).\nFile: {}",
+        if *channels == 1 { "channel" } else { "channels" },
+        path.display()
+    )]
+    NeedsResampling {
+        /// The recording.
+        path: PathBuf,
+        /// Its sampling rate, Hz.
+        rate_hz: u32,
+        /// Its channels.
+        channels: u16,
+    },
+    /// Its rate cannot be converted to 16 kHz.
+    #[error("{source}\nFile: {}", path.display())]
+    CannotResample {
+        /// The recording.
+        path: PathBuf,
+        /// Why.
+        source: ResampleError,
+    },
+    /// The decoder met something it was not written for.
+    #[error(
+        "The recording is so damaged that decoding it failed. Convert it to WAV with another \
+         program, or copy it again from its source.\nFile: {}",
+        path.display()
+    )]
+    DecoderFailed {
+        /// The recording.
+        path: PathBuf,
+    },
+}
+
+impl AudioError {
+    /// The sentence for an error that the operating system gave while `path` was opened or read.
+    pub(super) fn from_io(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        if source.kind() == io::ErrorKind::NotFound {
+            return Self::NotFound { path };
+        }
+        Self::Unreadable { path, source }
+    }
+}

@@ -1,0 +1,153 @@
+//! Looks at a file's first bytes before any decoder does, so that what is not audio gets a sentence
+//! of its own and sizes are checked against the file.
+
+use std::fs::{self, File};
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use super::error::AudioError;
+use super::{mp4, wav};
+
+/// Bytes that decide what a file is.
+const HEAD_BYTES: u64 = 4096;
+
+/// Containers that people have but that are not read here: where the mark stands, the mark, its name.
+const FOREIGN: &[(usize, &[u8], &str)] = &[
+    (0, b"RF64", "a WAV file over 4 GB (RF64)"),
+    (0, b"BW64", "a WAV file over 4 GB (BW64)"),
+    (0, b"riff", "a Wave64 file"),
+    (0, b"FORM", "an AIFF file"),
+    (0, b"caff", "a Core Audio (CAF) file"),
+    (
+        0,
+        b"\x1a\x45\xdf\xa3",
+        "a Matroska or WebM file (often with Opus inside)",
+    ),
+    (
+        0,
+        b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",
+        "a Windows Media file",
+    ),
+    (0, b"wvpk", "a WavPack file"),
+    (0, b"MAC ", "a Monkey's Audio file"),
+    (0, b"NIST_1A", "a NIST SPHERE file"),
+    (0, b".snd", "an AU file"),
+];
+
+/// What is known about a file without decoding it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Inspection {
+    /// Whether the first bytes are those of a format that is read here.
+    pub(super) known: bool,
+    pub(super) wav: Option<wav::Wav>,
+    pub(super) mp4_edit: Option<mp4::Edit>,
+    pub(super) mp3_tagged: bool,
+}
+
+/// Inspects `path`, and refuses what no decoder needs to see.
+pub(super) fn inspect(path: &Path) -> Result<Inspection, AudioError> {
+    let file_len = file_len(path)?;
+    let io = |source| AudioError::from_io(path, source);
+    let mut file = BufReader::new(File::open(path).map_err(io)?);
+    let mut head = Vec::new();
+    file.by_ref()
+        .take(HEAD_BYTES)
+        .read_to_end(&mut head)
+        .map_err(io)?;
+    refuse_foreign(path, &head)?;
+
+    let mut inspection = Inspection {
+        known: is_known(&head),
+        ..Inspection::default()
+    };
+    if head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WAVE") {
+        inspection.wav = wav::check(path, &mut file, file_len)?;
+    } else if head.get(4..8) == Some(b"ftyp") {
+        // A file that this cannot follow is judged by the decoder.
+        inspection.mp4_edit = mp4::edit(&mut file, file_len).ok().flatten();
+    } else {
+        inspection.mp3_tagged = mp3_tagged(&mut file, &head).map_err(io)?;
+    }
+    Ok(inspection)
+}
+
+fn file_len(path: &Path) -> Result<u64, AudioError> {
+    let metadata = fs::metadata(path).map_err(|source| {
+        if is_dangling_annex_link(path) {
+            return AudioError::Placeholder { path: path.into() };
+        }
+        AudioError::from_io(path, source)
+    })?;
+    if !metadata.is_file() {
+        return Err(AudioError::NotAFile { path: path.into() });
+    }
+    if metadata.len() == 0 {
+        return Err(AudioError::EmptyFile { path: path.into() });
+    }
+    Ok(metadata.len())
+}
+
+fn is_dangling_annex_link(path: &Path) -> bool {
+    fs::read_link(path)
+        .is_ok_and(|target| target.components().any(|part| part.as_os_str() == "annex"))
+}
+
+fn refuse_foreign(path: &Path, head: &[u8]) -> Result<(), AudioError> {
+    let path = path.to_owned();
+    if is_placeholder(head) {
+        return Err(AudioError::Placeholder { path });
+    }
+    let foreign = FOREIGN
+        .iter()
+        .find(|(at, mark, _)| head.get(*at..).is_some_and(|rest| rest.starts_with(mark)));
+    if let Some((_, _, kind)) = foreign {
+        let kind = (*kind).to_owned();
+        return Err(AudioError::Unsupported { path, kind });
+    }
+    if is_text(head) {
+        return Err(AudioError::NotAudio { path });
+    }
+    Ok(())
+}
+
+/// Whether these are the bytes that git-annex or Git LFS leave in place of a file.
+fn is_placeholder(head: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(&head[..head.len().min(512)]);
+    let first_line = text.lines().next().unwrap_or_default();
+    first_line.contains("annex/objects/") || first_line.starts_with("version https://git-lfs")
+}
+
+fn is_known(head: &[u8]) -> bool {
+    let is_wav = head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WAVE");
+    let is_mp4 = head.get(4..8) == Some(b"ftyp");
+    let starts: [&[u8]; 3] = [b"fLaC", b"OggS", b"ID3"];
+    is_wav || is_mp4 || starts.iter().any(|mark| head.starts_with(mark))
+}
+
+fn is_text(head: &[u8]) -> bool {
+    let printable = |&byte: &u8| byte >= b' ' && byte != 0x7f || byte.is_ascii_whitespace();
+    // The head may end inside a character of several bytes.
+    let whole =
+        std::str::from_utf8(head).map_or_else(|e| e.valid_up_to() + 3 >= head.len(), |_| true);
+    whole && head.iter().all(printable)
+}
+
+/// Whether an MP3's first frame states the length, so that it can be held to it.
+fn mp3_tagged(file: &mut (impl Read + Seek), head: &[u8]) -> std::io::Result<bool> {
+    file.seek(SeekFrom::Start(id3_len(head)))?;
+    let mut frame = Vec::new();
+    file.take(HEAD_BYTES).read_to_end(&mut frame)?;
+    let has = |mark: &[u8]| frame.windows(mark.len()).any(|bytes| bytes == mark);
+    Ok(has(b"Xing") || has(b"Info") || has(b"VBRI"))
+}
+
+/// Bytes of the `ID3v2` tag before the sound; its size holds seven bits a byte.
+fn id3_len(head: &[u8]) -> u64 {
+    let Some(&[b'I', b'D', b'3', _, _, _, a, b, c, d]) = head.first_chunk::<10>() else {
+        return 0;
+    };
+    let size = [a, b, c, d]
+        .iter()
+        .fold(0, |size, &byte| size << 7 | u64::from(byte & 0x7f));
+    10 + size
+}

@@ -1,0 +1,264 @@
+//! Finds the stories of a folder: which recordings are in it and what each is called.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// File-name endings that are looked for; of files with the same story name the first here counts.
+pub const EXTENSIONS: [&str; 6] = ["flac", "wav", "m4a", "ogg", "oga", "mp3"];
+
+/// Folders looked into for a hint when a folder has no recordings of its own.
+const MAX_FOLDERS_FOR_HINT: usize = 1_000;
+/// Names offered in place of one that does not exist.
+const MAX_SUGGESTIONS: usize = 3;
+
+/// One recording and the story it tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stimulus {
+    /// File name without suffix; from sub-folders the path below the folder, with `/`.
+    pub story: String,
+    /// The recording.
+    pub path: PathBuf,
+}
+
+/// Whether sub-folders count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Depth {
+    /// Files of the folder itself.
+    #[default]
+    TopLevel,
+    /// Files of all folders below, too.
+    Recursive,
+}
+
+/// Why no stories were found. A path, where there is one, stands last on a line of its own.
+#[derive(Debug, thiserror::Error)]
+pub enum StimuliError {
+    /// There is no such folder.
+    #[error("There is no such folder. Check the path, or whether its disk is mounted.\nFolder: {}", folder.display())]
+    NoSuchFolder {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A file was given.
+    #[error("This is a file, not a folder. Choose the folder that holds the recordings.\nFile: {}", path.display())]
+    NotAFolder {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The operating system refused to list the folder.
+    #[error("The folder cannot be read ({source}). Check its permissions and its disk.\nFolder: {}", folder.display())]
+    Unreadable {
+        /// The folder.
+        folder: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// No recordings at all.
+    #[error("No recordings in this folder. Looked for files ending in {}.\nFolder: {}", endings(), folder.display())]
+    NoAudio {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// No recordings in the folder, but some below it.
+    #[error(
+        "No recordings in this folder itself, but there are some in its sub-folders. Tick \"Include \
+         sub-folders\" (command line: --recursive).\nFolder: {}",
+        folder.display()
+    )]
+    OnlyInSubfolders {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// All recordings are Opus files.
+    #[error(
+        "The only recordings here are Opus files, which cannot be read. Convert them to FLAC or WAV, \
+         for instance: ffmpeg -i recording.opus recording.flac\nFolder: {}",
+        folder.display()
+    )]
+    OnlyOpus {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A story was asked for that is not there.
+    #[error("There is no story \"{wanted}\". {}", did_you_mean(nearest))]
+    UnknownStory {
+        /// The name asked for.
+        wanted: String,
+        /// Names that exist and are most like it, the most alike first.
+        nearest: Vec<String>,
+    },
+}
+
+fn endings() -> String {
+    EXTENSIONS.map(|ending| format!(".{ending}")).join(", ")
+}
+
+fn did_you_mean(nearest: &[String]) -> String {
+    if nearest.is_empty() {
+        return "There are no stories at all.".to_owned();
+    }
+    let quoted: Vec<_> = nearest.iter().map(|story| format!("\"{story}\"")).collect();
+    format!("Did you mean {}?", quoted.join(" or "))
+}
+
+/// Finds the stories of a folder, in alphabetical order.
+///
+/// Of files with the same story name the FLAC counts, then the WAV, then the others. Hidden files
+/// and the `._` files of macOS do not count. A placeholder whose sound is not there does: reading it
+/// then says so.
+///
+/// # Errors
+/// Any [`StimuliError`] but [`StimuliError::UnknownStory`].
+pub fn find_stimuli(folder: &Path, depth: Depth) -> Result<Vec<Stimulus>, StimuliError> {
+    let listing = Listing::of(folder, depth, usize::MAX)?;
+    if listing.best.is_empty() {
+        return Err(nothing_found(folder, depth, &listing));
+    }
+    let stimulus = |(story, (_, path))| Stimulus { story, path };
+    Ok(listing.best.into_iter().map(stimulus).collect())
+}
+
+/// Keeps the stories that are wanted, all if none is named.
+///
+/// # Errors
+/// [`StimuliError::UnknownStory`] with the names most like the first one that does not exist.
+pub fn choose(stimuli: Vec<Stimulus>, wanted: &[String]) -> Result<Vec<Stimulus>, StimuliError> {
+    let exists = |name: &&String| stimuli.iter().any(|stimulus| stimulus.story == **name);
+    if let Some(unknown) = wanted.iter().find(|name| !exists(name)) {
+        return Err(StimuliError::UnknownStory {
+            wanted: unknown.clone(),
+            nearest: nearest(unknown, &stimuli),
+        });
+    }
+    let is_wanted = |stimulus: &Stimulus| wanted.is_empty() || wanted.contains(&stimulus.story);
+    Ok(stimuli.into_iter().filter(is_wanted).collect())
+}
+
+fn nothing_found(folder: &Path, depth: Depth, listing: &Listing) -> StimuliError {
+    let folder = folder.to_owned();
+    if listing.has_opus {
+        return StimuliError::OnlyOpus { folder };
+    }
+    // The hint is a courtesy: a sub-folder that cannot be read must not replace the message.
+    let below = || Listing::of(&folder, Depth::Recursive, MAX_FOLDERS_FOR_HINT);
+    if depth == Depth::TopLevel && below().is_ok_and(|listing| !listing.best.is_empty()) {
+        return StimuliError::OnlyInSubfolders { folder };
+    }
+    StimuliError::NoAudio { folder }
+}
+
+/// What a walk through folders found.
+#[derive(Default)]
+struct Listing {
+    /// By story name: rank in [`EXTENSIONS`] and path of the best file so far.
+    best: BTreeMap<String, (usize, PathBuf)>,
+    has_opus: bool,
+}
+
+impl Listing {
+    fn of(folder: &Path, depth: Depth, max_folders: usize) -> Result<Self, StimuliError> {
+        let mut listing = Self::default();
+        // Folders by their true path, so that a link to a folder above ends the walk.
+        let mut seen = BTreeSet::new();
+        let mut waiting = vec![(folder.to_owned(), String::new())];
+        while let Some((folder, prefix)) = waiting.pop() {
+            let is_new = seen.insert(true_path(&folder)?);
+            if !is_new || seen.len() > max_folders {
+                continue;
+            }
+            for (name, path) in sorted_entries(&folder)? {
+                if path.is_dir() {
+                    if depth == Depth::Recursive {
+                        waiting.push((path, format!("{prefix}{name}/")));
+                    }
+                } else {
+                    listing.add(&prefix, path);
+                }
+            }
+        }
+        Ok(listing)
+    }
+
+    fn add(&mut self, prefix: &str, path: PathBuf) {
+        let (Some(stem), Some(ending)) = (path.file_stem(), path.extension()) else {
+            return;
+        };
+        let ending = ending.to_string_lossy().to_lowercase();
+        self.has_opus |= ending == "opus";
+        let Some(rank) = EXTENSIONS.iter().position(|known| *known == ending) else {
+            return;
+        };
+        let story = format!("{prefix}{}", stem.to_string_lossy());
+        let is_better = self.best.get(&story).is_none_or(|(best, _)| rank < *best);
+        if is_better {
+            self.best.insert(story, (rank, path));
+        }
+    }
+}
+
+fn true_path(folder: &Path) -> Result<PathBuf, StimuliError> {
+    folder
+        .canonicalize()
+        .map_err(|source| folder_error(folder, source))
+}
+
+/// Names and paths in a folder, hidden ones left out, in an order that does not depend on the disk.
+fn sorted_entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, StimuliError> {
+    let list = || -> io::Result<Vec<(String, PathBuf)>> {
+        fs::read_dir(folder)?
+            .map(|entry| entry.map(|e| (e.file_name().to_string_lossy().into_owned(), e.path())))
+            .collect()
+    };
+    let mut entries = list().map_err(|source| folder_error(folder, source))?;
+    entries.retain(|(name, _)| !name.starts_with('.'));
+    entries.sort();
+    Ok(entries)
+}
+
+fn folder_error(folder: &Path, source: io::Error) -> StimuliError {
+    let is_file = folder.is_file();
+    let folder = folder.to_owned();
+    match source.kind() {
+        io::ErrorKind::NotFound => StimuliError::NoSuchFolder { folder },
+        // Systems differ in the code that they give for listing a file.
+        _ if is_file => StimuliError::NotAFolder { path: folder },
+        _ => StimuliError::Unreadable { folder, source },
+    }
+}
+
+fn nearest(wanted: &str, stimuli: &[Stimulus]) -> Vec<String> {
+    let mut by_distance: Vec<_> = stimuli
+        .iter()
+        .map(|stimulus| (edit_distance(wanted, &stimulus.story), &stimulus.story))
+        .collect();
+    by_distance.sort();
+    by_distance
+        .into_iter()
+        .take(MAX_SUGGESTIONS)
+        .map(|(_, story)| story.clone())
+        .collect()
+}
+
+/// Fewest letters to insert, delete or replace, letter case aside.
+///
+/// Source: Wagner & Fischer (1974), J. ACM 21, 168.
+fn edit_distance(a: &str, b: &str) -> usize {
+    let (a, b) = (a.to_lowercase(), b.to_lowercase());
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
