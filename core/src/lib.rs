@@ -1,4 +1,14 @@
 //! The science of Heschl: audio, windows, speech encoders, feature files.
 
 pub mod audio;
+pub mod card;
+pub mod encoder;
+pub mod formats;
+pub mod front_end;
+pub mod mel;
+pub mod pipeline;
+pub mod progress;
+pub mod recipe;
 pub mod stimuli;
+pub mod store;
+pub mod window;

@@ -11,10 +11,12 @@ mod mix;
 mod mp4;
 mod promise;
 mod resample;
+mod sliding;
 mod wav;
 
 pub use error::AudioError;
 pub use resample::{ResampleError, SincResampler};
+pub use sliding::SlidingAudio;
 
 use decode::Decoder;
 

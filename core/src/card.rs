@@ -1,0 +1,108 @@
+//! What a model says of itself: which sound it takes, which output frame a window ends at, and its layers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::mel;
+use crate::window::EncoderReach;
+
+/// The facts about a speech encoder that the rest of the program needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Card {
+    /// The name that its features' folder gets, such as `whisper-tiny`.
+    pub name: String,
+    /// Family of the architecture, such as `whisper`.
+    pub architecture: String,
+    /// How samples become the encoder's input.
+    pub front_end: FrontEnd,
+    /// Which output frame stands for a window.
+    pub frame_rule: FrameRule,
+    /// Samples from one output frame to the next.
+    pub stride_samples: usize,
+    /// Windows shorter than this are dropped, in samples.
+    pub shortest_samples: u64,
+    /// Windows longer than this are refused, in samples; `None` if there is no limit.
+    pub longest_samples: Option<u64>,
+    /// Hidden states: transformer blocks + 1. Layer 0 enters the first block, the last is the final output.
+    pub n_layers: usize,
+    /// Features per layer.
+    pub dim: usize,
+    /// The word before the number in a layer's name: `encoder` or `layer`.
+    pub layer_prefix: String,
+}
+
+/// How samples become the encoder's input. Each front end is a file of its own in this crate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FrontEnd {
+    /// Whisper's log-mel spectrogram of a window padded to 30 s: [`crate::mel`].
+    LogMel {
+        /// Mel bands, 80 or 128.
+        n_mels: usize,
+    },
+}
+
+/// Which output frame stands for a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FrameRule {
+    /// The last output that any real sample reaches through Whisper's two stem convolutions.
+    LastReachedByStem,
+}
+
+impl FrameRule {
+    /// Index of the output frame that stands for a window of `n_samples`.
+    ///
+    /// With n = ⌈samples/160⌉ mel frames it is min(1499, ⌊(n + 1)/2⌋) for Whisper, whose stem has kernels of 3 and
+    /// strides of 1 and 2.
+    #[must_use]
+    pub fn wanted_frame(self, n_samples: usize) -> usize {
+        match self {
+            Self::LastReachedByStem => {
+                let n_mel_frames = n_samples.div_ceil(mel::HOP_SAMPLES);
+                n_mel_frames.div_ceil(2).min(mel::N_FRAMES / 2 - 1)
+            }
+        }
+    }
+}
+
+impl Card {
+    /// The name of layer `index`, such as `encoder.0`.
+    #[must_use]
+    pub fn layer_name(&self, index: usize) -> String {
+        format!("{}.{index}", self.layer_prefix)
+    }
+
+    /// The lengths of window that the encoder accepts.
+    #[must_use]
+    pub fn reach(&self) -> EncoderReach {
+        EncoderReach {
+            shortest_samples: self.shortest_samples,
+            longest_samples: self.longest_samples,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whispers_wanted_frame_follows_the_samples() {
+        // Seconds, as the study states them, and both ends by hand: 400 samples are 3 mel frames, so frame 2; 30 s are
+        // 3000, so 1500, which is past the last.
+        for (n_samples, frame) in [
+            (400, 2),
+            (1600, 5),
+            (16_000, 50),
+            (257_600, 805),
+            (160, 1),
+            (161, 1),
+            (321, 2),
+            (479_680, 1499),
+            (480_000, 1499),
+        ] {
+            let found = FrameRule::LastReachedByStem.wanted_frame(n_samples);
+            assert_eq!(found, frame, "{n_samples} samples");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! An encoder without a model, whose rows depend on every number of their window. Tests use it where a real encoder
+//! would only take longer.
+
+use ndarray::{Array3, Axis};
+
+use super::{Batch, Encoder, EncoderError};
+use crate::card::{Card, FrameRule, FrontEnd};
+use crate::mel;
+
+/// A deterministic stand-in with Whisper's front end.
+#[derive(Debug, Clone)]
+pub struct FakeEncoder {
+    card: Card,
+    layers: Vec<usize>,
+    /// Batches computed so far.
+    pub n_batches: usize,
+}
+
+impl FakeEncoder {
+    /// An encoder of `n_layers` layers with `dim` features each.
+    #[must_use]
+    pub fn new(n_layers: usize, dim: usize) -> Self {
+        Self {
+            card: Card {
+                name: "fake".into(),
+                architecture: "fake".into(),
+                front_end: FrontEnd::LogMel { n_mels: 8 },
+                frame_rule: FrameRule::LastReachedByStem,
+                stride_samples: 320,
+                shortest_samples: 400,
+                longest_samples: Some(mel::PADDED_SAMPLES as u64),
+                n_layers,
+                dim,
+                layer_prefix: "encoder".into(),
+            },
+            layers: (0..n_layers).collect(),
+            n_batches: 0,
+        }
+    }
+}
+
+impl Encoder for FakeEncoder {
+    fn card(&self) -> &Card {
+        &self.card
+    }
+
+    fn layers(&self) -> &[usize] {
+        &self.layers
+    }
+
+    fn encode(&mut self, batch: &Batch) -> Result<Array3<f32>, EncoderError> {
+        self.n_batches += 1;
+        let sums: Vec<f64> = batch
+            .inputs
+            .axis_iter(Axis(0))
+            .map(|input| {
+                input
+                    .iter()
+                    .enumerate()
+                    .map(|(i, value)| f64::from(*value) * (i as f64).sin())
+                    .sum()
+            })
+            .collect();
+        let shape = (batch.wanted_frames.len(), self.layers.len(), self.card.dim);
+        Ok(Array3::from_shape_fn(shape, |(row, layer, feature)| {
+            let frame = batch.wanted_frames[row] as f64;
+            (sums[row] * (layer + 1) as f64 + frame + feature as f64) as f32
+        }))
+    }
+}

@@ -1,0 +1,133 @@
+//! Speech encoders: windows in, one row per wanted layer out.
+
+mod device;
+mod fake;
+mod onnx;
+
+use std::path::PathBuf;
+
+use ndarray::{Array3, ArrayD};
+use serde::{Deserialize, Serialize};
+
+pub use device::{Device, DeviceChoice};
+pub use fake::FakeEncoder;
+pub use onnx::{OnnxEncoder, OnnxOptions, OnnxRuntime, RuntimeError};
+
+use crate::card::Card;
+
+/// Input for some windows at once.
+pub struct Batch {
+    /// `(batch, …)`, the rest as the front end shapes it.
+    pub inputs: ArrayD<f32>,
+    /// `(batch,)`, the output frame that stands for each window.
+    pub wanted_frames: Vec<i64>,
+}
+
+/// Turns windows into features.
+pub trait Encoder {
+    /// What the model says of itself.
+    fn card(&self) -> &Card;
+
+    /// The layers that come out, ascending; indices below `card().n_layers`.
+    fn layers(&self) -> &[usize];
+
+    /// Computes `(batch, layers, dim)`.
+    ///
+    /// # Errors
+    /// [`EncoderError`] if the machine runs out of memory or the runtime fails in another way.
+    fn encode(&mut self, batch: &Batch) -> Result<Array3<f32>, EncoderError>;
+}
+
+/// Why an encoder stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum EncoderError {
+    /// The runtime refused or failed.
+    #[error(
+        "The encoder stopped while computing: {0}\nIf memory ran out, try a smaller batch (--batchsz 1) or another \
+         device. What is done so far is kept."
+    )]
+    Run(String),
+    /// What came out is not what the card says.
+    #[error(
+        "The encoder gave {found:?} values (batch, layers, features) where {expected:?} were expected. The model's folder may be damaged."
+    )]
+    Shape {
+        /// Shape that came out.
+        found: Vec<usize>,
+        /// Shape that the card promises.
+        expected: [usize; 3],
+    },
+}
+
+/// A model ready to be loaded: its graph in memory, its weights where they lie on disk.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// What the model says of itself.
+    pub card: Card,
+    /// The layers that the graph gives, ascending.
+    pub layers: Vec<usize>,
+    /// Number format that the graph computes in.
+    pub precision: Precision,
+    /// An ONNX model whose large initializers are the [`Model::weights`], by name.
+    pub graph: Vec<u8>,
+    /// Where each weight lies.
+    pub weights: Vec<Weight>,
+    /// The folder that it was read from.
+    pub folder: PathBuf,
+    /// The files that decide its numbers.
+    pub files: Vec<PathBuf>,
+}
+
+/// One tensor on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Weight {
+    /// Name of the graph's initializer.
+    pub name: String,
+    /// Number format on disk.
+    pub format: NumberFormat,
+    /// Its dimensions.
+    pub shape: Vec<usize>,
+    /// The file that holds it.
+    pub file: PathBuf,
+    /// Where it begins in the file, in bytes.
+    pub offset: u64,
+}
+
+impl Weight {
+    /// Its length in bytes.
+    #[must_use]
+    pub fn n_bytes(&self) -> usize {
+        self.shape.iter().product::<usize>() * self.format.n_bytes()
+    }
+}
+
+/// How numbers lie on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NumberFormat {
+    /// IEEE single precision.
+    F32,
+    /// IEEE half precision.
+    F16,
+}
+
+impl NumberFormat {
+    /// Bytes of one number.
+    #[must_use]
+    pub fn n_bytes(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 => 2,
+        }
+    }
+}
+
+/// Number format that an encoder computes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Single precision: the published numbers.
+    #[default]
+    F32,
+    /// Half precision for matrix products; norms and sums stay in single precision. Faster on GPUs only.
+    F16,
+}

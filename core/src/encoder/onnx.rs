@@ -1,0 +1,451 @@
+//! Encoders run by ONNX Runtime, which is loaded from a library file at run time.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::time::Instant;
+
+use memmap2::Mmap;
+use ndarray::{Array3, ArrayD, Ix3};
+use ort::ep::ExecutionProvider as _;
+use ort::memory::{Allocator, MemoryInfo};
+use ort::session::Session;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use ort::value::{DynValue, TensorRef, Value};
+
+use super::{
+    Batch, Device, DeviceChoice, Encoder, EncoderError, Model, NumberFormat, Precision, Weight,
+};
+use crate::card::Card;
+
+/// Name of the graph's input of windows.
+const INPUT: &str = "input";
+/// Name of the graph's input of wanted output frames.
+const WANTED_FRAMES: &str = "wanted_frames";
+
+/// Why ONNX Runtime or a model cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// The library file cannot be loaded.
+    #[error(
+        "ONNX Runtime could not be loaded: {reason}\nHeschl needs version 1.24 or newer for this kind of machine. Give \
+         another library with --runtime or ORT_DYLIB_PATH, or let Heschl get one with \"heschl devices --fetch\".\n\
+         File: {}", path.display()
+    )]
+    Library {
+        /// What the loader said.
+        reason: String,
+        /// The library.
+        path: PathBuf,
+    },
+    /// The device asked for is not there.
+    #[error(
+        "The device {device} cannot be used: {reason}\nUse --device cpu or --device auto to go on without it."
+    )]
+    Device {
+        /// What was asked for.
+        device: DeviceChoice,
+        /// Why not.
+        reason: String,
+    },
+    /// The graph or its weights are refused.
+    #[error("The model could not be loaded: {reason}\nCheck it with \"heschl models check\".\nFolder: {}", folder.display())]
+    Model {
+        /// What the runtime said.
+        reason: String,
+        /// The model's folder.
+        folder: PathBuf,
+    },
+    /// A file with weights cannot be read.
+    #[error("The model's weights could not be read: {source}\nFile: {}", path.display())]
+    Weights {
+        /// What the system said.
+        source: std::io::Error,
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// ONNX Runtime, loaded.
+pub struct OnnxRuntime {
+    environment: ort::environment::Environment,
+    library: PathBuf,
+    version: String,
+}
+
+impl OnnxRuntime {
+    /// Loads the library at an absolute path. One process can load only one: a second call with another path gives the
+    /// first library.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Library`] if it is missing, for another machine, or older than 1.24.
+    pub fn load(library: &Path) -> Result<Self, RuntimeError> {
+        let refuse = |reason: String| RuntimeError::Library {
+            reason,
+            path: library.to_path_buf(),
+        };
+        if !library.is_file() {
+            return Err(refuse("there is no such file.".into()));
+        }
+        match ort::util::probe(library) {
+            None => {
+                return Err(refuse(
+                    "it is not ONNX Runtime, or not for this kind of machine.".into(),
+                ));
+            }
+            Some(minor) if minor < ort::MINOR_VERSION => {
+                return Err(refuse(format!(
+                    "it is version 1.{minor}, which is too old."
+                )));
+            }
+            Some(_) => {}
+        }
+        let environment = ort::init_from(library)
+            .map_err(|error| refuse(error.to_string()))?
+            .with_name("heschl")
+            .with_telemetry(false)
+            .build()
+            .map_err(|error| refuse(error.message().to_string()))?;
+        environment.set_log_level(ort::logging::LogLevel::Fatal);
+        Ok(Self {
+            environment,
+            library: library.to_path_buf(),
+            version: version_from_build_info(library),
+        })
+    }
+
+    /// The library file.
+    #[must_use]
+    pub fn library(&self) -> &Path {
+        &self.library
+    }
+
+    /// Its version, such as `1.32.0`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Tries to set up CUDA on GPU `index`.
+    ///
+    /// # Errors
+    /// What the runtime says if that fails.
+    pub fn try_cuda(&self, index: u32) -> Result<(), String> {
+        let cuda = ort::ep::CUDA::default().with_device_id(index as i32);
+        if !ort::ep::CUDA::is_available().unwrap_or(false) {
+            return Err("this ONNX Runtime was built without CUDA.".into());
+        }
+        let builder = Session::builder(&self.environment).map_err(|error| error.to_string())?;
+        builder
+            .with_execution_providers([cuda.build().error_on_failure()])
+            .map(drop)
+            .map_err(|error| error.message().to_string())
+    }
+
+    /// The shortest of `n_repeats` runs of a graph of one input on the CPU, in seconds, after a run that does not count.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Model`] if the runtime refuses the graph.
+    pub fn best_time(
+        &self,
+        graph: &[u8],
+        input: &ArrayD<f32>,
+        n_threads: usize,
+        n_repeats: usize,
+    ) -> Result<f64, RuntimeError> {
+        let refuse = |reason: String| RuntimeError::Model {
+            reason,
+            folder: PathBuf::new(),
+        };
+        let failed = |error: ort::Error| refuse(error.message().to_string());
+        let mut builder = self.builder(Device::Cpu { n_threads }).map_err(refuse)?;
+        let mut session = builder.commit_from_memory(graph).map_err(failed)?;
+        let mut best = f64::INFINITY;
+        for repeat in 0..=n_repeats {
+            let input = TensorRef::from_array_view(input.view()).map_err(failed)?;
+            let begun = Instant::now();
+            session.run(ort::inputs![input]).map_err(failed)?;
+            if repeat > 0 {
+                best = best.min(begun.elapsed().as_secs_f64());
+            }
+        }
+        Ok(best)
+    }
+
+    fn builder(&self, device: Device) -> Result<SessionBuilder, String> {
+        let text = |error: ort::Error<SessionBuilder>| error.message().to_string();
+        let builder = Session::builder(&self.environment)
+            .map_err(|error| error.message().to_string())?
+            .with_optimization_level(GraphOptimizationLevel::All)
+            .map_err(text)?
+            .with_log_level(ort::logging::LogLevel::Fatal)
+            .map_err(text)?;
+        match device {
+            Device::Cpu { n_threads } => builder.with_intra_threads(n_threads).map_err(text),
+            Device::Cuda { index } => {
+                let cuda = ort::ep::CUDA::default()
+                    .with_device_id(index as i32)
+                    .with_tf32(false);
+                builder
+                    .with_execution_providers([cuda.build().error_on_failure()])
+                    .map_err(text)
+            }
+        }
+    }
+}
+
+/// The version as the library's own text has it; the file's name where that says nothing.
+fn version_from_build_info(library: &Path) -> String {
+    let info = ort::info();
+    let tag = info
+        .split(&[',', ' '][..])
+        .find_map(|word| word.strip_prefix("git-branch=rel-"));
+    if let Some(version) = tag {
+        return version.to_string();
+    }
+    let name = library.file_name().unwrap_or_default().to_string_lossy();
+    let digits = |c: char| c.is_ascii_digit();
+    name.find(digits).map_or_else(
+        || format!("1.{} or newer", ort::MINOR_VERSION),
+        |at| {
+            name[at..]
+                .trim_end_matches(|c: char| !digits(c))
+                .to_string()
+        },
+    )
+}
+
+/// How to run a model.
+#[derive(Debug, Clone, Copy)]
+pub struct OnnxOptions {
+    /// Where to compute.
+    pub device: DeviceChoice,
+    /// Threads on the CPU.
+    pub n_threads: usize,
+}
+
+/// An encoder run by ONNX Runtime.
+pub struct OnnxEncoder {
+    // Dropped before the maps that its weights lie in.
+    session: Session,
+    _maps: Vec<Arc<Mmap>>,
+    card: Card,
+    layers: Vec<usize>,
+    device: Device,
+    notice: Option<String>,
+}
+
+impl OnnxEncoder {
+    /// Loads a model. Its weights stay in the page cache: they are mapped, not copied.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Device`] if a device was asked for by name and cannot be used, [`RuntimeError::Model`] and
+    /// [`RuntimeError::Weights`] if the model's files do not hold what its graph needs.
+    pub fn load(
+        runtime: &OnnxRuntime,
+        model: &Model,
+        options: OnnxOptions,
+    ) -> Result<Self, RuntimeError> {
+        let (device, notice) = choose_device(runtime, options)?;
+        let refuse = |reason: String| RuntimeError::Model {
+            reason,
+            folder: model.folder.clone(),
+        };
+        let mut builder = runtime.builder(device).map_err(refuse)?;
+        let mut maps = HashMap::new();
+        for weight in &model.weights {
+            let map = if let Some(map) = maps.get(&weight.file) {
+                Arc::clone(map)
+            } else {
+                let map = Arc::new(map_file(&weight.file)?);
+                maps.insert(weight.file.clone(), Arc::clone(&map));
+                map
+            };
+            let value = weight_value(&map, weight).map_err(refuse)?;
+            builder = builder
+                .with_external_initializer(&weight.name, value)
+                .map_err(|error| refuse(error.message().to_string()))?;
+        }
+        let session = builder
+            .commit_from_memory(&model.graph)
+            .map_err(|error| refuse(error.message().to_string()))?;
+        Ok(Self {
+            session,
+            _maps: maps.into_values().collect(),
+            card: model.card.clone(),
+            layers: model.layers.clone(),
+            device,
+            notice: notice.or_else(|| slow_half_precision(model.precision, device)),
+        })
+    }
+
+    /// What is computed on.
+    #[must_use]
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// What the user should know about the choice of device, such as why it is not the GPU.
+    #[must_use]
+    pub fn notice(&self) -> Option<&str> {
+        self.notice.as_deref()
+    }
+}
+
+fn slow_half_precision(precision: Precision, device: Device) -> Option<String> {
+    (precision == Precision::F16 && matches!(device, Device::Cpu { .. })).then(|| {
+        "Half precision is slower than single precision on a CPU; --precision f32 is the better choice here.".into()
+    })
+}
+
+fn choose_device(
+    runtime: &OnnxRuntime,
+    options: OnnxOptions,
+) -> Result<(Device, Option<String>), RuntimeError> {
+    let cpu = Device::Cpu {
+        n_threads: options.n_threads,
+    };
+    match options.device {
+        DeviceChoice::Cpu => Ok((cpu, None)),
+        DeviceChoice::Cuda(index) => match runtime.try_cuda(index) {
+            Ok(()) => Ok((Device::Cuda { index }, None)),
+            Err(reason) => Err(RuntimeError::Device {
+                device: options.device,
+                reason,
+            }),
+        },
+        DeviceChoice::Auto => Ok(match runtime.try_cuda(0) {
+            Ok(()) => (Device::Cuda { index: 0 }, None),
+            Err(reason) => (
+                cpu,
+                Some(format!(
+                    "Computing on the CPU, since no NVIDIA GPU can be used: {reason}"
+                )),
+            ),
+        }),
+    }
+}
+
+#[expect(
+    unsafe_code,
+    reason = "a memory map changes if its file is changed meanwhile; weights are not"
+)]
+fn map_file(path: &Path) -> Result<Mmap, RuntimeError> {
+    let unreadable = |source| RuntimeError::Weights {
+        source,
+        path: path.to_path_buf(),
+    };
+    let file = File::open(path).map_err(unreadable)?;
+    // SAFETY: the map is only read, and nobody is expected to write into a checkpoint while it is in use.
+    unsafe { Mmap::map(&file) }.map_err(unreadable)
+}
+
+/// The weight as a tensor over the mapped file, or over a copy where it does not lie at a multiple of its number size.
+fn weight_value(map: &Arc<Mmap>, weight: &Weight) -> Result<DynValue, String> {
+    let start = usize::try_from(weight.offset).map_err(|error| error.to_string())?;
+    let bytes = start
+        .checked_add(weight.n_bytes())
+        .and_then(|end| map.get(start..end))
+        .ok_or_else(|| {
+            format!(
+                "the tensor {} reaches past the end of its file.",
+                weight.name
+            )
+        })?;
+    if (bytes.as_ptr() as usize).is_multiple_of(weight.format.n_bytes()) {
+        return borrowed_value(bytes, weight).map_err(|error| error.message().to_string());
+    }
+    let copied = match weight.format {
+        NumberFormat::F32 => {
+            let values: Vec<f32> = bytes
+                .as_chunks()
+                .0
+                .iter()
+                .map(|b| f32::from_le_bytes(*b))
+                .collect();
+            Value::from_array((weight.shape.clone(), values)).map(Value::into_dyn)
+        }
+        NumberFormat::F16 => {
+            let values: Vec<half::f16> = bytes
+                .as_chunks()
+                .0
+                .iter()
+                .map(|b| half::f16::from_le_bytes(*b))
+                .collect();
+            Value::from_array((weight.shape.clone(), values)).map(Value::into_dyn)
+        }
+    };
+    copied.map_err(|error| error.message().to_string())
+}
+
+/// A tensor that borrows its numbers from a mapped file. The map must outlive it.
+#[expect(
+    unsafe_code,
+    reason = "ort has no safe tensor over shared memory that a session can own"
+)]
+fn borrowed_value(bytes: &[u8], weight: &Weight) -> ort::Result<DynValue> {
+    let shape: Vec<i64> = weight.shape.iter().map(|n| *n as i64).collect();
+    let info = MemoryInfo::default();
+    let element = match weight.format {
+        NumberFormat::F32 => {
+            ort::sys::ONNXTensorElementDataType::ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT
+        }
+        NumberFormat::F16 => {
+            ort::sys::ONNXTensorElementDataType::ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16
+        }
+    };
+    let mut value = std::ptr::null_mut();
+    // SAFETY: `bytes` has the length that shape and element type ask for (checked by the runtime) and is aligned to the
+    // element. The runtime reads initializers and never writes to them. `OnnxEncoder` drops its session, and with it
+    // this value, before the map.
+    unsafe {
+        let status = (ort::api().CreateTensorWithDataAsOrtValue)(
+            ort::AsPointer::ptr(&info),
+            bytes.as_ptr().cast_mut().cast(),
+            bytes.len(),
+            shape.as_ptr(),
+            shape.len(),
+            element,
+            &raw mut value,
+        );
+        ort::Error::result_from_status(status)?;
+        let value =
+            NonNull::new(value).ok_or_else(|| ort::Error::new("the runtime gave no tensor"))?;
+        Ok(DynValue::from_ptr(value, Some(&Allocator::default())))
+    }
+}
+
+impl Encoder for OnnxEncoder {
+    fn card(&self) -> &Card {
+        &self.card
+    }
+
+    fn layers(&self) -> &[usize] {
+        &self.layers
+    }
+
+    fn encode(&mut self, batch: &Batch) -> Result<Array3<f32>, EncoderError> {
+        let expected = [batch.wanted_frames.len(), self.layers.len(), self.card.dim];
+        let failed = |error: ort::Error| EncoderError::Run(error.message().to_string());
+        let inputs = TensorRef::from_array_view(batch.inputs.view()).map_err(failed)?;
+        let wanted = TensorRef::from_array_view(([expected[0]], batch.wanted_frames.as_slice()))
+            .map_err(failed)?;
+        let outputs = self
+            .session
+            .run(ort::inputs![INPUT => inputs, WANTED_FRAMES => wanted])
+            .map_err(failed)?;
+        let hidden = outputs[0].try_extract_array::<f32>().map_err(failed)?;
+        if hidden.shape() != expected {
+            return Err(EncoderError::Shape {
+                found: hidden.shape().to_vec(),
+                expected,
+            });
+        }
+        hidden
+            .into_dimensionality::<Ix3>()
+            .map(|hidden| hidden.to_owned())
+            .map_err(|error| EncoderError::Run(error.to_string()))
+    }
+}

@@ -1,0 +1,235 @@
+//! NumPy's `.npz`: a zip archive of arrays. Rows are streamed in, so that an array never has to fit into memory.
+
+use std::fs::File;
+use std::io::{self, BufReader, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use ndarray::{Array, ArrayD};
+use ndarray_npy::ReadNpyExt as _;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
+
+/// Level of deflate: feature values hardly compress, so higher levels only take longer.
+const DEFLATE_LEVEL: i64 = 1;
+/// Archives whose content may pass this get the 64-bit form of zip.
+const MOST_32_BIT_BYTES: u64 = u32::MAX as u64 - (1 << 20);
+
+/// Why an archive cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message says what its fields are"
+)]
+pub enum NpzError {
+    #[error("The file cannot be read: {source}\nFile: {}", path.display())]
+    Unreadable { source: io::Error, path: PathBuf },
+    #[error("This is no NumPy archive, or a damaged one: {reason}. Make it again.\nFile: {}", path.display())]
+    Damaged { reason: String, path: PathBuf },
+    #[error("The archive has no array \"{name}\"; it has {found}.\nFile: {}", path.display())]
+    Missing {
+        name: String,
+        found: String,
+        path: PathBuf,
+    },
+    #[error("The array \"{name}\" has {found} dimensions where {expected} are expected.\nFile: {}", path.display())]
+    Dimensions {
+        name: String,
+        found: usize,
+        expected: usize,
+        path: PathBuf,
+    },
+}
+
+/// Writes one single-precision array `(n_rows, n_columns)` into an archive, row by row.
+pub struct RowsWriter<W: Write + Seek> {
+    zip: ZipWriter<W>,
+    n_values_left: u64,
+    bytes: Vec<u8>,
+}
+
+impl<W: Write + Seek> RowsWriter<W> {
+    /// Begins an archive that holds the array `name` alone.
+    ///
+    /// # Errors
+    /// What the system says if the file cannot be written.
+    pub fn new(file: W, name: &str, n_rows: usize, n_columns: usize) -> io::Result<Self> {
+        let n_values = n_rows as u64 * n_columns as u64;
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Deflated)
+            .compression_level(Some(DEFLATE_LEVEL))
+            .last_modified_time(DateTime::default())
+            .large_file(n_values * 4 > MOST_32_BIT_BYTES);
+        let mut zip = ZipWriter::new(file);
+        zip.start_file(format!("{name}.npy"), options)?;
+        zip.write_all(&npy_header(n_rows, n_columns))?;
+        Ok(Self {
+            zip,
+            n_values_left: n_values,
+            bytes: Vec::new(),
+        })
+    }
+
+    /// Appends values in C order.
+    ///
+    /// # Errors
+    /// What the system says if the file cannot be written, or [`io::ErrorKind::InvalidInput`] for more values than the
+    /// shape has.
+    pub fn write(&mut self, values: &[f32]) -> io::Result<()> {
+        self.n_values_left = self
+            .n_values_left
+            .checked_sub(values.len() as u64)
+            .ok_or_else(|| {
+                io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "more values than the array holds",
+                )
+            })?;
+        self.bytes.clear();
+        self.bytes
+            .extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        self.zip.write_all(&self.bytes)
+    }
+
+    /// Ends the archive and gives the file back.
+    ///
+    /// # Errors
+    /// What the system says if the file cannot be written, or [`io::ErrorKind::InvalidInput`] if values are missing.
+    pub fn finish(self) -> io::Result<W> {
+        if self.n_values_left > 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "fewer values than the array holds",
+            ));
+        }
+        Ok(self.zip.finish()?)
+    }
+}
+
+/// The header of a `.npy` file, version 1.0, padded to a multiple of 64 bytes.
+fn npy_header(n_rows: usize, n_columns: usize) -> Vec<u8> {
+    const FIXED_BYTES: usize = 10;
+    let mut text =
+        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({n_rows}, {n_columns}), }}");
+    let n_bytes = (FIXED_BYTES + text.len() + 1).next_multiple_of(64);
+    text.extend(std::iter::repeat_n(
+        ' ',
+        n_bytes - FIXED_BYTES - text.len() - 1,
+    ));
+    text.push('\n');
+    let mut header = b"\x93NUMPY\x01\x00".to_vec();
+    header.extend((text.len() as u16).to_le_bytes());
+    header.extend(text.as_bytes());
+    header
+}
+
+/// Reads the single-precision array `name` with as many dimensions as `D`.
+///
+/// # Errors
+/// [`NpzError`] if the file cannot be read, is no archive, or has no such array.
+pub fn read<D: ndarray::Dimension>(path: &Path, name: &str) -> Result<Array<f32, D>, NpzError> {
+    let damaged = |reason: String| NpzError::Damaged {
+        reason,
+        path: path.to_path_buf(),
+    };
+    let mut archive = open(path)?;
+    let member = format!("{name}.npy");
+    let found: Vec<String> = archive
+        .file_names()
+        .flatten()
+        .map(|name| name.trim_end_matches(".npy").to_string())
+        .collect();
+    let Ok(file) = archive.by_name(&member) else {
+        return Err(NpzError::Missing {
+            name: name.to_string(),
+            found: found.join(", "),
+            path: path.to_path_buf(),
+        });
+    };
+    let promised = file.size();
+    let array: ArrayD<f32> =
+        ArrayD::read_npy(BufReader::new(file)).map_err(|error| damaged(error.to_string()))?;
+    if array.len() as u64 * 4 > promised {
+        return Err(damaged("an array is longer than its entry".into()));
+    }
+    let found = array.ndim();
+    array
+        .into_dimensionality::<D>()
+        .map_err(|_| NpzError::Dimensions {
+            name: name.to_string(),
+            found,
+            expected: D::NDIM.unwrap_or(found),
+            path: path.to_path_buf(),
+        })
+}
+
+fn open(path: &Path) -> Result<ZipArchive<BufReader<File>>, NpzError> {
+    let file = File::open(path).map_err(|source| NpzError::Unreadable {
+        source,
+        path: path.to_path_buf(),
+    })?;
+    ZipArchive::new(BufReader::new(file)).map_err(|error| NpzError::Damaged {
+        reason: error.to_string(),
+        path: path.to_path_buf(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use ndarray::{Array2, Ix1, Ix2};
+
+    use super::*;
+
+    fn written(n_rows: usize, values: &[f32]) -> io::Result<Vec<u8>> {
+        let mut writer = RowsWriter::new(Cursor::new(Vec::new()), "features", n_rows, 2)?;
+        for row in values.chunks(2) {
+            writer.write(row)?;
+        }
+        writer.finish().map(Cursor::into_inner)
+    }
+
+    #[test]
+    fn rows_written_are_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npz");
+        std::fs::write(
+            &path,
+            written(3, &[1.0, -2.0, f32::MIN_POSITIVE, 4.0, 5.5, 1e30]).unwrap(),
+        )
+        .unwrap();
+        let expected =
+            Array2::from_shape_vec((3, 2), vec![1.0, -2.0, f32::MIN_POSITIVE, 4.0, 5.5, 1e30]);
+        assert_eq!(read::<Ix2>(&path, "features").unwrap(), expected.unwrap());
+        let missing = read::<Ix2>(&path, "times").unwrap_err().to_string();
+        assert!(
+            missing.contains("no array \"times\"; it has features"),
+            "{missing}"
+        );
+        let flat = read::<Ix1>(&path, "features").unwrap_err().to_string();
+        assert!(flat.contains("2 dimensions where 1"), "{flat}");
+    }
+
+    #[test]
+    fn the_same_rows_give_the_same_bytes() {
+        assert_eq!(
+            written(1, &[1.0, 2.0]).unwrap(),
+            written(1, &[1.0, 2.0]).unwrap()
+        );
+    }
+
+    #[test]
+    fn rows_that_do_not_fit_the_shape_are_refused() {
+        assert!(written(1, &[1.0, 2.0, 3.0, 4.0]).is_err());
+        assert!(written(3, &[1.0, 2.0]).is_err());
+    }
+
+    #[test]
+    fn what_is_no_archive_is_refused_with_a_sentence() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npz");
+        std::fs::write(&path, b"not a zip archive").unwrap();
+        let error = read::<Ix2>(&path, "features").unwrap_err().to_string();
+        assert!(error.starts_with("This is no NumPy archive"), "{error}");
+    }
+}

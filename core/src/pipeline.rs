@@ -1,0 +1,341 @@
+//! From recordings to features: the method, step by step.
+
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use ndarray::{ArrayD, IxDyn};
+
+use crate::audio::{AudioError, Resampling, SlidingAudio, count_samples};
+use crate::encoder::{Batch, Encoder, EncoderError};
+use crate::front_end::Listening;
+use crate::progress::{CancelToken, Clock, Event, StageTimes};
+use crate::recipe::{ExtractRecipe, RunFacts};
+use crate::stimuli::Stimulus;
+use crate::store::{
+    FeaturesFolder, Found, Journal, JournalHeader, Provenance, RowLayout, SourceRecording,
+    StoreError, sha256_of_file, sha256_of_text,
+};
+use crate::window::{WindowError, Windows};
+
+/// Why a story could not be extracted.
+#[derive(Debug, thiserror::Error)]
+pub enum ExtractError {
+    /// The recording cannot be read.
+    #[error(transparent)]
+    Audio(#[from] AudioError),
+    /// No windows can be laid over it.
+    #[error("{source}\nFile: {}", path.display())]
+    Window {
+        /// Why not.
+        source: WindowError,
+        /// The recording.
+        path: PathBuf,
+    },
+    /// The encoder failed.
+    #[error(transparent)]
+    Encoder(#[from] EncoderError),
+    /// Rows came out that are no numbers.
+    #[error(
+        "The encoder gave numbers that are not finite for the window that ends at {end_secs:.1} s. Check the model with \
+         \"heschl models check\"; with --precision f16, try f32.\nFile: {}", path.display()
+    )]
+    NotFinite {
+        /// End of the window, seconds.
+        end_secs: f32,
+        /// The recording.
+        path: PathBuf,
+    },
+    /// The features cannot be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl ExtractError {
+    /// Whether the next story would fail as well.
+    fn concerns_all_stories(&self) -> bool {
+        match self {
+            Self::Store(error) => !matches!(error, StoreError::InUse(_)),
+            Self::Encoder(_) => true,
+            Self::Audio(_) | Self::Window { .. } | Self::NotFinite { .. } => false,
+        }
+    }
+}
+
+/// One run over some stories.
+pub struct Extraction<'a> {
+    /// What to do.
+    pub recipe: &'a ExtractRecipe,
+    /// The stories, in order.
+    pub stories: &'a [Stimulus],
+    /// Where the features go.
+    pub folder: &'a FeaturesFolder,
+    /// Versions, device and model, for the records.
+    pub run: &'a RunFacts,
+    /// Asks for a stop after the batch in hand.
+    pub cancel: &'a CancelToken,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Summary {
+    /// Stories done now.
+    pub done: Vec<String>,
+    /// Stories that were done before.
+    pub skipped: Vec<String>,
+    /// Stories that failed, each with its sentence.
+    pub failed: Vec<(String, String)>,
+    /// Whether a stop was asked for before all was done.
+    pub stopped: bool,
+    /// Rows computed now.
+    pub n_rows: usize,
+    /// Where the time went.
+    pub times: StageTimes,
+}
+
+/// How one story ended.
+enum Ending {
+    Finished,
+    Stopped,
+}
+
+/// Extracts the features of every story: what the encoder makes of a causal window, at each instant, in each layer.
+///
+/// A story whose files are complete is left alone unless the recipe says overwrite. A story that fails does not keep
+/// the others from being done. Journals of earlier runs are continued.
+///
+/// # Errors
+/// [`ExtractError`] for what would stop every story: the disk, the encoder.
+pub fn extract(
+    work: &Extraction,
+    encoder: &mut dyn Encoder,
+    report: &mut dyn FnMut(Event),
+) -> Result<Summary, ExtractError> {
+    let layout = row_layout(encoder);
+    let mut summary = Summary::default();
+    for stimulus in work.stories {
+        let story = stimulus.story.clone();
+        if !work.recipe.output.overwrite && work.folder.is_complete(&story, &layout) {
+            report(Event::StorySkipped {
+                story: story.clone(),
+            });
+            summary.skipped.push(story);
+            continue;
+        }
+        match extract_story(work, stimulus, encoder, &mut summary, report) {
+            Ok(Ending::Finished) => summary.done.push(story),
+            Ok(Ending::Stopped) => {
+                summary.stopped = true;
+                break;
+            }
+            Err(error) if error.concerns_all_stories() => return Err(error),
+            Err(error) => {
+                let message = error.to_string();
+                report(Event::StoryFailed {
+                    story: story.clone(),
+                    message: message.clone(),
+                });
+                summary.failed.push((story, message));
+            }
+        }
+    }
+    report(Event::Finished {
+        n_done: summary.done.len(),
+        n_skipped: summary.skipped.len(),
+        n_failed: summary.failed.len(),
+        stopped: summary.stopped,
+    });
+    Ok(summary)
+}
+
+fn extract_story(
+    work: &Extraction,
+    stimulus: &Stimulus,
+    encoder: &mut dyn Encoder,
+    summary: &mut Summary,
+    report: &mut dyn FnMut(Event),
+) -> Result<Ending, ExtractError> {
+    let mut clock = Clock::default();
+    let started = now();
+    let recording = clock.audio(|| recording_facts(stimulus, work.recipe.stimuli.resampling))?;
+    let windows = Windows::new(
+        &work.recipe.window,
+        encoder.card().reach(),
+        recording.n_samples,
+    )
+    .map_err(|source| ExtractError::Window {
+        source,
+        path: stimulus.path.clone(),
+    })?;
+    let layout = row_layout(encoder);
+    let header = journal_header(work, &recording, &windows, &layout);
+    let (mut journal, found) = Journal::open(&work.folder.journal_path(&recording.story), header)?;
+    announce(&recording, &windows, found, report);
+
+    let mut audio = SlidingAudio::open(&stimulus.path, work.recipe.stimuli.resampling, &windows)?;
+    let mut listening = Listening::new(encoder.card().front_end, windows.window_samples() as usize);
+    let rule = encoder.card().frame_rule;
+    while !journal.is_complete() {
+        if work.cancel.is_cancelled() {
+            journal.sync()?;
+            return Ok(Ending::Stopped);
+        }
+        let first = journal.n_rows_done();
+        let rows = first..windows.len().min(first + work.recipe.model.batch);
+        let mut batch = empty_batch(rows.len(), &listening);
+        for (window, mut input) in windows
+            .range(rows.clone())
+            .zip(batch.inputs.outer_iter_mut())
+        {
+            let samples = clock.audio(|| audio.hear(window))?;
+            batch
+                .wanted_frames
+                .push(rule.wanted_frame(samples.len()) as i64);
+            if let Some(input) = input.as_slice_mut() {
+                clock.front_end(|| listening.hear(samples, window.start, input));
+            }
+        }
+        let features = clock.encoder(|| encoder.encode(&batch))?;
+        let values = features.as_standard_layout();
+        let values = values.as_slice().unwrap_or_default();
+        if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+            return Err(ExtractError::NotFinite {
+                end_secs: windows.times(first + at / layout.n_values())[1],
+                path: stimulus.path.clone(),
+            });
+        }
+        clock.store(|| journal.append(values))?;
+        summary.n_rows += rows.len();
+        report(Event::Progress {
+            story: recording.story.clone(),
+            n_done: rows.end,
+            n_windows: windows.len(),
+        });
+    }
+
+    let provenance = provenance(work, recording, started);
+    clock.store(|| work.folder.finish(journal, &windows, &layout, provenance))?;
+    summary.times = summary.times.plus(&clock.0);
+    report(Event::StoryFinished {
+        story: stimulus.story.clone(),
+        n_rows: windows.len(),
+        times: clock.0,
+    });
+    Ok(Ending::Finished)
+}
+
+/// The layers of an encoder as they lie in one row.
+#[must_use]
+pub fn row_layout(encoder: &dyn Encoder) -> RowLayout {
+    let card = encoder.card();
+    RowLayout {
+        layer_names: encoder
+            .layers()
+            .iter()
+            .map(|layer| card.layer_name(*layer))
+            .collect(),
+        dim: card.dim,
+        has_final: encoder.layers().last() == Some(&(card.n_layers - 1)),
+    }
+}
+
+/// Checks a recording from its first byte to its last, and measures it.
+fn recording_facts(
+    stimulus: &Stimulus,
+    resampling: Resampling,
+) -> Result<SourceRecording, ExtractError> {
+    Ok(SourceRecording {
+        story: stimulus.story.clone(),
+        file: stimulus.path.clone(),
+        n_samples: count_samples(&stimulus.path, resampling)?,
+        sha256: sha256_of_file(&stimulus.path)?,
+    })
+}
+
+/// What must be the same for rows of an earlier run to be kept.
+fn journal_header(
+    work: &Extraction,
+    recording: &SourceRecording,
+    windows: &Windows,
+    layout: &RowLayout,
+) -> JournalHeader {
+    let model = &work.recipe.model;
+    let models: Vec<&str> = work
+        .run
+        .model_files
+        .iter()
+        .map(|file| file.sha256.as_str())
+        .collect();
+    let decisive = format!(
+        "{:?} {:?} {:?} {:?} {:?} {:?} {} {} {}",
+        work.recipe.window,
+        work.recipe.stimuli.resampling,
+        layout,
+        model.precision,
+        models,
+        model.use_featext,
+        recording.sha256,
+        work.run.onnxruntime,
+        work.run.heschl,
+    );
+    JournalHeader {
+        story: recording.story.clone(),
+        n_rows: windows.len(),
+        n_values: layout.n_values(),
+        n_batch_rows: model.batch,
+        fingerprint: sha256_of_text(&decisive),
+    }
+}
+
+fn announce(
+    recording: &SourceRecording,
+    windows: &Windows,
+    found: Found,
+    report: &mut dyn FnMut(Event),
+) {
+    if found == Found::Foreign {
+        report(Event::Warning {
+            message: format!(
+                "The unfinished rows of {} were made with other settings, another version or another recording. They \
+                 cannot be continued, so the story begins anew.",
+                recording.story
+            ),
+        });
+    }
+    report(Event::StoryStarted {
+        story: recording.story.clone(),
+        n_windows: windows.len(),
+        n_done: match found {
+            Found::Rows(n_rows) => n_rows,
+            Found::Nothing | Found::Foreign => 0,
+        },
+    });
+}
+
+fn provenance(work: &Extraction, recording: SourceRecording, started: String) -> Provenance {
+    let mut recipe = work.recipe.clone();
+    recipe.stimuli.stories = vec![recording.story.clone()];
+    Provenance {
+        heschl: work.run.heschl.clone(),
+        onnxruntime: work.run.onnxruntime.clone(),
+        device: work.run.device.clone(),
+        started,
+        finished: now(),
+        recipe,
+        model_files: work.run.model_files.clone(),
+        recording,
+    }
+}
+
+/// The time, UTC, to the second.
+#[must_use]
+pub fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}
+
+fn empty_batch(n_rows: usize, listening: &Listening) -> Batch {
+    let [height, width] = listening.shape();
+    Batch {
+        inputs: ArrayD::zeros(IxDyn(&[n_rows, height, width])),
+        wanted_frames: Vec::with_capacity(n_rows),
+    }
+}

@@ -1,0 +1,236 @@
+//! Everything that decides a result. The form, the TOML file and the command line are three faces of it.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::audio::Resampling;
+use crate::encoder::{DeviceChoice, Precision};
+use crate::store::{FileChecksum, SourceRecording};
+use crate::window::WindowSettings;
+
+/// One extraction of features.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExtractRecipe {
+    /// What is listened to.
+    pub stimuli: StimuliRecipe,
+    /// What listens.
+    pub model: ModelRecipe,
+    /// How the window slides.
+    pub window: WindowSettings,
+    /// Where the features go.
+    pub output: OutputRecipe,
+}
+
+/// What is listened to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StimuliRecipe {
+    /// Folder of recordings.
+    pub folder: PathBuf,
+    /// Whether folders below it count.
+    #[serde(default)]
+    pub recursive: bool,
+    /// What happens to audio that is not 16 kHz mono.
+    #[serde(default)]
+    pub resampling: Resampling,
+    /// Stories to choose; all of them if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stories: Vec<String>,
+    /// Name of a set of custom stimuli, whose features go to a folder of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom_stimuli: Option<String>,
+}
+
+/// What listens.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelRecipe {
+    /// A name of the catalogue, or a folder.
+    pub model: String,
+    /// Layers to keep.
+    #[serde(default)]
+    pub layers: LayerChoice,
+    /// Whether the model's own feature extractor prepares the samples. Whisper cannot do without.
+    #[serde(default = "yes")]
+    pub use_featext: bool,
+    /// Number format of the matrix products.
+    #[serde(default)]
+    pub precision: Precision,
+    /// What to compute on.
+    #[serde(default)]
+    pub device: DeviceChoice,
+    /// Windows computed at once.
+    pub batch: usize,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Where the features go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutputRecipe {
+    /// Folder that gets `features_cnk…_ctx…`.
+    pub folder: PathBuf,
+    /// Whether stories that are done are computed again.
+    #[serde(default)]
+    pub overwrite: bool,
+}
+
+/// Which layers are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(into = "LayerList", try_from = "LayerList")]
+pub enum LayerChoice {
+    /// Every layer.
+    #[default]
+    All,
+    /// These, whatever their order. Without the last one the final output is not computed.
+    Some(Vec<usize>),
+}
+
+/// How a recipe file writes a choice of layers: `"all"` or `[0, 4]`.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum LayerList {
+    Word(String),
+    Numbers(Vec<usize>),
+}
+
+impl From<LayerChoice> for LayerList {
+    fn from(choice: LayerChoice) -> Self {
+        match choice {
+            LayerChoice::All => Self::Word("all".into()),
+            LayerChoice::Some(layers) => Self::Numbers(layers),
+        }
+    }
+}
+
+impl TryFrom<LayerList> for LayerChoice {
+    type Error = String;
+
+    fn try_from(list: LayerList) -> Result<Self, String> {
+        match list {
+            LayerList::Word(word) if word == "all" => Ok(Self::All),
+            LayerList::Word(word) => Err(format!(
+                "layers is \"{word}\"; write \"all\" or a list such as [0, 4]"
+            )),
+            LayerList::Numbers(layers) if layers.is_empty() => {
+                Err("layers is an empty list; write \"all\" or a list such as [0, 4]".into())
+            }
+            LayerList::Numbers(layers) => Ok(Self::Some(layers)),
+        }
+    }
+}
+
+impl LayerChoice {
+    /// The chosen layers of a model that has `n_layers`, ascending, each once. Layers that it has not stay in the list.
+    #[must_use]
+    pub fn of(&self, n_layers: usize) -> Vec<usize> {
+        match self {
+            Self::All => (0..n_layers).collect(),
+            Self::Some(layers) => {
+                let mut layers = layers.clone();
+                layers.sort_unstable();
+                layers.dedup();
+                layers
+            }
+        }
+    }
+}
+
+impl ExtractRecipe {
+    /// The folder that the features of `model_name` go to, as the study's Python code names it:
+    /// `features_cnk0.1_ctx16.0/whisper-tiny`, below that `stride_<s>` and `custom_stimuli/<name>` where they apply.
+    #[must_use]
+    pub fn features_folder(&self, model_name: &str) -> PathBuf {
+        let (chunk_secs, context_secs) = (
+            self.window.chunk_ms / 1000.0,
+            self.window.context_ms / 1000.0,
+        );
+        let settings = format!("features_cnk{chunk_secs:.1}_ctx{context_secs:.1}");
+        let mut folder = self.output.folder.join(settings).join(model_name);
+        if let Some(secs) = self.window.stride_secs {
+            folder.push(format!("stride_{secs:?}"));
+        }
+        if let Some(name) = &self.stimuli.custom_stimuli {
+            folder.push("custom_stimuli");
+            folder.push(name);
+        }
+        folder
+    }
+}
+
+/// What a recipe file records of the run that wrote it, so that a repetition can tell whether its inputs are the same.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunFacts {
+    /// Version of Heschl.
+    pub heschl: String,
+    /// Version of ONNX Runtime.
+    pub onnxruntime: String,
+    /// What was computed on.
+    pub device: String,
+    /// When the run began, UTC.
+    pub started: String,
+    /// Files of the model.
+    pub model_files: Vec<FileChecksum>,
+    /// The recordings.
+    pub recordings: Vec<SourceRecording>,
+}
+
+/// The content of a recipe file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipeFile {
+    /// What to do.
+    pub extract: ExtractRecipe,
+    /// What the run that wrote the file was made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunFacts>,
+}
+
+/// Why a recipe file cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message says what its fields are"
+)]
+pub enum RecipeError {
+    #[error("The recipe cannot be read: {source}\nFile: {}", path.display())]
+    Unreadable {
+        source: std::io::Error,
+        path: PathBuf,
+    },
+    #[error("The recipe makes no sense: {reason}\nFile: {}", path.display())]
+    Damaged { reason: String, path: PathBuf },
+}
+
+impl RecipeFile {
+    /// Reads a recipe file.
+    ///
+    /// # Errors
+    /// [`RecipeError`] if it cannot be read or has entries that make no sense.
+    pub fn read(path: &Path) -> Result<Self, RecipeError> {
+        let text = std::fs::read_to_string(path).map_err(|source| RecipeError::Unreadable {
+            source,
+            path: path.to_path_buf(),
+        })?;
+        toml::from_str(&text).map_err(|error| RecipeError::Damaged {
+            reason: error.to_string().trim_end().to_string(),
+            path: path.to_path_buf(),
+        })
+    }
+
+    /// The file's text.
+    ///
+    /// # Errors
+    /// A sentence, if a path in it cannot be written as text.
+    pub fn to_toml(&self) -> Result<String, String> {
+        let text = toml::to_string_pretty(self).map_err(|error| error.to_string())?;
+        Ok(format!(
+            "# Features made by Heschl. Repeat them with: heschl run recipe.toml\n\n{text}"
+        ))
+    }
+}

@@ -1,0 +1,130 @@
+//! Files that appear under their final name whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::StoreError;
+
+/// A file under construction. It lies beside its final place under another name until [`AtomicFile::commit`].
+///
+/// Dropped without that, it is removed again.
+#[derive(Debug)]
+pub struct AtomicFile {
+    file: File,
+    temporary: PathBuf,
+    path: PathBuf,
+    committed: bool,
+}
+
+impl AtomicFile {
+    /// Begins the file that will be `path`, and makes the folders above it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the folder cannot be made or the file not created.
+    pub fn create(path: &Path) -> Result<Self, StoreError> {
+        let folder = path.parent().unwrap_or_else(|| Path::new("."));
+        fs::create_dir_all(folder).map_err(|source| StoreError::write(source, folder))?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let temporary = folder.join(format!(".{name}.partial"));
+        let file = File::create(&temporary).map_err(|source| StoreError::write(source, path))?;
+        Ok(Self {
+            file,
+            temporary,
+            path: path.to_path_buf(),
+            committed: false,
+        })
+    }
+
+    /// The final name.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the content lies until it has its final name.
+    #[must_use]
+    pub fn temporary(&self) -> &Path {
+        &self.temporary
+    }
+
+    /// Writes the content out to the disk, but leaves the temporary name.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the disk refuses.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        self.file
+            .sync_all()
+            .map_err(|source| StoreError::write(source, &self.path))
+    }
+
+    /// Gives the file its final name, in place of what had it before. [`AtomicFile::sync`] comes first.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the disk refuses.
+    pub fn commit(mut self) -> Result<(), StoreError> {
+        fs::rename(&self.temporary, &self.path)
+            .map_err(|source| StoreError::write(source, &self.path))?;
+        self.committed = true;
+        sync_folder_of(&self.path)
+    }
+}
+
+impl Drop for AtomicFile {
+    fn drop(&mut self) {
+        if !self.committed {
+            // Nothing depends on it: the next attempt begins by truncating a file of this name.
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for AtomicFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
+/// Writes a whole file at once: under another name, out to the disk, then under its final name.
+///
+/// # Errors
+/// [`StoreError`] if the disk refuses.
+pub fn write(path: &Path, content: &[u8]) -> Result<(), StoreError> {
+    let mut file = AtomicFile::create(path)?;
+    file.write_all(content)
+        .map_err(|source| StoreError::write(source, path))?;
+    file.sync()?;
+    file.commit()
+}
+
+/// Removes a file if it is there, and makes that last.
+///
+/// # Errors
+/// [`StoreError`] if the disk refuses.
+pub fn remove(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_file(path) {
+        Ok(()) => sync_folder_of(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(StoreError::write(source, path)),
+    }
+}
+
+/// Makes a rename or removal last through a loss of power. Windows does so by itself and cannot open folders.
+fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
+    if cfg!(unix) {
+        let folder = path.parent().unwrap_or_else(|| Path::new("."));
+        let synced = File::open(folder).and_then(|folder| folder.sync_all());
+        synced.map_err(|source| StoreError::write(source, path))?;
+    }
+    Ok(())
+}

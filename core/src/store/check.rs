@@ -1,0 +1,207 @@
+//! Re-reads a features folder and says what is not as it was written.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use ndarray::Ix2;
+
+use super::{FEATURES, FeaturesFolder, StoreError, StoryRecord, TIMES, sha256_of_file};
+use crate::formats::npz;
+
+/// What a features folder holds, and what is wrong with it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CheckReport {
+    /// Stories whose files are all there and as they were written.
+    pub sound: Vec<String>,
+    /// Stories that are whole but have no record of how they were made, such as those of the study's Python code.
+    pub unrecorded: Vec<String>,
+    /// Stories that were begun and not finished.
+    pub unfinished: Vec<String>,
+    /// A sentence for each thing that is wrong.
+    pub faults: Vec<String>,
+}
+
+/// Reads every feature file below `folder` and compares it with its record: checksums where there is a record, shapes
+/// and finite numbers everywhere.
+///
+/// # Errors
+/// [`StoreError`] if the folder cannot be listed. What is wrong with single files is in the report.
+pub fn check(folder: &Path) -> Result<CheckReport, StoreError> {
+    if !folder.is_dir() {
+        return Err(StoreError::NoFolder(folder.to_path_buf()));
+    }
+    let mut report = CheckReport::default();
+    let roots = features_roots(folder)?;
+    for root in &roots {
+        check_root(&FeaturesFolder { root: root.clone() }, &roots, &mut report)?;
+    }
+    Ok(report)
+}
+
+/// Every folder at or below `folder` that holds Heschl's own notes, and where there are none above them, every folder
+/// that holds times files.
+fn features_roots(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let files = files_below(folder)?;
+    let recorded: BTreeSet<PathBuf> = files.iter().filter_map(|path| noted_root(path)).collect();
+    let is_recorded = |path: &Path| path.ancestors().any(|above| recorded.contains(above));
+    let unrecorded = files
+        .iter()
+        .filter(|path| is_times(path) && !is_recorded(path));
+    let unrecorded: BTreeSet<PathBuf> = unrecorded
+        .filter_map(|path| path.parent().map(Path::to_path_buf))
+        .collect();
+    Ok(recorded.into_iter().chain(unrecorded).collect())
+}
+
+/// The features folder that a file below `.heschl` belongs to.
+fn noted_root(path: &Path) -> Option<PathBuf> {
+    let is_inner = |above: &&Path| above.file_name().is_some_and(|name| name == ".heschl");
+    path.ancestors()
+        .find(is_inner)?
+        .parent()
+        .map(Path::to_path_buf)
+}
+
+fn is_times(path: &Path) -> bool {
+    path.to_string_lossy().ends_with("_times.npz")
+}
+
+/// Checks one features folder. What lies in another one below it (`stride_0.5`, say) is that one's.
+fn check_root(
+    folder: &FeaturesFolder,
+    others: &[PathBuf],
+    report: &mut CheckReport,
+) -> Result<(), StoreError> {
+    let mut layers_of: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    let mut stories = Vec::new();
+    let below = |other: &&PathBuf| **other != folder.root && other.starts_with(&folder.root);
+    let others: Vec<&PathBuf> = others.iter().filter(below).collect();
+    for path in files_below(&folder.root)? {
+        if others.iter().any(|other| path.starts_with(other)) {
+            continue;
+        }
+        let relative = folder.relative(&path);
+        if let Some(rest) = relative.strip_prefix(".heschl/") {
+            report
+                .unfinished
+                .extend(rest.strip_suffix(".journal").map(str::to_string));
+        } else if let Some(story) = relative.strip_suffix("_times.npz") {
+            stories.push(story.to_string());
+        } else if let Some((layer, story)) = relative
+            .strip_suffix(".npz")
+            .and_then(|rest| rest.split_once('/'))
+            && is_layer(layer)
+        {
+            layers_of.entry(story.to_string()).or_default().push(path);
+        }
+    }
+    for story in stories {
+        let layers = layers_of.remove(&story).unwrap_or_default();
+        check_story(folder, &story, layers, report);
+    }
+    Ok(())
+}
+
+fn is_layer(name: &str) -> bool {
+    let number = name
+        .strip_prefix("encoder.")
+        .or_else(|| name.strip_prefix("layer."));
+    number.is_some_and(|number| number.parse::<usize>().is_ok())
+}
+
+fn check_story(
+    folder: &FeaturesFolder,
+    story: &str,
+    layers: Vec<PathBuf>,
+    report: &mut CheckReport,
+) {
+    let record = folder.record_path(story);
+    let faults_before = report.faults.len();
+    let recorded = record.is_file();
+    if recorded {
+        match StoryRecord::read(&record) {
+            Ok(record) => report.faults.extend(changed_files(folder, story, &record)),
+            Err(error) => report.faults.push(error.to_string()),
+        }
+    }
+    let features = folder.features_path(story);
+    let files = layers
+        .into_iter()
+        .chain(features.is_file().then_some(features));
+    match npz::read::<Ix2>(&folder.times_path(story), TIMES) {
+        Ok(times) => report
+            .faults
+            .extend(files.filter_map(|file| odd_array(&file, times.nrows()))),
+        Err(error) => report.faults.push(error.to_string()),
+    }
+    if report.faults.len() > faults_before {
+        return;
+    }
+    let list = if recorded {
+        &mut report.sound
+    } else {
+        &mut report.unrecorded
+    };
+    list.push(story.to_string());
+}
+
+fn changed_files(folder: &FeaturesFolder, story: &str, record: &StoryRecord) -> Vec<String> {
+    let fault = |output: &super::FileChecksum| {
+        let path = folder.root.join(&output.file);
+        match sha256_of_file(&path) {
+            Ok(sha256) if sha256 == output.sha256 => None,
+            Ok(_) => Some(format!(
+                "A file of {story} is not as it was written. Extract the story again with --overwrite.\nFile: {}",
+                path.display()
+            )),
+            Err(StoreError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Some(format!(
+                    "A file of {story} is missing. Extract the story again.\nFile: {}",
+                    path.display()
+                ))
+            }
+            Err(error) => Some(error.to_string()),
+        }
+    };
+    record.outputs.iter().filter_map(fault).collect()
+}
+
+fn odd_array(path: &Path, n_rows: usize) -> Option<String> {
+    match npz::read::<Ix2>(path, FEATURES) {
+        Err(error) => Some(error.to_string()),
+        Ok(features) if features.nrows() != n_rows => Some(format!(
+            "The features have {} rows, the times {n_rows}. Extract the story again with --overwrite.\nFile: {}",
+            features.nrows(),
+            path.display()
+        )),
+        Ok(features) => features.iter().position(|value| !value.is_finite()).map(|at| {
+            format!(
+                "Row {} holds a number that is not finite. Check the model with \"heschl models check\", and extract \
+                 the story again with --overwrite.\nFile: {}",
+                at / features.ncols(),
+                path.display()
+            )
+        }),
+    }
+}
+
+/// All files at or below a folder, sorted. Links to folders are not followed.
+fn files_below(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        let failed = |source| StoreError::read(source, &folder);
+        for entry in std::fs::read_dir(&folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let kind = entry.file_type().map_err(failed)?;
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else {
+                files.push(entry.path());
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}

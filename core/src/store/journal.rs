@@ -1,0 +1,403 @@
+//! The rows of one story while they are computed: appended batch by batch, each with its checksum.
+//!
+//! A killed run leaves whole batches and at most one torn one, which is cut off when the journal is opened again.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::StoreError;
+
+const MAGIC: &[u8; 8] = b"heschlj1";
+/// Bytes before the header's text: the mark, the text's length and its checksum.
+const PREFIX_BYTES: usize = 16;
+/// Bytes of a batch beside its values: how many rows, and the checksum.
+const FRAME_BYTES: u64 = 8;
+const MOST_HEADER_BYTES: u32 = 1 << 20;
+/// Rows reach the system at once, and the disk at least this often: what a loss of power can cost.
+const SYNC_EVERY: Duration = Duration::from_secs(2);
+
+/// Everything that must be the same for a journal to be continued.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JournalHeader {
+    /// The story.
+    pub story: String,
+    /// Rows when complete.
+    pub n_rows: usize,
+    /// Values of one row: layers × features.
+    pub n_values: usize,
+    /// Rows of one batch; only the last one may have fewer.
+    pub n_batch_rows: usize,
+    /// What else decides the numbers: settings, checksums, versions.
+    pub fingerprint: String,
+}
+
+/// A journal, locked for this process.
+#[derive(Debug)]
+pub struct Journal {
+    file: File,
+    path: PathBuf,
+    header: JournalHeader,
+    n_header_bytes: u64,
+    n_rows_done: usize,
+    synced: Instant,
+}
+
+/// What lay there when a journal was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing.
+    Nothing,
+    /// Rows that fit, and that are kept.
+    Rows(usize),
+    /// Rows made with other settings, from other audio or by another model; they are dropped.
+    Foreign,
+}
+
+impl Journal {
+    /// Opens the journal at `path`, or begins one, and drops what does not fit `header`.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] if another process writes it, or [`StoreError`] if the disk refuses.
+    pub fn open(path: &Path, header: JournalHeader) -> Result<(Self, Found), StoreError> {
+        let failed = |source| StoreError::write(source, path);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|source| StoreError::write(source, folder))?;
+        }
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(failed)?;
+        lock(&file, path)?;
+        let existing = read_header(&mut file).map_err(failed)?;
+        let mut journal = Self {
+            file,
+            path: path.to_path_buf(),
+            header,
+            n_header_bytes: 0,
+            n_rows_done: 0,
+            synced: Instant::now(),
+        };
+        match existing {
+            Some((existing, n_bytes)) if existing == journal.header => {
+                journal.n_header_bytes = n_bytes;
+                journal.keep_whole_batches()?;
+                let n_rows = journal.n_rows_done;
+                Ok((journal, Found::Rows(n_rows)))
+            }
+            existing => {
+                journal.begin()?;
+                let found = existing.map_or(Found::Nothing, |_| Found::Foreign);
+                Ok((journal, found))
+            }
+        }
+    }
+
+    /// Rows that are done.
+    #[must_use]
+    pub fn n_rows_done(&self) -> usize {
+        self.n_rows_done
+    }
+
+    /// Whether all rows are done.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.n_rows_done == self.header.n_rows
+    }
+
+    /// Appends one batch, `(rows, layers × features)` in C order.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the disk refuses; what was appended before stays good.
+    pub fn append(&mut self, values: &[f32]) -> Result<(), StoreError> {
+        let n_rows = values.len() / self.header.n_values;
+        let mut frame = Vec::with_capacity(values.len() * 4 + FRAME_BYTES as usize);
+        frame.extend((n_rows as u32).to_le_bytes());
+        frame.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        frame.extend(crc32fast::hash(&frame).to_le_bytes());
+        self.file
+            .write_all(&frame)
+            .map_err(|source| self.failed(source))?;
+        self.n_rows_done += n_rows;
+        if self.synced.elapsed() >= SYNC_EVERY {
+            self.sync()?;
+        }
+        Ok(())
+    }
+
+    /// Writes what was appended out to the disk.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the disk refuses.
+    pub fn sync(&mut self) -> Result<(), StoreError> {
+        self.file
+            .sync_data()
+            .map_err(|source| self.failed(source))?;
+        self.synced = Instant::now();
+        Ok(())
+    }
+
+    /// Hands every batch to `take`, in order.
+    ///
+    /// # Errors
+    /// What `take` says, or [`StoreError`] if the journal cannot be read.
+    pub fn for_each_batch(
+        &mut self,
+        mut take: impl FnMut(&[f32]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let path = self.path.clone();
+        let failed = |source| StoreError::read(source, &path);
+        self.file
+            .seek(SeekFrom::Start(self.n_header_bytes))
+            .map_err(failed)?;
+        let mut reader = BufReader::with_capacity(1 << 20, &self.file);
+        let mut batch = BatchReader::new(&self.header);
+        let mut n_rows = 0;
+        while n_rows < self.n_rows_done {
+            let Some(values) = batch.next(&mut reader, n_rows).map_err(failed)? else {
+                return Err(failed(ErrorKind::UnexpectedEof.into()));
+            };
+            n_rows += values.len() / self.header.n_values;
+            take(values)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the journal, whose work is done.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the disk refuses.
+    pub fn remove(self) -> Result<(), StoreError> {
+        drop(self.file);
+        super::atomic::remove(&self.path)
+    }
+
+    fn failed(&self, source: std::io::Error) -> StoreError {
+        StoreError::write(source, &self.path)
+    }
+
+    fn begin(&mut self) -> Result<(), StoreError> {
+        let text = serde_json::to_vec(&self.header).map_err(|error| self.failed(error.into()))?;
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend((text.len() as u32).to_le_bytes());
+        bytes.extend(crc32fast::hash(&text).to_le_bytes());
+        bytes.extend(text);
+        self.n_header_bytes = bytes.len() as u64;
+        let begun = self
+            .file
+            .set_len(0)
+            .and_then(|()| self.file.seek(SeekFrom::Start(0)))
+            .and_then(|_| self.file.write_all(&bytes));
+        begun.map_err(|source| self.failed(source))?;
+        self.sync()
+    }
+
+    /// Counts the batches that are whole and cuts off what follows.
+    fn keep_whole_batches(&mut self) -> Result<(), StoreError> {
+        let path = self.path.clone();
+        let failed = |source| StoreError::read(source, &path);
+        let mut reader = BufReader::with_capacity(1 << 20, &self.file);
+        let mut batch = BatchReader::new(&self.header);
+        let mut n_bytes = self.n_header_bytes;
+        while let Some(values) = batch.next(&mut reader, self.n_rows_done).map_err(failed)? {
+            self.n_rows_done += values.len() / self.header.n_values;
+            n_bytes += values.len() as u64 * 4 + FRAME_BYTES;
+        }
+        let cut = self
+            .file
+            .set_len(n_bytes)
+            .and_then(|()| self.file.seek(SeekFrom::Start(n_bytes)));
+        cut.map(drop).map_err(|source| self.failed(source))
+    }
+}
+
+fn lock(file: &File, path: &Path) -> Result<(), StoreError> {
+    match file.try_lock() {
+        // Some network file systems have no locks. Two processes on one story is the user's error there.
+        Ok(()) => Ok(()),
+        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path.to_path_buf())),
+        Err(TryLockError::Error(source)) => Err(StoreError::write(source, path)),
+    }
+}
+
+/// The header and its length in bytes; `None` if there is none or it is torn.
+fn read_header(file: &mut File) -> std::io::Result<Option<(JournalHeader, u64)>> {
+    let mut prefix = [0; PREFIX_BYTES];
+    if !fill(file, &mut prefix)? || prefix[..8] != *MAGIC {
+        return Ok(None);
+    }
+    let number = |at: usize| {
+        u32::from_le_bytes([prefix[at], prefix[at + 1], prefix[at + 2], prefix[at + 3]])
+    };
+    if number(8) > MOST_HEADER_BYTES {
+        return Ok(None);
+    }
+    let mut text = vec![0; number(8) as usize];
+    if !fill(file, &mut text)? || crc32fast::hash(&text) != number(12) {
+        return Ok(None);
+    }
+    let header = serde_json::from_slice(&text).ok();
+    Ok(header.map(|header| (header, (PREFIX_BYTES + text.len()) as u64)))
+}
+
+/// Reads batches one after the other into one buffer.
+struct BatchReader {
+    n_rows: usize,
+    n_values: usize,
+    n_batch_rows: usize,
+    bytes: Vec<u8>,
+    values: Vec<f32>,
+}
+
+impl BatchReader {
+    fn new(header: &JournalHeader) -> Self {
+        Self {
+            n_rows: header.n_rows,
+            n_values: header.n_values,
+            n_batch_rows: header.n_batch_rows,
+            bytes: Vec::new(),
+            values: Vec::new(),
+        }
+    }
+
+    /// The batch that begins at row `first_row`; `None` if it is not there or torn.
+    fn next(
+        &mut self,
+        source: &mut impl Read,
+        first_row: usize,
+    ) -> std::io::Result<Option<&[f32]>> {
+        let n_rows = self.n_batch_rows.min(self.n_rows - first_row);
+        if n_rows == 0 {
+            return Ok(None);
+        }
+        self.bytes
+            .resize(n_rows * self.n_values * 4 + FRAME_BYTES as usize, 0);
+        if !fill(source, &mut self.bytes)? {
+            return Ok(None);
+        }
+        let (content, checksum) = self.bytes.split_at(self.bytes.len() - 4);
+        let (count, values) = content.split_at(4);
+        if count != (n_rows as u32).to_le_bytes()
+            || checksum != crc32fast::hash(content).to_le_bytes()
+        {
+            return Ok(None);
+        }
+        self.values.clear();
+        self.values.extend(
+            values
+                .as_chunks()
+                .0
+                .iter()
+                .map(|bytes| f32::from_le_bytes(*bytes)),
+        );
+        Ok(Some(&self.values))
+    }
+}
+
+/// Fills the buffer; false if the source ends before.
+fn fill(source: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<bool> {
+    match source.read_exact(buffer) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(fingerprint: &str) -> JournalHeader {
+        JournalHeader {
+            story: "wheretheressmoke".into(),
+            n_rows: 5,
+            n_values: 3,
+            n_batch_rows: 2,
+            fingerprint: fingerprint.into(),
+        }
+    }
+
+    fn batch(first: usize, n_rows: usize) -> Vec<f32> {
+        (0..n_rows * 3).map(|i| (first * 3 + i) as f32).collect()
+    }
+
+    fn everything(journal: &mut Journal) -> Vec<f32> {
+        let mut all = Vec::new();
+        journal
+            .for_each_batch(|values| {
+                all.extend_from_slice(values);
+                Ok(())
+            })
+            .unwrap();
+        all
+    }
+
+    /// Writes three batches, cuts the file to every length, reopens, completes, and compares.
+    #[test]
+    fn cut_anywhere_it_keeps_whole_batches_and_can_be_completed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.journal");
+        let (mut journal, found) = Journal::open(&path, header("a")).unwrap();
+        assert_eq!(found, Found::Nothing);
+        for (first, n_rows) in [(0, 2), (2, 2), (4, 1)] {
+            journal.append(&batch(first, n_rows)).unwrap();
+        }
+        assert!(journal.is_complete());
+        let whole = everything(&mut journal);
+        assert_eq!(whole, batch(0, 5));
+        drop(journal);
+        let bytes = std::fs::read(&path).unwrap();
+        for n_bytes in 0..bytes.len() {
+            std::fs::write(&path, &bytes[..n_bytes]).unwrap();
+            let (mut journal, _) = Journal::open(&path, header("a")).unwrap();
+            assert!(!journal.is_complete(), "cut to {n_bytes} bytes");
+            while !journal.is_complete() {
+                let first = journal.n_rows_done();
+                journal.append(&batch(first, 2.min(5 - first))).unwrap();
+            }
+            assert_eq!(everything(&mut journal), whole, "cut to {n_bytes} bytes");
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_ends_what_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.journal");
+        let (mut journal, _) = Journal::open(&path, header("a")).unwrap();
+        journal.append(&batch(0, 2)).unwrap();
+        journal.append(&batch(2, 2)).unwrap();
+        drop(journal);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let in_second_batch = bytes.len() - 10;
+        bytes[in_second_batch] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        assert_eq!(Journal::open(&path, header("a")).unwrap().1, Found::Rows(2));
+    }
+
+    #[test]
+    fn rows_of_other_settings_are_not_continued() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.journal");
+        let (mut journal, _) = Journal::open(&path, header("a")).unwrap();
+        journal.append(&batch(0, 2)).unwrap();
+        drop(journal);
+        let (journal, found) = Journal::open(&path, header("b")).unwrap();
+        assert_eq!((journal.n_rows_done(), found), (0, Found::Foreign));
+    }
+
+    #[test]
+    fn two_processes_cannot_write_one_story() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.journal");
+        let _first = Journal::open(&path, header("a")).unwrap();
+        let error = Journal::open(&path, header("a")).unwrap_err();
+        assert!(matches!(error, StoreError::InUse(_)), "{error}");
+    }
+}

@@ -1,0 +1,346 @@
+//! Feature files: a journal while a story is computed, finished `.npz` files after, nothing in between.
+//!
+//! ```text
+//! features_cnk0.1_ctx16.0/whisper-tiny/
+//! ├── <story>.npz                 features (time, dim): the final output
+//! ├── <story>_times.npz           times (time, 2), seconds: written last, marks the story as done
+//! ├── encoder.0 … /<story>.npz    features (time, dim), one folder per layer
+//! └── .heschl/                    version, journals, and a record of each story: recipe and checksums
+//! ```
+
+pub mod atomic;
+mod check;
+mod journal;
+mod record;
+
+use std::fmt::Write as _;
+use std::io::{self, BufWriter, Read};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+pub use check::{CheckReport, check};
+pub use journal::{Found, Journal, JournalHeader};
+pub use record::{FileChecksum, Provenance, SourceRecording, StoryRecord};
+
+use crate::formats::npz::RowsWriter;
+use crate::window::Windows;
+use atomic::AtomicFile;
+
+/// Version of the layout of `.heschl`.
+const VERSION: &str = "1";
+/// Name of the array in feature files.
+pub const FEATURES: &str = "features";
+/// Name of the array in times files.
+pub const TIMES: &str = "times";
+
+/// Why feature files cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message says what its fields are"
+)]
+pub enum StoreError {
+    #[error("{}\nFile: {}", write_trouble(source), path.display())]
+    Write { source: io::Error, path: PathBuf },
+    #[error("The file cannot be read: {source}\nFile: {}", path.display())]
+    Read { source: io::Error, path: PathBuf },
+    #[error(
+        "Another run is writing this story's features. Wait for it to end, or choose another output folder.\nFile: {}",
+        .0.display()
+    )]
+    InUse(PathBuf),
+    #[error(
+        "This features folder was made by another version of Heschl (layout {found}, this one writes {VERSION}). Choose \
+         another output folder.\nFolder: {}", folder.display()
+    )]
+    Version { found: String, folder: PathBuf },
+    #[error("The record of this story makes no sense: {reason}. Extract the story again with --overwrite.\nFile: {}", path.display())]
+    Record { reason: String, path: PathBuf },
+    #[error("There is no features folder here.\nFolder: {}", .0.display())]
+    NoFolder(PathBuf),
+}
+
+impl StoreError {
+    pub(crate) fn write(source: io::Error, path: &Path) -> Self {
+        Self::Write {
+            source,
+            path: path.to_path_buf(),
+        }
+    }
+
+    pub(crate) fn read(source: io::Error, path: &Path) -> Self {
+        Self::Read {
+            source,
+            path: path.to_path_buf(),
+        }
+    }
+}
+
+/// A sentence for what a disk can say to a write.
+fn write_trouble(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::StorageFull => "The disk is full. Free some space and run the same command again; what is done \
+                                       so far is kept."
+            .into(),
+        io::ErrorKind::QuotaExceeded => "Your disk quota is used up. Free some space and run the same command again; \
+                                         what is done so far is kept."
+            .into(),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "The output folder cannot be written to. Choose another one with --out, or ask for the right to write here."
+                .into()
+        }
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            "A file stands where a folder is needed. Choose another output folder with --out.".into()
+        }
+        _ => format!(
+            "A file could not be written: {error}. Check the disk, and run the same command again; what is done so far \
+             is kept."
+        ),
+    }
+}
+
+/// The folder that holds one model's features.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeaturesFolder {
+    root: PathBuf,
+}
+
+/// The layers of one story's rows: their names, in the order of the values in a row, and whether the last of them is
+/// the final output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowLayout {
+    /// Folder name of each layer.
+    pub layer_names: Vec<String>,
+    /// Features per layer.
+    pub dim: usize,
+    /// Whether the last layer is the model's final output, which is written once more under the story's own name.
+    pub has_final: bool,
+}
+
+impl RowLayout {
+    /// Values of one row.
+    #[must_use]
+    pub fn n_values(&self) -> usize {
+        self.layer_names.len() * self.dim
+    }
+}
+
+impl FeaturesFolder {
+    /// Opens the folder for writing, and makes it if it is not there.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be made, or another version of Heschl wrote into it.
+    pub fn create(root: &Path) -> Result<Self, StoreError> {
+        let folder = Self {
+            root: root.to_path_buf(),
+        };
+        let version_file = folder.inner().join("version");
+        match std::fs::read_to_string(&version_file) {
+            Ok(text) if text.trim() == VERSION => {}
+            Ok(text) => {
+                return Err(StoreError::Version {
+                    found: text.trim().chars().take(20).collect(),
+                    folder: root.to_path_buf(),
+                });
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                atomic::write(&version_file, format!("{VERSION}\n").as_bytes())?;
+            }
+            Err(source) => return Err(StoreError::write(source, &version_file)),
+        }
+        Ok(folder)
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn inner(&self) -> PathBuf {
+        self.root.join(".heschl")
+    }
+
+    /// Where the final output of a story lies.
+    #[must_use]
+    pub fn features_path(&self, story: &str) -> PathBuf {
+        self.root.join(format!("{story}.npz"))
+    }
+
+    /// Where the times of a story lie. This file is written last.
+    #[must_use]
+    pub fn times_path(&self, story: &str) -> PathBuf {
+        self.root.join(format!("{story}_times.npz"))
+    }
+
+    /// Where one layer of a story lies.
+    #[must_use]
+    pub fn layer_path(&self, layer_name: &str, story: &str) -> PathBuf {
+        self.root.join(layer_name).join(format!("{story}.npz"))
+    }
+
+    /// Where the record of a story lies.
+    #[must_use]
+    pub fn record_path(&self, story: &str) -> PathBuf {
+        self.inner().join(format!("{story}.toml"))
+    }
+
+    /// Where the rows of a story lie while they are computed.
+    #[must_use]
+    pub fn journal_path(&self, story: &str) -> PathBuf {
+        self.inner().join(format!("{story}.journal"))
+    }
+
+    /// Whether a story is done, with every layer that is wanted.
+    #[must_use]
+    pub fn is_complete(&self, story: &str, layout: &RowLayout) -> bool {
+        let layers = layout
+            .layer_names
+            .iter()
+            .map(|layer| self.layer_path(layer, story));
+        let features = layout.has_final.then(|| self.features_path(story));
+        self.times_path(story).is_file() && layers.chain(features).all(|path| path.is_file())
+    }
+
+    /// Turns a complete journal into the story's files, and removes it.
+    ///
+    /// Every file is first written whole under another name. Then the mark of an older version of the story is taken
+    /// away, the files get their names, and the new mark comes last: at no moment is a story marked as done whose files
+    /// are not all there and of one make.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the disk refuses. The journal stays, and the next run ends the work.
+    pub fn finish(
+        &self,
+        mut journal: Journal,
+        windows: &Windows,
+        layout: &RowLayout,
+        provenance: Provenance,
+    ) -> Result<(), StoreError> {
+        journal.sync()?;
+        let story = provenance.recording.story.clone();
+        let files = self.write_layers(&mut journal, &story, layout)?;
+        let times = self.write_times(&story, windows)?;
+        let mut outputs = Vec::with_capacity(files.len() + 1);
+        for file in files.iter().chain([&times]) {
+            let sha256 = sha256_of_file(file.temporary())?;
+            outputs.push(FileChecksum::new(self.relative(file.path()), sha256));
+        }
+        atomic::remove(times.path())?;
+        for file in files {
+            file.commit()?;
+        }
+        StoryRecord {
+            provenance,
+            outputs,
+        }
+        .write(&self.record_path(&story))?;
+        times.commit()?;
+        journal.remove()
+    }
+
+    fn write_layers(
+        &self,
+        journal: &mut Journal,
+        story: &str,
+        layout: &RowLayout,
+    ) -> Result<Vec<AtomicFile>, StoreError> {
+        let n_rows = journal.n_rows_done();
+        let last = layout.layer_names.len() - 1;
+        let mut outputs: Vec<(usize, PathBuf)> = layout
+            .layer_names
+            .iter()
+            .map(|name| self.layer_path(name, story))
+            .enumerate()
+            .collect();
+        if layout.has_final {
+            outputs.push((last, self.features_path(story)));
+        }
+        let mut writers = Vec::with_capacity(outputs.len());
+        for (layer, path) in outputs {
+            let file = BufWriter::new(AtomicFile::create(&path)?);
+            let writer = RowsWriter::new(file, FEATURES, n_rows, layout.dim)
+                .map_err(|source| StoreError::write(source, &path))?;
+            writers.push((layer, path, writer));
+        }
+        journal.for_each_batch(|values| {
+            for row in values.chunks_exact(layout.n_values()) {
+                for (layer, path, writer) in &mut writers {
+                    writer
+                        .write(&row[*layer * layout.dim..(*layer + 1) * layout.dim])
+                        .map_err(|source| StoreError::write(source, path))?;
+                }
+            }
+            Ok(())
+        })?;
+        writers
+            .into_iter()
+            .map(|(_, path, writer)| finished(writer, &path))
+            .collect()
+    }
+
+    fn write_times(&self, story: &str, windows: &Windows) -> Result<AtomicFile, StoreError> {
+        let path = self.times_path(story);
+        let failed = |source| StoreError::write(source, &path);
+        let file = BufWriter::new(AtomicFile::create(&path)?);
+        let mut writer = RowsWriter::new(file, TIMES, windows.len(), 2).map_err(failed)?;
+        for row in 0..windows.len() {
+            writer.write(&windows.times(row)).map_err(failed)?;
+        }
+        finished(writer, &path)
+    }
+
+    fn relative(&self, path: &Path) -> String {
+        let relative = path.strip_prefix(&self.root).unwrap_or(path);
+        relative.to_string_lossy().replace('\\', "/")
+    }
+}
+
+/// Ends an archive and writes it out to the disk, still under its other name.
+fn finished(
+    writer: RowsWriter<BufWriter<AtomicFile>>,
+    path: &Path,
+) -> Result<AtomicFile, StoreError> {
+    let failed = |source| StoreError::write(source, path);
+    let file = writer
+        .finish()
+        .map_err(failed)?
+        .into_inner()
+        .map_err(|error| failed(error.into_error()))?;
+    file.sync()?;
+    Ok(file)
+}
+
+/// SHA-256 of a file's content, in hexadecimal digits.
+///
+/// # Errors
+/// [`StoreError::Read`] if the file cannot be read.
+pub fn sha256_of_file(path: &Path) -> Result<String, StoreError> {
+    let failed = |source| StoreError::read(source, path);
+    let mut file = std::fs::File::open(path).map_err(failed)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(hex(&hasher.finalize())),
+            Ok(n) => hasher.update(&buffer[..n]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(source) => return Err(failed(source)),
+        }
+    }
+}
+
+/// SHA-256 of a text, in hexadecimal digits.
+#[must_use]
+pub fn sha256_of_text(text: &str) -> String {
+    hex(&Sha256::digest(text.as_bytes()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing into a text cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,95 @@
+//! What made a story's features: the recipe, its inputs' checksums, versions, device and time.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{StoreError, atomic};
+use crate::recipe::ExtractRecipe;
+
+/// One file and its SHA-256.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileChecksum {
+    /// Its path; below the features folder for outputs.
+    pub file: String,
+    /// SHA-256 of its content, in hexadecimal digits.
+    pub sha256: String,
+}
+
+impl FileChecksum {
+    /// Puts a path and its checksum together.
+    #[must_use]
+    pub fn new(file: String, sha256: String) -> Self {
+        Self { file, sha256 }
+    }
+}
+
+/// The recording that a story's features were made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceRecording {
+    /// The story's name.
+    pub story: String,
+    /// The audio file.
+    pub file: PathBuf,
+    /// SHA-256 of the audio file.
+    pub sha256: String,
+    /// Length in samples at 16 kHz.
+    pub n_samples: u64,
+}
+
+/// Everything that decided a story's numbers, and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Version of Heschl.
+    pub heschl: String,
+    /// Version of ONNX Runtime.
+    pub onnxruntime: String,
+    /// What was computed on.
+    pub device: String,
+    /// When the story was begun, UTC.
+    pub started: String,
+    /// When it was finished, UTC.
+    pub finished: String,
+    /// The recipe that was run.
+    pub recipe: ExtractRecipe,
+    /// Files of the model.
+    pub model_files: Vec<FileChecksum>,
+    /// The recording.
+    pub recording: SourceRecording,
+}
+
+/// A story's provenance and what came of it: the content of `.heschl/<story>.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StoryRecord {
+    /// What decided the numbers.
+    pub provenance: Provenance,
+    /// The story's files.
+    pub outputs: Vec<FileChecksum>,
+}
+
+impl StoryRecord {
+    /// Writes the record.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the disk refuses.
+    pub fn write(&self, path: &Path) -> Result<(), StoreError> {
+        let text = toml::to_string_pretty(self).map_err(|error| StoreError::Record {
+            reason: error.to_string(),
+            path: path.to_path_buf(),
+        })?;
+        atomic::write(path, text.as_bytes())
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be read or makes no sense.
+    pub fn read(path: &Path) -> Result<Self, StoreError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| StoreError::read(source, path))?;
+        toml::from_str(&text).map_err(|error| StoreError::Record {
+            reason: error.message().to_string(),
+            path: path.to_path_buf(),
+        })
+    }
+}
