@@ -1,1 +1,210 @@
 //! Speech models: checkpoints, the ONNX graphs they become, the catalogue and downloads.
+//!
+//! Adding an architecture is one file beside `whisper` and one arm in each `match` of this file.
+
+pub mod checkpoint;
+mod onnx;
+mod peak;
+pub mod whisper;
+
+use std::path::{Path, PathBuf};
+
+use heschl_core::card::Card;
+use heschl_core::encoder::{Model, Precision};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+pub use peak::matrix_product_peak;
+
+use checkpoint::{Checkpoint, CheckpointError, ctranslate2, safetensors};
+use whisper::WhisperConfig;
+
+/// Longest `config.json` that is read.
+const MOST_CONFIG_BYTES: u64 = 4 << 20;
+
+/// Why a model's folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message says what its fields are"
+)]
+pub enum ModelError {
+    #[error("There is no model folder here. Give the folder that holds config.json and the weights.\nFolder: {}", .0.display())]
+    NoFolder(PathBuf),
+    #[error(
+        "This folder has no config.json, so it is no model folder. Give the folder that holds config.json and \
+         model.safetensors (Hugging Face) or model.bin (CTranslate2).\nFolder: {}", .0.display()
+    )]
+    NoConfig(PathBuf),
+    #[error(
+        "This folder has a config.json but no weights that Heschl reads: model.safetensors, or a CTranslate2 model.bin. \
+         Fetch the model again.\nFolder: {}", .0.display()
+    )]
+    NoWeights(PathBuf),
+    #[error("The model's description cannot be read: {source}\nFile: {}", path.display())]
+    Unreadable {
+        source: std::io::Error,
+        path: PathBuf,
+    },
+    #[error("The model's description makes no sense: {reason}. Fetch the model again.\nFile: {}", path.display())]
+    Config { reason: String, path: PathBuf },
+    #[error(
+        "This is a model of the kind \"{kind}\", which Heschl does not run. It runs Whisper so far.\nFile: {}",
+        path.display()
+    )]
+    Architecture { kind: String, path: PathBuf },
+    #[error(
+        "{model} has the layers 0 to {last}; there is no layer {layer}. Layer {last} is its final output."
+    )]
+    NoSuchLayer {
+        model: String,
+        layer: usize,
+        last: usize,
+    },
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+}
+
+/// A model folder that was opened and understood.
+#[derive(Debug, Clone)]
+pub struct OpenModel {
+    card: Card,
+    architecture: Architecture,
+    checkpoint: Checkpoint,
+    folder: PathBuf,
+    files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Clone)]
+enum Architecture {
+    Whisper(WhisperConfig),
+}
+
+/// The one entry of `config.json` that tells architectures apart.
+#[derive(Deserialize)]
+struct Kind {
+    model_type: Option<String>,
+}
+
+impl OpenModel {
+    /// Opens a model folder: a Hugging Face checkpoint (`config.json`, `model.safetensors`) or a CTranslate2 one
+    /// (`config.json`, `model.bin`). The features' folder will be called `name`.
+    ///
+    /// # Errors
+    /// [`ModelError`] if it is no such folder, or of an architecture that is not supported.
+    pub fn open(folder: &Path, name: &str) -> Result<Self, ModelError> {
+        if !folder.is_dir() {
+            return Err(ModelError::NoFolder(folder.to_path_buf()));
+        }
+        let config = folder.join("config.json");
+        if !config.is_file() {
+            return Err(ModelError::NoConfig(folder.to_path_buf()));
+        }
+        let kind: Kind = parse_json(&read_config(&config)?, &config)?;
+        let [hub_weights, ctranslate2_weights] =
+            ["model.safetensors", "model.bin"].map(|file| folder.join(file));
+        let (architecture, checkpoint) = match kind.model_type.as_deref() {
+            Some("whisper") if hub_weights.is_file() => {
+                let whisper = WhisperConfig::read(&config)?;
+                (
+                    Architecture::Whisper(whisper),
+                    safetensors::read(&hub_weights)?,
+                )
+            }
+            None if ctranslate2_weights.is_file() => {
+                let model = ctranslate2::read(&ctranslate2_weights)?;
+                let whisper = WhisperConfig::from_tensors(&model.checkpoint, model.n_heads)?;
+                (Architecture::Whisper(whisper), model.checkpoint)
+            }
+            Some("whisper") | None => return Err(ModelError::NoWeights(folder.to_path_buf())),
+            Some(other) => {
+                return Err(ModelError::Architecture {
+                    kind: other.to_string(),
+                    path: config,
+                });
+            }
+        };
+        let card = match &architecture {
+            Architecture::Whisper(whisper) => whisper.card(name),
+        };
+        let files = vec![config, checkpoint.file().to_path_buf()];
+        Ok(Self {
+            card,
+            architecture,
+            checkpoint,
+            folder: folder.to_path_buf(),
+            files,
+        })
+    }
+
+    /// What the model says of itself.
+    #[must_use]
+    pub fn card(&self) -> &Card {
+        &self.card
+    }
+
+    /// The files that decide its numbers.
+    #[must_use]
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// Builds the graph that gives `layers`, ascending. The weights stay where they are.
+    ///
+    /// # Errors
+    /// [`ModelError::NoSuchLayer`], or [`ModelError::Checkpoint`] if the weights are not what the description says.
+    pub fn build(&self, layers: &[usize], precision: Precision) -> Result<Model, ModelError> {
+        let last = self.card.n_layers - 1;
+        if let Some(&layer) = layers.iter().find(|layer| **layer > last) {
+            return Err(ModelError::NoSuchLayer {
+                model: self.card.name.clone(),
+                layer,
+                last,
+            });
+        }
+        let (graph, weights) = match &self.architecture {
+            Architecture::Whisper(config) => {
+                whisper::graph(config, &self.checkpoint, layers, precision)?
+            }
+        };
+        Ok(Model {
+            card: self.card.clone(),
+            layers: layers.to_vec(),
+            precision,
+            graph,
+            weights,
+            folder: self.folder.clone(),
+            files: self.files.clone(),
+        })
+    }
+
+    /// Floating-point operations in the matrix products of one window of `window_samples`, up to `last_layer`.
+    #[must_use]
+    pub fn matrix_flops(&self, last_layer: usize, window_samples: usize) -> f64 {
+        match &self.architecture {
+            Architecture::Whisper(config) => config.matrix_flops(last_layer, window_samples),
+        }
+    }
+}
+
+/// The text of a `config.json` of at most a few megabytes.
+fn read_config(path: &Path) -> Result<Vec<u8>, ModelError> {
+    let unreadable = |source| ModelError::Unreadable {
+        source,
+        path: path.to_path_buf(),
+    };
+    if std::fs::metadata(path).map_err(unreadable)?.len() > MOST_CONFIG_BYTES {
+        return Err(ModelError::Config {
+            reason: "it is longer than 4 MB".into(),
+            path: path.to_path_buf(),
+        });
+    }
+    std::fs::read(path).map_err(unreadable)
+}
+
+fn parse_json<T: DeserializeOwned>(text: &[u8], path: &Path) -> Result<T, ModelError> {
+    serde_json::from_slice(text).map_err(|error| ModelError::Config {
+        reason: error.to_string(),
+        path: path.to_path_buf(),
+    })
+}

@@ -1,0 +1,279 @@
+//! A small builder of ONNX graphs whose weights stay in the files they came in.
+
+mod proto;
+
+use std::collections::BTreeSet;
+
+use heschl_core::encoder::{NumberFormat, Weight};
+use prost::Message as _;
+use proto::{
+    AttributeProto, DimensionProto, DimensionValue, GraphProto, ModelProto, NodeProto,
+    OperatorSetIdProto, StringStringEntryProto, TensorProto, TensorShapeProto, TensorTypeProto,
+    TypeProto, ValueInfoProto,
+};
+
+/// Operators of ONNX Runtime that ONNX itself does not have.
+pub(crate) const MICROSOFT: &str = "com.microsoft";
+
+const FLOAT: i32 = 1;
+const INT64: i32 = 7;
+const FLOAT16: i32 = 10;
+const EXTERNAL: i32 = 1;
+const IR_VERSION: i64 = 10;
+const OPSET: i64 = 20;
+
+/// The number formats that a value can be cast to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Number {
+    Float,
+    Float16,
+}
+
+impl Number {
+    fn code(self) -> i32 {
+        match self {
+            Self::Float => FLOAT,
+            Self::Float16 => FLOAT16,
+        }
+    }
+}
+
+/// A value of the graph, by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Value(String);
+
+/// One dimension of an input or output.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Dim {
+    Fixed(usize),
+    Named(&'static str),
+}
+
+/// An attribute of a node.
+pub(crate) enum Attribute<'a> {
+    Int(&'a str, i64),
+    Ints(&'a str, &'a [i64]),
+    Float(&'a str, f32),
+    Text(&'a str, &'a str),
+}
+
+impl Attribute<'_> {
+    fn encode(&self) -> AttributeProto {
+        let (name, kind) = match self {
+            Self::Float(name, _) => (name, 1),
+            Self::Int(name, _) => (name, 2),
+            Self::Text(name, _) => (name, 3),
+            Self::Ints(name, _) => (name, 7),
+        };
+        let mut proto = AttributeProto {
+            name: (*name).to_string(),
+            r#type: kind,
+            ..AttributeProto::default()
+        };
+        match self {
+            Self::Float(_, value) => proto.f = *value,
+            Self::Int(_, value) => proto.i = *value,
+            Self::Text(_, value) => proto.s = value.as_bytes().to_vec(),
+            Self::Ints(_, values) => proto.ints = values.to_vec(),
+        }
+        proto
+    }
+}
+
+/// A graph under construction.
+#[derive(Default)]
+pub(crate) struct GraphBuilder {
+    graph: GraphProto,
+    weights: Vec<Weight>,
+    weight_names: BTreeSet<String>,
+    n_values: usize,
+}
+
+impl GraphBuilder {
+    /// Declares an input of single-precision numbers.
+    pub(crate) fn input_floats(&mut self, name: &str, shape: &[Dim]) -> Value {
+        self.graph.input.push(value_info(name, FLOAT, shape));
+        Value(name.to_string())
+    }
+
+    /// Declares an input of whole numbers.
+    pub(crate) fn input_integers(&mut self, name: &str, shape: &[Dim]) -> Value {
+        self.graph.input.push(value_info(name, INT64, shape));
+        Value(name.to_string())
+    }
+
+    /// Names a value as the graph's single-precision output.
+    pub(crate) fn output_floats(&mut self, value: &Value, shape: &[Dim]) {
+        self.graph.output.push(value_info(&value.0, FLOAT, shape));
+    }
+
+    /// A tensor that stays where it is on disk, in the number format it has there.
+    pub(crate) fn weight(&mut self, weight: Weight) -> Value {
+        let name = weight.name.clone();
+        if self.weight_names.insert(name.clone()) {
+            let data_type = match weight.format {
+                NumberFormat::F32 => FLOAT,
+                NumberFormat::F16 => FLOAT16,
+            };
+            let file = weight
+                .file
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy();
+            self.graph.initializer.push(TensorProto {
+                dims: weight.shape.iter().map(|n| *n as i64).collect(),
+                data_type,
+                name: name.clone(),
+                data_location: EXTERNAL,
+                external_data: external_data(&[
+                    ("location", file.into_owned()),
+                    ("offset", weight.offset.to_string()),
+                    ("length", weight.n_bytes().to_string()),
+                ]),
+                ..TensorProto::default()
+            });
+            self.weights.push(weight);
+        }
+        Value(name)
+    }
+
+    /// A list of whole numbers known in advance.
+    pub(crate) fn integers(&mut self, values: &[i64]) -> Value {
+        let raw = values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
+        self.constant(INT64, vec![values.len() as i64], raw)
+    }
+
+    /// One whole number known in advance, without dimensions.
+    pub(crate) fn integer(&mut self, value: i64) -> Value {
+        self.constant(INT64, vec![], value.to_le_bytes().to_vec())
+    }
+
+    /// One number known in advance, without dimensions.
+    pub(crate) fn float(&mut self, value: f32) -> Value {
+        self.constant(FLOAT, vec![], value.to_le_bytes().to_vec())
+    }
+
+    /// Numbers known in advance.
+    pub(crate) fn floats(&mut self, shape: &[usize], values: &[f32]) -> Value {
+        let raw = values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
+        self.constant(FLOAT, shape.iter().map(|n| *n as i64).collect(), raw)
+    }
+
+    fn constant(&mut self, data_type: i32, dims: Vec<i64>, raw_data: Vec<u8>) -> Value {
+        let name = self.next_name("constant");
+        self.graph.initializer.push(TensorProto {
+            dims,
+            data_type,
+            name: name.clone(),
+            raw_data,
+            ..TensorProto::default()
+        });
+        Value(name)
+    }
+
+    /// Adds a node of standard ONNX and gives its one output.
+    pub(crate) fn op(
+        &mut self,
+        op_type: &str,
+        inputs: &[&Value],
+        attributes: &[Attribute],
+    ) -> Value {
+        self.op_of("", op_type, inputs, attributes)
+    }
+
+    /// Adds a node of another domain and gives its one output.
+    pub(crate) fn op_of(
+        &mut self,
+        domain: &str,
+        op_type: &str,
+        inputs: &[&Value],
+        attributes: &[Attribute],
+    ) -> Value {
+        let name = self.next_name(op_type);
+        self.graph.node.push(NodeProto {
+            input: inputs.iter().map(|value| value.0.clone()).collect(),
+            output: vec![name.clone()],
+            name: name.clone(),
+            op_type: op_type.to_string(),
+            attribute: attributes.iter().map(Attribute::encode).collect(),
+            domain: domain.to_string(),
+        });
+        Value(name)
+    }
+
+    /// The value in another number format.
+    pub(crate) fn cast(&mut self, value: &Value, to: Number) -> Value {
+        self.op(
+            "Cast",
+            &[value],
+            &[Attribute::Int("to", i64::from(to.code()))],
+        )
+    }
+
+    /// The value with other dimensions; −1 stands for what is left.
+    pub(crate) fn reshape(&mut self, value: &Value, shape: &[i64]) -> Value {
+        let shape = self.integers(shape);
+        self.op("Reshape", &[value, &shape], &[])
+    }
+
+    /// The elements `from..to` along `axis`; negative positions count from the end.
+    pub(crate) fn slice(&mut self, value: &Value, axis: i64, from: i64, to: i64) -> Value {
+        let [from, to, axis] = [from, to, axis].map(|position| self.integers(&[position]));
+        self.op("Slice", &[value, &from, &to, &axis], &[])
+    }
+
+    fn next_name(&mut self, stem: &str) -> String {
+        self.n_values += 1;
+        format!("{stem}_{}", self.n_values)
+    }
+
+    /// The finished graph as the bytes of an ONNX model, and the weights that it points to.
+    pub(crate) fn finish(mut self, name: &str) -> (Vec<u8>, Vec<Weight>) {
+        self.graph.name = name.to_string();
+        let opset = |domain: &str, version| OperatorSetIdProto {
+            domain: domain.to_string(),
+            version,
+        };
+        let model = ModelProto {
+            ir_version: IR_VERSION,
+            producer_name: "heschl".to_string(),
+            graph: Some(self.graph),
+            opset_import: vec![opset("", OPSET), opset(MICROSOFT, 1)],
+        };
+        (model.encode_to_vec(), self.weights)
+    }
+}
+
+fn external_data(entries: &[(&str, String)]) -> Vec<StringStringEntryProto> {
+    let entry = |(key, value): &(&str, String)| StringStringEntryProto {
+        key: (*key).to_string(),
+        value: value.clone(),
+    };
+    entries.iter().map(entry).collect()
+}
+
+fn value_info(name: &str, elem_type: i32, shape: &[Dim]) -> ValueInfoProto {
+    let dimension = |dim: &Dim| DimensionProto {
+        value: Some(match dim {
+            Dim::Fixed(n) => DimensionValue::Fixed(*n as i64),
+            Dim::Named(name) => DimensionValue::Named((*name).to_string()),
+        }),
+    };
+    ValueInfoProto {
+        name: name.to_string(),
+        r#type: Some(TypeProto {
+            tensor_type: Some(TensorTypeProto {
+                elem_type,
+                shape: Some(TensorShapeProto {
+                    dim: shape.iter().map(dimension).collect(),
+                }),
+            }),
+        }),
+    }
+}

@@ -1,0 +1,214 @@
+//! Whisper's encoder: what a checkpoint says of itself, and its ONNX graph.
+
+mod graph;
+
+use std::path::Path;
+
+use heschl_core::card::{Card, FrameRule, FrontEnd};
+use heschl_core::mel;
+use serde::Deserialize;
+
+use crate::checkpoint::Checkpoint;
+pub use graph::graph;
+
+use crate::{ModelError, parse_json, read_config};
+
+/// Output frames of the encoder, 30 s at 50 a second.
+const N_FRAMES: usize = mel::N_FRAMES / 2;
+/// Windows under 25 ms are dropped, as the study drops them for every encoder.
+const SHORTEST_SAMPLES: u64 = 400;
+const STRIDE_SAMPLES: usize = mel::HOP_SAMPLES * 2;
+/// Sizes beyond these are a damaged config.json.
+const MOST_LAYERS: usize = 1000;
+const MOST_DIM: usize = 1 << 16;
+
+/// What `config.json` says of a Whisper checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct WhisperConfig {
+    /// Features per frame.
+    pub d_model: usize,
+    /// Transformer blocks of the encoder.
+    pub encoder_layers: usize,
+    /// Attention heads of each block.
+    pub encoder_attention_heads: usize,
+    /// Width of each block's hidden layer.
+    pub encoder_ffn_dim: usize,
+    /// Mel bands of the input.
+    #[serde(default = "default_mel_bins")]
+    pub num_mel_bins: usize,
+    /// Output frames; 1500 in every published model.
+    #[serde(default = "default_positions")]
+    pub max_source_positions: usize,
+    /// Activation between a block's two linear maps.
+    #[serde(default = "default_activation")]
+    pub activation_function: String,
+    /// Whether the stem's output is scaled; false in every published model.
+    #[serde(default)]
+    pub scale_embedding: bool,
+}
+
+fn default_mel_bins() -> usize {
+    80
+}
+
+fn default_positions() -> usize {
+    N_FRAMES
+}
+
+fn default_activation() -> String {
+    "gelu".into()
+}
+
+impl WhisperConfig {
+    /// Reads and checks a `config.json`.
+    ///
+    /// # Errors
+    /// [`ModelError`] if it cannot be read, lacks an entry, or describes what no Whisper is.
+    pub fn read(path: &Path) -> Result<Self, ModelError> {
+        Self::parse(&read_config(path)?, path)
+    }
+
+    /// Reads and checks the text of a `config.json`.
+    ///
+    /// # Errors
+    /// As [`WhisperConfig::read`].
+    pub fn parse(text: &[u8], path: &Path) -> Result<Self, ModelError> {
+        let config: Self = parse_json(text, path)?;
+        match config.problem() {
+            Some(reason) => Err(ModelError::Config {
+                reason,
+                path: path.to_path_buf(),
+            }),
+            None => Ok(config),
+        }
+    }
+
+    /// The same facts out of a CTranslate2 file, whose `config.json` does not hold them.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] if the tensors' shapes are no Whisper's.
+    pub fn from_tensors(
+        checkpoint: &Checkpoint,
+        n_heads: Option<usize>,
+    ) -> Result<Self, ModelError> {
+        let refuse = |reason: &str| ModelError::Config {
+            reason: reason.to_string(),
+            path: checkpoint.file().to_path_buf(),
+        };
+        let shape = |name: &str| {
+            checkpoint
+                .tensors()
+                .get(name)
+                .map(|tensor| tensor.shape.as_slice())
+        };
+        let (Some(&[d_model, num_mel_bins, _]), Some(&[encoder_ffn_dim, _])) = (
+            shape("encoder.conv1.weight"),
+            shape("encoder.layers.0.fc1.weight"),
+        ) else {
+            return Err(refuse(
+                "its first convolution or its first block is missing",
+            ));
+        };
+        let has_layer =
+            |layer: &usize| shape(&format!("encoder.layers.{layer}.fc1.weight")).is_some();
+        let config = Self {
+            d_model,
+            encoder_layers: (0..MOST_LAYERS).take_while(has_layer).count(),
+            encoder_attention_heads: n_heads
+                .ok_or_else(|| refuse("it does not say how many heads there are"))?,
+            encoder_ffn_dim,
+            num_mel_bins,
+            max_source_positions: N_FRAMES,
+            activation_function: default_activation(),
+            scale_embedding: false,
+        };
+        match config.problem() {
+            Some(reason) => Err(refuse(&reason)),
+            None => Ok(config),
+        }
+    }
+
+    fn problem(&self) -> Option<String> {
+        let heads = self.encoder_attention_heads;
+        if self.d_model == 0
+            || self.d_model > MOST_DIM
+            || self.encoder_ffn_dim == 0
+            || self.encoder_ffn_dim > MOST_DIM
+        {
+            return Some(format!(
+                "d_model is {} and encoder_ffn_dim {}",
+                self.d_model, self.encoder_ffn_dim
+            ));
+        }
+        if self.encoder_layers == 0 || self.encoder_layers > MOST_LAYERS {
+            return Some(format!("encoder_layers is {}", self.encoder_layers));
+        }
+        if heads == 0 || !self.d_model.is_multiple_of(heads) {
+            return Some(format!(
+                "{heads} attention heads cannot share {} features",
+                self.d_model
+            ));
+        }
+        if self.num_mel_bins == 0 || self.num_mel_bins > mel::N_FREQUENCIES {
+            return Some(format!("num_mel_bins is {}", self.num_mel_bins));
+        }
+        if self.max_source_positions != N_FRAMES {
+            return Some(format!(
+                "max_source_positions is {}, not {N_FRAMES}",
+                self.max_source_positions
+            ));
+        }
+        if self.activation_function != "gelu" {
+            return Some(format!(
+                "the activation function is {}, not gelu",
+                self.activation_function
+            ));
+        }
+        self.scale_embedding
+            .then(|| "scale_embedding is true, which no published Whisper has".into())
+    }
+
+    /// What the model says of itself, under the name `name`.
+    #[must_use]
+    pub fn card(&self, name: &str) -> Card {
+        Card {
+            name: name.to_string(),
+            architecture: "whisper".into(),
+            front_end: FrontEnd::LogMel {
+                n_mels: self.num_mel_bins,
+            },
+            frame_rule: FrameRule::LastReachedByStem,
+            stride_samples: STRIDE_SAMPLES,
+            shortest_samples: SHORTEST_SAMPLES,
+            longest_samples: Some(mel::PADDED_SAMPLES as u64),
+            n_layers: self.encoder_layers + 1,
+            dim: self.d_model,
+            layer_prefix: "encoder".into(),
+        }
+    }
+
+    /// Floating-point operations in the matrix products and convolutions of one window of `window_samples`, a product
+    /// and a sum counted as two, when the last wanted layer is `last_layer`.
+    #[must_use]
+    pub fn matrix_flops(&self, last_layer: usize, window_samples: usize) -> f64 {
+        let [d, ffn, mels, positions] = [
+            self.d_model,
+            self.encoder_ffn_dim,
+            self.num_mel_bins,
+            N_FRAMES,
+        ]
+        .map(|n| n as f64);
+        let n_mel_frames = mel::frames_for(window_samples) as f64;
+        let stem = 2.0 * n_mel_frames * mels * 3.0 * d + 2.0 * n_mel_frames / 2.0 * d * 3.0 * d;
+        let projections = 4.0 * 2.0 * d * d;
+        let feed_forward = 2.0 * 2.0 * d * ffn;
+        let attention_of_one = 2.0 * 2.0 * positions * d;
+        let block = positions * (projections + feed_forward + attention_of_one);
+        let heads = self.encoder_attention_heads as f64;
+        let last_block = projections + feed_forward + attention_of_one * heads;
+        stem + match last_layer {
+            0 => 0.0,
+            n => (n - 1) as f64 * block + last_block,
+        }
+    }
+}
