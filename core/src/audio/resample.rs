@@ -233,9 +233,11 @@ impl Kernel {
 
     /// Weight of input sample `tap`, counted from the frame's start, in output sample `phase`.
     fn weight(&self, phase: usize, tap: i64) -> f32 {
-        // The original divides the phase in single precision before all else is double.
-        let offset = f64::from(-(phase as f32) / self.to as f32);
-        let crossings = (offset + tap as f64 / self.from as f64) * self.cutoff;
+        // The original computes these two times in single precision; in double precision the results
+        // would differ from its by up to 3e-5 of the input's loudness.
+        let output_at = f64::from(phase as f32 / self.to as f32);
+        let input_at = f64::from(tap as f32 / self.from as f32);
+        let crossings = (input_at - output_at) * self.cutoff;
         let crossings = crossings.clamp(-LOWPASS_FILTER_WIDTH, LOWPASS_FILTER_WIDTH);
         let window = (crossings * PI / LOWPASS_FILTER_WIDTH / 2.0).cos().powi(2);
         let angle = crossings * PI;

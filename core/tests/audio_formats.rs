@@ -1,0 +1,222 @@
+//! Every format that is read, against the samples that went in.
+
+use std::path::{Path, PathBuf};
+
+use heschl_core::audio::{
+    Recording, RecordingFacts, Resampling, SincResampler, count_samples, probe,
+};
+use hound::{SampleFormat, WavSpec, WavWriter};
+use tempfile::TempDir;
+
+fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data/audio")
+        .join(name)
+}
+
+fn read(path: &Path, resampling: Resampling) -> Vec<f32> {
+    let mut recording = Recording::open(path, resampling).unwrap();
+    let mut samples = Vec::new();
+    while let Some(block) = recording.next_block().unwrap() {
+        assert!(!block.is_empty());
+        samples.extend_from_slice(block);
+    }
+    assert!(
+        recording.next_block().unwrap().is_none(),
+        "the end stays the end"
+    );
+    samples
+}
+
+fn spec(channels: u16, sample_rate: u32, bits: u16, sample_format: SampleFormat) -> WavSpec {
+    WavSpec {
+        channels,
+        sample_rate,
+        bits_per_sample: bits,
+        sample_format,
+    }
+}
+
+fn write_ints(path: &Path, spec: WavSpec, samples: impl IntoIterator<Item = i32>) {
+    let mut writer = WavWriter::create(path, spec).unwrap();
+    for sample in samples {
+        writer.write_sample(sample).unwrap();
+    }
+    writer.finalize().unwrap();
+}
+
+/// The samples of `tone.wav`, by another reader than ours.
+fn tone() -> Vec<f32> {
+    let reader = hound::WavReader::open(data("tone.wav")).unwrap();
+    reader
+        .into_samples::<i16>()
+        .map(|sample| f32::from(sample.unwrap()) / 32_768.0)
+        .collect()
+}
+
+#[test]
+fn integers_of_every_width_are_scaled_by_their_power_of_two() {
+    let folder = TempDir::new().unwrap();
+    for bits in [8_u16, 16, 24, 32] {
+        let full = 2_f64.powi(i32::from(bits) - 1);
+        let values = [
+            0.0,
+            1.0,
+            -1.0,
+            100.0,
+            -full,
+            full - 1.0,
+            (full / 3.0).floor(),
+        ];
+        let path = folder.path().join(format!("{bits}.wav"));
+        write_ints(
+            &path,
+            spec(1, 16_000, bits, SampleFormat::Int),
+            values.map(|value| value as i32),
+        );
+        let expected = values.map(|value| (value / full) as f32);
+        assert_eq!(read(&path, Resampling::Refuse), expected, "{bits} bits");
+    }
+}
+
+#[test]
+fn floats_come_as_they_are_even_beyond_one() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("float.wav");
+    let values = [0.0, 0.1, -1.5, 1e-20, 3.25];
+    let mut writer = WavWriter::create(&path, spec(1, 16_000, 32, SampleFormat::Float)).unwrap();
+    for value in values {
+        writer.write_sample(value).unwrap();
+    }
+    writer.finalize().unwrap();
+    assert_eq!(read(&path, Resampling::Refuse), values);
+}
+
+#[test]
+fn doubles_and_the_extensible_header_are_read() {
+    let folder = TempDir::new().unwrap();
+    let values = [0.0_f64, 0.1, -1.5, 3.25];
+    let sound: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
+    let expected = values.map(|x| x as f32);
+    // IEEE float, by its own tag and by the GUID that holds it.
+    let plain = wav_bytes(3, 64, &[], &sound);
+    let mut extension = vec![22, 0, 64, 0, 4, 0, 0, 0, 3, 0, 0, 0, 0, 0, 16, 0];
+    extension.extend([0x80, 0, 0, 0xaa, 0, 0x38, 0x9b, 0x71]);
+    let extensible = wav_bytes(0xfffe, 64, &extension, &sound);
+    for (name, bytes) in [("plain.wav", plain), ("extensible.wav", extensible)] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        assert_eq!(read(&path, Resampling::Refuse), expected, "{name}");
+    }
+}
+
+/// A mono WAV file at 16 kHz, written field by field.
+fn wav_bytes(tag: u16, bits: u16, extension: &[u8], sound: &[u8]) -> Vec<u8> {
+    let align = bits / 8;
+    let mut format = Vec::new();
+    format.extend(tag.to_le_bytes());
+    format.extend(1_u16.to_le_bytes());
+    format.extend(16_000_u32.to_le_bytes());
+    format.extend((16_000 * u32::from(align)).to_le_bytes());
+    format.extend(align.to_le_bytes());
+    format.extend(bits.to_le_bytes());
+    format.extend(extension);
+    let mut file = b"RIFF".to_vec();
+    file.extend((20 + format.len() as u32 + sound.len() as u32).to_le_bytes());
+    file.extend(b"WAVEfmt ");
+    file.extend((format.len() as u32).to_le_bytes());
+    file.extend(format);
+    file.extend(b"data");
+    file.extend((sound.len() as u32).to_le_bytes());
+    file.extend(sound);
+    file
+}
+
+#[test]
+fn lossless_copies_are_equal_to_the_last_bit() {
+    for name in ["tone.wav", "tone_piped.wav", "tone.flac", "tone_alac.m4a"] {
+        assert_eq!(read(&data(name), Resampling::Refuse), tone(), "{name}");
+    }
+    let wide = read(&data("tone24.flac"), Resampling::Refuse);
+    assert_eq!(wide, read(&data("tone24.wav"), Resampling::Refuse));
+    assert!(
+        wide.iter().any(|x| (x * 32_768.0).fract() != 0.0),
+        "24 bits count"
+    );
+}
+
+#[test]
+fn lossy_copies_have_the_length_and_nearly_the_sound() {
+    for (name, largest_error) in [
+        ("tone.mp3", 0.02),
+        ("tone.ogg", 0.02),
+        ("tone_aac.m4a", 0.02),
+        ("video.m4a", 0.02),
+    ] {
+        let (copy, original) = (read(&data(name), Resampling::Refuse), tone());
+        assert_eq!(copy.len(), original.len(), "{name}");
+        let errors = copy.iter().zip(&original).map(|(a, b)| (a - b).powi(2));
+        let rms = (errors.sum::<f32>() / copy.len() as f32).sqrt();
+        println!("{name}: {rms}");
+        assert!(rms < largest_error, "{name}: {rms}");
+    }
+}
+
+#[test]
+fn an_mp3_that_does_not_state_its_padding_keeps_all_frames() {
+    let untagged = read(&data("tone_untagged.mp3"), Resampling::Refuse);
+    // MPEG-2 layer III frames have 576 samples; LAME puts at least 1105 before the sound.
+    assert_eq!(untagged.len() % 576, 0);
+    assert!(untagged.len() >= 4_000 + 1_105);
+}
+
+#[test]
+fn headers_tell_rate_channels_codec_and_length() {
+    for (name, codec, secs) in [
+        ("tone.wav", "PCM 16-bit", Some(0.25)),
+        ("tone_piped.wav", "PCM 16-bit", None),
+        ("tone24.flac", "FLAC", Some(0.1)),
+        ("tone.mp3", "MP3", Some(0.25)),
+        ("tone.ogg", "Vorbis", Some(0.25)),
+        ("tone_aac.m4a", "AAC", Some(0.25)),
+        ("tone_alac.m4a", "ALAC", Some(0.25)),
+    ] {
+        let expected = RecordingFacts {
+            rate_hz: 16_000,
+            channels: 1,
+            codec: codec.into(),
+            duration_secs: secs,
+        };
+        assert_eq!(probe(&data(name)).unwrap(), expected, "{name}");
+    }
+}
+
+#[test]
+fn channels_become_their_mean_and_then_16_khz() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("three.wav");
+    let frames: Vec<[i32; 3]> = (0..4_410)
+        .map(|i| [i % 99, 3 * i % 5_000, -(i % 700)])
+        .collect();
+    write_ints(
+        &path,
+        spec(3, 44_100, 16, SampleFormat::Int),
+        frames.iter().flatten().copied(),
+    );
+    let mean = |frame: &[i32; 3]| (f64::from(frame.iter().sum::<i32>()) / 3.0 / 32_768.0) as f32;
+    let mono: Vec<f32> = frames.iter().map(mean).collect();
+    let mut expected = Vec::new();
+    let mut resampler = SincResampler::new(44_100, 16_000).unwrap();
+    resampler.push(&mono, &mut expected);
+    resampler.finish(&mut expected);
+
+    let samples = read(&path, Resampling::ToEncoderRate);
+    assert_eq!(samples.len(), 1_600);
+    assert_eq!(
+        count_samples(&path, Resampling::ToEncoderRate).unwrap(),
+        1_600
+    );
+    for (ours, theirs) in samples.iter().zip(&expected) {
+        assert!((ours - theirs).abs() < 1e-6);
+    }
+}
