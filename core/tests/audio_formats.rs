@@ -150,14 +150,14 @@ fn lossy_copies_have_the_length_and_nearly_the_sound() {
     for (name, largest_error) in [
         ("tone.mp3", 0.02),
         ("tone.ogg", 0.02),
-        ("tone_aac.m4a", 0.02),
-        ("video.m4a", 0.02),
+        // FFmpeg's own decoding of it is 0.0279 away; one sample too early or late would be 0.096.
+        ("tone_aac.m4a", 0.03),
+        ("video.m4a", 0.03),
     ] {
         let (copy, original) = (read(&data(name), Resampling::Refuse), tone());
         assert_eq!(copy.len(), original.len(), "{name}");
         let errors = copy.iter().zip(&original).map(|(a, b)| (a - b).powi(2));
         let rms = (errors.sum::<f32>() / copy.len() as f32).sqrt();
-        println!("{name}: {rms}");
         assert!(rms < largest_error, "{name}: {rms}");
     }
 }
