@@ -1,5 +1,11 @@
 //! Every way in which a recording can be wrong ends in its own sentence.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a helper that fails fails its test"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -120,6 +126,10 @@ fn what_is_another_kind_of_audio_is_named() {
         b"\x1a\x45\xdf\xa3\x01\0\0\0\0\0\0\x1f",
         "Matroska",
     );
+    let mut speex = b"OggS".to_vec();
+    speex.resize(28, 0);
+    speex.extend(b"Speex   1.2");
+    check("story.ogg", &speex, "Speex");
     check("story.wav", b"FORM\0\0\0\x10AIFFCOMM", "AIFF");
     // Format tag 0x50 is MPEG layer II.
     check("story.wav", &wav_with(20, &[0x50, 0]), "damaged");
@@ -151,10 +161,10 @@ fn recordings_that_end_early_say_how_early() {
     // All of its sound is in one page, which is not whole any more.
     let ogg = data("tone.ogg");
     check("story.ogg", &ogg[..ogg.len() - 200], "the file ends there");
-    // The container's tables stand at the end and went with it.
-    let m4a = data("tone_aac.m4a");
-    check("story.m4a", &m4a[..m4a.len() / 2], "damaged");
-    check("story.m4a", &data("tone_alac.m4a")[..3_000], "damaged");
+    for name in ["tone_aac.m4a", "tone_alac.m4a"] {
+        let m4a = data(name);
+        check("story.m4a", &m4a[..m4a.len() / 2], "shorter than it says");
+    }
 }
 
 #[test]

@@ -75,7 +75,7 @@ impl Decoder {
         }
         let promise = Promise::of(track, params, inspection);
         let kept = Kept::of(inspection.mp4_edit, promise, rate_hz);
-        let frames = promise.map(|promise| promise.frames).or(track.num_frames);
+        let frames = track.num_frames.filter(|&frames| frames > 0);
         let facts = RecordingFacts {
             rate_hz,
             channels: channels as u16,
@@ -294,6 +294,10 @@ fn open_codec(
 ) -> Result<Box<dyn AudioDecoder>, AudioError> {
     if params.codec == codec::CODEC_ID_OPUS {
         return Err(AudioError::Opus { path: path.into() });
+    }
+    // The decoder keeps the difference of two channels in 32 bits, where it needs one more.
+    if params.codec == codec::CODEC_ID_FLAC && params.bits_per_sample > Some(24) {
+        return Err(unsupported(path, "a FLAC file with 32 bits per sample"));
     }
     let options = AudioDecoderOptions::default().gapless(gapless).verify(true);
     let open = || symphonia::default::get_codecs().make_audio_decoder(params, &options);

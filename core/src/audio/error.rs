@@ -178,8 +178,8 @@ pub enum AudioError {
     },
     /// The decoder met something it was not written for.
     #[error(
-        "The recording is so damaged that decoding it failed. Convert it to WAV with another \
-         program, or copy it again from its source.\nFile: {}",
+        "Decoding this recording failed: it is damaged, or coded in an unusual way. Convert it to WAV \
+         with another program, or copy it again from its source.\nFile: {}",
         path.display()
     )]
     DecoderFailed {

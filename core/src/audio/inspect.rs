@@ -32,6 +32,7 @@ const FOREIGN: &[(usize, &[u8], &str)] = &[
     (0, b"MAC ", "a Monkey's Audio file"),
     (0, b"NIST_1A", "a NIST SPHERE file"),
     (0, b".snd", "an AU file"),
+    (28, b"Speex", "a Speex file"),
 ];
 
 /// What is known about a file without decoding it.
@@ -63,7 +64,14 @@ pub(super) fn inspect(path: &Path) -> Result<Inspection, AudioError> {
     if head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WAVE") {
         inspection.wav = wav::check(path, &mut file, file_len)?;
     } else if head.get(4..8) == Some(b"ftyp") {
-        // A file that this cannot follow is judged by the decoder.
+        // A file that these cannot follow is judged by the decoder.
+        if mp4::is_cut_short(&mut file, file_len).unwrap_or(false) {
+            return Err(AudioError::Damaged {
+                path: path.into(),
+                at_secs: 0.0,
+                reason: "the file is shorter than it says".into(),
+            });
+        }
         inspection.mp4_edit = mp4::edit(&mut file, file_len).ok().flatten();
     } else {
         inspection.mp3_tagged = mp3_tagged(&mut file, &head).map_err(io)?;

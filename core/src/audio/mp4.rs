@@ -29,6 +29,22 @@ struct Span {
     end: u64,
 }
 
+/// Whether the file ends before its parts do.
+pub(super) fn is_cut_short(file: &mut (impl Read + Seek), file_len: u64) -> io::Result<bool> {
+    let mut at = 0;
+    for _ in 0..MAX_BOXES {
+        if at + 8 > file_len {
+            return Ok(false);
+        }
+        let (len, ..) = read_box(file, at, file_len)?;
+        if len > file_len - at {
+            return Ok(true);
+        }
+        at += len.max(8);
+    }
+    Ok(false)
+}
+
 /// The edit of the first audio track, if it is a single one at normal speed.
 pub(super) fn edit(file: &mut (impl Read + Seek), file_len: u64) -> io::Result<Option<Edit>> {
     let top = children(file, 0, file_len)?;
@@ -123,12 +139,7 @@ fn children(file: &mut (impl Read + Seek), start: u64, end: u64) -> io::Result<V
     let mut spans = Vec::new();
     let mut at = start;
     while at + 8 <= end && spans.len() < MAX_BOXES {
-        let [a, b, c, d, kind @ ..] = read_at::<8>(file, at)?;
-        let (header, len) = match u32::from_be_bytes([a, b, c, d]) {
-            0 => (8, end - at),
-            1 => (16, u64::from_be_bytes(read_at(file, at + 8)?)),
-            len => (8, u64::from(len)),
-        };
+        let (len, header, kind) = read_box(file, at, end)?;
         if len < header || len > end - at {
             break;
         }
@@ -140,6 +151,17 @@ fn children(file: &mut (impl Read + Seek), start: u64, end: u64) -> io::Result<V
         at += len;
     }
     Ok(spans)
+}
+
+/// Length, header's length and type of the box at `at`.
+fn read_box(file: &mut (impl Read + Seek), at: u64, end: u64) -> io::Result<(u64, u64, [u8; 4])> {
+    let [a, b, c, d, kind @ ..] = read_at::<8>(file, at)?;
+    let (len, header) = match u32::from_be_bytes([a, b, c, d]) {
+        0 => (end - at, 8),
+        1 => (u64::from_be_bytes(read_at(file, at + 8)?), 16),
+        len => (u64::from(len), 8),
+    };
+    Ok((len, header, kind))
 }
 
 fn find(spans: &[Span], kind: [u8; 4]) -> Option<Span> {
