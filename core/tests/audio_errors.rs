@@ -169,19 +169,24 @@ fn recordings_that_end_early_say_how_early() {
 
 #[test]
 fn recordings_that_are_longer_than_they_say_are_refused() {
-    check(
-        "story.mp3",
-        &data("tone_joined.mp3"),
-        "several files were joined",
-    );
+    let untagged = data("tone_untagged.mp3");
+    let joined = [data("tone.mp3"), untagged.clone(), untagged].concat();
+    check("story.mp3", &joined, "several files were joined");
+    // Here the second file's length tag lies between the frames.
+    let joined = [data("tone.mp3"), data("tone.mp3")].concat();
+    check("story.mp3", &joined, "part of it is missing");
 }
 
 #[test]
 fn damage_inside_is_found() {
-    for name in ["tone.flac", "tone.ogg"] {
+    for name in ["tone.flac", "tone.ogg", "tone.mp3", "tone_untagged.mp3"] {
         let mut bytes = data(name);
         let middle = bytes.len() * 3 / 4;
-        bytes[middle] ^= 0x55;
+        // More than an MP3 frame, so that a frame's header is hit.
+        let len = if name.ends_with("mp3") { 300 } else { 1 };
+        bytes[middle..middle + len]
+            .iter_mut()
+            .for_each(|byte| *byte ^= 0x55);
         let folder = TempDir::new().unwrap();
         let path = folder.path().join(name);
         fs::write(&path, bytes).unwrap();

@@ -19,6 +19,7 @@ use symphonia::core::packet::Packet;
 use super::error::AudioError;
 use super::inspect::{Inspection, inspect};
 use super::mix::mix_to_mono;
+use super::mp3::FrameChain;
 use super::promise::{Kept, Promise};
 use super::wav::DataLength;
 use super::{RecordingFacts, check_credible};
@@ -40,6 +41,8 @@ pub(super) struct Decoder {
     /// only numbered as they are read.
     next_ts: Option<i64>,
     packets_tell_time: bool,
+    /// In MP3 files, until it cannot be followed.
+    frame_chain: Option<FrameChain>,
     /// Samples decoded so far, those before and after the recording included.
     decoded: u64,
     /// Samples that the packets before the last one stand for, encoder padding included.
@@ -93,6 +96,9 @@ impl Decoder {
                 .wav
                 .is_some_and(|wav| wav.length == DataLength::UntilEndOfFile),
             mono: Vec::new(),
+            frame_chain: (params.codec == codec::CODEC_ID_MP3 && inspection.wav.is_none())
+                .then(|| FrameChain::new(path, inspection.id3_len).ok())
+                .flatten(),
             packets_tell_time: [codec::CODEC_ID_FLAC, codec::CODEC_ID_VORBIS]
                 .contains(&params.codec),
             first_ts: None,
@@ -152,6 +158,11 @@ impl Decoder {
         if self
             .next_ts
             .is_some_and(|expected| packet.pts.get() > expected)
+        {
+            return Ok(Step::Gap);
+        }
+        if let Some(chain) = &mut self.frame_chain
+            && !chain.continues_with(&packet.data)?
         {
             return Ok(Step::Gap);
         }

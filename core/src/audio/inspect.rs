@@ -43,6 +43,8 @@ pub(super) struct Inspection {
     pub(super) wav: Option<wav::Wav>,
     pub(super) mp4_edit: Option<mp4::Edit>,
     pub(super) mp3_tagged: bool,
+    /// Bytes of an `ID3v2` tag before the sound.
+    pub(super) id3_len: u64,
 }
 
 /// Inspects `path`, and refuses what no decoder needs to see.
@@ -59,6 +61,7 @@ pub(super) fn inspect(path: &Path) -> Result<Inspection, AudioError> {
 
     let mut inspection = Inspection {
         known: is_known(&head),
+        id3_len: id3_len(&head),
         ..Inspection::default()
     };
     if head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WAVE") {

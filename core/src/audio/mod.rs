@@ -8,6 +8,7 @@ mod decode;
 mod error;
 mod inspect;
 mod mix;
+mod mp3;
 mod mp4;
 mod promise;
 mod resample;

@@ -8,7 +8,6 @@ sox -R -n -r 16000 -b 24 -c 1 tone24.wav synth 0.1 sine 440 gain -6
 flac -s -f --no-padding --best tone24.wav -o tone24.flac
 lame --quiet -b 64 --cbr tone.wav tone.mp3
 lame --quiet -t -b 64 --cbr tone.wav tone_untagged.mp3
-cat tone.mp3 tone.mp3 tone.mp3 tone.mp3 > tone_joined.mp3
 # shellcheck disable=SC2086
 {
   ffmpeg -v error -y -i tone.wav -c:a libvorbis -q:a 6 $exact tone.ogg
