@@ -1,0 +1,168 @@
+//! Where Heschl keeps its data, and what it knows of the machine around it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// The facts about user and machine that decide where things are looked for.
+///
+/// Handed in as a value, so that no search depends on hidden state.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// Environment variables.
+    pub variables: BTreeMap<String, OsString>,
+    /// The user's home folder.
+    pub home: Option<PathBuf>,
+    /// The operating system's folder for Heschl's data.
+    pub data_folder: Option<PathBuf>,
+    /// The folder that the running program lies in.
+    pub program_folder: Option<PathBuf>,
+    /// Root of the file system, where drivers are looked for.
+    pub system_root: PathBuf,
+}
+
+impl Surroundings {
+    /// What this process finds.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+            .collect();
+        let program = std::env::current_exe().and_then(|path| path.canonicalize());
+        Self {
+            variables,
+            home: directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned()),
+            data_folder: directories::ProjectDirs::from("", "", "heschl")
+                .map(|dirs| dirs.data_dir().to_owned()),
+            program_folder: program.ok().and_then(|p| p.parent().map(Path::to_owned)),
+            system_root: PathBuf::from(if cfg!(windows) { "C:\\" } else { "/" }),
+        }
+    }
+
+    /// An environment variable as a path; `None` if unset or empty.
+    #[must_use]
+    pub fn path(&self, variable: &str) -> Option<PathBuf> {
+        let value = self.variables.get(variable)?;
+        (!value.is_empty()).then(|| PathBuf::from(value))
+    }
+
+    /// An environment variable as text without blanks around it; `None` if unset or empty.
+    #[must_use]
+    pub fn text(&self, variable: &str) -> Option<&str> {
+        let value = self.variables.get(variable)?.to_str()?.trim();
+        (!value.is_empty()).then_some(value)
+    }
+
+    /// Whether an environment variable says yes: `1`, `true`, `yes` or `on`.
+    #[must_use]
+    pub fn says_yes(&self, variable: &str) -> bool {
+        let value = self.text(variable).unwrap_or_default().to_ascii_lowercase();
+        ["1", "true", "yes", "on"].contains(&value.as_str())
+    }
+
+    /// Finds a program on the search path (`PATH`).
+    #[must_use]
+    pub fn program(&self, name: &str) -> Option<PathBuf> {
+        let file_name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+        let search = self
+            .variables
+            .get("PATH")
+            .or_else(|| self.variables.get("Path"))?;
+        std::env::split_paths(search)
+            .map(|folder| folder.join(&file_name))
+            .find(|path| path.is_absolute() && path.is_file())
+    }
+
+    /// Heschl's own folders: under `HESCHL_HOME`, else in the user's data folder.
+    ///
+    /// # Errors
+    /// [`NoDataFolder`] if neither exists, as for users without a home.
+    pub fn folders(&self) -> Result<Folders, NoDataFolder> {
+        let root = self
+            .path("HESCHL_HOME")
+            .or_else(|| self.data_folder.clone());
+        let root = root.ok_or(NoDataFolder)?;
+        // A relative folder would mean another place after a change of the working folder.
+        let root = std::path::absolute(&root).map_err(|_| NoDataFolder)?;
+        Ok(Folders { root })
+    }
+}
+
+/// Nobody said where Heschl may keep its data.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "There is no folder for Heschl's data because this user has no home folder. \
+     Set the environment variable HESCHL_HOME to a folder that you can write to."
+)]
+pub struct NoDataFolder;
+
+/// Heschl's folders for models and libraries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folders {
+    root: PathBuf,
+}
+
+impl Folders {
+    /// Folders under a given root; nothing is created.
+    #[must_use]
+    pub fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// The folder above all others.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder of all models.
+    #[must_use]
+    pub fn models(&self) -> PathBuf {
+        self.root.join("models")
+    }
+
+    /// The folder of one model, complete or absent.
+    #[must_use]
+    pub fn model(&self, name: &str) -> PathBuf {
+        self.models().join(name)
+    }
+
+    /// The folder of a model that is not complete yet.
+    #[must_use]
+    pub fn partial_model(&self, name: &str) -> PathBuf {
+        self.models().join(format!(".partial-{name}"))
+    }
+
+    /// The folder of one version of ONNX Runtime's library.
+    #[must_use]
+    pub fn runtime(&self, version: &str) -> PathBuf {
+        self.root.join("runtime").join(version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heschl_home_wins_over_the_data_folder() {
+        let mut around = Surroundings {
+            data_folder: Some(PathBuf::from("/data")),
+            ..Surroundings::default()
+        };
+        let root = |around: &Surroundings| around.folders().unwrap().root().to_owned();
+        assert_eq!(root(&around), Path::new("/data"));
+        around.variables.insert("HESCHL_HOME".into(), "".into());
+        assert_eq!(root(&around), Path::new("/data"));
+        around
+            .variables
+            .insert("HESCHL_HOME".into(), "/mine".into());
+        assert_eq!(root(&around), Path::new("/mine"));
+    }
+
+    #[test]
+    fn without_any_folder_there_is_a_sentence() {
+        let error = Surroundings::default().folders().unwrap_err();
+        assert!(error.to_string().contains("HESCHL_HOME"));
+    }
+}
