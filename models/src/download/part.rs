@@ -1,0 +1,186 @@
+//! The growing file beside a destination, and what is known of the file that it is a part of.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::DownloadError;
+use crate::files;
+
+/// Version of the note beside a part; another one means that the part is not resumed.
+const NOTE_VERSION: u32 = 1;
+
+/// By what a server recognises one state of a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Identity {
+    /// What the first host said, for the Hub the file's SHA-256.
+    pub(super) linked_etag: Option<String>,
+    /// What the host that sent the bytes said.
+    pub(super) etag: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Note {
+    version: u32,
+    identity: Identity,
+}
+
+/// An unfinished file.
+pub(super) struct Part {
+    path: PathBuf,
+    note_path: PathBuf,
+    file: File,
+    bytes: u64,
+    identity: Identity,
+    resumed: bool,
+}
+
+impl Part {
+    /// Opens what an earlier try left, or begins anew.
+    pub(super) fn open(destination: &Path) -> Result<Self, DownloadError> {
+        let path = files::with_suffix(destination, ".part");
+        let note_path = files::with_suffix(destination, ".part.json");
+        let identity = read_note(&note_path);
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(&path)
+            .map_err(DownloadError::file(&path))?;
+        let bytes = file.metadata().map_err(DownloadError::file(&path))?.len();
+        let mut part = Self {
+            path,
+            note_path,
+            file,
+            bytes,
+            identity: identity.clone().unwrap_or_default(),
+            resumed: bytes > 0,
+        };
+        if identity.is_none() && bytes > 0 {
+            part.restart(Identity::default())?;
+        }
+        Ok(part)
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Whether bytes of an earlier connection are in it.
+    pub(super) fn was_resumed(&self) -> bool {
+        self.resumed
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("."))
+    }
+
+    /// The headers that ask for the rest; empty where it could not be told from another file's.
+    pub(super) fn resume_headers(&mut self) -> Vec<(&'static str, String)> {
+        self.resumed = self.bytes > 0;
+        if self.bytes == 0 || !self.is_recognisable() {
+            return Vec::new();
+        }
+        let mut headers = vec![("Range", format!("bytes={}-", self.bytes))];
+        if let Some(etag) = strong(self.identity.etag.as_deref()) {
+            headers.push(("If-Range", etag.to_owned()));
+        }
+        headers
+    }
+
+    fn is_recognisable(&self) -> bool {
+        let linked = self.identity.linked_etag.as_deref();
+        linked.is_some_and(files::is_sha256) || strong(self.identity.etag.as_deref()).is_some()
+    }
+
+    /// Whether an answer's etag does not contradict the part's.
+    pub(super) fn is_same_file(&self, etag: Option<&str>) -> bool {
+        match (self.identity.etag.as_deref(), etag) {
+            (Some(known), Some(told)) => known == told,
+            _ => true,
+        }
+    }
+
+    /// Empties a part of a file that the first host has replaced since.
+    pub(super) fn forget_if_other(&mut self, linked: Option<&str>) -> Result<(), DownloadError> {
+        let is_other = linked.is_some() && self.identity.linked_etag.as_deref() != linked;
+        if is_other && self.bytes > 0 {
+            return self.restart(Identity::default());
+        }
+        Ok(())
+    }
+
+    /// Begins anew with a file that has the given identity.
+    pub(super) fn restart(&mut self, identity: Identity) -> Result<(), DownloadError> {
+        self.file
+            .set_len(0)
+            .map_err(DownloadError::file(&self.path))?;
+        self.bytes = 0;
+        self.resumed = false;
+        let note = Note {
+            version: NOTE_VERSION,
+            identity,
+        };
+        let text = serde_json::to_vec(&note).unwrap_or_default();
+        files::write_atomically(&self.note_path, &text)
+            .map_err(DownloadError::file(&self.note_path))?;
+        self.identity = note.identity;
+        Ok(())
+    }
+
+    pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), DownloadError> {
+        self.file
+            .write_all(bytes)
+            .map_err(DownloadError::file(&self.path))?;
+        self.bytes += bytes.len() as u64;
+        Ok(())
+    }
+
+    pub(super) fn sync(&self) -> Result<(), DownloadError> {
+        self.file
+            .sync_all()
+            .map_err(DownloadError::file(&self.path))
+    }
+
+    /// Length and SHA-256 of what lies on the disk.
+    pub(super) fn hash(&self) -> Result<(u64, String), DownloadError> {
+        File::open(&self.path)
+            .and_then(files::sha256)
+            .map_err(DownloadError::file(&self.path))
+    }
+
+    /// Throws the bytes away.
+    pub(super) fn discard(&mut self) -> Result<(), DownloadError> {
+        self.restart(Identity::default())
+    }
+
+    /// Gives the verified file its final name.
+    pub(super) fn finish(&mut self, destination: &Path) -> Result<(), DownloadError> {
+        files::rename_durably(&self.path, destination).map_err(DownloadError::file(destination))?;
+        // A note without its part does no harm, so a failure here is none.
+        let _ = fs::remove_file(&self.note_path);
+        Ok(())
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // An empty part is of no use to a later try. After `finish` neither name exists.
+        if self.bytes == 0 {
+            let _ = fs::remove_file(&self.path);
+            let _ = fs::remove_file(&self.note_path);
+        }
+    }
+}
+
+/// A weak etag does not promise equal bytes.
+fn strong(etag: Option<&str>) -> Option<&str> {
+    etag.filter(|etag| !etag.starts_with("W/") && !etag.is_empty())
+}
+
+fn read_note(path: &Path) -> Option<Identity> {
+    let note: Note = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+    (note.version == NOTE_VERSION).then_some(note.identity)
+}
