@@ -1,0 +1,230 @@
+//! Finds ONNX Runtime's library on this machine, or gets it. Never loads it.
+
+mod python;
+mod supply;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::download::DownloadError;
+use crate::folders::{NoDataFolder, Surroundings};
+use crate::package::PackageError;
+
+pub(crate) use python::{package_folders, site_folders};
+pub use supply::{RuntimeSource, fetch_runtime};
+
+/// The version that Heschl gets.
+pub const RUNTIME_VERSION: &str = "1.32.0";
+/// The oldest version that Heschl can use: (major, minor).
+pub const OLDEST_RUNTIME: (u32, u32) = (1, 24);
+
+/// Where the library was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FoundIn {
+    /// The user's own setting.
+    Setting,
+    /// The environment variable `ORT_DYLIB_PATH`.
+    OrtDylibPath,
+    /// The program's folder or `lib` in it.
+    BesideProgram,
+    /// Heschl's data folder.
+    DataFolder,
+    /// The package `onnxruntime` or `onnxruntime-gpu` of a Python environment.
+    PythonEnvironment,
+}
+
+/// ONNX Runtime's library.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RuntimeLibrary {
+    /// Absolute path of the library's file.
+    pub path: PathBuf,
+    /// Where it was found.
+    pub found_in: FoundIn,
+}
+
+/// Why there is no ONNX Runtime.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// The caller asked to stop.
+    #[error("The download of ONNX Runtime was stopped.")]
+    Cancelled,
+    /// A place named by the user has no library.
+    #[error(
+        "{named_by} names a place without ONNX Runtime's library. Correct it, or leave it empty \
+         to let Heschl search.\nPath: {}", path.display()
+    )]
+    NotThere {
+        /// The setting or variable.
+        named_by: &'static str,
+        /// What it says.
+        path: PathBuf,
+    },
+    /// No library is offered for this machine.
+    #[error(
+        "ONNX Runtime {RUNTIME_VERSION} is not offered for this system ({system}). Build or get \
+         its library and set ORT_DYLIB_PATH to it."
+    )]
+    NoSuchSystem {
+        /// Operating system and processor.
+        system: String,
+    },
+    /// Another Heschl is getting the same thing.
+    #[error(
+        "Another Heschl is just getting ONNX Runtime. Wait until it has finished.\nFolder: {}",
+        folder.display()
+    )]
+    Busy {
+        /// The folder in use.
+        folder: PathBuf,
+    },
+    /// Both sources failed.
+    #[error(
+        "ONNX Runtime could not be got, neither as a package nor from its makers.\n{package}\n{archive}"
+    )]
+    BothSources {
+        /// Why the package did not come.
+        package: Box<PackageError>,
+        /// Why the release archive did not come.
+        archive: Box<DownloadError>,
+    },
+    /// The package came, but could not be used.
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    /// The release archive did not come.
+    #[error(transparent)]
+    Download(#[from] DownloadError),
+    /// Nowhere to keep it.
+    #[error(transparent)]
+    NoDataFolder(#[from] NoDataFolder),
+    /// A file could not be written.
+    #[error("A file could not be written ({source}). Check the folder's permissions and the \
+             disk's free space.\nFile: {}", path.display())]
+    File {
+        /// What the system said.
+        source: std::io::Error,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The release archive lacks the library.
+    #[error("The archive of ONNX Runtime cannot be used ({reason}). Try again.\nFile: {}", path.display())]
+    Archive {
+        /// What is wrong.
+        reason: String,
+        /// The archive.
+        path: PathBuf,
+    },
+}
+
+/// Searches for the library: setting, `ORT_DYLIB_PATH`, beside the program, data folder, Python.
+///
+/// * `setting`: the user's choice, the library or its folder; it is obeyed or refused, never
+///   passed over.
+///
+/// Returns `None` if no place has a library; [`fetch_runtime`] gets one then. Asking Python
+/// starts a child process for at most a few seconds.
+///
+/// # Errors
+/// [`RuntimeError::NotThere`] if `setting` or `ORT_DYLIB_PATH` leads nowhere.
+pub fn find_runtime(
+    around: &Surroundings,
+    setting: Option<&Path>,
+) -> Result<Option<RuntimeLibrary>, RuntimeError> {
+    let found = |path, found_in| Ok(Some(RuntimeLibrary { path, found_in }));
+    if let Some(path) = setting.filter(|path| !path.as_os_str().is_empty()) {
+        return found(
+            named(path, "The setting for ONNX Runtime")?,
+            FoundIn::Setting,
+        );
+    }
+    if let Some(path) = around.path("ORT_DYLIB_PATH") {
+        return found(named(&path, "ORT_DYLIB_PATH")?, FoundIn::OrtDylibPath);
+    }
+    if let Some(folder) = &around.program_folder {
+        let beside = [folder.clone(), folder.join("lib")];
+        if let Some(path) = beside.iter().find_map(|folder| library_in(folder)) {
+            return found(path, FoundIn::BesideProgram);
+        }
+    }
+    if let Some(path) = in_data_folder(around) {
+        return found(path, FoundIn::DataFolder);
+    }
+    match python::library(around) {
+        Some(path) => found(path, FoundIn::PythonEnvironment),
+        None => Ok(None),
+    }
+}
+
+fn named(path: &Path, named_by: &'static str) -> Result<PathBuf, RuntimeError> {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let library = if path.is_file() {
+        Some(path.clone())
+    } else {
+        library_in(&path)
+    };
+    library.ok_or(RuntimeError::NotThere { named_by, path })
+}
+
+fn in_data_folder(around: &Surroundings) -> Option<PathBuf> {
+    let folders = around.folders().ok()?;
+    let current = library_in(&folders.runtime(RUNTIME_VERSION));
+    current.or_else(|| {
+        let versions = std::fs::read_dir(folders.root().join("runtime")).ok()?;
+        let mut versions: Vec<(Vec<u32>, PathBuf)> = versions
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter_map(|path| Some((numbers(path.file_name()?.to_str()?)?, path)))
+            .filter(|(version, _)| is_new_enough(version))
+            .collect();
+        versions.sort();
+        versions
+            .iter()
+            .rev()
+            .find_map(|(_, folder)| library_in(folder))
+    })
+}
+
+/// The library in a folder, the newest if there are several.
+pub(crate) fn library_in(folder: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(folder).ok()?;
+    let mut libraries: Vec<(Vec<u32>, PathBuf)> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.is_file())
+        .filter_map(|path| Some((library_version(path.file_name()?.to_str()?)?, path)))
+        .collect();
+    libraries.sort();
+    std::path::absolute(libraries.pop()?.1).ok()
+}
+
+/// The version in a library's file name, empty if it says none; `None` for other files.
+fn library_version(file_name: &str) -> Option<Vec<u32>> {
+    let inner = if cfg!(windows) {
+        return (file_name.eq_ignore_ascii_case("onnxruntime.dll")).then(Vec::new);
+    } else if cfg!(target_os = "macos") {
+        file_name
+            .strip_prefix("libonnxruntime")?
+            .strip_suffix(".dylib")?
+    } else {
+        file_name.strip_prefix("libonnxruntime.so")?
+    };
+    if inner.is_empty() {
+        Some(Vec::new())
+    } else {
+        numbers(inner.strip_prefix('.')?)
+    }
+}
+
+/// The numbers of `1.32.0`; `None` if there is anything else in it.
+fn numbers(version: &str) -> Option<Vec<u32>> {
+    version
+        .split('.')
+        .map(|number| number.parse().ok())
+        .collect()
+}
+
+fn is_new_enough(version: &[u32]) -> bool {
+    let (major, minor) = OLDEST_RUNTIME;
+    version >= [major, minor].as_slice()
+}
