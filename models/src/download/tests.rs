@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fs;
+use std::path::PathBuf;
 
 use super::test_server::{Announced, Reply, Server};
 use super::*;
@@ -19,7 +20,7 @@ fn hash_of(content: &[u8]) -> String {
 fn quick() -> Limits {
     Limits {
         connect: Duration::from_secs(2),
-        stall: Duration::from_millis(300),
+        stall: Duration::from_millis(800),
         attempts: 3,
         first_pause: Duration::from_millis(5),
         longest_pause: Duration::from_secs(2),
@@ -443,7 +444,7 @@ fn cancelling_ends_a_silent_download_soon_and_keeps_the_part() {
     let server = Server::start(|asked, _| {
         let mut reply = Reply::file(asked, &content());
         reply.cut_after = Some(1000);
-        reply.silence = Duration::from_secs(5);
+        reply.silence = Duration::from_secs(2);
         reply
     });
     let place = Place::new();
