@@ -1,2 +1,67 @@
-//! The `heschl` program.
-fn main() {}
+//! The `heschl` program: the command line, and (once it is there) the window.
+
+mod commands;
+mod console;
+mod failure;
+mod forecast;
+mod picture;
+mod report;
+mod supply;
+mod workshop;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use failure::Outcome;
+
+/// A LibriVox recording, in the public domain: 24.7 s, 16 kHz mono.
+const RECORDING: &[u8] = include_bytes!("../assets/austen.wav");
+
+/// Speech-model features for the study of how the brain hears speech.
+#[derive(Parser)]
+#[command(name = "heschl", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Extract(commands::extract::Args),
+    Run(commands::run::Args),
+    Check(commands::check::Args),
+    Models(commands::models::Args),
+    Devices(commands::devices::Args),
+    Demo(commands::demo::Args),
+    Bench(commands::bench::Args),
+}
+
+fn main() -> ExitCode {
+    failure::keep_panics_quiet();
+    std::panic::catch_unwind(run).unwrap_or_else(|_| {
+        console::complain(failure::of_our_own());
+        ExitCode::from(failure::FAILED)
+    })
+}
+
+fn run() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Extract(args) => commands::extract::run(args),
+        Command::Run(args) => commands::run::run(args),
+        Command::Check(args) => commands::check::run(args),
+        Command::Models(args) => commands::models::run(args),
+        Command::Devices(args) => commands::devices::run(args),
+        Command::Demo(args) => commands::demo::run(args),
+        Command::Bench(args) => commands::bench::run(args),
+    };
+    match outcome {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::SomeFailed) => ExitCode::from(failure::FAILED),
+        Ok(Outcome::Stopped) => ExitCode::from(failure::STOPPED),
+        Err(failure) => {
+            console::complain(&failure);
+            ExitCode::from(failure::FAILED)
+        }
+    }
+}

@@ -2,9 +2,20 @@
 //!
 //! Adding an architecture is one file beside `whisper` and one arm in each `match` of this file.
 
+pub mod added;
+pub mod catalogue;
 pub mod checkpoint;
+pub mod cuda;
+pub mod download;
+pub mod fetch;
+mod files;
+pub mod folders;
+pub mod hub;
 mod onnx;
+pub mod package;
 mod peak;
+pub mod resolve;
+pub mod runtime;
 pub mod whisper;
 
 use std::path::{Path, PathBuf};

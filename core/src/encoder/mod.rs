@@ -85,6 +85,8 @@ pub struct Weight {
     pub name: String,
     /// Number format on disk.
     pub format: NumberFormat,
+    /// Number format that the graph takes. Numbers are converted on loading, once, where it is another.
+    pub wanted: NumberFormat,
     /// Its dimensions.
     pub shape: Vec<usize>,
     /// The file that holds it.
@@ -94,7 +96,7 @@ pub struct Weight {
 }
 
 impl Weight {
-    /// Its length in bytes.
+    /// Its length on disk in bytes.
     #[must_use]
     pub fn n_bytes(&self) -> usize {
         self.shape.iter().product::<usize>() * self.format.n_bytes()

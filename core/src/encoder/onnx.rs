@@ -7,13 +7,14 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Instant;
 
+use half::f16;
 use memmap2::Mmap;
 use ndarray::{Array3, ArrayD, Ix3};
 use ort::ep::ExecutionProvider as _;
 use ort::memory::{Allocator, MemoryInfo};
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
-use ort::value::{DynValue, TensorRef, Value};
+use ort::value::{DynValue, PrimitiveTensorElementType, TensorRef, Value};
 
 use super::{
     Batch, Device, DeviceChoice, Encoder, EncoderError, Model, NumberFormat, Precision, Weight,
@@ -342,7 +343,8 @@ fn map_file(path: &Path) -> Result<Mmap, RuntimeError> {
     unsafe { Mmap::map(&file) }.map_err(unreadable)
 }
 
-/// The weight as a tensor over the mapped file, or over a copy where it does not lie at a multiple of its number size.
+/// The weight as a tensor over the mapped file; over a copy where the graph takes another number format, or where it
+/// does not lie at a multiple of its number size.
 fn weight_value(map: &Arc<Mmap>, weight: &Weight) -> Result<DynValue, String> {
     let start = usize::try_from(weight.offset).map_err(|error| error.to_string())?;
     let bytes = start
@@ -354,30 +356,40 @@ fn weight_value(map: &Arc<Mmap>, weight: &Weight) -> Result<DynValue, String> {
                 weight.name
             )
         })?;
-    if (bytes.as_ptr() as usize).is_multiple_of(weight.format.n_bytes()) {
-        return borrowed_value(bytes, weight).map_err(|error| error.message().to_string());
-    }
-    let copied = match weight.format {
-        NumberFormat::F32 => {
-            let values: Vec<f32> = bytes
-                .as_chunks()
-                .0
-                .iter()
-                .map(|b| f32::from_le_bytes(*b))
-                .collect();
-            Value::from_array((weight.shape.clone(), values)).map(Value::into_dyn)
+    let aligned = (bytes.as_ptr() as usize).is_multiple_of(weight.format.n_bytes());
+    let value = match (weight.format, weight.wanted) {
+        (stored, wanted) if stored == wanted && aligned => borrowed_value(bytes, weight),
+        (NumberFormat::F32, NumberFormat::F32) => owned_value(singles(bytes), weight),
+        (NumberFormat::F32, NumberFormat::F16) => {
+            owned_value(singles(bytes).map(f16::from_f32), weight)
         }
-        NumberFormat::F16 => {
-            let values: Vec<half::f16> = bytes
-                .as_chunks()
-                .0
-                .iter()
-                .map(|b| half::f16::from_le_bytes(*b))
-                .collect();
-            Value::from_array((weight.shape.clone(), values)).map(Value::into_dyn)
-        }
+        (NumberFormat::F16, NumberFormat::F32) => owned_value(halves(bytes).map(f32::from), weight),
+        (NumberFormat::F16, NumberFormat::F16) => owned_value(halves(bytes), weight),
     };
-    copied.map_err(|error| error.message().to_string())
+    value.map_err(|error| error.message().to_string())
+}
+
+fn singles(bytes: &[u8]) -> impl Iterator<Item = f32> {
+    bytes
+        .as_chunks()
+        .0
+        .iter()
+        .map(|bytes| f32::from_le_bytes(*bytes))
+}
+
+fn halves(bytes: &[u8]) -> impl Iterator<Item = f16> {
+    bytes
+        .as_chunks()
+        .0
+        .iter()
+        .map(|bytes| f16::from_le_bytes(*bytes))
+}
+
+fn owned_value<T>(numbers: impl Iterator<Item = T>, weight: &Weight) -> ort::Result<DynValue>
+where
+    T: PrimitiveTensorElementType + std::fmt::Debug + Clone + 'static,
+{
+    Value::from_array((weight.shape.clone(), numbers.collect::<Vec<T>>())).map(Value::into_dyn)
 }
 
 /// A tensor that borrows its numbers from a mapped file. The map must outlive it.

@@ -127,7 +127,7 @@ impl Checkpoint {
         found.or(prefixes.last()).copied().unwrap_or_default()
     }
 
-    /// The tensor `name`, which must have the dimensions `expected`.
+    /// The tensor `name`, which must have the dimensions `expected`, in the number format that it is stored in.
     ///
     /// # Errors
     /// [`CheckpointError::Missing`], [`CheckpointError::Shape`] or [`CheckpointError::Dtype`].
@@ -149,6 +149,7 @@ impl Checkpoint {
             Dtype::Supported(format) => Ok(Weight {
                 name,
                 format: *format,
+                wanted: *format,
                 shape: tensor.shape.clone(),
                 file: path(),
                 offset: tensor.offset,

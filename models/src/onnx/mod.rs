@@ -107,29 +107,25 @@ impl GraphBuilder {
         self.graph.output.push(value_info(&value.0, FLOAT, shape));
     }
 
-    /// A tensor that stays where it is on disk, in the number format it has there.
+    /// A tensor that stays where it is on disk, in the number format that the graph takes.
     pub(crate) fn weight(&mut self, weight: Weight) -> Value {
         let name = weight.name.clone();
         if self.weight_names.insert(name.clone()) {
-            let data_type = match weight.format {
+            let data_type = match weight.wanted {
                 NumberFormat::F32 => FLOAT,
                 NumberFormat::F16 => FLOAT16,
             };
-            let file = weight
-                .file
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy();
+            // The numbers are handed over by name; a place is only there because the format asks for one.
+            let place = StringStringEntryProto {
+                key: "location".into(),
+                value: "weights".into(),
+            };
             self.graph.initializer.push(TensorProto {
                 dims: weight.shape.iter().map(|n| *n as i64).collect(),
                 data_type,
                 name: name.clone(),
                 data_location: EXTERNAL,
-                external_data: external_data(&[
-                    ("location", file.into_owned()),
-                    ("offset", weight.offset.to_string()),
-                    ("length", weight.n_bytes().to_string()),
-                ]),
+                external_data: vec![place],
                 ..TensorProto::default()
             });
             self.weights.push(weight);
@@ -248,14 +244,6 @@ impl GraphBuilder {
         };
         (model.encode_to_vec(), self.weights)
     }
-}
-
-fn external_data(entries: &[(&str, String)]) -> Vec<StringStringEntryProto> {
-    let entry = |(key, value): &(&str, String)| StringStringEntryProto {
-        key: (*key).to_string(),
-        value: value.clone(),
-    };
-    entries.iter().map(entry).collect()
 }
 
 fn value_info(name: &str, elem_type: i32, shape: &[Dim]) -> ValueInfoProto {

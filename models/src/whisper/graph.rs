@@ -56,7 +56,7 @@ struct EncoderGraph<'a> {
     precision: Precision,
 }
 
-type Built<T = Value> = Result<T, CheckpointError>;
+type Built = Result<Value, CheckpointError>;
 
 impl EncoderGraph<'_> {
     /// `(batch, layers, d_model)`: each wanted layer at the wanted frame.
@@ -141,8 +141,7 @@ impl EncoderGraph<'_> {
             &[Attribute::Ints("perm", &[0, 2, 1])],
         );
         let columns = self.repeat_silence(&columns);
-        let positions = self.weight("embed_positions.weight", &[N_FRAMES, d])?;
-        let positions = self.as_float(&positions);
+        let positions = self.weight("embed_positions.weight", &[N_FRAMES, d], NumberFormat::F32)?;
         let placed = self.graph.op("Add", &[&columns, &positions], &[]);
         Ok(self.graph.reshape(&placed, &[-1, d as i64]))
     }
@@ -283,10 +282,8 @@ impl EncoderGraph<'_> {
 
     fn norm(&mut self, name: &str, rows: &Value) -> Built {
         let shape = [self.config.d_model];
-        let scale = self.weight(&format!("{name}.weight"), &shape)?;
-        let scale = self.as_float(&scale);
-        let shift = self.weight(&format!("{name}.bias"), &shape)?;
-        let shift = self.as_float(&shift);
+        let scale = self.weight(&format!("{name}.weight"), &shape, NumberFormat::F32)?;
+        let shift = self.weight(&format!("{name}.bias"), &shape, NumberFormat::F32)?;
         let epsilon = [Attribute::Float("epsilon", NORM_EPSILON)];
         Ok(self
             .graph
@@ -327,31 +324,20 @@ impl EncoderGraph<'_> {
         self.graph.op("Add", &[rows, &change], &[])
     }
 
-    fn weight(&mut self, name: &str, shape: &[usize]) -> Built<StoredValue> {
-        let weight = self
-            .checkpoint
-            .weight(&format!("{}{name}", self.prefix), shape)?;
-        let format = weight.format;
-        let value = self.graph.weight(weight);
-        Ok(StoredValue { value, format })
-    }
-
-    /// A weight in single precision, whatever it is stored in.
-    fn as_float(&mut self, stored: &StoredValue) -> Value {
-        match stored.format {
-            NumberFormat::F32 => stored.value.clone(),
-            NumberFormat::F16 => self.graph.cast(&stored.value, Number::Float),
-        }
+    /// A weight in the number format that the graph takes.
+    fn weight(&mut self, name: &str, shape: &[usize], wanted: NumberFormat) -> Built {
+        let name = format!("{}{name}", self.prefix);
+        let stored = self.checkpoint.weight(&name, shape)?;
+        Ok(self.graph.weight(Weight { wanted, ..stored }))
     }
 
     /// A weight of a matrix product, in the precision that products are computed in.
     fn matrix(&mut self, name: &str, shape: &[usize]) -> Built {
-        let stored = self.weight(name, shape)?;
-        Ok(match (self.precision, stored.format) {
-            (Precision::F32, _) => self.as_float(&stored),
-            (Precision::F16, NumberFormat::F16) => stored.value,
-            (Precision::F16, NumberFormat::F32) => self.graph.cast(&stored.value, Number::Float16),
-        })
+        let wanted = match self.precision {
+            Precision::F32 => NumberFormat::F32,
+            Precision::F16 => NumberFormat::F16,
+        };
+        self.weight(name, shape, wanted)
     }
 
     /// The value as matrix products take it.
@@ -369,12 +355,6 @@ impl EncoderGraph<'_> {
             Precision::F16 => self.graph.cast(value, Number::Float),
         }
     }
-}
-
-/// A weight in the graph and the format that it is stored in.
-struct StoredValue {
-    value: Value,
-    format: NumberFormat,
 }
 
 /// Whether a linear map has a bias.

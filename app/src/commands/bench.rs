@@ -1,0 +1,187 @@
+//! `heschl bench`: speed beside the machine's peak, in one run.
+
+use std::path::PathBuf;
+
+use heschl_core::audio::Resampling;
+use heschl_core::encoder::{DeviceChoice, Encoder as _, Precision};
+use heschl_core::pipeline::{self, Extraction};
+use heschl_core::progress::{CancelToken, StageTimes};
+use heschl_core::recipe::{ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe, StimuliRecipe};
+use heschl_core::stimuli::Stimulus;
+use heschl_core::store::{FeaturesFolder, atomic};
+use heschl_core::window::{Coverage, WindowSettings};
+use heschl_models::catalogue;
+
+use crate::console::say;
+use crate::failure::{CommandResult, Failure, Outcome};
+use crate::supply::fetch_model_if_missing;
+use crate::workshop::{self, Workshop};
+
+/// Measure windows per second beside the machine's peak of matrix products
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Speech encoder: a name from "heschl models list", or a model folder
+    #[arg(long, value_name = "NAME|FOLDER", default_value = catalogue::STARTER)]
+    model: String,
+
+    /// Windows computed at once
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    batchsz: usize,
+
+    /// How often the recording is extracted; the median counts
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    rounds: usize,
+
+    /// ONNX Runtime library to use instead of the one that is found
+    #[arg(long, value_name = "FILE")]
+    runtime: Option<PathBuf>,
+}
+
+/// One round: the peak just before it, and what the extraction took.
+struct Round {
+    peak_flops: f64,
+    n_windows: usize,
+    times: StageTimes,
+}
+
+/// Measures and prints.
+///
+/// # Errors
+/// A sentence if the model or the runtime cannot be had.
+pub(crate) fn run(args: Args) -> CommandResult {
+    fetch_model_if_missing(&args.model)?;
+    let scratch = tempfile::tempdir()?;
+    let recording = scratch.path().join("bench.wav");
+    atomic::write(&recording, crate::RECORDING)?;
+    let recipe = recipe(&args, scratch.path().to_path_buf());
+    let mut workshop = Workshop::open(&recipe, args.runtime.as_deref())?;
+    let layers = workshop.encoder.layers().to_vec();
+    let lengths = recipe.window.lengths()?;
+    let flops = workshop.opened.matrix_flops(
+        layers.last().copied().unwrap_or(0),
+        lengths.window_samples() as usize,
+    );
+    let stories = [Stimulus {
+        story: "bench".into(),
+        path: recording,
+    }];
+    let mut rounds = Vec::new();
+    for _ in 0..args.rounds.max(1) {
+        rounds.push(measure(&recipe, &stories, &mut workshop)?);
+    }
+    let seconds = lengths.window_samples() as f64 / 16_000.0;
+    say(format_args!(
+        "model            {} ({} layers)",
+        workshop.encoder.card().name,
+        layers.len()
+    ));
+    say(format_args!(
+        "device           {}, ONNX Runtime {}",
+        workshop.encoder.device(),
+        workshop.runtime.version()
+    ));
+    say(format_args!(
+        "window           {seconds} s, {:.2} GFLOP in matrix products and convolutions",
+        flops / 1e9
+    ));
+    print(&rounds, flops);
+    Ok(Outcome::Done)
+}
+
+fn print(rounds: &[Round], flops: f64) {
+    let rate = |round: &Round| round.n_windows as f64 / round.times.total_secs();
+    let share_of_time = |secs: fn(&StageTimes) -> f64| {
+        median(
+            rounds
+                .iter()
+                .map(|round| 100.0 * secs(&round.times) / round.times.total_secs()),
+        )
+    };
+    let peak = median(rounds.iter().map(|round| round.peak_flops));
+    let at_peak = median(rounds.iter().map(|round| round.peak_flops / flops));
+    let share = median(
+        rounds
+            .iter()
+            .map(|round| rate(round) * flops / round.peak_flops),
+    );
+    say(format_args!(
+        "peak             {:.0} GFLOP/s (f32 matrix product of 2048 × 2048, best of each round)",
+        peak / 1e9
+    ));
+    say(format_args!(
+        "windows/s        {:.2} from audio to finished files",
+        median(rounds.iter().map(rate))
+    ));
+    say(format_args!("at the peak      {at_peak:.2} windows/s"));
+    say(format_args!(
+        "share of peak    {share:.3} (median of {} rounds)",
+        rounds.len()
+    ));
+    say(format_args!(
+        "time             encoder {:.1} %, log-mel {:.1} %, disk {:.1} %, audio {:.1} %",
+        share_of_time(|times| times.encoder_secs),
+        share_of_time(|times| times.front_end_secs),
+        share_of_time(|times| times.store_secs),
+        share_of_time(|times| times.audio_secs),
+    ));
+}
+
+fn measure(
+    recipe: &ExtractRecipe,
+    stories: &[Stimulus],
+    workshop: &mut Workshop,
+) -> Result<Round, Failure> {
+    let peak_flops = heschl_models::matrix_product_peak(&workshop.runtime, workshop::n_threads())?;
+    let folder = FeaturesFolder::create(&recipe.features_folder("bench"))?;
+    let run = workshop.run_facts()?;
+    let work = Extraction {
+        recipe,
+        stories,
+        folder: &folder,
+        run: &run,
+        cancel: &CancelToken::default(),
+    };
+    let summary = pipeline::extract(&work, &mut workshop.encoder, &mut |_| {})?;
+    match summary.failed.first() {
+        Some((_, message)) => Err(Failure(message.clone())),
+        None => Ok(Round {
+            peak_flops,
+            n_windows: summary.n_rows,
+            times: summary.times,
+        }),
+    }
+}
+
+fn recipe(args: &Args, out: PathBuf) -> ExtractRecipe {
+    ExtractRecipe {
+        stimuli: StimuliRecipe {
+            folder: out.clone(),
+            recursive: false,
+            resampling: Resampling::Refuse,
+            stories: vec![],
+            custom_stimuli: None,
+        },
+        model: ModelRecipe {
+            model: args.model.clone(),
+            layers: LayerChoice::All,
+            use_featext: true,
+            precision: Precision::F32,
+            device: DeviceChoice::Cpu,
+            batch: args.batchsz.max(1),
+        },
+        window: WindowSettings {
+            coverage: Coverage::FullContext,
+            ..WindowSettings::default()
+        },
+        output: OutputRecipe {
+            folder: out,
+            overwrite: true,
+        },
+    }
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}

@@ -1,0 +1,55 @@
+//! `heschl check`: re-reads a features folder.
+
+use std::path::PathBuf;
+
+use heschl_core::store;
+
+use crate::console::{self, count, say};
+use crate::failure::{CommandResult, Outcome};
+
+/// Verify a features folder: every file against its checksum, every array against its times
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Folder of features, or one above several
+    folder: PathBuf,
+}
+
+/// Prints what is sound, unfinished and wrong.
+///
+/// # Errors
+/// A sentence if the folder cannot be read.
+pub(crate) fn run(args: Args) -> CommandResult {
+    let report = store::check(&args.folder)?;
+    for story in &report.sound {
+        say(format_args!("✓ {story}"));
+    }
+    for story in &report.unrecorded {
+        say(format_args!(
+            "✓ {story} (whole; not made by Heschl, so without checksums)"
+        ));
+    }
+    for story in &report.unfinished {
+        say(format_args!(
+            "… {story}: begun and not finished; run the same extraction again to go on"
+        ));
+    }
+    for fault in &report.faults {
+        say(format_args!("✗ {}", fault.replace('\n', "\n  ")));
+    }
+    let n_whole = report.sound.len() + report.unrecorded.len();
+    console::note(format_args!(
+        "{} whole, {} unfinished, {}",
+        count(n_whole, "story", "stories"),
+        report.unfinished.len(),
+        count(report.faults.len(), "fault", "faults")
+    ));
+    if n_whole + report.unfinished.len() + report.faults.len() == 0 {
+        console::note("There are no features in this folder.");
+        return Ok(Outcome::SomeFailed);
+    }
+    Ok(if report.faults.is_empty() {
+        Outcome::Done
+    } else {
+        Outcome::SomeFailed
+    })
+}

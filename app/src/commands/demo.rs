@@ -1,0 +1,117 @@
+//! `heschl demo`: a real recording through a real encoder, from nothing.
+
+use std::path::{Path, PathBuf};
+
+use heschl_core::audio::Resampling;
+use heschl_core::encoder::{DeviceChoice, Precision};
+use heschl_core::formats::npz;
+use heschl_core::recipe::{ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe, StimuliRecipe};
+use heschl_core::store::{FEATURES, FeaturesFolder, atomic};
+use heschl_core::window::WindowSettings;
+use heschl_models::catalogue;
+use ndarray::{Array2, Ix2};
+
+use super::extract::{MachineArgs, absolute, run_recipe};
+use crate::console::say;
+use crate::failure::{CommandResult, Failure, Outcome};
+use crate::picture;
+use crate::report::EventFormat;
+use crate::supply::fetch_model_if_missing;
+use crate::workshop;
+
+const STORY: &str = "austen";
+
+/// Extract the features of a bundled recording with the starter model, and draw them
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Draw into a file instead of opening a window
+    #[arg(long)]
+    headless: bool,
+
+    /// Folder for the recording, its features and the picture
+    #[arg(long, value_name = "FOLDER", default_value = "heschl-demo")]
+    out: PathBuf,
+
+    /// auto, cpu, cuda or cuda:<N>
+    #[arg(long, default_value = "auto")]
+    device: DeviceChoice,
+
+    /// ONNX Runtime library to use instead of the one that is found
+    #[arg(long, value_name = "FILE")]
+    runtime: Option<PathBuf>,
+}
+
+/// Runs the demonstration.
+///
+/// # Errors
+/// A sentence for whatever keeps it from being done.
+pub(crate) fn run(args: Args) -> CommandResult {
+    if !args.headless {
+        crate::console::note("The window is not there yet; the features are drawn into a file.");
+    }
+    let out = absolute(&args.out)?;
+    let recordings = out.join("stories");
+    atomic::write(&recordings.join(format!("{STORY}.wav")), crate::RECORDING)?;
+    fetch_model_if_missing(catalogue::STARTER)?;
+    let recipe = recipe(&recordings, &out, args.device);
+    let machine = MachineArgs {
+        device: args.device,
+        precision: Precision::F32,
+        runtime: args.runtime,
+        events: EventFormat::Text,
+        dry_run: false,
+    };
+    let outcome = run_recipe(&recipe, &machine, None)?;
+    if outcome == Outcome::Done {
+        draw(&recipe, &out)?;
+    }
+    Ok(outcome)
+}
+
+fn recipe(recordings: &Path, out: &Path, device: DeviceChoice) -> ExtractRecipe {
+    ExtractRecipe {
+        stimuli: StimuliRecipe {
+            folder: recordings.to_path_buf(),
+            recursive: false,
+            resampling: Resampling::Refuse,
+            stories: vec![STORY.into()],
+            custom_stimuli: None,
+        },
+        model: ModelRecipe {
+            model: catalogue::STARTER.into(),
+            layers: LayerChoice::All,
+            use_featext: true,
+            precision: Precision::F32,
+            device,
+            batch: 1,
+        },
+        window: WindowSettings::default(),
+        output: OutputRecipe {
+            folder: out.to_path_buf(),
+            overwrite: false,
+        },
+    }
+}
+
+fn draw(recipe: &ExtractRecipe, out: &Path) -> Result<(), Failure> {
+    let opened = workshop::open_model(&recipe.model.model)?;
+    let card = opened.card();
+    let folder = FeaturesFolder::create(&recipe.features_folder(&card.name))?;
+    let layer = |index: usize| {
+        npz::read::<Ix2>(&folder.layer_path(&card.layer_name(index), STORY), FEATURES)
+    };
+    let layers: Vec<Array2<f32>> = (0..card.n_layers).map(layer).collect::<Result<_, _>>()?;
+    let picture = out.join(format!("{STORY}.png"));
+    picture::save(&picture::draw(&layers), &picture)?;
+    let n_rows = layers.first().map_or(0, Array2::nrows);
+    say(format_args!("features  {}", folder.root().display()));
+    say(format_args!(
+        "          {n_rows} rows (one every 0.1 s) × {} features × {} layers",
+        card.dim, card.n_layers
+    ));
+    say(format_args!("picture   {}", picture.display()));
+    say(
+        "          one band per layer, time to the right; blue below and orange above each feature's mean",
+    );
+    Ok(())
+}

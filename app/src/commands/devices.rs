@@ -1,0 +1,62 @@
+//! `heschl devices`: what can be computed on, and why the rest is missing.
+
+use std::path::PathBuf;
+
+use heschl_models::cuda::cuda_obstacle;
+use heschl_models::folders::Surroundings;
+use heschl_models::runtime::FoundIn;
+
+use crate::console::say;
+use crate::failure::{CommandResult, Outcome};
+use crate::supply;
+use crate::workshop;
+
+/// Print the ONNX Runtime in use, each device, and why one is missing
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// ONNX Runtime library to use instead of the one that is found
+    #[arg(long, value_name = "FILE")]
+    runtime: Option<PathBuf>,
+
+    /// Get ONNX Runtime if none is found
+    #[arg(long)]
+    fetch: bool,
+}
+
+/// Prints the devices.
+///
+/// # Errors
+/// A sentence if there is no ONNX Runtime, or it cannot be loaded.
+pub(crate) fn run(args: Args) -> CommandResult {
+    let around = Surroundings::of_this_process();
+    let library = if args.fetch {
+        supply::find_or_fetch_runtime(args.runtime.as_deref())?
+    } else {
+        supply::find_runtime(args.runtime.as_deref())?
+    };
+    let runtime = heschl_core::encoder::OnnxRuntime::load(&library.path)?;
+    say(format_args!(
+        "ONNX Runtime {} ({})",
+        runtime.version(),
+        place(library.found_in)
+    ));
+    say(format_args!("  {}", library.path.display()));
+    say(format_args!("cpu   {} threads", workshop::n_threads()));
+    // What is missing is easier to tell from the files than from the runtime's own complaint.
+    let obstacle = cuda_obstacle(&around, &library.path);
+    match obstacle.map_or_else(|| runtime.try_cuda(0), Err) {
+        Ok(()) => say("cuda  NVIDIA GPU 0 can be used"),
+        Err(reason) => say(format_args!("cuda  not available: {reason}")),
+    }
+    Ok(Outcome::Done)
+}
+
+fn place(found_in: FoundIn) -> &'static str {
+    match found_in {
+        FoundIn::Setting => "as set with --runtime",
+        FoundIn::OrtDylibPath => "from ORT_DYLIB_PATH",
+        FoundIn::BesideProgram => "beside the program",
+        FoundIn::DataFolder => "in Heschl's data folder",
+        FoundIn::PythonEnvironment => "of a Python environment",
+    }
+}

@@ -1,0 +1,337 @@
+//! `heschl extract`: features of a folder of stories.
+
+use std::path::{Path, PathBuf};
+
+use clap::ArgAction;
+use heschl_core::audio::Resampling;
+use heschl_core::encoder::{DeviceChoice, Encoder as _, Precision};
+use heschl_core::pipeline::{self, Extraction, Summary};
+use heschl_core::progress::Event;
+use heschl_core::recipe::{
+    ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe, RecipeFile, RunFacts, StimuliRecipe,
+};
+use heschl_core::stimuli::Stimulus;
+use heschl_core::store::{FeaturesFolder, SourceRecording, StoryRecord, atomic};
+use heschl_core::window::{Coverage, WindowSettings};
+
+use crate::failure::{CommandResult, Failure, Outcome};
+use crate::forecast::Forecast;
+use crate::report::{EventFormat, Reporter};
+use crate::workshop::{self, Workshop};
+
+/// Windows computed at once on a GPU, unless the user says otherwise.
+const BATCH: usize = 1;
+
+/// Extract features: slide a causal window over each story and keep every layer's activity
+///
+/// The defaults are those of the published study (a 16.1 s window every 0.1 s). Every flag can be written with hyphens
+/// or underscores.
+#[derive(clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag that is there or not, as the study's code has them"
+)]
+#[expect(clippy::doc_markdown, reason = "these comments are the help text")]
+pub(crate) struct Args {
+    /// Folder of recordings (wav, flac, mp3, ogg, m4a); a story is a file, named without its suffix
+    #[arg(long = "stimulus-dir", alias = "stimulus_dir", value_name = "FOLDER")]
+    stimulus_dir: PathBuf,
+
+    /// Speech encoder: a name from "heschl models list", or a model folder
+    #[arg(long, value_name = "NAME|FOLDER")]
+    model: String,
+
+    /// Folder that gets features_cnk…_ctx…/<MODEL>/
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    out: PathBuf,
+
+    /// Milliseconds from one window's end to the next
+    #[arg(long, value_name = "MS", default_value_t = 100.0)]
+    chunksz: f64,
+
+    /// Milliseconds of audio heard before the chunk; a multiple of --chunksz
+    #[arg(long, value_name = "MS", default_value_t = 16_000.0)]
+    contextsz: f64,
+
+    /// Seconds from one window's end to the next, if not one chunk; results go to stride_<S>/
+    #[arg(long, value_name = "S")]
+    stride: Option<f64>,
+
+    /// Keep only windows whose whole context lies inside the recording
+    #[arg(
+        long = "full-context",
+        alias = "full_context",
+        conflicts_with = "pad_silence"
+    )]
+    full_context: bool,
+
+    /// Put silence as long as the context before the recording, and use full windows only
+    #[arg(long = "pad-silence", alias = "pad_silence")]
+    pad_silence: bool,
+
+    /// Prepare samples as the model's own feature extractor does (Whisper always does)
+    #[arg(long = "use-featext", alias = "use_featext")]
+    use_featext: bool,
+
+    /// Convert audio that is not 16 kHz mono
+    #[arg(long)]
+    resample: bool,
+
+    /// Look into folders below the folder of recordings
+    #[arg(long)]
+    recursive: bool,
+
+    /// Only these stories
+    #[arg(long, alias = "stimuli", value_name = "STORY", num_args = 1.., value_delimiter = ',')]
+    stories: Vec<String>,
+
+    /// Name of a set of custom stimuli; its features go to custom_stimuli/<NAME>/
+    #[arg(long = "custom-stimuli", alias = "custom_stimuli", value_name = "NAME", value_parser = folder_name)]
+    custom_stimuli: Option<String>,
+
+    /// Only these layers (0 enters the first block); all of them if left out
+    #[arg(long, value_name = "N", num_args = 1.., value_delimiter = ',')]
+    layers: Vec<usize>,
+
+    /// Windows computed at once
+    #[arg(long, value_name = "N", default_value_t = BATCH, value_parser = batch_size)]
+    batchsz: usize,
+
+    /// Compute stories again that are done already
+    #[arg(long, action = ArgAction::SetTrue)]
+    overwrite: bool,
+
+    #[command(flatten)]
+    machine: MachineArgs,
+}
+
+/// Where and how to compute, and how to tell about it.
+#[derive(clap::Args, Clone)]
+pub(crate) struct MachineArgs {
+    /// auto, cpu, cuda or cuda:<N>
+    #[arg(long, default_value = "auto")]
+    pub(crate) device: DeviceChoice,
+
+    /// Number format of matrix products: f32 gives the published numbers
+    #[arg(long, default_value = "f32", value_parser = precision)]
+    pub(crate) precision: Precision,
+
+    /// ONNX Runtime library to use instead of the one that is found
+    #[arg(long, value_name = "FILE")]
+    pub(crate) runtime: Option<PathBuf>,
+
+    /// Print events for people or as JSON lines
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) events: EventFormat,
+
+    /// Print windows, time, memory and disk, and compute nothing
+    #[arg(long = "dry-run", alias = "dry_run")]
+    pub(crate) dry_run: bool,
+}
+
+fn precision(text: &str) -> Result<Precision, String> {
+    match text {
+        "f32" => Ok(Precision::F32),
+        "f16" => Ok(Precision::F16),
+        _ => Err("use f32 or f16".into()),
+    }
+}
+
+fn batch_size(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n @ 1..=4096) => Ok(n),
+        _ => Err("use a whole number from 1 to 4096".into()),
+    }
+}
+
+fn folder_name(text: &str) -> Result<String, String> {
+    let plain = !text.is_empty() && !text.starts_with('.') && !text.contains(['/', '\\']);
+    if plain {
+        Ok(text.into())
+    } else {
+        Err("use a plain name, without slashes or a dot in front".into())
+    }
+}
+
+/// Runs an extraction as the arguments say.
+///
+/// # Errors
+/// A sentence for whatever keeps it from being done.
+pub(crate) fn run(args: Args) -> CommandResult {
+    let machine = args.machine.clone();
+    let recipe = recipe(args)?;
+    run_recipe(&recipe, &machine, None)
+}
+
+fn recipe(args: Args) -> Result<ExtractRecipe, Failure> {
+    let coverage = match (args.full_context, args.pad_silence) {
+        (true, _) => Coverage::FullContext,
+        (_, true) => Coverage::PadSilence,
+        _ => Coverage::RampIn,
+    };
+    Ok(ExtractRecipe {
+        stimuli: StimuliRecipe {
+            folder: absolute(&args.stimulus_dir)?,
+            recursive: args.recursive,
+            resampling: if args.resample {
+                Resampling::ToEncoderRate
+            } else {
+                Resampling::Refuse
+            },
+            stories: args.stories,
+            custom_stimuli: args.custom_stimuli,
+        },
+        model: ModelRecipe {
+            model: if Path::new(&args.model).is_dir() {
+                absolute(Path::new(&args.model))?.display().to_string()
+            } else {
+                args.model
+            },
+            layers: if args.layers.is_empty() {
+                LayerChoice::All
+            } else {
+                LayerChoice::Some(args.layers)
+            },
+            use_featext: args.use_featext,
+            precision: args.machine.precision,
+            device: args.machine.device,
+            batch: args.batchsz,
+        },
+        window: WindowSettings {
+            chunk_ms: args.chunksz,
+            context_ms: args.contextsz,
+            stride_secs: args.stride,
+            coverage,
+        },
+        output: OutputRecipe {
+            folder: absolute(&args.out)?,
+            overwrite: args.overwrite,
+        },
+    })
+}
+
+/// The path from the root, so that a recipe means the same from everywhere.
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    Ok(std::path::absolute(path)?)
+}
+
+/// Runs a recipe: finds the stories, loads the model, extracts, and writes the recipe beside the features.
+///
+/// `expected`: what an earlier run of the recipe was made of, if its inputs must be the same.
+///
+/// # Errors
+/// A sentence for whatever keeps it from being done.
+pub(crate) fn run_recipe(
+    recipe: &ExtractRecipe,
+    machine: &MachineArgs,
+    expected: Option<&RunFacts>,
+) -> CommandResult {
+    recipe.window.lengths()?;
+    let stories = workshop::find_stories(recipe)?;
+    let mut workshop = Workshop::open(recipe, machine.runtime.as_deref())?;
+    let run = workshop.run_facts()?;
+    if let Some(expected) = expected {
+        super::run::compare_inputs(expected, &run, &stories)?;
+    }
+    let root = recipe.features_folder(&workshop.encoder.card().name);
+    if machine.dry_run {
+        let forecast = Forecast::make(recipe, &stories, &mut workshop.encoder, &root)?;
+        workshop
+            .notices(recipe)
+            .iter()
+            .for_each(|notice| Reporter::new(machine.events).tell(notice));
+        forecast.print(&root);
+        return Ok(
+            if forecast.stories.iter().all(|story| story.n_windows.is_ok()) {
+                Outcome::Done
+            } else {
+                Outcome::SomeFailed
+            },
+        );
+    }
+    let cancel = workshop::cancel_on_signals()?;
+    let mut reporter = Reporter::new(machine.events);
+    workshop
+        .notices(recipe)
+        .iter()
+        .for_each(|notice| reporter.tell(notice));
+    let folder = FeaturesFolder::create(&root)?;
+    announce(recipe, &stories, &workshop, &folder, &mut reporter)?;
+    let work = Extraction {
+        recipe,
+        stories: &stories,
+        folder: &folder,
+        run: &run,
+        cancel: &cancel,
+    };
+    let summary = pipeline::extract(&work, &mut workshop.encoder, &mut |event| {
+        reporter.tell(&event);
+    })?;
+    write_recipe(recipe, &run, &folder, &stories)?;
+    Ok(outcome(&summary))
+}
+
+/// Tells what is about to be done, and refuses what the disk cannot hold.
+fn announce(
+    recipe: &ExtractRecipe,
+    stories: &[Stimulus],
+    workshop: &Workshop,
+    folder: &FeaturesFolder,
+    reporter: &mut Reporter,
+) -> Result<(), Failure> {
+    let layout = pipeline::row_layout(&workshop.encoder);
+    let is_done =
+        |story: &Stimulus| !recipe.output.overwrite && folder.is_complete(&story.story, &layout);
+    let left: Vec<Stimulus> = stories
+        .iter()
+        .filter(|story| !is_done(story))
+        .cloned()
+        .collect();
+    let forecast = Forecast::of_headers(recipe, &left, &workshop.encoder, folder.root());
+    if let Some(shortage) = forecast.disk_shortage(folder.root()) {
+        return Err(Failure(shortage));
+    }
+    reporter.tell(&Event::Started {
+        n_stories: left.len(),
+        n_windows: forecast.n_windows(),
+        device: workshop.encoder.device().to_string(),
+        folder: folder.root().display().to_string(),
+    });
+    Ok(())
+}
+
+fn outcome(summary: &Summary) -> Outcome {
+    if summary.stopped {
+        Outcome::Stopped
+    } else if summary.failed.is_empty() {
+        Outcome::Done
+    } else {
+        Outcome::SomeFailed
+    }
+}
+
+/// Writes `recipe.toml` beside the features, with the checksums of all recordings that are done.
+fn write_recipe(
+    recipe: &ExtractRecipe,
+    run: &RunFacts,
+    folder: &FeaturesFolder,
+    stories: &[Stimulus],
+) -> Result<(), Failure> {
+    let recorded = |story: &Stimulus| -> Option<SourceRecording> {
+        StoryRecord::read(&folder.record_path(&story.story))
+            .ok()
+            .map(|record| record.provenance.recording)
+    };
+    let file = RecipeFile {
+        extract: recipe.clone(),
+        run: Some(RunFacts {
+            recordings: stories.iter().filter_map(recorded).collect(),
+            ..run.clone()
+        }),
+    };
+    let text = file.to_toml().map_err(Failure)?;
+    Ok(atomic::write(
+        &folder.root().join("recipe.toml"),
+        text.as_bytes(),
+    )?)
+}

@@ -1,0 +1,9 @@
+//! One file per subcommand.
+
+pub(crate) mod bench;
+pub(crate) mod check;
+pub(crate) mod demo;
+pub(crate) mod devices;
+pub(crate) mod extract;
+pub(crate) mod models;
+pub(crate) mod run;

@@ -1,0 +1,122 @@
+//! `heschl run`: repeats a recipe.
+
+use std::path::{Path, PathBuf};
+
+use heschl_core::recipe::{RecipeFile, RunFacts};
+use heschl_core::stimuli::Stimulus;
+use heschl_core::store::sha256_of_file;
+
+use super::extract::{MachineArgs, absolute, run_recipe};
+use crate::failure::{CommandResult, Failure};
+use crate::report::EventFormat;
+
+/// Repeat an extraction from its recipe file
+///
+/// A recipe written by an earlier run holds the checksums of its recordings and its model; other files are refused
+/// unless --changed is given.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The recipe, such as recipe.toml beside the features
+    recipe: PathBuf,
+
+    /// Another folder for the features
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+
+    /// Compute stories again that are done already
+    #[arg(long)]
+    overwrite: bool,
+
+    /// Go on even if the recordings or the model are not those of the recipe
+    #[arg(long)]
+    changed: bool,
+
+    /// ONNX Runtime library to use instead of the one that is found
+    #[arg(long, value_name = "FILE")]
+    runtime: Option<PathBuf>,
+
+    /// Print events for people or as JSON lines
+    #[arg(long, value_enum, default_value_t)]
+    events: EventFormat,
+
+    /// Print windows, time, memory and disk, and compute nothing
+    #[arg(long = "dry-run", alias = "dry_run")]
+    dry_run: bool,
+}
+
+/// Runs the recipe.
+///
+/// # Errors
+/// A sentence for whatever keeps it from being done.
+pub(crate) fn run(args: Args) -> CommandResult {
+    let file = RecipeFile::read(&args.recipe)?;
+    let mut recipe = file.extract;
+    recipe.output.overwrite |= args.overwrite;
+    if let Some(out) = &args.out {
+        recipe.output.folder = absolute(out)?;
+    }
+    let machine = MachineArgs {
+        device: recipe.model.device,
+        precision: recipe.model.precision,
+        runtime: args.runtime,
+        events: args.events,
+        dry_run: args.dry_run,
+    };
+    let expected = file.run.filter(|_| !args.changed);
+    run_recipe(&recipe, &machine, expected.as_ref())
+}
+
+/// Fails if the model or a recording is not the one that the recipe was made with.
+///
+/// # Errors
+/// A sentence that names the first file that differs.
+pub(crate) fn compare_inputs(
+    expected: &RunFacts,
+    found: &RunFacts,
+    stories: &[Stimulus],
+) -> Result<(), Failure> {
+    let checksums = |facts: &RunFacts| -> Vec<String> {
+        facts
+            .model_files
+            .iter()
+            .map(|file| file.sha256.clone())
+            .collect()
+    };
+    if checksums(expected) != checksums(found) {
+        let file = found
+            .model_files
+            .last()
+            .map(|file| file.file.clone())
+            .unwrap_or_default();
+        return Err(changed(
+            "The model is not the one that this recipe was made with",
+            Path::new(&file),
+        ));
+    }
+    for recording in &expected.recordings {
+        let Some(stimulus) = stories
+            .iter()
+            .find(|stimulus| stimulus.story == recording.story)
+        else {
+            return Err(changed(
+                "A recording of this recipe is missing",
+                &recording.file,
+            ));
+        };
+        if sha256_of_file(&stimulus.path)? != recording.sha256 {
+            return Err(changed(
+                "A recording is not the one that this recipe was made with",
+                &stimulus.path,
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn changed(what: &str, path: &Path) -> Failure {
+    Failure(format!(
+        "{what}, so the result would differ. Put the old file back, or add --changed to go on with what is there.\n\
+         File: {}",
+        path.display()
+    ))
+}

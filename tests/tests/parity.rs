@@ -1,0 +1,121 @@
+//! The features are those of the study's Python code.
+#![expect(clippy::unwrap_used, reason = "a test fails with the reason")]
+
+use std::path::Path;
+
+use heschl_core::recipe::LayerChoice;
+use heschl_core::window::{Coverage, WindowSettings};
+use heschl_tests::{array, austen, compare, data, extract, recipe, starter_model};
+
+struct Bar {
+    largest_difference: f64,
+    least_correlation: f64,
+}
+
+const SMALL: Bar = Bar {
+    largest_difference: 1e-4,
+    least_correlation: 0.999_99,
+};
+const REAL: Bar = Bar {
+    largest_difference: 2e-3,
+    least_correlation: 0.999_99,
+};
+
+fn ramp(chunk_ms: f64, context_ms: f64) -> WindowSettings {
+    WindowSettings {
+        chunk_ms,
+        context_ms,
+        ..WindowSettings::default()
+    }
+}
+
+/// Extracts `recording` and compares every array with the study's.
+fn check(model: &Path, recording: &Path, window: WindowSettings, expected: &Path, bar: &Bar) {
+    let out = tempfile::tempdir().unwrap();
+    let (folder, _) = extract(
+        &recipe(window, 4, LayerChoice::All, out.path()),
+        model,
+        recording,
+    );
+    let times = array(&folder.times_path("story"), "times");
+    assert_eq!(
+        times,
+        array(expected, "times"),
+        "times of {}",
+        expected.display()
+    );
+    let mut n_compared = 0;
+    for layer in 0..100 {
+        let name = format!("encoder.{layer}");
+        let path = folder.layer_path(&name, "story");
+        if !path.exists() {
+            break;
+        }
+        compare_one(&path, expected, &name, bar);
+        n_compared += 1;
+    }
+    compare_one(&folder.features_path("story"), expected, "final", bar);
+    assert!(
+        n_compared >= 3,
+        "only {n_compared} layers in {}",
+        folder.root().display()
+    );
+}
+
+fn compare_one(path: &Path, expected: &Path, name: &str, bar: &Bar) {
+    let (largest, correlation) = compare(&array(path, "features"), &array(expected, name));
+    eprintln!(
+        "{} {name}: largest difference {largest:.1e}, correlation {correlation:.9}",
+        expected.display()
+    );
+    assert!(largest <= bar.largest_difference, "{name}: {largest}");
+    assert!(
+        correlation >= bar.least_correlation,
+        "{name}: {correlation}"
+    );
+}
+
+fn check_small(name: &str) {
+    let model = data(name);
+    let clip = data("clip.wav");
+    check(
+        &model,
+        &clip,
+        ramp(100.0, 2000.0),
+        &model.join("expected_ramp.npz"),
+        &SMALL,
+    );
+    let full = WindowSettings {
+        coverage: Coverage::FullContext,
+        ..ramp(200.0, 1000.0)
+    };
+    check(
+        &model,
+        &clip,
+        full,
+        &model.join("expected_full.npz"),
+        &SMALL,
+    );
+}
+
+#[test]
+fn whisper_like() {
+    check_small("whisper-like");
+}
+
+#[test]
+fn whisper_large_v3_like_with_128_mel_bands() {
+    check_small("whisper-large-v3-like");
+}
+
+#[test]
+fn whisper_tiny_en_with_its_real_weights() {
+    let expected = data("whisper-tiny.en/expected_ramp.npz");
+    check(
+        &starter_model(),
+        &austen(),
+        WindowSettings::default(),
+        &expected,
+        &REAL,
+    );
+}
