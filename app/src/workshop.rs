@@ -8,10 +8,11 @@ use heschl_core::pipeline::now;
 use heschl_core::progress::{CancelToken, Event};
 use heschl_core::recipe::{ExtractRecipe, RunFacts};
 use heschl_core::stimuli::{self, Depth, Stimulus};
-use heschl_core::store::{FileChecksum, sha256_of_file};
+use heschl_core::store::{FileChecksum, check_story_names, sha256_of_file};
 use heschl_models::OpenModel;
 use heschl_models::folders::Surroundings;
 use heschl_models::resolve::resolve;
+use sysinfo::System;
 
 use crate::failure::Failure;
 use crate::supply;
@@ -122,10 +123,11 @@ pub(crate) fn open_runtime(setting: Option<&Path>) -> Result<OnnxRuntime, Failur
     )?)
 }
 
-/// Threads for matrix products: one per core.
+/// Threads for matrix products: one per core. Two on one core would only wait for each other.
 #[must_use]
 pub(crate) fn n_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    let allowed = std::thread::available_parallelism().map_or(1, usize::from);
+    System::physical_core_count().map_or(allowed, |cores| cores.clamp(1, allowed))
 }
 
 /// The recipe's stories.
@@ -139,7 +141,13 @@ pub(crate) fn find_stories(recipe: &ExtractRecipe) -> Result<Vec<Stimulus>, Fail
         Depth::TopLevel
     };
     let all = stimuli::find_stimuli(&recipe.stimuli.folder, depth)?;
-    Ok(stimuli::choose(all, &recipe.stimuli.stories)?)
+    let chosen = stimuli::choose(all, &recipe.stimuli.stories)?;
+    let names: Vec<&str> = chosen
+        .iter()
+        .map(|stimulus| stimulus.story.as_str())
+        .collect();
+    check_story_names(&names)?;
+    Ok(chosen)
 }
 
 /// A token that SIGINT (Ctrl+C) and SIGTERM cancel. A second one ends the program at once.

@@ -151,6 +151,27 @@ impl WindowSettings {
     }
 }
 
+impl WindowSettings {
+    /// The lengths in samples, checked against what the encoder can hear.
+    ///
+    /// # Errors
+    /// Those of [`WindowSettings::lengths`], and [`WindowError::LongerThanEncoder`].
+    pub fn lengths_for(&self, reach: EncoderReach) -> Result<WindowLengths, WindowError> {
+        let lengths = self.lengths()?;
+        let longest = reach.longest_samples.unwrap_or(u64::MAX);
+        if lengths.window_samples() <= longest {
+            return Ok(lengths);
+        }
+        let longest_secs = secs(longest);
+        let n_chunks = (longest_secs * 1000.0 / self.chunk_ms - 1.0).floor();
+        Err(WindowError::LongerThanEncoder {
+            window_secs: secs(lengths.window_samples()),
+            longest_secs,
+            most_context_ms: n_chunks.max(0.0) * self.chunk_ms,
+        })
+    }
+}
+
 /// Samples in so many seconds, a fraction cut off; 0 for what is not a positive length.
 fn whole_samples(secs: f64) -> u64 {
     // A float-to-integer cast saturates: NaN and negative lengths become 0.
@@ -206,8 +227,7 @@ impl Windows {
         reach: EncoderReach,
         n_samples: u64,
     ) -> Result<Self, WindowError> {
-        let lengths = settings.lengths()?;
-        check_reach(settings, &lengths, reach)?;
+        let lengths = settings.lengths_for(reach)?;
         let (silence_samples, least_end) = match settings.coverage {
             Coverage::RampIn => (0, lengths.chunk_samples),
             Coverage::FullContext => (0, lengths.window_samples()),
@@ -282,28 +302,6 @@ impl Windows {
             (sample as f64 / f64::from(ENCODER_RATE_HZ)) as f32
         })
     }
-}
-
-fn check_reach(
-    settings: &WindowSettings,
-    lengths: &WindowLengths,
-    reach: EncoderReach,
-) -> Result<(), WindowError> {
-    let Some(longest) = reach.longest_samples else {
-        return Ok(());
-    };
-    if lengths.window_samples() <= longest {
-        return Ok(());
-    }
-    let longest_secs = secs(longest);
-    let n_chunks = (longest_secs * 1000.0 / settings.chunk_ms - 1.0)
-        .floor()
-        .max(0.0);
-    Err(WindowError::LongerThanEncoder {
-        window_secs: secs(lengths.window_samples()),
-        longest_secs,
-        most_context_ms: n_chunks * settings.chunk_ms,
-    })
 }
 
 fn nothing_fits(settings: &WindowSettings, n_samples: u64, shortest: u64) -> WindowError {

@@ -61,21 +61,25 @@ impl Bench {
         model
     }
 
+    /// An extraction with `arguments`, and with good values for what they leave out.
     fn command(&self, model: &Path, arguments: &[&str]) -> Command {
         let mut command = heschl();
-        command.arg("extract").arg("--model").arg(model).args([
-            "--contextsz",
-            "400",
-            "--device",
-            "cpu",
-        ]);
-        if !arguments.contains(&"--out") {
-            command.arg("--out").arg(self.path("out"));
+        command
+            .arg("extract")
+            .arg("--model")
+            .arg(model)
+            .args(arguments);
+        let good = [
+            ("--contextsz", PathBuf::from("400")),
+            ("--device", PathBuf::from("cpu")),
+            ("--out", self.path("out")),
+            ("--stimulus-dir", self.stories()),
+        ];
+        for (flag, value) in good {
+            if !arguments.contains(&flag) {
+                command.arg(flag).arg(value);
+            }
         }
-        if !arguments.contains(&"--stimulus-dir") {
-            command.arg("--stimulus-dir").arg(self.stories());
-        }
-        command.args(arguments);
         command
     }
 
@@ -135,7 +139,7 @@ fn wav(rate_hz: u32, channels: u16, n_frames: usize) -> Vec<u8> {
 fn no_such_folder_of_recordings() {
     let bench = Bench::new();
     let missing = bench.path("nowhere").display().to_string();
-    bench.check_run(&["--stimulus-dir", &missing], &["no folder", &missing]);
+    bench.check_run(&["--stimulus-dir", &missing], &["no such folder", &missing]);
 }
 
 #[test]
@@ -178,7 +182,7 @@ fn a_truncated_wav() {
     let bench = Bench::without_stories();
     let whole = wav(16_000, 1, 16_000);
     bench.story("a.wav", &whole[..whole.len() / 2]);
-    bench.check_run(&[], &["a.wav", "ends"]);
+    bench.check_run(&[], &["a.wav", "cut short"]);
 }
 
 #[test]

@@ -11,8 +11,22 @@ use std::process::{Command, Output};
 
 use heschl_tests::{data, feature_files, heschl, noise, write_wav};
 
-/// Every call that changes a file or a folder.
-const CALLS: &str = "write,pwrite64,writev,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,ftruncate,mkdir";
+/// Every call that changes a file or a folder. strace counts each of them by itself.
+const CALLS: [&str; 13] = [
+    "write",
+    "pwrite64",
+    "writev",
+    "fsync",
+    "fdatasync",
+    "rename",
+    "renameat",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "ftruncate",
+    "mkdir",
+    "mkdirat",
+];
 /// More calls than the miniature job makes; reached only if the sweep does not end.
 const MOST_CALLS: usize = 2000;
 const BATCH: usize = 2;
@@ -59,15 +73,28 @@ impl Job {
         heschl().args(self.arguments(out)).output().unwrap()
     }
 
-    fn run_with(&self, injection: &str, out: &Path) -> Output {
+    /// Where strace writes what it saw.
+    fn trace(&self) -> PathBuf {
+        self.scratch.path().join("trace")
+    }
+
+    /// Whether the fault struck in the last run.
+    fn was_struck(&self) -> bool {
+        let trace = std::fs::read_to_string(self.trace()).unwrap();
+        trace.contains("(INJECTED)") || trace.contains("killed by SIGKILL")
+    }
+
+    fn run_with(&self, call: &str, injection: &str, out: &Path) -> Output {
         let plain = heschl();
         let mut strace = Command::new("strace");
         strace
-            .args(["-f", "-qq", "-o", "/dev/null", "-e"])
-            .arg(format!("trace={CALLS}"));
+            .args(["-f", "-qq", "-o"])
+            .arg(self.trace())
+            .arg("-e")
+            .arg(format!("trace={call}"));
         strace
             .arg("-e")
-            .arg(format!("inject={CALLS}:{injection}"))
+            .arg(format!("inject={call}:{injection}"))
             .arg(plain.get_program());
         for (key, value) in plain.get_envs() {
             if let Some(value) = value {
@@ -107,8 +134,39 @@ fn rows_done(output: &Output, event: &str) -> BTreeMap<String, u64> {
         .collect()
 }
 
-/// Injects at every call in turn; after each run the folder must be sound, and a second run must end the work.
-fn sweep(injection: impl Fn(usize) -> String, killed: bool) {
+/// What happens at the n-th call.
+#[derive(Clone, Copy)]
+enum Fault {
+    /// The program is killed.
+    Killed,
+    /// That call fails, with this error.
+    Once(&'static str),
+    /// That call and all after it fail, with this error.
+    FromThenOn(&'static str),
+}
+
+impl Fault {
+    fn injection(self, n: usize) -> String {
+        match self {
+            Self::Killed => format!("signal=KILL:when={n}"),
+            Self::Once(error) => format!("error={error}:when={n}"),
+            Self::FromThenOn(error) => format!("error={error}:when={n}+"),
+        }
+    }
+
+    /// Whether the program can still say what is wrong: not if it is dead, nor if it cannot write at all.
+    fn leaves_a_voice(self, call: &str) -> bool {
+        match self {
+            Self::Killed => false,
+            Self::Once(_) => true,
+            Self::FromThenOn(_) => call != "write",
+        }
+    }
+}
+
+/// Lets the fault strike at every call in turn; after each run the folder must be sound, and a second run must end the
+/// work.
+fn sweep(fault: Fault) {
     if !has_strace() {
         return;
     }
@@ -117,63 +175,71 @@ fn sweep(injection: impl Fn(usize) -> String, killed: bool) {
     assert!(job.run(&reference).status.success());
     let expected = feature_files(&reference);
     assert_eq!(expected.len(), 2 * 4, "{:?}", expected.keys());
-    let mut n_hit = 0;
+    let n_struck: usize = CALLS
+        .iter()
+        .map(|call| sweep_one(&job, call, fault, &expected))
+        .sum();
+    eprintln!("struck at {n_struck} calls");
+    assert!(n_struck > 100, "the job makes more calls than {n_struck}");
+}
+
+/// The same for one kind of call; gives the number of calls that were struck.
+fn sweep_one(job: &Job, call: &str, fault: Fault, expected: &BTreeMap<String, Vec<u8>>) -> usize {
     for n in 1..=MOST_CALLS {
-        let out = job.out(&format!("out{n}"));
-        let first = job.run_with(&injection(n), &out);
+        let place = format!("{call} {n}");
+        let out = job.out("out");
+        let first = job.run_with(call, &fault.injection(n), &out);
         let stderr = String::from_utf8_lossy(&first.stderr).into_owned();
-        assert!(!stderr.contains("panicked"), "call {n}: {stderr}");
-        let hit = !first.status.success();
-        n_hit += usize::from(hit);
-        if hit && !killed {
+        assert!(!stderr.contains("panicked"), "{place}: {stderr}");
+        let struck = job.was_struck();
+        let failed = !first.status.success();
+        assert!(
+            struck || !failed,
+            "{place}: failed without a fault: {stderr}"
+        );
+        if failed && fault.leaves_a_voice(call) {
             assert!(
-                stderr.contains("Error: "),
-                "call {n}: no sentence: {stderr}"
+                stderr.contains("Error: ") || told_as_event(&first),
+                "{place}: no sentence: {stderr}"
             );
         }
-        check_nothing_is_half_done(&out, &expected, n);
+        check_nothing_is_half_done(&out, expected, &place);
         let second = job.run(&out);
         let stderr = String::from_utf8_lossy(&second.stderr);
         assert!(
             second.status.success(),
-            "call {n}: the second run failed: {stderr}"
+            "{place}: the second run failed: {stderr}"
         );
         assert_eq!(
-            feature_files(&out),
+            &feature_files(&out),
             expected,
-            "call {n}: other files than one run makes"
+            "{place}: other files than one run makes"
         );
-        check_little_is_repeated(&first, &second, n);
+        check_little_is_repeated(&first, &second, &place);
         std::fs::remove_dir_all(&out).unwrap();
-        if !hit && n_hit > 0 && was_untouched(&first) {
-            eprintln!("{n_hit} of {n} calls hit");
-            assert!(n_hit > 40, "the job makes more calls than {n_hit}");
-            return;
+        if !struck {
+            return n - 1;
         }
     }
-    panic!("the sweep did not end");
+    unreachable!("the sweep over {call} did not end")
 }
 
-/// A run that an injection passed by ends with a summary without failures.
-fn was_untouched(output: &Output) -> bool {
-    let text = String::from_utf8_lossy(&output.stdout);
-    let last = text.lines().last().unwrap_or_default();
-    last.contains("\"event\":\"finished\"")
-        && last.contains("\"n_failed\":0")
-        && last.contains("\"n_done\":2")
+/// Whether a story's failure was told among the events.
+fn told_as_event(output: &Output) -> bool {
+    String::from_utf8_lossy(&output.stdout).contains("\"event\":\"story_failed\"")
 }
 
 /// Whatever has a final name is whole, and a story that is marked as done is done.
-fn check_nothing_is_half_done(out: &Path, expected: &BTreeMap<String, Vec<u8>>, n: usize) {
+fn check_nothing_is_half_done(out: &Path, expected: &BTreeMap<String, Vec<u8>>, place: &str) {
     if !out.exists() {
         return;
     }
-    let files = files_below(out);
-    let finished: Vec<&String> = files.keys().filter(|name| name.ends_with(".npz")).collect();
+    let files = feature_files(out);
+    let finished: Vec<&String> = files.keys().collect();
     for name in &finished {
         assert_eq!(
             files[*name], expected[*name],
-            "call {n}: {name} is half-written"
+            "{place}: {name} is half-written"
         );
     }
     for story in ["one", "two"] {
@@ -185,39 +251,39 @@ fn check_nothing_is_half_done(out: &Path, expected: &BTreeMap<String, Vec<u8>>, 
             .any(|name| name.ends_with(&format!("{story}_times.npz")))
         {
             let n_there = finished.iter().filter(|name| of_story(name)).count();
-            assert_eq!(n_there, 4, "call {n}: {story} is marked as done and is not");
+            assert_eq!(n_there, 4, "{place}: {story} is marked as done and is not");
         }
     }
 }
 
 /// Every batch that the first run had reported is still there in the second.
-fn check_little_is_repeated(first: &Output, second: &Output, n: usize) {
+fn check_little_is_repeated(first: &Output, second: &Output, place: &str) {
     let done_before = rows_done(first, "progress");
     for (story, kept) in rows_done(second, "story_started") {
         let done = done_before.get(&story).copied().unwrap_or(0);
         assert!(
             kept >= done,
-            "call {n}: of {done} rows of {story} only {kept} were kept"
+            "{place}: of {done} rows of {story} only {kept} were kept"
         );
     }
 }
 
 #[test]
 fn killed_at_every_call_it_goes_on_where_it_was() {
-    sweep(|n| format!("signal=KILL:when={n}"), true);
+    sweep(Fault::Killed);
 }
 
 #[test]
 fn a_full_disk_at_every_call_is_a_sentence_and_nothing_is_lost() {
-    sweep(|n| format!("error=ENOSPC:when={n}"), false);
+    sweep(Fault::Once("ENOSPC"));
 }
 
 #[test]
 fn a_disk_that_stays_full_is_a_sentence_and_nothing_is_lost() {
-    sweep(|n| format!("error=ENOSPC:when={n}+"), false);
+    sweep(Fault::FromThenOn("ENOSPC"));
 }
 
 #[test]
 fn a_failing_disk_at_every_call_is_a_sentence_and_nothing_is_lost() {
-    sweep(|n| format!("error=EIO:when={n}"), false);
+    sweep(Fault::Once("EIO"));
 }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use heschl_core::encoder::{Encoder, FakeEncoder};
+use heschl_core::encoder::{Encoder, FakeEncoder, Precision};
 use heschl_core::pipeline::{self, Extraction, Summary};
 use heschl_core::progress::{CancelToken, Event};
 use heschl_core::recipe::{ExtractRecipe, LayerChoice};
@@ -245,6 +245,29 @@ fn only_the_layers_asked_for_are_there_and_they_are_the_same() {
             "{layers:?}: final output"
         );
     }
+}
+
+#[test]
+fn half_precision_gives_nearly_the_same() {
+    let scratch = tempfile::tempdir().unwrap();
+    let features = |precision: Precision| {
+        let mut recipe = recipe(
+            short_windows(),
+            1,
+            LayerChoice::All,
+            &scratch.path().join(format!("{precision:?}")),
+        );
+        recipe.model.precision = precision;
+        let (folder, _) = extract(&recipe, &data("whisper-like"), &data("clip.wav"));
+        array(&folder.features_path("story"), "features")
+    };
+    let (largest, correlation) = compare(&features(Precision::F16), &features(Precision::F32));
+    // Half precision has 11 bits: relative steps of 5e-4.
+    assert!(largest > 0.0, "half precision is not what was computed in");
+    assert!(
+        largest < 0.05 && correlation > 0.9999,
+        "{largest}, {correlation}"
+    );
 }
 
 #[test]

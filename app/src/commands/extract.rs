@@ -229,6 +229,7 @@ pub(crate) fn run_recipe(
     recipe.window.lengths()?;
     let stories = workshop::find_stories(recipe)?;
     let mut workshop = Workshop::open(recipe, machine.runtime.as_deref())?;
+    recipe.window.lengths_for(workshop.encoder.card().reach())?;
     let run = workshop.run_facts()?;
     if let Some(expected) = expected {
         super::run::compare_inputs(expected, &run, &stories)?;

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use ndarray::Ix2;
 
-use super::{FEATURES, FeaturesFolder, StoreError, StoryRecord, TIMES, sha256_of_file};
+use super::{
+    FEATURES, FeaturesFolder, StoreError, StoryRecord, TIMES, is_layer_name, sha256_of_file,
+};
 use crate::formats::npz;
 
 /// What a features folder holds, and what is wrong with it.
@@ -91,7 +93,7 @@ fn check_root(
         } else if let Some((layer, story)) = relative
             .strip_suffix(".npz")
             .and_then(|rest| rest.split_once('/'))
-            && is_layer(layer)
+            && is_layer_name(layer)
         {
             layers_of.entry(story.to_string()).or_default().push(path);
         }
@@ -101,13 +103,6 @@ fn check_root(
         check_story(folder, &story, layers, report);
     }
     Ok(())
-}
-
-fn is_layer(name: &str) -> bool {
-    let number = name
-        .strip_prefix("encoder.")
-        .or_else(|| name.strip_prefix("layer."));
-    number.is_some_and(|number| number.parse::<usize>().is_ok())
 }
 
 fn check_story(

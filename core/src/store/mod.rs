@@ -59,6 +59,11 @@ pub enum StoreError {
     Record { reason: String, path: PathBuf },
     #[error("There is no features folder here.\nFolder: {}", .0.display())]
     NoFolder(PathBuf),
+    #[error(
+        "The story \"{story}\" would write over {other}. Rename its recording, or extract the two into different folders \
+         (--out)."
+    )]
+    NameClash { story: String, other: String },
 }
 
 impl StoreError {
@@ -104,6 +109,39 @@ fn write_trouble(error: &io::Error) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeaturesFolder {
     root: PathBuf,
+}
+
+/// Fails if two stories would share a file: `a_times` and the times of `a`, or `encoder.0/a` and a layer of `a`.
+///
+/// # Errors
+/// [`StoreError::NameClash`] for the first that would.
+pub fn check_story_names(stories: &[&str]) -> Result<(), StoreError> {
+    for story in stories {
+        let times_of = story
+            .strip_suffix("_times")
+            .filter(|name| stories.contains(name));
+        let layer = story
+            .split_once('/')
+            .map(|(folder, _)| folder)
+            .filter(|folder| is_layer_name(folder));
+        let other = times_of.map(|name| format!("the times of \"{name}\""));
+        let other = other.or_else(|| layer.map(|layer| format!("files of the layer \"{layer}\"")));
+        if let Some(other) = other {
+            return Err(StoreError::NameClash {
+                story: (*story).to_string(),
+                other,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Whether a folder's name is that of a layer, such as `encoder.0`.
+fn is_layer_name(name: &str) -> bool {
+    let number = name
+        .strip_prefix("encoder.")
+        .or_else(|| name.strip_prefix("layer."));
+    number.is_some_and(|number| number.parse::<usize>().is_ok())
 }
 
 /// The layers of one story's rows: their names, in the order of the values in a row, and whether the last of them is
@@ -343,4 +381,52 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stories_that_would_share_a_file_are_told() {
+        let clashing = [["a", "a_times"], ["a", "encoder.0/a"], ["a", "layer.12/b"]];
+        for stories in clashing {
+            assert!(check_story_names(&stories).is_err(), "{stories:?}");
+        }
+        let fine = [
+            ["a", "b_times"],
+            ["a", "encoder/a"],
+            ["encoder.0", "layer.x/b"],
+        ];
+        for stories in fine {
+            assert!(check_story_names(&stories).is_ok(), "{stories:?}");
+        }
+    }
+
+    #[test]
+    fn checksums_are_those_of_the_standard() {
+        // FIPS 180-4's example.
+        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(sha256_of_text("abc"), expected);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        std::fs::write(&path, "abc").unwrap();
+        assert_eq!(sha256_of_file(&path).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_a_disk_says_becomes_a_sentence_with_the_file() {
+        for (kind, words) in [
+            (io::ErrorKind::StorageFull, "The disk is full"),
+            (io::ErrorKind::QuotaExceeded, "quota"),
+            (io::ErrorKind::ReadOnlyFilesystem, "cannot be written to"),
+            (io::ErrorKind::Other, "Check the disk"),
+        ] {
+            let told = StoreError::write(kind.into(), Path::new("/out/a.npz")).to_string();
+            assert!(
+                told.contains(words) && told.ends_with("File: /out/a.npz"),
+                "{told}"
+            );
+        }
+    }
 }
