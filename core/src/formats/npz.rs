@@ -1,8 +1,10 @@
 //! NumPy's `.npz`: a zip archive of arrays. Rows are streamed in, so that an array never has to fit into memory.
 
+use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, BufReader, Seek, Write};
+use std::io::{self, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use ndarray::{Array, ArrayD};
 use ndarray_npy::ReadNpyExt as _;
@@ -42,7 +44,8 @@ pub enum NpzError {
 
 /// Writes one single-precision array `(n_rows, n_columns)` into an archive, row by row.
 pub struct RowsWriter<W: Write + Seek> {
-    zip: ZipWriter<W>,
+    zip: ZipWriter<FailsOnce<W>>,
+    failure: Failure,
     n_values_left: u64,
     bytes: Vec<u8>,
 }
@@ -59,11 +62,14 @@ impl<W: Write + Seek> RowsWriter<W> {
             .compression_level(Some(DEFLATE_LEVEL))
             .last_modified_time(DateTime::default())
             .large_file(n_values * 4 > MOST_32_BIT_BYTES);
-        let mut zip = ZipWriter::new(file);
+        let failure = Failure::default();
+        let mut zip = ZipWriter::new(FailsOnce::new(file, &failure));
         zip.start_file(format!("{name}.npy"), options)?;
         zip.write_all(&npy_header(n_rows, n_columns))?;
+        failure.check()?;
         Ok(Self {
             zip,
+            failure,
             n_values_left: n_values,
             bytes: Vec::new(),
         })
@@ -78,16 +84,12 @@ impl<W: Write + Seek> RowsWriter<W> {
         self.n_values_left = self
             .n_values_left
             .checked_sub(values.len() as u64)
-            .ok_or_else(|| {
-                io::Error::new(
-                    io::ErrorKind::InvalidInput,
-                    "more values than the array holds",
-                )
-            })?;
+            .ok_or_else(|| invalid("more values than the array holds"))?;
         self.bytes.clear();
         self.bytes
             .extend(values.iter().flat_map(|value| value.to_le_bytes()));
-        self.zip.write_all(&self.bytes)
+        self.zip.write_all(&self.bytes)?;
+        self.failure.check()
     }
 
     /// Ends the archive and gives the file back.
@@ -96,12 +98,90 @@ impl<W: Write + Seek> RowsWriter<W> {
     /// What the system says if the file cannot be written, or [`io::ErrorKind::InvalidInput`] if values are missing.
     pub fn finish(self) -> io::Result<W> {
         if self.n_values_left > 0 {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "fewer values than the array holds",
-            ));
+            return Err(invalid("fewer values than the array holds"));
         }
-        Ok(self.zip.finish()?)
+        let file = self.zip.finish()?;
+        self.failure.check()?;
+        Ok(file.file)
+    }
+}
+
+fn invalid(reason: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, reason)
+}
+
+/// The first error of a file, kept where the archive's writer cannot lose it.
+#[derive(Clone, Default)]
+struct Failure(Rc<Cell<Option<io::Error>>>);
+
+impl Failure {
+    fn check(&self) -> io::Result<()> {
+        self.0.take().map_or(Ok(()), Err)
+    }
+}
+
+/// A file that keeps its first error to itself and takes everything after it without doing anything.
+///
+/// The archive's writer ends an archive when it is dropped, and is not made for a file that has failed by then: it would
+/// complain on standard error, or panic.
+struct FailsOnce<W> {
+    file: W,
+    failure: Failure,
+    has_failed: bool,
+    position: u64,
+}
+
+impl<W: Write + Seek> FailsOnce<W> {
+    fn new(file: W, failure: &Failure) -> Self {
+        Self {
+            file,
+            failure: failure.clone(),
+            has_failed: false,
+            position: 0,
+        }
+    }
+
+    /// What `work` gives; `instead` if it fails or the file has failed before.
+    fn attempt<T>(&mut self, instead: T, work: impl FnOnce(&mut W) -> io::Result<T>) -> T {
+        if self.has_failed {
+            return instead;
+        }
+        work(&mut self.file).unwrap_or_else(|error| {
+            self.has_failed = true;
+            self.failure.0.set(Some(error));
+            instead
+        })
+    }
+}
+
+impl<W: Write + Seek> Write for FailsOnce<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n_written = self.attempt(bytes.len(), |file| match file.write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
+            result => result,
+        });
+        if n_written == 0 && !bytes.is_empty() {
+            // Interrupted, as `write_all` wants to hear it.
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        self.position += n_written as u64;
+        Ok(n_written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.attempt((), W::flush);
+        Ok(())
+    }
+}
+
+impl<W: Write + Seek> Seek for FailsOnce<W> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let pretended = match to {
+            SeekFrom::Start(position) => position,
+            SeekFrom::Current(_) | SeekFrom::End(_) => self.position,
+        };
+        self.position = self.attempt(pretended, |file| file.seek(to));
+        Ok(self.position)
     }
 }
 
@@ -222,6 +302,57 @@ mod tests {
     fn rows_that_do_not_fit_the_shape_are_refused() {
         assert!(written(1, &[1.0, 2.0, 3.0, 4.0]).is_err());
         assert!(written(3, &[1.0, 2.0]).is_err());
+    }
+
+    /// A file that takes so many writes and then fails once.
+    struct Fragile {
+        content: Cursor<Vec<u8>>,
+        n_writes_left: usize,
+    }
+
+    impl Write for Fragile {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.n_writes_left = self.n_writes_left.wrapping_sub(1);
+            if self.n_writes_left == 0 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.content.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Seek for Fragile {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            self.content.seek(to)
+        }
+    }
+
+    #[test]
+    fn a_file_that_fails_at_any_write_fails_the_archive_with_its_own_error() {
+        let attempt = |n_writes_left| -> io::Result<()> {
+            let file = Fragile {
+                content: Cursor::new(Vec::new()),
+                n_writes_left,
+            };
+            let mut writer = RowsWriter::new(file, "features", 1, 2)?;
+            writer.write(&[1.0, 2.0])?;
+            writer.finish().map(drop)
+        };
+        let n_writes = (1..1000).find(|n| attempt(*n).is_ok()).unwrap();
+        assert!(
+            n_writes > 3,
+            "an archive takes more than {n_writes} writes"
+        );
+        for n in 1..n_writes {
+            assert_eq!(
+                attempt(n).unwrap_err().kind(),
+                io::ErrorKind::StorageFull,
+                "write {n}"
+            );
+        }
     }
 
     #[test]
