@@ -210,14 +210,12 @@ fn try_out(recipe: &ExtractRecipe, encoder: &mut dyn Encoder) -> Result<f64, Enc
         return Ok(0.0);
     };
     let n_samples = lengths.window_samples() as usize;
+    let n_batch = recipe.model.batch.unwrap_or_else(|| encoder.usual_batch());
     let mut listening = Listening::new(encoder.card().front_end, n_samples);
     let [height, width] = listening.shape();
     let mut batch = Batch {
-        inputs: ArrayD::zeros(IxDyn(&[recipe.model.batch, height, width])),
-        wanted_frames: vec![
-            encoder.card().frame_rule.wanted_frame(n_samples) as i64;
-            recipe.model.batch
-        ],
+        inputs: ArrayD::zeros(IxDyn(&[n_batch, height, width])),
+        wanted_frames: vec![encoder.card().frame_rule.wanted_frame(n_samples) as i64; n_batch],
     };
     let noise: Vec<f32> = (0..n_samples)
         .map(|i| ((i * 7919 % 2003) as f32 / 1001.0 - 1.0) * 0.1)
@@ -234,7 +232,7 @@ fn try_out(recipe: &ExtractRecipe, encoder: &mut dyn Encoder) -> Result<f64, Enc
         encoder.encode(&batch)?;
         n_batches += 1;
     }
-    Ok(begun.elapsed().as_secs_f64() / (n_batches * recipe.model.batch) as f64)
+    Ok(begun.elapsed().as_secs_f64() / (n_batches * n_batch) as f64)
 }
 
 /// Bytes that this process holds in memory; 0 if the system does not tell.

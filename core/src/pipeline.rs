@@ -167,7 +167,12 @@ fn extract_story(
         path: stimulus.path.clone(),
     })?;
     let layout = row_layout(encoder);
-    let header = journal_header(work, &recording, &windows, &layout);
+    let n_batch = work
+        .recipe
+        .model
+        .batch
+        .unwrap_or_else(|| encoder.usual_batch());
+    let header = journal_header(work, &recording, &windows, &layout, n_batch);
     let (mut journal, found) = Journal::open(&work.folder.journal_path(&recording.story), header)?;
     announce(&recording, &windows, found, report);
 
@@ -180,7 +185,7 @@ fn extract_story(
             return Ok(Ending::Stopped);
         }
         let first = journal.n_rows_done();
-        let rows = first..windows.len().min(first + work.recipe.model.batch);
+        let rows = first..windows.len().min(first + journal.n_batch_rows());
         let mut batch = empty_batch(rows.len(), &listening);
         for (window, mut input) in windows
             .range(rows.clone())
@@ -257,6 +262,7 @@ fn journal_header(
     recording: &SourceRecording,
     windows: &Windows,
     layout: &RowLayout,
+    n_batch_rows: usize,
 ) -> JournalHeader {
     let model = &work.recipe.model;
     let models: Vec<&str> = work
@@ -281,7 +287,7 @@ fn journal_header(
         story: recording.story.clone(),
         n_rows: windows.len(),
         n_values: layout.n_values(),
-        n_batch_rows: model.batch,
+        n_batch_rows,
         fingerprint: sha256_of_text(&decisive),
     }
 }

@@ -61,8 +61,9 @@ pub struct ModelRecipe {
     /// What to compute on.
     #[serde(default)]
     pub device: DeviceChoice,
-    /// Windows computed at once.
-    pub batch: usize,
+    /// Windows computed at once; what suits the device if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<usize>,
 }
 
 fn yes() -> bool {

@@ -97,7 +97,7 @@ pub fn recipe(
             use_featext: true,
             precision: Precision::F32,
             device: DeviceChoice::Cpu,
-            batch,
+            batch: Some(batch),
         },
         window,
         output: OutputRecipe {

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use heschl_core::audio::Resampling;
-use heschl_core::encoder::{DeviceChoice, Encoder as _, Precision};
+use heschl_core::encoder::{DeviceChoice, Encoder as _, OnnxRuntime, Precision};
 use heschl_core::pipeline::{self, Extraction};
 use heschl_core::progress::{CancelToken, StageTimes};
 use heschl_core::recipe::{ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe, StimuliRecipe};
 use heschl_core::stimuli::Stimulus;
 use heschl_core::store::{FeaturesFolder, atomic};
 use heschl_core::window::{Coverage, WindowSettings};
-use heschl_models::catalogue;
+use heschl_models::{catalogue, matrix_product_peak};
 
 use crate::console::say;
 use crate::failure::{CommandResult, Failure, Outcome};
@@ -24,12 +24,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME|FOLDER", default_value = catalogue::STARTER)]
     model: String,
 
-    /// Windows computed at once
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    batchsz: usize,
+    /// Windows computed at once; what suits the device if left out
+    #[arg(long, value_name = "N")]
+    batchsz: Option<usize>,
 
     /// How often the recording is extracted; the median counts
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(long, value_name = "N", default_value_t = 5)]
     rounds: usize,
 
     /// ONNX Runtime library to use instead of the one that is found
@@ -37,7 +37,7 @@ pub(crate) struct Args {
     runtime: Option<PathBuf>,
 }
 
-/// One round: the peak just before it, and what the extraction took.
+/// One round: the mean of the peaks just before and after it, and what the extraction took.
 struct Round {
     peak_flops: f64,
     n_windows: usize,
@@ -105,7 +105,7 @@ fn print(rounds: &[Round], flops: f64) {
             .map(|round| rate(round) * flops / round.peak_flops),
     );
     say(format_args!(
-        "peak             {:.0} GFLOP/s (f32 matrix product of 2048 × 2048, best of each round)",
+        "peak             {:.0} GFLOP/s (f32 matrix product of 2048 × 2048, best before and after each round)",
         peak / 1e9
     ));
     say(format_args!(
@@ -131,7 +131,8 @@ fn measure(
     stories: &[Stimulus],
     workshop: &mut Workshop,
 ) -> Result<Round, Failure> {
-    let peak_flops = heschl_models::matrix_product_peak(&workshop.runtime, workshop::n_threads())?;
+    let peak = |runtime: &OnnxRuntime| matrix_product_peak(runtime, workshop::n_threads());
+    let before = peak(&workshop.runtime)?;
     let folder = FeaturesFolder::create(&recipe.features_folder("bench"))?;
     let run = workshop.run_facts()?;
     let work = Extraction {
@@ -142,6 +143,7 @@ fn measure(
         cancel: &CancelToken::default(),
     };
     let summary = pipeline::extract(&work, &mut workshop.encoder, &mut |_| {})?;
+    let peak_flops = f64::midpoint(before, peak(&workshop.runtime)?);
     match summary.failed.first() {
         Some((_, message)) => Err(Failure(message.clone())),
         None => Ok(Round {
@@ -167,7 +169,7 @@ fn recipe(args: &Args, out: PathBuf) -> ExtractRecipe {
             use_featext: true,
             precision: Precision::F32,
             device: DeviceChoice::Cpu,
-            batch: args.batchsz.max(1),
+            batch: args.batchsz.filter(|n| *n > 0),
         },
         window: WindowSettings {
             coverage: Coverage::FullContext,

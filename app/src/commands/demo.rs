@@ -83,7 +83,7 @@ fn recipe(recordings: &Path, out: &Path, device: DeviceChoice) -> ExtractRecipe 
             use_featext: true,
             precision: Precision::F32,
             device,
-            batch: 1,
+            batch: None,
         },
         window: WindowSettings::default(),
         output: OutputRecipe {

@@ -19,9 +19,6 @@ use crate::forecast::Forecast;
 use crate::report::{EventFormat, Reporter};
 use crate::workshop::{self, Workshop};
 
-/// Windows computed at once on a GPU, unless the user says otherwise.
-const BATCH: usize = 1;
-
 /// Extract features: slide a causal window over each story and keep every layer's activity
 ///
 /// The defaults are those of the published study (a 16.1 s window every 0.1 s). Every flag can be written with hyphens
@@ -93,9 +90,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", num_args = 1.., value_delimiter = ',')]
     layers: Vec<usize>,
 
-    /// Windows computed at once
-    #[arg(long, value_name = "N", default_value_t = BATCH, value_parser = batch_size)]
-    batchsz: usize,
+    /// Windows computed at once; what suits the device if left out
+    #[arg(long, value_name = "N", value_parser = batch_size)]
+    batchsz: Option<usize>,
 
     /// Compute stories again that are done already
     #[arg(long, action = ArgAction::SetTrue)]

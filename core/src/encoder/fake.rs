@@ -48,6 +48,10 @@ impl Encoder for FakeEncoder {
         &self.layers
     }
 
+    fn usual_batch(&self) -> usize {
+        1
+    }
+
     fn encode(&mut self, batch: &Batch) -> Result<Array3<f32>, EncoderError> {
         self.n_batches += 1;
         let sums: Vec<f64> = batch

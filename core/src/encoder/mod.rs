@@ -31,6 +31,9 @@ pub trait Encoder {
     /// The layers that come out, ascending; indices below `card().n_layers`.
     fn layers(&self) -> &[usize];
 
+    /// Windows to compute at once where nobody says otherwise.
+    fn usual_batch(&self) -> usize;
+
     /// Computes `(batch, layers, dim)`.
     ///
     /// # Errors
@@ -55,7 +58,7 @@ pub enum EncoderError {
         /// Shape that came out.
         found: Vec<usize>,
         /// Shape that the card promises.
-        expected: [usize; 3],
+        expected: Vec<usize>,
     },
 }
 

@@ -1,15 +1,14 @@
 //! Encoders run by ONNX Runtime, which is loaded from a library file at run time.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::time::Instant;
 
 use half::f16;
 use memmap2::Mmap;
-use ndarray::{Array3, ArrayD, Ix3};
+use ndarray::{Array3, ArrayD, ArrayViewD, ArrayViewMut3, Axis, Ix3};
 use ort::ep::ExecutionProvider as _;
 use ort::memory::{Allocator, MemoryInfo};
 use ort::session::Session;
@@ -21,6 +20,10 @@ use super::{
 };
 use crate::card::Card;
 
+/// Windows computed at once on a GPU, unless the user says otherwise.
+const CUDA_BATCH: usize = 16;
+/// Most weights that sessions side by side may hold together, in bytes.
+const MOST_WEIGHT_BYTES: usize = 1 << 30;
 /// Name of the graph's input of windows.
 const INPUT: &str = "input";
 /// Name of the graph's input of wanted output frames.
@@ -161,7 +164,9 @@ impl OnnxRuntime {
             folder: PathBuf::new(),
         };
         let failed = |error: ort::Error| refuse(error.message().to_string());
-        let mut builder = self.builder(Device::Cpu { n_threads }).map_err(refuse)?;
+        let mut builder = self
+            .builder(Device::Cpu { n_threads }, n_threads)
+            .map_err(refuse)?;
         let mut session = builder.commit_from_memory(graph).map_err(failed)?;
         let mut best = f64::INFINITY;
         for repeat in 0..=n_repeats {
@@ -175,7 +180,7 @@ impl OnnxRuntime {
         Ok(best)
     }
 
-    fn builder(&self, device: Device) -> Result<SessionBuilder, String> {
+    fn builder(&self, device: Device, n_threads: usize) -> Result<SessionBuilder, String> {
         let text = |error: ort::Error<SessionBuilder>| error.message().to_string();
         let builder = Session::builder(&self.environment)
             .map_err(|error| error.message().to_string())?
@@ -184,7 +189,7 @@ impl OnnxRuntime {
             .with_log_level(ort::logging::LogLevel::Fatal)
             .map_err(text)?;
         match device {
-            Device::Cpu { n_threads } => builder.with_intra_threads(n_threads).map_err(text),
+            Device::Cpu { .. } => builder.with_intra_threads(n_threads).map_err(text),
             Device::Cuda { index } => {
                 let cuda = ort::ep::CUDA::default()
                     .with_device_id(index as i32)
@@ -229,9 +234,9 @@ pub struct OnnxOptions {
 
 /// An encoder run by ONNX Runtime.
 pub struct OnnxEncoder {
-    // Dropped before the maps that its weights lie in.
-    session: Session,
-    _maps: Vec<Arc<Mmap>>,
+    // Dropped before the maps that their weights lie in.
+    workers: Vec<Session>,
+    _maps: Vec<Mmap>,
     card: Card,
     layers: Vec<usize>,
     device: Device,
@@ -254,26 +259,20 @@ impl OnnxEncoder {
             reason,
             folder: model.folder.clone(),
         };
-        let mut builder = runtime.builder(device).map_err(refuse)?;
-        let mut maps = HashMap::new();
+        let mut maps = BTreeMap::new();
         for weight in &model.weights {
-            let map = if let Some(map) = maps.get(&weight.file) {
-                Arc::clone(map)
-            } else {
-                let map = Arc::new(map_file(&weight.file)?);
-                maps.insert(weight.file.clone(), Arc::clone(&map));
-                map
-            };
-            let value = weight_value(&map, weight).map_err(refuse)?;
-            builder = builder
-                .with_external_initializer(&weight.name, value)
-                .map_err(|error| refuse(error.message().to_string()))?;
+            if !maps.contains_key(&weight.file) {
+                maps.insert(weight.file.clone(), map_file(&weight.file)?);
+            }
         }
-        let session = builder
-            .commit_from_memory(&model.graph)
-            .map_err(|error| refuse(error.message().to_string()))?;
+        let (n_workers, n_threads) = share_out(model, device);
+        let mut workers = Vec::with_capacity(n_workers);
+        for _ in 0..n_workers {
+            let builder = runtime.builder(device, n_threads).map_err(refuse)?;
+            workers.push(session(builder, model, &maps).map_err(refuse)?);
+        }
         Ok(Self {
-            session,
+            workers,
             _maps: maps.into_values().collect(),
             card: model.card.clone(),
             layers: model.layers.clone(),
@@ -293,6 +292,37 @@ impl OnnxEncoder {
     pub fn notice(&self) -> Option<&str> {
         self.notice.as_deref()
     }
+}
+
+/// How many sessions run side by side, and on how many threads each. A session on one thread never waits for another
+/// thread, so many of those are faster than one on many threads; but each holds the weights once more.
+fn share_out(model: &Model, device: Device) -> (usize, usize) {
+    let Device::Cpu { n_threads } = device else {
+        return (1, 1);
+    };
+    let n_bytes: usize = model.weights.iter().map(Weight::n_bytes).sum();
+    let n_workers = (MOST_WEIGHT_BYTES / n_bytes.max(1)).clamp(1, n_threads);
+    (n_workers, n_threads / n_workers)
+}
+
+/// A session of the model's graph over the mapped weights.
+fn session(
+    mut builder: SessionBuilder,
+    model: &Model,
+    maps: &BTreeMap<PathBuf, Mmap>,
+) -> Result<Session, String> {
+    for weight in &model.weights {
+        let map = maps
+            .get(&weight.file)
+            .ok_or("a file of weights is not there.")?;
+        let value = weight_value(map, weight)?;
+        builder = builder
+            .with_external_initializer(&weight.name, value)
+            .map_err(|error| error.message().to_string())?;
+    }
+    builder
+        .commit_from_memory(&model.graph)
+        .map_err(|error| error.message().to_string())
 }
 
 fn slow_half_precision(precision: Precision, device: Device) -> Option<String> {
@@ -345,7 +375,7 @@ fn map_file(path: &Path) -> Result<Mmap, RuntimeError> {
 
 /// The weight as a tensor over the mapped file; over a copy where the graph takes another number format, or where it
 /// does not lie at a multiple of its number size.
-fn weight_value(map: &Arc<Mmap>, weight: &Weight) -> Result<DynValue, String> {
+fn weight_value(map: &Mmap, weight: &Weight) -> Result<DynValue, String> {
     let start = usize::try_from(weight.offset).map_err(|error| error.to_string())?;
     let bytes = start
         .checked_add(weight.n_bytes())
@@ -438,26 +468,84 @@ impl Encoder for OnnxEncoder {
         &self.layers
     }
 
-    fn encode(&mut self, batch: &Batch) -> Result<Array3<f32>, EncoderError> {
-        let expected = [batch.wanted_frames.len(), self.layers.len(), self.card.dim];
-        let failed = |error: ort::Error| EncoderError::Run(error.message().to_string());
-        let inputs = TensorRef::from_array_view(batch.inputs.view()).map_err(failed)?;
-        let wanted = TensorRef::from_array_view(([expected[0]], batch.wanted_frames.as_slice()))
-            .map_err(failed)?;
-        let outputs = self
-            .session
-            .run(ort::inputs![INPUT => inputs, WANTED_FRAMES => wanted])
-            .map_err(failed)?;
-        let hidden = outputs[0].try_extract_array::<f32>().map_err(failed)?;
-        if hidden.shape() != expected {
-            return Err(EncoderError::Shape {
-                found: hidden.shape().to_vec(),
-                expected,
-            });
+    fn usual_batch(&self) -> usize {
+        match self.device {
+            // Small enough that a stop comes soon, large enough that no worker waits long for the others.
+            Device::Cpu { .. } => match self.workers.len() {
+                1 => 1,
+                n => 2 * n,
+            },
+            Device::Cuda { .. } => CUDA_BATCH,
         }
-        hidden
-            .into_dimensionality::<Ix3>()
-            .map(|hidden| hidden.to_owned())
-            .map_err(|error| EncoderError::Run(error.to_string()))
     }
+
+    fn encode(&mut self, batch: &Batch) -> Result<Array3<f32>, EncoderError> {
+        let n_rows = batch.wanted_frames.len();
+        let mut hidden = Array3::zeros((n_rows, self.layers.len(), self.card.dim));
+        // On a CPU one window at a time is fastest, and makes a row's bits independent of its batch.
+        let n_at_once = match self.device {
+            Device::Cpu { .. } => 1,
+            Device::Cuda { .. } => n_rows,
+        };
+        let n_each = n_rows.div_ceil(self.workers.len()).max(1);
+        let inputs = batch.inputs.axis_chunks_iter(Axis(0), n_each);
+        let shares = inputs.zip(batch.wanted_frames.chunks(n_each));
+        let shares = shares.zip(hidden.axis_chunks_iter_mut(Axis(0), n_each));
+        std::thread::scope(|scope| {
+            let running: Vec<_> = self
+                .workers
+                .iter_mut()
+                .zip(shares)
+                .map(|(worker, ((inputs, wanted), hidden))| {
+                    scope.spawn(move || encode_share(worker, inputs, wanted, hidden, n_at_once))
+                })
+                .collect();
+            let ended = |_| Err(EncoderError::Run("a thread of it ended.".into()));
+            running
+                .into_iter()
+                .try_for_each(|worker| worker.join().unwrap_or_else(ended))
+        })?;
+        Ok(hidden)
+    }
+}
+
+/// Computes some of a batch's rows, so many at once.
+fn encode_share(
+    worker: &mut Session,
+    inputs: ArrayViewD<f32>,
+    wanted: &[i64],
+    mut hidden: ArrayViewMut3<f32>,
+    n_at_once: usize,
+) -> Result<(), EncoderError> {
+    let inputs = inputs.axis_chunks_iter(Axis(0), n_at_once);
+    let outputs = hidden.axis_chunks_iter_mut(Axis(0), n_at_once);
+    for ((inputs, wanted), mut output) in inputs.zip(wanted.chunks(n_at_once)).zip(outputs) {
+        run(worker, inputs, wanted, &mut output)?;
+    }
+    Ok(())
+}
+
+fn run(
+    worker: &mut Session,
+    inputs: ArrayViewD<f32>,
+    wanted: &[i64],
+    output: &mut ArrayViewMut3<f32>,
+) -> Result<(), EncoderError> {
+    let failed = |error: ort::Error| EncoderError::Run(error.message().to_string());
+    let inputs = TensorRef::from_array_view(inputs).map_err(failed)?;
+    let wanted = TensorRef::from_array_view(([wanted.len()], wanted)).map_err(failed)?;
+    let outputs = worker
+        .run(ort::inputs![INPUT => inputs, WANTED_FRAMES => wanted])
+        .map_err(failed)?;
+    let hidden = outputs[0].try_extract_array::<f32>().map_err(failed)?;
+    if hidden.shape() != output.shape() {
+        return Err(EncoderError::Shape {
+            found: hidden.shape().to_vec(),
+            expected: output.shape().to_vec(),
+        });
+    }
+    if let Ok(hidden) = hidden.into_dimensionality::<Ix3>() {
+        output.assign(&hidden);
+    }
+    Ok(())
 }

@@ -342,10 +342,7 @@ mod tests {
             writer.finish().map(drop)
         };
         let n_writes = (1..1000).find(|n| attempt(*n).is_ok()).unwrap();
-        assert!(
-            n_writes > 3,
-            "an archive takes more than {n_writes} writes"
-        );
+        assert!(n_writes > 3, "an archive takes more than {n_writes} writes");
         for n in 1..n_writes {
             assert_eq!(
                 attempt(n).unwrap_err().kind(),

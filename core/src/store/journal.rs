@@ -35,6 +35,17 @@ pub struct JournalHeader {
     pub fingerprint: String,
 }
 
+impl JournalHeader {
+    /// Whether rows begun under this header can go on under another: all but the size of batches must be the same.
+    fn goes_with(&self, other: &Self) -> bool {
+        let same_batches = Self {
+            n_batch_rows: self.n_batch_rows,
+            ..other.clone()
+        };
+        *self == same_batches && self.n_batch_rows > 0 && self.n_values > 0
+    }
+}
+
 /// A journal, locked for this process.
 #[derive(Debug)]
 pub struct Journal {
@@ -85,7 +96,8 @@ impl Journal {
             synced: Instant::now(),
         };
         match existing {
-            Some((existing, n_bytes)) if existing == journal.header => {
+            Some((existing, n_bytes)) if existing.goes_with(&journal.header) => {
+                journal.header = existing;
                 journal.n_header_bytes = n_bytes;
                 journal.keep_whole_batches()?;
                 let n_rows = journal.n_rows_done;
@@ -97,6 +109,12 @@ impl Journal {
                 Ok((journal, found))
             }
         }
+    }
+
+    /// Rows of one batch. A journal goes on with the batches that it was begun with, so that the same sums are made.
+    #[must_use]
+    pub fn n_batch_rows(&self) -> usize {
+        self.header.n_batch_rows
     }
 
     /// Rows that are done.

@@ -203,6 +203,25 @@ impl GraphBuilder {
         Value(name)
     }
 
+    /// Cuts a value into `n` parts along its first axis, the last one shorter where they do not come out even.
+    pub(crate) fn split(&mut self, value: &Value, n: usize) -> Vec<Value> {
+        let name = self.next_name("Split");
+        let parts: Vec<String> = (0..n).map(|part| format!("{name}_{part}")).collect();
+        let attributes = [
+            Attribute::Int("axis", 0),
+            Attribute::Int("num_outputs", n as i64),
+        ];
+        self.graph.node.push(NodeProto {
+            input: vec![value.0.clone()],
+            output: parts.clone(),
+            name,
+            op_type: "Split".into(),
+            attribute: attributes.iter().map(Attribute::encode).collect(),
+            domain: String::new(),
+        });
+        parts.into_iter().map(Value).collect()
+    }
+
     /// The value in another number format.
     pub(crate) fn cast(&mut self, value: &Value, to: Number) -> Value {
         self.op(

@@ -15,6 +15,9 @@ use crate::onnx::{Attribute, Dim, GraphBuilder, MICROSOFT, Number, Value};
 
 const N_FRAMES_DIM: i64 = N_FRAMES as i64;
 const NORM_EPSILON: f32 = 1e-5;
+/// Rows pass the feed-forward in so many parts, so that the wide activations of one stay in a core's cache: 188 rows of
+/// 1536 features are 1.2 MB, all 1500 are 9.2 MB. Each row is computed alone, so its numbers do not change.
+const FEED_FORWARD_PARTS: usize = 8;
 
 /// Builds the graph that gives `layers` (ascending, not empty) at the wanted frame.
 ///
@@ -207,7 +210,17 @@ impl EncoderGraph<'_> {
             &heads,
         );
         let attended = self.graph.reshape(&attended, &[-1, d]);
-        self.after_attention(index, rows, &attended)
+        let parts = self.graph.split(rows, FEED_FORWARD_PARTS);
+        let attended_parts = self.graph.split(&attended, FEED_FORWARD_PARTS);
+        let mut done = Vec::with_capacity(FEED_FORWARD_PARTS);
+        for (rows, attended) in parts.iter().zip(&attended_parts) {
+            done.push(self.after_attention(index, rows, attended)?);
+        }
+        Ok(self.graph.op(
+            "Concat",
+            &done.iter().collect::<Vec<_>>(),
+            &[Attribute::Int("axis", 0)],
+        ))
     }
 
     /// The block's second half: projection, residual, feed-forward.
