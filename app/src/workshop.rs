@@ -3,13 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use heschl_core::encoder::{Encoder as _, Model, OnnxEncoder, OnnxOptions, OnnxRuntime};
+use heschl_core::encoder::{
+    Device, Encoder as _, Model, OnnxEncoder, OnnxOptions, OnnxRuntime, Precision,
+};
 use heschl_core::pipeline::now;
 use heschl_core::progress::{CancelToken, Event};
 use heschl_core::recipe::{ExtractRecipe, RunFacts};
 use heschl_core::stimuli::{self, Depth, Stimulus};
 use heschl_core::store::{FileChecksum, check_story_names, sha256_of_file};
 use heschl_models::OpenModel;
+use heschl_models::cuda::cuda_obstacle;
 use heschl_models::folders::Surroundings;
 use heschl_models::resolve::resolve;
 use sysinfo::System;
@@ -79,21 +82,44 @@ impl Workshop {
     }
 
     /// What the user should know before the work begins.
-    #[must_use]
     pub(crate) fn notices(&self, recipe: &ExtractRecipe) -> Vec<Event> {
-        let device = self.encoder.notice().map(str::to_string);
+        let notices = [
+            self.cpu_notice(),
+            self.half_precision_notice(),
+            self.layers_notice(),
+            recipe_notice(recipe),
+        ];
+        notices
+            .into_iter()
+            .flatten()
+            .map(|message| Event::Warning { message })
+            .collect()
+    }
+
+    /// Why the GPU is not used. What the files tell is plainer than the runtime's own words.
+    fn cpu_notice(&self) -> Option<String> {
+        let refusal = self.encoder.gpu_refusal()?;
+        let obstacle = cuda_obstacle(&Surroundings::of_this_process(), self.runtime.library());
+        Some(format!(
+            "Computing on the CPU. {}",
+            obstacle.unwrap_or_else(|| refusal.to_string())
+        ))
+    }
+
+    fn half_precision_notice(&self) -> Option<String> {
+        let slow = self.model.precision == Precision::F16
+            && matches!(self.encoder.device(), Device::Cpu { .. });
+        slow.then(|| "Half precision is slower than single precision on a CPU. Leave out --precision f16 here.".into())
+    }
+
+    fn layers_notice(&self) -> Option<String> {
         let last = self.encoder.card().n_layers - 1;
-        let no_final = (self.encoder.layers().last() != Some(&last)).then(|| {
+        (self.encoder.layers().last() != Some(&last)).then(|| {
             format!(
                 "Layer {last} is not among the layers asked for, so the final output is not computed and <story>.npz \
                  is not written."
             )
-        });
-        let messages = device
-            .into_iter()
-            .chain(no_final)
-            .chain(recipe_notice(recipe));
-        messages.map(|message| Event::Warning { message }).collect()
+        })
     }
 }
 

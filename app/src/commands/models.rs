@@ -8,6 +8,7 @@ use heschl_core::audio::{Recording, Resampling};
 use heschl_core::encoder::{Batch, DeviceChoice, Encoder, OnnxEncoder, OnnxOptions, Precision};
 use heschl_core::front_end::Listening;
 use heschl_core::store::atomic;
+use heschl_models::catalogue::Architecture;
 use heschl_models::folders::Surroundings;
 use heschl_models::{OpenModel, added, catalogue, fetch};
 use ndarray::{Array3, ArrayD, Axis, IxDyn};
@@ -77,10 +78,10 @@ pub(crate) fn run(args: Args) -> CommandResult {
 fn list() -> CommandResult {
     let around = Surroundings::of_this_process();
     for entry in &catalogue::ENTRIES {
-        let state = if fetch::installed(&around, entry.name).is_some() {
-            "here"
-        } else {
-            ""
+        let state = match entry.architecture {
+            Architecture::Whisper if fetch::installed(&around, entry.name).is_some() => "here",
+            Architecture::Whisper => "",
+            Architecture::Hubert | Architecture::Wavlm => "later",
         };
         say(format_args!(
             "{:<17} {:>2} layers × {:<5} {:>5} MB  {:<13} {:<5} {}",
@@ -93,6 +94,7 @@ fn list() -> CommandResult {
             entry.repository
         ));
     }
+    note("Those marked \"later\" cannot be run yet.");
     for own in added::added(&around)? {
         say(format_args!(
             "{:<17} added: {}",

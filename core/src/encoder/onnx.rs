@@ -15,9 +15,7 @@ use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::value::{DynValue, PrimitiveTensorElementType, TensorRef, Value};
 
-use super::{
-    Batch, Device, DeviceChoice, Encoder, EncoderError, Model, NumberFormat, Precision, Weight,
-};
+use super::{Batch, Device, DeviceChoice, Encoder, EncoderError, Model, NumberFormat, Weight};
 use crate::card::Card;
 
 /// Windows computed at once on a GPU, unless the user says otherwise.
@@ -240,7 +238,7 @@ pub struct OnnxEncoder {
     card: Card,
     layers: Vec<usize>,
     device: Device,
-    notice: Option<String>,
+    gpu_refusal: Option<String>,
 }
 
 impl OnnxEncoder {
@@ -254,7 +252,7 @@ impl OnnxEncoder {
         model: &Model,
         options: OnnxOptions,
     ) -> Result<Self, RuntimeError> {
-        let (device, notice) = choose_device(runtime, options)?;
+        let (device, gpu_refusal) = choose_device(runtime, options)?;
         let refuse = |reason: String| RuntimeError::Model {
             reason,
             folder: model.folder.clone(),
@@ -277,7 +275,7 @@ impl OnnxEncoder {
             card: model.card.clone(),
             layers: model.layers.clone(),
             device,
-            notice: notice.or_else(|| slow_half_precision(model.precision, device)),
+            gpu_refusal,
         })
     }
 
@@ -287,10 +285,10 @@ impl OnnxEncoder {
         self.device
     }
 
-    /// What the user should know about the choice of device, such as why it is not the GPU.
+    /// Why it is not the GPU, where the choice was free.
     #[must_use]
-    pub fn notice(&self) -> Option<&str> {
-        self.notice.as_deref()
+    pub fn gpu_refusal(&self) -> Option<&str> {
+        self.gpu_refusal.as_deref()
     }
 }
 
@@ -325,12 +323,6 @@ fn session(
         .map_err(|error| error.message().to_string())
 }
 
-fn slow_half_precision(precision: Precision, device: Device) -> Option<String> {
-    (precision == Precision::F16 && matches!(device, Device::Cpu { .. })).then(|| {
-        "Half precision is slower than single precision on a CPU; --precision f32 is the better choice here.".into()
-    })
-}
-
 fn choose_device(
     runtime: &OnnxRuntime,
     options: OnnxOptions,
@@ -349,12 +341,7 @@ fn choose_device(
         },
         DeviceChoice::Auto => Ok(match runtime.try_cuda(0) {
             Ok(()) => (Device::Cuda { index: 0 }, None),
-            Err(reason) => (
-                cpu,
-                Some(format!(
-                    "Computing on the CPU, since no NVIDIA GPU can be used: {reason}"
-                )),
-            ),
+            Err(reason) => (cpu, Some(reason)),
         }),
     }
 }
