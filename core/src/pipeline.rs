@@ -12,8 +12,8 @@ use crate::progress::{CancelToken, Clock, Event, StageTimes};
 use crate::recipe::{ExtractRecipe, RunFacts};
 use crate::stimuli::Stimulus;
 use crate::store::{
-    FeaturesFolder, Found, Journal, JournalHeader, Provenance, RowLayout, SourceRecording,
-    StoreError, sha256_of_file, sha256_of_text,
+    FeaturesFolder, FileChecksum, Found, Journal, JournalHeader, Provenance, RowLayout,
+    SourceRecording, StoreError, StoryRecord, sha256_of_file, sha256_of_text,
 };
 use crate::window::{WindowError, Windows};
 
@@ -115,6 +115,9 @@ pub fn extract(
     for stimulus in work.stories {
         let story = stimulus.story.clone();
         if !work.recipe.output.overwrite && work.folder.is_complete(&story, &layout) {
+            if let Some(message) = made_otherwise(work, &story) {
+                report(Event::Warning { message });
+            }
             report(Event::StorySkipped {
                 story: story.clone(),
             });
@@ -145,6 +148,29 @@ pub fn extract(
         stopped: summary.stopped,
     });
     Ok(summary)
+}
+
+/// A sentence, if a story that is done was made with settings or a model that this run would not use.
+fn made_otherwise(work: &Extraction, story: &str) -> Option<String> {
+    let record = StoryRecord::read(&work.folder.record_path(story))
+        .ok()?
+        .provenance;
+    let checksums = |files: &[FileChecksum]| -> Vec<String> {
+        files.iter().map(|file| file.sha256.clone()).collect()
+    };
+    let differs = if record.recipe.window != work.recipe.window {
+        "window settings"
+    } else if record.recipe.model.precision != work.recipe.model.precision {
+        "precision"
+    } else if checksums(&record.model_files) != checksums(&work.run.model_files) {
+        "model files"
+    } else {
+        return None;
+    };
+    Some(format!(
+        "{story} was done before, with other {differs}, and stays as it is. To make it anew, add --overwrite; to have \
+         both, choose another output folder (--out)."
+    ))
 }
 
 fn extract_story(

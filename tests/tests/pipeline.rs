@@ -174,6 +174,27 @@ fn a_story_that_is_done_is_left_alone_unless_overwritten() {
 }
 
 #[test]
+fn a_story_that_was_done_with_other_settings_is_left_alone_and_it_is_said() {
+    let scratch = tempfile::tempdir().unwrap();
+    let stories = [story("clip", &data("clip.wav"))];
+    let ramp = recipe(short_windows(), 4, LayerChoice::All, scratch.path());
+    let full_windows = WindowSettings {
+        coverage: Coverage::FullContext,
+        ..short_windows()
+    };
+    let full = recipe(full_windows, 4, LayerChoice::All, scratch.path());
+    let mut encoder = FakeEncoder::new(2, 3);
+    run(&ramp, &stories, &mut encoder, usize::MAX);
+    let warned = |events: &[Event]| {
+        events.iter().any(|event| matches!(event, Event::Warning { message } if message.contains("window settings")))
+    };
+    let (_, summary, events) = run(&full, &stories, &mut encoder, usize::MAX);
+    assert!(summary.skipped.len() == 1 && warned(&events), "{events:?}");
+    let (_, _, events) = run(&ramp, &stories, &mut encoder, usize::MAX);
+    assert!(!warned(&events), "{events:?}");
+}
+
+#[test]
 fn a_story_that_fails_does_not_keep_the_others_from_being_done() {
     let scratch = tempfile::tempdir().unwrap();
     let broken = scratch.path().join("broken.wav");

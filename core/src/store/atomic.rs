@@ -18,15 +18,20 @@ pub struct AtomicFile {
 }
 
 impl AtomicFile {
-    /// Begins the file that will be `path`, and makes the folders above it.
+    /// Begins the file that will be `path`, and makes the folders above it. Only one process may do so at a time; what a
+    /// killed one left is written over.
     ///
     /// # Errors
     /// [`StoreError`] if the folder cannot be made or the file not created.
     pub fn create(path: &Path) -> Result<Self, StoreError> {
+        Self::create_beside(path, ".partial")
+    }
+
+    fn create_beside(path: &Path, suffix: &str) -> Result<Self, StoreError> {
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
         fs::create_dir_all(folder).map_err(|source| StoreError::write(source, folder))?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let temporary = folder.join(format!(".{name}.partial"));
+        let temporary = folder.join(format!(".{name}{suffix}"));
         let file = File::create(&temporary).map_err(|source| StoreError::write(source, path))?;
         Ok(Self {
             file,
@@ -95,12 +100,14 @@ impl Seek for AtomicFile {
     }
 }
 
-/// Writes a whole file at once: under another name, out to the disk, then under its final name.
+/// Writes a whole file at once: under another name, out to the disk, then under its final name. Of several processes that
+/// do so at the same time, the last one's file stays.
 ///
 /// # Errors
 /// [`StoreError`] if the disk refuses.
 pub fn write(path: &Path, content: &[u8]) -> Result<(), StoreError> {
-    let mut file = AtomicFile::create(path)?;
+    let suffix = format!(".{}.partial", std::process::id());
+    let mut file = AtomicFile::create_beside(path, &suffix)?;
     file.write_all(content)
         .map_err(|source| StoreError::write(source, path))?;
     file.sync()?;
@@ -127,4 +134,29 @@ fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
         synced.map_err(|source| StoreError::write(source, path))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_appears_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("below/a.txt");
+        write(&path, b"first").unwrap();
+        let mut file = AtomicFile::create(&path).unwrap();
+        file.write_all(b"second, which is never finished").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        drop(file);
+        assert_eq!(
+            fs::read_dir(folder.path().join("below")).unwrap().count(),
+            1
+        );
+        write(&path, b"third").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"third");
+        remove(&path).unwrap();
+        remove(&path).unwrap();
+        assert!(!path.exists());
+    }
 }
