@@ -118,7 +118,8 @@ impl TextReporter {
                 n_rows,
                 times,
             } => {
-                let rate = *n_rows as f64 / times.total_secs().max(1e-9);
+                let n_computed = n_rows - self.rate.n_before();
+                let rate = n_computed as f64 / times.total_secs().max(1e-9);
                 self.n_done_before_story += n_rows;
                 self.line(&format!(
                     "✓ {story}: {}, {rate:.1} windows/s",
@@ -177,6 +178,11 @@ struct Rate {
 impl Rate {
     fn begin_story(&mut self, n_done: usize) {
         self.begun = Some((Instant::now(), n_done));
+    }
+
+    /// Windows that an earlier run had done.
+    fn n_before(&self) -> usize {
+        self.begun.map_or(0, |(_, n_before)| n_before)
     }
 
     fn at(&self, n_done: usize) -> Option<f64> {

@@ -167,13 +167,9 @@ pub(crate) fn find_stories(recipe: &ExtractRecipe) -> Result<Vec<Stimulus>, Fail
         Depth::TopLevel
     };
     let all = stimuli::find_stimuli(&recipe.stimuli.folder, depth)?;
-    let chosen = stimuli::choose(all, &recipe.stimuli.stories)?;
-    let names: Vec<&str> = chosen
-        .iter()
-        .map(|stimulus| stimulus.story.as_str())
-        .collect();
+    let names: Vec<&str> = all.iter().map(|stimulus| stimulus.story.as_str()).collect();
     check_story_names(&names)?;
-    Ok(chosen)
+    Ok(stimuli::choose(all, &recipe.stimuli.stories)?)
 }
 
 /// A token that SIGINT (Ctrl+C) and SIGTERM cancel. A second one ends the program at once.

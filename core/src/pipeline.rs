@@ -12,8 +12,8 @@ use crate::progress::{CancelToken, Clock, Event, StageTimes};
 use crate::recipe::{ExtractRecipe, RunFacts};
 use crate::stimuli::Stimulus;
 use crate::store::{
-    FeaturesFolder, FileChecksum, Found, Journal, JournalHeader, Provenance, RowLayout,
-    SourceRecording, StoreError, StoryRecord, sha256_of_file, sha256_of_text,
+    FeaturesFolder, Found, Journal, JournalHeader, Provenance, RowLayout, SourceRecording,
+    StoreError, StoryRecord, sha256_of_file, sha256_of_text,
 };
 use crate::window::{WindowError, Windows};
 
@@ -95,6 +95,8 @@ pub struct Summary {
 /// How one story ended.
 enum Ending {
     Finished,
+    /// Another process finished it while this one was looking at the recording.
+    DoneByAnother,
     Stopped,
 }
 
@@ -115,9 +117,11 @@ pub fn extract(
     for stimulus in work.stories {
         let story = stimulus.story.clone();
         if !work.recipe.output.overwrite && work.folder.is_complete(&story, &layout) {
-            if let Some(message) = made_otherwise(work, &story) {
+            if let Some(message) = made_otherwise(work, stimulus) {
                 report(Event::Warning { message });
             }
+            // A run that was killed after its last file may have left it.
+            work.folder.clear_journal(&story)?;
             report(Event::StorySkipped {
                 story: story.clone(),
             });
@@ -126,6 +130,7 @@ pub fn extract(
         }
         match extract_story(work, stimulus, encoder, &mut summary, report) {
             Ok(Ending::Finished) => summary.done.push(story),
+            Ok(Ending::DoneByAnother) => summary.skipped.push(story),
             Ok(Ending::Stopped) => {
                 summary.stopped = true;
                 break;
@@ -150,26 +155,32 @@ pub fn extract(
     Ok(summary)
 }
 
-/// A sentence, if a story that is done was made with settings or a model that this run would not use.
-fn made_otherwise(work: &Extraction, story: &str) -> Option<String> {
-    let record = StoryRecord::read(&work.folder.record_path(story))
+/// A sentence, if a story that is done was made with settings, a model or a recording that this run would not use.
+fn made_otherwise(work: &Extraction, stimulus: &Stimulus) -> Option<String> {
+    let story = &stimulus.story;
+    let older = StoryRecord::read(&work.folder.record_path(story))
         .ok()?
         .provenance;
-    let checksums = |files: &[FileChecksum]| -> Vec<String> {
-        files.iter().map(|file| file.sha256.clone()).collect()
+    let recording = SourceRecording {
+        sha256: sha256_of_file(&stimulus.path).ok()?,
+        ..older.recording.clone()
     };
-    let differs = if record.recipe.window != work.recipe.window {
-        "window settings"
-    } else if record.recipe.model.precision != work.recipe.model.precision {
-        "precision"
-    } else if checksums(&record.model_files) != checksums(&work.run.model_files) {
-        "model files"
-    } else {
+    let newer = provenance(work, recording, now());
+    if older.is_same_make(&newer) {
         return None;
+    }
+    let differs = if older.recording.sha256 != newer.recording.sha256 {
+        "from another recording"
+    } else if older.recipe.window != newer.recipe.window {
+        "with other window settings"
+    } else if older.recipe.model.precision != newer.recipe.model.precision {
+        "in another precision"
+    } else {
+        "by another model or resampling"
     };
     Some(format!(
-        "{story} was done before, with other {differs}, and stays as it is. To make it anew, add --overwrite; to have \
-         both, choose another output folder (--out)."
+        "{story} was done before, {differs}, and stays as it is. To make it anew, add --overwrite; to have both, choose \
+         another output folder (--out)."
     ))
 }
 
@@ -200,6 +211,11 @@ fn extract_story(
         .unwrap_or_else(|| encoder.usual_batch());
     let header = journal_header(work, &recording, &windows, &layout, n_batch);
     let (mut journal, found) = Journal::open(&work.folder.journal_path(&recording.story), header)?;
+    let keeps_what_is_done = !work.recipe.output.overwrite && found == Found::Nothing;
+    if keeps_what_is_done && work.folder.is_complete(&recording.story, &layout) {
+        journal.remove()?;
+        return Ok(Ending::DoneByAnother);
+    }
     announce(&recording, &windows, found, report);
 
     let mut audio = SlidingAudio::open(&stimulus.path, work.recipe.stimuli.resampling, &windows)?;
@@ -297,14 +313,17 @@ fn journal_header(
         .iter()
         .map(|file| file.sha256.as_str())
         .collect();
+    // How many threads there are does not decide the numbers.
+    let device = work.run.device.split(',').next().unwrap_or_default();
     let decisive = format!(
-        "{:?} {:?} {:?} {:?} {:?} {:?} {} {} {}",
+        "{:?} {:?} {:?} {:?} {:?} {:?} {} {} {} {}",
         work.recipe.window,
         work.recipe.stimuli.resampling,
         layout,
         model.precision,
         models,
         model.use_featext,
+        device,
         recording.sha256,
         work.run.onnxruntime,
         work.run.heschl,

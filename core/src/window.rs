@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::audio::ENCODER_RATE_HZ;
 
+/// Longest chunk, context and stride that make sense: a day.
+const MOST_MS: f64 = 24.0 * 3600.0 * 1000.0;
+
 /// Which windows of a story become rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -61,6 +64,18 @@ pub enum WindowError {
         "The chunk size is {0} ms, which is less than one sample. Give a chunk of at least 1 ms (the study: 100)."
     )]
     ChunkTooShort(f64),
+    #[error(
+        "A length of {0} ms is longer than a day. Give chunk and context in milliseconds, the stride in seconds."
+    )]
+    Absurd(f64),
+    #[error(
+        "The window is {window_secs} s long (chunk + context), but this encoder hears nothing shorter than \
+         {shortest_secs} s. Give a longer chunk or context."
+    )]
+    ShorterThanEncoder {
+        window_secs: f64,
+        shortest_secs: f64,
+    },
     #[error("The context size is {0} ms. It must be 0 or more (the study: 16000).")]
     NegativeContext(f64),
     #[error(
@@ -121,6 +136,14 @@ impl WindowSettings {
     /// # Errors
     /// A [`WindowError`] if the chunk or stride is shorter than a sample, or the context no multiple of the chunk.
     pub fn lengths(&self) -> Result<WindowLengths, WindowError> {
+        let lengths_ms = [
+            self.chunk_ms,
+            self.context_ms,
+            self.stride_secs.unwrap_or(0.0) * 1000.0,
+        ];
+        if let Some(absurd) = lengths_ms.into_iter().find(|ms| *ms > MOST_MS) {
+            return Err(WindowError::Absurd(absurd));
+        }
         let chunk_samples = whole_samples(self.chunk_ms / 1000.0);
         if chunk_samples == 0 {
             return Err(WindowError::ChunkTooShort(self.chunk_ms));
@@ -155,9 +178,15 @@ impl WindowSettings {
     /// The lengths in samples, checked against what the encoder can hear.
     ///
     /// # Errors
-    /// Those of [`WindowSettings::lengths`], and [`WindowError::LongerThanEncoder`].
+    /// Those of [`WindowSettings::lengths`], [`WindowError::ShorterThanEncoder`] and [`WindowError::LongerThanEncoder`].
     pub fn lengths_for(&self, reach: EncoderReach) -> Result<WindowLengths, WindowError> {
         let lengths = self.lengths()?;
+        if lengths.window_samples() < reach.shortest_samples {
+            return Err(WindowError::ShorterThanEncoder {
+                window_secs: secs(lengths.window_samples()),
+                shortest_secs: secs(reach.shortest_samples),
+            });
+        }
         let longest = reach.longest_samples.unwrap_or(u64::MAX);
         if lengths.window_samples() <= longest {
             return Ok(lengths);
@@ -239,7 +268,7 @@ impl Windows {
             first_end += missing.div_ceil(lengths.step_samples) * lengths.step_samples;
         }
         let heard = silence_samples + n_samples;
-        if heard < first_end || lengths.window_samples() < reach.shortest_samples {
+        if heard < first_end {
             return Err(nothing_fits(
                 settings,
                 n_samples,
@@ -455,7 +484,14 @@ mod tests {
                 settings(100.0, 16_000.0, Coverage::FullContext),
                 "Leave out --full_context",
             ),
-            (settings(10.0, 10.0, Coverage::RampIn), "No window fits"),
+            (
+                settings(10.0, 10.0, Coverage::RampIn),
+                "hears nothing shorter than 0.025 s",
+            ),
+            (
+                settings(100.0, f64::INFINITY, Coverage::PadSilence),
+                "longer than a day",
+            ),
         ];
         for (settings, sentence) in cases {
             check_refused(settings, 16_000, sentence);

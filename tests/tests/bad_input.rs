@@ -217,6 +217,16 @@ fn a_window_longer_than_whisper_hears() {
 }
 
 #[test]
+fn lengths_that_make_no_sense() {
+    Bench::new().check_run(&["--contextsz", "inf"], &["longer than a day"]);
+    Bench::new().check_run(&["--stride", "1e300"], &["longer than a day"]);
+    Bench::new().check_run(
+        &["--chunksz", "10", "--contextsz", "10"],
+        &["nothing shorter than 0.025 s"],
+    );
+}
+
+#[test]
 fn contradicting_coverage() {
     Bench::new().check_run(
         &["--full-context", "--pad-silence"],

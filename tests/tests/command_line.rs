@@ -176,7 +176,7 @@ fn a_dry_run_forecasts_and_writes_nothing() {
 #[test]
 fn events_are_lines_of_json() {
     let study = Study::new();
-    let output = succeed(&mut study.command(&["--events", "json"]));
+    let output = succeed(&mut study.command(&["--events", "json", "--batchsz", "1"]));
     let events: Vec<serde_json::Value> = stdout(&output)
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use heschl_core::store;
 use heschl_tests::{data, feature_files, heschl, noise, write_wav};
 
 /// Every call that changes a file or a folder. strace counts each of them by itself.
@@ -214,6 +215,11 @@ fn sweep_one(job: &Job, call: &str, fault: Fault, expected: &BTreeMap<String, Ve
             &feature_files(&out),
             expected,
             "{place}: other files than one run makes"
+        );
+        let report = store::check(&out).unwrap();
+        assert!(
+            report.faults.is_empty() && report.unfinished.is_empty(),
+            "{place}: {report:?}"
         );
         check_little_is_repeated(&first, &second, &place);
         std::fs::remove_dir_all(&out).unwrap();

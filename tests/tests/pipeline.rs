@@ -195,6 +195,39 @@ fn a_story_that_was_done_with_other_settings_is_left_alone_and_it_is_said() {
 }
 
 #[test]
+fn layers_of_one_make_stand_beside_each_other_and_of_another_make_they_go() {
+    let scratch = tempfile::tempdir().unwrap();
+    let model = data("whisper-like");
+    let clip = data("clip.wav");
+    let only = |layer: usize, coverage: Coverage| {
+        let settings = WindowSettings {
+            coverage,
+            ..short_windows()
+        };
+        let recipe = recipe(settings, 4, LayerChoice::Some(vec![layer]), scratch.path());
+        extract(&recipe, &model, &clip).0
+    };
+    only(0, Coverage::RampIn);
+    let folder = only(1, Coverage::RampIn);
+    let names = || feature_files(folder.root()).into_keys().collect::<Vec<_>>();
+    assert_eq!(
+        names(),
+        [
+            "encoder.0/story.npz",
+            "encoder.1/story.npz",
+            "story_times.npz"
+        ]
+    );
+    let report = store::check(folder.root()).unwrap();
+    assert!(
+        report.faults.is_empty() && report.sound == ["story"],
+        "{report:?}"
+    );
+    only(2, Coverage::PadSilence);
+    assert_eq!(names(), ["encoder.2/story.npz", "story_times.npz"]);
+}
+
+#[test]
 fn a_story_that_fails_does_not_keep_the_others_from_being_done() {
     let scratch = tempfile::tempdir().unwrap();
     let broken = scratch.path().join("broken.wav");

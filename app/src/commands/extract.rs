@@ -13,6 +13,8 @@ use heschl_core::recipe::{
 use heschl_core::stimuli::Stimulus;
 use heschl_core::store::{FeaturesFolder, SourceRecording, StoryRecord, atomic};
 use heschl_core::window::{Coverage, WindowSettings};
+use heschl_models::folders::Surroundings;
+use heschl_models::resolve::{FoundAs, resolve};
 
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::forecast::Forecast;
@@ -134,10 +136,20 @@ fn precision(text: &str) -> Result<Precision, String> {
     }
 }
 
+const BATCHES: std::ops::RangeInclusive<usize> = 1..=4096;
+
 fn batch_size(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(n @ 1..=4096) => Ok(n),
-        _ => Err("use a whole number from 1 to 4096".into()),
+    let n = text.parse().ok().filter(|n| BATCHES.contains(n));
+    n.ok_or_else(|| "use a whole number from 1 to 4096".into())
+}
+
+/// A recipe file is not checked by the command line's rules.
+fn check_batch(batch: Option<usize>) -> Result<(), Failure> {
+    match batch {
+        Some(n) if !BATCHES.contains(&n) => Err(Failure(format!(
+            "The recipe asks for {n} windows at once. Write a whole number from 1 to 4096 at \"batch\", or leave it out."
+        ))),
+        _ => Ok(()),
     }
 }
 
@@ -179,11 +191,7 @@ fn recipe(args: Args) -> Result<ExtractRecipe, Failure> {
             custom_stimuli: args.custom_stimuli,
         },
         model: ModelRecipe {
-            model: if Path::new(&args.model).is_dir() {
-                absolute(Path::new(&args.model))?.display().to_string()
-            } else {
-                args.model
-            },
+            model: model_name(args.model),
             layers: if args.layers.is_empty() {
                 LayerChoice::All
             } else {
@@ -207,6 +215,17 @@ fn recipe(args: Args) -> Result<ExtractRecipe, Failure> {
     })
 }
 
+/// A name as it is; a folder by its path from the root, so that a recipe means the same from everywhere.
+fn model_name(model: String) -> String {
+    match resolve(&Surroundings::of_this_process(), &model) {
+        Ok(found) if found.found_as == FoundAs::Path => {
+            let path = found.path.canonicalize().unwrap_or(found.path);
+            path.display().to_string()
+        }
+        _ => model,
+    }
+}
+
 /// The path from the root, so that a recipe means the same from everywhere.
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     Ok(std::path::absolute(path)?)
@@ -224,6 +243,7 @@ pub(crate) fn run_recipe(
     expected: Option<&RunFacts>,
 ) -> CommandResult {
     recipe.window.lengths()?;
+    check_batch(recipe.model.batch)?;
     let stories = workshop::find_stories(recipe)?;
     let mut workshop = Workshop::open(recipe, machine.runtime.as_deref())?;
     recipe.window.lengths_for(workshop.encoder.card().reach())?;
@@ -265,7 +285,10 @@ pub(crate) fn run_recipe(
     let summary = pipeline::extract(&work, &mut workshop.encoder, &mut |event| {
         reporter.tell(&event);
     })?;
-    write_recipe(recipe, &run, &folder, &stories)?;
+    // A run that found everything done has made nothing that its recipe could tell of.
+    if !summary.done.is_empty() {
+        write_recipe(recipe, &run, &folder, &stories)?;
+    }
     Ok(outcome(&summary))
 }
 

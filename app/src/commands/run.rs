@@ -75,22 +75,18 @@ pub(crate) fn compare_inputs(
     found: &RunFacts,
     stories: &[Stimulus],
 ) -> Result<(), Failure> {
-    let checksums = |facts: &RunFacts| -> Vec<String> {
-        facts
-            .model_files
-            .iter()
-            .map(|file| file.sha256.clone())
-            .collect()
-    };
-    if checksums(expected) != checksums(found) {
-        let file = found
-            .model_files
-            .last()
-            .map(|file| file.file.clone())
-            .unwrap_or_default();
+    let pairs = expected.model_files.iter().zip(&found.model_files);
+    let differing = pairs
+        .clone()
+        .find(|(expected, found)| expected.sha256 != found.sha256);
+    let another = found
+        .model_files
+        .first()
+        .filter(|_| expected.model_files.len() != found.model_files.len());
+    if let Some(file) = differing.map(|(_, found)| found).or(another) {
         return Err(changed(
             "The model is not the one that this recipe was made with",
-            Path::new(&file),
+            Path::new(&file.file),
         ));
     }
     for recording in &expected.recordings {

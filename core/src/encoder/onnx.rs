@@ -299,7 +299,12 @@ fn share_out(model: &Model, device: Device) -> (usize, usize) {
         return (1, 1);
     };
     let n_bytes: usize = model.weights.iter().map(Weight::n_bytes).sum();
-    let n_workers = (MOST_WEIGHT_BYTES / n_bytes.max(1)).clamp(1, n_threads);
+    let most_workers = (MOST_WEIGHT_BYTES / n_bytes.max(1)).clamp(1, n_threads);
+    // As many as leave no thread over.
+    let n_workers = (1..=most_workers)
+        .rev()
+        .find(|n| n_threads.is_multiple_of(*n))
+        .unwrap_or(1);
     (n_workers, n_threads / n_workers)
 }
 

@@ -2,12 +2,12 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, BufReader, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Read as _, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use ndarray::{Array, ArrayD};
-use ndarray_npy::ReadNpyExt as _;
+use ndarray::{Array, ArrayViewD};
+use ndarray_npy::ViewNpyExt as _;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
@@ -225,12 +225,14 @@ pub fn read<D: ndarray::Dimension>(path: &Path, name: &str) -> Result<Array<f32,
             path: path.to_path_buf(),
         });
     };
-    let promised = file.size();
-    let array: ArrayD<f32> =
-        ArrayD::read_npy(BufReader::new(file)).map_err(|error| damaged(error.to_string()))?;
-    if array.len() as u64 * 4 > promised {
-        return Err(damaged("an array is longer than its entry".into()));
-    }
+    // The bytes first and the array over them: a header that claims more than there is takes no memory.
+    let mut bytes = Vec::new();
+    BufReader::new(file)
+        .read_to_end(&mut bytes)
+        .map_err(|error| damaged(error.to_string()))?;
+    let array = ArrayViewD::<f32>::view_npy(&bytes)
+        .map_err(|error| damaged(error.to_string()))?
+        .to_owned();
     let found = array.ndim();
     array
         .into_dimensionality::<D>()

@@ -127,7 +127,7 @@ pub fn remove(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Makes a rename or removal last through a loss of power. Windows does so by itself and cannot open folders.
-fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
+pub(super) fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
     if cfg!(unix) {
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
         let synced = File::open(folder).and_then(|folder| folder.sync_all());

@@ -192,8 +192,27 @@ impl Journal {
     /// # Errors
     /// [`StoreError`] if the disk refuses.
     pub fn remove(self) -> Result<(), StoreError> {
-        drop(self.file);
+        if cfg!(windows) {
+            // An open file cannot be removed there.
+            drop(self.file);
+            return super::atomic::remove(&self.path);
+        }
         super::atomic::remove(&self.path)
+    }
+
+    /// Removes the journal at `path` if there is one that no process writes.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the disk refuses.
+    pub(crate) fn clear(path: &Path) -> Result<(), StoreError> {
+        let Ok(file) = File::open(path) else {
+            return Ok(());
+        };
+        match lock(&file, path) {
+            Err(StoreError::InUse(_)) => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => super::atomic::remove(path),
+        }
     }
 
     fn failed(&self, source: std::io::Error) -> StoreError {
@@ -213,7 +232,8 @@ impl Journal {
             .and_then(|()| self.file.seek(SeekFrom::Start(0)))
             .and_then(|_| self.file.write_all(&bytes));
         begun.map_err(|source| self.failed(source))?;
-        self.sync()
+        self.sync()?;
+        super::atomic::sync_folder_of(&self.path)
     }
 
     /// Counts the batches that are whole and cuts off what follows.

@@ -123,9 +123,13 @@ pub fn check_story_names(stories: &[&str]) -> Result<(), StoreError> {
         let layer = story
             .split_once('/')
             .map(|(folder, _)| folder)
-            .filter(|folder| is_layer_name(folder));
+            .filter(|folder| {
+                is_layer_name(folder)
+                    || folder.starts_with("stride_")
+                    || *folder == "custom_stimuli"
+            });
         let other = times_of.map(|name| format!("the times of \"{name}\""));
-        let other = other.or_else(|| layer.map(|layer| format!("files of the layer \"{layer}\"")));
+        let other = other.or_else(|| layer.map(|layer| format!("files of the folder \"{layer}\"")));
         if let Some(other) = other {
             return Err(StoreError::NameClash {
                 story: (*story).to_string(),
@@ -238,7 +242,50 @@ impl FeaturesFolder {
             .iter()
             .map(|layer| self.layer_path(layer, story));
         let features = layout.has_final.then(|| self.features_path(story));
-        self.times_path(story).is_file() && layers.chain(features).all(|path| path.is_file())
+        let record = StoryRecord::read(&self.record_path(story)).ok();
+        // A file that the record does not name is of another make. Folders of the study's Python code have no records.
+        let is_recorded = |path: &Path| {
+            let outputs = record.as_ref().map(|record| &record.outputs);
+            outputs.is_none_or(|outputs| {
+                outputs
+                    .iter()
+                    .any(|output| output.file == self.relative(path))
+            })
+        };
+        let is_there = |path: PathBuf| path.is_file() && is_recorded(&path);
+        self.times_path(story).is_file() && layers.chain(features).all(is_there)
+    }
+
+    /// Removes what is left of a journal whose story is done, unless another process has it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the disk refuses.
+    pub fn clear_journal(&self, story: &str) -> Result<(), StoreError> {
+        Journal::clear(&self.journal_path(story))
+    }
+
+    /// Files of an earlier extraction of the story beside the new `outputs`: kept in the record if they are of the same
+    /// make, removed if not.
+    fn settle_older_files(
+        &self,
+        provenance: &Provenance,
+        outputs: &mut Vec<FileChecksum>,
+    ) -> Result<(), StoreError> {
+        let Ok(older) = StoryRecord::read(&self.record_path(&provenance.recording.story)) else {
+            return Ok(());
+        };
+        let is_same_make = older.provenance.is_same_make(provenance);
+        for file in older.outputs {
+            if outputs.iter().any(|output| output.file == file.file) {
+                continue;
+            }
+            if is_same_make {
+                outputs.push(file);
+            } else if is_plain_relative(&file.file) {
+                atomic::remove(&self.root.join(&file.file))?;
+            }
+        }
+        Ok(())
     }
 
     /// Turns a complete journal into the story's files, and removes it.
@@ -266,6 +313,7 @@ impl FeaturesFolder {
             outputs.push(FileChecksum::new(self.relative(file.path()), sha256));
         }
         atomic::remove(times.path())?;
+        self.settle_older_files(&provenance, &mut outputs)?;
         for file in files {
             file.commit()?;
         }
@@ -333,6 +381,13 @@ impl FeaturesFolder {
         let relative = path.strip_prefix(&self.root).unwrap_or(path);
         relative.to_string_lossy().replace('\\', "/")
     }
+}
+
+/// Whether a path in a record stays below the features folder.
+fn is_plain_relative(path: &str) -> bool {
+    Path::new(path)
+        .components()
+        .all(|part| matches!(part, std::path::Component::Normal(_)))
 }
 
 /// Ends an archive and writes it out to the disk, still under its other name.

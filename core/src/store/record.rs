@@ -58,6 +58,26 @@ pub struct Provenance {
     pub recording: SourceRecording,
 }
 
+impl Provenance {
+    /// Whether files of both can stand beside each other: the same windows over the same recording through the same
+    /// model. Which layers were kept may differ.
+    #[must_use]
+    pub fn is_same_make(&self, other: &Self) -> bool {
+        let model = |provenance: &Self| -> Vec<String> {
+            provenance
+                .model_files
+                .iter()
+                .map(|file| file.sha256.clone())
+                .collect()
+        };
+        self.recipe.window == other.recipe.window
+            && self.recipe.stimuli.resampling == other.recipe.stimuli.resampling
+            && self.recipe.model.precision == other.recipe.model.precision
+            && self.recording.sha256 == other.recording.sha256
+            && model(self) == model(other)
+    }
+}
+
 /// A story's provenance and what came of it: the content of `.heschl/<story>.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StoryRecord {
