@@ -4,13 +4,13 @@ use std::path::Path;
 use std::time::Instant;
 
 use heschl_core::audio::{self, Recording};
+use heschl_core::card::FinalOutput;
 use heschl_core::encoder::{Batch, Encoder, EncoderError};
 use heschl_core::front_end::Listening;
 use heschl_core::pipeline::row_layout;
 use heschl_core::recipe::ExtractRecipe;
 use heschl_core::stimuli::Stimulus;
 use heschl_core::window::{EncoderReach, Windows};
-use ndarray::{ArrayD, IxDyn};
 use sysinfo::{Disks, ProcessRefreshKind, ProcessesToUpdate, System};
 
 use crate::console;
@@ -88,7 +88,10 @@ impl Forecast {
             .collect();
         let layout = row_layout(encoder);
         let row_bytes = layout.n_values() as u64 * 4;
-        let written_bytes = row_bytes + u64::from(layout.has_final) * layout.dim as u64 * 4 + 8;
+        // A final output that is the last layer is written twice.
+        let is_twice = layout.final_output == Some(FinalOutput::LastLayer);
+        let final_bytes = u64::from(is_twice) * layout.dim as u64 * 4;
+        let written_bytes = row_bytes + final_bytes + 8;
         let n_windows =
             |story: &StoryForecast| story.n_windows.as_ref().copied().unwrap_or(0) as u64;
         let total: u64 = stories.iter().map(n_windows).sum();
@@ -211,19 +214,17 @@ fn try_out(recipe: &ExtractRecipe, encoder: &mut dyn Encoder) -> Result<f64, Enc
     };
     let n_samples = lengths.window_samples() as usize;
     let n_batch = recipe.model.batch.unwrap_or_else(|| encoder.usual_batch());
-    let mut listening = Listening::new(encoder.card().front_end, n_samples);
-    let [height, width] = listening.shape();
-    let mut batch = Batch {
-        inputs: ArrayD::zeros(IxDyn(&[n_batch, height, width])),
-        wanted_frames: vec![encoder.card().frame_rule.wanted_frame(n_samples) as i64; n_batch],
-    };
+    let card = encoder.card().clone();
+    let front_end = card
+        .front_end
+        .with_feature_extractor(recipe.model.use_featext);
+    let mut listening = Listening::new(front_end, n_samples);
     let noise: Vec<f32> = (0..n_samples)
         .map(|i| ((i * 7919 % 2003) as f32 / 1001.0 - 1.0) * 0.1)
         .collect();
-    for mut input in batch.inputs.outer_iter_mut() {
-        if let Some(input) = input.as_slice_mut() {
-            listening.hear(&noise, 0, input);
-        }
+    let mut batch = Batch::default();
+    for _ in 0..n_batch {
+        batch.push(&card, n_samples, listening.hear(&noise, 0));
     }
     encoder.encode(&batch)?;
     let begun = Instant::now();

@@ -22,8 +22,10 @@ pub struct Card {
     pub shortest_samples: u64,
     /// Windows longer than this are refused, in samples; `None` if there is no limit.
     pub longest_samples: Option<u64>,
-    /// Hidden states: transformer blocks + 1. Layer 0 enters the first block, the last is the final output.
+    /// Hidden states: transformer blocks + 1. Layer 0 enters the first block.
     pub n_layers: usize,
+    /// What the final output is, beside the last layer.
+    pub final_output: FinalOutput,
     /// Features per layer.
     pub dim: usize,
     /// The word before the number in a layer's name: `encoder` or `layer`.
@@ -39,6 +41,35 @@ pub enum FrontEnd {
         /// Mel bands, 80 or 128.
         n_mels: usize,
     },
+    /// The samples themselves, as `HuBERT`, wav2vec 2.0 and `WavLM` hear them.
+    Waveform {
+        /// Whether the model's own feature extractor brings each window to mean 0 and variance 1.
+        normalise: bool,
+    },
+}
+
+impl FrontEnd {
+    /// The front end where the model's own feature extractor is used or not. Whisper cannot do without.
+    #[must_use]
+    pub fn with_feature_extractor(self, is_used: bool) -> Self {
+        match self {
+            Self::LogMel { .. } => self,
+            Self::Waveform { normalise } => Self::Waveform {
+                normalise: normalise && is_used,
+            },
+        }
+    }
+}
+
+/// What the final output is, which is written under the story's own name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FinalOutput {
+    /// The last layer.
+    LastLayer,
+    /// A vector of its own, after the last layer: the "large" models of `HuBERT`, wav2vec 2.0 and `WavLM` pass their
+    /// last layer through a norm that the layer itself does not have.
+    AfterLastLayer,
 }
 
 /// Which output frame stands for a window.
@@ -47,13 +78,20 @@ pub enum FrontEnd {
 pub enum FrameRule {
     /// The last output that any real sample reaches through Whisper's two stem convolutions.
     LastReachedByStem,
+    /// The last output that there is.
+    Last {
+        /// Samples that the first output hears.
+        first_samples: usize,
+        /// Samples from one output to the next.
+        stride_samples: usize,
+    },
 }
 
 impl FrameRule {
     /// Index of the output frame that stands for a window of `n_samples`.
     ///
     /// With n = ⌈samples/160⌉ mel frames it is min(1499, ⌊(n + 1)/2⌋) for Whisper, whose stem has kernels of 3 and
-    /// strides of 1 and 2.
+    /// strides of 1 and 2; ⌊(samples − first)/stride⌋ for encoders of the waveform.
     #[must_use]
     pub fn wanted_frame(self, n_samples: usize) -> usize {
         match self {
@@ -61,6 +99,10 @@ impl FrameRule {
                 let n_mel_frames = n_samples.div_ceil(mel::HOP_SAMPLES);
                 n_mel_frames.div_ceil(2).min(mel::N_FRAMES / 2 - 1)
             }
+            Self::Last {
+                first_samples,
+                stride_samples,
+            } => n_samples.saturating_sub(first_samples) / stride_samples.max(1),
         }
     }
 }
@@ -70,6 +112,25 @@ impl Card {
     #[must_use]
     pub fn layer_name(&self, index: usize) -> String {
         format!("{}.{index}", self.layer_prefix)
+    }
+
+    /// Vectors that the encoder gives for `layers` (ascending): one a layer, and the final output where that is a
+    /// vector of its own and the last layer is wanted.
+    #[must_use]
+    pub fn n_outputs(&self, layers: &[usize]) -> usize {
+        layers.len() + usize::from(self.has_own_final(layers))
+    }
+
+    /// Whether the vectors that the encoder gives for `layers` end with a final output that is no layer.
+    #[must_use]
+    pub fn has_own_final(&self, layers: &[usize]) -> bool {
+        self.final_output == FinalOutput::AfterLastLayer && self.has_final(layers)
+    }
+
+    /// Whether the final output can be had from `layers`.
+    #[must_use]
+    pub fn has_final(&self, layers: &[usize]) -> bool {
+        layers.last() == Some(&(self.n_layers - 1))
     }
 
     /// The lengths of window that the encoder accepts.
@@ -104,5 +165,21 @@ mod tests {
             let found = FrameRule::LastReachedByStem.wanted_frame(n_samples);
             assert_eq!(found, frame, "{n_samples} samples");
         }
+    }
+
+    #[test]
+    fn the_waveform_encoders_wanted_frame_is_their_last() {
+        // By hand through the seven convolutions: kernels 10, 3, 3, 3, 3, 2, 2, strides 5, 2, 2, 2, 2, 2, 2.
+        let rule = FrameRule::Last {
+            first_samples: 400,
+            stride_samples: 320,
+        };
+        for n_samples in [400, 719, 720, 1600, 16_000, 257_600] {
+            let lengths = [(10, 5), (3, 2), (3, 2), (3, 2), (3, 2), (2, 2), (2, 2)]
+                .iter()
+                .fold(n_samples, |n, (kernel, stride)| (n - kernel) / stride + 1);
+            assert_eq!(rule.wanted_frame(n_samples), lengths - 1, "{n_samples}");
+        }
+        assert_eq!(rule.wanted_frame(257_600), 803);
     }
 }

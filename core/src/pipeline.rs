@@ -3,8 +3,6 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use ndarray::{ArrayD, IxDyn};
-
 use crate::audio::{AudioError, Resampling, SlidingAudio, count_samples};
 use crate::encoder::{Batch, Encoder, EncoderError};
 use crate::front_end::Listening;
@@ -219,8 +217,11 @@ fn extract_story(
     announce(&recording, &windows, found, report);
 
     let mut audio = SlidingAudio::open(&stimulus.path, work.recipe.stimuli.resampling, &windows)?;
-    let mut listening = Listening::new(encoder.card().front_end, windows.window_samples() as usize);
-    let rule = encoder.card().frame_rule;
+    let card = encoder.card().clone();
+    let front_end = card
+        .front_end
+        .with_feature_extractor(work.recipe.model.use_featext);
+    let mut listening = Listening::new(front_end, windows.window_samples() as usize);
     while !journal.is_complete() {
         if work.cancel.is_cancelled() {
             journal.sync()?;
@@ -228,18 +229,11 @@ fn extract_story(
         }
         let first = journal.n_rows_done();
         let rows = first..windows.len().min(first + journal.n_batch_rows());
-        let mut batch = empty_batch(rows.len(), &listening);
-        for (window, mut input) in windows
-            .range(rows.clone())
-            .zip(batch.inputs.outer_iter_mut())
-        {
+        let mut batch = Batch::default();
+        for window in windows.range(rows.clone()) {
             let samples = clock.audio(|| audio.hear(window))?;
-            batch
-                .wanted_frames
-                .push(rule.wanted_frame(samples.len()) as i64);
-            if let Some(input) = input.as_slice_mut() {
-                clock.front_end(|| listening.hear(samples, window.start, input));
-            }
+            let input = clock.front_end(|| listening.hear(samples, window.start));
+            batch.push(&card, samples.len(), input);
         }
         let features = clock.encoder(|| encoder.encode(&batch))?;
         let values = features.as_standard_layout();
@@ -281,7 +275,9 @@ pub fn row_layout(encoder: &dyn Encoder) -> RowLayout {
             .map(|layer| card.layer_name(*layer))
             .collect(),
         dim: card.dim,
-        has_final: encoder.layers().last() == Some(&(card.n_layers - 1)),
+        final_output: card
+            .has_final(encoder.layers())
+            .then_some(card.final_output),
     }
 }
 
@@ -381,12 +377,4 @@ fn provenance(work: &Extraction, recording: SourceRecording, started: String) ->
 #[must_use]
 pub fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
-}
-
-fn empty_batch(n_rows: usize, listening: &Listening) -> Batch {
-    let [height, width] = listening.shape();
-    Batch {
-        inputs: ArrayD::zeros(IxDyn(&[n_rows, height, width])),
-        wanted_frames: Vec::with_capacity(n_rows),
-    }
 }

@@ -16,6 +16,8 @@ pub mod package;
 mod peak;
 pub mod resolve;
 pub mod runtime;
+mod transformer;
+pub mod wav2vec2;
 pub mod whisper;
 
 use std::path::{Path, PathBuf};
@@ -27,7 +29,9 @@ use serde::de::DeserializeOwned;
 
 pub use peak::matrix_product_peak;
 
+use catalogue::PREPROCESSOR_FILE;
 use checkpoint::{Checkpoint, CheckpointError, ctranslate2, safetensors};
+use wav2vec2::Wav2Vec2Config;
 use whisper::WhisperConfig;
 
 /// Longest `config.json` that is read.
@@ -89,6 +93,8 @@ pub struct OpenModel {
 #[derive(Debug, Clone)]
 enum Architecture {
     Whisper(WhisperConfig),
+    /// And whether its feature extractor normalises.
+    Wav2Vec2(Wav2Vec2Config, bool),
 }
 
 /// The one entry of `config.json` that tells architectures apart.
@@ -127,6 +133,14 @@ impl OpenModel {
                 let whisper = WhisperConfig::from_tensors(&model.checkpoint, model.n_heads)?;
                 (Architecture::Whisper(whisper), model.checkpoint)
             }
+            Some("wav2vec2" | "hubert" | "wavlm" | "data2vec-audio") if hub_weights.is_file() => {
+                let waveform = Wav2Vec2Config::read(&config)?;
+                let normalises = wav2vec2::normalises(&folder.join(PREPROCESSOR_FILE))?;
+                (
+                    Architecture::Wav2Vec2(waveform, normalises),
+                    safetensors::read(&hub_weights)?,
+                )
+            }
             Some("whisper") | None => return Err(ModelError::NoWeights(folder.to_path_buf())),
             Some(other) => {
                 return Err(ModelError::Architecture {
@@ -137,6 +151,7 @@ impl OpenModel {
         };
         let card = match &architecture {
             Architecture::Whisper(whisper) => whisper.card(name),
+            Architecture::Wav2Vec2(waveform, normalises) => waveform.card(name, *normalises),
         };
         let files = vec![config, checkpoint.file().to_path_buf()];
         Ok(Self {
@@ -177,6 +192,9 @@ impl OpenModel {
             Architecture::Whisper(config) => {
                 whisper::graph(config, &self.checkpoint, layers, precision)?
             }
+            Architecture::Wav2Vec2(config, _) => {
+                wav2vec2::graph(config, &self.checkpoint, layers, precision)?
+            }
         };
         Ok(Model {
             card: self.card.clone(),
@@ -194,6 +212,7 @@ impl OpenModel {
     pub fn matrix_flops(&self, last_layer: usize, window_samples: usize) -> f64 {
         match &self.architecture {
             Architecture::Whisper(config) => config.matrix_flops(last_layer, window_samples),
+            Architecture::Wav2Vec2(config, _) => config.matrix_flops(last_layer, window_samples),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use heschl_core::recipe::LayerChoice;
 use heschl_core::window::{Coverage, WindowSettings};
+use heschl_models::OpenModel;
 use heschl_tests::{array, austen, compare, data, extract, recipe, starter_model};
 
 struct Bar {
@@ -44,9 +45,14 @@ fn check(model: &Path, recording: &Path, window: WindowSettings, expected: &Path
         "times of {}",
         expected.display()
     );
+    let prefix = OpenModel::open(model, "model")
+        .unwrap()
+        .card()
+        .layer_prefix
+        .clone();
     let mut n_compared = 0;
     for layer in 0..100 {
-        let name = format!("encoder.{layer}");
+        let name = format!("{prefix}.{layer}");
         let path = folder.layer_path(&name, "story");
         if !path.exists() {
             break;
@@ -106,6 +112,21 @@ fn whisper_like() {
 #[test]
 fn whisper_large_v3_like_with_128_mel_bands() {
     check_small("whisper-large-v3-like");
+}
+
+#[test]
+fn hubert_large_like() {
+    check_small("hubert-large-like");
+}
+
+#[test]
+fn wav2vec2_base_like() {
+    check_small("wav2vec2-base-like");
+}
+
+#[test]
+fn wavlm_large_like() {
+    check_small("wavlm-large-like");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use heschl_core::store::atomic;
 use heschl_models::catalogue::Architecture;
 use heschl_models::folders::Surroundings;
 use heschl_models::{OpenModel, added, catalogue, fetch};
-use ndarray::{Array3, ArrayD, Axis, IxDyn};
+use ndarray::{Array3, Axis};
 
 use crate::console::{self, note, say};
 use crate::failure::{CommandResult, Failure, Outcome};
@@ -182,21 +182,16 @@ fn check_batches(encoder: &OnnxEncoder) -> Result<Vec<Batch>, Failure> {
     let samples = bundled_samples()?;
     let card = encoder.card();
     let mut listening = Listening::new(card.front_end, CHECK_SAMPLES);
-    let [height, width] = listening.shape();
     let n_batch = encoder.usual_batch();
     let step = (samples.len() - CHECK_SAMPLES) / ((CHECK_BATCHES + 1) * n_batch);
     let batch = |index: usize| {
-        let mut inputs = ArrayD::zeros(IxDyn(&[n_batch, height, width]));
-        for (row, mut input) in inputs.outer_iter_mut().enumerate() {
+        let mut batch = Batch::default();
+        for row in 0..n_batch {
             let start = (index * n_batch + row) * step;
-            if let Some(input) = input.as_slice_mut() {
-                listening.hear(&samples[start..start + CHECK_SAMPLES], start as u64, input);
-            }
+            let input = listening.hear(&samples[start..start + CHECK_SAMPLES], start as u64);
+            batch.push(card, CHECK_SAMPLES, input);
         }
-        Batch {
-            inputs,
-            wanted_frames: vec![card.frame_rule.wanted_frame(CHECK_SAMPLES) as i64; n_batch],
-        }
+        batch
     };
     Ok((0..=CHECK_BATCHES).map(batch).collect())
 }

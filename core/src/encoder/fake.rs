@@ -1,10 +1,10 @@
 //! An encoder without a model, whose rows depend on every number of their window. Tests use it where a real encoder
 //! would only take longer.
 
-use ndarray::{Array3, Axis};
+use ndarray::Array3;
 
 use super::{Batch, Encoder, EncoderError};
-use crate::card::{Card, FrameRule, FrontEnd};
+use crate::card::{Card, FinalOutput, FrameRule, FrontEnd};
 use crate::mel;
 
 /// A deterministic stand-in with Whisper's front end.
@@ -30,6 +30,7 @@ impl FakeEncoder {
                 shortest_samples: 400,
                 longest_samples: Some(mel::PADDED_SAMPLES as u64),
                 n_layers,
+                final_output: FinalOutput::LastLayer,
                 dim,
                 layer_prefix: "encoder".into(),
             },
@@ -56,7 +57,7 @@ impl Encoder for FakeEncoder {
         self.n_batches += 1;
         let sums: Vec<f64> = batch
             .inputs
-            .axis_iter(Axis(0))
+            .iter()
             .map(|input| {
                 input
                     .iter()
@@ -65,7 +66,11 @@ impl Encoder for FakeEncoder {
                     .sum()
             })
             .collect();
-        let shape = (batch.wanted_frames.len(), self.layers.len(), self.card.dim);
+        let shape = (
+            batch.wanted_frames.len(),
+            self.card.n_outputs(&self.layers),
+            self.card.dim,
+        );
         Ok(Array3::from_shape_fn(shape, |(row, layer, feature)| {
             let frame = batch.wanted_frames[row] as f64;
             (sums[row] * (layer + 1) as f64 + frame + feature as f64) as f32

@@ -16,11 +16,21 @@ pub use onnx::{OnnxEncoder, OnnxOptions, OnnxRuntime, RuntimeError};
 use crate::card::Card;
 
 /// Input for some windows at once.
+#[derive(Default)]
 pub struct Batch {
-    /// `(batch, …)`, the rest as the front end shapes it.
-    pub inputs: ArrayD<f32>,
-    /// `(batch,)`, the output frame that stands for each window.
+    /// One per window, as the front end shapes it. Windows of a waveform may differ in length.
+    pub inputs: Vec<ArrayD<f32>>,
+    /// The output frame that stands for each window.
     pub wanted_frames: Vec<i64>,
+}
+
+impl Batch {
+    /// Adds a window of `n_samples`, whose input is `input`.
+    pub fn push(&mut self, card: &Card, n_samples: usize, input: ArrayD<f32>) {
+        self.inputs.push(input);
+        let wanted = card.frame_rule.wanted_frame(n_samples);
+        self.wanted_frames.push(wanted as i64);
+    }
 }
 
 /// Turns windows into features.
@@ -34,7 +44,8 @@ pub trait Encoder {
     /// Windows to compute at once where nobody says otherwise.
     fn usual_batch(&self) -> usize;
 
-    /// Computes `(batch, layers, dim)`.
+    /// Computes `(batch, outputs, dim)`: the layers, and after them the final output where that is no layer
+    /// ([`Card::n_outputs`]).
     ///
     /// # Errors
     /// [`EncoderError`] if the machine runs out of memory or the runtime fails in another way.
@@ -52,7 +63,7 @@ pub enum EncoderError {
     Run(String),
     /// What came out is not what the card says.
     #[error(
-        "The encoder gave {found:?} values (batch, layers, features) where {expected:?} were expected. The model's folder may be damaged."
+        "The encoder gave {found:?} values (batch, vectors, features) where {expected:?} were expected. The model's folder may be damaged."
     )]
     Shape {
         /// Shape that came out.

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use half::f16;
 use memmap2::Mmap;
-use ndarray::{Array3, ArrayD, ArrayViewD, ArrayViewMut3, Axis, Ix3};
+use ndarray::{Array3, ArrayD, ArrayViewD, ArrayViewMut3, Axis, Ix3, s};
 use ort::ep::ExecutionProvider as _;
 use ort::memory::{Allocator, MemoryInfo};
 use ort::session::Session;
@@ -473,15 +473,16 @@ impl Encoder for OnnxEncoder {
 
     fn encode(&mut self, batch: &Batch) -> Result<Array3<f32>, EncoderError> {
         let n_rows = batch.wanted_frames.len();
-        let mut hidden = Array3::zeros((n_rows, self.layers.len(), self.card.dim));
+        let n_outputs = self.card.n_outputs(&self.layers);
+        let mut hidden = Array3::zeros((n_rows, n_outputs, self.card.dim));
         // On a CPU one window at a time is fastest, and makes a row's bits independent of its batch.
         let n_at_once = match self.device {
             Device::Cpu { .. } => 1,
             Device::Cuda { .. } => n_rows,
         };
         let n_each = n_rows.div_ceil(self.workers.len()).max(1);
-        let inputs = batch.inputs.axis_chunks_iter(Axis(0), n_each);
-        let shares = inputs.zip(batch.wanted_frames.chunks(n_each));
+        let shares = batch.inputs.chunks(n_each);
+        let shares = shares.zip(batch.wanted_frames.chunks(n_each));
         let shares = shares.zip(hidden.axis_chunks_iter_mut(Axis(0), n_each));
         std::thread::scope(|scope| {
             let running: Vec<_> = self
@@ -501,18 +502,37 @@ impl Encoder for OnnxEncoder {
     }
 }
 
-/// Computes some of a batch's rows, so many at once.
+/// Computes some of a batch's rows, at most so many at once: those that follow each other and have the same shape.
 fn encode_share(
     worker: &mut Session,
-    inputs: ArrayViewD<f32>,
-    wanted: &[i64],
+    mut inputs: &[ArrayD<f32>],
+    mut wanted: &[i64],
     mut hidden: ArrayViewMut3<f32>,
     n_at_once: usize,
 ) -> Result<(), EncoderError> {
-    let inputs = inputs.axis_chunks_iter(Axis(0), n_at_once);
-    let outputs = hidden.axis_chunks_iter_mut(Axis(0), n_at_once);
-    for ((inputs, wanted), mut output) in inputs.zip(wanted.chunks(n_at_once)).zip(outputs) {
-        run(worker, inputs, wanted, &mut output)?;
+    let mut n_done = 0;
+    while let Some(first) = inputs.first() {
+        let is_alike = |input: &&ArrayD<f32>| input.shape() == first.shape();
+        let n = inputs.iter().take(n_at_once).take_while(is_alike).count();
+        let (now, later) = inputs.split_at(n);
+        let (wanted_now, wanted_later) = wanted.split_at(n.min(wanted.len()));
+        let mut output = hidden.slice_mut(s![n_done..n_done + n, .., ..]);
+        match now {
+            [one] => run(
+                worker,
+                one.view().insert_axis(Axis(0)),
+                wanted_now,
+                &mut output,
+            )?,
+            several => {
+                let views: Vec<_> = several.iter().map(|input| input.view()).collect();
+                let stacked = ndarray::stack(Axis(0), &views)
+                    .map_err(|error| EncoderError::Run(error.to_string()))?;
+                run(worker, stacked.view(), wanted_now, &mut output)?;
+            }
+        }
+        (inputs, wanted) = (later, wanted_later);
+        n_done += n;
     }
     Ok(())
 }

@@ -23,6 +23,7 @@ pub use check::{CheckReport, check};
 pub use journal::{Found, Journal, JournalHeader};
 pub use record::{FileChecksum, Provenance, SourceRecording, StoryRecord};
 
+use crate::card::FinalOutput;
 use crate::formats::npz::RowsWriter;
 use crate::window::Windows;
 use atomic::AtomicFile;
@@ -148,23 +149,28 @@ fn is_layer_name(name: &str) -> bool {
     number.is_some_and(|number| number.parse::<usize>().is_ok())
 }
 
-/// The layers of one story's rows: their names, in the order of the values in a row, and whether the last of them is
-/// the final output.
+/// The layers of one story's rows: their names, in the order of the values in a row, and where the final output is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowLayout {
     /// Folder name of each layer.
     pub layer_names: Vec<String>,
     /// Features per layer.
     pub dim: usize,
-    /// Whether the last layer is the model's final output, which is written once more under the story's own name.
-    pub has_final: bool,
+    /// Where the model's final output is, which is written under the story's own name; `None` if it is not wanted.
+    pub final_output: Option<FinalOutput>,
 }
 
 impl RowLayout {
     /// Values of one row.
     #[must_use]
     pub fn n_values(&self) -> usize {
-        self.layer_names.len() * self.dim
+        self.n_vectors() * self.dim
+    }
+
+    /// Vectors of one row: the layers, and the final output where it is no layer.
+    fn n_vectors(&self) -> usize {
+        let has_own_final = self.final_output == Some(FinalOutput::AfterLastLayer);
+        self.layer_names.len() + usize::from(has_own_final)
     }
 }
 
@@ -241,7 +247,7 @@ impl FeaturesFolder {
             .layer_names
             .iter()
             .map(|layer| self.layer_path(layer, story));
-        let features = layout.has_final.then(|| self.features_path(story));
+        let features = layout.final_output.map(|_| self.features_path(story));
         let record = StoryRecord::read(&self.record_path(story)).ok();
         // A file that the record does not name is of another make. Folders of the study's Python code have no records.
         let is_recorded = |path: &Path| {
@@ -333,14 +339,14 @@ impl FeaturesFolder {
         layout: &RowLayout,
     ) -> Result<Vec<AtomicFile>, StoreError> {
         let n_rows = journal.n_rows_done();
-        let last = layout.layer_names.len() - 1;
+        let last = layout.n_vectors() - 1;
         let mut outputs: Vec<(usize, PathBuf)> = layout
             .layer_names
             .iter()
             .map(|name| self.layer_path(name, story))
             .enumerate()
             .collect();
-        if layout.has_final {
+        if layout.final_output.is_some() {
             outputs.push((last, self.features_path(story)));
         }
         let mut writers = Vec::with_capacity(outputs.len());

@@ -1,6 +1,7 @@
 //! Tensors by name out of checkpoint files: where they lie and how, never their numbers.
 
 pub mod ctranslate2;
+mod numbers;
 pub mod safetensors;
 
 use std::collections::BTreeMap;

@@ -18,6 +18,7 @@ pub(crate) const MICROSOFT: &str = "com.microsoft";
 const FLOAT: i32 = 1;
 const INT64: i32 = 7;
 const FLOAT16: i32 = 10;
+const DOUBLE: i32 = 11;
 const EXTERNAL: i32 = 1;
 const IR_VERSION: i64 = 10;
 const OPSET: i64 = 20;
@@ -27,6 +28,7 @@ const OPSET: i64 = 20;
 pub(crate) enum Number {
     Float,
     Float16,
+    Double,
 }
 
 impl Number {
@@ -34,6 +36,7 @@ impl Number {
         match self {
             Self::Float => FLOAT,
             Self::Float16 => FLOAT16,
+            Self::Double => DOUBLE,
         }
     }
 }
@@ -41,6 +44,13 @@ impl Number {
 /// A value of the graph, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Value(String);
+
+impl Value {
+    /// In the place of an operator's input that is left out.
+    pub(crate) fn absent() -> Self {
+        Self(String::new())
+    }
+}
 
 /// One dimension of an input or output.
 #[derive(Debug, Clone, Copy)]
@@ -152,7 +162,7 @@ impl GraphBuilder {
         self.constant(FLOAT, vec![], value.to_le_bytes().to_vec())
     }
 
-    /// Numbers known in advance.
+    /// Numbers known in advance, of any length.
     pub(crate) fn floats(&mut self, shape: &[usize], values: &[f32]) -> Value {
         let raw = values
             .iter()
@@ -239,8 +249,50 @@ impl GraphBuilder {
 
     /// The elements `from..to` along `axis`; negative positions count from the end.
     pub(crate) fn slice(&mut self, value: &Value, axis: i64, from: i64, to: i64) -> Value {
-        let [from, to, axis] = [from, to, axis].map(|position| self.integers(&[position]));
-        self.op("Slice", &[value, &from, &to, &axis], &[])
+        self.slice_by(value, axis, [from, to, 1])
+    }
+
+    /// Every `step`-th of the elements `from..to` along `axis`.
+    pub(crate) fn slice_by(
+        &mut self,
+        value: &Value,
+        axis: i64,
+        [from, to, step]: [i64; 3],
+    ) -> Value {
+        let [from, to, axis, step] =
+            [from, to, axis, step].map(|position| self.integers(&[position]));
+        self.op("Slice", &[value, &from, &to, &axis, &step], &[])
+    }
+
+    /// The value with its axes in another order.
+    pub(crate) fn transpose(&mut self, value: &Value, order: &[i64]) -> Value {
+        self.op("Transpose", &[value], &[Attribute::Ints("perm", order)])
+    }
+
+    /// Values one after the other along `axis`.
+    pub(crate) fn concat(&mut self, values: &[Value], axis: i64) -> Value {
+        let values: Vec<&Value> = values.iter().collect();
+        self.op("Concat", &values, &[Attribute::Int("axis", axis)])
+    }
+
+    /// Sums along `axis`, which goes away.
+    pub(crate) fn sum(&mut self, value: &Value, axis: i64) -> Value {
+        let axis = self.integers(&[axis]);
+        self.op(
+            "ReduceSum",
+            &[value, &axis],
+            &[Attribute::Int("keepdims", 0)],
+        )
+    }
+
+    /// Means along `axis`, which stays with the length 1.
+    pub(crate) fn mean(&mut self, value: &Value, axis: i64) -> Value {
+        let axis = self.integers(&[axis]);
+        self.op(
+            "ReduceMean",
+            &[value, &axis],
+            &[Attribute::Int("keepdims", 1)],
+        )
     }
 
     fn next_name(&mut self, stem: &str) -> String {

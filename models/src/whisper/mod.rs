@@ -4,7 +4,7 @@ mod graph;
 
 use std::path::Path;
 
-use heschl_core::card::{Card, FrameRule, FrontEnd};
+use heschl_core::card::{Card, FinalOutput, FrameRule, FrontEnd};
 use heschl_core::mel;
 use serde::Deserialize;
 
@@ -182,6 +182,7 @@ impl WhisperConfig {
             shortest_samples: SHORTEST_SAMPLES,
             longest_samples: Some(mel::PADDED_SAMPLES as u64),
             n_layers: self.encoder_layers + 1,
+            final_output: FinalOutput::LastLayer,
             dim: self.d_model,
             layer_prefix: "encoder".into(),
         }

@@ -1,0 +1,390 @@
+//! Transformer blocks as speech encoders have them, in ONNX operators.
+//!
+//! A graph computes what is asked for and no more. It ends at the last wanted layer, and that layer's block is computed
+//! for the wanted frame alone, keys and values included: with one query q, the scores qᵀ(W x) are (Wᵀq)ᵀx, and the sum
+//! Σ p (W x) is W Σ p x, so neither projection is ever applied to all frames. A key's bias adds the same to all scores
+//! of a query, and is left out there.
+//!
+//! Source: Vaswani et al. (2017), arXiv 1706.03762; the names of the tensors are those of Hugging Face checkpoints.
+
+mod relative_position;
+
+use heschl_core::encoder::{NumberFormat, Precision, Weight};
+
+use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::onnx::{Attribute, GraphBuilder, MICROSOFT, Number, Value};
+pub(crate) use relative_position::{Buckets, RelativePositions};
+
+pub(crate) type Built = Result<Value, CheckpointError>;
+
+/// What all blocks of an encoder have in common.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BlockShape {
+    /// Features per frame.
+    pub(crate) dim: usize,
+    /// Attention heads.
+    pub(crate) n_heads: usize,
+    /// Width of the hidden layer.
+    pub(crate) hidden_dim: usize,
+    /// Added to the variance in norms.
+    pub(crate) norm_epsilon: f32,
+    /// Where the norms are.
+    pub(crate) norm_place: NormPlace,
+    /// Whether the key projection has a bias.
+    pub(crate) key_bias: Bias,
+    /// What the tensors are called.
+    pub(crate) names: BlockNames,
+    /// Rows pass the feed-forward in so many parts, so that the wide activations of one stay in a core's cache. Each
+    /// row is computed alone, so its numbers do not change.
+    pub(crate) feed_forward_parts: usize,
+}
+
+/// Where a block's norms are: before attention and feed-forward, or after their residual sums.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NormPlace {
+    Before,
+    After,
+}
+
+/// Whether a linear map has a bias.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bias {
+    Present,
+    Absent,
+}
+
+/// The names of a block's tensors, without what is before them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BlockNames {
+    /// Before a block's number.
+    pub(crate) blocks: &'static str,
+    pub(crate) query: &'static str,
+    pub(crate) key: &'static str,
+    pub(crate) value: &'static str,
+    pub(crate) attention_out: &'static str,
+    pub(crate) attention_norm: &'static str,
+    pub(crate) widen: &'static str,
+    pub(crate) narrow: &'static str,
+    pub(crate) feed_forward_norm: &'static str,
+}
+
+/// The frames of a batch of windows, as rows of one matrix.
+pub(crate) struct Frames {
+    /// `(3,)`: windows, frames of each, features.
+    pub(crate) shape: Value,
+    /// `(batch,)`: each window's wanted frame.
+    pub(crate) wanted_frames: Value,
+    /// `(batch,)`: the same as a row of the matrix.
+    pub(crate) wanted_rows: Value,
+}
+
+/// A graph of transformer blocks under construction.
+pub(crate) struct Blocks<'a> {
+    pub(crate) graph: GraphBuilder,
+    pub(crate) checkpoint: &'a Checkpoint,
+    /// What is before the names of all tensors.
+    pub(crate) prefix: &'a str,
+    pub(crate) precision: Precision,
+    pub(crate) shape: BlockShape,
+    /// What attention adds for the distance between two frames.
+    pub(crate) positions: Option<RelativePositions>,
+}
+
+impl Blocks<'_> {
+    /// Tells how many frames there are, and where each window's wanted frame is.
+    ///
+    /// * `batch_of_frames`: the batch as `(batch, n_frames, …)`.
+    pub(crate) fn frames(&mut self, wanted_frames: &Value, batch_of_frames: &Value) -> Frames {
+        let dim = self.shape.dim as i64;
+        let graph = &mut self.graph;
+        let shape = graph.op("Shape", &[batch_of_frames], &[]);
+        let [zero, one] = [0, 1].map(|n| graph.integer(n));
+        let first = [Attribute::Int("axis", 0)];
+        let batch = graph.op("Gather", &[&shape, &zero], &first);
+        let n_frames = graph.op("Gather", &[&shape, &one], &first);
+        let windows = graph.op("Range", &[&zero, &batch, &one], &[]);
+        let first_rows = graph.op("Mul", &[&windows, &n_frames], &[]);
+        let wanted_rows = graph.op("Add", &[&first_rows, wanted_frames], &[]);
+        let batch_and_frames = graph.slice(&shape, 0, 0, 2);
+        let dim = graph.integers(&[dim]);
+        let shape = graph.op("Concat", &[&batch_and_frames, &dim], &first);
+        Frames {
+            shape,
+            wanted_frames: wanted_frames.clone(),
+            wanted_rows,
+        }
+    }
+
+    /// The wanted hidden states, `(batch, dim)` each, of blocks that `rows` enter: layer 0 is `rows`, layer n what
+    /// block n − 1 gives. `layers` are ascending and not empty.
+    pub(crate) fn hidden_states(
+        &mut self,
+        rows: Value,
+        frames: &Frames,
+        layers: &[usize],
+    ) -> Result<Vec<Value>, CheckpointError> {
+        let last_layer = layers.last().copied().unwrap_or(0);
+        let mut rows = rows;
+        let mut hidden = Vec::with_capacity(layers.len() + 1);
+        for layer in 0..=last_layer {
+            let at_wanted = if layer == 0 {
+                self.pick(&rows, &frames.wanted_rows)
+            } else if layer < last_layer {
+                rows = self.block(layer - 1, &rows, frames)?;
+                self.pick(&rows, &frames.wanted_rows)
+            } else {
+                self.block_at_wanted(layer - 1, &rows, frames)?
+            };
+            if layers.contains(&layer) {
+                hidden.push(at_wanted);
+            }
+        }
+        Ok(hidden)
+    }
+
+    /// `(batch, vectors, dim)` out of vectors of `(batch, dim)`.
+    pub(crate) fn stacked(&mut self, vectors: &[Value]) -> Value {
+        let axis = self.graph.integers(&[1]);
+        let unsqueezed: Vec<Value> = vectors
+            .iter()
+            .map(|value| self.graph.op("Unsqueeze", &[value, &axis], &[]))
+            .collect();
+        self.graph.concat(&unsqueezed, 1)
+    }
+
+    /// Some rows of a matrix.
+    pub(crate) fn pick(&mut self, rows: &Value, wanted_rows: &Value) -> Value {
+        self.graph
+            .op("Gather", &[rows, wanted_rows], &[Attribute::Int("axis", 0)])
+    }
+
+    /// One block over all frames: `(batch · frames, dim)` in and out.
+    fn block(&mut self, index: usize, rows: &Value, frames: &Frames) -> Built {
+        let names = self.shape.names;
+        let heard = self.attention_input(index, rows)?;
+        let as_product = self.as_matrix(&heard);
+        let key_bias = self.shape.key_bias;
+        let mut project = |part: &str, bias| -> Built {
+            let projected = self.linear(&name(names, index, part), &as_product, bias)?;
+            Ok(self.graph.op("Reshape", &[&projected, &frames.shape], &[]))
+        };
+        let query = project(names.query, Bias::Present)?;
+        let key = project(names.key, key_bias)?;
+        let value = project(names.value, Bias::Present)?;
+        let heads = [Attribute::Int("num_heads", self.shape.n_heads as i64)];
+        let bias = self.attention_bias(index, &heard, frames)?;
+        let absent = Value::absent();
+        let inputs = [
+            &query,
+            &key,
+            &value,
+            &absent,
+            &absent,
+            bias.as_ref().unwrap_or(&absent),
+        ];
+        let n_inputs = if bias.is_some() { inputs.len() } else { 3 };
+        let attention = "MultiHeadAttention";
+        let attended = self
+            .graph
+            .op_of(MICROSOFT, attention, &inputs[..n_inputs], &heads);
+        let attended = self.graph.reshape(&attended, &[-1, self.shape.dim as i64]);
+        self.after_attention_in_parts(index, rows, &attended)
+    }
+
+    fn after_attention_in_parts(&mut self, index: usize, rows: &Value, attended: &Value) -> Built {
+        if self.shape.feed_forward_parts < 2 {
+            return self.after_attention(index, rows, attended);
+        }
+        let parts = self.graph.split(rows, self.shape.feed_forward_parts);
+        let attended_parts = self.graph.split(attended, self.shape.feed_forward_parts);
+        let mut done = Vec::with_capacity(parts.len());
+        for (rows, attended) in parts.iter().zip(&attended_parts) {
+            done.push(self.after_attention(index, rows, attended)?);
+        }
+        Ok(self.graph.concat(&done, 0))
+    }
+
+    /// What a block's attention hears: the rows, after a norm where norms come before.
+    fn attention_input(&mut self, index: usize, rows: &Value) -> Built {
+        let norm = name(self.shape.names, index, self.shape.names.attention_norm);
+        match self.shape.norm_place {
+            NormPlace::Before => self.norm(&norm, rows),
+            NormPlace::After => Ok(rows.clone()),
+        }
+    }
+
+    /// The block's second half: projection, residual, feed-forward.
+    fn after_attention(&mut self, index: usize, rows: &Value, attended: &Value) -> Built {
+        let names = self.shape.names;
+        let [attention_norm, feed_forward_norm] =
+            [names.attention_norm, names.feed_forward_norm].map(|part| name(names, index, part));
+        let projection = name(names, index, names.attention_out);
+        let projected = self.linear(&projection, attended, Bias::Present)?;
+        let rows = self.add_residual(rows, &projected);
+        match self.shape.norm_place {
+            NormPlace::Before => {
+                let normed = self.norm(&feed_forward_norm, &rows)?;
+                let change = self.feed_forward(index, &normed)?;
+                Ok(self.add_residual(&rows, &change))
+            }
+            NormPlace::After => {
+                let rows = self.norm(&attention_norm, &rows)?;
+                let change = self.feed_forward(index, &rows)?;
+                let rows = self.add_residual(&rows, &change);
+                self.norm(&feed_forward_norm, &rows)
+            }
+        }
+    }
+
+    fn feed_forward(&mut self, index: usize, rows: &Value) -> Built {
+        let names = self.shape.names;
+        let BlockShape {
+            dim, hidden_dim, ..
+        } = self.shape;
+        let rows = self.as_matrix(rows);
+        let widen = name(names, index, names.widen);
+        let wide = self.linear_of(&widen, &rows, [hidden_dim, dim])?;
+        let wide = self.gelu(&wide);
+        let narrow = name(names, index, names.narrow);
+        self.linear_of(&narrow, &wide, [dim, hidden_dim])
+    }
+
+    /// One block for the wanted frames alone: `(batch · frames, dim)` → `(batch, dim)`.
+    fn block_at_wanted(&mut self, index: usize, rows: &Value, frames: &Frames) -> Built {
+        let names = self.shape.names;
+        let [dim, heads] = [self.shape.dim, self.shape.n_heads].map(|n| n as i64);
+        let per_head = dim / heads;
+        let heard = self.attention_input(index, rows)?;
+        let asking = self.pick(&heard, &frames.wanted_rows);
+        let bias = self.attention_bias_at_wanted(index, &asking, frames)?;
+        let [heard, asking] = [heard, asking].map(|value| self.as_matrix(&value));
+        let query = self.linear(&name(names, index, names.query), &asking, Bias::Present)?;
+        let query = self.graph.reshape(&query, &[-1, heads, 1, per_head]);
+        let square = [self.shape.dim; 2];
+        let weight_of = |part: &str| format!("{}.weight", name(names, index, part));
+        let key_map = self.matrix(&weight_of(names.key), &square)?;
+        let key_map = self.graph.reshape(&key_map, &[1, heads, per_head, dim]);
+        let query = self.graph.op("MatMul", &[&query, &key_map], &[]);
+        let query = self.graph.reshape(&query, &[-1, heads, dim]);
+        let heard = self.graph.op("Reshape", &[&heard, &frames.shape], &[]);
+        let columns = self.graph.transpose(&heard, &[0, 2, 1]);
+        let scores = self.graph.op("MatMul", &[&query, &columns], &[]);
+        let scores = self.single_precision(&scores);
+        let scale = self.graph.float((per_head as f32).sqrt().recip());
+        let mut scores = self.graph.op("Mul", &[&scores, &scale], &[]);
+        if let Some(bias) = bias {
+            scores = self.graph.op("Add", &[&scores, &bias], &[]);
+        }
+        let shares = self
+            .graph
+            .op("Softmax", &[&scores], &[Attribute::Int("axis", -1)]);
+        let shares = self.as_matrix(&shares);
+        let mixed = self.graph.op("MatMul", &[&shares, &heard], &[]);
+        let mixed = self.graph.reshape(&mixed, &[-1, heads, 1, dim]);
+        let value_map = self.matrix(&weight_of(names.value), &square)?;
+        let value_map = self.graph.reshape(&value_map, &[1, heads, per_head, dim]);
+        let value_map = self.graph.transpose(&value_map, &[0, 1, 3, 2]);
+        let attended = self.graph.op("MatMul", &[&mixed, &value_map], &[]);
+        let attended = self.graph.reshape(&attended, &[-1, dim]);
+        let value_bias = format!("{}.bias", name(names, index, names.value));
+        let value_bias = self.matrix(&value_bias, &square[..1])?;
+        let attended = self.graph.op("Add", &[&attended, &value_bias], &[]);
+        let rows = self.pick(rows, &frames.wanted_rows);
+        self.after_attention(index, &rows, &attended)
+    }
+
+    /// A norm over the features of each row.
+    pub(crate) fn norm(&mut self, name: &str, rows: &Value) -> Built {
+        self.norm_over(name, rows, self.shape.dim)
+    }
+
+    /// A norm over the last `n` numbers.
+    pub(crate) fn norm_over(&mut self, name: &str, rows: &Value, n: usize) -> Built {
+        let [scale, shift] = [format!("{name}.weight"), format!("{name}.bias")];
+        let scale = self.weight(&scale, &[n], NumberFormat::F32)?;
+        let shift = self.weight(&shift, &[n], NumberFormat::F32)?;
+        let epsilon = [Attribute::Float("epsilon", self.shape.norm_epsilon)];
+        Ok(self
+            .graph
+            .op("LayerNormalization", &[rows, &scale, &shift], &epsilon))
+    }
+
+    /// A linear map of `dim` to `dim`.
+    fn linear(&mut self, name: &str, rows: &Value, bias: Bias) -> Built {
+        let square = [self.shape.dim; 2];
+        match bias {
+            Bias::Present => self.linear_of(name, rows, square),
+            Bias::Absent => {
+                let matrix = self.matrix(&format!("{name}.weight"), &square)?;
+                let transposed = [Attribute::Int("transB", 1)];
+                Ok(self.graph.op("Gemm", &[rows, &matrix], &transposed))
+            }
+        }
+    }
+
+    /// A linear map with a bias, whose matrix has the shape `(out, in)`.
+    pub(crate) fn linear_of(&mut self, name: &str, rows: &Value, shape: [usize; 2]) -> Built {
+        let matrix = self.matrix(&format!("{name}.weight"), &shape)?;
+        let bias = self.matrix(&format!("{name}.bias"), &shape[..1])?;
+        let transposed = [Attribute::Int("transB", 1)];
+        Ok(self.graph.op("Gemm", &[rows, &matrix, &bias], &transposed))
+    }
+
+    pub(crate) fn gelu(&mut self, value: &Value) -> Value {
+        self.graph.op_of(MICROSOFT, "Gelu", &[value], &[])
+    }
+
+    pub(crate) fn add_residual(&mut self, rows: &Value, change: &Value) -> Value {
+        let change = self.single_precision(change);
+        self.graph.op("Add", &[rows, &change], &[])
+    }
+
+    /// A weight in the number format that the graph takes.
+    pub(crate) fn weight(&mut self, name: &str, shape: &[usize], wanted: NumberFormat) -> Built {
+        let name = format!("{}{name}", self.prefix);
+        let stored = self.checkpoint.weight(&name, shape)?;
+        Ok(self.graph.weight(Weight { wanted, ..stored }))
+    }
+
+    /// Whether the checkpoint has a tensor.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        let name = format!("{}{name}", self.prefix);
+        self.checkpoint.tensors().contains_key(&name)
+    }
+
+    /// The numbers of a tensor, for weights that are computed from others before the graph runs.
+    pub(crate) fn numbers(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, CheckpointError> {
+        self.checkpoint
+            .numbers(&format!("{}{name}", self.prefix), shape)
+    }
+
+    /// A weight of a matrix product, in the precision that products are computed in.
+    pub(crate) fn matrix(&mut self, name: &str, shape: &[usize]) -> Built {
+        let wanted = match self.precision {
+            Precision::F32 => NumberFormat::F32,
+            Precision::F16 => NumberFormat::F16,
+        };
+        self.weight(name, shape, wanted)
+    }
+
+    /// The value as matrix products take it.
+    pub(crate) fn as_matrix(&mut self, value: &Value) -> Value {
+        match self.precision {
+            Precision::F32 => value.clone(),
+            Precision::F16 => self.graph.cast(value, Number::Float16),
+        }
+    }
+
+    /// What matrix products gave, in single precision.
+    pub(crate) fn single_precision(&mut self, value: &Value) -> Value {
+        match self.precision {
+            Precision::F32 => value.clone(),
+            Precision::F16 => self.graph.cast(value, Number::Float),
+        }
+    }
+}
+
+/// The name of a part of block `index`.
+fn name(names: BlockNames, index: usize, part: &str) -> String {
+    format!("{}.{index}.{part}", names.blocks)
+}

@@ -1,0 +1,254 @@
+//! The convolutions: from samples to frames, and what tells frames their position.
+
+use heschl_core::encoder::NumberFormat;
+
+use super::{ConvolutionNorm, Family, Wav2Vec2Config};
+use crate::onnx::{Attribute, Number, Value};
+use crate::transformer::{Blocks, Built};
+
+/// Added to the variance in the norm after the first convolution.
+const GROUP_EPSILON: f32 = 1e-5;
+
+/// From samples to what enters the projection: `(batch, samples)` → `(batch, frames, channels)`.
+pub(super) fn stem(blocks: &mut Blocks, config: &Wav2Vec2Config, samples: &Value) -> Built {
+    let mut signal = match config.feat_extract_norm {
+        ConvolutionNorm::Group => first_with_group_norm(blocks, config, samples)?,
+        ConvolutionNorm::Layer => {
+            let axis = blocks.graph.integers(&[1]);
+            let channel = blocks.graph.op("Unsqueeze", &[samples, &axis], &[]);
+            later(blocks, config, 0, &channel)?
+        }
+    };
+    for index in 1..config.conv_dim.len() {
+        signal = later(blocks, config, index, &signal)?;
+    }
+    let signal = blocks.single_precision(&signal);
+    Ok(blocks.graph.transpose(&signal, &[0, 2, 1]))
+}
+
+/// The first convolution with its norm over the window, as one product.
+///
+/// Both are linear in the samples once the norm's mean and variance are known, and these follow from the samples alone:
+/// with C the covariance of the samples at the places of the kernel w, the variance of the output is wᵀ C w. So the
+/// kernel is scaled, and the wide output is computed once and never passed over again. The covariance is in double
+/// precision: kernels of high pitch on a low sound take small differences of it.
+fn first_with_group_norm(blocks: &mut Blocks, config: &Wav2Vec2Config, samples: &Value) -> Built {
+    let [n_out, n_heard, stride] = [
+        config.conv_dim[0],
+        config.conv_kernel[0],
+        config.conv_stride[0],
+    ];
+    let name = |part: &str| format!("feature_extractor.conv_layers.0.{part}");
+    let kernel = blocks.weight(
+        &name("conv.weight"),
+        &[n_out, 1, n_heard],
+        NumberFormat::F32,
+    )?;
+    let scale = blocks.weight(&name("layer_norm.weight"), &[n_out], NumberFormat::F32)?;
+    let shift = blocks.weight(&name("layer_norm.bias"), &[n_out], NumberFormat::F32)?;
+    let places = heard_places(blocks, samples, n_heard, stride);
+    let graph = &mut blocks.graph;
+    let places = graph.cast(&places, Number::Double);
+    let mean = graph.mean(&places, 2);
+    let centred = graph.op("Sub", &[&places, &mean], &[]);
+    let turned = graph.transpose(&centred, &[0, 2, 1]);
+    let products = graph.op("MatMul", &[&centred, &turned], &[]);
+    let shape = graph.op("Shape", &[&centred], &[]);
+    let n_frames = graph.slice(&shape, 0, 2, 3);
+    let n_frames = graph.cast(&n_frames, Number::Double);
+    let covariance = graph.op("Div", &[&products, &n_frames], &[]);
+    let kernel = graph.reshape(&kernel, &[n_out as i64, n_heard as i64]);
+    let kernel = graph.cast(&kernel, Number::Double);
+    let through = graph.op("MatMul", &[&kernel, &covariance], &[]);
+    let through = graph.op("Mul", &[&through, &kernel], &[]);
+    let variance = graph.sum(&through, 2);
+    let epsilon = graph.float(GROUP_EPSILON);
+    let epsilon = graph.cast(&epsilon, Number::Double);
+    let variance = graph.op("Add", &[&variance, &epsilon], &[]);
+    let deviation = graph.op("Sqrt", &[&variance], &[]);
+    let scale = graph.cast(&scale, Number::Double);
+    let scale = graph.op("Div", &[&scale, &deviation], &[]);
+    let axis = graph.integers(&[2]);
+    let scale = graph.op("Unsqueeze", &[&scale, &axis], &[]);
+    let kernel = graph.op("Mul", &[&kernel, &scale], &[]);
+    let kernel = graph.cast(&kernel, Number::Float);
+
+    // The shift is one more number of the kernel, and hears a one.
+    let shift = graph.reshape(&shift, &[1, n_out as i64, 1]);
+    let one_each = graph.op("Shape", &[&scale], &[]);
+    let shift = graph.op("Expand", &[&shift, &one_each], &[]);
+    let kernel = graph.concat(&[kernel, shift], 2);
+    let centred = graph.cast(&centred, Number::Float);
+    let [pads, one] = [graph.integers(&[0, 0, 0, 0, 1, 0]), graph.float(1.0)];
+    let heard = graph.op("Pad", &[&centred, &pads, &one], &[]);
+    let signal = graph.op("MatMul", &[&kernel, &heard], &[]);
+    let signal = blocks.gelu(&signal);
+    Ok(blocks.as_matrix(&signal))
+}
+
+/// The samples at each place of the kernel: `(batch, samples)` → `(batch, places, frames)`.
+fn heard_places(blocks: &mut Blocks, samples: &Value, n_heard: usize, stride: usize) -> Value {
+    let graph = &mut blocks.graph;
+    let axis = graph.integers(&[1]);
+    let mut places = Vec::with_capacity(n_heard);
+    for place in 0..n_heard as i64 {
+        let n_left = n_heard as i64 - 1 - place;
+        let end = if n_left == 0 { i64::MAX } else { -n_left };
+        let at_place = graph.slice_by(samples, 1, [place, end, stride as i64]);
+        places.push(graph.op("Unsqueeze", &[&at_place, &axis], &[]));
+    }
+    graph.concat(&places, 1)
+}
+
+/// A convolution with the norm that may follow it: `(batch, channels, frames)` in and out.
+fn later(blocks: &mut Blocks, config: &Wav2Vec2Config, index: usize, signal: &Value) -> Built {
+    let n_out = config.conv_dim[index];
+    let n_in = if index == 0 {
+        1
+    } else {
+        config.conv_dim[index - 1]
+    };
+    let n_heard = config.conv_kernel[index];
+    let name = |part: &str| format!("feature_extractor.conv_layers.{index}.{part}");
+    let kernel = blocks.matrix(&name("conv.weight"), &[n_out, n_in, n_heard])?;
+    let signal = blocks.as_matrix(signal);
+    let mut inputs = vec![&signal, &kernel];
+    let bias;
+    if config.conv_bias {
+        bias = blocks.matrix(&name("conv.bias"), &[n_out])?;
+        inputs.push(&bias);
+    }
+    let attributes = [
+        Attribute::Ints("kernel_shape", &[n_heard as i64]),
+        Attribute::Ints("strides", &[config.conv_stride[index] as i64]),
+    ];
+    let signal = blocks.graph.op("Conv", &inputs, &attributes);
+    let signal = match config.feat_extract_norm {
+        ConvolutionNorm::Group => signal,
+        ConvolutionNorm::Layer => {
+            let frames = blocks.single_precision(&signal);
+            let frames = blocks.graph.transpose(&frames, &[0, 2, 1]);
+            let frames = blocks.norm_over(&name("layer_norm"), &frames, n_out)?;
+            let frames = blocks.as_matrix(&frames);
+            blocks.graph.transpose(&frames, &[0, 2, 1])
+        }
+    };
+    Ok(blocks.gelu(&signal))
+}
+
+/// Adds to each frame what tells its position: the convolution of the frames around it.
+///
+/// * `frames`: `(batch, frames, dim)`, in and out.
+pub(super) fn placed(blocks: &mut Blocks, config: &Wav2Vec2Config, frames: &Value) -> Built {
+    let signal = blocks.graph.transpose(frames, &[0, 2, 1]);
+    let signal = if config.model_type == Family::Data2VecAudio {
+        several_placings(blocks, config, &signal)?
+    } else {
+        weight_normed_placing(blocks, config, &signal)?
+    };
+    let signal = blocks.single_precision(&signal);
+    let position = blocks.graph.transpose(&signal, &[0, 2, 1]);
+    Ok(blocks.graph.op("Add", &[frames, &position], &[]))
+}
+
+/// One wide convolution whose kernel is g v/‖v‖, the length being that of each place's numbers.
+fn weight_normed_placing(blocks: &mut Blocks, config: &Wav2Vec2Config, signal: &Value) -> Built {
+    let dim = config.hidden_size;
+    let n_heard = config.num_conv_pos_embeddings;
+    let per_group = dim / config.num_conv_pos_embedding_groups;
+    let name = |part: &str| format!("encoder.pos_conv_embed.conv.{part}");
+    let old = [name("weight_g"), name("weight_v")];
+    let new = [
+        name("parametrizations.weight.original0"),
+        name("parametrizations.weight.original1"),
+    ];
+    let is_new = blocks.has(&new[0]);
+    let [length, direction] = if is_new { new } else { old };
+    let shape = [dim, per_group, n_heard];
+    let direction = blocks.numbers(&direction, &shape)?;
+    let length = blocks.numbers(&length, &[1, 1, n_heard])?;
+    let kernel = weight_normed(&direction, &length);
+    let kernel = blocks.graph.floats(&shape, &kernel);
+    let kernel = blocks.as_matrix(&kernel);
+    let bias = blocks.matrix(&name("bias"), &[dim])?;
+    let signal = convolved(blocks, config, signal, [&kernel, &bias], n_heard);
+    Ok(blocks.gelu(&signal))
+}
+
+/// g v/‖v‖ for each place: `direction` is `(…, places)`, `length` `(places,)`.
+fn weight_normed(direction: &[f32], length: &[f32]) -> Vec<f32> {
+    let n_places = length.len();
+    let mut squares = vec![0.0_f64; n_places];
+    for row in direction.chunks_exact(n_places) {
+        for (sum, x) in squares.iter_mut().zip(row) {
+            *sum += f64::from(*x).powi(2);
+        }
+    }
+    let scales: Vec<f64> = length
+        .iter()
+        .zip(&squares)
+        .map(|(length, squares)| f64::from(*length) / squares.sqrt())
+        .collect();
+    direction
+        .iter()
+        .zip(scales.iter().cycle())
+        .map(|(x, scale)| (f64::from(*x) * scale) as f32)
+        .collect()
+}
+
+/// data2vec's row of narrower convolutions, each with a norm without numbers of its own.
+fn several_placings(blocks: &mut Blocks, config: &Wav2Vec2Config, signal: &Value) -> Built {
+    let dim = config.hidden_size;
+    let n_heard = config.conv_pos_kernel_size;
+    let per_group = dim / config.num_conv_pos_embedding_groups;
+    let [ones, zeros] = [1.0, 0.0].map(|value| blocks.graph.floats(&[dim], &vec![value; dim]));
+    let mut signal = signal.clone();
+    for index in 0..config.num_conv_pos_embeddings {
+        let name = |part: &str| format!("encoder.pos_conv_embed.layers.{index}.conv.{part}");
+        let kernel = blocks.matrix(&name("weight"), &[dim, per_group, n_heard])?;
+        let bias = blocks.matrix(&name("bias"), &[dim])?;
+        let convolved = convolved(blocks, config, &signal, [&kernel, &bias], n_heard);
+        let convolved = blocks.single_precision(&convolved);
+        let graph = &mut blocks.graph;
+        let frames = graph.transpose(&convolved, &[0, 2, 1]);
+        let epsilon = [Attribute::Float("epsilon", GROUP_EPSILON)];
+        let frames = graph.op("LayerNormalization", &[&frames, &ones, &zeros], &epsilon);
+        let normed = graph.transpose(&frames, &[0, 2, 1]);
+        signal = blocks.gelu(&normed);
+    }
+    Ok(blocks.as_matrix(&signal))
+}
+
+/// A convolution in groups that gives as many frames as it takes. With an even kernel it hears one frame more before
+/// than after.
+fn convolved(
+    blocks: &mut Blocks,
+    config: &Wav2Vec2Config,
+    signal: &Value,
+    [kernel, bias]: [&Value; 2],
+    n_heard: usize,
+) -> Value {
+    let before = (n_heard / 2) as i64;
+    let after = (n_heard - 1) as i64 - before;
+    let attributes = [
+        Attribute::Ints("kernel_shape", &[n_heard as i64]),
+        Attribute::Ints("pads", &[before, after]),
+        Attribute::Int("group", config.num_conv_pos_embedding_groups as i64),
+    ];
+    let signal = blocks.as_matrix(signal);
+    blocks
+        .graph
+        .op("Conv", &[&signal, kernel, bias], &attributes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_place_of_a_weight_normed_kernel_has_the_length_that_is_given() {
+        // Two places: (3, 4) has the length 5, (0, 2) the length 2.
+        let kernel = weight_normed(&[3.0, 0.0, 4.0, 2.0], &[10.0, 1.0]);
+        assert_eq!(kernel, [6.0, 0.0, 8.0, 1.0]);
+    }
+}

@@ -1,0 +1,383 @@
+//! Encoders of the waveform: wav2vec 2.0, `HuBERT`, `WavLM` and data2vec audio. What a checkpoint says of itself, and
+//! its ONNX graph.
+
+mod convolutions;
+mod graph;
+
+use std::path::Path;
+
+use heschl_core::card::{Card, FinalOutput, FrameRule, FrontEnd};
+use serde::Deserialize;
+
+pub use graph::graph;
+
+use crate::{ModelError, parse_json, read_config};
+
+/// Sizes beyond these are a damaged config.json.
+const MOST_LAYERS: usize = 1000;
+const MOST_DIM: usize = 1 << 16;
+const MOST_CONVOLUTIONS: usize = 32;
+const MOST_STEP: usize = 1 << 12;
+
+/// What `config.json` says of an encoder of the waveform. What is left out has the value of the published base models.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Wav2Vec2Config {
+    /// Which of the family it is.
+    pub model_type: Family,
+    /// Features per frame.
+    #[serde(default = "n::<768>")]
+    pub hidden_size: usize,
+    /// Transformer blocks.
+    #[serde(default = "n::<12>")]
+    pub num_hidden_layers: usize,
+    /// Attention heads of each block.
+    #[serde(default = "n::<12>")]
+    pub num_attention_heads: usize,
+    /// Width of each block's hidden layer.
+    #[serde(default = "n::<3072>")]
+    pub intermediate_size: usize,
+    /// Channels that each convolution of the stem gives.
+    #[serde(default = "conv_dim")]
+    pub conv_dim: Vec<usize>,
+    /// Samples or frames that each hears.
+    #[serde(default = "conv_kernel")]
+    pub conv_kernel: Vec<usize>,
+    /// Samples or frames from one output of each to its next.
+    #[serde(default = "conv_stride")]
+    pub conv_stride: Vec<usize>,
+    /// Whether they have a bias.
+    #[serde(default)]
+    pub conv_bias: bool,
+    /// The norms between them.
+    #[serde(default = "group")]
+    pub feat_extract_norm: ConvolutionNorm,
+    /// Activation between them.
+    #[serde(default = "gelu")]
+    pub feat_extract_activation: String,
+    /// Whether their output passes a norm.
+    #[serde(default = "yes")]
+    pub feat_proj_layer_norm: bool,
+    /// Whether norms are before attention and feed-forward ("large"), not after ("base").
+    #[serde(default)]
+    pub do_stable_layer_norm: bool,
+    /// Activation between a block's two linear maps.
+    #[serde(default = "gelu")]
+    pub hidden_act: String,
+    /// Added to the variance in norms.
+    #[serde(default = "epsilon")]
+    pub layer_norm_eps: f32,
+    /// Frames that the positional convolution hears; in data2vec audio the number of those convolutions.
+    #[serde(default = "n::<128>")]
+    pub num_conv_pos_embeddings: usize,
+    /// Groups of channels of the positional convolution.
+    #[serde(default = "n::<16>")]
+    pub num_conv_pos_embedding_groups: usize,
+    /// Frames that data2vec audio's positional convolutions hear.
+    #[serde(default = "n::<19>")]
+    pub conv_pos_kernel_size: usize,
+    /// Whether the positional convolution has a batch norm in place of the weight norm.
+    #[serde(default)]
+    pub conv_pos_batch_norm: bool,
+    /// Buckets of `WavLM`'s relative positions.
+    #[serde(default = "n::<320>")]
+    pub num_buckets: usize,
+    /// Distance from which on they are one bucket.
+    #[serde(default = "n::<800>")]
+    pub max_bucket_distance: usize,
+    /// Whether an adapter follows the encoder.
+    #[serde(default)]
+    pub add_adapter: bool,
+}
+
+/// The encoders of this family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum Family {
+    /// Baevski et al. (2020), arXiv 2006.11477.
+    #[serde(rename = "wav2vec2")]
+    Wav2Vec2,
+    /// Hsu et al. (2021), arXiv 2106.07447.
+    #[serde(rename = "hubert")]
+    Hubert,
+    /// Chen et al. (2022), arXiv 2110.13900.
+    #[serde(rename = "wavlm")]
+    WavLm,
+    /// Baevski et al. (2022), arXiv 2202.03555.
+    #[serde(rename = "data2vec-audio")]
+    Data2VecAudio,
+}
+
+impl Family {
+    /// Its name as `config.json` has it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Wav2Vec2 => "wav2vec2",
+            Self::Hubert => "hubert",
+            Self::WavLm => "wavlm",
+            Self::Data2VecAudio => "data2vec-audio",
+        }
+    }
+}
+
+/// The norms between the stem's convolutions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ConvolutionNorm {
+    /// One, after the first: over each channel's whole window.
+    Group,
+    /// One after each: over the channels of each frame.
+    Layer,
+}
+
+/// The one entry of `preprocessor_config.json` that counts here.
+#[derive(Deserialize)]
+struct Preprocessor {
+    #[serde(default = "yes")]
+    do_normalize: bool,
+}
+
+fn n<const N: usize>() -> usize {
+    N
+}
+
+fn conv_dim() -> Vec<usize> {
+    vec![512; 7]
+}
+
+fn conv_kernel() -> Vec<usize> {
+    vec![10, 3, 3, 3, 3, 2, 2]
+}
+
+fn conv_stride() -> Vec<usize> {
+    vec![5, 2, 2, 2, 2, 2, 2]
+}
+
+fn group() -> ConvolutionNorm {
+    ConvolutionNorm::Group
+}
+
+fn gelu() -> String {
+    "gelu".into()
+}
+
+fn epsilon() -> f32 {
+    1e-5
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Whether the model's own feature extractor normalises, as `preprocessor_config.json` says; the feature extractor does
+/// so where nothing is said.
+///
+/// # Errors
+/// [`ModelError`] if the file is there but cannot be read.
+pub fn normalises(preprocessor: &Path) -> Result<bool, ModelError> {
+    if !preprocessor.is_file() {
+        return Ok(true);
+    }
+    let text = read_config(preprocessor)?;
+    parse_json(&text, preprocessor).map(|read: Preprocessor| read.do_normalize)
+}
+
+impl Wav2Vec2Config {
+    /// Reads and checks a `config.json`.
+    ///
+    /// # Errors
+    /// [`ModelError`] if it cannot be read, or describes what no model of this family is.
+    pub fn read(path: &Path) -> Result<Self, ModelError> {
+        Self::parse(&read_config(path)?, path)
+    }
+
+    /// Reads and checks the text of a `config.json`.
+    ///
+    /// # Errors
+    /// As [`Wav2Vec2Config::read`].
+    pub fn parse(text: &[u8], path: &Path) -> Result<Self, ModelError> {
+        let config: Self = parse_json(text, path)?;
+        match config.problem() {
+            Some(reason) => Err(ModelError::Config {
+                reason,
+                path: path.to_path_buf(),
+            }),
+            None => Ok(config),
+        }
+    }
+
+    fn problem(&self) -> Option<String> {
+        let is_size = |n: usize| (1..=MOST_DIM).contains(&n);
+        let (dim, heads) = (self.hidden_size, self.num_attention_heads);
+        if !is_size(dim) || !is_size(self.intermediate_size) {
+            return Some(format!(
+                "hidden_size is {dim} and intermediate_size {}",
+                self.intermediate_size
+            ));
+        }
+        if !(1..=MOST_LAYERS).contains(&self.num_hidden_layers) {
+            return Some(format!("num_hidden_layers is {}", self.num_hidden_layers));
+        }
+        if heads == 0 || !dim.is_multiple_of(heads) {
+            return Some(format!(
+                "{heads} attention heads cannot share {dim} features"
+            ));
+        }
+        let groups = self.num_conv_pos_embedding_groups;
+        if groups == 0 || !dim.is_multiple_of(groups) {
+            return Some(format!(
+                "{groups} groups of the positional convolution cannot share {dim} features"
+            ));
+        }
+        if !is_size(self.num_conv_pos_embeddings) || !is_size(self.conv_pos_kernel_size) {
+            return Some(format!(
+                "num_conv_pos_embeddings is {} and conv_pos_kernel_size {}",
+                self.num_conv_pos_embeddings, self.conv_pos_kernel_size
+            ));
+        }
+        self.problem_of_convolutions()
+            .or_else(|| self.problem_of_kind())
+    }
+
+    fn problem_of_convolutions(&self) -> Option<String> {
+        let n = self.conv_dim.len();
+        let are_as_many = self.conv_kernel.len() == n && self.conv_stride.len() == n;
+        if !(1..=MOST_CONVOLUTIONS).contains(&n) || !are_as_many {
+            return Some(format!(
+                "conv_dim, conv_kernel and conv_stride have {n}, {} and {} entries",
+                self.conv_kernel.len(),
+                self.conv_stride.len()
+            ));
+        }
+        let is_step = |step: &usize| (1..=MOST_STEP).contains(step);
+        let are_steps = self
+            .conv_kernel
+            .iter()
+            .chain(&self.conv_stride)
+            .all(is_step);
+        let are_dims = self.conv_dim.iter().all(|dim| (1..=MOST_DIM).contains(dim));
+        let stride = |product: usize, n: &usize| product.checked_mul(*n);
+        let is_short = self
+            .conv_stride
+            .iter()
+            .try_fold(1, stride)
+            .is_some_and(|samples| samples <= MOST_DIM);
+        (!are_steps || !are_dims || !is_short).then(|| {
+            format!(
+                "conv_dim is {:?}, conv_kernel {:?} and conv_stride {:?}",
+                self.conv_dim, self.conv_kernel, self.conv_stride
+            )
+        })
+    }
+
+    fn problem_of_kind(&self) -> Option<String> {
+        for activation in [&self.feat_extract_activation, &self.hidden_act] {
+            if activation != "gelu" {
+                return Some(format!("the activation function is {activation}, not gelu"));
+            }
+        }
+        if self.conv_pos_batch_norm {
+            return Some("conv_pos_batch_norm is true, which Heschl does not compute".into());
+        }
+        if self.add_adapter {
+            return Some("an adapter follows the encoder, which Heschl does not compute".into());
+        }
+        let has_buckets = self.num_buckets.is_multiple_of(4)
+            && (4..=MOST_DIM).contains(&self.num_buckets)
+            && (self.num_buckets / 4 + 1..=MOST_DIM).contains(&self.max_bucket_distance);
+        (self.model_type == Family::WavLm && !has_buckets).then(|| {
+            format!(
+                "num_buckets is {} and max_bucket_distance {}",
+                self.num_buckets, self.max_bucket_distance
+            )
+        })
+    }
+
+    /// What the model says of itself, under the name `name`.
+    ///
+    /// * `normalise`: what its `preprocessor_config.json` says ([`normalises`]).
+    #[must_use]
+    pub fn card(&self, name: &str, normalise: bool) -> Card {
+        Card {
+            name: name.to_string(),
+            architecture: self.model_type.name().into(),
+            front_end: FrontEnd::Waveform { normalise },
+            frame_rule: FrameRule::Last {
+                first_samples: self.first_samples(),
+                stride_samples: self.stride_samples(),
+            },
+            stride_samples: self.stride_samples(),
+            shortest_samples: self.first_samples() as u64,
+            longest_samples: None,
+            n_layers: self.num_hidden_layers + 1,
+            final_output: if self.do_stable_layer_norm {
+                FinalOutput::AfterLastLayer
+            } else {
+                FinalOutput::LastLayer
+            },
+            dim: self.hidden_size,
+            layer_prefix: "layer".into(),
+        }
+    }
+
+    /// Samples from one output frame to the next: 320 in every published model.
+    fn stride_samples(&self) -> usize {
+        self.conv_stride.iter().product()
+    }
+
+    /// Samples that the first output frame hears: 400 in every published model.
+    fn first_samples(&self) -> usize {
+        let steps = self.conv_kernel.iter().zip(&self.conv_stride).rev();
+        steps.fold(1, |heard, (kernel, stride)| (heard - 1) * stride + kernel)
+    }
+
+    /// Output frames of each of the stem's convolutions.
+    fn conv_frames(&self, n_samples: usize) -> Vec<usize> {
+        let mut n = n_samples;
+        let steps = self.conv_kernel.iter().zip(&self.conv_stride);
+        steps
+            .map(|(kernel, stride)| {
+                n = n.checked_sub(*kernel).map_or(0, |rest| rest / stride + 1);
+                n
+            })
+            .collect()
+    }
+
+    /// Floating-point operations in the matrix products and convolutions of one window of `window_samples`, a product
+    /// and a sum counted as two, when the last wanted layer is `last_layer`.
+    #[must_use]
+    pub fn matrix_flops(&self, last_layer: usize, window_samples: usize) -> f64 {
+        let frames = self.conv_frames(window_samples);
+        let mut n_in = 1.0;
+        let mut stem = 0.0;
+        for ((n_frames, n_out), kernel) in frames.iter().zip(&self.conv_dim).zip(&self.conv_kernel)
+        {
+            stem += 2.0 * *n_frames as f64 * n_in * *n_out as f64 * *kernel as f64;
+            n_in = *n_out as f64;
+        }
+        let positions = frames.last().copied().unwrap_or(0) as f64;
+        let [d, hidden, heads] = [
+            self.hidden_size,
+            self.intermediate_size,
+            self.num_attention_heads,
+        ]
+        .map(|n| n as f64);
+        let per_group = d / self.num_conv_pos_embedding_groups as f64;
+        let n_heard = match self.model_type {
+            Family::Data2VecAudio => self.num_conv_pos_embeddings * self.conv_pos_kernel_size,
+            _ => self.num_conv_pos_embeddings,
+        };
+        let placing = 2.0 * positions * d * per_group * n_heard as f64;
+        let projection = 2.0 * positions * n_in * d;
+        let linear = 4.0 * 2.0 * d * d + 2.0 * 2.0 * d * hidden;
+        let attention_of_one = 2.0 * 2.0 * positions * d;
+        let blocks = match last_layer {
+            0 => 0.0,
+            n => {
+                (n - 1) as f64 * positions * (linear + attention_of_one)
+                    + linear
+                    + attention_of_one * heads
+            }
+        };
+        stem + projection + placing + blocks
+    }
+}
