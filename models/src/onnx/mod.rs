@@ -45,13 +45,6 @@ impl Number {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Value(String);
 
-impl Value {
-    /// In the place of an operator's input that is left out.
-    pub(crate) fn absent() -> Self {
-        Self(String::new())
-    }
-}
-
 /// One dimension of an input or output.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Dim {
@@ -213,20 +206,34 @@ impl GraphBuilder {
         Value(name)
     }
 
-    /// Cuts a value into `n` parts along its first axis, the last one shorter where they do not come out even.
-    pub(crate) fn split(&mut self, value: &Value, n: usize) -> Vec<Value> {
+    /// The lengths of `n` parts of `whole` (one number, `(1,)`) that differ by at most one; some are 0 where there is
+    /// less to share.
+    pub(crate) fn even_shares(&mut self, whole: &Value, n: usize) -> Value {
+        let places: Vec<i64> = (0..=n as i64).collect();
+        let [places, n_parts] = [self.integers(&places), self.integers(&[n as i64])];
+        let multiples = self.op("Mul", &[&places, whole], &[]);
+        let borders = self.op("Div", &[&multiples, &n_parts], &[]);
+        let begins = self.slice(&borders, 0, 0, -1);
+        let ends = self.slice(&borders, 0, 1, i64::MAX);
+        self.op("Sub", &[&ends, &begins], &[])
+    }
+
+    /// Cuts a value along `axis` into `n` parts of the lengths `shares`.
+    pub(crate) fn split(
+        &mut self,
+        value: &Value,
+        axis: i64,
+        shares: &Value,
+        n: usize,
+    ) -> Vec<Value> {
         let name = self.next_name("Split");
         let parts: Vec<String> = (0..n).map(|part| format!("{name}_{part}")).collect();
-        let attributes = [
-            Attribute::Int("axis", 0),
-            Attribute::Int("num_outputs", n as i64),
-        ];
         self.graph.node.push(NodeProto {
-            input: vec![value.0.clone()],
+            input: vec![value.0.clone(), shares.0.clone()],
             output: parts.clone(),
             name,
             op_type: "Split".into(),
-            attribute: attributes.iter().map(Attribute::encode).collect(),
+            attribute: vec![Attribute::Int("axis", axis).encode()],
             domain: String::new(),
         });
         parts.into_iter().map(Value).collect()

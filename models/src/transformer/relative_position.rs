@@ -7,7 +7,7 @@
 
 use heschl_core::encoder::NumberFormat;
 
-use super::{Blocks, Built, Frames, name};
+use super::{ASKING_PARTS, Blocks, Built, Frames, name};
 use crate::checkpoint::CheckpointError;
 use crate::onnx::{Attribute, Value};
 
@@ -16,8 +16,10 @@ const GATE_PARTS: usize = 4;
 
 /// The part of the bias that all blocks share.
 pub(crate) struct RelativePositions {
-    /// `(1, heads, frames, frames)`: query by key.
+    /// `(heads, frames, frames)`: query by key.
     by_frames: Value,
+    /// The same by head and part of the queries, `(1, queries, frames)` each.
+    by_parts: Vec<Vec<Value>>,
 }
 
 /// How distances between frames fall into buckets.
@@ -106,39 +108,110 @@ impl RelativePositions {
         let skewed = graph.op("Reshape", &[&turns, &skewed], &[]);
         let last_axis = graph.integers(&[2]);
         let by_frames = graph.op("Slice", &[&skewed, &begin, &frames_list, &last_axis], &[]);
-        let first_axis = graph.integers(&[0]);
-        let by_frames = graph.op("Unsqueeze", &[&by_frames, &first_axis], &[]);
-        Ok(Self { by_frames })
+        let by_parts = blocks.by_head_and_part(&by_frames, frames, 0);
+        Ok(Self {
+            by_frames,
+            by_parts,
+        })
     }
 }
 
 impl Blocks<'_> {
-    /// What block `index` adds to its scores, `(batch, heads, frames, frames)`.
+    /// The gates of block `index` where it has some, `(batch, heads, frames, 1)`.
     ///
     /// * `heard`: `(batch · frames, dim)`, what its attention hears.
-    pub(super) fn attention_bias(
+    pub(super) fn attention_gate(
         &mut self,
         index: usize,
         heard: &Value,
         frames: &Frames,
     ) -> Result<Option<Value>, CheckpointError> {
-        let Some(by_frames) = self.by_frames() else {
+        if self.positions.is_none() {
             return Ok(None);
-        };
+        }
         let gate = self.gate(index, heard)?;
         let graph = &mut self.graph;
         let batch_and_frames = graph.slice(&frames.shape, 0, 0, 2);
-        let heads = graph.integers(&[self.shape.n_heads as i64]);
+        let heads = graph.integers(&[self.shape.n_heads as i64, 1]);
         let shape = graph.concat(&[batch_and_frames, heads], 0);
         let gate = graph.op("Reshape", &[&gate, &shape], &[]);
-        let gate = graph.transpose(&gate, &[0, 2, 1]);
-        let axis = graph.integers(&[3]);
-        let gate = graph.op("Unsqueeze", &[&gate, &axis], &[]);
-        let bias = graph.op("Mul", &[&gate, &by_frames], &[]);
-        Ok(Some(self.as_matrix(&bias)))
+        Ok(Some(graph.transpose(&gate, &[0, 2, 1, 3])))
     }
 
-    /// The same for the wanted frames alone, `(batch, heads, frames)`.
+    /// Attention with the gated bias, head by head and part by part, so that the scores of one stay in a core's cache.
+    /// Query, key and value are `(batch, frames, dim)`, as is what comes out.
+    pub(super) fn gated_attention(
+        &mut self,
+        [query, key, value]: [&Value; 3],
+        gate: &Value,
+        frames: &Frames,
+    ) -> Value {
+        let heads = self.shape.n_heads as i64;
+        let per_head = self.shape.dim as i64 / heads;
+        let scale = self.graph.float((per_head as f32).sqrt().recip());
+        let scale = self.as_matrix(&scale);
+        let query = self.graph.op("Mul", &[query, &scale], &[]);
+        let shape = [0, 0, heads, per_head];
+        let [query, key, value] = [&query, key, value].map(|rows| self.graph.reshape(rows, &shape));
+        let query = self.graph.transpose(&query, &[0, 2, 1, 3]);
+        let query = self.by_head_and_part(&query, frames, 1);
+        let key = self.graph.transpose(&key, &[0, 2, 3, 1]);
+        let key = self.by_head(&key, 1);
+        let value = self.graph.transpose(&value, &[0, 2, 1, 3]);
+        let value = self.by_head(&value, 1);
+        let gate = self.by_head_and_part(gate, frames, 1);
+        let by_parts = match &self.positions {
+            Some(positions) => positions.by_parts.clone(),
+            None => vec![],
+        };
+        let mut attended = Vec::with_capacity(self.shape.n_heads);
+        for (head, by_parts) in by_parts.iter().enumerate() {
+            let mut parts = Vec::with_capacity(ASKING_PARTS);
+            for (part, by_distance) in by_parts.iter().enumerate() {
+                let scores = self
+                    .graph
+                    .op("MatMul", &[&query[head][part], &key[head]], &[]);
+                let scores = self.single_precision(&scores);
+                let bias = self.graph.op("Mul", &[&gate[head][part], by_distance], &[]);
+                let scores = self.graph.op("Add", &[&scores, &bias], &[]);
+                let last = [Attribute::Int("axis", -1)];
+                let shares = self.graph.op("Softmax", &[&scores], &last);
+                let shares = self.as_matrix(&shares);
+                parts.push(self.graph.op("MatMul", &[&shares, &value[head]], &[]));
+            }
+            attended.push(self.graph.concat(&parts, 1));
+        }
+        // (batch, frames, per_head) of each head, side by side.
+        self.graph.concat(&attended, 2)
+    }
+
+    /// The heads of a value, whose axis `axis` they are, without that axis.
+    fn by_head(&mut self, value: &Value, axis: i64) -> Vec<Value> {
+        let n_heads = self.shape.n_heads;
+        let shares = self.graph.integers(&vec![1; n_heads]);
+        let heads = self.graph.split(value, axis, &shares, n_heads);
+        let axes = self.graph.integers(&[axis]);
+        let alone = |head| self.graph.op("Squeeze", &[head, &axes], &[]);
+        heads.iter().map(alone).collect()
+    }
+
+    /// The heads of a value, whose axis `axis` they are, each in parts of the frames, which are the axis after it:
+    /// `(batch, frames of the part, …)` each. Where there is no axis of windows, there is one of length 1.
+    fn by_head_and_part(&mut self, value: &Value, frames: &Frames, axis: i64) -> Vec<Vec<Value>> {
+        let heads = if axis == 0 {
+            let shares = self.graph.integers(&vec![1; self.shape.n_heads]);
+            self.graph.split(value, 0, &shares, self.shape.n_heads)
+        } else {
+            self.by_head(value, axis)
+        };
+        let mut in_parts = |head| {
+            self.graph
+                .split(head, 1, &frames.asking_shares, ASKING_PARTS)
+        };
+        heads.iter().map(&mut in_parts).collect()
+    }
+
+    /// What block `index` adds to the scores of the wanted frames, `(batch, heads, frames)`.
     ///
     /// * `asking`: `(batch, dim)`, what the attention of the wanted frames hears.
     pub(super) fn attention_bias_at_wanted(
@@ -147,28 +220,18 @@ impl Blocks<'_> {
         asking: &Value,
         frames: &Frames,
     ) -> Result<Option<Value>, CheckpointError> {
-        let Some(by_frames) = self.by_frames() else {
+        let Some(positions) = &self.positions else {
             return Ok(None);
         };
+        let by_frames = positions.by_frames.clone();
         let gate = self.gate(index, asking)?;
         let graph = &mut self.graph;
-        let wanted = graph.op(
-            "Gather",
-            &[&by_frames, &frames.wanted_frames],
-            &[Attribute::Int("axis", 2)],
-        );
-        let axis = graph.integers(&[0]);
-        let wanted = graph.op("Squeeze", &[&wanted, &axis], &[]);
+        let queries = [Attribute::Int("axis", 1)];
+        let wanted = graph.op("Gather", &[&by_frames, &frames.wanted], &queries);
         let wanted = graph.transpose(&wanted, &[1, 0, 2]);
         let axis = graph.integers(&[2]);
         let gate = graph.op("Unsqueeze", &[&gate, &axis], &[]);
         Ok(Some(graph.op("Mul", &[&gate, &wanted], &[])))
-    }
-
-    fn by_frames(&self) -> Option<Value> {
-        self.positions
-            .as_ref()
-            .map(|positions| positions.by_frames.clone())
     }
 
     /// The gates of block `index`, `(rows, heads)`: a (b c − 1) + 2, where a and b are sigmoids of sums of linear maps of

@@ -53,7 +53,6 @@ pub fn graph(
         },
         key_bias: Bias::Present,
         names: NAMES,
-        feed_forward_parts: 1,
     };
     let mut encoder = Blocks {
         graph: GraphBuilder::default(),

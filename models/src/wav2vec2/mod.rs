@@ -21,6 +21,10 @@ const MOST_STEP: usize = 1 << 12;
 
 /// What `config.json` says of an encoder of the waveform. What is left out has the value of the published base models.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the entries are those of the file"
+)]
 pub struct Wav2Vec2Config {
     /// Which of the family it is.
     pub model_type: Family,

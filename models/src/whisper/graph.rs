@@ -13,8 +13,6 @@ use crate::transformer::{Bias, BlockNames, BlockShape, Blocks, Built, NormPlace}
 
 const N_FRAMES_DIM: i64 = N_FRAMES as i64;
 const NORM_EPSILON: f32 = 1e-5;
-/// 188 rows of 1536 features are 1.2 MB, all 1500 are 9.2 MB.
-const FEED_FORWARD_PARTS: usize = 8;
 
 const NAMES: BlockNames = BlockNames {
     blocks: "layers",
@@ -50,7 +48,6 @@ pub fn graph(
         norm_place: NormPlace::Before,
         key_bias: Bias::Absent,
         names: NAMES,
-        feed_forward_parts: FEED_FORWARD_PARTS,
     };
     let mut encoder = Blocks {
         graph: GraphBuilder::default(),
