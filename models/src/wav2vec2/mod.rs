@@ -199,7 +199,11 @@ impl Wav2Vec2Config {
     /// # Errors
     /// As [`Wav2Vec2Config::read`].
     pub fn parse(text: &[u8], path: &Path) -> Result<Self, ModelError> {
-        let config: Self = parse_json(text, path)?;
+        let mut config: Self = parse_json(text, path)?;
+        if config.model_type == Family::Data2VecAudio {
+            // Its code has no other, whatever the file says.
+            config.feat_extract_norm = ConvolutionNorm::Layer;
+        }
         match config.problem() {
             Some(reason) => Err(ModelError::Config {
                 reason,
