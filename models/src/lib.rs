@@ -138,7 +138,8 @@ impl OpenModel {
         let card = match &architecture {
             Architecture::Whisper(whisper) => whisper.card(name),
         };
-        let files = vec![config, checkpoint.file().to_path_buf()];
+        let mut files = vec![config];
+        files.extend_from_slice(checkpoint.files());
         Ok(Self {
             card,
             architecture,

@@ -88,7 +88,8 @@ pub struct Weight {
     pub name: String,
     /// Number format on disk.
     pub format: NumberFormat,
-    /// Number format that the graph takes. Numbers are converted on loading, once, where it is another.
+    /// Number format that the graph takes, [`NumberFormat::F32`] or [`NumberFormat::F16`]. Numbers are converted on
+    /// loading, once, where it is another.
     pub wanted: NumberFormat,
     /// Its dimensions.
     pub shape: Vec<usize>,
@@ -113,15 +114,30 @@ pub enum NumberFormat {
     F32,
     /// IEEE half precision.
     F16,
+    /// The upper half of a single: its range at less precision. Stored only; no graph computes in it.
+    Bf16,
+    /// IEEE double precision. Stored only; no graph computes in it.
+    F64,
 }
 
 impl NumberFormat {
+    /// The format that a graph takes where nothing else is asked for: this one, or single precision where no graph
+    /// computes in this one.
+    #[must_use]
+    pub fn usual_in_graph(self) -> Self {
+        match self {
+            Self::F16 => Self::F16,
+            Self::F32 | Self::Bf16 | Self::F64 => Self::F32,
+        }
+    }
+
     /// Bytes of one number.
     #[must_use]
     pub fn n_bytes(self) -> usize {
         match self {
+            Self::F64 => 8,
             Self::F32 => 4,
-            Self::F16 => 2,
+            Self::F16 | Self::Bf16 => 2,
         }
     }
 }
