@@ -27,7 +27,7 @@ use serde::de::DeserializeOwned;
 
 pub use peak::matrix_product_peak;
 
-use checkpoint::{Checkpoint, CheckpointError, ctranslate2, safetensors};
+use checkpoint::{Checkpoint, CheckpointError, ctranslate2};
 use whisper::WhisperConfig;
 
 /// Longest `config.json` that is read.
@@ -44,12 +44,12 @@ pub enum ModelError {
     NoFolder(PathBuf),
     #[error(
         "This folder has no config.json, so it is no model folder. Give the folder that holds config.json and \
-         model.safetensors (Hugging Face) or model.bin (CTranslate2).\nFolder: {}", .0.display()
+         model.safetensors or pytorch_model.bin (Hugging Face) or model.bin (CTranslate2).\nFolder: {}", .0.display()
     )]
     NoConfig(PathBuf),
     #[error(
-        "This folder has a config.json but no weights that Heschl reads: model.safetensors, or a CTranslate2 model.bin. \
-         Fetch the model again.\nFolder: {}", .0.display()
+        "This folder has a config.json but no weights that Heschl reads: model.safetensors or pytorch_model.bin, or \
+         either in several files with its .index.json, or a CTranslate2 model.bin. Fetch the model again.\nFolder: {}", .0.display()
     )]
     NoWeights(PathBuf),
     #[error("The model's description cannot be read: {source}\nFile: {}", path.display())]
@@ -98,8 +98,8 @@ struct Kind {
 }
 
 impl OpenModel {
-    /// Opens a model folder: a Hugging Face checkpoint (`config.json`, `model.safetensors`) or a CTranslate2 one
-    /// (`config.json`, `model.bin`). The features' folder will be called `name`.
+    /// Opens a model folder: a Hugging Face checkpoint (`config.json` and what [`checkpoint::open`] finds)
+    /// or a CTranslate2 one (`config.json`, `model.bin`). The features' folder will be called `name`.
     ///
     /// # Errors
     /// [`ModelError`] if it is no such folder, or of an architecture that is not supported.
@@ -112,22 +112,20 @@ impl OpenModel {
             return Err(ModelError::NoConfig(folder.to_path_buf()));
         }
         let kind: Kind = parse_json(&read_config(&config)?, &config)?;
-        let [hub_weights, ctranslate2_weights] =
-            ["model.safetensors", "model.bin"].map(|file| folder.join(file));
+        let ctranslate2_weights = folder.join("model.bin");
         let (architecture, checkpoint) = match kind.model_type.as_deref() {
-            Some("whisper") if hub_weights.is_file() => {
+            Some("whisper") => {
                 let whisper = WhisperConfig::read(&config)?;
-                (
-                    Architecture::Whisper(whisper),
-                    safetensors::read(&hub_weights)?,
-                )
+                let checkpoint = checkpoint::open(folder)?
+                    .ok_or_else(|| ModelError::NoWeights(folder.to_path_buf()))?;
+                (Architecture::Whisper(whisper), checkpoint)
             }
             None if ctranslate2_weights.is_file() => {
                 let model = ctranslate2::read(&ctranslate2_weights)?;
                 let whisper = WhisperConfig::from_tensors(&model.checkpoint, model.n_heads)?;
                 (Architecture::Whisper(whisper), model.checkpoint)
             }
-            Some("whisper") | None => return Err(ModelError::NoWeights(folder.to_path_buf())),
+            None => return Err(ModelError::NoWeights(folder.to_path_buf())),
             Some(other) => {
                 return Err(ModelError::Architecture {
                     kind: other.to_string(),

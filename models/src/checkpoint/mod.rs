@@ -1,7 +1,10 @@
 //! Tensors by name out of checkpoint files: where they lie and how, never their numbers.
 
 pub mod ctranslate2;
+pub mod pickle;
+pub mod pytorch;
 pub mod safetensors;
+mod sharded;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -76,6 +79,24 @@ pub enum CheckpointError {
     #[error("The checkpoint is damaged: {reason}. Fetch or copy it again.\nFile: {}", path.display())]
     Damaged { reason: String, path: PathBuf },
     #[error(
+        "The checkpoint asks to call \"{name}\" while it is read. Heschl runs nothing out of a file, and refuses it. If \
+         you trust the source, save the model's state_dict() alone, or get the checkpoint in safetensors.\nFile: {}",
+        path.display()
+    )]
+    Call { name: String, path: PathBuf },
+    #[error("The checkpoint cannot be used: {reason}, or get it in safetensors.\nFile: {}", path.display())]
+    Unsuited { reason: String, path: PathBuf },
+    #[error(
+        "The checkpoint is in several files, and {shard} is not there. Fetch the model again, or copy all of its \
+         files.\nFile that names it: {}", path.display()
+    )]
+    NoShard { shard: String, path: PathBuf },
+    #[error(
+        "The checkpoint's index says that the tensor {name} lies in this file, which has none of that name. Fetch \
+         the model again.\nFile: {}", path.display()
+    )]
+    NotInShard { name: String, path: PathBuf },
+    #[error(
         "The checkpoint has no tensor named {name}. Is it a checkpoint of another architecture, or of a part of the \
          model?\nFile: {}", path.display()
     )]
@@ -104,6 +125,33 @@ pub enum CheckpointError {
         dtype: String,
         path: PathBuf,
     },
+}
+
+/// How one file, or one index of files, becomes a checkpoint.
+type Reader = fn(&Path) -> Result<Checkpoint, CheckpointError>;
+
+/// Files of Hugging Face's folders that hold weights, the best first, and how each is read.
+const SOURCES: [(&str, Reader); 4] = [
+    ("model.safetensors", safetensors::read),
+    ("model.safetensors.index.json", |index| {
+        sharded::read(index, safetensors::read)
+    }),
+    ("pytorch_model.bin", pytorch::read),
+    ("pytorch_model.bin.index.json", |index| {
+        sharded::read(index, pytorch::read)
+    }),
+];
+
+/// Finds the weights of a Hugging Face folder and reads where its tensors lie; `None` if there are none.
+///
+/// # Errors
+/// [`CheckpointError`] if the first of them that is there cannot be read.
+pub fn open(folder: &Path) -> Result<Option<Checkpoint>, CheckpointError> {
+    let there = SOURCES
+        .iter()
+        .map(|(file, read)| (folder.join(file), read))
+        .find(|(path, _)| path.is_file());
+    there.map(|(path, read)| read(&path)).transpose()
 }
 
 impl Checkpoint {
