@@ -108,3 +108,59 @@ fn read_text(path: &Path) -> Result<Vec<u8>, CheckpointError> {
     read.map_err(unreadable)?;
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::checkpoint::open;
+
+    /// What is said of a folder whose index maps tensors to files, one of which, `there.safetensors`, is empty.
+    fn said_of(weight_map: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes);
+        let index = format!("{{\"weight_map\": {weight_map}}}");
+        write("model.safetensors.index.json", index.as_bytes()).unwrap();
+        write("there.safetensors", b"\x02\0\0\0\0\0\0\0{}").unwrap();
+        open(folder.path()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_index_that_does_not_fit_its_files_is_refused() {
+        let check = |weight_map: &str, expected: &str| {
+            let said = said_of(weight_map);
+            assert!(said.contains(expected), "{said}");
+        };
+        check(
+            r#"{"a": "gone.safetensors"}"#,
+            "gone.safetensors is not there",
+        );
+        check(
+            r#"{"a": "there.safetensors"}"#,
+            "tensor a lies in this file",
+        );
+        check(r#"{"a": 1}"#, "its index makes no sense");
+        for outside in ["../x", "/etc/passwd", "a/b", "..", ".", "", "c:x", "a\\\\b"] {
+            let weight_map = format!("{{\"a\": \"{outside}\"}}");
+            check(&weight_map, "which is not beside it");
+        }
+    }
+
+    #[test]
+    fn a_folder_without_weights_has_no_checkpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(open(folder.path()).unwrap().is_none());
+    }
+
+    #[test]
+    fn safetensors_come_before_pytorch() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes);
+        write("pytorch_model.bin", b"nonsense").unwrap();
+        assert!(open(folder.path()).is_err());
+        write("model.safetensors", b"\x02\0\0\0\0\0\0\0{}").unwrap();
+        let checkpoint = open(folder.path()).unwrap().unwrap();
+        assert_eq!(
+            checkpoint.files(),
+            [folder.path().join("model.safetensors")]
+        );
+    }
+}

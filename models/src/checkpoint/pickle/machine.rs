@@ -6,7 +6,7 @@ use super::names::{self, Made};
 use super::{Fault, Id, Pickle, Value, Values};
 
 /// Most instructions and copied values. The checkpoint of the largest speech encoder takes some ten thousand.
-const MOST_STEPS: usize = 16_000_000;
+const MOST_STEPS: usize = 8_000_000;
 /// Most values.
 const MOST_VALUES: usize = 2_000_000;
 /// Most values that wait to be put into others. Python puts a thousand at a time into a list or dictionary.
