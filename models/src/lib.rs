@@ -30,7 +30,7 @@ use serde::de::DeserializeOwned;
 pub use peak::matrix_product_peak;
 
 use catalogue::PREPROCESSOR_FILE;
-use checkpoint::{Checkpoint, CheckpointError, ctranslate2, safetensors};
+use checkpoint::{Checkpoint, CheckpointError, ctranslate2};
 use wav2vec2::Wav2Vec2Config;
 use whisper::WhisperConfig;
 
@@ -48,12 +48,12 @@ pub enum ModelError {
     NoFolder(PathBuf),
     #[error(
         "This folder has no config.json, so it is no model folder. Give the folder that holds config.json and \
-         model.safetensors (Hugging Face) or model.bin (CTranslate2).\nFolder: {}", .0.display()
+         model.safetensors or pytorch_model.bin (Hugging Face) or model.bin (CTranslate2).\nFolder: {}", .0.display()
     )]
     NoConfig(PathBuf),
     #[error(
-        "This folder has a config.json but no weights that Heschl reads: model.safetensors, or a CTranslate2 model.bin. \
-         Fetch the model again.\nFolder: {}", .0.display()
+        "This folder has a config.json but no weights that Heschl reads: model.safetensors or pytorch_model.bin, or \
+         either in several files with its .index.json, or a CTranslate2 model.bin. Fetch the model again.\nFolder: {}", .0.display()
     )]
     NoWeights(PathBuf),
     #[error("The model's description cannot be read: {source}\nFile: {}", path.display())]
@@ -64,7 +64,8 @@ pub enum ModelError {
     #[error("The model's description makes no sense: {reason}. Fetch the model again.\nFile: {}", path.display())]
     Config { reason: String, path: PathBuf },
     #[error(
-        "This is a model of the kind \"{kind}\", which Heschl does not run. It runs Whisper so far.\nFile: {}",
+        "This is a model of the kind \"{kind}\", which Heschl does not run. It runs Whisper, wav2vec 2.0, HuBERT, \
+         WavLM and data2vec audio. Another encoder can be added as an ONNX file: heschl models add <file.onnx>.\nFile: {}",
         path.display()
     )]
     Architecture { kind: String, path: PathBuf },
@@ -104,8 +105,8 @@ struct Kind {
 }
 
 impl OpenModel {
-    /// Opens a model folder: a Hugging Face checkpoint (`config.json`, `model.safetensors`) or a CTranslate2 one
-    /// (`config.json`, `model.bin`). The features' folder will be called `name`.
+    /// Opens a model folder: a Hugging Face checkpoint (`config.json` and what [`checkpoint::open`] finds)
+    /// or a CTranslate2 one (`config.json`, `model.bin`). The features' folder will be called `name`.
     ///
     /// # Errors
     /// [`ModelError`] if it is no such folder, or of an architecture that is not supported.
@@ -118,30 +119,28 @@ impl OpenModel {
             return Err(ModelError::NoConfig(folder.to_path_buf()));
         }
         let kind: Kind = parse_json(&read_config(&config)?, &config)?;
-        let [hub_weights, ctranslate2_weights] =
-            ["model.safetensors", "model.bin"].map(|file| folder.join(file));
+        let weights =
+            || checkpoint::open(folder)?.ok_or_else(|| ModelError::NoWeights(folder.to_path_buf()));
+        let ctranslate2_weights = folder.join("model.bin");
+        let preprocessor = folder.join(PREPROCESSOR_FILE);
+        let mut files = vec![config.clone()];
         let (architecture, checkpoint) = match kind.model_type.as_deref() {
-            Some("whisper") if hub_weights.is_file() => {
+            Some("whisper") => {
                 let whisper = WhisperConfig::read(&config)?;
-                (
-                    Architecture::Whisper(whisper),
-                    safetensors::read(&hub_weights)?,
-                )
+                (Architecture::Whisper(whisper), weights()?)
+            }
+            Some("wav2vec2" | "hubert" | "wavlm" | "data2vec-audio") => {
+                let waveform = Wav2Vec2Config::read(&config)?;
+                let normalises = wav2vec2::normalises(&preprocessor)?;
+                files.extend(preprocessor.is_file().then_some(preprocessor));
+                (Architecture::Wav2Vec2(waveform, normalises), weights()?)
             }
             None if ctranslate2_weights.is_file() => {
                 let model = ctranslate2::read(&ctranslate2_weights)?;
                 let whisper = WhisperConfig::from_tensors(&model.checkpoint, model.n_heads)?;
                 (Architecture::Whisper(whisper), model.checkpoint)
             }
-            Some("wav2vec2" | "hubert" | "wavlm" | "data2vec-audio") if hub_weights.is_file() => {
-                let waveform = Wav2Vec2Config::read(&config)?;
-                let normalises = wav2vec2::normalises(&folder.join(PREPROCESSOR_FILE))?;
-                (
-                    Architecture::Wav2Vec2(waveform, normalises),
-                    safetensors::read(&hub_weights)?,
-                )
-            }
-            Some("whisper") | None => return Err(ModelError::NoWeights(folder.to_path_buf())),
+            None => return Err(ModelError::NoWeights(folder.to_path_buf())),
             Some(other) => {
                 return Err(ModelError::Architecture {
                     kind: other.to_string(),
@@ -153,7 +152,7 @@ impl OpenModel {
             Architecture::Whisper(whisper) => whisper.card(name),
             Architecture::Wav2Vec2(waveform, normalises) => waveform.card(name, *normalises),
         };
-        let files = vec![config, checkpoint.file().to_path_buf()];
+        files.extend_from_slice(checkpoint.files());
         Ok(Self {
             card,
             architecture,

@@ -115,6 +115,16 @@ fn whisper_large_v3_like_with_128_mel_bands() {
 }
 
 #[test]
+fn hubert_base_like_from_a_pytorch_file() {
+    check_small("hubert-base-like");
+}
+
+#[test]
+fn wavlm_base_like_from_a_pytorch_file() {
+    check_small("wavlm-base-like");
+}
+
+#[test]
 fn hubert_large_like() {
     check_small("hubert-large-like");
 }

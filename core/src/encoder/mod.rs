@@ -2,6 +2,7 @@
 
 mod device;
 mod fake;
+mod number_format;
 mod onnx;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use device::{Device, DeviceChoice};
 pub use fake::FakeEncoder;
+pub use number_format::NumberFormat;
 pub use onnx::{OnnxEncoder, OnnxOptions, OnnxRuntime, RuntimeError};
 
 use crate::card::Card;
@@ -99,7 +101,8 @@ pub struct Weight {
     pub name: String,
     /// Number format on disk.
     pub format: NumberFormat,
-    /// Number format that the graph takes. Numbers are converted on loading, once, where it is another.
+    /// Number format that the graph takes, [`NumberFormat::F32`] or [`NumberFormat::F16`]. Numbers are converted on
+    /// loading, once, where it is another.
     pub wanted: NumberFormat,
     /// Its dimensions.
     pub shape: Vec<usize>,
@@ -114,26 +117,6 @@ impl Weight {
     #[must_use]
     pub fn n_bytes(&self) -> usize {
         self.shape.iter().product::<usize>() * self.format.n_bytes()
-    }
-}
-
-/// How numbers lie on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NumberFormat {
-    /// IEEE single precision.
-    F32,
-    /// IEEE half precision.
-    F16,
-}
-
-impl NumberFormat {
-    /// Bytes of one number.
-    #[must_use]
-    pub fn n_bytes(self) -> usize {
-        match self {
-            Self::F32 => 4,
-            Self::F16 => 2,
-        }
     }
 }
 

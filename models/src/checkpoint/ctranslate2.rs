@@ -186,6 +186,7 @@ impl<R: Read + Seek> Reader<'_, R> {
             Tensor {
                 dtype,
                 shape,
+                file: 0,
                 offset,
             },
             setting,
@@ -211,7 +212,7 @@ fn dtype(code: u8) -> Dtype {
         1 => Dtype::Other("8-bit integers".into()),
         2 => Dtype::Other("16-bit integers".into()),
         3 => Dtype::Other("32-bit integers".into()),
-        5 => Dtype::Other("bfloat16".into()),
+        5 => Dtype::Supported(NumberFormat::Bf16),
         other => Dtype::Other(format!("type {other}")),
     }
 }
@@ -289,6 +290,7 @@ fn third_of_rows(tensor: &Tensor, index: usize) -> Option<Tensor> {
     Some(Tensor {
         dtype: tensor.dtype.clone(),
         shape,
+        file: tensor.file,
         offset: tensor.offset + (index * n_bytes) as u64,
     })
 }

@@ -2,7 +2,10 @@
 
 pub mod ctranslate2;
 mod numbers;
+pub mod pickle;
+pub mod pytorch;
 pub mod safetensors;
+mod sharded;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,7 +22,9 @@ pub struct Tensor {
     pub dtype: Dtype,
     /// Its dimensions.
     pub shape: Vec<usize>,
-    /// Where it begins in the file, in bytes.
+    /// Which of [`Checkpoint::files`] holds it.
+    pub file: usize,
+    /// Where it begins in that file, in bytes.
     pub offset: u64,
 }
 
@@ -28,6 +33,8 @@ pub struct Tensor {
 pub enum Dtype {
     /// A format that a graph can use.
     Supported(NumberFormat),
+    /// A view whose numbers do not lie in a row, such as a transposed matrix.
+    Scattered,
     /// Another one, by its name in the file.
     Other(String),
 }
@@ -35,7 +42,8 @@ pub enum Dtype {
 /// The tensors of a checkpoint, by the names they have in Hugging Face checkpoints.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
-    file: PathBuf,
+    path: PathBuf,
+    files: Vec<PathBuf>,
     tensors: BTreeMap<String, Tensor>,
 }
 
@@ -72,6 +80,24 @@ pub enum CheckpointError {
     #[error("The checkpoint is damaged: {reason}. Fetch or copy it again.\nFile: {}", path.display())]
     Damaged { reason: String, path: PathBuf },
     #[error(
+        "The checkpoint asks to call \"{name}\" while it is read. Heschl runs nothing out of a file, and refuses it. If \
+         you trust the source, save the model's state_dict() alone, or get the checkpoint in safetensors.\nFile: {}",
+        path.display()
+    )]
+    Call { name: String, path: PathBuf },
+    #[error("The checkpoint cannot be used: {reason}, or get it in safetensors.\nFile: {}", path.display())]
+    Unsuited { reason: String, path: PathBuf },
+    #[error(
+        "The checkpoint is in several files, and {shard} is not there. Fetch the model again, or copy all of its \
+         files.\nFile that names it: {}", path.display()
+    )]
+    NoShard { shard: String, path: PathBuf },
+    #[error(
+        "The checkpoint's index says that the tensor {name} lies in this file, which has none of that name. Fetch \
+         the model again.\nFile: {}", path.display()
+    )]
+    NotInShard { name: String, path: PathBuf },
+    #[error(
         "The checkpoint has no tensor named {name}. Is it a checkpoint of another architecture, or of a part of the \
          model?\nFile: {}", path.display()
     )]
@@ -87,8 +113,13 @@ pub enum CheckpointError {
         path: PathBuf,
     },
     #[error(
-        "The tensor {name} is written as {dtype}, which Heschl does not read. Use a checkpoint in float32 or float16.\n\
-         File: {}", path.display()
+        "The numbers of the tensor {name} do not lie in a row: it was saved as a view of another tensor. Save the \
+         checkpoint again with every tensor made contiguous, or use one in safetensors.\nFile: {}", path.display()
+    )]
+    Scattered { name: String, path: PathBuf },
+    #[error(
+        "The tensor {name} is written as {dtype}, which Heschl does not read. Use a checkpoint in float32, \
+         float16 or bfloat16.\nFile: {}", path.display()
     )]
     Dtype {
         name: String,
@@ -97,20 +128,59 @@ pub enum CheckpointError {
     },
 }
 
+/// How one file, or one index of files, becomes a checkpoint.
+type Reader = fn(&Path) -> Result<Checkpoint, CheckpointError>;
+
+/// Files of Hugging Face's folders that hold weights, the best first, and how each is read.
+const SOURCES: [(&str, Reader); 4] = [
+    ("model.safetensors", safetensors::read),
+    ("model.safetensors.index.json", |index| {
+        sharded::read(index, safetensors::read)
+    }),
+    ("pytorch_model.bin", pytorch::read),
+    ("pytorch_model.bin.index.json", |index| {
+        sharded::read(index, pytorch::read)
+    }),
+];
+
+/// Finds the weights of a Hugging Face folder and reads where its tensors lie; `None` if there are none.
+///
+/// # Errors
+/// [`CheckpointError`] if the first of them that is there cannot be read.
+pub fn open(folder: &Path) -> Result<Option<Checkpoint>, CheckpointError> {
+    let there = SOURCES
+        .iter()
+        .map(|(file, read)| (folder.join(file), read))
+        .find(|(path, _)| path.is_file());
+    there.map(|(path, read)| read(&path)).transpose()
+}
+
 impl Checkpoint {
-    /// Puts tensors together that were found in `file`.
+    /// Puts tensors together that were found in one file.
     #[must_use]
     pub fn new(file: &Path, tensors: BTreeMap<String, Tensor>) -> Self {
+        Self::of_files(file, vec![file.to_path_buf()], tensors)
+    }
+
+    /// Puts tensors together that were found in `files`, by what `path` says of them.
+    fn of_files(path: &Path, files: Vec<PathBuf>, tensors: BTreeMap<String, Tensor>) -> Self {
         Self {
-            file: file.to_path_buf(),
+            path: path.to_path_buf(),
+            files,
             tensors,
         }
     }
 
-    /// The file that holds the numbers.
+    /// The file that was opened: the one that holds the numbers, or the index of those that do.
     #[must_use]
-    pub fn file(&self) -> &Path {
-        &self.file
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The files that hold the numbers.
+    #[must_use]
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
     }
 
     /// Names and places of all tensors.
@@ -128,37 +198,43 @@ impl Checkpoint {
         found.or(prefixes.last()).copied().unwrap_or_default()
     }
 
-    /// The tensor `name`, which must have the dimensions `expected`, in the number format that it is stored in.
+    /// The tensor `name`, which must have the dimensions `expected`, in the number format that it is stored in
+    /// where a graph can compute in that, and in single precision where it cannot.
     ///
     /// # Errors
-    /// [`CheckpointError::Missing`], [`CheckpointError::Shape`] or [`CheckpointError::Dtype`].
+    /// [`CheckpointError::Missing`], [`CheckpointError::Shape`], [`CheckpointError::Scattered`] or
+    /// [`CheckpointError::Dtype`].
     pub fn weight(&self, name: &str, expected: &[usize]) -> Result<Weight, CheckpointError> {
-        let path = || self.file.clone();
         let name = name.to_string();
         let Some(tensor) = self.tensors.get(&name) else {
-            return Err(CheckpointError::Missing { name, path: path() });
+            return Err(CheckpointError::Missing {
+                name,
+                path: self.path.clone(),
+            });
         };
+        let path = self.files.get(tensor.file).unwrap_or(&self.path).clone();
         if tensor.shape != expected {
             return Err(CheckpointError::Shape {
                 name,
                 found: tensor.shape.clone(),
                 expected: expected.to_vec(),
-                path: path(),
+                path,
             });
         }
         match &tensor.dtype {
             Dtype::Supported(format) => Ok(Weight {
                 name,
                 format: *format,
-                wanted: *format,
+                wanted: format.usual_in_graph(),
                 shape: tensor.shape.clone(),
-                file: path(),
+                file: path,
                 offset: tensor.offset,
             }),
+            Dtype::Scattered => Err(CheckpointError::Scattered { name, path }),
             Dtype::Other(dtype) => Err(CheckpointError::Dtype {
                 name,
                 dtype: dtype.clone(),
-                path: path(),
+                path,
             }),
         }
     }

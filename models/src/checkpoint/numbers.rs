@@ -3,9 +3,6 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
-use half::f16;
-use heschl_core::encoder::NumberFormat;
-
 use super::{Checkpoint, CheckpointError};
 
 impl Checkpoint {
@@ -30,17 +27,6 @@ impl Checkpoint {
         if bytes.len() as u64 != n_bytes {
             return Err(unreadable(std::io::ErrorKind::UnexpectedEof.into()));
         }
-        Ok(match weight.format {
-            NumberFormat::F32 => {
-                let numbers = bytes.as_chunks().0.iter();
-                numbers.map(|bytes| f32::from_le_bytes(*bytes)).collect()
-            }
-            NumberFormat::F16 => {
-                let numbers = bytes.as_chunks().0.iter();
-                numbers
-                    .map(|bytes| f16::from_le_bytes(*bytes).to_f32())
-                    .collect()
-            }
-        })
+        Ok(weight.format.singles(&bytes))
     }
 }

@@ -91,9 +91,12 @@ fn place(info: &TensorInfo, first_byte: u64) -> Tensor {
         dtype: match info.dtype {
             FileDtype::F32 => Dtype::Supported(NumberFormat::F32),
             FileDtype::F16 => Dtype::Supported(NumberFormat::F16),
+            FileDtype::BF16 => Dtype::Supported(NumberFormat::Bf16),
+            FileDtype::F64 => Dtype::Supported(NumberFormat::F64),
             other => Dtype::Other(format!("{other:?}")),
         },
         shape: info.shape.clone(),
+        file: 0,
         offset: first_byte + info.data_offsets.0 as u64,
     }
 }

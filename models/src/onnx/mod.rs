@@ -114,9 +114,9 @@ impl GraphBuilder {
     pub(crate) fn weight(&mut self, weight: Weight) -> Value {
         let name = weight.name.clone();
         if self.weight_names.insert(name.clone()) {
-            let data_type = match weight.wanted {
-                NumberFormat::F32 => FLOAT,
+            let data_type = match weight.wanted.usual_in_graph() {
                 NumberFormat::F16 => FLOAT16,
+                _ => FLOAT,
             };
             // The numbers are handed over by name; a place is only there because the format asks for one.
             let place = StringStringEntryProto {

@@ -93,7 +93,7 @@ impl WhisperConfig {
     ) -> Result<Self, ModelError> {
         let refuse = |reason: &str| ModelError::Config {
             reason: reason.to_string(),
-            path: checkpoint.file().to_path_buf(),
+            path: checkpoint.path().to_path_buf(),
         };
         let shape = |name: &str| {
             checkpoint

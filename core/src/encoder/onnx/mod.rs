@@ -1,22 +1,21 @@
 //! Encoders run by ONNX Runtime, which is loaded from a library file at run time.
 
+mod weights;
+
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::ptr::NonNull;
 use std::time::Instant;
 
-use half::f16;
 use memmap2::Mmap;
 use ndarray::{Array3, ArrayD, ArrayViewD, ArrayViewMut3, Axis, Ix3, s};
 use ort::ep::ExecutionProvider as _;
-use ort::memory::{Allocator, MemoryInfo};
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
-use ort::value::{DynValue, PrimitiveTensorElementType, TensorRef, Value};
+use ort::value::TensorRef;
 
-use super::{Batch, Device, DeviceChoice, Encoder, EncoderError, Model, NumberFormat, Weight};
+use super::{Batch, Device, DeviceChoice, Encoder, EncoderError, Model, Weight};
 use crate::card::Card;
+use weights::{map_file, weight_value};
 
 /// Windows computed at once on a GPU, unless the user says otherwise.
 const CUDA_BATCH: usize = 16;
@@ -348,106 +347,6 @@ fn choose_device(
             Ok(()) => (Device::Cuda { index: 0 }, None),
             Err(reason) => (cpu, Some(reason)),
         }),
-    }
-}
-
-#[expect(
-    unsafe_code,
-    reason = "a memory map changes if its file is changed meanwhile; weights are not"
-)]
-fn map_file(path: &Path) -> Result<Mmap, RuntimeError> {
-    let unreadable = |source| RuntimeError::Weights {
-        source,
-        path: path.to_path_buf(),
-    };
-    let file = File::open(path).map_err(unreadable)?;
-    // SAFETY: the map is only read, and nobody is expected to write into a checkpoint while it is in use.
-    unsafe { Mmap::map(&file) }.map_err(unreadable)
-}
-
-/// The weight as a tensor over the mapped file; over a copy where the graph takes another number format, or where it
-/// does not lie at a multiple of its number size.
-fn weight_value(map: &Mmap, weight: &Weight) -> Result<DynValue, String> {
-    let start = usize::try_from(weight.offset).map_err(|error| error.to_string())?;
-    let bytes = start
-        .checked_add(weight.n_bytes())
-        .and_then(|end| map.get(start..end))
-        .ok_or_else(|| {
-            format!(
-                "the tensor {} reaches past the end of its file.",
-                weight.name
-            )
-        })?;
-    let aligned = (bytes.as_ptr() as usize).is_multiple_of(weight.format.n_bytes());
-    let value = match (weight.format, weight.wanted) {
-        (stored, wanted) if stored == wanted && aligned => borrowed_value(bytes, weight),
-        (NumberFormat::F32, NumberFormat::F32) => owned_value(singles(bytes), weight),
-        (NumberFormat::F32, NumberFormat::F16) => {
-            owned_value(singles(bytes).map(f16::from_f32), weight)
-        }
-        (NumberFormat::F16, NumberFormat::F32) => owned_value(halves(bytes).map(f32::from), weight),
-        (NumberFormat::F16, NumberFormat::F16) => owned_value(halves(bytes), weight),
-    };
-    value.map_err(|error| error.message().to_string())
-}
-
-fn singles(bytes: &[u8]) -> impl Iterator<Item = f32> {
-    bytes
-        .as_chunks()
-        .0
-        .iter()
-        .map(|bytes| f32::from_le_bytes(*bytes))
-}
-
-fn halves(bytes: &[u8]) -> impl Iterator<Item = f16> {
-    bytes
-        .as_chunks()
-        .0
-        .iter()
-        .map(|bytes| f16::from_le_bytes(*bytes))
-}
-
-fn owned_value<T>(numbers: impl Iterator<Item = T>, weight: &Weight) -> ort::Result<DynValue>
-where
-    T: PrimitiveTensorElementType + std::fmt::Debug + Clone + 'static,
-{
-    Value::from_array((weight.shape.clone(), numbers.collect::<Vec<T>>())).map(Value::into_dyn)
-}
-
-/// A tensor that borrows its numbers from a mapped file. The map must outlive it.
-#[expect(
-    unsafe_code,
-    reason = "ort has no safe tensor over shared memory that a session can own"
-)]
-fn borrowed_value(bytes: &[u8], weight: &Weight) -> ort::Result<DynValue> {
-    let shape: Vec<i64> = weight.shape.iter().map(|n| *n as i64).collect();
-    let info = MemoryInfo::default();
-    let element = match weight.format {
-        NumberFormat::F32 => {
-            ort::sys::ONNXTensorElementDataType::ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT
-        }
-        NumberFormat::F16 => {
-            ort::sys::ONNXTensorElementDataType::ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16
-        }
-    };
-    let mut value = std::ptr::null_mut();
-    // SAFETY: `bytes` has the length that shape and element type ask for (checked by the runtime) and is aligned to the
-    // element. The runtime reads initializers and never writes to them. `OnnxEncoder` drops its session, and with it
-    // this value, before the map.
-    unsafe {
-        let status = (ort::api().CreateTensorWithDataAsOrtValue)(
-            ort::AsPointer::ptr(&info),
-            bytes.as_ptr().cast_mut().cast(),
-            bytes.len(),
-            shape.as_ptr(),
-            shape.len(),
-            element,
-            &raw mut value,
-        );
-        ort::Error::result_from_status(status)?;
-        let value =
-            NonNull::new(value).ok_or_else(|| ort::Error::new("the runtime gave no tensor"))?;
-        Ok(DynValue::from_ptr(value, Some(&Allocator::default())))
     }
 }
 

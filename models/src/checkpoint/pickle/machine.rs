@@ -1,0 +1,505 @@
+//! The stack machine that a pickle is a program for.
+
+use std::collections::BTreeMap;
+
+use super::names::{self, Made};
+use super::{Fault, Id, Pickle, Value, Values};
+
+/// Most instructions and copied values. The checkpoint of the largest speech encoder takes some ten thousand.
+const MOST_STEPS: usize = 8_000_000;
+/// Most values.
+const MOST_VALUES: usize = 2_000_000;
+/// Most values that wait to be put into others. Python puts a thousand at a time into a list or dictionary.
+const MOST_WAITING: usize = 100_000;
+/// Most groups that are open inside each other.
+const MOST_OPEN: usize = 1000;
+const NEWEST_PROTOCOL: u8 = 5;
+
+pub(super) struct Machine<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    values: Values,
+    stack: Vec<Id>,
+    /// Heights of the stack at which groups begin.
+    marks: Vec<usize>,
+    memo: BTreeMap<u64, Id>,
+    n_steps: usize,
+}
+
+impl<'a> Machine<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            at: 0,
+            values: Values::default(),
+            stack: vec![],
+            marks: vec![],
+            memo: BTreeMap::new(),
+            n_steps: 0,
+        }
+    }
+
+    /// Runs up to the instruction that ends the pickle.
+    pub(super) fn run(mut self) -> Result<Pickle, Fault> {
+        loop {
+            self.spend(1)?;
+            let instruction = self.byte()?;
+            if instruction == b'.' {
+                return Ok(Pickle {
+                    root: self.pop()?,
+                    values: self.values,
+                    n_bytes: self.at,
+                });
+            }
+            match self.constant(instruction)? {
+                Some(value) => self.push(value)?,
+                None => self.step(instruction)?,
+            }
+        }
+    }
+
+    /// The value that an instruction stands for by itself; `None` if it is another kind of instruction.
+    fn constant(&mut self, instruction: u8) -> Result<Option<Value>, Fault> {
+        Ok(Some(match instruction {
+            b'N' => Value::None,
+            0x88 => Value::Bool(true),
+            0x89 => Value::Bool(false),
+            b'I' | b'L' => number(self.line()?),
+            b'K' => Value::Int(i64::from(self.byte()?)),
+            b'M' => Value::Int(i64::from(u16::from_le_bytes(self.array()?))),
+            b'J' => Value::Int(i64::from(i32::from_le_bytes(self.array()?))),
+            0x8a => long(self.counted::<1>()?),
+            0x8b => long(self.counted::<4>()?),
+            b'F' => opaque(self.line()?),
+            b'G' => opaque(self.take(8)?),
+            b'X' | b'T' => text(self.counted::<4>()?),
+            0x8c | b'U' => text(self.counted::<1>()?),
+            0x8d => text(self.counted::<8>()?),
+            b'V' => text_of_line(self.line()?),
+            b'S' => quoted(self.line()?)?,
+            b'B' => opaque(self.counted::<4>()?),
+            b'C' => opaque(self.counted::<1>()?),
+            0x8e | 0x96 => opaque(self.counted::<8>()?),
+            b']' => Value::List(vec![]),
+            b'}' => Value::Dict(vec![]),
+            b')' => Value::Tuple(vec![]),
+            0x8f => Value::Opaque,
+            _ => return Ok(None),
+        }))
+    }
+
+    /// Carries out an instruction that works on values which are there.
+    fn step(&mut self, instruction: u8) -> Result<(), Fault> {
+        match instruction {
+            0x80 => self.protocol(),
+            0x95 => self.frame(),
+            b'(' => self.open_group(),
+            b'0' => self.drop_top(),
+            b'1' => self.group().map(drop),
+            b'2' => {
+                let top = self.pop()?;
+                self.push_id(top)?;
+                self.push_id(top)
+            }
+            b't' => {
+                let items = self.group()?;
+                self.push(Value::Tuple(items))
+            }
+            0x85..=0x87 => self.tuple_of(usize::from(instruction - 0x84)),
+            b'l' => {
+                let items = self.group()?;
+                self.push(Value::List(items))
+            }
+            b'd' => {
+                let items = self.group()?;
+                self.push(Value::Dict(pairs(&items)?))
+            }
+            0x91 => {
+                self.group()?;
+                self.push(Value::Opaque)
+            }
+            b'a' => {
+                let item = self.pop()?;
+                self.append(vec![item])
+            }
+            b'e' | 0x90 => {
+                let items = self.group()?;
+                self.append(items)
+            }
+            b's' => {
+                let [key, value] = self.pop_two()?;
+                self.set(&[key, value])
+            }
+            b'u' => {
+                let items = self.group()?;
+                self.set(&items)
+            }
+            b'p' | b'q' | b'r' | 0x94 => self.remember(instruction),
+            b'g' | b'h' | b'j' => self.recall(instruction),
+            _ => self.step_by_name(instruction),
+        }
+    }
+
+    /// Carries out an instruction that has to do with names and calls.
+    fn step_by_name(&mut self, instruction: u8) -> Result<(), Fault> {
+        match instruction {
+            b'c' => {
+                let [module, name] = [self.name()?, self.name()?];
+                self.push_name(module, name)
+            }
+            0x93 => {
+                let [module, name] = self.pop_two()?;
+                self.push_name(module, name)
+            }
+            b'R' => {
+                let [callable, arguments] = self.pop_two()?;
+                self.call(callable, arguments)
+            }
+            b'i' => {
+                let [module, name] = [self.name()?, self.name()?];
+                let arguments = self.group()?;
+                self.push_name(module, name)?;
+                let callable = self.pop()?;
+                self.call_with(callable, arguments)
+            }
+            b'o' => {
+                let mut group = self.group()?.into_iter();
+                let callable = group
+                    .next()
+                    .ok_or_else(|| nonsense("it makes an object of no class"))?;
+                self.call_with(callable, group.collect())
+            }
+            0x81 => {
+                let [class, _] = self.pop_two()?;
+                self.push(names::object(&self.values, class)?)
+            }
+            0x92 => {
+                self.pop()?;
+                let [class, _] = self.pop_two()?;
+                self.push(names::object(&self.values, class)?)
+            }
+            // A state is for the object's own code, which is not run.
+            b'b' => self.pop().map(drop),
+            b'Q' => {
+                let identity = self.pop()?;
+                self.push(names::storage(&self.values, identity)?)
+            }
+            other => Err(Fault::Damaged(format!(
+                "the byte {other:#04x} in its pickle is no instruction that a checkpoint has"
+            ))),
+        }
+    }
+
+    fn protocol(&mut self) -> Result<(), Fault> {
+        match self.byte()? {
+            0..=NEWEST_PROTOCOL => Ok(()),
+            other => Err(Fault::Damaged(format!(
+                "its pickle is of version {other}, newer than {NEWEST_PROTOCOL}"
+            ))),
+        }
+    }
+
+    fn frame(&mut self) -> Result<(), Fault> {
+        let n_bytes = u64::from_le_bytes(self.array()?);
+        self.need(n_bytes).map(drop)
+    }
+
+    fn open_group(&mut self) -> Result<(), Fault> {
+        if self.marks.len() == MOST_OPEN {
+            return Err(Fault::Damaged(format!(
+                "its pickle opens more than {MOST_OPEN} groups inside each other"
+            )));
+        }
+        self.marks.push(self.stack.len());
+        Ok(())
+    }
+
+    fn drop_top(&mut self) -> Result<(), Fault> {
+        if self.marks.last() == Some(&self.stack.len()) {
+            self.marks.pop();
+            return Ok(());
+        }
+        self.pop().map(drop)
+    }
+
+    fn tuple_of(&mut self, n: usize) -> Result<(), Fault> {
+        let mut items = Vec::with_capacity(n);
+        for _ in 0..n {
+            items.push(self.pop()?);
+        }
+        items.reverse();
+        self.push(Value::Tuple(items))
+    }
+
+    fn append(&mut self, items: Vec<Id>) -> Result<(), Fault> {
+        let target = self.top()?;
+        match self.values.get_mut(target) {
+            Some(Value::List(list)) => {
+                list.extend(items);
+                Ok(())
+            }
+            Some(Value::Opaque) => Ok(()),
+            _ => Err(nonsense("it adds items to what is no list")),
+        }
+    }
+
+    fn set(&mut self, items: &[Id]) -> Result<(), Fault> {
+        let target = self.top()?;
+        match self.values.get_mut(target) {
+            Some(Value::Dict(entries)) => {
+                entries.extend(pairs(items)?);
+                Ok(())
+            }
+            Some(Value::Opaque) => Ok(()),
+            _ => Err(nonsense("it sets entries of what is no dictionary")),
+        }
+    }
+
+    fn remember(&mut self, instruction: u8) -> Result<(), Fault> {
+        let index = match instruction {
+            0x94 => self.memo.len() as u64,
+            _ => self.memo_index(instruction)?,
+        };
+        let top = self.top()?;
+        self.memo.insert(index, top);
+        if self.memo.len() > MOST_VALUES {
+            return Err(too_many());
+        }
+        Ok(())
+    }
+
+    fn recall(&mut self, instruction: u8) -> Result<(), Fault> {
+        let index = self.memo_index(instruction)?;
+        match self.memo.get(&index).copied() {
+            Some(id) => self.push_id(id),
+            None => Err(nonsense("it recalls a value that it did not remember")),
+        }
+    }
+
+    fn memo_index(&mut self, instruction: u8) -> Result<u64, Fault> {
+        match instruction {
+            b'q' | b'h' => self.byte().map(u64::from),
+            b'r' | b'j' => self.array().map(u32::from_le_bytes).map(u64::from),
+            _ => match number(self.line()?) {
+                Value::Int(index) if index >= 0 => Ok(index as u64),
+                _ => Err(nonsense("a value in it is remembered under no number")),
+            },
+        }
+    }
+
+    /// A line of text, as a value that is not on the stack.
+    fn name(&mut self) -> Result<Id, Fault> {
+        let text = text(self.line()?);
+        self.add(text)
+    }
+
+    fn push_name(&mut self, module: Id, name: Id) -> Result<(), Fault> {
+        let texts = (self.values.text(module), self.values.text(name));
+        let (Some(module_text), Some(name_text)) = texts else {
+            return Err(nonsense("a name in it is not text"));
+        };
+        let known = names::known(module_text, name_text);
+        self.push(known.map_or(Value::Foreign { module, name }, Value::Known))
+    }
+
+    fn call_with(&mut self, callable: Id, arguments: Vec<Id>) -> Result<(), Fault> {
+        let arguments = self.add(Value::Tuple(arguments))?;
+        self.call(callable, arguments)
+    }
+
+    fn call(&mut self, callable: Id, arguments: Id) -> Result<(), Fault> {
+        match names::call(&self.values, callable, arguments)? {
+            Made::New(value) => self.push(value),
+            Made::Same(id) => self.push_id(id),
+            Made::DictOf(list) => self.push_dict_of(list),
+        }
+    }
+
+    fn push_dict_of(&mut self, list: Id) -> Result<(), Fault> {
+        let n_pairs = self.values.sequence(list).map_or(0, <[Id]>::len);
+        self.spend(n_pairs)?;
+        let mut entries = Vec::with_capacity(n_pairs);
+        for pair in self.values.sequence(list).unwrap_or_default() {
+            match self.values.sequence(*pair) {
+                Some(&[key, value]) => entries.push((key, value)),
+                _ => return Err(nonsense("it makes a dictionary of what are no pairs")),
+            }
+        }
+        self.push(Value::Dict(entries))
+    }
+
+    fn add(&mut self, value: Value) -> Result<Id, Fault> {
+        if self.values.len() == MOST_VALUES {
+            return Err(too_many());
+        }
+        Ok(self.values.add(value))
+    }
+
+    fn push(&mut self, value: Value) -> Result<(), Fault> {
+        let id = self.add(value)?;
+        self.push_id(id)
+    }
+
+    fn push_id(&mut self, id: Id) -> Result<(), Fault> {
+        if self.stack.len() == MOST_WAITING {
+            return Err(Fault::Damaged(format!(
+                "its pickle piles up more than {MOST_WAITING} values, or nests as deep"
+            )));
+        }
+        self.stack.push(id);
+        Ok(())
+    }
+
+    /// The uppermost value of the group that is open.
+    fn top(&self) -> Result<Id, Fault> {
+        let group = self.marks.last().copied().unwrap_or(0);
+        match self.stack.get(group..).and_then(<[Id]>::last) {
+            Some(id) => Ok(*id),
+            None => Err(nonsense("it uses a value that is not there")),
+        }
+    }
+
+    fn pop(&mut self) -> Result<Id, Fault> {
+        let top = self.top()?;
+        self.stack.pop();
+        Ok(top)
+    }
+
+    /// The two uppermost values, the upper one last.
+    fn pop_two(&mut self) -> Result<[Id; 2], Fault> {
+        let upper = self.pop()?;
+        Ok([self.pop()?, upper])
+    }
+
+    /// Closes a group and gives what is in it.
+    fn group(&mut self) -> Result<Vec<Id>, Fault> {
+        match self.marks.pop() {
+            Some(mark) if mark <= self.stack.len() => Ok(self.stack.split_off(mark)),
+            _ => Err(nonsense("it closes a group that is not open")),
+        }
+    }
+
+    fn spend(&mut self, n_steps: usize) -> Result<(), Fault> {
+        self.n_steps = self.n_steps.saturating_add(n_steps);
+        if self.n_steps > MOST_STEPS {
+            return Err(Fault::Damaged(format!(
+                "its pickle has more than {MOST_STEPS} instructions"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Where the next `n_bytes` end.
+    fn need(&self, n_bytes: u64) -> Result<usize, Fault> {
+        let left = self.bytes.len() - self.at;
+        match usize::try_from(n_bytes) {
+            Ok(n_bytes) if n_bytes <= left => Ok(self.at + n_bytes),
+            _ => Err(Fault::Damaged(format!(
+                "its pickle asks for {n_bytes} bytes where {left} are left"
+            ))),
+        }
+    }
+
+    fn take(&mut self, n_bytes: u64) -> Result<&'a [u8], Fault> {
+        let end = self.need(n_bytes)?;
+        let bytes = &self.bytes[self.at..end];
+        self.at = end;
+        Ok(bytes)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
+        let mut array = [0; N];
+        array.copy_from_slice(self.take(N as u64)?);
+        Ok(array)
+    }
+
+    fn byte(&mut self) -> Result<u8, Fault> {
+        let [byte] = self.array()?;
+        Ok(byte)
+    }
+
+    /// Bytes with their count before them, which has `N` bytes.
+    fn counted<const N: usize>(&mut self) -> Result<&'a [u8], Fault> {
+        let mut count = [0; 8];
+        count[..N].copy_from_slice(self.take(N as u64)?);
+        self.take(u64::from_le_bytes(count))
+    }
+
+    /// The bytes before the next line feed, which is skipped.
+    fn line(&mut self) -> Result<&'a [u8], Fault> {
+        let rest = &self.bytes[self.at..];
+        match rest.iter().position(|byte| *byte == b'\n') {
+            Some(length) => {
+                self.at += length + 1;
+                Ok(&rest[..length])
+            }
+            None => Err(nonsense("a line in it does not end")),
+        }
+    }
+}
+
+fn nonsense(reason: &str) -> Fault {
+    Fault::Damaged(reason.to_string())
+}
+
+fn too_many() -> Fault {
+    Fault::Damaged(format!(
+        "its pickle holds more than {MOST_VALUES} values, which no checkpoint needs"
+    ))
+}
+
+fn opaque(_: &[u8]) -> Value {
+    Value::Opaque
+}
+
+/// A text; nothing that matters if it is not UTF-8.
+fn text(bytes: &[u8]) -> Value {
+    std::str::from_utf8(bytes).map_or(Value::Opaque, |text| Value::Text(text.into()))
+}
+
+/// A text without escapes; nothing that matters if it has any.
+fn text_of_line(bytes: &[u8]) -> Value {
+    if bytes.contains(&b'\\') {
+        return Value::Opaque;
+    }
+    text(bytes)
+}
+
+/// A text as Python 2 wrote it, in quotes.
+fn quoted(line: &[u8]) -> Result<Value, Fault> {
+    match line {
+        [b'\'', inside @ .., b'\''] | [b'"', inside @ .., b'"'] => Ok(text_of_line(inside)),
+        _ => Err(nonsense("a text in it has no quotes")),
+    }
+}
+
+/// A number in decimal digits; nothing that matters if it has more than 64 bits.
+fn number(line: &[u8]) -> Value {
+    let digits = line.strip_suffix(b"L").unwrap_or(line);
+    match (line, std::str::from_utf8(digits).map(str::parse)) {
+        (b"00", _) => Value::Bool(false),
+        (b"01", _) => Value::Bool(true),
+        (_, Ok(Ok(number))) => Value::Int(number),
+        _ => Value::Opaque,
+    }
+}
+
+/// A number in two's complement; nothing that matters if it has more than 64 bits.
+fn long(bytes: &[u8]) -> Value {
+    if bytes.len() > 8 {
+        return Value::Opaque;
+    }
+    let is_negative = bytes.last().is_some_and(|byte| byte & 0x80 != 0);
+    let mut whole = [if is_negative { 0xff } else { 0 }; 8];
+    whole[..bytes.len()].copy_from_slice(bytes);
+    Value::Int(i64::from_le_bytes(whole))
+}
+
+/// Items by twos.
+fn pairs(items: &[Id]) -> Result<Vec<(Id, Id)>, Fault> {
+    let (pairs, rest) = items.as_chunks::<2>();
+    if !rest.is_empty() {
+        return Err(nonsense("a key in it has no value"));
+    }
+    Ok(pairs.iter().map(|[key, value]| (*key, *value)).collect())
+}

@@ -1,0 +1,231 @@
+//! The names that a pickle may use, and what becomes of a call to them.
+
+use super::{Fault, Id, Storage, Value, Values, View};
+
+/// Longest name that an error shows.
+const MOST_SHOWN: usize = 200;
+
+/// How one number of a storage or tensor is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Element {
+    /// PyTorch's name of the format.
+    pub name: &'static str,
+    /// Its length in bytes.
+    pub n_bytes: u64,
+}
+
+/// A name that stands for something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// A class of storages.
+    Storage(Element),
+    /// A number format.
+    Format(Element),
+    /// A dictionary of any kind.
+    Dict,
+    /// A tuple of any kind, made out of another.
+    Tuple,
+    /// The function that makes a tensor out of a storage.
+    Tensor,
+    /// The same where the number format is given apart.
+    TensorOfFormat,
+    /// The function that makes a parameter out of a tensor.
+    Parameter,
+    /// The function that calls one of the former and sets attributes.
+    Subclass,
+    /// A function or class without effects, whose results no tensor needs.
+    Harmless,
+}
+
+/// Number formats: PyTorch's name, the class of storages, the bytes of one number.
+const FORMATS: [(&str, &str, u64); 14] = [
+    ("float64", "DoubleStorage", 8),
+    ("float32", "FloatStorage", 4),
+    ("float16", "HalfStorage", 2),
+    ("bfloat16", "BFloat16Storage", 2),
+    ("int64", "LongStorage", 8),
+    ("int32", "IntStorage", 4),
+    ("int16", "ShortStorage", 2),
+    ("int8", "CharStorage", 1),
+    ("uint8", "ByteStorage", 1),
+    ("bool", "BoolStorage", 1),
+    ("complex64", "ComplexFloatStorage", 8),
+    ("complex128", "ComplexDoubleStorage", 16),
+    ("qint8", "QInt8Storage", 1),
+    ("quint8", "QUInt8Storage", 1),
+];
+
+const BYTES: Element = Element {
+    name: "bytes",
+    n_bytes: 1,
+};
+
+/// What a name stands for; `None` if Heschl does not know it.
+pub(super) fn known(module: &str, name: &str) -> Option<Known> {
+    let known = match (module, name) {
+        ("collections", "OrderedDict" | "defaultdict") | ("builtins" | "__builtin__", "dict") => {
+            Known::Dict
+        }
+        ("torch", "Size") => Known::Tuple,
+        ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Known::Tensor,
+        ("torch._utils", "_rebuild_tensor_v3") => Known::TensorOfFormat,
+        ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state") => {
+            Known::Parameter
+        }
+        ("torch._tensor", "_rebuild_from_type_v2") => Known::Subclass,
+        ("torch" | "torch.storage", "UntypedStorage") => Known::Storage(BYTES),
+        ("torch" | "torch.storage" | "torch.cuda", _) => return format(name),
+        (
+            "builtins" | "__builtin__",
+            "set" | "frozenset" | "bytearray" | "complex" | "int" | "float" | "bool" | "object"
+            | "list" | "tuple" | "str" | "bytes" | "slice",
+        )
+        | ("copy_reg" | "copyreg", "_reconstructor")
+        | ("_codecs", "encode")
+        | ("collections", "Counter" | "deque")
+        | ("numpy", "dtype" | "ndarray")
+        | ("numpy.core.multiarray" | "numpy._core.multiarray", "scalar" | "_reconstruct") => {
+            Known::Harmless
+        }
+        _ => return None,
+    };
+    Some(known)
+}
+
+fn format(name: &str) -> Option<Known> {
+    if name == "device" {
+        return Some(Known::Harmless);
+    }
+    FORMATS.iter().find_map(|&(format, class, n_bytes)| {
+        let element = Element {
+            name: format,
+            n_bytes,
+        };
+        match name {
+            _ if name == class => Some(Known::Storage(element)),
+            _ if name == format => Some(Known::Format(element)),
+            _ => None,
+        }
+    })
+}
+
+/// What a call gives.
+pub(super) enum Made {
+    /// A new value.
+    New(Value),
+    /// One that is there already.
+    Same(Id),
+    /// A dictionary of the pairs in this list, which are still to be checked and paid for.
+    DictOf(Id),
+}
+
+/// What a call of `callable` with `arguments` gives, without any call.
+pub(super) fn call(values: &Values, callable: Id, arguments: Id) -> Result<Made, Fault> {
+    let Some(given) = values.sequence(arguments) else {
+        return Err(nonsense("it calls something without arguments"));
+    };
+    match (values.get(callable), given) {
+        (Value::Known(Known::Dict), [from]) if values.entries(*from).is_some() => {
+            Ok(Made::Same(*from))
+        }
+        (Value::Known(Known::Dict), [pairs]) if values.sequence(*pairs).is_some() => {
+            Ok(Made::DictOf(*pairs))
+        }
+        (Value::Known(Known::Dict), _) => Ok(Made::New(Value::Dict(vec![]))),
+        (Value::Known(Known::Tuple), [items]) => Ok(Made::Same(*items)),
+        (Value::Known(Known::Parameter), [tensor, ..]) => Ok(Made::Same(*tensor)),
+        (Value::Known(Known::Tensor | Known::TensorOfFormat), _) => tensor(values, callable, given),
+        (Value::Known(Known::Subclass), &[inner, _, arguments, ..]) => {
+            subclass(values, inner, arguments)
+        }
+        (Value::Known(Known::Harmless | Known::Storage(_)), _) => Ok(Made::New(Value::Opaque)),
+        (Value::Foreign { module, name }, _) => Err(Fault::Call(shown(values, *module, *name))),
+        _ => Err(nonsense("it calls what is no function")),
+    }
+}
+
+/// A tensor by the arguments of the function that rebuilds it.
+fn tensor(values: &Values, callable: Id, given: &[Id]) -> Result<Made, Fault> {
+    let &[storage, offset, shape, strides, ref rest @ ..] = given else {
+        return Err(nonsense("it makes a tensor out of too few arguments"));
+    };
+    let dtype = match values.get(callable) {
+        Value::Known(Known::TensorOfFormat) => match rest.get(2) {
+            Some(dtype) => Some(*dtype),
+            None => return Err(nonsense("it makes a tensor without a number format")),
+        },
+        _ => None,
+    };
+    Ok(Made::New(Value::Tensor(View {
+        storage,
+        offset,
+        shape,
+        strides,
+        dtype,
+    })))
+}
+
+/// A tensor with attributes: the tensor.
+fn subclass(values: &Values, inner: Id, arguments: Id) -> Result<Made, Fault> {
+    match values.get(inner) {
+        // A chain of such calls would be followed to any depth.
+        Value::Known(Known::Subclass) => Ok(Made::New(Value::Opaque)),
+        _ => call(values, inner, arguments),
+    }
+}
+
+/// What becomes of an object of a class that is made without a call of its constructor.
+pub(super) fn object(values: &Values, class: Id) -> Result<Value, Fault> {
+    match values.get(class) {
+        Value::Known(Known::Dict) => Ok(Value::Dict(vec![])),
+        Value::Known(_) | Value::Opaque => Ok(Value::Opaque),
+        // By Python's custom a class begins with a capital. Nothing of it runs here.
+        Value::Foreign { module, name } => match values.text(*name) {
+            Some(name) if is_class(name) => Ok(Value::Opaque),
+            _ => Err(Fault::Call(shown(values, *module, *name))),
+        },
+        _ => Err(nonsense("it makes an object of what is no class")),
+    }
+}
+
+fn is_class(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let first = last.trim_start_matches('_').chars().next();
+    first.is_some_and(char::is_uppercase)
+}
+
+/// The storage that a persistent identity names: the word "storage", class, key, place, count.
+pub(super) fn storage(values: &Values, identity: Id) -> Result<Value, Fault> {
+    let unknown = || nonsense("it names numbers outside it in an unknown way");
+    let Some(&[kind, class, key, _, count, ref rest @ ..]) = values.sequence(identity) else {
+        return Err(unknown());
+    };
+    let is_whole = rest
+        .iter()
+        .all(|view| matches!(values.get(*view), Value::None));
+    match values.get(class) {
+        Value::Known(Known::Storage(element)) if is_whole => {
+            if values.text(kind) != Some("storage") || values.text(key).is_none() {
+                return Err(unknown());
+            }
+            Ok(Value::Storage(Storage {
+                element: *element,
+                key,
+                count,
+            }))
+        }
+        _ => Err(unknown()),
+    }
+}
+
+fn nonsense(reason: &str) -> Fault {
+    Fault::Damaged(reason.to_string())
+}
+
+/// A name as an error shows it: without control characters, and not at any length.
+fn shown(values: &Values, module: Id, name: Id) -> String {
+    let [module, name] = [module, name].map(|id| values.text(id).unwrap_or_default());
+    let shorten = |text: &str| text.chars().take(MOST_SHOWN).collect::<String>();
+    let full = format!("{}.{}", shorten(module), shorten(name));
+    shorten(&full.escape_debug().to_string())
+}

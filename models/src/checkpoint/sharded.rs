@@ -1,0 +1,166 @@
+//! Checkpoints in several files, with an index that says which tensor lies in which.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Component, Path};
+
+use serde::Deserialize;
+
+use super::{Checkpoint, CheckpointError, MOST_HEADER_BYTES};
+
+/// Most files of one checkpoint.
+const MOST_SHARDS: usize = 1000;
+
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+/// Reads where the tensors lie that an index names, each file with `read_shard`.
+///
+/// # Errors
+/// [`CheckpointError`] if the index or a file of it cannot be read or is damaged, if a file of it is missing, or has
+/// not the tensors that the index promises.
+pub(super) fn read(
+    index: &Path,
+    read_shard: fn(&Path) -> Result<Checkpoint, CheckpointError>,
+) -> Result<Checkpoint, CheckpointError> {
+    let weight_map = parse(&read_text(index)?, index)?;
+    let shards: BTreeSet<&String> = weight_map.values().collect();
+    let folder = index.parent().unwrap_or(Path::new(""));
+    let mut files = vec![];
+    let mut tensors = BTreeMap::new();
+    for (file, shard) in shards.into_iter().enumerate() {
+        let path = folder.join(shard);
+        if !path.is_file() {
+            return Err(CheckpointError::NoShard {
+                shard: shard.clone(),
+                path: index.to_path_buf(),
+            });
+        }
+        let mut found = read_shard(&path)?.tensors;
+        for (name, _) in weight_map.iter().filter(|(_, within)| *within == shard) {
+            let Some(mut tensor) = found.remove(name) else {
+                return Err(CheckpointError::NotInShard {
+                    name: name.escape_debug().to_string(),
+                    path,
+                });
+            };
+            tensor.file = file;
+            tensors.insert(name.clone(), tensor);
+        }
+        files.push(path);
+    }
+    Ok(Checkpoint::of_files(index, files, tensors))
+}
+
+/// Reads the text of an index: the file of each tensor.
+///
+/// # Errors
+/// [`CheckpointError::Damaged`] if it makes no sense, or names a file that is not beside it.
+fn parse(text: &[u8], path: &Path) -> Result<BTreeMap<String, String>, CheckpointError> {
+    let damaged = |reason| CheckpointError::Damaged {
+        reason,
+        path: path.to_path_buf(),
+    };
+    let index: Index = serde_json::from_slice(text)
+        .map_err(|error| damaged(format!("its index makes no sense ({error})")))?;
+    if let Some(shard) = index.weight_map.values().find(|shard| !is_plain(shard)) {
+        let shard = shard.escape_debug();
+        return Err(damaged(format!(
+            "its index names the file \"{shard}\", which is not beside it"
+        )));
+    }
+    let n_shards = index.weight_map.values().collect::<BTreeSet<_>>().len();
+    if n_shards > MOST_SHARDS {
+        return Err(damaged(format!("its index names {n_shards} files")));
+    }
+    Ok(index.weight_map)
+}
+
+/// Whether a name is that of a file in the same folder, on every system.
+fn is_plain(name: &str) -> bool {
+    let mut components = Path::new(name).components();
+    let is_one = matches!(
+        (components.next(), components.next()),
+        (Some(Component::Normal(_)), None)
+    );
+    is_one && !name.contains(['/', '\\', ':', '\0'])
+}
+
+fn read_text(path: &Path) -> Result<Vec<u8>, CheckpointError> {
+    let unreadable = |source| CheckpointError::Unreadable {
+        source,
+        path: path.to_path_buf(),
+    };
+    let file = File::open(path).map_err(unreadable)?;
+    let found = file.metadata().map_err(unreadable)?.len();
+    if found > MOST_HEADER_BYTES {
+        return Err(CheckpointError::Header {
+            claimed: found,
+            found,
+            path: path.to_path_buf(),
+        });
+    }
+    let mut text = vec![];
+    let read = file.take(MOST_HEADER_BYTES).read_to_end(&mut text);
+    read.map_err(unreadable)?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::checkpoint::open;
+
+    /// What is said of a folder whose index maps tensors to files, one of which, `there.safetensors`, is empty.
+    fn said_of(weight_map: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes);
+        let index = format!("{{\"weight_map\": {weight_map}}}");
+        write("model.safetensors.index.json", index.as_bytes()).unwrap();
+        write("there.safetensors", b"\x02\0\0\0\0\0\0\0{}").unwrap();
+        open(folder.path()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_index_that_does_not_fit_its_files_is_refused() {
+        let check = |weight_map: &str, expected: &str| {
+            let said = said_of(weight_map);
+            assert!(said.contains(expected), "{said}");
+        };
+        check(
+            r#"{"a": "gone.safetensors"}"#,
+            "gone.safetensors is not there",
+        );
+        check(
+            r#"{"a": "there.safetensors"}"#,
+            "tensor a lies in this file",
+        );
+        check(r#"{"a": 1}"#, "its index makes no sense");
+        for outside in ["../x", "/etc/passwd", "a/b", "..", ".", "", "c:x", "a\\\\b"] {
+            let weight_map = format!("{{\"a\": \"{outside}\"}}");
+            check(&weight_map, "which is not beside it");
+        }
+    }
+
+    #[test]
+    fn a_folder_without_weights_has_no_checkpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(open(folder.path()).unwrap().is_none());
+    }
+
+    #[test]
+    fn safetensors_come_before_pytorch() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes);
+        write("pytorch_model.bin", b"nonsense").unwrap();
+        assert!(open(folder.path()).is_err());
+        write("model.safetensors", b"\x02\0\0\0\0\0\0\0{}").unwrap();
+        let checkpoint = open(folder.path()).unwrap().unwrap();
+        assert_eq!(
+            checkpoint.files(),
+            [folder.path().join("model.safetensors")]
+        );
+    }
+}
