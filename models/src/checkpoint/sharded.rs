@@ -26,29 +26,31 @@ pub(super) fn read(
     index: &Path,
     read_shard: fn(&Path) -> Result<Checkpoint, CheckpointError>,
 ) -> Result<Checkpoint, CheckpointError> {
-    let weight_map = parse(&read_text(index)?, index)?;
-    let shards: BTreeSet<&String> = weight_map.values().collect();
+    let mut shards: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, shard) in parse(&read_text(index)?, index)? {
+        shards.entry(shard).or_default().push(name);
+    }
     let folder = index.parent().unwrap_or(Path::new(""));
     let mut files = vec![];
     let mut tensors = BTreeMap::new();
-    for (file, shard) in shards.into_iter().enumerate() {
-        let path = folder.join(shard);
+    for (file, (shard, names)) in shards.into_iter().enumerate() {
+        let path = folder.join(&shard);
         if !path.is_file() {
             return Err(CheckpointError::NoShard {
-                shard: shard.clone(),
+                shard,
                 path: index.to_path_buf(),
             });
         }
         let mut found = read_shard(&path)?.tensors;
-        for (name, _) in weight_map.iter().filter(|(_, within)| *within == shard) {
-            let Some(mut tensor) = found.remove(name) else {
+        for name in names {
+            let Some(mut tensor) = found.remove(&name) else {
                 return Err(CheckpointError::NotInShard {
                     name: name.escape_debug().to_string(),
                     path,
                 });
             };
             tensor.file = file;
-            tensors.insert(name.clone(), tensor);
+            tensors.insert(name, tensor);
         }
         files.push(path);
     }
@@ -111,7 +113,41 @@ fn read_text(path: &Path) -> Result<Vec<u8>, CheckpointError> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use heschl_core::encoder::Precision;
+
+    use crate::OpenModel;
     use crate::checkpoint::open;
+
+    #[test]
+    fn a_model_with_an_index_has_the_graph_and_weights_of_the_model_in_one_file() {
+        let whole = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/whisper-like");
+        let folder = tempfile::tempdir().unwrap();
+        let [config, shard] =
+            ["config.json", "shard.safetensors"].map(|file| folder.path().join(file));
+        std::fs::copy(whole.join("config.json"), &config).unwrap();
+        std::fs::copy(whole.join("model.safetensors"), &shard).unwrap();
+        let in_one_file = open(&whole).unwrap().unwrap();
+        let names = in_one_file.tensors().keys();
+        let weight_map: serde_json::Map<_, _> = names
+            .map(|name| (name.clone(), "shard.safetensors".into()))
+            .collect();
+        let index = serde_json::json!({ "metadata": {}, "weight_map": weight_map });
+        let path = folder.path().join("model.safetensors.index.json");
+        std::fs::write(path, index.to_string()).unwrap();
+
+        let model = OpenModel::open(folder.path(), "sharded").unwrap();
+        assert_eq!(model.files(), [config, shard.clone()]);
+        let built = model.build(&[1], Precision::F32).unwrap();
+        let whole = OpenModel::open(&whole, "whole").unwrap();
+        let expected = whole.build(&[1], Precision::F32).unwrap();
+        assert_eq!(built.graph, expected.graph);
+        for (weight, mut expected) in built.weights.into_iter().zip(expected.weights) {
+            expected.file.clone_from(&shard);
+            assert_eq!(weight, expected);
+        }
+    }
 
     /// What is said of a folder whose index maps tensors to files, one of which, `there.safetensors`, is empty.
     fn said_of(weight_map: &str) -> String {
