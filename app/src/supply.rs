@@ -71,7 +71,8 @@ pub(crate) fn fetch_model(name: &str) -> Result<(), Failure> {
     };
     note(format_args!(
         "Getting the model {} (about {} MB, once)",
-        entry.name, entry.download_megabytes
+        entry.name,
+        entry.download_megabytes()
     ));
     let fetched = with_bar(|watch| fetch::fetch_model(&around, entry, &Limits::default(), watch))?;
     let source = match fetched.source {

@@ -2,29 +2,19 @@
 
 use serde::Serialize;
 
-/// How a model's graph is built from its checkpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Architecture {
-    /// Whisper's encoder; hears a log-mel spectrogram of 30 s.
-    Whisper,
-    /// `HuBERT`; hears the waveform.
-    Hubert,
-    /// `WavLM`; hears the waveform.
-    Wavlm,
-}
-
 /// One encoder of the catalogue.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Entry {
     /// The name in Heschl, e.g. `whisper-tiny`.
     pub name: &'static str,
     /// The repository on the Hugging Face Hub, e.g. `openai/whisper-tiny`.
     pub repository: &'static str,
-    /// Branch or commit of the repository.
+    /// Commit of the repository; a branch where no commit is known.
     pub revision: &'static str,
-    /// How its graph is built.
-    pub architecture: Architecture,
+    /// Whether it is one of the published study's, or another one.
+    pub shelf: Shelf,
+    /// Whether its `preprocessor_config.json` must be there, too.
+    pub needs_preprocessor: bool,
     /// Transformer blocks of the encoder; the features also have the state before the first.
     pub layers: u16,
     /// Features per layer.
@@ -33,10 +23,29 @@ pub struct Entry {
     pub licence: Option<&'static str>,
     /// Parameters, in millions, as the model's authors state them (Whisper's with its decoder).
     pub parameters_millions: u32,
-    /// About how much is downloaded, megabytes (10⁶ bytes).
-    pub download_megabytes: u32,
-    /// SHA-256 of the weights, 64 lowercase hex digits, if known beforehand.
-    pub weights_sha256: Option<&'static str>,
+    /// The file of the weights.
+    pub weights: Weights,
+}
+
+/// Where an encoder stands in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shelf {
+    /// The encoders of the published study, and the starter model.
+    Study,
+    /// Others that laboratories use.
+    More,
+}
+
+/// What is known beforehand of a file of weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Weights {
+    /// Its name in the repository.
+    pub file: &'static str,
+    /// Its length in bytes, or about so where no hash is known.
+    pub bytes: u64,
+    /// SHA-256, 64 lowercase hex digits, if known.
+    pub sha256: Option<&'static str>,
 }
 
 /// The configuration file that every model folder has.
@@ -44,147 +53,336 @@ pub const CONFIG_FILE: &str = "config.json";
 /// The file that says how audio is prepared.
 pub const PREPROCESSOR_FILE: &str = "preprocessor_config.json";
 /// The names that weights have on the Hub, the best one first.
-pub const WEIGHT_FILES: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
+pub const WEIGHT_FILES: [&str; 2] = [SAFETENSORS, PYTORCH];
+
+const SAFETENSORS: &str = "model.safetensors";
+const PYTORCH: &str = "pytorch_model.bin";
 
 impl Entry {
-    /// Whether a repository without `preprocessor_config.json` can be used.
-    ///
-    /// What the file says of the waveform models also follows from their `config.json`.
+    /// What is downloaded, in megabytes (10⁶ bytes): the weights, beside which all else is small.
     #[must_use]
-    pub fn works_without_preprocessor(&self) -> bool {
-        self.architecture != Architecture::Whisper
+    pub fn download_megabytes(&self) -> u64 {
+        self.weights.bytes.div_ceil(1_000_000)
     }
 }
 
 const APACHE: Option<&str> = Some("Apache-2.0");
+const MIT: Option<&str> = Some("MIT");
 const CC_BY_SA: Option<&str> = Some("CC-BY-SA-3.0");
 
 /// The starter model: small, English, and to be had from two sources.
 pub const STARTER: &str = "whisper-tiny.en";
 
-/// Every encoder, family by family, the smallest first.
-pub static ENTRIES: [Entry; 12] = [
-    whisper(
-        "whisper-tiny.en",
-        "openai/whisper-tiny.en",
-        (4, 384),
-        39,
-        151,
-    ),
-    whisper("whisper-tiny", "openai/whisper-tiny", (4, 384), 39, 151),
-    whisper("whisper-base", "openai/whisper-base", (6, 512), 74, 290),
-    whisper("whisper-small", "openai/whisper-small", (12, 768), 244, 967),
-    whisper(
-        "whisper-medium",
-        "openai/whisper-medium",
-        (24, 1024),
-        769,
-        3060,
-    ),
-    whisper(
-        "whisper-large",
-        "openai/whisper-large",
-        (32, 1280),
-        1550,
-        6170,
-    ),
-    hubert(
-        "hubert-base",
-        "facebook/hubert-base-ls960",
-        (12, 768),
-        95,
-        378,
-    ),
-    hubert(
-        "hubert-large",
-        "facebook/hubert-large-ll60k",
-        (24, 1024),
-        317,
-        1260,
-    ),
-    hubert(
-        "hubert-xlarge",
-        "facebook/hubert-xlarge-ll60k",
-        (48, 1280),
-        964,
-        3850,
-    ),
-    wavlm("wavlm-base", "microsoft/wavlm-base", (12, 768), 95, 378),
-    wavlm(
-        "wavlm-base-plus",
-        "microsoft/wavlm-base-plus",
-        (12, 768),
-        95,
-        378,
-    ),
-    wavlm(
-        "wavlm-large",
-        "microsoft/wavlm-large",
-        (24, 1024),
-        317,
-        1260,
-    ),
-];
-
-const fn whisper(
-    name: &'static str,
-    repository: &'static str,
-    (layers, dimension): (u16, u16),
-    parameters_millions: u32,
-    download_megabytes: u32,
-) -> Entry {
+/// Every encoder, the study's first, family by family, the smallest first.
+///
+/// Commits, lengths and hashes are those that public projects state which pin the same files, each found in at least
+/// two of them; where a hash is missing, none stated one, and the Hub's own word is taken.
+pub static ENTRIES: [Entry; 19] = [
     Entry {
-        name,
-        repository,
-        revision: "main",
-        architecture: Architecture::Whisper,
-        layers,
-        dimension,
+        name: "whisper-tiny.en",
+        repository: "openai/whisper-tiny.en",
+        revision: "87c7102498dcde7456f24cfd30239ca606ed9063",
+        shelf: Shelf::Study,
+        needs_preprocessor: true,
+        layers: 4,
+        dimension: 384,
         licence: APACHE,
-        parameters_millions,
-        download_megabytes,
-        weights_sha256: None,
-    }
-}
-
-const fn hubert(
-    name: &'static str,
-    repository: &'static str,
-    shape: (u16, u16),
-    parameters_millions: u32,
-    download_megabytes: u32,
-) -> Entry {
+        parameters_millions: 39,
+        weights: Weights {
+            file: SAFETENSORS,
+            bytes: 151_060_136,
+            sha256: Some("db59695928ded6043adaef491a53ef4e12da9611184d77c53baa691a60b958ad"),
+        },
+    },
     Entry {
-        architecture: Architecture::Hubert,
-        ..whisper(
-            name,
-            repository,
-            shape,
-            parameters_millions,
-            download_megabytes,
-        )
-    }
-}
-
-const fn wavlm(
-    name: &'static str,
-    repository: &'static str,
-    shape: (u16, u16),
-    parameters_millions: u32,
-    download_megabytes: u32,
-) -> Entry {
+        name: "whisper-tiny",
+        repository: "openai/whisper-tiny",
+        revision: "169d4a4341b33bc18d8881c4b69c2e104e1cc0af",
+        shelf: Shelf::Study,
+        needs_preprocessor: true,
+        layers: 4,
+        dimension: 384,
+        licence: APACHE,
+        parameters_millions: 39,
+        weights: Weights {
+            file: SAFETENSORS,
+            bytes: 151_061_672,
+            sha256: Some("7ebd0e69e78190ffe1438491fa05cc1f5c1aa3a4c4db3bc1723adbb551ea2395"),
+        },
+    },
     Entry {
-        architecture: Architecture::Wavlm,
+        name: "whisper-base",
+        repository: "openai/whisper-base",
+        revision: "e37978b90ca9030d5170a5c07aadb050351a65bb",
+        shelf: Shelf::Study,
+        needs_preprocessor: true,
+        layers: 6,
+        dimension: 512,
+        licence: APACHE,
+        parameters_millions: 74,
+        weights: Weights {
+            file: SAFETENSORS,
+            bytes: 290_403_936,
+            sha256: Some("07cadb9f25677c8d50df603e66a98fbd842cce45047139baeb16e6219a1e807b"),
+        },
+    },
+    Entry {
+        name: "whisper-small",
+        repository: "openai/whisper-small",
+        revision: "973afd24965f72e36ca33b3055d56a652f456b4d",
+        shelf: Shelf::Study,
+        needs_preprocessor: true,
+        layers: 12,
+        dimension: 768,
+        licence: APACHE,
+        parameters_millions: 244,
+        weights: Weights {
+            file: SAFETENSORS,
+            bytes: 966_995_080,
+            sha256: Some("1d7734884874f1a1513ed9aa760a4f8e97aaa02fd6d93a3a85d27b2ae9ca596b"),
+        },
+    },
+    Entry {
+        name: "whisper-medium",
+        repository: "openai/whisper-medium",
+        revision: "abdf7c39ab9d0397620ccaea8974cc764cd0953e",
+        shelf: Shelf::Study,
+        needs_preprocessor: true,
+        layers: 24,
+        dimension: 1024,
+        licence: APACHE,
+        parameters_millions: 769,
+        weights: Weights {
+            file: SAFETENSORS,
+            bytes: 3_055_544_304,
+            sha256: Some("62f73550fa6db24b0c6f6c5962bd0dae80fa644e93cde9cd9c3792971b47fd28"),
+        },
+    },
+    Entry {
+        name: "whisper-large",
+        repository: "openai/whisper-large",
+        revision: "4ef9b41f0d4fe232daafdb5f76bb1dd8b23e01d7",
+        shelf: Shelf::Study,
+        needs_preprocessor: true,
+        layers: 32,
+        dimension: 1280,
+        licence: APACHE,
+        parameters_millions: 1550,
+        weights: Weights {
+            file: SAFETENSORS,
+            bytes: 6_173_370_152,
+            sha256: Some("27d753181b54178da228555dbc57fe639f6624ca470d83d35e500b22df0ab7e6"),
+        },
+    },
+    Entry {
+        name: "hubert-base",
+        repository: "facebook/hubert-base-ls960",
+        revision: "dba3bb02fda4248b6e082697eee756de8fe8aa8a",
+        shelf: Shelf::Study,
+        needs_preprocessor: false,
+        layers: 12,
+        dimension: 768,
+        licence: APACHE,
+        parameters_millions: 95,
+        weights: Weights {
+            file: PYTORCH,
+            bytes: 377_569_754,
+            sha256: Some("062249fffb353eab67547a2fbc129f7c31a2f459faf641b19e8fb007cc5c48ad"),
+        },
+    },
+    Entry {
+        name: "hubert-large",
+        repository: "facebook/hubert-large-ll60k",
+        revision: "ff022d095678a2995f3c49bab18a96a9e553f782",
+        shelf: Shelf::Study,
+        needs_preprocessor: false,
+        layers: 24,
+        dimension: 1024,
+        licence: APACHE,
+        parameters_millions: 317,
+        weights: Weights {
+            file: PYTORCH,
+            bytes: 1_262_000_000,
+            sha256: None,
+        },
+    },
+    Entry {
+        name: "hubert-xlarge",
+        repository: "facebook/hubert-xlarge-ll60k",
+        revision: "main",
+        shelf: Shelf::Study,
+        needs_preprocessor: false,
+        layers: 48,
+        dimension: 1280,
+        licence: APACHE,
+        parameters_millions: 964,
+        weights: Weights {
+            file: PYTORCH,
+            bytes: 3_850_000_000,
+            sha256: None,
+        },
+    },
+    Entry {
+        name: "wavlm-base",
+        repository: "microsoft/wavlm-base",
+        revision: "efa81aae7ff777e464159e0f877d54eac5b84f81",
+        shelf: Shelf::Study,
+        needs_preprocessor: false,
+        layers: 12,
+        dimension: 768,
         licence: CC_BY_SA,
-        ..whisper(
-            name,
-            repository,
-            shape,
-            parameters_millions,
-            download_megabytes,
-        )
-    }
-}
+        parameters_millions: 95,
+        weights: Weights {
+            file: PYTORCH,
+            bytes: 378_000_000,
+            sha256: None,
+        },
+    },
+    Entry {
+        name: "wavlm-base-plus",
+        repository: "microsoft/wavlm-base-plus",
+        revision: "4c66d4806a428f2e922ccfa1a962776e232d487b",
+        shelf: Shelf::Study,
+        needs_preprocessor: false,
+        layers: 12,
+        dimension: 768,
+        licence: CC_BY_SA,
+        parameters_millions: 95,
+        weights: Weights {
+            file: PYTORCH,
+            bytes: 377_617_425,
+            sha256: Some("3bb273a6ace99408b50cfc81afdbb7ef2de02da2eab0234e18db608ce692fe51"),
+        },
+    },
+    Entry {
+        name: "wavlm-large",
+        repository: "microsoft/wavlm-large",
+        revision: "c1423ed94bb01d80a3f5ce5bc39f6026a0f4828c",
+        shelf: Shelf::Study,
+        needs_preprocessor: false,
+        layers: 24,
+        dimension: 1024,
+        licence: CC_BY_SA,
+        parameters_millions: 317,
+        weights: Weights {
+            file: PYTORCH,
+            bytes: 1_261_990_257,
+            sha256: Some("fdee460e529396ddb2f8c8e8ce0ad74cfb747b726bc6f612e666c7c1e1963c9d"),
+        },
+    },
+    Entry {
+        name: "whisper-large-v2",
+        repository: "openai/whisper-large-v2",
+        revision: "ae4642769ce2ad8fc292556ccea8e901f1530655",
+        shelf: Shelf::More,
+        needs_preprocessor: true,
+        layers: 32,
+        dimension: 1280,
+        licence: APACHE,
+        parameters_millions: 1550,
+        weights: Weights {
+            file: SAFETENSORS,
+            bytes: 6_173_370_152,
+            sha256: Some("57a1ba2a82c093cabff2541409ae778c97145378b9ddfa722763cb1cb8f9020b"),
+        },
+    },
+    Entry {
+        name: "whisper-large-v3",
+        repository: "openai/whisper-large-v3",
+        revision: "06f233fe06e710322aca913c1bc4249a0d71fce1",
+        shelf: Shelf::More,
+        needs_preprocessor: true,
+        layers: 32,
+        dimension: 1280,
+        licence: APACHE,
+        parameters_millions: 1550,
+        weights: Weights {
+            file: SAFETENSORS,
+            bytes: 3_087_130_976,
+            sha256: Some("a8e94b85976e5864ba3e9525c7e6c83b2a1eca42d4b797a0c7c24d778e40fd95"),
+        },
+    },
+    Entry {
+        name: "whisper-large-v3-turbo",
+        repository: "openai/whisper-large-v3-turbo",
+        revision: "41f01f3fe87f28c78e2fbf8b568835947dd65ed9",
+        shelf: Shelf::More,
+        needs_preprocessor: true,
+        layers: 32,
+        dimension: 1280,
+        licence: MIT,
+        parameters_millions: 809,
+        weights: Weights {
+            file: SAFETENSORS,
+            bytes: 1_617_824_864,
+            sha256: Some("542566a422ae4f3fd23f1ba11add198fca01bbf82e66e6a2857b3f608b1eb9d1"),
+        },
+    },
+    Entry {
+        name: "wav2vec2-base",
+        repository: "facebook/wav2vec2-base",
+        revision: "0b5b8e868dd84f03fd87d01f9c4ff0f080fecfe8",
+        shelf: Shelf::More,
+        needs_preprocessor: false,
+        layers: 12,
+        dimension: 768,
+        licence: APACHE,
+        parameters_millions: 95,
+        weights: Weights {
+            file: PYTORCH,
+            bytes: 380_267_417,
+            sha256: Some("3249fe98bfc62fcbc26067f724716a6ec49d12c4728a2af1df659013905dff21"),
+        },
+    },
+    Entry {
+        name: "wav2vec2-base-960h",
+        repository: "facebook/wav2vec2-base-960h",
+        revision: "22aad52d435eb6dbaf354bdad9b0da84ce7d6156",
+        shelf: Shelf::More,
+        needs_preprocessor: false,
+        layers: 12,
+        dimension: 768,
+        licence: APACHE,
+        parameters_millions: 95,
+        weights: Weights {
+            file: PYTORCH,
+            bytes: 378_000_000,
+            sha256: None,
+        },
+    },
+    Entry {
+        name: "wav2vec2-large-960h-lv60-self",
+        repository: "facebook/wav2vec2-large-960h-lv60-self",
+        revision: "54074b1c16f4de6a5ad59affb4caa8f2ea03a119",
+        shelf: Shelf::More,
+        needs_preprocessor: false,
+        layers: 24,
+        dimension: 1024,
+        licence: APACHE,
+        parameters_millions: 317,
+        weights: Weights {
+            file: PYTORCH,
+            bytes: 1_262_000_000,
+            sha256: None,
+        },
+    },
+    Entry {
+        name: "data2vec-audio-base-960h",
+        repository: "facebook/data2vec-audio-base-960h",
+        revision: "main",
+        shelf: Shelf::More,
+        needs_preprocessor: false,
+        layers: 12,
+        dimension: 768,
+        licence: APACHE,
+        parameters_millions: 93,
+        weights: Weights {
+            file: PYTORCH,
+            bytes: 373_000_000,
+            sha256: None,
+        },
+    },
+];
 
 /// Finds an encoder by its name in Heschl or on the Hub; upper and lower case are the same.
 ///
@@ -258,6 +456,26 @@ mod tests {
             assert!(ENTRIES[..i].iter().all(|other| other.name != entry.name));
             assert!(!entry.name.contains(['/', '\\']) && !entry.name.starts_with('.'));
         }
+    }
+
+    #[test]
+    fn commits_and_hashes_are_whole_and_the_study_has_eleven_encoders() {
+        let is_hex = |text: &str| text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        for entry in &ENTRIES {
+            let revision = entry.revision;
+            assert!(
+                revision == "main" || revision.len() == 40 && is_hex(revision),
+                "{revision}"
+            );
+            let sha256 = entry.weights.sha256;
+            assert!(
+                sha256.is_none_or(|hash| hash.len() == 64 && is_hex(hash)),
+                "{sha256:?}"
+            );
+            assert!(WEIGHT_FILES.contains(&entry.weights.file));
+        }
+        let of_study = ENTRIES.iter().filter(|entry| entry.shelf == Shelf::Study);
+        assert_eq!(of_study.filter(|entry| entry.name != STARTER).count(), 11);
     }
 
     #[test]

@@ -239,8 +239,15 @@ fn from_best_source(
 ) -> Result<Source, FetchError> {
     let hub = Hub::new(around);
     let partial = folders.partial_model(entry.name);
-    if let Some(snapshot) = hub.cached_model(entry) {
+    for snapshot in hub.cached_models(entry) {
         let files = from_cache(&snapshot, &partial, watch)?;
+        let is_as_known = |file: &FileRecord| {
+            known_hash(entry, &file.name).is_none_or(|hash| hash == file.sha256)
+        };
+        if !files.iter().all(is_as_known) {
+            // Another state of the repository.
+            continue;
+        }
         let commit = snapshot
             .file_name()
             .map(|name| name.to_string_lossy().into_owned());
@@ -335,11 +342,16 @@ fn from_hub(
     };
     let config = get(CONFIG_FILE, &mut quiet)?;
     let preprocessor = match get(PREPROCESSOR_FILE, &mut quiet) {
-        Err(error) if is_missing(&error) && entry.works_without_preprocessor() => None,
+        Err(error) if is_missing(&error) && !entry.needs_preprocessor => None,
         other => Some(other?),
     };
-    let weights = match get(WEIGHT_FILES[0], watch) {
-        Err(error) if is_missing(&error) => get(WEIGHT_FILES[1], watch)?,
+    let known = entry.weights.file;
+    let weights = match get(known, watch) {
+        Err(error) if is_missing(&error) => {
+            // A branch may have moved to the other form since.
+            let other = WEIGHT_FILES.into_iter().find(|file| *file != known);
+            get(other.unwrap_or(known), watch)?
+        }
         other => other?,
     };
     let arrived = [Some(config), preprocessor, Some(weights)];
@@ -349,6 +361,12 @@ fn from_hub(
 
 fn is_missing(error: &FetchError) -> bool {
     matches!(error, FetchError::Hub(DownloadError::Missing { .. }))
+}
+
+/// The hash that a file of the entry must have, if it is known.
+fn known_hash(entry: &Entry, name: &str) -> Option<&'static str> {
+    let weights = entry.weights;
+    weights.sha256.filter(|_| weights.file == name)
 }
 
 /// One file of the Hub, with the repository's commit if it came just now.
@@ -368,9 +386,7 @@ fn hub_file(
         repository: entry.repository,
         revision: entry.revision,
         name,
-        sha256: entry
-            .weights_sha256
-            .filter(|_| WEIGHT_FILES.contains(&name)),
+        sha256: known_hash(entry, name),
     };
     let arrived = hub.fetch(&file, &path, limits, watch)?;
     let record = FileRecord {

@@ -6,6 +6,11 @@ use crate::catalogue::{CONFIG_FILE, Entry, WEIGHT_FILES};
 use crate::download::{Arrived, DownloadError, Limits, Request, Watch, download};
 use crate::folders::Surroundings;
 
+/// The branch that programs fetch where nobody says otherwise.
+const NEWEST: &str = "main";
+/// Hex digits of a SHA-256.
+const HASH_DIGITS: usize = 64;
+
 /// How the Hub is reached, and what of it is already here.
 #[derive(Clone)]
 pub struct Hub {
@@ -99,13 +104,33 @@ impl Hub {
         (is_one_name && snapshot.is_dir()).then_some(snapshot)
     }
 
-    /// The cache's folder of a model with its configuration and weights, if it has both.
+    /// The cache's folders of a model that have its configuration and weights: of the catalogue's commit, and of the
+    /// state that other programs last fetched.
     #[must_use]
-    pub fn cached_model(&self, entry: &Entry) -> Option<PathBuf> {
-        let snapshot = self.cached_snapshot(entry.repository, entry.revision)?;
-        let has = |name: &str| snapshot.join(name).is_file();
-        (has(CONFIG_FILE) && WEIGHT_FILES.into_iter().any(has)).then_some(snapshot)
+    pub fn cached_models(&self, entry: &Entry) -> Vec<PathBuf> {
+        let snapshot = |revision| self.cached_snapshot(entry.repository, revision);
+        let mut snapshots: Vec<PathBuf> = [snapshot(entry.revision), snapshot(NEWEST)]
+            .into_iter()
+            .flatten()
+            .collect();
+        snapshots.dedup();
+        snapshots.retain(|snapshot| {
+            let has = |name: &str| snapshot.join(name).is_file();
+            has(CONFIG_FILE) && WEIGHT_FILES.into_iter().any(has) && !denies_hash(snapshot, entry)
+        });
+        snapshots
     }
+}
+
+/// Whether the cache says by its own names, which are the hashes of large files, that the weights are others than the
+/// catalogue's.
+fn denies_hash(snapshot: &Path, entry: &Entry) -> bool {
+    let stored = snapshot.join(entry.weights.file).canonicalize().ok();
+    let stored_name = stored
+        .as_ref()
+        .and_then(|path| path.file_name()?.to_str())
+        .filter(|name| name.len() == HASH_DIGITS && name.bytes().all(|b| b.is_ascii_hexdigit()));
+    matches!((stored_name, entry.weights.sha256), (Some(found), Some(known)) if found != known)
 }
 
 fn cache_folder(around: &Surroundings) -> Option<PathBuf> {
@@ -163,8 +188,8 @@ mod tests {
             let snapshot = make_snapshot(&base.join(below), &whole);
             let around = around(&[(variable, &base)], &base);
             assert_eq!(
-                Hub::new(&around).cached_model(entry),
-                Some(snapshot),
+                Hub::new(&around).cached_models(entry),
+                [snapshot],
                 "{variable}"
             );
         }
@@ -176,12 +201,30 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let snapshot = make_snapshot(root.path(), &["config.json"]);
         let hub = Hub::new(&around(&[("HF_HUB_CACHE", root.path())], root.path()));
-        assert_eq!(hub.cached_model(entry), None);
+        assert_eq!(hub.cached_models(entry), [] as [PathBuf; 0]);
         fs::write(snapshot.join("pytorch_model.bin"), "x").unwrap();
-        assert!(hub.cached_model(entry).is_some());
+        assert_eq!(hub.cached_models(entry).len(), 1);
         let reference = root.path().join("models--openai--whisper-tiny/refs/main");
         fs::write(reference, "../../..").unwrap();
-        assert_eq!(hub.cached_model(entry), None);
+        assert_eq!(hub.cached_models(entry), [] as [PathBuf; 0]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_cache_whose_own_names_say_that_the_weights_are_others_is_passed_over() {
+        let entry = catalogue::find("whisper-tiny").unwrap();
+        let root = tempfile::tempdir().unwrap();
+        let snapshot = make_snapshot(root.path(), &["config.json"]);
+        let hub = Hub::new(&around(&[("HF_HUB_CACHE", root.path())], root.path()));
+        let known = entry.weights.sha256.unwrap();
+        for (hash, n_found) in [(known, 1), (&known.replace('7', "8"), 0)] {
+            let blob = root.path().join(hash);
+            fs::write(&blob, "x").unwrap();
+            let link = snapshot.join("model.safetensors");
+            let _ = fs::remove_file(&link);
+            std::os::unix::fs::symlink(&blob, &link).unwrap();
+            assert_eq!(hub.cached_models(entry).len(), n_found, "{hash}");
+        }
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub enum ResolveError {
         /// Its name.
         name: &'static str,
         /// About how much is downloaded, megabytes.
-        download_megabytes: u32,
+        download_megabytes: u64,
     },
     /// Neither a name nor a folder.
     #[error(
@@ -130,12 +130,12 @@ fn known(around: &Surroundings, entry: &'static Entry) -> Result<ModelFolder, Re
     if let Some(path) = installed(around, entry.name) {
         return Ok(found(path, FoundAs::Installed));
     }
-    if let Some(path) = Hub::new(around).cached_model(entry) {
+    if let Some(path) = Hub::new(around).cached_models(entry).into_iter().next() {
         return Ok(found(path, FoundAs::HubCache));
     }
     Err(ResolveError::NotInstalled {
         name: entry.name,
-        download_megabytes: entry.download_megabytes,
+        download_megabytes: entry.download_megabytes(),
     })
 }
 

@@ -8,7 +8,7 @@ use heschl_core::audio::{Recording, Resampling};
 use heschl_core::encoder::{Batch, DeviceChoice, Encoder, OnnxEncoder, OnnxOptions, Precision};
 use heschl_core::front_end::Listening;
 use heschl_core::store::atomic;
-use heschl_models::catalogue::Architecture;
+use heschl_models::catalogue::Shelf;
 use heschl_models::folders::Surroundings;
 use heschl_models::{OpenModel, added, catalogue, fetch};
 use ndarray::{Array3, Axis};
@@ -78,24 +78,28 @@ pub(crate) fn run(args: Args) -> CommandResult {
 
 fn list() -> CommandResult {
     let around = Surroundings::of_this_process();
-    for entry in &catalogue::ENTRIES {
-        let state = match entry.architecture {
-            Architecture::Whisper if fetch::installed(&around, entry.name).is_some() => "here",
-            Architecture::Whisper => "",
-            Architecture::Hubert | Architecture::Wavlm => "later",
-        };
-        say(format_args!(
-            "{:<17} {:>2} layers × {:<5} {:>5} MB  {:<13} {:<5} {}",
-            entry.name,
-            entry.layers + 1,
-            entry.dimension,
-            entry.download_megabytes,
-            entry.licence.unwrap_or("licence?"),
-            state,
-            entry.repository
-        ));
+    for shelf in [Shelf::Study, Shelf::More] {
+        say(match shelf {
+            Shelf::Study => "The study's encoders, and whisper-tiny.en to begin with",
+            Shelf::More => "Others",
+        });
+        for entry in catalogue::ENTRIES
+            .iter()
+            .filter(|entry| entry.shelf == shelf)
+        {
+            let is_here = fetch::installed(&around, entry.name).is_some();
+            say(format_args!(
+                "  {:<29} {:>2} layers × {:<4} {:>5} MB  {:<12} {:<4}  {}",
+                entry.name,
+                entry.layers + 1,
+                entry.dimension,
+                entry.download_megabytes(),
+                entry.licence.unwrap_or("licence?"),
+                if is_here { "here" } else { "" },
+                entry.repository
+            ));
+        }
     }
-    note("Those marked \"later\" cannot be run yet.");
     for own in added::added(&around)? {
         say(format_args!(
             "{:<17} added: {}",

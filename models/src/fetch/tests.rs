@@ -9,6 +9,7 @@ use crate::download::test_server::{Reply, Server};
 struct Machine {
     root: tempfile::TempDir,
     around: Surroundings,
+    weights_sha256: Option<&'static str>,
 }
 
 impl Machine {
@@ -23,7 +24,11 @@ impl Machine {
             home: Some(root.path().join("home")),
             ..Surroundings::default()
         };
-        Self { root, around }
+        Self {
+            root,
+            around,
+            weights_sha256: None,
+        }
     }
 
     fn fetch(&self, name: &str) -> Result<Fetched, FetchError> {
@@ -38,8 +43,11 @@ impl Machine {
             progress: &mut |_, _| {},
             cancelled: &|| false,
         };
-        let entry = catalogue::find(name).unwrap();
-        let result = fetch_model(&self.around, entry, &limits, &mut watch);
+        // The made-up Hub has made-up files.
+        let mut entry = *catalogue::find(name).unwrap();
+        entry.revision = "main";
+        entry.weights.sha256 = self.weights_sha256;
+        let result = fetch_model(&self.around, &entry, &limits, &mut watch);
         assert_eq!(installed(&self.around, name).is_some(), result.is_ok());
         result
     }
@@ -108,6 +116,22 @@ fn a_model_without_all_its_files_is_not_installed() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn weights_with_another_hash_than_the_catalogue_s_are_not_installed() {
+    let server = hub(&[
+        "config.json",
+        "preprocessor_config.json",
+        "model.safetensors",
+    ]);
+    let mut machine = Machine::new(&[("HF_ENDPOINT", &server.url(""))]);
+    machine.weights_sha256 = catalogue::find("whisper-base").unwrap().weights.sha256;
+    let error = machine.fetch("whisper-base").unwrap_err();
+    assert!(
+        matches!(error, FetchError::Hub(DownloadError::WrongHash { .. })),
+        "{error}"
+    );
 }
 
 #[test]
