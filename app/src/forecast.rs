@@ -224,7 +224,8 @@ fn try_out(recipe: &ExtractRecipe, encoder: &mut dyn Encoder) -> Result<f64, Enc
         .collect();
     let mut batch = Batch::default();
     for _ in 0..n_batch {
-        batch.push(&card, n_samples, listening.hear(&noise, 0));
+        let input = listening.hear(encoder, &noise, 0)?;
+        batch.push(&card, n_samples, input);
     }
     encoder.encode(&batch)?;
     let begun = Instant::now();

@@ -40,7 +40,9 @@ impl Workshop {
     pub(crate) fn open(recipe: &ExtractRecipe, runtime: Option<&Path>) -> Result<Self, Failure> {
         let opened = open_model(&recipe.model.model)?;
         let layers = recipe.model.layers.of(opened.card().n_layers);
-        let model = opened.build(&layers, recipe.model.precision)?;
+        let step_samples = recipe.window.lengths()?.step_samples;
+        let hearing = opened.hearing(recipe.model.use_featext, step_samples);
+        let model = opened.build_for(hearing, &layers, recipe.model.precision)?;
         let runtime = open_runtime(runtime)?;
         let options = OnnxOptions {
             device: recipe.model.device,

@@ -46,6 +46,14 @@ pub enum FrontEnd {
         /// Whether the model's own feature extractor brings each window to mean 0 and variance 1.
         normalise: bool,
     },
+    /// What the model's own convolutions make of the samples, each frame computed once for all windows that hear it:
+    /// for models whose convolutions hear no more of a window than their frame.
+    SharedFrames {
+        /// Samples that a frame hears.
+        first_samples: usize,
+        /// Samples from one frame to the next.
+        stride_samples: usize,
+    },
 }
 
 impl FrontEnd {
@@ -53,7 +61,7 @@ impl FrontEnd {
     #[must_use]
     pub fn with_feature_extractor(self, is_used: bool) -> Self {
         match self {
-            Self::LogMel { .. } => self,
+            Self::LogMel { .. } | Self::SharedFrames { .. } => self,
             Self::Waveform { normalise } => Self::Waveform {
                 normalise: normalise && is_used,
             },

@@ -1,14 +1,19 @@
 //! From a window's samples to what the encoder takes.
 
-use ndarray::{Array1, Array2, ArrayD};
+use std::collections::VecDeque;
+
+use ndarray::{Array1, Array2, ArrayD, Axis};
 
 use crate::card::FrontEnd;
+use crate::encoder::{Encoder, EncoderError};
 use crate::mel::{self, MelCache};
 
 /// Added to a window's variance before it divides, so that silence stays silence.
 ///
 /// Source: the feature extractor of wav2vec 2.0.
 const VARIANCE_FLOOR: f64 = 1e-7;
+/// Frames that pass the stem in one call, so that a story's first window takes little memory.
+const FRAMES_AT_ONCE: usize = 64;
 
 /// A front end at work on one story: it keeps what neighbouring windows share.
 pub enum Listening {
@@ -25,6 +30,8 @@ pub enum Listening {
     Raw,
     /// The samples of each window with mean 0 and variance 1.
     Normalised,
+    /// The frames of the encoder's stem.
+    SharedFrames(SharedFrames),
 }
 
 impl Listening {
@@ -39,15 +46,28 @@ impl Listening {
             },
             FrontEnd::Waveform { normalise: false } => Self::Raw,
             FrontEnd::Waveform { normalise: true } => Self::Normalised,
+            FrontEnd::SharedFrames {
+                first_samples,
+                stride_samples,
+            } => Self::SharedFrames(SharedFrames::new(first_samples, stride_samples)),
         }
     }
 
-    /// One window's input: `(n_mels, n_frames)` log-mel frames, or `(n_samples,)`.
+    /// One window's input: `(n_mels, n_frames)` log-mel frames, `(n_samples,)`, or `(n_frames, dim)` of the stem.
     ///
+    /// * `stem`: makes `(n, dim)` frames of `(n, samples)`; only used where the front end shares them.
     /// * `samples`: what the window hears, 16 kHz.
     /// * `start`: where that begins in the story, in samples; never less than in the call before.
-    pub fn hear(&mut self, samples: &[f32], start: u64) -> ArrayD<f32> {
-        match self {
+    ///
+    /// # Errors
+    /// What the stem says.
+    pub fn hear(
+        &mut self,
+        stem: &mut dyn Encoder,
+        samples: &[f32],
+        start: u64,
+    ) -> Result<ArrayD<f32>, EncoderError> {
+        Ok(match self {
             Self::LogMel {
                 cache,
                 n_mels,
@@ -61,7 +81,71 @@ impl Listening {
             }
             Self::Raw => Array1::from(samples.to_vec()).into_dyn(),
             Self::Normalised => Array1::from(normalised(samples)).into_dyn(),
+            Self::SharedFrames(shared) => shared.hear(stem, samples, start)?.into_dyn(),
+        })
+    }
+}
+
+/// The stem's frames that the last window heard.
+///
+/// A frame is computed from its own samples alone, so its bits depend neither on the windows before nor on where a run
+/// began.
+pub struct SharedFrames {
+    first_samples: usize,
+    stride_samples: usize,
+    /// Where the first of the frames begins, in samples.
+    start: u64,
+    frames: VecDeque<Array1<f32>>,
+}
+
+impl SharedFrames {
+    fn new(first_samples: usize, stride_samples: usize) -> Self {
+        Self {
+            first_samples,
+            stride_samples,
+            start: 0,
+            frames: VecDeque::new(),
         }
+    }
+
+    /// `(n_frames, dim)` of a window.
+    fn hear(
+        &mut self,
+        stem: &mut dyn Encoder,
+        samples: &[f32],
+        start: u64,
+    ) -> Result<Array2<f32>, EncoderError> {
+        self.forget_before(start);
+        let n_frames = match samples.len().checked_sub(self.first_samples) {
+            Some(rest) => rest / self.stride_samples + 1,
+            None => 0,
+        };
+        self.frames.truncate(n_frames);
+        while self.frames.len() < n_frames {
+            let first = self.frames.len();
+            let n_new = (n_frames - first).min(FRAMES_AT_ONCE);
+            let heard = Array2::from_shape_fn((n_new, self.first_samples), |(frame, sample)| {
+                samples[(first + frame) * self.stride_samples + sample]
+            });
+            let frames = stem.stem(&heard)?;
+            self.frames
+                .extend(frames.outer_iter().map(|frame| frame.to_owned()));
+        }
+        let views: Vec<_> = self.frames.iter().map(|frame| frame.view()).collect();
+        ndarray::stack(Axis(0), &views).map_err(|error| EncoderError::Run(error.to_string()))
+    }
+
+    /// Drops the frames before `start`; all of them, where none begins there.
+    fn forget_before(&mut self, start: u64) {
+        let stride = self.stride_samples as u64;
+        match start.checked_sub(self.start) {
+            Some(gone) if gone.is_multiple_of(stride) => {
+                let n_gone = usize::try_from(gone / stride).unwrap_or(usize::MAX);
+                self.frames.drain(..n_gone.min(self.frames.len()));
+            }
+            _ => self.frames.clear(),
+        }
+        self.start = start;
     }
 }
 
@@ -78,12 +162,17 @@ fn normalised(samples: &[f32]) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encoder::FakeEncoder;
 
     #[test]
     fn a_normalised_window_has_mean_0_and_variance_1_and_silence_stays_silent() {
         let samples: Vec<f32> = (0..1000).map(|i| 0.3 + (i as f32).sin() * 0.01).collect();
         let mut listening = Listening::new(FrontEnd::Waveform { normalise: true }, 1000);
-        let heard = listening.hear(&samples, 0).mapv(f64::from);
+        let mut stem = FakeEncoder::new(1, 1);
+        let heard = listening
+            .hear(&mut stem, &samples, 0)
+            .unwrap()
+            .mapv(f64::from);
         let mean = heard.sum() / 1000.0;
         let variance = heard.mapv(|x| x * x).sum() / 1000.0 - mean * mean;
         // The variance of a sine of height 0.01 is 5e-5, of which the floor takes 0.2 %.
@@ -91,13 +180,51 @@ mod tests {
             mean.abs() < 1e-6 && (variance - 0.998).abs() < 1e-3,
             "{mean} {variance}"
         );
-        assert!(listening.hear(&[0.0; 400], 0).iter().all(|x| *x == 0.0));
+        let silence = listening.hear(&mut stem, &[0.0; 400], 0).unwrap();
+        assert!(silence.iter().all(|x| *x == 0.0));
     }
 
     #[test]
     fn without_the_feature_extractor_samples_stay_as_they_are() {
         let front_end = FrontEnd::Waveform { normalise: true }.with_feature_extractor(false);
-        let heard = Listening::new(front_end, 3).hear(&[0.5, -0.25, 0.125], 0);
+        let mut listening = Listening::new(front_end, 3);
+        let heard = listening
+            .hear(&mut FakeEncoder::new(1, 1), &[0.5, -0.25, 0.125], 0)
+            .unwrap();
         assert_eq!(heard.as_slice(), Some(&[0.5, -0.25, 0.125][..]));
+    }
+
+    #[test]
+    fn shared_frames_are_those_of_each_window_by_itself_and_are_computed_once() {
+        let front_end = FrontEnd::SharedFrames {
+            first_samples: 400,
+            stride_samples: 320,
+        };
+        let story: Vec<f32> = (0..20_000).map(|i| (i as f32 * 0.37).sin()).collect();
+        let mut stem = FakeEncoder::new(1, 3);
+        let mut listening = Listening::new(front_end, 8000);
+        let mut n_frames_heard = 0;
+        // Growing windows, then sliding ones, then a jump to where no frame of before begins.
+        let windows = [
+            (0, 1600),
+            (0, 3200),
+            (1600, 9600),
+            (3200, 11_200),
+            (3300, 11_300),
+        ];
+        for (start, end) in windows {
+            let samples = &story[start..end];
+            let shared = listening.hear(&mut stem, samples, start as u64).unwrap();
+            let mut alone = Listening::new(front_end, 8000);
+            let mut other_stem = FakeEncoder::new(1, 3);
+            let expected = alone.hear(&mut other_stem, samples, start as u64).unwrap();
+            assert_eq!(shared, expected, "{start}..{end}");
+            n_frames_heard += other_stem.n_stem_frames;
+        }
+        // By hand: frames 0 to 3, to 8, to 28 and to 33, then the 24 of the last window anew.
+        assert_eq!(
+            (stem.n_stem_frames, n_frames_heard),
+            (34 + 24, 4 + 9 + 24 * 3)
+        );
     }
 }

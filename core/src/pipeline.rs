@@ -232,7 +232,7 @@ fn extract_story(
         let mut batch = Batch::default();
         for window in windows.range(rows.clone()) {
             let samples = clock.audio(|| audio.hear(window))?;
-            let input = clock.front_end(|| listening.hear(samples, window.start));
+            let input = clock.front_end(|| listening.hear(encoder, samples, window.start))?;
             batch.push(&card, samples.len(), input);
         }
         let features = clock.encoder(|| encoder.encode(&batch))?;

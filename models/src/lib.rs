@@ -98,6 +98,15 @@ enum Architecture {
     Wav2Vec2(Wav2Vec2Config, bool),
 }
 
+/// What a graph makes its layers of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hearing {
+    /// Each window's input by itself.
+    EachWindow,
+    /// The frames that the model's convolutions make of the samples, computed once for all windows.
+    SharedFrames,
+}
+
 /// The one entry of `config.json` that tells architectures apart.
 #[derive(Deserialize)]
 struct Kind {
@@ -174,11 +183,38 @@ impl OpenModel {
         &self.files
     }
 
-    /// Builds the graph that gives `layers`, ascending. The weights stay where they are.
+    /// Whether windows that lie `step_samples` apart can share what the model's convolutions make of their samples.
+    #[must_use]
+    pub fn hearing(&self, use_featext: bool, step_samples: u64) -> Hearing {
+        let Architecture::Wav2Vec2(config, normalises) = &self.architecture else {
+            return Hearing::EachWindow;
+        };
+        let is_on_grid = step_samples.is_multiple_of(self.card.stride_samples as u64);
+        if config.hears_frames_alone() && is_on_grid && !(*normalises && use_featext) {
+            Hearing::SharedFrames
+        } else {
+            Hearing::EachWindow
+        }
+    }
+
+    /// Builds the graph that gives `layers`, ascending, from each window's samples. The weights stay where they are.
+    ///
+    /// # Errors
+    /// As [`OpenModel::build_for`].
+    pub fn build(&self, layers: &[usize], precision: Precision) -> Result<Model, ModelError> {
+        self.build_for(Hearing::EachWindow, layers, precision)
+    }
+
+    /// Builds the graph that gives `layers`, ascending, from what [`OpenModel::hearing`] says.
     ///
     /// # Errors
     /// [`ModelError::NoSuchLayer`], or [`ModelError::Checkpoint`] if the weights are not what the description says.
-    pub fn build(&self, layers: &[usize], precision: Precision) -> Result<Model, ModelError> {
+    pub fn build_for(
+        &self,
+        hearing: Hearing,
+        layers: &[usize],
+        precision: Precision,
+    ) -> Result<Model, ModelError> {
         let last = self.card.n_layers - 1;
         if let Some(&layer) = layers.iter().find(|layer| **layer > last) {
             return Err(ModelError::NoSuchLayer {
@@ -187,16 +223,24 @@ impl OpenModel {
                 last,
             });
         }
-        let (graph, weights) = match &self.architecture {
-            Architecture::Whisper(config) => {
+        let mut card = self.card.clone();
+        let mut stem = None;
+        let (graph, weights) = match (&self.architecture, hearing) {
+            (Architecture::Whisper(config), _) => {
                 whisper::graph(config, &self.checkpoint, layers, precision)?
             }
-            Architecture::Wav2Vec2(config, _) => {
+            (Architecture::Wav2Vec2(config, _), Hearing::EachWindow) => {
                 wav2vec2::graph(config, &self.checkpoint, layers, precision)?
+            }
+            (Architecture::Wav2Vec2(config, _), Hearing::SharedFrames) => {
+                card.front_end = config.shared_front_end();
+                stem = Some(wav2vec2::stem_graph(config, &self.checkpoint, precision)?);
+                wav2vec2::graph_of_frames(config, &self.checkpoint, layers, precision)?
             }
         };
         Ok(Model {
-            card: self.card.clone(),
+            card,
+            stem,
             layers: layers.to_vec(),
             precision,
             graph,

@@ -23,7 +23,7 @@ use heschl_core::store::FeaturesFolder;
 use heschl_core::window::WindowSettings;
 use heschl_models::download::{Limits, Watch};
 use heschl_models::folders::Surroundings;
-use heschl_models::{OpenModel, catalogue, fetch, runtime};
+use heschl_models::{Hearing, OpenModel, catalogue, fetch, runtime};
 use ndarray::Array2;
 
 /// A file or folder of the tests' data.
@@ -113,17 +113,7 @@ pub fn extract(
     model: &Path,
     recording: &Path,
 ) -> (FeaturesFolder, Summary) {
-    let opened = OpenModel::open(model, "model").expect("the model folder is good");
-    let layers = recipe.model.layers.of(opened.card().n_layers);
-    let built = opened
-        .build(&layers, recipe.model.precision)
-        .expect("the graph can be built");
-    let options = OnnxOptions {
-        device: recipe.model.device,
-        n_threads: 2,
-    };
-    let runtime = onnx_runtime();
-    let mut encoder = OnnxEncoder::load(runtime, &built, options).expect("the model can be loaded");
+    let mut encoder = encoder(recipe, model);
     let folder =
         FeaturesFolder::create(&recipe.features_folder("model")).expect("the folder can be made");
     let stories = [Stimulus {
@@ -140,6 +130,27 @@ pub fn extract(
     let summary =
         pipeline::extract(&work, &mut encoder, &mut |_| {}).expect("the extraction ends well");
     (folder, summary)
+}
+
+/// The encoder of a model folder, as the program loads it for a recipe.
+pub fn encoder(recipe: &ExtractRecipe, model: &Path) -> OnnxEncoder {
+    let opened = OpenModel::open(model, "model").expect("the model folder is good");
+    let lengths = recipe.window.lengths().expect("the windows make sense");
+    let hearing = opened.hearing(recipe.model.use_featext, lengths.step_samples);
+    load(&opened, recipe, hearing)
+}
+
+/// The encoder of a model, loaded for a recipe.
+pub fn load(opened: &OpenModel, recipe: &ExtractRecipe, hearing: Hearing) -> OnnxEncoder {
+    let layers = recipe.model.layers.of(opened.card().n_layers);
+    let built = opened
+        .build_for(hearing, &layers, recipe.model.precision)
+        .expect("the graph can be built");
+    let options = OnnxOptions {
+        device: recipe.model.device,
+        n_threads: 2,
+    };
+    OnnxEncoder::load(onnx_runtime(), &built, options).expect("the model can be loaded")
 }
 
 /// One array of an archive.

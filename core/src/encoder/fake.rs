@@ -1,7 +1,7 @@
 //! An encoder without a model, whose rows depend on every number of their window. Tests use it where a real encoder
 //! would only take longer.
 
-use ndarray::Array3;
+use ndarray::{Array2, Array3};
 
 use super::{Batch, Encoder, EncoderError};
 use crate::card::{Card, FinalOutput, FrameRule, FrontEnd};
@@ -14,6 +14,8 @@ pub struct FakeEncoder {
     layers: Vec<usize>,
     /// Batches computed so far.
     pub n_batches: usize,
+    /// Frames that passed the stem so far.
+    pub n_stem_frames: usize,
 }
 
 impl FakeEncoder {
@@ -36,6 +38,7 @@ impl FakeEncoder {
             },
             layers: (0..n_layers).collect(),
             n_batches: 0,
+            n_stem_frames: 0,
         }
     }
 }
@@ -51,6 +54,14 @@ impl Encoder for FakeEncoder {
 
     fn usual_batch(&self) -> usize {
         1
+    }
+
+    fn stem(&mut self, heard: &Array2<f32>) -> Result<Array2<f32>, EncoderError> {
+        self.n_stem_frames += heard.nrows();
+        let shape = (heard.nrows(), self.card.dim);
+        Ok(Array2::from_shape_fn(shape, |(frame, feature)| {
+            heard.row(frame).iter().skip(feature).step_by(7).sum()
+        }))
     }
 
     fn encode(&mut self, batch: &Batch) -> Result<Array3<f32>, EncoderError> {

@@ -7,7 +7,7 @@ mod onnx;
 
 use std::path::PathBuf;
 
-use ndarray::{Array3, ArrayD};
+use ndarray::{Array2, Array3, ArrayD};
 use serde::{Deserialize, Serialize};
 
 pub use device::{Device, DeviceChoice};
@@ -45,6 +45,16 @@ pub trait Encoder {
 
     /// Windows to compute at once where nobody says otherwise.
     fn usual_batch(&self) -> usize;
+
+    /// Computes `(frames, dim)`: what the convolutions of a model that shares them make of the samples that each frame
+    /// hears, `(frames, samples)`.
+    ///
+    /// # Errors
+    /// [`EncoderError`] as [`Encoder::encode`], or if the model has no such part.
+    fn stem(&mut self, heard: &Array2<f32>) -> Result<Array2<f32>, EncoderError> {
+        let _ = heard;
+        Err(EncoderError::Run("it has no convolutions to share.".into()))
+    }
 
     /// Computes `(batch, outputs, dim)`: the layers, and after them the final output where that is no layer
     /// ([`Card::n_outputs`]).
@@ -88,10 +98,21 @@ pub struct Model {
     pub graph: Vec<u8>,
     /// Where each weight lies.
     pub weights: Vec<Weight>,
+    /// The part that is computed once for all windows, for [`FrontEnd::SharedFrames`](crate::card::FrontEnd).
+    pub stem: Option<Stem>,
     /// The folder that it was read from.
     pub folder: PathBuf,
     /// The files that decide its numbers.
     pub files: Vec<PathBuf>,
+}
+
+/// The part of a model that makes frames of samples.
+#[derive(Debug, Clone)]
+pub struct Stem {
+    /// An ONNX model that makes `(frames, dim)` of `(frames, samples)`.
+    pub graph: Vec<u8>,
+    /// Where each of its weights lies.
+    pub weights: Vec<Weight>,
 }
 
 /// One tensor on disk.

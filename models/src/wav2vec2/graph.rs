@@ -3,12 +3,12 @@
 //! Sources: Baevski et al. (2020), arXiv 2006.11477; Hsu et al. (2021), arXiv 2106.07447; Chen et al. (2022), arXiv
 //! 2110.13900; Baevski et al. (2022), arXiv 2202.03555. The names of the tensors are those of Hugging Face checkpoints.
 
-use heschl_core::encoder::{Precision, Weight};
+use heschl_core::encoder::{Precision, Stem, Weight};
 
 use super::convolutions::{placed, stem};
 use super::{Family, Wav2Vec2Config};
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::onnx::{Dim, GraphBuilder};
+use crate::onnx::{Dim, GraphBuilder, Value};
 use crate::transformer::{
     Bias, BlockNames, BlockShape, Blocks, Buckets, Built, NormPlace, RelativePositions,
 };
@@ -41,6 +41,60 @@ pub fn graph(
     layers: &[usize],
     precision: Precision,
 ) -> Result<(Vec<u8>, Vec<Weight>), CheckpointError> {
+    let samples = [Dim::Named("batch"), Dim::Named("samples")];
+    let mut encoder = blocks(config, checkpoint, precision);
+    let input = encoder.graph.input_floats("input", &samples);
+    let projected = projected(&mut encoder, config, &input)?;
+    finished(encoder, config, &projected, layers)
+}
+
+/// The same from what [`stem_graph`] gives: `input` is `(batch, frames, hidden_size)`.
+///
+/// # Errors
+/// As [`graph`].
+pub fn graph_of_frames(
+    config: &Wav2Vec2Config,
+    checkpoint: &Checkpoint,
+    layers: &[usize],
+    precision: Precision,
+) -> Result<(Vec<u8>, Vec<Weight>), CheckpointError> {
+    let frames = [
+        Dim::Named("batch"),
+        Dim::Named("frames"),
+        Dim::Fixed(config.hidden_size),
+    ];
+    let mut encoder = blocks(config, checkpoint, precision);
+    let input = encoder.graph.input_floats("input", &frames);
+    finished(encoder, config, &input, layers)
+}
+
+/// Builds the graph from the samples that frames hear, `(frames, samples)`, to the frames as they enter the encoder,
+/// `(frames, hidden_size)`.
+///
+/// # Errors
+/// As [`graph`].
+pub fn stem_graph(
+    config: &Wav2Vec2Config,
+    checkpoint: &Checkpoint,
+    precision: Precision,
+) -> Result<Stem, CheckpointError> {
+    let samples = [Dim::Named("frames"), Dim::Named("samples")];
+    let mut encoder = blocks(config, checkpoint, precision);
+    let input = encoder.graph.input_floats("input", &samples);
+    let projected = projected(&mut encoder, config, &input)?;
+    let width = config.hidden_size;
+    let frames = encoder.graph.reshape(&projected, &[-1, width as i64]);
+    let shape = [Dim::Named("frames"), Dim::Fixed(width)];
+    encoder.graph.output_floats(&frames, &shape);
+    let (graph, weights) = encoder.graph.finish("stem");
+    Ok(Stem { graph, weights })
+}
+
+fn blocks<'a>(
+    config: &Wav2Vec2Config,
+    checkpoint: &'a Checkpoint,
+    precision: Precision,
+) -> Blocks<'a> {
     let shape = BlockShape {
         dim: config.hidden_size,
         n_heads: config.num_attention_heads,
@@ -54,15 +108,44 @@ pub fn graph(
         key_bias: Bias::Present,
         names: NAMES,
     };
-    let mut encoder = Blocks {
+    Blocks {
         graph: GraphBuilder::default(),
         checkpoint,
         prefix: checkpoint.prefix_of("feature_projection.projection.weight", &PREFIXES),
         precision,
         shape,
         positions: None,
-    };
-    let hidden = hidden_states(&mut encoder, config, layers)?;
+    }
+}
+
+/// From samples to frames as they enter the encoder: `(batch, samples)` → `(batch, frames, hidden_size)`.
+fn projected(encoder: &mut Blocks, config: &Wav2Vec2Config, samples: &Value) -> Built {
+    let mut heard = stem(encoder, config, samples)?;
+    let n_channels = config.conv_dim[config.conv_dim.len() - 1];
+    if config.feat_proj_layer_norm {
+        heard = encoder.norm_over("feature_projection.layer_norm", &heard, n_channels)?;
+    }
+    let rows = encoder.graph.reshape(&heard, &[-1, n_channels as i64]);
+    let rows = encoder.as_matrix(&rows);
+    let projection = "feature_projection.projection";
+    let shape = [config.hidden_size, n_channels];
+    let rows = encoder.linear_of(projection, &rows, shape)?;
+    let rows = encoder.single_precision(&rows);
+    let shape = encoder.graph.op("Shape", &[&heard], &[]);
+    let batch_and_frames = encoder.graph.slice(&shape, 0, 0, 2);
+    let width = encoder.graph.integers(&[config.hidden_size as i64]);
+    let shape = encoder.graph.concat(&[batch_and_frames, width], 0);
+    Ok(encoder.graph.op("Reshape", &[&rows, &shape], &[]))
+}
+
+/// The graph from frames on.
+fn finished(
+    mut encoder: Blocks,
+    config: &Wav2Vec2Config,
+    projected: &Value,
+    layers: &[usize],
+) -> Result<(Vec<u8>, Vec<Weight>), CheckpointError> {
+    let hidden = hidden_states(&mut encoder, config, projected, layers)?;
     let shape = [
         Dim::Named("batch"),
         Dim::Named("vectors"),
@@ -73,26 +156,19 @@ pub fn graph(
 }
 
 /// `(batch, vectors, hidden_size)`: each wanted layer at the wanted frame, and the final output.
-fn hidden_states(encoder: &mut Blocks, config: &Wav2Vec2Config, layers: &[usize]) -> Built {
-    let samples = [Dim::Named("batch"), Dim::Named("samples")];
-    let input = encoder.graph.input_floats("input", &samples);
+///
+/// * `projected`: `(batch, frames, hidden_size)`.
+fn hidden_states(
+    encoder: &mut Blocks,
+    config: &Wav2Vec2Config,
+    projected: &Value,
+    layers: &[usize],
+) -> Built {
     let wanted_frames = encoder
         .graph
         .input_integers("wanted_frames", &[Dim::Named("batch")]);
-    let mut heard = stem(encoder, config, &input)?;
-    let n_channels = config.conv_dim[config.conv_dim.len() - 1];
-    if config.feat_proj_layer_norm {
-        heard = encoder.norm_over("feature_projection.layer_norm", &heard, n_channels)?;
-    }
-    let frames = encoder.frames(&wanted_frames, &heard);
-    let rows = encoder.graph.reshape(&heard, &[-1, n_channels as i64]);
-    let rows = encoder.as_matrix(&rows);
-    let projection = "feature_projection.projection";
-    let shape = [config.hidden_size, n_channels];
-    let rows = encoder.linear_of(projection, &rows, shape)?;
-    let rows = encoder.single_precision(&rows);
-    let projected = encoder.graph.op("Reshape", &[&rows, &frames.shape], &[]);
-    let placed = placed(encoder, config, &projected)?;
+    let frames = encoder.frames(&wanted_frames, projected);
+    let placed = placed(encoder, config, projected)?;
     let mut rows = encoder
         .graph
         .reshape(&placed, &[-1, config.hidden_size as i64]);

@@ -9,7 +9,7 @@ use std::path::Path;
 use heschl_core::card::{Card, FinalOutput, FrameRule, FrontEnd};
 use serde::Deserialize;
 
-pub use graph::graph;
+pub use graph::{graph, graph_of_frames, stem_graph};
 
 use crate::{ModelError, parse_json, read_config};
 
@@ -324,6 +324,21 @@ impl Wav2Vec2Config {
             },
             dim: self.hidden_size,
             layer_prefix: "layer".into(),
+        }
+    }
+
+    /// Whether the stem's convolutions make each frame of its own samples alone, without a norm over the window.
+    #[must_use]
+    pub fn hears_frames_alone(&self) -> bool {
+        self.feat_extract_norm == ConvolutionNorm::Layer
+    }
+
+    /// The front end where windows share the stem's frames.
+    #[must_use]
+    pub fn shared_front_end(&self) -> FrontEnd {
+        FrontEnd::SharedFrames {
+            first_samples: self.first_samples(),
+            stride_samples: self.stride_samples(),
         }
     }
 

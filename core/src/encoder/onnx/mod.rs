@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use memmap2::Mmap;
-use ndarray::{Array3, ArrayD, ArrayViewD, ArrayViewMut3, Axis, Ix3, s};
+use ndarray::{Array2, Array3, ArrayD, ArrayViewD, ArrayViewMut3, Axis, Ix2, Ix3, s};
 use ort::ep::ExecutionProvider as _;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
@@ -233,6 +233,7 @@ pub struct OnnxOptions {
 pub struct OnnxEncoder {
     // Dropped before the maps that their weights lie in.
     workers: Vec<Session>,
+    stem: Option<Session>,
     _maps: Vec<Mmap>,
     card: Card,
     layers: Vec<usize>,
@@ -257,7 +258,8 @@ impl OnnxEncoder {
             folder: model.folder.clone(),
         };
         let mut maps = BTreeMap::new();
-        for weight in &model.weights {
+        let stem_weights = model.stem.iter().flat_map(|stem| &stem.weights);
+        for weight in model.weights.iter().chain(stem_weights) {
             if !maps.contains_key(&weight.file) {
                 maps.insert(weight.file.clone(), map_file(&weight.file)?);
             }
@@ -266,10 +268,20 @@ impl OnnxEncoder {
         let mut workers = Vec::with_capacity(n_workers);
         for _ in 0..n_workers {
             let builder = runtime.builder(device, n_threads).map_err(refuse)?;
-            workers.push(session(builder, model, &maps).map_err(refuse)?);
+            let worker = session(builder, &model.graph, &model.weights, &maps);
+            workers.push(worker.map_err(refuse)?);
         }
+        let stem = match &model.stem {
+            None => None,
+            Some(stem) => {
+                let builder = runtime.builder(device, 1).map_err(refuse)?;
+                let stem = session(builder, &stem.graph, &stem.weights, &maps);
+                Some(stem.map_err(refuse)?)
+            }
+        };
         Ok(Self {
             workers,
+            stem,
             _maps: maps.into_values().collect(),
             card: model.card.clone(),
             layers: model.layers.clone(),
@@ -307,13 +319,14 @@ fn share_out(model: &Model, device: Device) -> (usize, usize) {
     (n_workers, n_threads / n_workers)
 }
 
-/// A session of the model's graph over the mapped weights.
+/// A session of a graph over mapped weights.
 fn session(
     mut builder: SessionBuilder,
-    model: &Model,
+    graph: &[u8],
+    weights: &[Weight],
     maps: &BTreeMap<PathBuf, Mmap>,
 ) -> Result<Session, String> {
-    for weight in &model.weights {
+    for weight in weights {
         let map = maps
             .get(&weight.file)
             .ok_or("a file of weights is not there.")?;
@@ -323,7 +336,7 @@ fn session(
             .map_err(|error| error.message().to_string())?;
     }
     builder
-        .commit_from_memory(&model.graph)
+        .commit_from_memory(graph)
         .map_err(|error| error.message().to_string())
 }
 
@@ -367,6 +380,23 @@ impl Encoder for OnnxEncoder {
                 n => 2 * n,
             },
             Device::Cuda { .. } => CUDA_BATCH,
+        }
+    }
+
+    fn stem(&mut self, heard: &Array2<f32>) -> Result<Array2<f32>, EncoderError> {
+        let failed = |error: ort::Error| EncoderError::Run(error.message().to_string());
+        let Some(stem) = &mut self.stem else {
+            return Err(EncoderError::Run("it has no convolutions to share.".into()));
+        };
+        let input = TensorRef::from_array_view(heard.view()).map_err(failed)?;
+        let outputs = stem.run(ort::inputs![INPUT => input]).map_err(failed)?;
+        let frames = outputs[0].try_extract_array::<f32>().map_err(failed)?;
+        match frames.view().into_dimensionality::<Ix2>() {
+            Ok(matrix) if matrix.dim() == (heard.nrows(), self.card.dim) => Ok(matrix.to_owned()),
+            _ => Err(EncoderError::Shape {
+                found: frames.shape().to_vec(),
+                expected: vec![heard.nrows(), self.card.dim],
+            }),
         }
     }
 
