@@ -11,10 +11,10 @@ use heschl_core::progress::{CancelToken, Event};
 use heschl_core::recipe::{ExtractRecipe, RunFacts};
 use heschl_core::stimuli::{self, Depth, Stimulus};
 use heschl_core::store::{FileChecksum, check_story_names, sha256_of_file};
-use heschl_models::OpenModel;
 use heschl_models::cuda::cuda_obstacle;
 use heschl_models::folders::Surroundings;
 use heschl_models::resolve::resolve;
+use heschl_models::{Hearing, OpenModel};
 use sysinfo::System;
 
 use crate::failure::Failure;
@@ -26,6 +26,8 @@ pub(crate) struct Workshop {
     pub(crate) runtime: OnnxRuntime,
     /// The model folder.
     pub(crate) opened: OpenModel,
+    /// What the graph makes its layers of.
+    pub(crate) hearing: Hearing,
     /// The graph that runs.
     pub(crate) model: Model,
     /// The encoder.
@@ -52,6 +54,7 @@ impl Workshop {
         Ok(Self {
             runtime,
             opened,
+            hearing,
             model,
             encoder,
         })

@@ -250,12 +250,15 @@ impl OpenModel {
         })
     }
 
-    /// Floating-point operations in the matrix products of one window of `window_samples`, up to `last_layer`.
+    /// Floating-point operations in the matrix products of one window of `window_samples`, up to `last_layer`. Frames
+    /// that windows share are not counted: a window adds only a few.
     #[must_use]
-    pub fn matrix_flops(&self, last_layer: usize, window_samples: usize) -> f64 {
+    pub fn matrix_flops(&self, hearing: Hearing, last_layer: usize, window_samples: usize) -> f64 {
         match &self.architecture {
             Architecture::Whisper(config) => config.matrix_flops(last_layer, window_samples),
-            Architecture::Wav2Vec2(config, _) => config.matrix_flops(last_layer, window_samples),
+            Architecture::Wav2Vec2(config, _) => {
+                config.matrix_flops(hearing, last_layer, window_samples)
+            }
         }
     }
 }

@@ -28,6 +28,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N")]
     batchsz: Option<usize>,
 
+    /// Prepare samples as the model's own feature extractor does (Whisper always does)
+    #[arg(long = "use-featext", alias = "use_featext")]
+    use_featext: bool,
+
     /// How often the recording is extracted; the median counts
     #[arg(long, value_name = "N", default_value_t = 5)]
     rounds: usize,
@@ -58,6 +62,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
     let layers = workshop.encoder.layers().to_vec();
     let lengths = recipe.window.lengths()?;
     let flops = workshop.opened.matrix_flops(
+        workshop.hearing,
         layers.last().copied().unwrap_or(0),
         lengths.window_samples() as usize,
     );
@@ -118,7 +123,7 @@ fn print(rounds: &[Round], flops: f64) {
         rounds.len()
     ));
     say(format_args!(
-        "time             encoder {:.1} %, log-mel {:.1} %, disk {:.1} %, audio {:.1} %",
+        "time             encoder {:.1} %, front end {:.1} %, disk {:.1} %, audio {:.1} %",
         share_of_time(|times| times.encoder_secs),
         share_of_time(|times| times.front_end_secs),
         share_of_time(|times| times.store_secs),
@@ -166,7 +171,7 @@ fn recipe(args: &Args, out: PathBuf) -> ExtractRecipe {
         model: ModelRecipe {
             model: args.model.clone(),
             layers: LayerChoice::All,
-            use_featext: true,
+            use_featext: args.use_featext,
             precision: Precision::F32,
             device: DeviceChoice::Cpu,
             batch: args.batchsz.filter(|n| *n > 0),

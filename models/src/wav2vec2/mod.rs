@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 pub use graph::{graph, graph_of_frames, stem_graph};
 
-use crate::{ModelError, parse_json, read_config};
+use crate::{Hearing, ModelError, parse_json, read_config};
 
 /// Sizes beyond these are a damaged config.json.
 const MOST_LAYERS: usize = 1000;
@@ -368,7 +368,7 @@ impl Wav2Vec2Config {
     /// Floating-point operations in the matrix products and convolutions of one window of `window_samples`, a product
     /// and a sum counted as two, when the last wanted layer is `last_layer`.
     #[must_use]
-    pub fn matrix_flops(&self, last_layer: usize, window_samples: usize) -> f64 {
+    pub fn matrix_flops(&self, hearing: Hearing, last_layer: usize, window_samples: usize) -> f64 {
         let frames = self.conv_frames(window_samples);
         let mut n_in = 1.0;
         let mut stem = 0.0;
@@ -401,6 +401,9 @@ impl Wav2Vec2Config {
                     + attention_of_one * heads
             }
         };
-        stem + projection + placing + blocks
+        match hearing {
+            Hearing::EachWindow => stem + projection + placing + blocks,
+            Hearing::SharedFrames => placing + blocks,
+        }
     }
 }
