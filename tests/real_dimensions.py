@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Heschl beside Hugging Face's code on models of the published dimensions with random weights.
 
-usage: real_dimensions.py PATH_OF_HESCHL [--shapes NAME ...] [--precision f32|f16] [--keep FOLDER]
+usage: real_dimensions.py PATH_OF_HESCHL [--shapes NAME ...] [--raw] [--keep FOLDER]
 
 For each shape: makes the model with Hugging Face's code, saves it as a checkpoint (encoder only), extracts windows of
 16.1 s of a real recording with both, and prints the largest absolute difference of each layer, beside it that layer's
 standard deviation, then the time and peak memory that Heschl took. Exits with 1 if a layer differs by more than 1e-4
-of its largest value (f32). Needs torch, transformers, safetensors and numpy; not run by `cargo test`.
+of its largest value. With --raw the samples are not
+normalised, so that the large wirings share frames between windows. Needs torch, transformers, safetensors and numpy; not run by `cargo test`.
 """
 import argparse, json, os, resource, shutil, subprocess, sys, tempfile, time, wave
 from pathlib import Path
@@ -85,40 +86,41 @@ def hugging_face(model, family, normalise):
     return np.array(rows).transpose(1, 0, 2), (time.perf_counter() - begun) / len(rows)
 
 
-def heschl(program, folder, family, precision, out):
+def heschl(program, folder, use_featext, prefix, out):
     """The same from Heschl, its seconds in all, and its peak memory."""
     stories = out / "stories"
     stories.mkdir()
     shutil.copy(RECORDING, stories / "story.wav")
     command = [program, "extract", "--stimulus-dir", stories, "--model", folder, "--out", out, "--full-context",
-               "--stride", str(STEP_SECS), "--use-featext", "--precision", precision, "--device", "cpu"]
+               "--stride", str(STEP_SECS), "--device", "cpu"]
+    command += ["--use-featext"] if use_featext else []
     begun = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     secs = time.perf_counter() - begun
     found = next(out.glob("features_*")).rglob("story.npz")
     files = {path.parent.name: np.load(path)["features"] for path in found}
-    prefix = "encoder" if family == "Whisper" else "layer"
     names = sorted((n for n in files if n.startswith(prefix + ".")), key=lambda n: int(n.split(".")[1]))
     final = [array for name, array in files.items() if name not in names]
     return np.array([files[name] for name in names] + final), secs
 
 
-def compare(program, name, precision, keep):
+def compare(program, name, raw, keep):
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(keep or scratch) / name
         folder.mkdir(parents=True, exist_ok=True)
         model, family, normalise = make(name, folder)
         n_bytes = (folder / "model.safetensors").stat().st_size
-        expected, secs_per_window = hugging_face(model, family, normalise)
+        expected, secs_per_window = hugging_face(model, family, normalise and not raw)
         del model
         before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-        found, secs = heschl(program, folder, family, precision, Path(scratch))
+        prefix = "encoder" if family == "Whisper" else "layer"
+        found, secs = heschl(program, folder, not raw, prefix, Path(scratch))
         memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     if found.shape != expected.shape:
         sys.exit(f"{name}: shapes {found.shape} and {expected.shape}")
     largest = np.abs(found - expected).max((1, 2))
     scale = np.abs(expected).max((1, 2))
-    print(f"{name} ({precision}): checkpoint {n_bytes / 1e9:.2f} GB, {len(found)} vectors of {found.shape[2]}, "
+    print(f"{name}{' (raw)' if raw else ''}: checkpoint {n_bytes / 1e9:.2f} GB, {len(found)} vectors of {found.shape[2]}, "
           f"{found.shape[1]} windows; largest difference {largest.max():.1e}, of the layer's largest value "
           f"{(largest / scale).max():.1e}")
     print(f"  Hugging Face {secs_per_window:.2f} s a window; Heschl {secs:.1f} s in all"
@@ -126,15 +128,15 @@ def compare(program, name, precision, keep):
     for layer, (difference, vector) in enumerate(zip(largest, expected)):
         correlation = np.corrcoef(found[layer].ravel(), vector.ravel())[0, 1]
         print(f"    {layer:>2}  {difference:.1e}  deviation {vector.std():.3f}  correlation {correlation:.9f}")
-    return precision == "f16" or (largest / scale).max() <= 1e-4
+    return (largest / scale).max() <= 1e-4
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program")
     parser.add_argument("--shapes", nargs="+", default=USUAL, choices=SHAPES)
-    parser.add_argument("--precision", default="f32", choices=["f32", "f16"])
+    parser.add_argument("--raw", action="store_true", help="without the model's feature extractor")
     parser.add_argument("--keep", help="folder that the checkpoints stay in")
     arguments = parser.parse_args()
-    all_agree = [compare(arguments.program, shape, arguments.precision, arguments.keep) for shape in arguments.shapes]
+    all_agree = [compare(arguments.program, shape, arguments.raw, arguments.keep) for shape in arguments.shapes]
     sys.exit(0 if all(all_agree) else 1)
