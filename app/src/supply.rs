@@ -62,19 +62,22 @@ pub(crate) fn fetch_model_if_missing(name: &str) -> Result<(), Failure> {
 /// A sentence if the name is not known or the model cannot be had.
 pub(crate) fn fetch_model(name: &str) -> Result<(), Failure> {
     let around = Surroundings::of_this_process();
-    let Some(entry) = catalogue::find(name) else {
+    let listed = catalogue::find(name).copied();
+    // A name that somebody gave to a folder of his own is not asked for at the Hub.
+    let of_hub = || catalogue::of_hub(name).filter(|_| !Path::new(name).is_dir());
+    let Some(entry) = listed.or_else(of_hub) else {
         // For a name that is not known, this is the sentence that offers others.
         resolve::resolve(&around, name)?;
         return Err(Failure(format!(
             "{name} is a folder, not a model of the list; it can be used as it is."
         )));
     };
-    note(format_args!(
-        "Getting the model {} (about {} MB, once)",
-        entry.name,
-        entry.download_megabytes()
-    ));
-    let fetched = with_bar(|watch| fetch::fetch_model(&around, entry, &Limits::default(), watch))?;
+    let size = match entry.download_megabytes() {
+        0 => String::new(),
+        megabytes => format!(" (about {megabytes} MB, once)"),
+    };
+    note(format_args!("Getting the model {}{size}", entry.name));
+    let fetched = with_bar(|watch| fetch::fetch_model(&around, &entry, &Limits::default(), watch))?;
     let source = match fetched.source {
         Source::AlreadyInstalled => "was here already",
         Source::HubCache => "from the Hugging Face cache on this machine",

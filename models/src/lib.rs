@@ -263,6 +263,24 @@ impl OpenModel {
     }
 }
 
+/// Checks that a `config.json` is of a model that can be opened.
+///
+/// # Errors
+/// [`ModelError`] as [`OpenModel::open`].
+fn check_kind(config: &Path) -> Result<(), ModelError> {
+    let kind: Kind = parse_json(&read_config(config)?, config)?;
+    match kind.model_type.as_deref() {
+        Some("whisper") => WhisperConfig::read(config).map(drop),
+        Some("wav2vec2" | "hubert" | "wavlm" | "data2vec-audio") => {
+            Wav2Vec2Config::read(config).map(drop)
+        }
+        other => Err(ModelError::Architecture {
+            kind: other.unwrap_or("unknown").to_string(),
+            path: config.to_path_buf(),
+        }),
+    }
+}
+
 /// The text of a `config.json` of at most a few megabytes.
 fn read_config(path: &Path) -> Result<Vec<u8>, ModelError> {
     let unreadable = |source| ModelError::Unreadable {

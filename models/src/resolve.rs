@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::added::{AddError, added};
 use crate::catalogue::{self, CONFIG_FILE, Entry};
-use crate::fetch::installed;
+use crate::fetch::{installed, provenance_of};
 use crate::folders::Surroundings;
 use crate::hub::Hub;
 
@@ -30,7 +30,7 @@ pub struct ModelFolder {
     /// The folder, absolute.
     pub path: PathBuf,
     /// What the catalogue knows of it; `None` for the user's own folders.
-    pub entry: Option<&'static Entry>,
+    pub entry: Option<&'static Entry<'static>>,
     /// How it was found.
     pub found_as: FoundAs,
 }
@@ -93,6 +93,9 @@ pub fn resolve(around: &Surroundings, model: &str) -> Result<ModelFolder, Resolv
     if let Some(entry) = catalogue::find(model) {
         return known(around, entry);
     }
+    if let Some(path) = fetched_besides(around, model) {
+        return folder(&path, None, FoundAs::Installed);
+    }
     // Without a data folder nothing can have been added; a path still works.
     let own = if around.folders().is_ok() {
         added(around)?
@@ -120,7 +123,18 @@ pub fn resolve(around: &Surroundings, model: &str) -> Result<ModelFolder, Resolv
     })
 }
 
-fn known(around: &Surroundings, entry: &'static Entry) -> Result<ModelFolder, ResolveError> {
+/// The folder of a model that is in no list but was fetched, by its name or its repository.
+fn fetched_besides(around: &Surroundings, model: &str) -> Option<PathBuf> {
+    let name = model.rsplit('/').next()?;
+    let path = installed(around, name)?;
+    let is_meant = name == model || provenance_of(&path)?.origin.eq_ignore_ascii_case(model);
+    is_meant.then_some(path)
+}
+
+fn known(
+    around: &Surroundings,
+    entry: &'static Entry<'static>,
+) -> Result<ModelFolder, ResolveError> {
     let found = |path, found_as| ModelFolder {
         name: entry.name.to_owned(),
         path,

@@ -33,14 +33,14 @@ enum Command {
         #[arg(long)]
         name: Option<String>,
     },
-    /// Forget a checkpoint that was added; its files stay
+    /// Forget a checkpoint that was added, whose files stay, or delete an encoder that was fetched
     Remove {
-        /// The name it was added under
+        /// Its name
         name: String,
     },
-    /// Get an encoder of the list
+    /// Get an encoder from the Hugging Face Hub
     Fetch {
-        /// Its name
+        /// A name of the list, or a repository such as facebook/hubert-large-ls960-ft
         name: String,
     },
     /// Run an encoder on a recording and print what comes out
@@ -69,11 +69,15 @@ pub(crate) fn run(args: Args) -> CommandResult {
 
 fn list() -> CommandResult {
     let around = Surroundings::of_this_process();
-    for shelf in [Shelf::Study, Shelf::More] {
-        say(match shelf {
-            Shelf::Study => "The study's encoders, and whisper-tiny.en to begin with",
-            Shelf::More => "Others",
-        });
+    let shelves = [
+        (
+            Shelf::Study,
+            "The study's encoders, and whisper-tiny.en to begin with",
+        ),
+        (Shelf::More, "Others"),
+    ];
+    for (shelf, title) in shelves {
+        say(title);
         for entry in catalogue::ENTRIES
             .iter()
             .filter(|entry| entry.shelf == shelf)
@@ -91,9 +95,18 @@ fn list() -> CommandResult {
             ));
         }
     }
+    note(
+        "Any other repository of the Hub that holds such a model: heschl models fetch <owner>/<name>",
+    );
+    for besides in fetch::fetched_besides(&around) {
+        say(format_args!(
+            "{:<31} fetched: {}",
+            besides.name, besides.origin
+        ));
+    }
     for own in added::added(&around)? {
         say(format_args!(
-            "{:<17} added: {}",
+            "{:<31} added: {}",
             own.name,
             own.folder.display()
         ));
@@ -120,10 +133,11 @@ fn add(folder: &Path, name: Option<&str>) -> CommandResult {
 }
 
 fn remove(name: &str) -> CommandResult {
-    if added::remove(&Surroundings::of_this_process(), name)? {
+    let around = Surroundings::of_this_process();
+    if added::remove(&around, name)? || fetch::uninstall(&around, name)? {
         return Ok(Outcome::Done);
     }
     Err(Failure(format!(
-        "No folder was added under the name \"{name}\". See: heschl models list"
+        "No model was added or fetched under the name \"{name}\". See: heschl models list"
     )))
 }

@@ -5,7 +5,7 @@ mod numbers;
 pub mod pickle;
 pub mod pytorch;
 pub mod safetensors;
-mod sharded;
+pub(crate) mod sharded;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

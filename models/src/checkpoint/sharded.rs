@@ -57,6 +57,15 @@ pub(super) fn read(
     Ok(Checkpoint::of_files(index, files, tensors))
 }
 
+/// The files that an index names, each once.
+///
+/// # Errors
+/// [`CheckpointError`] if the index cannot be read or makes no sense.
+pub(crate) fn shards(index: &Path) -> Result<BTreeSet<String>, CheckpointError> {
+    let files = parse(&read_text(index)?, index)?;
+    Ok(files.into_values().collect())
+}
+
 /// Reads the text of an index: the file of each tensor.
 ///
 /// # Errors

@@ -44,11 +44,15 @@ impl Machine {
             cancelled: &|| false,
         };
         // The made-up Hub has made-up files.
-        let mut entry = *catalogue::find(name).unwrap();
+        let listed = catalogue::find(name).copied();
+        let mut entry = listed.or_else(|| catalogue::of_hub(name)).unwrap();
         entry.revision = "main";
         entry.weights.sha256 = self.weights_sha256;
         let result = fetch_model(&self.around, &entry, &limits, &mut watch);
-        assert_eq!(installed(&self.around, name).is_some(), result.is_ok());
+        assert_eq!(
+            installed(&self.around, entry.name).is_some(),
+            result.is_ok()
+        );
         result
     }
 
@@ -67,11 +71,75 @@ fn hub(files: &'static [&'static str]) -> Server {
     Server::start(move |asked, _| {
         let name = asked.path.rsplit('/').next().unwrap_or_default();
         if files.contains(&name) {
-            Reply::file(asked, name.as_bytes()).with("X-Repo-Commit", "c0ffee")
+            Reply::file(asked, &content(name)).with("X-Repo-Commit", "c0ffee")
         } else {
             Reply::status(404)
         }
     })
+}
+
+/// What the made-up files hold: a configuration that makes sense, an index of two shards, else their own names.
+fn content(name: &str) -> Vec<u8> {
+    match name {
+        "config.json" => CONFIG.into(),
+        "model.safetensors.index.json" => {
+            br#"{"weight_map":{"a":"one.safetensors","b":"two.safetensors"}}"#.into()
+        }
+        other => other.into(),
+    }
+}
+
+const CONFIG: &str = r#"{"model_type": "hubert"}"#;
+
+#[test]
+fn a_repository_of_the_hub_that_is_in_no_list_is_fetched_in_shards_and_found_by_both_names() {
+    let files = [
+        "config.json",
+        "model.safetensors.index.json",
+        "one.safetensors",
+        "two.safetensors",
+    ];
+    let server = hub(Box::leak(Box::new(files)));
+    let machine = Machine::new(&[("HF_ENDPOINT", &server.url(""))]);
+    let fetched = machine.fetch("somebody/hubert-new").unwrap();
+    let mut expected = files.to_vec();
+    expected.push(SOURCE_FILE);
+    expected.sort_unstable();
+    assert_eq!(machine.names_in(&fetched.folder), expected);
+    for name in ["hubert-new", "somebody/hubert-new"] {
+        let found = crate::resolve::resolve(&machine.around, name).unwrap();
+        assert_eq!(
+            (found.name.as_str(), &found.path),
+            ("hubert-new", &fetched.folder)
+        );
+    }
+    assert!(crate::resolve::resolve(&machine.around, "else/hubert-new").is_err());
+    let besides = fetched_besides(&machine.around);
+    assert_eq!(besides.len(), 1);
+    assert_eq!(besides[0].origin, "somebody/hubert-new");
+}
+
+#[test]
+fn a_model_that_heschl_does_not_run_is_told_before_its_weights_come() {
+    let server = Server::start(|asked, _| {
+        if asked.path.ends_with("config.json") {
+            Reply::file(asked, br#"{"model_type": "bert"}"#)
+        } else {
+            Reply::status(404)
+        }
+    });
+    let machine = Machine::new(&[("HF_ENDPOINT", &server.url(""))]);
+    let error = machine.fetch("somebody/bert").unwrap_err().to_string();
+    assert!(
+        error.contains("of the kind \"bert\", which Heschl does not run"),
+        "{error}"
+    );
+    assert!(
+        server
+            .asked()
+            .iter()
+            .all(|asked| asked.path.ends_with("config.json"))
+    );
 }
 
 #[test]
@@ -138,7 +206,7 @@ fn weights_with_another_hash_than_the_catalogue_s_are_not_installed() {
 fn a_stopped_model_goes_on_with_the_file_that_was_missing() {
     let server = Server::start(|asked, before| match before {
         2..=3 => Reply::status(503),
-        _ => Reply::file(asked, b"{}"),
+        _ => Reply::file(asked, CONFIG.as_bytes()),
     });
     let machine = Machine::new(&[("HF_ENDPOINT", &server.url(""))]);
     let error = machine.fetch("whisper-base").unwrap_err();
