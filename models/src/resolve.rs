@@ -51,9 +51,10 @@ pub enum ResolveError {
     },
     /// Neither a name nor a folder.
     #[error(
-        "There is no model and no folder called \"{name}\".{} To see all models: heschl models \
+        "There is no model and no folder called \"{name}\".{}{} To see all models: heschl models \
          list. To use a folder of your own, give its path.",
-        did_you_mean(nearest)
+        did_you_mean(nearest),
+        or_of_hub(name)
     )]
     Unknown {
         /// What was asked for.
@@ -80,6 +81,15 @@ fn did_you_mean(nearest: &[String]) -> String {
         return String::new();
     }
     format!(" Did you mean {}?", nearest.join(", "))
+}
+
+fn or_of_hub(name: &str) -> String {
+    if catalogue::of_hub(name).is_none() {
+        return String::new();
+    }
+    format!(
+        " If it is a repository of the Hugging Face Hub, get it with: heschl models fetch {name}."
+    )
 }
 
 /// Finds the folder of a model.
@@ -226,6 +236,7 @@ mod tests {
         assert!(sentence("whisper-small").contains("heschl models fetch whisper-small"));
         assert!(sentence("wisper-base").contains("Did you mean whisper-base"));
         assert!(sentence("tuned2").contains("tuned"));
+        assert!(sentence("some/one").contains("heschl models fetch some/one"));
         assert!(sentence(empty.to_str().unwrap()).contains("no config.json"));
     }
 }
