@@ -2,28 +2,123 @@
 
 use heschl_core::encoder::NumberFormat;
 
-use super::{ConvolutionNorm, Family, Wav2Vec2Config};
+use super::{ConvolutionNorm, Family, Steps, Wav2Vec2Config};
+use crate::checkpoint::CheckpointError;
 use crate::onnx::{Attribute, Number, Value};
 use crate::transformer::{Blocks, Built};
 
 /// Added to the variance in the norm after the first convolution.
 const GROUP_EPSILON: f32 = 1e-5;
 
+/// A window's frames pass the convolutions in so many parts: the first one's output is 105 MB for 16.1 s, a part of it 7 MB.
+/// Neighbouring parts hear some samples twice; each frame is computed once.
+const PARTS: usize = 16;
+
+/// Whether frames pass the convolutions in parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// A window of any length.
+    Window,
+    /// The samples of a single frame.
+    Frame,
+}
+
 /// From samples to what enters the projection: `(batch, samples)` → `(batch, frames, channels)`.
-pub(super) fn stem(blocks: &mut Blocks, config: &Wav2Vec2Config, samples: &Value) -> Built {
-    let mut signal = match config.feat_extract_norm {
-        ConvolutionNorm::Group => first_with_group_norm(blocks, config, samples)?,
+pub(super) fn stem(
+    blocks: &mut Blocks,
+    config: &Wav2Vec2Config,
+    samples: &Value,
+    extent: Extent,
+) -> Built {
+    // What passes in parts: a channel of samples, or what the first convolution makes its product of.
+    let (input, kernel) = match config.feat_extract_norm {
+        ConvolutionNorm::Group => {
+            let folded = first_with_group_norm(blocks, config, samples)?;
+            (folded.heard, Some(folded.kernel))
+        }
         ConvolutionNorm::Layer => {
             let axis = blocks.graph.integers(&[1]);
-            let channel = blocks.graph.op("Unsqueeze", &[samples, &axis], &[]);
-            later(blocks, config, 0, &channel)?
+            (blocks.graph.op("Unsqueeze", &[samples, &axis], &[]), None)
         }
     };
-    for index in 1..config.conv_dim.len() {
-        signal = later(blocks, config, index, &signal)?;
+    let first_later = usize::from(kernel.is_some());
+    let parts = match extent {
+        Extent::Window => in_parts(blocks, &input, config.steps_from(first_later)),
+        Extent::Frame => vec![Part {
+            input,
+            n_frames: None,
+        }],
+    };
+    let mut done = Vec::with_capacity(parts.len());
+    for part in parts {
+        let mut signal = part.input;
+        if let Some(kernel) = &kernel {
+            let product = blocks.graph.op("MatMul", &[kernel, &signal], &[]);
+            let product = blocks.gelu(&product);
+            signal = blocks.as_matrix(&product);
+        }
+        for index in first_later..config.conv_dim.len() {
+            signal = later(blocks, config, index, &signal)?;
+        }
+        if let Some(n_frames) = part.n_frames {
+            let [zero, axis] = [0, 2].map(|n| blocks.graph.integers(&[n]));
+            signal = blocks
+                .graph
+                .op("Slice", &[&signal, &zero, &n_frames, &axis], &[]);
+        }
+        done.push(signal);
     }
+    let signal = blocks.graph.concat(&done, 2);
     let signal = blocks.single_precision(&signal);
     Ok(blocks.graph.transpose(&signal, &[0, 2, 1]))
+}
+
+/// A part of a window on its way through the convolutions.
+struct Part {
+    /// `(batch, channels, …)`.
+    input: Value,
+    /// `(1,)`: how many of the frames that come out are this part's own.
+    n_frames: Option<Value>,
+}
+
+/// Cuts `(batch, channels, length)` into parts along its length, whose frames, `first` long and `stride` apart, are those
+/// of the whole.
+fn in_parts(blocks: &mut Blocks, input: &Value, Steps { first, stride }: Steps) -> Vec<Part> {
+    let graph = &mut blocks.graph;
+    let shape = graph.op("Shape", &[input], &[]);
+    let length = graph.slice(&shape, 0, 2, 3);
+    let [one, axis] = [1, 2].map(|n| graph.integers(&[n]));
+    let [first, stride] = [first, stride].map(|n| graph.integers(&[n as i64]));
+    let rest = graph.op("Sub", &[&length, &first], &[]);
+    let strides = graph.op("Div", &[&rest, &stride], &[]);
+    let n_frames = graph.op("Add", &[&strides, &one], &[]);
+    let shares = graph.even_shares(&n_frames, PARTS);
+    let mut begin = graph.integers(&[0]);
+    let mut parts = Vec::with_capacity(PARTS);
+    for index in 0..PARTS as i64 {
+        let n_frames = graph.slice(&shares, 0, index, index + 1);
+        // A part without frames of its own computes one, which is cut away: convolutions do not take nothing.
+        let n_computed = graph.op("Max", &[&n_frames, &one], &[]);
+        let last = graph.op("Sub", &[&n_computed, &one], &[]);
+        let last = graph.op("Add", &[&begin, &last], &[]);
+        let [from, to] = [&begin, &last].map(|frame| graph.op("Mul", &[frame, &stride], &[]));
+        let to = graph.op("Add", &[&to, &first], &[]);
+        let input = graph.op("Slice", &[input, &from, &to, &axis], &[]);
+        begin = graph.op("Add", &[&begin, &n_frames], &[]);
+        parts.push(Part {
+            input,
+            n_frames: Some(n_frames),
+        });
+    }
+    parts
+}
+
+/// The first convolution and its norm, folded into one product.
+struct FoldedFirst {
+    /// `(batch, channels, places + 1)`.
+    kernel: Value,
+    /// `(batch, places + 1, frames)`.
+    heard: Value,
 }
 
 /// The first convolution with its norm over the window, as one product.
@@ -32,7 +127,11 @@ pub(super) fn stem(blocks: &mut Blocks, config: &Wav2Vec2Config, samples: &Value
 /// with C the covariance of the samples at the places of the kernel w, the variance of the output is wᵀ C w. So the
 /// kernel is scaled, and the wide output is computed once and never passed over again. The covariance is in double
 /// precision: kernels of high pitch on a low sound take small differences of it.
-fn first_with_group_norm(blocks: &mut Blocks, config: &Wav2Vec2Config, samples: &Value) -> Built {
+fn first_with_group_norm(
+    blocks: &mut Blocks,
+    config: &Wav2Vec2Config,
+    samples: &Value,
+) -> Result<FoldedFirst, CheckpointError> {
     let [n_out, n_heard, stride] = [
         config.conv_dim[0],
         config.conv_kernel[0],
@@ -81,9 +180,7 @@ fn first_with_group_norm(blocks: &mut Blocks, config: &Wav2Vec2Config, samples: 
     let centred = graph.cast(&centred, Number::Float);
     let [pads, one] = [graph.integers(&[0, 0, 0, 0, 1, 0]), graph.float(1.0)];
     let heard = graph.op("Pad", &[&centred, &pads, &one], &[]);
-    let signal = graph.op("MatMul", &[&kernel, &heard], &[]);
-    let signal = blocks.gelu(&signal);
-    Ok(blocks.as_matrix(&signal))
+    Ok(FoldedFirst { kernel, heard })
 }
 
 /// The samples at each place of the kernel: `(batch, samples)` → `(batch, places, frames)`.

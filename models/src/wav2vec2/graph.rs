@@ -5,7 +5,7 @@
 
 use heschl_core::encoder::{Precision, Stem, Weight};
 
-use super::convolutions::{placed, stem};
+use super::convolutions::{Extent, placed, stem};
 use super::{Family, Wav2Vec2Config};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::onnx::{Dim, GraphBuilder, Value};
@@ -44,7 +44,7 @@ pub fn graph(
     let samples = [Dim::Named("batch"), Dim::Named("samples")];
     let mut encoder = blocks(config, checkpoint, precision);
     let input = encoder.graph.input_floats("input", &samples);
-    let projected = projected(&mut encoder, config, &input)?;
+    let projected = projected(&mut encoder, config, &input, Extent::Window)?;
     finished(encoder, config, &projected, layers)
 }
 
@@ -81,7 +81,7 @@ pub fn stem_graph(
     let samples = [Dim::Named("frames"), Dim::Named("samples")];
     let mut encoder = blocks(config, checkpoint, precision);
     let input = encoder.graph.input_floats("input", &samples);
-    let projected = projected(&mut encoder, config, &input)?;
+    let projected = projected(&mut encoder, config, &input, Extent::Frame)?;
     let width = config.hidden_size;
     let frames = encoder.graph.reshape(&projected, &[-1, width as i64]);
     let shape = [Dim::Named("frames"), Dim::Fixed(width)];
@@ -119,8 +119,13 @@ fn blocks<'a>(
 }
 
 /// From samples to frames as they enter the encoder: `(batch, samples)` → `(batch, frames, hidden_size)`.
-fn projected(encoder: &mut Blocks, config: &Wav2Vec2Config, samples: &Value) -> Built {
-    let mut heard = stem(encoder, config, samples)?;
+fn projected(
+    encoder: &mut Blocks,
+    config: &Wav2Vec2Config,
+    samples: &Value,
+    extent: Extent,
+) -> Built {
+    let mut heard = stem(encoder, config, samples, extent)?;
     let n_channels = config.conv_dim[config.conv_dim.len() - 1];
     if config.feat_proj_layer_norm {
         heard = encoder.norm_over("feature_projection.layer_norm", &heard, n_channels)?;

@@ -133,6 +133,15 @@ pub enum ConvolutionNorm {
     Layer,
 }
 
+/// Convolutions one after the other, seen as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Steps {
+    /// Numbers that one output hears.
+    first: usize,
+    /// Numbers from one output to the next.
+    stride: usize,
+}
+
 /// The one entry of `preprocessor_config.json` that counts here.
 #[derive(Deserialize)]
 struct Preprocessor {
@@ -344,13 +353,26 @@ impl Wav2Vec2Config {
 
     /// Samples from one output frame to the next: 320 in every published model.
     fn stride_samples(&self) -> usize {
-        self.conv_stride.iter().product()
+        self.steps_from(0).stride
     }
 
     /// Samples that the first output frame hears: 400 in every published model.
     fn first_samples(&self) -> usize {
-        let steps = self.conv_kernel.iter().zip(&self.conv_stride).rev();
-        steps.fold(1, |heard, (kernel, stride)| (heard - 1) * stride + kernel)
+        self.steps_from(0).first
+    }
+
+    /// What the convolutions from number `index` on are together.
+    fn steps_from(&self, index: usize) -> Steps {
+        let steps = self.conv_kernel.iter().zip(&self.conv_stride);
+        let mut all = Steps {
+            first: 1,
+            stride: 1,
+        };
+        for (kernel, stride) in steps.skip(index).rev() {
+            all.first = (all.first - 1) * stride + kernel;
+            all.stride *= stride;
+        }
+        all
     }
 
     /// Output frames of each of the stem's convolutions.
@@ -405,5 +427,46 @@ impl Wav2Vec2Config {
             Hearing::EachWindow => stem + projection + placing + blocks,
             Hearing::SharedFrames => placing + blocks,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_published_convolutions_hear_400_samples_every_320() {
+        let config = Wav2Vec2Config::parse(br#"{"model_type": "hubert"}"#, Path::new("c")).unwrap();
+        assert_eq!(
+            (config.first_samples(), config.stride_samples()),
+            (400, 320)
+        );
+        // By hand, from the last one back: 2, 4, 9, 19, 39, 79 of the first one's outputs, 64 apart.
+        let later = Steps {
+            first: 79,
+            stride: 64,
+        };
+        assert_eq!(config.steps_from(1), later);
+        assert_eq!(
+            config.conv_frames(257_600),
+            [51_519, 25_759, 12_879, 6439, 3219, 1609, 804]
+        );
+    }
+
+    #[test]
+    fn the_products_of_hubert_base_are_those_of_its_shapes() {
+        let config = Wav2Vec2Config::parse(br#"{"model_type": "hubert"}"#, Path::new("c")).unwrap();
+        // Two for each weight and output: convolutions, projection, positions of 48 channels and 128 frames, eleven
+        // blocks of all frames, and the last one for one frame.
+        let convolutions = 51_519.0 * 10.0 * 512.0
+            + (25_759.0 + 12_879.0 + 6439.0 + 3219.0) * 3.0 * 512.0 * 512.0
+            + (1609.0 + 804.0) * 2.0 * 512.0 * 512.0;
+        let entering = 804.0 * 512.0 * 768.0 + 804.0 * 768.0 * 48.0 * 128.0;
+        let maps = 4.0 * 768.0 * 768.0 + 2.0 * 768.0 * 3072.0;
+        let blocks = 11.0 * 804.0 * (maps + 2.0 * 804.0 * 768.0);
+        let last = maps + 2.0 * 804.0 * 768.0 * 12.0;
+        let expected = 2.0 * (convolutions + entering + blocks + last);
+        let found = config.matrix_flops(Hearing::EachWindow, 12, 257_600);
+        assert!((found / expected - 1.0).abs() < 1e-12, "{found} {expected}");
     }
 }
