@@ -39,6 +39,11 @@ pub enum FrontEnd {
         /// Mel bands, 80 or 128.
         n_mels: usize,
     },
+    /// The samples of the window themselves, 16 kHz.
+    Waveform {
+        /// Whether each window is brought to mean 0 and variance 1 first.
+        normalise: bool,
+    },
 }
 
 /// Which output frame stands for a window.
@@ -47,6 +52,13 @@ pub enum FrontEnd {
 pub enum FrameRule {
     /// The last output that any real sample reaches through Whisper's two stem convolutions.
     LastReachedByStem,
+    /// The last output of a stack of convolutions without padding.
+    Last {
+        /// Samples that the first output hears.
+        first_samples: usize,
+        /// Samples from one output to the next.
+        stride_samples: usize,
+    },
 }
 
 impl FrameRule {
@@ -61,6 +73,10 @@ impl FrameRule {
                 let n_mel_frames = n_samples.div_ceil(mel::HOP_SAMPLES);
                 n_mel_frames.div_ceil(2).min(mel::N_FRAMES / 2 - 1)
             }
+            Self::Last {
+                first_samples,
+                stride_samples,
+            } => n_samples.saturating_sub(first_samples) / stride_samples.max(1),
         }
     }
 }

@@ -14,7 +14,17 @@ pub enum Listening {
         /// Frames given to the encoder for each window.
         n_frames: usize,
     },
+    /// The samples themselves.
+    Waveform {
+        /// Whether each window is brought to mean 0 and variance 1 first.
+        normalise: bool,
+        /// Samples of the longest window.
+        n_samples: usize,
+    },
 }
+
+/// Added to the variance before its root is taken.
+const VARIANCE_FLOOR: f64 = 1e-7;
 
 impl Listening {
     /// Begins a story whose windows have at most `window_samples`.
@@ -26,6 +36,10 @@ impl Listening {
                 n_mels,
                 n_frames: mel::frames_for(window_samples),
             },
+            FrontEnd::Waveform { normalise } => Self::Waveform {
+                normalise,
+                n_samples: window_samples,
+            },
         }
     }
 
@@ -36,6 +50,7 @@ impl Listening {
             Self::LogMel {
                 n_mels, n_frames, ..
             } => [*n_mels, *n_frames],
+            Self::Waveform { n_samples, .. } => [1, *n_samples],
         }
     }
 
@@ -47,6 +62,24 @@ impl Listening {
     pub fn hear(&mut self, samples: &[f32], start: u64, input: &mut [f32]) {
         match self {
             Self::LogMel { cache, .. } => cache.window(samples, start, input),
+            Self::Waveform { normalise, .. } => {
+                let (mean, scale) = if *normalise {
+                    mean_and_scale(samples)
+                } else {
+                    (0.0, 1.0)
+                };
+                for (input, sample) in input.iter_mut().zip(samples) {
+                    *input = ((f64::from(*sample) - mean) * scale) as f32;
+                }
+            }
         }
     }
+}
+
+/// The mean, and what brings the variance to 1.
+fn mean_and_scale(samples: &[f32]) -> (f64, f64) {
+    let n = samples.len().max(1) as f64;
+    let mean = samples.iter().map(|x| f64::from(*x)).sum::<f64>() / n;
+    let squares: f64 = samples.iter().map(|x| (f64::from(*x) - mean).powi(2)).sum();
+    (mean, 1.0 / (squares / n + VARIANCE_FLOOR).sqrt())
 }
