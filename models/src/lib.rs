@@ -12,6 +12,7 @@ mod files;
 pub mod folders;
 pub mod hub;
 mod onnx;
+pub mod own_onnx;
 pub mod package;
 mod peak;
 pub mod resolve;
@@ -28,6 +29,7 @@ use serde::de::DeserializeOwned;
 pub use peak::matrix_product_peak;
 
 use checkpoint::{Checkpoint, CheckpointError, ctranslate2, safetensors};
+use own_onnx::{OwnModel, OwnOnnxError};
 use whisper::WhisperConfig;
 
 /// Longest `config.json` that is read.
@@ -74,6 +76,8 @@ pub enum ModelError {
     },
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    #[error(transparent)]
+    OwnOnnx(#[from] OwnOnnxError),
 }
 
 /// A model folder that was opened and understood.
@@ -81,14 +85,14 @@ pub enum ModelError {
 pub struct OpenModel {
     card: Card,
     architecture: Architecture,
-    checkpoint: Checkpoint,
     folder: PathBuf,
     files: Vec<PathBuf>,
 }
 
 #[derive(Debug, Clone)]
 enum Architecture {
-    Whisper(WhisperConfig),
+    Whisper(WhisperConfig, Checkpoint),
+    OwnOnnx(OwnModel),
 }
 
 /// The one entry of `config.json` that tells architectures apart.
@@ -98,8 +102,8 @@ struct Kind {
 }
 
 impl OpenModel {
-    /// Opens a model folder: a Hugging Face checkpoint (`config.json`, `model.safetensors`) or a CTranslate2 one
-    /// (`config.json`, `model.bin`). The features' folder will be called `name`.
+    /// Opens a model folder: a Hugging Face checkpoint (`config.json`, `model.safetensors`), a CTranslate2 one
+    /// (`config.json`, `model.bin`), or an ONNX file that was added (`heschl.json`, `model.onnx`). The features' folder will be called `name`.
     ///
     /// # Errors
     /// [`ModelError`] if it is no such folder, or of an architecture that is not supported.
@@ -107,42 +111,20 @@ impl OpenModel {
         if !folder.is_dir() {
             return Err(ModelError::NoFolder(folder.to_path_buf()));
         }
-        let config = folder.join("config.json");
-        if !config.is_file() {
-            return Err(ModelError::NoConfig(folder.to_path_buf()));
-        }
-        let kind: Kind = parse_json(&read_config(&config)?, &config)?;
-        let [hub_weights, ctranslate2_weights] =
-            ["model.safetensors", "model.bin"].map(|file| folder.join(file));
-        let (architecture, checkpoint) = match kind.model_type.as_deref() {
-            Some("whisper") if hub_weights.is_file() => {
-                let whisper = WhisperConfig::read(&config)?;
-                (
-                    Architecture::Whisper(whisper),
-                    safetensors::read(&hub_weights)?,
-                )
-            }
-            None if ctranslate2_weights.is_file() => {
-                let model = ctranslate2::read(&ctranslate2_weights)?;
-                let whisper = WhisperConfig::from_tensors(&model.checkpoint, model.n_heads)?;
-                (Architecture::Whisper(whisper), model.checkpoint)
-            }
-            Some("whisper") | None => return Err(ModelError::NoWeights(folder.to_path_buf())),
-            Some(other) => {
-                return Err(ModelError::Architecture {
-                    kind: other.to_string(),
-                    path: config,
-                });
-            }
+        let (architecture, files) = if own_onnx::is_own(folder) {
+            let own = OwnModel::open(folder)?;
+            let files = own.files();
+            (Architecture::OwnOnnx(own), files)
+        } else {
+            open_checkpoint(folder)?
         };
         let card = match &architecture {
-            Architecture::Whisper(whisper) => whisper.card(name),
+            Architecture::Whisper(whisper, _) => whisper.card(name),
+            Architecture::OwnOnnx(own) => own.card(name),
         };
-        let files = vec![config, checkpoint.file().to_path_buf()];
         Ok(Self {
             card,
             architecture,
-            checkpoint,
             folder: folder.to_path_buf(),
             files,
         })
@@ -174,9 +156,10 @@ impl OpenModel {
             });
         }
         let (graph, weights) = match &self.architecture {
-            Architecture::Whisper(config) => {
-                whisper::graph(config, &self.checkpoint, layers, precision)?
+            Architecture::Whisper(config, checkpoint) => {
+                whisper::graph(config, checkpoint, layers, precision)?
             }
+            Architecture::OwnOnnx(own) => own.build(layers, precision)?,
         };
         Ok(Model {
             card: self.card.clone(),
@@ -193,9 +176,41 @@ impl OpenModel {
     #[must_use]
     pub fn matrix_flops(&self, last_layer: usize, window_samples: usize) -> f64 {
         match &self.architecture {
-            Architecture::Whisper(config) => config.matrix_flops(last_layer, window_samples),
+            Architecture::Whisper(config, _) => config.matrix_flops(last_layer, window_samples),
+            Architecture::OwnOnnx(own) => own.matrix_flops(last_layer, window_samples),
         }
     }
+}
+
+/// Config and weights of a checkpoint's folder, and the files that they were read from.
+fn open_checkpoint(folder: &Path) -> Result<(Architecture, Vec<PathBuf>), ModelError> {
+    let config = folder.join("config.json");
+    if !config.is_file() {
+        return Err(ModelError::NoConfig(folder.to_path_buf()));
+    }
+    let kind: Kind = parse_json(&read_config(&config)?, &config)?;
+    let [hub_weights, ctranslate2_weights] =
+        ["model.safetensors", "model.bin"].map(|file| folder.join(file));
+    let (whisper, checkpoint) = match kind.model_type.as_deref() {
+        Some("whisper") if hub_weights.is_file() => {
+            let whisper = WhisperConfig::read(&config)?;
+            (whisper, safetensors::read(&hub_weights)?)
+        }
+        None if ctranslate2_weights.is_file() => {
+            let model = ctranslate2::read(&ctranslate2_weights)?;
+            let whisper = WhisperConfig::from_tensors(&model.checkpoint, model.n_heads)?;
+            (whisper, model.checkpoint)
+        }
+        Some("whisper") | None => return Err(ModelError::NoWeights(folder.to_path_buf())),
+        Some(other) => {
+            return Err(ModelError::Architecture {
+                kind: other.to_string(),
+                path: config,
+            });
+        }
+    };
+    let files = vec![config, checkpoint.file().to_path_buf()];
+    Ok((Architecture::Whisper(whisper, checkpoint), files))
 }
 
 /// The text of a `config.json` of at most a few megabytes.
