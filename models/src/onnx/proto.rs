@@ -1,4 +1,4 @@
-//! The messages of the ONNX file format, with the field numbers of `onnx.proto` up to IR version 13.
+//! The messages of the ONNX file format, with the field numbers of `onnx.proto` up to IR version 14.
 //!
 //! Every field is declared, whether Heschl looks at it or not: what is not declared would be lost from a file that is read
 //! and written again. Whether a field was there at all is kept too.

@@ -248,7 +248,7 @@ impl<'a> Search<'a> {
                 waiting.extend(inputs.filter(|input| self.is_sound[*input]));
             }
         }
-        let mut reached = BTreeSet::from([from]);
+        let mut reached = self.given_with(from);
         let mut between = Vec::new();
         for index in before {
             let node = self.node(index);
@@ -259,6 +259,17 @@ impl<'a> Search<'a> {
             }
         }
         reached.contains(&to).then_some(between)
+    }
+
+    /// A value, and if a sum gives it together with its norm, the norm too: the branch begins there.
+    fn given_with(&self, value: usize) -> BTreeSet<usize> {
+        let mut values = BTreeSet::from([value]);
+        if let Some(node) = self.wiring.producer(value)
+            && self.node(node).op() == SUM_AND_NORM
+        {
+            values.extend(self.node(node).outputs.iter().flatten());
+        }
+        values
     }
 
     fn kind(&self, nodes: &[usize]) -> Option<Kind> {

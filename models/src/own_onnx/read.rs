@@ -21,7 +21,7 @@ const MOST_GRAPH_BYTES: u64 = 64 << 20;
 /// Most nodes, attributes, arrays and so on.
 const MOST_MESSAGES: usize = 1 << 20;
 /// Newest edition of the file format whose fields are all known here.
-const NEWEST_IR_VERSION: i64 = 13;
+const NEWEST_IR_VERSION: i64 = 14;
 /// Arrays of at least so many bytes stay where they lie.
 const LARGE_BYTES: u64 = 1024;
 
