@@ -4,6 +4,7 @@ use crate::card::FrontEnd;
 use crate::mel::{self, MelCache};
 
 /// A front end at work on one story: it keeps what neighbouring windows share.
+#[expect(clippy::large_enum_variant, reason = "there is one of them per story")]
 pub enum Listening {
     /// Whisper's log-mel frames.
     LogMel {
