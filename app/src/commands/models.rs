@@ -1,5 +1,7 @@
 //! `heschl models`: which encoders there are, and how they get here.
 
+mod add;
+
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -34,15 +36,9 @@ pub(crate) struct Args {
 enum Command {
     /// The encoders that Heschl knows, and where they are
     List,
-    /// Use a checkpoint that is on this machine; it stays where it is
-    Add {
-        /// Folder with config.json and the weights (Hugging Face or CTranslate2)
-        folder: PathBuf,
-        /// Name to use it by; the folder's if left out
-        #[arg(long)]
-        name: Option<String>,
-    },
-    /// Forget a checkpoint that was added; its files stay
+    /// Use a checkpoint or an ONNX file that is on this machine; it stays as it is
+    Add(add::Args),
+    /// Forget a model that was added; its files stay, but for Heschl's copy of an ONNX file
     Remove {
         /// The name it was added under
         name: String,
@@ -69,7 +65,7 @@ enum Command {
 pub(crate) fn run(args: Args) -> CommandResult {
     match args.command {
         Command::List => list(),
-        Command::Add { folder, name } => add(&folder, name.as_deref()),
+        Command::Add(args) => add::run(args),
         Command::Remove { name } => remove(&name),
         Command::Fetch { name } => supply::fetch_model(&name).map(|()| Outcome::Done),
         Command::Check { model, runtime } => check(&model, runtime.as_deref()),
@@ -106,30 +102,12 @@ fn list() -> CommandResult {
     Ok(Outcome::Done)
 }
 
-/// Registers a folder, after a look whether it can be used.
-fn add(folder: &Path, name: Option<&str>) -> CommandResult {
-    let opened = OpenModel::open(folder, name.unwrap_or("model"))?;
-    let layers: Vec<usize> = (0..opened.card().n_layers).collect();
-    opened.build(&layers, Precision::F32)?;
-    let own = added::add(&Surroundings::of_this_process(), folder, name)?;
-    let card = opened.card();
-    say(format_args!(
-        "{} ({}, {} layers × {})",
-        own.name, card.architecture, card.n_layers, card.dim
-    ));
-    note(format_args!(
-        "Use it with: heschl extract --model {} …",
-        own.name
-    ));
-    Ok(Outcome::Done)
-}
-
 fn remove(name: &str) -> CommandResult {
     if added::remove(&Surroundings::of_this_process(), name)? {
         return Ok(Outcome::Done);
     }
     Err(Failure(format!(
-        "No folder was added under the name \"{name}\". See: heschl models list"
+        "No model was added under the name \"{name}\". See: heschl models list"
     )))
 }
 

@@ -54,5 +54,6 @@ for other in list(old.opset_import):
 write(old, "refused-old")
 
 external = read()
+(HERE / "external.bin").unlink(missing_ok=True)
 convert_model_to_external_data(external, location="external.bin", size_threshold=1024)
 onnx.save(external, HERE / "external.pb")
