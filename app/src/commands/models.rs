@@ -12,7 +12,7 @@ use heschl_core::front_end::Listening;
 use heschl_core::store::atomic;
 use heschl_models::catalogue::Architecture;
 use heschl_models::folders::Surroundings;
-use heschl_models::{OpenModel, added, catalogue, fetch};
+use heschl_models::{added, catalogue, fetch};
 use ndarray::{Array3, ArrayD, Axis, IxDyn};
 
 use crate::console::{self, note, say};

@@ -86,26 +86,18 @@ fn array_shapes(skeleton: &Skeleton) -> BTreeMap<&str, &[i64]> {
 fn dim_around(wiring: &Wiring, name: &str, arrays: &BTreeMap<&str, &[i64]>) -> Option<usize> {
     let value = wiring.id(name)?;
     let before = wiring.producer(value).into_iter();
-    let around = before.chain(wiring.consumers(value).iter().copied());
-    around
-        .filter_map(|index| {
-            let node = &wiring.nodes[index];
-            let shapes = node
-                .inputs
-                .iter()
-                .filter_map(|input| arrays.get(wiring.names[*input]));
-            let is_made_here = node.makes(value);
-            shapes
-                .filter_map(|shape| match (*shape, node.op()) {
-                    ([size], "Add" | "LayerNormalization" | "SkipLayerNormalization")
-                        if *size > 1 =>
-                    {
-                        usize::try_from(*size).ok()
-                    }
-                    ([rows, _], "MatMul") if !is_made_here => usize::try_from(*rows).ok(),
-                    _ => None,
-                })
-                .next()
+    let mut around = before.chain(wiring.consumers(value).iter().copied());
+    around.find_map(|index| {
+        let node = &wiring.nodes[index];
+        let made_here = node.makes(value);
+        let names = node.inputs.iter().map(|input| wiring.names[*input]);
+        let mut shapes = names.filter_map(|name| arrays.get(name));
+        shapes.find_map(|shape| match (*shape, node.op()) {
+            ([size], "Add" | "LayerNormalization" | "SkipLayerNormalization") if *size > 1 => {
+                usize::try_from(*size).ok()
+            }
+            ([rows, _], "MatMul") if !made_here => usize::try_from(*rows).ok(),
+            _ => None,
         })
-        .next()
+    })
 }

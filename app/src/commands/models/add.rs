@@ -23,8 +23,8 @@ pub(super) struct Args {
     /// For an .onnx file: the values that are its hidden states, layer 0 first; found if left out
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     outputs: Vec<String>,
-    /// For an .onnx file that takes samples: whether windows are brought to mean 0 and variance 1; as the
-    /// preprocessor_config.json beside it says if left out
+    /// For an .onnx file that takes samples: whether windows are brought to mean 0 and variance 1; if left out, as the
+    /// checkpoint's preprocessor config beside it says
     #[arg(long)]
     normalise: Option<YesOrNo>,
 }
