@@ -10,6 +10,7 @@ use crate::catalogue::{self, CONFIG_FILE};
 use crate::fetch::is_folder_name;
 use crate::files;
 use crate::folders::{NoDataFolder, Surroundings};
+use crate::own_onnx;
 
 const LIST_FILE: &str = "added.json";
 const LIST_VERSION: u32 = 1;
@@ -100,7 +101,7 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> AddError + '_ {
 /// See [`AddError`].
 pub fn add(around: &Surroundings, folder: &Path, name: Option<&str>) -> Result<Added, AddError> {
     let folder = folder.canonicalize().map_err(at(folder))?;
-    if !folder.join(CONFIG_FILE).is_file() {
+    if !is_model_folder(&folder) {
         return Err(AddError::NotAModel { folder });
     }
     let own_name = folder
@@ -116,9 +117,7 @@ pub fn add(around: &Surroundings, folder: &Path, name: Option<&str>) -> Result<A
     if models.contains(&wanted) {
         return Ok(wanted);
     }
-    let is_taken = catalogue::find(&wanted.name).is_some()
-        || models.iter().any(|other| other.name == wanted.name);
-    if is_taken {
+    if is_taken(&models, &wanted.name) {
         return Err(AddError::NameTaken {
             name: wanted.name,
             folder: wanted.folder,
@@ -129,6 +128,35 @@ pub fn add(around: &Surroundings, folder: &Path, name: Option<&str>) -> Result<A
     Ok(wanted)
 }
 
+/// Whether a folder holds a checkpoint or an added ONNX file.
+pub(crate) fn is_model_folder(folder: &Path) -> bool {
+    folder.join(CONFIG_FILE).is_file() || own_onnx::is_own(folder)
+}
+
+fn is_taken(models: &[Added], name: &str) -> bool {
+    catalogue::find(name).is_some() || models.iter().any(|other| other.name == name)
+}
+
+/// Checks that a model can be called `name`, before its folder is written into Heschl's own.
+pub(crate) fn check_name_is_free(
+    around: &Surroundings,
+    name: &str,
+    file: &Path,
+) -> Result<(), AddError> {
+    let name = name.to_owned();
+    if !is_folder_name(&name) {
+        return Err(AddError::BadName { name });
+    }
+    let folder = around.folders()?.model(&name);
+    if is_taken(&added(around)?, &name) || folder.exists() {
+        return Err(AddError::NameTaken {
+            name,
+            folder: file.parent().unwrap_or(file).to_owned(),
+        });
+    }
+    Ok(())
+}
+
 /// All added models, in the order they were added.
 ///
 /// # Errors
@@ -137,20 +165,32 @@ pub fn added(around: &Surroundings) -> Result<Vec<Added>, AddError> {
     read(&list_path(around)?)
 }
 
-/// Takes a model off the list; its folder stays as it is. Returns whether it was on it.
+/// Takes a model off the list. Its folder stays as it is, but for the edited copy of an ONNX file in Heschl's own
+/// folder, which is removed. Returns whether it was on the list.
 ///
 /// # Errors
 /// See [`AddError`].
 pub fn remove(around: &Surroundings, name: &str) -> Result<bool, AddError> {
     let (list_path, _lock) = locked(around)?;
     let mut models = read(&list_path)?;
-    let before = models.len();
-    models.retain(|model| model.name != name);
-    if models.len() == before {
+    let Some(index) = models.iter().position(|model| model.name == name) else {
         return Ok(false);
-    }
+    };
+    let removed = models.remove(index);
     write(&list_path, models)?;
+    remove_copy(&removed.folder, &around.folders()?.model(name))?;
     Ok(true)
+}
+
+/// Removes a model's folder if it is the edited copy that Heschl wrote.
+fn remove_copy(folder: &Path, own_folder: &Path) -> Result<(), AddError> {
+    let is_same = own_folder
+        .canonicalize()
+        .is_ok_and(|own_folder| own_folder == folder);
+    if is_same && own_onnx::is_own(folder) {
+        fs::remove_dir_all(folder).map_err(at(folder))?;
+    }
+    Ok(())
 }
 
 fn list_path(around: &Surroundings) -> Result<PathBuf, NoDataFolder> {

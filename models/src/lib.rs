@@ -12,6 +12,7 @@ mod files;
 pub mod folders;
 pub mod hub;
 mod onnx;
+pub mod own_onnx;
 pub mod package;
 mod peak;
 pub mod resolve;
@@ -31,6 +32,7 @@ pub use peak::matrix_product_peak;
 
 use catalogue::PREPROCESSOR_FILE;
 use checkpoint::{Checkpoint, CheckpointError, ctranslate2};
+use own_onnx::{OwnModel, OwnOnnxError};
 use wav2vec2::Wav2Vec2Config;
 use whisper::WhisperConfig;
 
@@ -79,6 +81,8 @@ pub enum ModelError {
     },
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    #[error(transparent)]
+    OwnOnnx(#[from] OwnOnnxError),
 }
 
 /// A model folder that was opened and understood.
@@ -86,16 +90,16 @@ pub enum ModelError {
 pub struct OpenModel {
     card: Card,
     architecture: Architecture,
-    checkpoint: Checkpoint,
     folder: PathBuf,
     files: Vec<PathBuf>,
 }
 
 #[derive(Debug, Clone)]
 enum Architecture {
-    Whisper(WhisperConfig),
+    Whisper(WhisperConfig, Checkpoint),
     /// And whether its feature extractor normalises.
-    Wav2Vec2(Wav2Vec2Config, bool),
+    Wav2Vec2(Wav2Vec2Config, bool, Checkpoint),
+    OwnOnnx(OwnModel),
 }
 
 /// What a graph makes its layers of.
@@ -114,8 +118,9 @@ struct Kind {
 }
 
 impl OpenModel {
-    /// Opens a model folder: a Hugging Face checkpoint (`config.json` and what [`checkpoint::open`] finds)
-    /// or a CTranslate2 one (`config.json`, `model.bin`). The features' folder will be called `name`.
+    /// Opens a model folder: a Hugging Face checkpoint (`config.json` and what [`checkpoint::open`] finds), a CTranslate2
+    /// one (`config.json`, `model.bin`), or an ONNX file that was added (`heschl.json`, `model.onnx`). The features'
+    /// folder will be called `name`.
     ///
     /// # Errors
     /// [`ModelError`] if it is no such folder, or of an architecture that is not supported.
@@ -123,49 +128,21 @@ impl OpenModel {
         if !folder.is_dir() {
             return Err(ModelError::NoFolder(folder.to_path_buf()));
         }
-        let config = folder.join("config.json");
-        if !config.is_file() {
-            return Err(ModelError::NoConfig(folder.to_path_buf()));
-        }
-        let kind: Kind = parse_json(&read_config(&config)?, &config)?;
-        let weights =
-            || checkpoint::open(folder)?.ok_or_else(|| ModelError::NoWeights(folder.to_path_buf()));
-        let ctranslate2_weights = folder.join("model.bin");
-        let preprocessor = folder.join(PREPROCESSOR_FILE);
-        let mut files = vec![config.clone()];
-        let (architecture, checkpoint) = match kind.model_type.as_deref() {
-            Some("whisper") => {
-                let whisper = WhisperConfig::read(&config)?;
-                (Architecture::Whisper(whisper), weights()?)
-            }
-            Some("wav2vec2" | "hubert" | "wavlm" | "data2vec-audio") => {
-                let waveform = Wav2Vec2Config::read(&config)?;
-                let normalises = wav2vec2::normalises(&preprocessor)?;
-                files.extend(preprocessor.is_file().then_some(preprocessor));
-                (Architecture::Wav2Vec2(waveform, normalises), weights()?)
-            }
-            None if ctranslate2_weights.is_file() => {
-                let model = ctranslate2::read(&ctranslate2_weights)?;
-                let whisper = WhisperConfig::from_tensors(&model.checkpoint, model.n_heads)?;
-                (Architecture::Whisper(whisper), model.checkpoint)
-            }
-            None => return Err(ModelError::NoWeights(folder.to_path_buf())),
-            Some(other) => {
-                return Err(ModelError::Architecture {
-                    kind: other.to_string(),
-                    path: config,
-                });
-            }
+        let (architecture, files) = if own_onnx::is_own(folder) {
+            let own = OwnModel::open(folder)?;
+            let files = own.files();
+            (Architecture::OwnOnnx(own), files)
+        } else {
+            open_checkpoint(folder)?
         };
         let card = match &architecture {
-            Architecture::Whisper(whisper) => whisper.card(name),
-            Architecture::Wav2Vec2(waveform, normalises) => waveform.card(name, *normalises),
+            Architecture::Whisper(whisper, _) => whisper.card(name),
+            Architecture::Wav2Vec2(waveform, normalises, _) => waveform.card(name, *normalises),
+            Architecture::OwnOnnx(own) => own.card(name),
         };
-        files.extend_from_slice(checkpoint.files());
         Ok(Self {
             card,
             architecture,
-            checkpoint,
             folder: folder.to_path_buf(),
             files,
         })
@@ -186,7 +163,7 @@ impl OpenModel {
     /// Whether windows that lie `step_samples` apart can share what the model's convolutions make of their samples.
     #[must_use]
     pub fn hearing(&self, use_featext: bool, step_samples: u64) -> Hearing {
-        let Architecture::Wav2Vec2(config, normalises) = &self.architecture else {
+        let Architecture::Wav2Vec2(config, normalises, _) = &self.architecture else {
             return Hearing::EachWindow;
         };
         let is_on_grid = step_samples.is_multiple_of(self.card.stride_samples as u64);
@@ -226,17 +203,18 @@ impl OpenModel {
         let mut card = self.card.clone();
         let mut stem = None;
         let (graph, weights) = match (&self.architecture, hearing) {
-            (Architecture::Whisper(config), _) => {
-                whisper::graph(config, &self.checkpoint, layers, precision)?
+            (Architecture::Whisper(config, checkpoint), _) => {
+                whisper::graph(config, checkpoint, layers, precision)?
             }
-            (Architecture::Wav2Vec2(config, _), Hearing::EachWindow) => {
-                wav2vec2::graph(config, &self.checkpoint, layers, precision)?
+            (Architecture::Wav2Vec2(config, _, checkpoint), Hearing::EachWindow) => {
+                wav2vec2::graph(config, checkpoint, layers, precision)?
             }
-            (Architecture::Wav2Vec2(config, _), Hearing::SharedFrames) => {
+            (Architecture::Wav2Vec2(config, _, checkpoint), Hearing::SharedFrames) => {
                 card.front_end = config.shared_front_end();
-                stem = Some(wav2vec2::stem_graph(config, &self.checkpoint, precision)?);
-                wav2vec2::graph_of_frames(config, &self.checkpoint, layers, precision)?
+                stem = Some(wav2vec2::stem_graph(config, checkpoint, precision)?);
+                wav2vec2::graph_of_frames(config, checkpoint, layers, precision)?
             }
+            (Architecture::OwnOnnx(own), _) => own.build(layers, precision)?,
         };
         Ok(Model {
             card,
@@ -255,12 +233,54 @@ impl OpenModel {
     #[must_use]
     pub fn matrix_flops(&self, hearing: Hearing, last_layer: usize, window_samples: usize) -> f64 {
         match &self.architecture {
-            Architecture::Whisper(config) => config.matrix_flops(last_layer, window_samples),
-            Architecture::Wav2Vec2(config, _) => {
+            Architecture::Whisper(config, _) => config.matrix_flops(last_layer, window_samples),
+            Architecture::Wav2Vec2(config, ..) => {
                 config.matrix_flops(hearing, last_layer, window_samples)
             }
+            Architecture::OwnOnnx(own) => own.matrix_flops(last_layer, window_samples),
         }
     }
+}
+
+/// Config and weights of a checkpoint's folder, and the files that they were read from.
+fn open_checkpoint(folder: &Path) -> Result<(Architecture, Vec<PathBuf>), ModelError> {
+    let config = folder.join("config.json");
+    if !config.is_file() {
+        return Err(ModelError::NoConfig(folder.to_path_buf()));
+    }
+    let kind: Kind = parse_json(&read_config(&config)?, &config)?;
+    let weights =
+        || checkpoint::open(folder)?.ok_or_else(|| ModelError::NoWeights(folder.to_path_buf()));
+    let ctranslate2_weights = folder.join("model.bin");
+    let preprocessor = folder.join(PREPROCESSOR_FILE);
+    let mut files = vec![config.clone()];
+    let architecture = match kind.model_type.as_deref() {
+        Some("whisper") => Architecture::Whisper(WhisperConfig::read(&config)?, weights()?),
+        Some("wav2vec2" | "hubert" | "wavlm" | "data2vec-audio") => {
+            let waveform = Wav2Vec2Config::read(&config)?;
+            let normalises = wav2vec2::normalises(&preprocessor)?;
+            files.extend(preprocessor.is_file().then_some(preprocessor));
+            Architecture::Wav2Vec2(waveform, normalises, weights()?)
+        }
+        None if ctranslate2_weights.is_file() => {
+            let model = ctranslate2::read(&ctranslate2_weights)?;
+            let whisper = WhisperConfig::from_tensors(&model.checkpoint, model.n_heads)?;
+            Architecture::Whisper(whisper, model.checkpoint)
+        }
+        None => return Err(ModelError::NoWeights(folder.to_path_buf())),
+        Some(other) => {
+            return Err(ModelError::Architecture {
+                kind: other.to_string(),
+                path: config,
+            });
+        }
+    };
+    if let Architecture::Whisper(_, checkpoint) | Architecture::Wav2Vec2(_, _, checkpoint) =
+        &architecture
+    {
+        files.extend_from_slice(checkpoint.files());
+    }
+    Ok((architecture, files))
 }
 
 /// Checks that a `config.json` is of a model that can be opened.

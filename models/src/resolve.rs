@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::added::{AddError, added};
-use crate::catalogue::{self, CONFIG_FILE, Entry};
+use crate::added::{AddError, added, is_model_folder};
+use crate::catalogue::{self, Entry};
 use crate::fetch::{installed, provenance_of};
 use crate::folders::Surroundings;
 use crate::hub::Hub;
@@ -165,7 +165,7 @@ fn known(
 
 fn folder(path: &Path, name: Option<&str>, found_as: FoundAs) -> Result<ModelFolder, ResolveError> {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    if !path.join(CONFIG_FILE).is_file() {
+    if !is_model_folder(&path) {
         return Err(ResolveError::NotAModel { folder: path });
     }
     let own_name = || {

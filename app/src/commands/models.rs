@@ -1,14 +1,14 @@
 //! `heschl models`: which encoders there are, and how they get here.
 
+mod add;
 mod check;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Subcommand;
-use heschl_core::encoder::Precision;
 use heschl_models::catalogue::Shelf;
 use heschl_models::folders::Surroundings;
-use heschl_models::{OpenModel, added, catalogue, fetch};
+use heschl_models::{added, catalogue, fetch};
 
 use crate::console::{note, say};
 use crate::failure::{CommandResult, Failure, Outcome};
@@ -25,15 +25,10 @@ pub(crate) struct Args {
 enum Command {
     /// The encoders that Heschl knows, and where they are
     List,
-    /// Use a checkpoint that is on this machine; it stays where it is
-    Add {
-        /// Folder with config.json and the weights (Hugging Face or CTranslate2)
-        folder: PathBuf,
-        /// Name to use it by; the folder's if left out
-        #[arg(long)]
-        name: Option<String>,
-    },
-    /// Forget a checkpoint that was added, whose files stay, or delete an encoder that was fetched
+    /// Use a checkpoint or an ONNX file that is on this machine; it stays as it is
+    Add(add::Args),
+    /// Forget a model that was added, whose files stay but for Heschl's copy of an ONNX file, or delete one that was
+    /// fetched
     Remove {
         /// Its name
         name: String,
@@ -60,7 +55,7 @@ enum Command {
 pub(crate) fn run(args: Args) -> CommandResult {
     match args.command {
         Command::List => list(),
-        Command::Add { folder, name } => add(&folder, name.as_deref()),
+        Command::Add(args) => add::run(args),
         Command::Remove { name } => remove(&name),
         Command::Fetch { name } => supply::fetch_model(&name).map(|()| Outcome::Done),
         Command::Check { model, runtime } => check::check(&model, runtime.as_deref()),
@@ -111,24 +106,6 @@ fn list() -> CommandResult {
             own.folder.display()
         ));
     }
-    Ok(Outcome::Done)
-}
-
-/// Registers a folder, after a look whether it can be used.
-fn add(folder: &Path, name: Option<&str>) -> CommandResult {
-    let opened = OpenModel::open(folder, name.unwrap_or("model"))?;
-    let layers: Vec<usize> = (0..opened.card().n_layers).collect();
-    opened.build(&layers, Precision::F32)?;
-    let own = added::add(&Surroundings::of_this_process(), folder, name)?;
-    let card = opened.card();
-    say(format_args!(
-        "{} ({}, {} layers × {})",
-        own.name, card.architecture, card.n_layers, card.dim
-    ));
-    note(format_args!(
-        "Use it with: heschl extract --model {} …",
-        own.name
-    ));
     Ok(Outcome::Done)
 }
 

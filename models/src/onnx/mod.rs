@@ -1,6 +1,7 @@
 //! A small builder of ONNX graphs whose weights stay in the files they came in.
 
-mod proto;
+pub(crate) mod proto;
+pub(crate) mod wire;
 
 use std::collections::BTreeSet;
 
@@ -9,17 +10,17 @@ use prost::Message as _;
 use proto::{
     AttributeProto, DimensionProto, DimensionValue, GraphProto, ModelProto, NodeProto,
     OperatorSetIdProto, StringStringEntryProto, TensorProto, TensorShapeProto, TensorTypeProto,
-    TypeProto, ValueInfoProto,
+    TypeProto, TypeValue, ValueInfoProto,
 };
 
 /// Operators of ONNX Runtime that ONNX itself does not have.
 pub(crate) const MICROSOFT: &str = "com.microsoft";
 
-const FLOAT: i32 = 1;
-const INT64: i32 = 7;
-const FLOAT16: i32 = 10;
-const DOUBLE: i32 = 11;
-const EXTERNAL: i32 = 1;
+pub(crate) const FLOAT: i32 = 1;
+pub(crate) const INT64: i32 = 7;
+pub(crate) const FLOAT16: i32 = 10;
+pub(crate) const DOUBLE: i32 = 11;
+pub(crate) const EXTERNAL: i32 = 1;
 const IR_VERSION: i64 = 10;
 const OPSET: i64 = 20;
 
@@ -61,7 +62,8 @@ pub(crate) enum Attribute<'a> {
 }
 
 impl Attribute<'_> {
-    fn encode(&self) -> AttributeProto {
+    /// The attribute as the file has it.
+    pub(crate) fn encode(&self) -> AttributeProto {
         let (name, kind) = match self {
             Self::Float(name, _) => (name, 1),
             Self::Int(name, _) => (name, 2),
@@ -69,14 +71,14 @@ impl Attribute<'_> {
             Self::Ints(name, _) => (name, 7),
         };
         let mut proto = AttributeProto {
-            name: (*name).to_string(),
-            r#type: kind,
+            name: Some((*name).to_string()),
+            r#type: Some(kind),
             ..AttributeProto::default()
         };
         match self {
-            Self::Float(_, value) => proto.f = *value,
-            Self::Int(_, value) => proto.i = *value,
-            Self::Text(_, value) => proto.s = value.as_bytes().to_vec(),
+            Self::Float(_, value) => proto.f = Some(*value),
+            Self::Int(_, value) => proto.i = Some(*value),
+            Self::Text(_, value) => proto.s = Some(value.as_bytes().to_vec()),
             Self::Ints(_, values) => proto.ints = values.to_vec(),
         }
         proto
@@ -120,14 +122,14 @@ impl GraphBuilder {
             };
             // The numbers are handed over by name; a place is only there because the format asks for one.
             let place = StringStringEntryProto {
-                key: "location".into(),
-                value: "weights".into(),
+                key: Some("location".into()),
+                value: Some("weights".into()),
             };
             self.graph.initializer.push(TensorProto {
                 dims: weight.shape.iter().map(|n| *n as i64).collect(),
-                data_type,
-                name: name.clone(),
-                data_location: EXTERNAL,
+                data_type: Some(data_type),
+                name: Some(name.clone()),
+                data_location: Some(EXTERNAL),
                 external_data: vec![place],
                 ..TensorProto::default()
             });
@@ -168,9 +170,9 @@ impl GraphBuilder {
         let name = self.next_name("constant");
         self.graph.initializer.push(TensorProto {
             dims,
-            data_type,
-            name: name.clone(),
-            raw_data,
+            data_type: Some(data_type),
+            name: Some(name.clone()),
+            raw_data: Some(raw_data),
             ..TensorProto::default()
         });
         Value(name)
@@ -198,10 +200,11 @@ impl GraphBuilder {
         self.graph.node.push(NodeProto {
             input: inputs.iter().map(|value| value.0.clone()).collect(),
             output: vec![name.clone()],
-            name: name.clone(),
-            op_type: op_type.to_string(),
+            name: Some(name.clone()),
+            op_type: Some(op_type.to_string()),
             attribute: attributes.iter().map(Attribute::encode).collect(),
-            domain: domain.to_string(),
+            domain: Some(domain.to_string()),
+            ..NodeProto::default()
         });
         Value(name)
     }
@@ -231,10 +234,10 @@ impl GraphBuilder {
         self.graph.node.push(NodeProto {
             input: vec![value.0.clone(), shares.0.clone()],
             output: parts.clone(),
-            name,
-            op_type: "Split".into(),
+            name: Some(name),
+            op_type: Some("Split".into()),
             attribute: vec![Attribute::Int("axis", axis).encode()],
-            domain: String::new(),
+            ..NodeProto::default()
         });
         parts.into_iter().map(Value).collect()
     }
@@ -309,37 +312,43 @@ impl GraphBuilder {
 
     /// The finished graph as the bytes of an ONNX model, and the weights that it points to.
     pub(crate) fn finish(mut self, name: &str) -> (Vec<u8>, Vec<Weight>) {
-        self.graph.name = name.to_string();
+        self.graph.name = Some(name.to_string());
         let opset = |domain: &str, version| OperatorSetIdProto {
-            domain: domain.to_string(),
-            version,
+            domain: Some(domain.to_string()),
+            version: Some(version),
         };
         let model = ModelProto {
-            ir_version: IR_VERSION,
-            producer_name: "heschl".to_string(),
+            ir_version: Some(IR_VERSION),
+            producer_name: Some("heschl".to_string()),
             graph: Some(self.graph),
             opset_import: vec![opset("", OPSET), opset(MICROSOFT, 1)],
+            ..ModelProto::default()
         };
         (model.encode_to_vec(), self.weights)
     }
 }
 
-fn value_info(name: &str, elem_type: i32, shape: &[Dim]) -> ValueInfoProto {
+/// Name, number format and sizes of an input or output.
+pub(crate) fn value_info(name: &str, elem_type: i32, shape: &[Dim]) -> ValueInfoProto {
     let dimension = |dim: &Dim| DimensionProto {
         value: Some(match dim {
             Dim::Fixed(n) => DimensionValue::Fixed(*n as i64),
             Dim::Named(name) => DimensionValue::Named((*name).to_string()),
         }),
+        denotation: None,
+    };
+    let tensor = TensorTypeProto {
+        elem_type: Some(elem_type),
+        shape: Some(TensorShapeProto {
+            dim: shape.iter().map(dimension).collect(),
+        }),
     };
     ValueInfoProto {
-        name: name.to_string(),
+        name: Some(name.to_string()),
         r#type: Some(TypeProto {
-            tensor_type: Some(TensorTypeProto {
-                elem_type,
-                shape: Some(TensorShapeProto {
-                    dim: shape.iter().map(dimension).collect(),
-                }),
-            }),
+            value: Some(TypeValue::Tensor(tensor)),
+            denotation: None,
         }),
+        ..ValueInfoProto::default()
     }
 }

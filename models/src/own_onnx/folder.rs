@@ -1,0 +1,306 @@
+//! The folder of an added ONNX file: written whole or not at all, opened and built from like any other model.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use heschl_core::card::{Card, FrameRule};
+use heschl_core::encoder::{NumberFormat, Precision, Weight};
+use prost::Message as _;
+use serde::{Deserialize, Serialize};
+
+use super::edit;
+use super::error::OwnOnnxError;
+use super::read::{self, Place, Skeleton};
+use crate::files;
+use crate::folders::Surroundings;
+use crate::onnx::proto::{StringStringEntryProto, TensorProto};
+use crate::onnx::{EXTERNAL, FLOAT, FLOAT16};
+
+/// What the model says of itself.
+const DESCRIPTION_FILE: &str = "heschl.json";
+const DESCRIPTION_VERSION: u32 = 1;
+const MOST_DESCRIPTION_BYTES: u64 = 1 << 20;
+const GRAPH_FILE: &str = "model.onnx";
+const DATA_FILE: &str = "model.onnx_data";
+/// Arrays begin at multiples of this, so that they can be used where they lie.
+const ALIGNMENT: u64 = 64;
+/// Smaller arrays lie in the graph itself.
+const SMALL_BYTES: u64 = 1024;
+/// Most bytes of a graph with those arrays that the runtime cannot be given by name.
+const MOST_EMBEDDED_BYTES: u64 = 1 << 30;
+const MOST_LAYERS: usize = 1000;
+const MOST_DIM: usize = 1 << 16;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Description {
+    version: u32,
+    card: Card,
+    /// Name of the file that was added.
+    original: String,
+    /// SHA-256 of the file that was added, 64 lowercase hex digits.
+    sha256: String,
+    /// Numbers in the matrices of all layers.
+    n_weights: u64,
+}
+
+/// Whether a folder holds an added ONNX file.
+#[must_use]
+pub fn is_own(folder: &Path) -> bool {
+    folder.join(DESCRIPTION_FILE).is_file()
+}
+
+fn at(path: &Path) -> impl Fn(io::Error) -> OwnOnnxError + '_ {
+    move |source| OwnOnnxError::File {
+        source,
+        path: path.to_path_buf(),
+    }
+}
+
+/// Writes the folder of the model that `card` describes; it appears whole under its name.
+pub(super) fn write(
+    around: &Surroundings,
+    edited: &Skeleton,
+    card: &Card,
+    original: &Path,
+) -> Result<PathBuf, OwnOnnxError> {
+    let folders = around.folders()?;
+    let models = folders.models();
+    fs::create_dir_all(&models).map_err(at(&models))?;
+    let partial = new_folder(&models).map_err(at(&models))?;
+    write_graph(partial.path(), edited)?;
+    let file = File::open(original).map_err(at(original))?;
+    let (_, sha256) = files::sha256(file).map_err(at(original))?;
+    let description = Description {
+        version: DESCRIPTION_VERSION,
+        card: card.clone(),
+        original: original
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
+        sha256,
+        n_weights: n_weights(edited),
+    };
+    let path = partial.path().join(DESCRIPTION_FILE);
+    let text = serde_json::to_vec_pretty(&description).map_err(io::Error::other);
+    text.and_then(|text| files::write_atomically(&path, &text))
+        .map_err(at(&path))?;
+    let folder = folders.model(&card.name);
+    files::rename_durably(partial.path(), &folder).map_err(at(&folder))?;
+    Ok(folder)
+}
+
+/// A folder under a temporary name that is removed if nothing comes of it.
+fn new_folder(models: &Path) -> io::Result<tempfile::TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".partial-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(0o777));
+    }
+    builder.tempdir_in(models)
+}
+
+fn n_weights(edited: &Skeleton) -> u64 {
+    let arrays = edited.graph.initializer.iter();
+    let matrices = arrays.filter(|array| array.dims.len() == 2);
+    matrices
+        .map(|array| {
+            array
+                .dims
+                .iter()
+                .map(|n| (*n).max(0) as u64)
+                .product::<u64>()
+        })
+        .sum()
+}
+
+/// Writes the graph, and behind one another the large arrays that it points to.
+fn write_graph(folder: &Path, edited: &Skeleton) -> Result<(), OwnOnnxError> {
+    let data_path = folder.join(DATA_FILE);
+    let mut data = BufWriter::new(File::create(&data_path).map_err(at(&data_path))?);
+    let mut n_written: u64 = 0;
+    let mut graph = edited.graph.clone();
+    for array in &mut graph.initializer {
+        let Some(place) = edited.places.get(array.name.as_deref().unwrap_or_default()) else {
+            continue;
+        };
+        if place.n_bytes < SMALL_BYTES {
+            embed(array, place.read()?);
+            continue;
+        }
+        let start = n_written.next_multiple_of(ALIGNMENT);
+        let gap = vec![0; (start - n_written) as usize];
+        data.write_all(&gap).map_err(at(&data_path))?;
+        copy(place, &mut data, &data_path)?;
+        n_written = start + place.n_bytes;
+        array.external_data = vec![
+            entry("location", DATA_FILE.into()),
+            entry("offset", start.to_string()),
+            entry("length", place.n_bytes.to_string()),
+        ];
+    }
+    let data = data
+        .into_inner()
+        .map_err(|error| at(&data_path)(error.into()))?;
+    data.sync_all().map_err(at(&data_path))?;
+    let mut model = edited.model.clone();
+    model.graph = Some(graph);
+    let path = folder.join(GRAPH_FILE);
+    files::write_atomically(&path, &model.encode_to_vec()).map_err(at(&path))
+}
+
+fn entry(key: &str, value: String) -> StringStringEntryProto {
+    StringStringEntryProto {
+        key: Some(key.into()),
+        value: Some(value),
+    }
+}
+
+fn embed(array: &mut TensorProto, bytes: Vec<u8>) {
+    array.raw_data = Some(bytes);
+    array.data_location = None;
+    array.external_data.clear();
+}
+
+fn copy(place: &Place, data: &mut impl Write, data_path: &Path) -> Result<(), OwnOnnxError> {
+    let mut file = File::open(&place.file).map_err(at(&place.file))?;
+    file.seek(SeekFrom::Start(place.offset))
+        .map_err(at(&place.file))?;
+    let n_copied = io::copy(&mut file.take(place.n_bytes), data).map_err(at(data_path))?;
+    if n_copied == place.n_bytes {
+        return Ok(());
+    }
+    Err(at(&place.file)(io::ErrorKind::UnexpectedEof.into()))
+}
+
+/// The folder of an added ONNX file, opened.
+#[derive(Debug, Clone)]
+pub(crate) struct OwnModel {
+    folder: PathBuf,
+    description: Description,
+}
+
+impl OwnModel {
+    /// Reads what the model says of itself.
+    ///
+    /// # Errors
+    /// [`OwnOnnxError::Description`] if that is damaged or of another version.
+    pub(crate) fn open(folder: &Path) -> Result<Self, OwnOnnxError> {
+        let path = folder.join(DESCRIPTION_FILE);
+        let unusable = |reason: String| OwnOnnxError::Description {
+            reason,
+            path: path.clone(),
+        };
+        if fs::metadata(&path).map_err(at(&path))?.len() > MOST_DESCRIPTION_BYTES {
+            return Err(unusable("it is too long".into()));
+        }
+        let text = fs::read(&path).map_err(at(&path))?;
+        let description: Description =
+            serde_json::from_slice(&text).map_err(|error| unusable(error.to_string()))?;
+        if description.version != DESCRIPTION_VERSION {
+            return Err(unusable(format!("it has version {}", description.version)));
+        }
+        let card = &description.card;
+        if !(1..=MOST_LAYERS).contains(&card.n_layers) || !(1..=MOST_DIM).contains(&card.dim) {
+            return Err(unusable(format!(
+                "{} layers of {} features",
+                card.n_layers, card.dim
+            )));
+        }
+        Ok(Self {
+            folder: folder.to_path_buf(),
+            description,
+        })
+    }
+
+    /// What the model says of itself, under the name `name`.
+    pub(crate) fn card(&self, name: &str) -> Card {
+        Card {
+            name: name.to_string(),
+            ..self.description.card.clone()
+        }
+    }
+
+    /// The files that decide its numbers.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        [DESCRIPTION_FILE, GRAPH_FILE, DATA_FILE]
+            .map(|name| self.folder.join(name))
+            .to_vec()
+    }
+
+    /// The graph that gives `layers` alone, and where its weights lie.
+    ///
+    /// # Errors
+    /// [`OwnOnnxError`] if half precision is asked for, or the folder's files are damaged.
+    pub(crate) fn build(
+        &self,
+        layers: &[usize],
+        precision: Precision,
+    ) -> Result<(Vec<u8>, Vec<Weight>), OwnOnnxError> {
+        if precision == Precision::F16 {
+            return Err(OwnOnnxError::Precision {
+                folder: self.folder.clone(),
+            });
+        }
+        let path = self.folder.join(GRAPH_FILE);
+        let mut graph = read::read(&path)?;
+        edit::keep_layers(&mut graph, layers, self.description.card.dim)
+            .map_err(|reason| OwnOnnxError::Damaged { reason, path })?;
+        hand_over(graph)
+    }
+
+    /// Floating-point operations in the products of weights for one window, about: attention and convolutions are not
+    /// counted.
+    pub(crate) fn matrix_flops(&self, last_layer: usize, window_samples: usize) -> f64 {
+        let card = &self.description.card;
+        let n_frames = match card.frame_rule {
+            FrameRule::LastReachedByStem => heschl_core::mel::N_FRAMES / 2,
+            FrameRule::Last { .. } => window_samples / card.stride_samples.max(1),
+        };
+        let share = (last_layer + 1) as f64 / card.n_layers as f64;
+        2.0 * self.description.n_weights as f64 * n_frames as f64 * share
+    }
+}
+
+/// The graph as bytes; those arrays by name that the runtime takes from the mapped file, the others inside.
+fn hand_over(mut skeleton: Skeleton) -> Result<(Vec<u8>, Vec<Weight>), OwnOnnxError> {
+    let mut weights = Vec::new();
+    let mut n_embedded = 0;
+    for array in &mut skeleton.graph.initializer {
+        let name = array.name.clone().unwrap_or_default();
+        let Some(place) = skeleton.places.get(&name) else {
+            continue;
+        };
+        let format = match array.data_type {
+            Some(FLOAT) => NumberFormat::F32,
+            Some(FLOAT16) => NumberFormat::F16,
+            _ => {
+                n_embedded += place.n_bytes;
+                if n_embedded > MOST_EMBEDDED_BYTES {
+                    return Err(OwnOnnxError::TooLarge {
+                        reason: "its weights in formats other than float32 and float16 take more than 1 GB".into(),
+                        path: skeleton.path,
+                    });
+                }
+                embed(array, place.read()?);
+                continue;
+            }
+        };
+        array.data_location = Some(EXTERNAL);
+        // The numbers are handed over by name; a place is only there because the format asks for one.
+        array.external_data = vec![entry("location", "weights".into())];
+        weights.push(Weight {
+            name,
+            format,
+            wanted: format,
+            shape: array.dims.iter().map(|n| *n as usize).collect(),
+            file: place.file.clone(),
+            offset: place.offset,
+        });
+    }
+    skeleton.model.graph = Some(skeleton.graph);
+    Ok((skeleton.model.encode_to_vec(), weights))
+}

@@ -1,0 +1,309 @@
+//! A user's own ONNX file: an exported speech encoder becomes a graph that gives every hidden state.
+//!
+//! [`add`] reads the export, finds its transformer layers and writes an edited copy into Heschl's folder of models:
+//! `model.onnx` with Heschl's two inputs and one output, `model.onnx_data` with the weights, `heschl.json` with what the
+//! model says of itself. The file that was given is only read.
+
+mod edit;
+mod error;
+mod folder;
+mod layers;
+mod read;
+mod shape;
+mod sound;
+mod wiring;
+
+use std::io::Cursor;
+use std::path::Path;
+
+use heschl_core::card::{Card, FinalOutput, FrameRule, FrontEnd};
+use heschl_core::mel;
+use prost::Message as _;
+use serde::Deserialize;
+
+use crate::added::{self, Added};
+use crate::catalogue::PREPROCESSOR_FILE;
+use crate::folders::Surroundings;
+use edit::Cut;
+use layers::Layers;
+use sound::{Sound, SoundKind, Stride};
+use wiring::Wiring;
+
+pub use error::OwnOnnxError;
+pub(crate) use folder::OwnModel;
+pub use folder::is_own;
+pub use layers::Evidence;
+use read::Skeleton;
+
+/// Windows under 25 ms are dropped, as the study drops them for every encoder.
+const SHORTEST_SAMPLES: u64 = 400;
+/// Most bytes of a `preprocessor_config.json` that is read.
+const MOST_PREPROCESSOR_BYTES: u64 = 1 << 20;
+/// Names like a mistyped one that an error lists.
+const MOST_NEAREST: usize = 5;
+
+/// What the user says of an ONNX file.
+#[derive(Debug, Clone, Default)]
+pub struct AddOptions {
+    /// Name to use it by; the file's without its ending if left out.
+    pub name: Option<String>,
+    /// The hidden states' values, layer 0 first; found if empty.
+    pub outputs: Vec<String>,
+    /// Whether windows are brought to mean 0 and variance 1.
+    pub normalise: Normalise,
+}
+
+/// Whether windows are brought to mean 0 and variance 1 before they are given to the encoder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Normalise {
+    /// As the `preprocessor_config.json` beside the file says; no if there is none.
+    #[default]
+    AsThePreprocessorSays,
+    /// They are.
+    Yes,
+    /// They are not.
+    No,
+}
+
+/// An ONNX file that was added.
+#[derive(Debug, Clone)]
+pub struct AddedOnnx {
+    /// Its name and the folder of its edited copy.
+    pub added: Added,
+    /// What it says of itself.
+    pub card: Card,
+    /// The values that are its hidden states, layer 0 first.
+    pub hidden_states: Vec<String>,
+    /// What they were found by.
+    pub evidence: Evidence,
+    /// What was taken for granted, in sentences.
+    pub notes: Vec<String>,
+}
+
+/// Adds an exported speech encoder to Heschl's models.
+///
+/// # Errors
+/// [`OwnOnnxError`] if the file is no speech encoder that Heschl understands, or its copy cannot be written.
+pub fn add(
+    around: &Surroundings,
+    file: &Path,
+    options: &AddOptions,
+) -> Result<AddedOnnx, OwnOnnxError> {
+    let own_name = file.file_stem().unwrap_or_default().to_string_lossy();
+    let name = options.name.as_deref().unwrap_or(&own_name);
+    added::check_name_is_free(around, name, file)?;
+    let skeleton = read::read(file)?;
+    let understood = understand(&skeleton, &options.outputs)?;
+    let edited = understood.edit(&skeleton)?;
+    let mut notes = understood.notes();
+    let normalise = normalise(&understood.sound, file, options.normalise, &mut notes);
+    let card = understood.card(name, normalise);
+    let folder = folder::write(around, &edited, &card, file)?;
+    let added = added::add(around, &folder, Some(name)).inspect_err(|_| {
+        // Without its entry in the list the copy would be in the way of the next try.
+        let _ = std::fs::remove_dir_all(&folder);
+    })?;
+    Ok(AddedOnnx {
+        added,
+        card,
+        hidden_states: understood.layers.names,
+        evidence: understood.layers.evidence,
+        notes,
+    })
+}
+
+/// The edited graph of an ONNX file that lies in memory, without its large arrays: [`add`] without files.
+///
+/// # Errors
+/// As [`add`].
+pub fn edited_graph(bytes: &[u8], path: &Path) -> Result<Vec<u8>, OwnOnnxError> {
+    let skeleton = read::read_from(Cursor::new(bytes), bytes.len() as u64, path)?;
+    let mut edited = understand(&skeleton, &[])?.edit(&skeleton)?;
+    edited.model.graph = Some(edited.graph);
+    Ok(edited.model.encode_to_vec())
+}
+
+/// A graph whose parts have names that Heschl knows.
+struct Understood {
+    sound: Sound,
+    layers: Layers,
+    layout: edit::Layout,
+    dim: usize,
+    stride: Option<Stride>,
+}
+
+fn understand(skeleton: &Skeleton, outputs: &[String]) -> Result<Understood, OwnOnnxError> {
+    let path = || skeleton.path.clone();
+    let sound = sound::find(skeleton)?;
+    let wiring = Wiring::new(&skeleton.graph).map_err(|reason| OwnOnnxError::Damaged {
+        reason,
+        path: path(),
+    })?;
+    let layers = if outputs.is_empty() {
+        layers::find(&wiring, &sound.input).map_err(|failed| OwnOnnxError::NoLayers {
+            reason: failed.reason,
+            candidates: failed.candidates,
+            path: path(),
+        })?
+    } else {
+        named_layers(skeleton, &wiring, &sound, outputs)?
+    };
+    let (layout, dim) = shape::of_hidden_states(skeleton, &wiring, &layers.names, &sound)?;
+    let stride = sound::stride(skeleton, &wiring, &sound.input, &layers.names[0]);
+    Ok(Understood {
+        sound,
+        layers,
+        layout,
+        dim,
+        stride,
+    })
+}
+
+/// The layers that the user named.
+fn named_layers(
+    skeleton: &Skeleton,
+    wiring: &Wiring,
+    sound: &Sound,
+    outputs: &[String],
+) -> Result<Layers, OwnOnnxError> {
+    let is_sound = match wiring.id(&sound.input) {
+        Some(input) => wiring.reached_from(input),
+        None => Vec::new(),
+    };
+    for name in outputs {
+        let Some(id) = wiring.id(name) else {
+            return Err(OwnOnnxError::UnknownOutput {
+                name: name.clone(),
+                nearest: nearest(wiring, name),
+                path: skeleton.path.clone(),
+            });
+        };
+        if !is_sound[id] || *name == sound.input {
+            return Err(OwnOnnxError::NoHiddenState {
+                name: name.clone(),
+                reason: "it is not computed from the sound".into(),
+                path: skeleton.path.clone(),
+            });
+        }
+    }
+    Ok(Layers {
+        names: outputs.to_vec(),
+        evidence: Evidence::Named,
+    })
+}
+
+/// The values whose names share the longest beginning and end with a mistyped one.
+fn nearest(wiring: &Wiring, name: &str) -> Vec<String> {
+    let alike = |other: &str| {
+        let forwards = other.bytes().zip(name.bytes());
+        let backwards = other.bytes().rev().zip(name.bytes().rev());
+        forwards.take_while(|(a, b)| a == b).count() + backwards.take_while(|(a, b)| a == b).count()
+    };
+    let made = (0..wiring.names.len()).filter(|id| wiring.producer(*id).is_some());
+    let mut ranked: Vec<(usize, &str)> = made
+        .map(|id| (alike(wiring.names[id]), wiring.names[id]))
+        .filter(|(n_alike, _)| *n_alike > name.len() / 2)
+        .collect();
+    ranked.sort_by_key(|(n_alike, other)| (std::cmp::Reverse(*n_alike), other.len()));
+    let nearest = ranked.into_iter().take(MOST_NEAREST);
+    nearest.map(|(_, other)| other.to_string()).collect()
+}
+
+impl Understood {
+    fn edit(&self, skeleton: &Skeleton) -> Result<Skeleton, OwnOnnxError> {
+        let cut = Cut {
+            sound: &self.sound,
+            hidden: &self.layers.names,
+            layout: self.layout,
+            dim: self.dim,
+        };
+        edit::edit(skeleton, &cut)
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        let usual = sound::usual_stride();
+        if self.sound.kind == SoundKind::Waveform && self.stride.is_none() {
+            notes.push(format!(
+                "The graph does not tell which samples an output frame hears; {} samples with a stride of {} are \
+                 assumed, as in wav2vec 2.0.",
+                usual.first_samples, usual.stride_samples
+            ));
+        }
+        notes
+    }
+
+    fn card(&self, name: &str, normalise: bool) -> Card {
+        let stride = self.stride.unwrap_or(sound::usual_stride());
+        let shared = |front_end, frame_rule, stride_samples| Card {
+            name: name.to_string(),
+            architecture: "onnx".into(),
+            front_end,
+            frame_rule,
+            stride_samples,
+            shortest_samples: SHORTEST_SAMPLES,
+            longest_samples: None,
+            n_layers: self.layers.names.len(),
+            final_output: FinalOutput::LastLayer,
+            dim: self.dim,
+            layer_prefix: "layer".into(),
+        };
+        match self.sound.kind {
+            SoundKind::Waveform => Card {
+                shortest_samples: SHORTEST_SAMPLES.max(stride.first_samples as u64),
+                ..shared(
+                    FrontEnd::Waveform { normalise },
+                    FrameRule::Last {
+                        first_samples: stride.first_samples,
+                        stride_samples: stride.stride_samples,
+                    },
+                    stride.stride_samples,
+                )
+            },
+            SoundKind::LogMel { n_mels } => Card {
+                longest_samples: Some(mel::PADDED_SAMPLES as u64),
+                layer_prefix: "encoder".into(),
+                ..shared(
+                    FrontEnd::LogMel { n_mels },
+                    FrameRule::LastReachedByStem,
+                    2 * mel::HOP_SAMPLES,
+                )
+            },
+        }
+    }
+}
+
+/// The one entry of `preprocessor_config.json` that counts here.
+#[derive(Deserialize)]
+struct Preprocessor {
+    do_normalize: Option<bool>,
+}
+
+fn normalise(sound: &Sound, file: &Path, wish: Normalise, notes: &mut Vec<String>) -> bool {
+    if sound.kind != SoundKind::Waveform {
+        return false;
+    }
+    match wish {
+        Normalise::Yes => true,
+        Normalise::No => false,
+        Normalise::AsThePreprocessorSays => preprocessor_says(file).unwrap_or_else(|| {
+            notes.push(format!(
+                "There is no {PREPROCESSOR_FILE} beside the file that says whether windows are normalised to mean 0 and \
+                 variance 1, so they are not. If the model was trained on normalised sound, as wav2vec 2.0 large and \
+                 HuBERT large were, remove it and add it with --normalise yes."
+            ));
+            false
+        }),
+    }
+}
+
+fn preprocessor_says(file: &Path) -> Option<bool> {
+    let path = file.with_file_name(PREPROCESSOR_FILE);
+    let n_bytes = std::fs::metadata(&path).ok()?.len();
+    if n_bytes > MOST_PREPROCESSOR_BYTES {
+        return None;
+    }
+    let text = std::fs::read(path).ok()?;
+    let preprocessor: Preprocessor = serde_json::from_slice(&text).ok()?;
+    preprocessor.do_normalize
+}

@@ -1,0 +1,439 @@
+//! Reading a foreign ONNX file: the graph into memory, large arrays left where they lie.
+//!
+//! The file is hostile: every length is checked against the file before memory is taken.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::{Component, Path, PathBuf};
+
+use prost::Message as _;
+
+use super::error::OwnOnnxError;
+use crate::onnx::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
+use crate::onnx::wire::{self, Bytes, Field, Message, Wire};
+use crate::onnx::{EXTERNAL, FLOAT, FLOAT16};
+
+/// Protobuf's own limit.
+const MOST_FILE_BYTES: u64 = (2 << 30) - 1;
+/// Most bytes of a graph without its large arrays.
+const MOST_GRAPH_BYTES: u64 = 64 << 20;
+/// Most nodes, attributes, arrays and so on.
+const MOST_MESSAGES: usize = 1 << 20;
+/// Newest edition of the file format whose fields are all known here.
+const NEWEST_IR_VERSION: i64 = 14;
+/// Arrays of at least so many bytes stay where they lie.
+const LARGE_BYTES: u64 = 1024;
+
+const GRAPH: u32 = 7;
+const INITIALIZER: u32 = 5;
+const FLOAT_DATA: u32 = 4;
+const RAW_DATA: u32 = 9;
+
+/// A graph in memory and where its large arrays lie.
+#[derive(Debug, Clone)]
+pub(crate) struct Skeleton {
+    pub(crate) model: ModelProto,
+    pub(crate) graph: GraphProto,
+    /// By the initializer's name.
+    pub(crate) places: BTreeMap<String, Place>,
+    pub(crate) path: PathBuf,
+}
+
+/// Where an array lies, as little-endian numbers one after the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) file: PathBuf,
+    pub(crate) offset: u64,
+    pub(crate) n_bytes: u64,
+}
+
+impl Place {
+    /// The bytes themselves.
+    pub(crate) fn read(&self) -> Result<Vec<u8>, OwnOnnxError> {
+        let unreadable = |source| OwnOnnxError::File {
+            source,
+            path: self.file.clone(),
+        };
+        let mut file = File::open(&self.file).map_err(unreadable)?;
+        file.seek(SeekFrom::Start(self.offset))
+            .map_err(unreadable)?;
+        let mut bytes = Vec::new();
+        file.take(self.n_bytes)
+            .read_to_end(&mut bytes)
+            .map_err(unreadable)?;
+        if bytes.len() as u64 == self.n_bytes {
+            return Ok(bytes);
+        }
+        Err(unreadable(io::ErrorKind::UnexpectedEof.into()))
+    }
+}
+
+/// Reads the ONNX file at `path`.
+///
+/// # Errors
+/// [`OwnOnnxError`] if it cannot be read, is no ONNX file, or is larger than an encoder can be.
+pub(crate) fn read(path: &Path) -> Result<Skeleton, OwnOnnxError> {
+    let unreadable = |source| OwnOnnxError::File {
+        source,
+        path: path.to_path_buf(),
+    };
+    let file = File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(unreadable(io::Error::other("it is not a file")));
+    }
+    read_from(file, metadata.len(), path)
+}
+
+/// Reads an ONNX file out of `reader`, which holds `n_bytes`; external data is looked for beside `path`.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_from<R: Read + Seek>(
+    reader: R,
+    n_bytes: u64,
+    path: &Path,
+) -> Result<Skeleton, OwnOnnxError> {
+    if n_bytes > MOST_FILE_BYTES {
+        return Err(OwnOnnxError::TooLarge {
+            reason: format!("it has {n_bytes} bytes"),
+            path: path.to_path_buf(),
+        });
+    }
+    let mut reading = Reading {
+        source: Source {
+            reader: BufReader::with_capacity(1 << 16, reader),
+            at: 0,
+        },
+        path,
+        n_taken: 0,
+        places: BTreeMap::new(),
+    };
+    let (model, graph) = reading.model(n_bytes)?;
+    check_no_hidden_data(&model, &graph).map_err(|reason| reading.damaged(reason))?;
+    Ok(Skeleton {
+        model,
+        graph,
+        places: reading.places,
+        path: path.to_path_buf(),
+    })
+}
+
+/// A file that is read here and there, mostly forwards.
+struct Source<R> {
+    reader: BufReader<R>,
+    at: u64,
+}
+
+impl<R: Read + Seek> Source<R> {
+    fn go(&mut self, to: u64) -> io::Result<()> {
+        self.reader.seek_relative(to as i64 - self.at as i64)?;
+        self.at = to;
+        Ok(())
+    }
+
+    fn append(&mut self, from: u64, to: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+        self.go(from)?;
+        let wanted = to - from;
+        let n = self.reader.by_ref().take(wanted).read_to_end(bytes)? as u64;
+        self.at += n;
+        if n == wanted {
+            return Ok(());
+        }
+        Err(io::ErrorKind::UnexpectedEof.into())
+    }
+}
+
+impl<R: Read + Seek> Bytes for Source<R> {
+    fn peek(&mut self, at: u64) -> io::Result<([u8; 20], usize)> {
+        self.go(at)?;
+        let mut bytes = [0; 20];
+        let mut n = 0;
+        while n < bytes.len() {
+            match self.reader.read(&mut bytes[n..])? {
+                0 => break,
+                more => n += more,
+            }
+        }
+        self.at += n as u64;
+        Ok((bytes, n))
+    }
+}
+
+struct Reading<'a, R> {
+    source: Source<R>,
+    path: &'a Path,
+    n_taken: u64,
+    places: BTreeMap<String, Place>,
+}
+
+impl<R: Read + Seek> Reading<'_, R> {
+    fn damaged(&self, reason: impl Into<String>) -> OwnOnnxError {
+        OwnOnnxError::Damaged {
+            reason: reason.into(),
+            path: self.path.to_path_buf(),
+        }
+    }
+
+    fn failed(&self, source: io::Error) -> OwnOnnxError {
+        OwnOnnxError::File {
+            source,
+            path: self.path.to_path_buf(),
+        }
+    }
+
+    fn model(&mut self, n_bytes: u64) -> Result<(ModelProto, GraphProto), OwnOnnxError> {
+        let mut rest = Vec::new();
+        let mut graph = None;
+        let mut at = 0;
+        while at < n_bytes {
+            let found = self.field(at, n_bytes)?;
+            at = found.end;
+            if found.number == GRAPH && found.wire == Wire::Bytes {
+                if graph.is_some() {
+                    return Err(self.damaged("it has two graphs"));
+                }
+                graph = Some(found);
+            } else {
+                self.take(found, &mut rest)?;
+            }
+        }
+        self.check_count(Message::Model, &rest)?;
+        let model = ModelProto::decode(rest.as_slice())
+            .map_err(|_| self.damaged("it does not follow the format"))?;
+        let version = model.ir_version.unwrap_or_default();
+        if version > NEWEST_IR_VERSION {
+            return Err(self.damaged(format!(
+                "it is of edition {version} of the format, which this version does not know"
+            )));
+        }
+        let graph = graph.ok_or_else(|| self.damaged("it has no graph"))?;
+        Ok((model, self.graph(graph)?))
+    }
+
+    fn graph(&mut self, place: Field) -> Result<GraphProto, OwnOnnxError> {
+        let mut rest = Vec::new();
+        let mut arrays = Vec::new();
+        let mut at = place.content;
+        while at < place.end {
+            let found = self.field(at, place.end)?;
+            at = found.end;
+            if found.number == INITIALIZER && found.wire == Wire::Bytes {
+                if arrays.len() == MOST_MESSAGES {
+                    return Err(self.too_many());
+                }
+                arrays.push(self.array(found)?);
+            } else {
+                self.take(found, &mut rest)?;
+            }
+        }
+        self.check_count(Message::Graph, &rest)?;
+        let mut graph = GraphProto::decode(rest.as_slice())
+            .map_err(|_| self.damaged("its graph does not follow the format"))?;
+        graph.initializer = arrays;
+        Ok(graph)
+    }
+
+    /// One array, its numbers left in the file if there are many.
+    fn array(&mut self, place: Field) -> Result<TensorProto, OwnOnnxError> {
+        let mut rest = Vec::new();
+        let mut numbers = Vec::new();
+        let mut at = place.content;
+        while at < place.end {
+            let found = self.field(at, place.end)?;
+            at = found.end;
+            let is_plain = found.number == RAW_DATA || found.number == FLOAT_DATA;
+            if is_plain && found.wire == Wire::Bytes && found.end - found.content >= LARGE_BYTES {
+                numbers.push(found);
+            } else {
+                self.take(found, &mut rest)?;
+            }
+        }
+        self.check_count(Message::Tensor, &rest)?;
+        let mut array = TensorProto::decode(rest.as_slice())
+            .map_err(|_| self.damaged("an array does not follow the format"))?;
+        let name = array.name.clone().unwrap_or_default();
+        let place = match numbers.as_slice() {
+            [] if array.data_location == Some(EXTERNAL) => Some(self.external(&array, &name)?),
+            [] => None,
+            [found] if found.number == RAW_DATA || array.data_type == Some(FLOAT) => Some(Place {
+                file: self.path.to_path_buf(),
+                offset: found.content,
+                n_bytes: found.end - found.content,
+            }),
+            _ => return Err(self.damaged(format!("the array {name} is written twice"))),
+        };
+        if let Some(place) = place {
+            self.check_length(&array, &place, &name)?;
+            array.data_location = Some(EXTERNAL);
+            array.external_data.clear();
+            if self.places.insert(name.clone(), place).is_some() {
+                return Err(self.damaged(format!("there are two arrays named {name}")));
+            }
+        }
+        Ok(array)
+    }
+
+    fn external(&self, array: &TensorProto, name: &str) -> Result<Place, OwnOnnxError> {
+        let entry = |key: &str| {
+            let found = array
+                .external_data
+                .iter()
+                .find(|entry| entry.key.as_deref() == Some(key));
+            found.and_then(|entry| entry.value.as_deref())
+        };
+        let number = |key: &str| match entry(key) {
+            None => Ok(None),
+            Some(text) => text.parse::<u64>().map(Some).map_err(|_| {
+                self.damaged(format!("the array {name} lies at \"{text}\" of its file"))
+            }),
+        };
+        let location = entry("location").unwrap_or_default();
+        if !is_plain_name(location) {
+            return Err(OwnOnnxError::Outside {
+                array: name.to_string(),
+                location: location.to_string(),
+                path: self.path.to_path_buf(),
+            });
+        }
+        let file = self.path.with_file_name(location);
+        let metadata = std::fs::symlink_metadata(&file).ok();
+        let Some(metadata) = metadata.filter(std::fs::Metadata::is_file) else {
+            return Err(OwnOnnxError::DataMissing {
+                array: name.to_string(),
+                path: file,
+            });
+        };
+        let offset = number("offset")?.unwrap_or(0);
+        let n_bytes = match number("length")? {
+            Some(length) => length,
+            None => n_bytes_of(array).unwrap_or(u64::MAX),
+        };
+        let end = offset.checked_add(n_bytes);
+        if end.is_none_or(|end| end > metadata.len()) {
+            return Err(self.damaged(format!(
+                "the array {name} reaches past the end of {location}"
+            )));
+        }
+        Ok(Place {
+            file,
+            offset,
+            n_bytes,
+        })
+    }
+
+    fn check_length(
+        &self,
+        array: &TensorProto,
+        place: &Place,
+        name: &str,
+    ) -> Result<(), OwnOnnxError> {
+        if n_bytes_of(array) == Some(place.n_bytes) {
+            return Ok(());
+        }
+        Err(self.damaged(format!(
+            "the array {name} has {} bytes, which do not fit its shape {:?}",
+            place.n_bytes, array.dims
+        )))
+    }
+
+    fn field(&mut self, at: u64, end: u64) -> Result<Field, OwnOnnxError> {
+        match wire::field(&mut self.source, at, end) {
+            Ok(Some(field)) => Ok(field),
+            Ok(None) => Err(self.damaged(format!(
+                "it is cut short or does not follow the format at byte {at}"
+            ))),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    /// Puts a whole field behind `bytes`.
+    fn take(&mut self, field: Field, bytes: &mut Vec<u8>) -> Result<(), OwnOnnxError> {
+        self.n_taken += field.end - field.start;
+        if self.n_taken > MOST_GRAPH_BYTES {
+            return Err(OwnOnnxError::TooLarge {
+                reason: format!("its graph alone has more than {MOST_GRAPH_BYTES} bytes"),
+                path: self.path.to_path_buf(),
+            });
+        }
+        let taken = self.source.append(field.start, field.end, bytes);
+        taken.map_err(|error| self.failed(error))
+    }
+
+    fn check_count(&self, message: Message, bytes: &[u8]) -> Result<(), OwnOnnxError> {
+        if wire::has_at_most(MOST_MESSAGES, message, bytes) {
+            return Ok(());
+        }
+        Err(self.too_many())
+    }
+
+    fn too_many(&self) -> OwnOnnxError {
+        OwnOnnxError::TooLarge {
+            reason: format!("it has more than {MOST_MESSAGES} parts"),
+            path: self.path.to_path_buf(),
+        }
+    }
+}
+
+/// A file name without any folder.
+fn is_plain_name(location: &str) -> bool {
+    let mut parts = Path::new(location).components();
+    let is_name = matches!(parts.next(), Some(Component::Normal(_))) && parts.next().is_none();
+    is_name && !location.contains(['/', '\\', ':', '\0'])
+}
+
+/// Length of an array's numbers in bytes; `None` if it has no fixed one.
+pub(crate) fn n_bytes_of(array: &TensorProto) -> Option<u64> {
+    let n_each = match array.data_type? {
+        2 | 3 | 9 | 17..=20 | 24 => 1,
+        4 | 5 | FLOAT16 | 16 => 2,
+        FLOAT | 6 | 12 => 4,
+        7 | 11 | 13 | 14 => 8,
+        15 => 16,
+        _ => return None,
+    };
+    let mut n_bytes = n_each;
+    for size in &array.dims {
+        n_bytes = u64::try_from(*size).ok()?.checked_mul(n_bytes)?;
+    }
+    Some(n_bytes)
+}
+
+/// Arrays inside nodes must hold their numbers themselves.
+fn check_no_hidden_data(model: &ModelProto, graph: &GraphProto) -> Result<(), String> {
+    let in_functions = model.functions.iter().flat_map(|function| &function.node);
+    for node in graph.node.iter().chain(in_functions) {
+        check_node(node)?;
+    }
+    Ok(())
+}
+
+fn check_node(node: &NodeProto) -> Result<(), String> {
+    for attribute in &node.attribute {
+        for array in attribute.t.iter().chain(&attribute.tensors) {
+            check_array(array)?;
+        }
+        for graph in subgraphs(attribute) {
+            for array in &graph.initializer {
+                check_array(array)?;
+            }
+            for node in &graph.node {
+                check_node(node)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_array(array: &TensorProto) -> Result<(), String> {
+    if array.data_location == Some(EXTERNAL) {
+        return Err("an array inside a node lies in another file".into());
+    }
+    Ok(())
+}
+
+/// The graphs that an attribute holds.
+pub(crate) fn subgraphs(attribute: &AttributeProto) -> impl Iterator<Item = &GraphProto> {
+    attribute.g.iter().chain(&attribute.graphs)
+}

@@ -1,0 +1,103 @@
+//! The axes of the hidden states: which is the batch, and how many features there are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::edit::Layout;
+use super::error::OwnOnnxError;
+use super::read::Skeleton;
+use super::sound::{Axis, Sound, array_type};
+use super::wiring::Wiring;
+
+/// More features than this are none.
+const MOST_DIM: usize = 1 << 16;
+
+/// Order of the axes and features per layer, out of what the graph says of the values `names` and of those around them.
+///
+/// Where nothing says otherwise, the batch is the first axis. With another order the runtime would refuse the wanted
+/// frame, which lies past an axis of one window.
+///
+/// # Errors
+/// [`OwnOnnxError::NoHiddenState`] if a value has not three axes or no size is known for the features.
+pub(crate) fn of_hidden_states(
+    skeleton: &Skeleton,
+    wiring: &Wiring,
+    names: &[String],
+    sound: &Sound,
+) -> Result<(Layout, usize), OwnOnnxError> {
+    let refuse = |name: &str, reason: String| OwnOnnxError::NoHiddenState {
+        name: name.to_string(),
+        reason,
+        path: skeleton.path.clone(),
+    };
+    let told = told_axes(skeleton);
+    let arrays = array_shapes(skeleton);
+    let mut layout = Layout::BatchFirst;
+    let mut dims = BTreeSet::new();
+    for name in names {
+        let Some(axes) = told.get(name.as_str()) else {
+            dims.extend(dim_around(wiring, name, &arrays));
+            continue;
+        };
+        if axes.len() != 3 {
+            return Err(refuse(name, format!("it has {} axes", axes.len())));
+        }
+        if is_batch(&axes[1], sound) && !is_batch(&axes[0], sound) {
+            layout = Layout::FramesFirst;
+        }
+        match axes[2] {
+            Axis::Fixed(size) => dims.extend(usize::try_from(size)),
+            _ => dims.extend(dim_around(wiring, name, &arrays)),
+        }
+    }
+    let first = names.first().map(String::as_str).unwrap_or_default();
+    match Vec::from_iter(dims).as_slice() {
+        [] => Err(refuse(
+            first,
+            "the graph does not tell how many features it has".into(),
+        )),
+        [dim] if (1..=MOST_DIM).contains(dim) => Ok((layout, *dim)),
+        sizes => Err(refuse(
+            first,
+            format!("the sizes {sizes:?} are told for the features of the layers"),
+        )),
+    }
+}
+
+fn is_batch(axis: &Axis, sound: &Sound) -> bool {
+    matches!((axis, &sound.batch), (Axis::Named(name), Some(batch)) if name == batch)
+}
+
+fn told_axes(skeleton: &Skeleton) -> BTreeMap<&str, Vec<Axis>> {
+    let values = skeleton.graph.value_info.iter();
+    values
+        .chain(&skeleton.graph.output)
+        .filter_map(|value| Some((value.name.as_deref()?, array_type(value)?.1)))
+        .collect()
+}
+
+fn array_shapes(skeleton: &Skeleton) -> BTreeMap<&str, &[i64]> {
+    let arrays = skeleton.graph.initializer.iter();
+    arrays
+        .filter_map(|array| Some((array.name.as_deref()?, array.dims.as_slice())))
+        .collect()
+}
+
+/// Features of a value as the weights say that meet it: those of a norm, a bias, a matrix.
+fn dim_around(wiring: &Wiring, name: &str, arrays: &BTreeMap<&str, &[i64]>) -> Option<usize> {
+    let value = wiring.id(name)?;
+    let before = wiring.producer(value).into_iter();
+    let mut around = before.chain(wiring.consumers(value).iter().copied());
+    around.find_map(|index| {
+        let node = &wiring.nodes[index];
+        let made_here = node.makes(value);
+        let names = node.inputs.iter().map(|input| wiring.names[*input]);
+        let mut shapes = names.filter_map(|name| arrays.get(name));
+        shapes.find_map(|shape| match (*shape, node.op()) {
+            ([size], "Add" | "LayerNormalization" | "SkipLayerNormalization") if *size > 1 => {
+                usize::try_from(*size).ok()
+            }
+            ([rows, _], "MatMul") if !made_here => usize::try_from(*rows).ok(),
+            _ => None,
+        })
+    })
+}

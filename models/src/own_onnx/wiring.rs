@@ -1,0 +1,190 @@
+//! Who makes and who takes each value of a graph.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::read::subgraphs;
+use crate::onnx::proto::{GraphProto, NodeProto, TensorProto};
+
+/// Operators whose result tells of sizes, not of sound.
+const SIZES: [&str; 2] = ["Shape", "Size"];
+
+/// A graph with its values numbered.
+#[derive(Debug)]
+pub(crate) struct Wiring<'a> {
+    pub(crate) nodes: Vec<Wired<'a>>,
+    /// Names of the values.
+    pub(crate) names: Vec<&'a str>,
+    ids: BTreeMap<&'a str, usize>,
+    /// The node that makes each value; `None` for inputs and initializers.
+    producers: Vec<Option<usize>>,
+    /// The nodes that take each value, ascending.
+    consumers: Vec<Vec<usize>>,
+}
+
+/// A node with its values.
+#[derive(Debug)]
+pub(crate) struct Wired<'a> {
+    pub(crate) node: &'a NodeProto,
+    /// What it takes, values that its subgraphs take from outside among them.
+    pub(crate) inputs: Vec<usize>,
+    /// What it gives; `None` for an output without a name.
+    pub(crate) outputs: Vec<Option<usize>>,
+}
+
+impl Wired<'_> {
+    pub(crate) fn op(&self) -> &str {
+        self.node.op_type.as_deref().unwrap_or_default()
+    }
+
+    pub(crate) fn tells_sizes(&self) -> bool {
+        SIZES.contains(&self.op())
+    }
+
+    pub(crate) fn makes(&self, value: usize) -> bool {
+        self.outputs.contains(&Some(value))
+    }
+}
+
+impl<'a> Wiring<'a> {
+    /// Numbers the values of a graph.
+    ///
+    /// # Errors
+    /// What is wrong, if a value is made twice, or taken before it is made.
+    pub(crate) fn new(graph: &'a GraphProto) -> Result<Self, String> {
+        let mut wiring = Self {
+            nodes: Vec::with_capacity(graph.node.len()),
+            names: Vec::new(),
+            ids: BTreeMap::new(),
+            producers: Vec::new(),
+            consumers: Vec::new(),
+        };
+        let inputs = graph.input.iter().filter_map(|input| input.name.as_deref());
+        for name in inputs.chain(initializer_names(graph)) {
+            if !wiring.ids.contains_key(name) {
+                wiring.number(name, None)?;
+            }
+        }
+        for (index, node) in graph.node.iter().enumerate() {
+            wiring.add(index, node)?;
+        }
+        Ok(wiring)
+    }
+
+    fn number(&mut self, name: &'a str, producer: Option<usize>) -> Result<usize, String> {
+        let id = self.names.len();
+        if self.ids.insert(name, id).is_some() {
+            return Err(format!("two nodes make the value {name}"));
+        }
+        self.names.push(name);
+        self.producers.push(producer);
+        self.consumers.push(Vec::new());
+        Ok(id)
+    }
+
+    fn add(&mut self, index: usize, node: &'a NodeProto) -> Result<(), String> {
+        let mut taken = BTreeSet::new();
+        let mut inputs = Vec::with_capacity(node.input.len());
+        for name in node.input.iter().filter(|name| !name.is_empty()) {
+            let id = self
+                .id(name)
+                .ok_or_else(|| format!("nothing before it makes the value {name}"))?;
+            inputs.push(id);
+            taken.insert(id);
+        }
+        // A name that no node outside makes is one of the subgraph's own.
+        for name in captured(node) {
+            if let Some(id) = self.id(name)
+                && taken.insert(id)
+            {
+                inputs.push(id);
+            }
+        }
+        for id in taken {
+            self.consumers[id].push(index);
+        }
+        let mut outputs = Vec::with_capacity(node.output.len());
+        for name in &node.output {
+            outputs.push(if name.is_empty() {
+                None
+            } else {
+                Some(self.number(name, Some(index))?)
+            });
+        }
+        self.nodes.push(Wired {
+            node,
+            inputs,
+            outputs,
+        });
+        Ok(())
+    }
+
+    pub(crate) fn id(&self, name: &str) -> Option<usize> {
+        self.ids.get(name).copied()
+    }
+
+    /// The node that makes a value.
+    pub(crate) fn producer(&self, value: usize) -> Option<usize> {
+        self.producers[value]
+    }
+
+    /// The nodes that take a value.
+    pub(crate) fn consumers(&self, value: usize) -> &[usize] {
+        &self.consumers[value]
+    }
+
+    /// Which values the sound in `from` reaches.
+    pub(crate) fn reached_from(&self, from: usize) -> Vec<bool> {
+        let mut reached = vec![false; self.names.len()];
+        reached[from] = true;
+        for node in &self.nodes {
+            if !node.tells_sizes() && node.inputs.iter().any(|input| reached[*input]) {
+                for output in node.outputs.iter().flatten() {
+                    reached[*output] = true;
+                }
+            }
+        }
+        reached
+    }
+
+    /// The nodes that the values named are computed by, ascending.
+    pub(crate) fn needed_by(&self, names: &[&str]) -> BTreeSet<usize> {
+        let mut waiting: Vec<usize> = names.iter().filter_map(|name| self.id(name)).collect();
+        let mut needed = BTreeSet::new();
+        while let Some(value) = waiting.pop() {
+            if let Some(node) = self.producer(value)
+                && needed.insert(node)
+            {
+                waiting.extend(&self.nodes[node].inputs);
+            }
+        }
+        needed
+    }
+}
+
+/// The names of all initializers, sparse ones too.
+pub(crate) fn initializer_names(graph: &GraphProto) -> impl Iterator<Item = &str> {
+    let sparse = graph
+        .sparse_initializer
+        .iter()
+        .filter_map(|array| array.values.as_ref());
+    graph
+        .initializer
+        .iter()
+        .chain(sparse)
+        .filter_map(|array: &TensorProto| array.name.as_deref())
+}
+
+/// The names that a node's subgraphs use, their own among them.
+pub(crate) fn captured(node: &NodeProto) -> BTreeSet<&str> {
+    let mut names = BTreeSet::new();
+    let mut waiting: Vec<&GraphProto> = node.attribute.iter().flat_map(subgraphs).collect();
+    while let Some(graph) = waiting.pop() {
+        for inner in &graph.node {
+            names.extend(inner.input.iter().map(String::as_str));
+            waiting.extend(inner.attribute.iter().flat_map(subgraphs));
+        }
+        let outputs = graph.output.iter();
+        names.extend(outputs.filter_map(|output| output.name.as_deref()));
+    }
+    names
+}
