@@ -11,7 +11,7 @@ use heschl_models::OpenModel;
 use heschl_models::folders::Surroundings;
 use heschl_models::own_onnx::{self, AddOptions, AddedOnnx, Evidence, Normalise, OwnOnnxError};
 use heschl_models::{added, resolve};
-use heschl_tests::{data, onnx_runtime};
+use heschl_tests::{data, heschl, onnx_runtime};
 use ndarray::{Array3, ArrayD, Axis, IxDyn};
 use tempfile::TempDir;
 
@@ -282,4 +282,36 @@ fn external_data_is_found_beside_the_file() {
     let input = numbers(&export("hubert-large.torchscript"), "input");
     let found = run(&added.added.folder, &[0, 1, 2], input);
     assert!(largest_difference(&found, &expected) <= TOLERANCE);
+}
+
+#[test]
+fn the_command_line_says_which_layers_it_found() {
+    let home = tempfile::tempdir().unwrap();
+    let told = |arguments: &[&str]| {
+        let mut command = heschl();
+        let output = command
+            .args(arguments)
+            .env("HESCHL_HOME", home.path())
+            .output()
+            .unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(text).unwrap())
+    };
+    let path = export("whisper.torchscript");
+    let path = path.to_str().unwrap();
+    let (is_done, text) = told(&["models", "add", path, "--name", "mine"]);
+    assert!(
+        is_done && text.contains("mine (onnx, 4 layers × 16"),
+        "{text}"
+    );
+    assert!(text.contains("encoder.3    last_hidden_state"), "{text}");
+    let (is_done, text) = told(&["models", "check", "mine"]);
+    assert!(
+        is_done && text.contains("All numbers are finite."),
+        "{text}"
+    );
+    let folder = data("onnx");
+    let folder = folder.to_str().unwrap();
+    let (is_done, text) = told(&["models", "add", folder, "--normalise", "yes"]);
+    assert!(!is_done && text.contains("are for .onnx files"), "{text}");
 }

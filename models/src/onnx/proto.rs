@@ -420,3 +420,28 @@ pub(crate) struct FunctionProto {
     #[prost(message, repeated, tag = "14")]
     pub(crate) metadata_props: Vec<StringStringEntryProto>,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use prost::Message as _;
+
+    use super::ModelProto;
+
+    #[test]
+    fn an_export_that_is_read_and_written_again_is_the_same_to_the_last_byte() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/onnx");
+        let mut n_files = 0;
+        for file in std::fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            if path.extension().is_some_and(|ending| ending == "onnx") {
+                let bytes = std::fs::read(&path).unwrap();
+                let model = ModelProto::decode(bytes.as_slice()).unwrap();
+                assert!(model.encode_to_vec() == bytes, "{}", path.display());
+                n_files += 1;
+            }
+        }
+        assert!(n_files > 30);
+    }
+}

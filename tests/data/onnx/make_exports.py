@@ -47,6 +47,8 @@ def shaken(model):
 def make(name, attention="sdpa"):
     torch.manual_seed(len(name) + 1)
     options = {"attn_implementation": attention}
+    if name == "frames-first":
+        return shaken(FramesFirst())
     if name == "whisper":
         config = WhisperConfig(d_model=16, encoder_layers=3, encoder_attention_heads=2, encoder_ffn_dim=24,
                                decoder_layers=1, decoder_attention_heads=2, decoder_ffn_dim=16, vocab_size=32,
@@ -63,6 +65,32 @@ def make(name, attention="sdpa"):
     else:
         config = waveform_config(config, layers, size == "large", **options)
     return shaken(model(config))
+
+
+class FramesFirst(torch.nn.Module):
+    """A wav2vec-like encoder whose hidden states have the axes (frames, batch, features), as fairseq has them."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = torch.nn.Sequential(torch.nn.Conv1d(1, 16, 10, 5), torch.nn.GELU(),
+                                        torch.nn.Conv1d(16, 16, 8, 4), torch.nn.GELU())
+        self.blocks = torch.nn.ModuleList(
+            torch.nn.TransformerEncoderLayer(16, 2, 24, dropout=0.0, activation="gelu", norm_first=True)
+            for _ in range(2))
+        self.layer_norm = torch.nn.LayerNorm(16)
+
+    def forward(self, window, output_hidden_states=False):
+        hidden = self.stem(window[:, None]).permute(2, 0, 1)
+        states = [hidden]
+        for block in self.blocks:
+            # The norm's bias asks for gradients, which keeps the exporter off the fused path.
+            hidden = block(hidden)
+            states.append(hidden)
+        states[-1] = self.layer_norm(hidden)
+        if output_hidden_states:
+            turned = [state.transpose(0, 1) for state in states]
+            return transformers.modeling_outputs.BaseModelOutput(hidden_states=turned)
+        return (states[-1],)
 
 
 def encoder_of(model):
@@ -108,6 +136,7 @@ def torch_export(model, path, dynamo, opset=None, name=None, dtype=torch.float32
     is_whisper = isinstance(model, WhisperForConditionalGeneration)
     axes = {0: "batch"} if is_whisper else {0: "batch", 1: "samples"}
     wrapped = OnlyLast(inner).eval()
+    frames = 0 if isinstance(model, FramesFirst) else 1
     if dynamo:
         dims = {axis: torch.export.Dim.DYNAMIC for axis in axes}
         window = torch.cat([window, window])
@@ -117,7 +146,7 @@ def torch_export(model, path, dynamo, opset=None, name=None, dtype=torch.float32
     else:
         torch.onnx.export(wrapped, (window,), str(path), dynamo=False, input_names=[name],
                           output_names=["last_hidden_state"], opset_version=opset,
-                          dynamic_axes={name: axes, "last_hidden_state": {0: "batch", 1: "frames"}})
+                          dynamic_axes={name: axes, "last_hidden_state": {frames: "frames", 1 - frames: "batch"}})
 
 
 def without_traces(path):
@@ -200,6 +229,8 @@ def jobs():
     for name in ["whisper", "hubert-base"]:
         yield f"{name}.half", name, lambda m, p, name=name: halved(HERE / f"{name}.torchscript.onnx", p)
     yield "wav2vec2-large.mask", "wav2vec2-large", with_mask
+    yield "frames-first.torchscript", "frames-first", lambda m, p: torch_export(m, p, False)
+    yield "frames-first.dynamo", "frames-first", lambda m, p: torch_export(m, p, True)
     yield "ctc-base.torchscript", "ctc-base", lambda m, p: torch_export(m, p, False, 17, "speech")
     yield "hubert-base.eager", "hubert-base:eager", lambda m, p: torch_export(m, p, False, 17)
 
