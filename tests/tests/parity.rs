@@ -3,10 +3,12 @@
 
 use std::path::Path;
 
+use heschl_core::formats::npz;
 use heschl_core::recipe::LayerChoice;
 use heschl_core::window::{Coverage, WindowSettings};
 use heschl_models::OpenModel;
 use heschl_tests::{array, austen, compare, data, extract, recipe, starter_model};
+use ndarray::{Array3, Axis};
 
 struct Bar {
     largest_difference: f64,
@@ -137,6 +139,41 @@ fn wav2vec2_base_like() {
 #[test]
 fn wavlm_large_like() {
     check_small("wavlm-large-like");
+}
+
+/// Sounds that are hard on norms: no variance, an offset a thousand times the sound, the last bit alone.
+const HARD_SOUNDS: [&str; 7] = [
+    "noise", "silence", "offset", "clipped", "faint", "tone", "sudden",
+];
+
+#[test]
+fn waveform_encoders_on_sounds_that_are_hard_on_norms() {
+    for model in [
+        "hubert-base-like",
+        "wavlm-base-like",
+        "hubert-large-like",
+        "wavlm-large-like",
+    ] {
+        let expected = data("corners").join(format!("{model}.npz"));
+        for sound in HARD_SOUNDS {
+            let out = tempfile::tempdir().unwrap();
+            let mut recipe = recipe(ramp(100.0, 200.0), 2, LayerChoice::All, out.path());
+            recipe.model.use_featext = false;
+            let recording = data("corners").join(format!("{sound}.wav"));
+            let (folder, _) = extract(&recipe, &data(model), &recording);
+            let expected: Array3<f32> = npz::read(&expected, sound).unwrap();
+            assert_eq!(expected.dim(), (5, 5, 32));
+            let mut paths: Vec<_> = (0..4)
+                .map(|layer| folder.layer_path(&format!("layer.{layer}"), "story"))
+                .collect();
+            paths.push(folder.features_path("story"));
+            for (vector, path) in paths.iter().enumerate() {
+                let expected = expected.index_axis(Axis(1), vector).to_owned();
+                let (largest, _) = compare(&array(path, "features"), &expected);
+                assert!(largest <= 1e-4, "{model}, {sound}, {vector}: {largest}");
+            }
+        }
+    }
 }
 
 #[test]
