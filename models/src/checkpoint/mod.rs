@@ -3,6 +3,7 @@
 pub mod ctranslate2;
 mod numbers;
 pub mod pickle;
+mod placeholder;
 pub mod pytorch;
 pub mod safetensors;
 pub(crate) mod sharded;
@@ -87,6 +88,12 @@ pub enum CheckpointError {
     Call { name: String, path: PathBuf },
     #[error("The checkpoint cannot be used: {reason}, or get it in safetensors.\nFile: {}", path.display())]
     Unsuited { reason: String, path: PathBuf },
+    #[error("This file is {what}. {remedy}.\nFile: {}", path.display())]
+    Placeholder {
+        what: &'static str,
+        remedy: &'static str,
+        path: PathBuf,
+    },
     #[error(
         "The checkpoint is in several files, and {shard} is not there. Fetch the model again, or copy all of its \
          files.\nFile that names it: {}", path.display()
@@ -152,7 +159,11 @@ pub fn open(folder: &Path) -> Result<Option<Checkpoint>, CheckpointError> {
         .iter()
         .map(|(file, read)| (folder.join(file), read))
         .find(|(path, _)| path.is_file());
-    there.map(|(path, read)| read(&path)).transpose()
+    let read_weights = |(path, read): (PathBuf, &Reader)| {
+        placeholder::refuse_placeholder(&path)?;
+        read(&path)
+    };
+    there.map(read_weights).transpose()
 }
 
 impl Checkpoint {
