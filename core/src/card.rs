@@ -69,6 +69,19 @@ impl FrontEnd {
     }
 }
 
+impl Card {
+    /// Whether the model's own feature extractor is at work where it is asked for or not: always in Whisper, never where
+    /// it would leave the samples as they are.
+    #[must_use]
+    pub fn uses_feature_extractor(&self, is_asked_for: bool) -> bool {
+        match self.front_end {
+            FrontEnd::LogMel { .. } => true,
+            FrontEnd::Waveform { normalise } => normalise && is_asked_for,
+            FrontEnd::SharedFrames { .. } => false,
+        }
+    }
+}
+
 /// What the final output is, which is written under the story's own name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

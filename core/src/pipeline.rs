@@ -112,6 +112,15 @@ pub fn extract(
 ) -> Result<Summary, ExtractError> {
     let layout = row_layout(encoder);
     let mut summary = Summary::default();
+    // The records say what was done, not what was asked for in vain.
+    let mut recipe = work.recipe.clone();
+    recipe.model.use_featext = encoder
+        .card()
+        .uses_feature_extractor(recipe.model.use_featext);
+    let work = &Extraction {
+        recipe: &recipe,
+        ..*work
+    };
     for stimulus in work.stories {
         let story = stimulus.story.clone();
         if !work.recipe.output.overwrite && work.folder.is_complete(&story, &layout) {
@@ -173,6 +182,8 @@ fn made_otherwise(work: &Extraction, stimulus: &Stimulus) -> Option<String> {
         "with other window settings"
     } else if older.recipe.model.precision != newer.recipe.model.precision {
         "in another precision"
+    } else if older.recipe.model.use_featext != newer.recipe.model.use_featext {
+        "with the samples prepared in another way (--use-featext)"
     } else {
         "by another model or resampling"
     };

@@ -188,6 +188,46 @@ fn only_the_layers_asked_for_are_there_and_they_are_the_same() {
 }
 
 #[test]
+fn a_story_done_with_samples_prepared_in_another_way_is_left_alone_and_it_is_said() {
+    // The feature extractor of wavlm-base-like leaves samples as they are: asking for it changes nothing.
+    for (name, is_said) in [("hubert-large-like", true), ("wavlm-base-like", false)] {
+        let scratch = tempfile::tempdir().unwrap();
+        let plain = raw(LayerChoice::All, scratch.path());
+        let mut prepared = plain.clone();
+        prepared.model.use_featext = true;
+        run(
+            &plain,
+            &mut encoder(&plain, &data(name)),
+            &data("clip.wav"),
+            usize::MAX,
+        );
+        let mut warnings = vec![];
+        let folder = FeaturesFolder::create(&prepared.features_folder("model")).unwrap();
+        let work = Extraction {
+            recipe: &prepared,
+            stories: &[Stimulus {
+                story: "story".into(),
+                path: data("clip.wav"),
+            }],
+            folder: &folder,
+            run: &run_facts(),
+            cancel: &CancelToken::default(),
+        };
+        let mut encoder = encoder(&prepared, &data(name));
+        let summary = pipeline::extract(&work, &mut encoder, &mut |event| {
+            if let Event::Warning { message } = event {
+                warnings.push(message);
+            }
+        });
+        assert_eq!(summary.unwrap().skipped.len(), 1, "{name}");
+        let said = warnings
+            .iter()
+            .any(|warning| warning.contains("--use-featext"));
+        assert_eq!(said, is_said, "{name}: {warnings:?}");
+    }
+}
+
+#[test]
 fn half_precision_gives_nearly_the_same() {
     let scratch = tempfile::tempdir().unwrap();
     for (name, _) in MODELS {

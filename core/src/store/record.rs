@@ -73,6 +73,7 @@ impl Provenance {
         self.recipe.window == other.recipe.window
             && self.recipe.stimuli.resampling == other.recipe.stimuli.resampling
             && self.recipe.model.precision == other.recipe.model.precision
+            && self.recipe.model.use_featext == other.recipe.model.use_featext
             && self.recording.sha256 == other.recording.sha256
             && model(self) == model(other)
     }
