@@ -229,15 +229,23 @@ impl OpenModel {
     }
 
     /// Floating-point operations in the matrix products of one window of `window_samples`, up to `last_layer`. Frames
-    /// that windows share are not counted: a window adds only a few.
+    /// that windows share are not counted: a window adds only a few. `None` where nobody has counted: in ONNX files that
+    /// were added.
     #[must_use]
-    pub fn matrix_flops(&self, hearing: Hearing, last_layer: usize, window_samples: usize) -> f64 {
+    pub fn matrix_flops(
+        &self,
+        hearing: Hearing,
+        last_layer: usize,
+        window_samples: usize,
+    ) -> Option<f64> {
         match &self.architecture {
-            Architecture::Whisper(config, _) => config.matrix_flops(last_layer, window_samples),
-            Architecture::Wav2Vec2(config, ..) => {
-                config.matrix_flops(hearing, last_layer, window_samples)
+            Architecture::Whisper(config, _) => {
+                Some(config.matrix_flops(last_layer, window_samples))
             }
-            Architecture::OwnOnnx(own) => own.matrix_flops(last_layer, window_samples),
+            Architecture::Wav2Vec2(config, ..) => {
+                Some(config.matrix_flops(hearing, last_layer, window_samples))
+            }
+            Architecture::OwnOnnx(_) => None,
         }
     }
 }

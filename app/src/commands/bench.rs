@@ -85,16 +85,18 @@ pub(crate) fn run(args: Args) -> CommandResult {
         workshop.encoder.device(),
         workshop.runtime.version()
     ));
-    say(format_args!(
-        "window           {seconds} s, {:.2} GFLOP in matrix products and convolutions",
-        flops / 1e9
-    ));
+    let work = flops.map_or(String::new(), |flops| {
+        format!(
+            ", {:.2} GFLOP in matrix products and convolutions",
+            flops / 1e9
+        )
+    });
+    say(format_args!("window           {seconds} s{work}"));
     print(&rounds, flops);
     Ok(Outcome::Done)
 }
 
-fn print(rounds: &[Round], flops: f64) {
-    let rate = |round: &Round| round.n_windows as f64 / round.times.total_secs();
+fn print(rounds: &[Round], flops: Option<f64>) {
     let share_of_time = |secs: fn(&StageTimes) -> f64| {
         median(
             rounds
@@ -103,12 +105,6 @@ fn print(rounds: &[Round], flops: f64) {
         )
     };
     let peak = median(rounds.iter().map(|round| round.peak_flops));
-    let at_peak = median(rounds.iter().map(|round| round.peak_flops / flops));
-    let share = median(
-        rounds
-            .iter()
-            .map(|round| rate(round) * flops / round.peak_flops),
-    );
     say(format_args!(
         "peak             {:.0} GFLOP/s (f32 matrix product of 2048 × 2048, best before and after each round)",
         peak / 1e9
@@ -117,17 +113,34 @@ fn print(rounds: &[Round], flops: f64) {
         "windows/s        {:.2} from audio to finished files",
         median(rounds.iter().map(rate))
     ));
-    say(format_args!("at the peak      {at_peak:.2} windows/s"));
-    say(format_args!(
-        "share of peak    {share:.3} (median of {} rounds)",
-        rounds.len()
-    ));
+    if let Some(flops) = flops {
+        print_share(rounds, flops);
+    }
     say(format_args!(
         "time             encoder {:.1} %, front end {:.1} %, disk {:.1} %, audio {:.1} %",
         share_of_time(|times| times.encoder_secs),
         share_of_time(|times| times.front_end_secs),
         share_of_time(|times| times.store_secs),
         share_of_time(|times| times.audio_secs),
+    ));
+}
+
+fn rate(round: &Round) -> f64 {
+    round.n_windows as f64 / round.times.total_secs()
+}
+
+/// Prints how near the rounds came to the peak, where the operations of a window are known.
+fn print_share(rounds: &[Round], flops: f64) {
+    let at_peak = median(rounds.iter().map(|round| round.peak_flops / flops));
+    let share = median(
+        rounds
+            .iter()
+            .map(|round| rate(round) * flops / round.peak_flops),
+    );
+    say(format_args!("at the peak      {at_peak:.2} windows/s"));
+    say(format_args!(
+        "share of peak    {share:.3} (median of {} rounds)",
+        rounds.len()
     ));
 }
 

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use heschl_core::card::{Card, FrameRule};
+use heschl_core::card::Card;
 use heschl_core::encoder::{NumberFormat, Precision, Weight};
 use prost::Message as _;
 use serde::{Deserialize, Serialize};
@@ -250,18 +250,6 @@ impl OwnModel {
         edit::keep_layers(&mut graph, layers, self.description.card.dim)
             .map_err(|reason| OwnOnnxError::Damaged { reason, path })?;
         hand_over(graph)
-    }
-
-    /// Floating-point operations in the products of weights for one window, about: attention and convolutions are not
-    /// counted.
-    pub(crate) fn matrix_flops(&self, last_layer: usize, window_samples: usize) -> f64 {
-        let card = &self.description.card;
-        let n_frames = match card.frame_rule {
-            FrameRule::LastReachedByStem => heschl_core::mel::N_FRAMES / 2,
-            FrameRule::Last { .. } => window_samples / card.stride_samples.max(1),
-        };
-        let share = (last_layer + 1) as f64 / card.n_layers as f64;
-        2.0 * self.description.n_weights as f64 * n_frames as f64 * share
     }
 }
 
