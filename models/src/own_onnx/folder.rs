@@ -40,8 +40,6 @@ struct Description {
     original: String,
     /// SHA-256 of the file that was added, 64 lowercase hex digits.
     sha256: String,
-    /// Numbers in the matrices of all layers.
-    n_weights: u64,
 }
 
 /// Whether a folder holds an added ONNX file.
@@ -80,7 +78,6 @@ pub(super) fn write(
             .to_string_lossy()
             .into_owned(),
         sha256,
-        n_weights: n_weights(edited),
     };
     let path = partial.path().join(DESCRIPTION_FILE);
     let text = serde_json::to_vec_pretty(&description).map_err(io::Error::other);
@@ -101,20 +98,6 @@ fn new_folder(models: &Path) -> io::Result<tempfile::TempDir> {
         builder.permissions(fs::Permissions::from_mode(0o777));
     }
     builder.tempdir_in(models)
-}
-
-fn n_weights(edited: &Skeleton) -> u64 {
-    let arrays = edited.graph.initializer.iter();
-    let matrices = arrays.filter(|array| array.dims.len() == 2);
-    matrices
-        .map(|array| {
-            array
-                .dims
-                .iter()
-                .map(|n| (*n).max(0) as u64)
-                .product::<u64>()
-        })
-        .sum()
 }
 
 /// Writes the graph, and behind one another the large arrays that it points to.
