@@ -7,6 +7,7 @@ use std::path::{Component, Path};
 
 use serde::Deserialize;
 
+use super::placeholder::refuse_placeholder;
 use super::{Checkpoint, CheckpointError, MOST_HEADER_BYTES};
 
 /// Most files of one checkpoint.
@@ -41,6 +42,7 @@ pub(super) fn read(
                 path: index.to_path_buf(),
             });
         }
+        refuse_placeholder(&path)?;
         let mut found = read_shard(&path)?.tensors;
         for name in names {
             let Some(mut tensor) = found.remove(&name) else {
@@ -187,6 +189,23 @@ mod tests {
             let weight_map = format!("{{\"a\": \"{outside}\"}}");
             check(&weight_map, "which is not beside it");
         }
+    }
+
+    #[test]
+    fn a_shard_that_is_only_a_pointer_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let write =
+            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        write(
+            "model.safetensors.index.json",
+            r#"{"weight_map": {"a": "one.safetensors"}}"#,
+        );
+        write(
+            "one.safetensors",
+            "version https://git-lfs.github.com/spec/v1\n",
+        );
+        let sentence = open(folder.path()).unwrap_err().to_string();
+        assert!(sentence.contains("git lfs pull") && sentence.contains("one.safetensors"));
     }
 
     #[test]
