@@ -51,6 +51,18 @@ pub(crate) fn count(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
 
+/// `0:24`, `9:51`, `1:02:03`.
+#[must_use]
+pub(crate) fn clock(secs: f64) -> String {
+    let secs = secs.max(0.0).round() as u64;
+    let (hours, minutes, secs) = (secs / 3600, secs / 60 % 60, secs % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{secs:02}")
+    } else {
+        format!("{minutes}:{secs:02}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +84,9 @@ mod tests {
             (1_340_000_000, "1.3 GB"),
         ] {
             assert_eq!(bytes(n), text);
+        }
+        for (secs, text) in [(24.7, "0:25"), (591.0, "9:51"), (3723.0, "1:02:03")] {
+            assert_eq!(clock(secs), text);
         }
     }
 }

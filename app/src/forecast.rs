@@ -16,7 +16,7 @@ use sysinfo::{Disks, ProcessRefreshKind, ProcessesToUpdate, System};
 use crate::console;
 
 /// Feature values hardly compress: what is left of each byte in a finished file.
-const COMPRESSED_SHARE: f64 = 0.93;
+pub(crate) const COMPRESSED_SHARE: f64 = 0.93;
 /// For how long the encoder is tried out.
 const TRIAL_SECS: f64 = 1.5;
 
@@ -129,7 +129,7 @@ impl Forecast {
                 Ok(n) => {
                     let length = story
                         .secs
-                        .map(|secs| format!("  {}", clock(secs)))
+                        .map(|secs| format!("  {}", console::clock(secs)))
                         .unwrap_or_default();
                     console::say(format_args!(
                         "  {}{length}  {}",
@@ -166,17 +166,6 @@ impl Forecast {
             console::bytes(self.journal_bytes)
         ));
         console::say(format_args!("folder   {}", folder.display()));
-    }
-}
-
-/// `9:51`, `1:02:03`.
-fn clock(secs: f64) -> String {
-    let secs = secs.round() as u64;
-    let (hours, minutes, secs) = (secs / 3600, secs / 60 % 60, secs % 60);
-    if hours > 0 {
-        format!("{hours}:{minutes:02}:{secs:02}")
-    } else {
-        format!("{minutes}:{secs:02}")
     }
 }
 
@@ -260,4 +249,14 @@ fn free_bytes(folder: &Path) -> Option<u64> {
     holding
         .max_by_key(|disk| disk.mount_point().as_os_str().len())
         .map(sysinfo::Disk::available_space)
+}
+
+/// Bytes of memory that the machine has, and that are free; 0 where the system does not tell.
+#[must_use]
+pub(crate) fn memory_of_machine() -> (u64, u64) {
+    let Ok(mut system) = System::new() else {
+        return (0, 0);
+    };
+    system.refresh_memory();
+    (system.total_memory(), system.available_memory())
 }

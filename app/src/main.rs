@@ -1,9 +1,11 @@
-//! The `heschl` program: the command line, and (once it is there) the window.
+//! The `heschl` program: the command line, and the window if no command is given.
 
+mod command_text;
 mod commands;
 mod console;
 mod failure;
 mod forecast;
+mod gui;
 mod picture;
 mod report;
 mod supply;
@@ -23,11 +25,13 @@ const RECORDING: &[u8] = include_bytes!("../assets/austen.wav");
 #[command(name = "heschl", version, about, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    /// The window, if no command is given
+    command: Option<Command>,
 }
 
 #[derive(Subcommand)]
 enum Command {
+    Open(commands::open::Args),
     Extract(commands::extract::Args),
     Run(commands::run::Args),
     Check(commands::check::Args),
@@ -47,13 +51,8 @@ fn main() -> ExitCode {
 
 fn run() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Extract(args) => commands::extract::run(args),
-        Command::Run(args) => commands::run::run(args),
-        Command::Check(args) => commands::check::run(args),
-        Command::Models(args) => commands::models::run(args),
-        Command::Devices(args) => commands::devices::run(args),
-        Command::Demo(args) => commands::demo::run(args),
-        Command::Bench(args) => commands::bench::run(args),
+        None => gui::open(None),
+        Some(command) => run_command(command),
     };
     match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
@@ -63,5 +62,18 @@ fn run() -> ExitCode {
             console::complain(&failure);
             ExitCode::from(failure::FAILED)
         }
+    }
+}
+
+fn run_command(command: Command) -> failure::CommandResult {
+    match command {
+        Command::Open(args) => commands::open::run(args),
+        Command::Extract(args) => commands::extract::run(args),
+        Command::Run(args) => commands::run::run(args),
+        Command::Check(args) => commands::check::run(args),
+        Command::Models(args) => commands::models::run(args),
+        Command::Devices(args) => commands::devices::run(args),
+        Command::Demo(args) => commands::demo::run(args),
+        Command::Bench(args) => commands::bench::run(args),
     }
 }

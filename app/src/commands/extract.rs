@@ -153,7 +153,7 @@ fn check_batch(batch: Option<usize>) -> Result<(), Failure> {
     }
 }
 
-fn folder_name(text: &str) -> Result<String, String> {
+pub(crate) fn folder_name(text: &str) -> Result<String, String> {
     let plain = !text.is_empty() && !text.starts_with('.') && !text.contains(['/', '\\']);
     if plain {
         Ok(text.into())
@@ -213,6 +213,16 @@ fn recipe(args: Args) -> Result<ExtractRecipe, Failure> {
             overwrite: args.overwrite,
         },
     })
+}
+
+/// The recipe that a command line asks for, its words beginning with the program's name.
+#[cfg(test)]
+pub(crate) fn recipe_of_words(words: &[String]) -> Result<ExtractRecipe, String> {
+    use clap::{Args as _, FromArgMatches as _};
+    let command = Args::augment_args(clap::Command::new("extract").no_binary_name(true));
+    let matches = command.try_get_matches_from(&words[2..]);
+    let args = Args::from_arg_matches(&matches.map_err(|error| error.to_string())?);
+    recipe(args.map_err(|error| error.to_string())?).map_err(|failure| failure.0)
 }
 
 /// A name as it is; a folder by its path from the root, so that a recipe means the same from everywhere.

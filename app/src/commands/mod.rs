@@ -6,4 +6,5 @@ pub(crate) mod demo;
 pub(crate) mod devices;
 pub(crate) mod extract;
 pub(crate) mod models;
+pub(crate) mod open;
 pub(crate) mod run;

@@ -1,0 +1,30 @@
+//! `heschl open`: the window, with a study.
+
+use std::path::PathBuf;
+
+use super::extract::absolute;
+use crate::failure::{CommandResult, Failure};
+use crate::gui;
+
+/// Open the window with a study, a folder of recordings, or features
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A study's folder, a folder of recordings, or a folder of features
+    #[arg(value_name = "FOLDER")]
+    path: PathBuf,
+}
+
+/// Opens the window.
+///
+/// # Errors
+/// A sentence if there is nothing at the path, or no display.
+pub(crate) fn run(args: Args) -> CommandResult {
+    let path = absolute(&args.path)?;
+    if !path.exists() {
+        return Err(Failure(format!(
+            "There is nothing at this path. Check it, or whether its disk is mounted.\nPath: {}",
+            path.display()
+        )));
+    }
+    gui::open(Some(path))
+}

@@ -1,0 +1,163 @@
+//! What the window has found out: plain data, written by the threads of `work` and only read by pages.
+
+use std::path::PathBuf;
+
+use heschl_core::audio::RecordingFacts;
+use heschl_core::card::Card;
+
+use super::actions::Purpose;
+
+/// Something that is looked for.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) enum Loading<T> {
+    /// Nobody asked.
+    #[default]
+    Nothing,
+    /// On its way.
+    Waiting,
+    /// Here.
+    Ready(T),
+    /// Cannot be had: a sentence.
+    Failed(String),
+}
+
+impl<T> Loading<T> {
+    /// On its way, if it was asked for.
+    #[must_use]
+    pub(crate) fn of(is_asked: bool) -> Self {
+        if is_asked {
+            Self::Waiting
+        } else {
+            Self::Nothing
+        }
+    }
+
+    /// What is here.
+    #[must_use]
+    pub(crate) fn ready(&self) -> Option<&T> {
+        match self {
+            Self::Ready(found) => Some(found),
+            _ => None,
+        }
+    }
+
+    /// Why it cannot be had.
+    #[must_use]
+    pub(crate) fn failure(&self) -> Option<&str> {
+        match self {
+            Self::Failed(sentence) => Some(sentence),
+            _ => None,
+        }
+    }
+}
+
+/// One story of the folder.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct StoryFacts {
+    /// Its name.
+    pub(crate) story: String,
+    /// The recording.
+    pub(crate) path: PathBuf,
+    /// What its header says, or the sentence that says what is wrong; `None` while it is read.
+    pub(crate) header: Option<Result<RecordingFacts, String>>,
+}
+
+/// What is known of the study's model.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ModelFacts {
+    /// The name it was asked for by.
+    pub(crate) name: String,
+    /// What it says of itself.
+    pub(crate) card: Card,
+    /// Where it lies.
+    pub(crate) folder: PathBuf,
+}
+
+/// What a trial of the encoder gave.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Trial {
+    /// Full windows computed in a second.
+    pub(crate) windows_per_sec: f64,
+    /// Memory that the job takes.
+    pub(crate) memory_bytes: u64,
+    /// Bytes free where the features go.
+    pub(crate) free_bytes: Option<u64>,
+}
+
+/// What can be computed on.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Machine {
+    /// Threads of the processor.
+    pub(crate) n_threads: usize,
+    /// ONNX Runtime's library, or the sentence that says how to get it.
+    pub(crate) runtime: Option<Result<PathBuf, String>>,
+    /// Why no NVIDIA GPU is used; `None` if nothing stands against one.
+    pub(crate) gpu_obstacle: Option<String>,
+    /// All memory.
+    pub(crate) memory_bytes: u64,
+    /// Memory that is free.
+    pub(crate) free_memory_bytes: u64,
+}
+
+/// How a study is kept.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) enum Keeping {
+    /// Saved.
+    #[default]
+    Saved,
+    /// It cannot be saved: a sentence. What was changed stays in the window.
+    Unsaved(String),
+    /// Another window has it open: a sentence. This one only looks.
+    Elsewhere(String),
+}
+
+/// One line of the log.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LogLine {
+    /// Seconds since the window opened.
+    pub(crate) secs: f64,
+    /// What happened.
+    pub(crate) text: String,
+}
+
+/// Everything that was found out.
+#[derive(Default)]
+pub(crate) struct Facts {
+    /// The stories of the study's folder.
+    pub(crate) stories: Loading<Vec<StoryFacts>>,
+    /// The study's model.
+    pub(crate) model: Loading<ModelFacts>,
+    /// How fast the study's model runs here.
+    pub(crate) trial: Loading<Trial>,
+    /// What can be computed on.
+    pub(crate) machine: Option<Machine>,
+    /// How the study is kept.
+    pub(crate) keeping: Keeping,
+    /// Recent studies that are not where they were.
+    pub(crate) missing_studies: Vec<PathBuf>,
+    /// The dialog that is open.
+    pub(crate) picking: Option<Purpose>,
+    /// What happened so far.
+    pub(crate) log: Vec<LogLine>,
+    /// The user's home folder, to shorten paths by.
+    pub(crate) home: Option<PathBuf>,
+    /// Whether something can be undone, and done again.
+    pub(crate) undo: UndoFacts,
+}
+
+/// Whether something can be undone, and done again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct UndoFacts {
+    /// Steps back.
+    pub(crate) n_back: usize,
+    /// Steps forward.
+    pub(crate) n_forward: usize,
+}
+
+impl Facts {
+    /// The stories that were found.
+    #[must_use]
+    pub(crate) fn stories(&self) -> &[StoryFacts] {
+        self.stories.ready().map_or(&[], Vec::as_slice)
+    }
+}

@@ -1,0 +1,63 @@
+//! The log: what happened since the window opened.
+
+use eframe::egui;
+use egui::RichText;
+
+use super::actions::{Action, Asked};
+use super::facts::Facts;
+use super::icons;
+use super::text::clock;
+use super::theme::{INSIDE, Palette, semibold};
+use super::widgets::{icon_button, weak};
+
+/// Draws the log above the status bar.
+pub(crate) fn ui(ui: &mut egui::Ui, facts: &Facts, asked: &mut Asked) {
+    let palette = Palette::of(ui);
+    let frame = egui::Frame::new()
+        .fill(palette.side)
+        .inner_margin(egui::Margin::symmetric(12, 6));
+    let panel = egui::Panel::bottom("log")
+        .resizable(true)
+        .default_size(160.0)
+        .size_range(90.0..=480.0)
+        .frame(frame);
+    panel.show(ui, |ui| {
+        ui.horizontal(|ui| {
+            ui.label(RichText::new("Log").family(semibold()));
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                if icon_button(ui, icons::TRASH_2, "Clear the log").clicked() {
+                    asked.push(Action::ClearLog);
+                }
+                if icon_button(ui, icons::COPY, "Copy the log").clicked() {
+                    asked.push(Action::Copy {
+                        text: as_text(facts),
+                        what: "Log",
+                    });
+                }
+            });
+        });
+        ui.add_space(INSIDE / 2.0);
+        egui::ScrollArea::vertical()
+            .auto_shrink(false)
+            .stick_to_bottom(true)
+            .show(ui, |ui| {
+                if facts.log.is_empty() {
+                    weak(ui, "Nothing to tell yet.");
+                }
+                for line in &facts.log {
+                    ui.horizontal_top(|ui| {
+                        weak(ui, clock(line.secs));
+                        ui.add(egui::Label::new(&line.text).wrap());
+                    });
+                }
+            });
+    });
+}
+
+fn as_text(facts: &Facts) -> String {
+    let lines = facts
+        .log
+        .iter()
+        .map(|line| format!("{}  {}\n", clock(line.secs), line.text));
+    lines.collect()
+}

@@ -1,0 +1,75 @@
+//! The manual: pages of Markdown, each linked from the place where it is needed.
+
+/// A page of the manual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(crate) enum Topic {
+    #[default]
+    FirstSteps,
+    Numbers,
+    Stimuli,
+    Models,
+    Window,
+    Extract,
+    Jobs,
+    Features,
+    Devices,
+    Files,
+    Keyboard,
+    Troubles,
+}
+
+impl Topic {
+    /// All of them, in order.
+    pub(crate) const ALL: [Self; 12] = [
+        Self::FirstSteps,
+        Self::Numbers,
+        Self::Stimuli,
+        Self::Models,
+        Self::Window,
+        Self::Extract,
+        Self::Jobs,
+        Self::Features,
+        Self::Devices,
+        Self::Files,
+        Self::Keyboard,
+        Self::Troubles,
+    ];
+
+    /// Its title.
+    #[must_use]
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::FirstSteps => "First steps",
+            Self::Numbers => "What do these numbers mean?",
+            Self::Stimuli => "Stories and recordings",
+            Self::Models => "Speech models",
+            Self::Window => "The sliding window",
+            Self::Extract => "Extracting features",
+            Self::Jobs => "Jobs",
+            Self::Features => "Looking at features",
+            Self::Devices => "Processor and GPU",
+            Self::Files => "Files and folders",
+            Self::Keyboard => "Keyboard",
+            Self::Troubles => "When something is wrong",
+        }
+    }
+
+    /// Its text, in Markdown.
+    #[must_use]
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::FirstSteps => include_str!("../../../docs/manual/first-steps.md"),
+            Self::Numbers => include_str!("../../../docs/manual/numbers.md"),
+            Self::Stimuli => include_str!("../../../docs/manual/stimuli.md"),
+            Self::Models => include_str!("../../../docs/manual/models.md"),
+            Self::Window => include_str!("../../../docs/manual/window.md"),
+            Self::Extract => include_str!("../../../docs/manual/extract.md"),
+            Self::Jobs => include_str!("../../../docs/manual/jobs.md"),
+            Self::Features => include_str!("../../../docs/manual/features.md"),
+            Self::Devices => include_str!("../../../docs/manual/devices.md"),
+            Self::Files => include_str!("../../../docs/manual/files.md"),
+            Self::Keyboard => include_str!("../../../docs/manual/keyboard.md"),
+            Self::Troubles => include_str!("../../../docs/manual/troubles.md"),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The window.
+//!
+//! ```text
+//!  pages (draw facts and state, return actions) → actions (carried out in one place) → work, jobs (threads, processes)
+//!        ▲                                                                                  │
+//!        └────────────────────────────── facts (what was found out) ◄──────────────────────┘
+//! ```
+//!
+//! * `state`: what the user decided; its lasting half is kept in a file. Changed only by `actions`, so that every change
+//!   of the study or the settings can be undone.
+//! * `facts`: what was found out; written by `work` and `jobs`, only read by pages.
+//! * `pages`: one file per page; a page draws, keeps what is half-typed, and returns what was asked for. It reads no
+//!   file, starts no thread, knows no process.
+//! * `work`: threads, each with a desk for one kind of question; a newer question cancels the older.
+//! * `window`: puts them together, frame by frame.
+
+mod actions;
+mod facts;
+mod history;
+mod icons;
+mod lasting;
+mod log;
+mod manual;
+mod pages;
+mod palette;
+mod rail;
+mod session;
+mod shortcuts;
+mod start;
+mod state;
+mod status_bar;
+mod study;
+mod text;
+mod theme;
+mod toasts;
+mod widgets;
+mod window;
+mod work;
+
+pub(crate) use start::open;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+//! Extract: every setting of the recipe, the window drawn as it slides, the forecast, and Run.
+
+mod forecast;
+mod form;
+mod sliding;
+
+use eframe::egui;
+
+use crate::gui::actions::{Action, Asked, Purpose};
+use crate::gui::facts::Facts;
+use crate::gui::icons;
+use crate::gui::manual::Topic;
+use crate::gui::state::{Page, State, Study};
+use crate::gui::theme::{BETWEEN, INSIDE};
+use crate::gui::widgets::{
+    button, card, choices, empty_state, heading, help_button, page_title, primary_button, weak,
+};
+use heschl_core::window::{Coverage, WindowSettings};
+
+use form::Form;
+
+/// The page "Extract".
+#[derive(Default)]
+pub(crate) struct ExtractPage {
+    form: Form,
+    sliding: sliding::SlidingWindow,
+}
+
+/// Settings that belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Preset {
+    Paper,
+    QuickLook,
+    Own,
+}
+
+impl Preset {
+    fn window(self) -> Option<WindowSettings> {
+        match self {
+            Self::Paper => Some(WindowSettings::default()),
+            Self::QuickLook => Some(WindowSettings {
+                chunk_ms: 1000.0,
+                context_ms: 4000.0,
+                stride_secs: None,
+                coverage: Coverage::RampIn,
+            }),
+            Self::Own => None,
+        }
+    }
+
+    fn of(window: &WindowSettings) -> Self {
+        let is = |preset: &Self| preset.window() == Some(*window);
+        [Self::Paper, Self::QuickLook]
+            .into_iter()
+            .find(is)
+            .unwrap_or(Self::Own)
+    }
+}
+
+impl ExtractPage {
+    /// Draws the page.
+    pub(crate) fn ui(
+        &mut self,
+        ui: &mut egui::Ui,
+        state: &State,
+        facts: &Facts,
+        asked: &mut Asked,
+    ) {
+        page_title(
+            ui,
+            "Extract",
+            "Slide a causal window over each story and keep every layer's activity.",
+        );
+        let Some(study) = state.study() else {
+            if empty_state(
+                ui,
+                icons::AUDIO_WAVEFORM,
+                "There is no study open. Open or make one at Home, or try the sample.",
+                (icons::HOUSE, "Go to Home"),
+            ) {
+                asked.push(Action::Go(Page::Home));
+            }
+            return;
+        };
+        let mut edited = study.clone();
+        presets(ui, &mut edited, asked);
+        ui.add_space(INSIDE);
+        let mut wrong = self.cards(ui, state, facts, (&mut edited, asked));
+        ui.add_space(BETWEEN);
+        stories(ui, study, facts, asked);
+        ui.add_space(BETWEEN);
+        wrong.extend(self.form.output(ui, state, facts, (&mut edited, asked)));
+        ui.add_space(BETWEEN);
+        let outlook = forecast::Outlook::of(study, facts);
+        outlook.ui(ui, facts);
+        ui.add_space(INSIDE);
+        wrong.extend(outlook.why_not.clone());
+        run(ui, wrong.first().map(String::as_str), asked);
+        if edited != *study {
+            asked.push(Action::EditStudy(Box::new(edited)));
+        }
+    }
+
+    /// Model and window side by side where there is room; returns the sentences about what is wrong.
+    fn cards(
+        &mut self,
+        ui: &mut egui::Ui,
+        state: &State,
+        facts: &Facts,
+        (edited, asked): (&mut Study, &mut Asked),
+    ) -> Vec<String> {
+        let mut wrong = vec![];
+        let is_wide = ui.available_width() > 860.0;
+        let window = |ui: &mut egui::Ui, form: &mut Form, edited: &mut Study, asked: &mut Asked| {
+            card(ui, |ui| {
+                ui.set_min_width(ui.available_width());
+                form.window(ui, edited, facts, asked)
+            })
+            .inner
+        };
+        let model = |ui: &mut egui::Ui, form: &mut Form, edited: &mut Study, asked: &mut Asked| {
+            card(ui, |ui| {
+                ui.set_min_width(ui.available_width());
+                form.model(ui, edited, facts, asked)
+            })
+            .inner
+        };
+        if is_wide {
+            ui.columns(2, |columns| {
+                wrong.extend(model(&mut columns[0], &mut self.form, edited, asked));
+                wrong.extend(window(&mut columns[1], &mut self.form, edited, asked));
+            });
+        } else {
+            wrong.extend(model(ui, &mut self.form, edited, asked));
+            ui.add_space(BETWEEN);
+            wrong.extend(window(ui, &mut self.form, edited, asked));
+        }
+        ui.add_space(BETWEEN);
+        self.sliding.ui(ui, edited, state, facts);
+        wrong
+    }
+}
+
+fn presets(ui: &mut egui::Ui, study: &mut Study, asked: &mut Asked) {
+    ui.horizontal(|ui| {
+        weak(ui, "Preset");
+        let mut preset = Preset::of(&study.window);
+        let mut options = vec![
+            (Preset::Paper, "As in the paper"),
+            (Preset::QuickLook, "Quick look"),
+        ];
+        if preset == Preset::Own {
+            options.push((Preset::Own, "Own settings"));
+        }
+        if choices(ui, &mut preset, &options)
+            && let Some(window) = preset.window()
+        {
+            study.window = window;
+        }
+        if help_button(ui, Topic::Extract) {
+            asked.push(Action::Manual(Topic::Extract));
+        }
+    });
+}
+
+fn stories(ui: &mut egui::Ui, study: &Study, facts: &Facts, asked: &mut Asked) {
+    ui.horizontal(|ui| {
+        heading(ui, "Stories");
+        let stories = facts.stories();
+        let n_wanted = stories
+            .iter()
+            .filter(|story| !study.left_out.contains(&story.story))
+            .count();
+        weak(ui, format!("{n_wanted} of {}", stories.len()));
+        let names: Vec<&str> = stories
+            .iter()
+            .filter(|story| !study.left_out.contains(&story.story))
+            .map(|story| story.story.as_str())
+            .take(6)
+            .collect();
+        ui.add(egui::Label::new(names.join(", ")).truncate());
+        if ui.link("Choose stories").clicked() {
+            asked.push(Action::Go(Page::Stimuli));
+        }
+    });
+}
+
+/// Run, and what else can be made of the recipe.
+fn run(ui: &mut egui::Ui, why_not: Option<&str>, asked: &mut Asked) {
+    if let Some(sentence) = why_not {
+        crate::gui::widgets::warning(ui, sentence);
+    }
+    ui.horizontal_wrapped(|ui| {
+        if primary_button(ui, icons::PLAY, "Run", why_not)
+            .on_hover_text("Ctrl+Enter")
+            .clicked()
+        {
+            asked.push(Action::Run);
+        }
+        ui.add_enabled_ui(why_not.is_none(), |ui| {
+            if button(ui, icons::TERMINAL, "Copy as command").clicked() {
+                asked.push(Action::CopyCommand);
+            }
+            if button(ui, icons::SAVE, "Save recipe").clicked() {
+                asked.push(Action::SaveRecipe);
+            }
+            if button(ui, icons::SERVER, "Copy as Slurm array").clicked() {
+                asked.push(Action::CopySlurm);
+            }
+        });
+        if button(ui, icons::FILE_TEXT, "Take over a recipe").clicked() {
+            asked.push(Action::Pick(Purpose::Recipe));
+        }
+    });
+}

@@ -1,0 +1,202 @@
+//! What the job will take: rows, time, memory, disk; and why it cannot run.
+
+use eframe::egui;
+use heschl_core::audio::{ENCODER_RATE_HZ, Resampling};
+use heschl_core::card::FinalOutput;
+use heschl_core::window::Windows;
+
+use crate::forecast::COMPRESSED_SHARE;
+use crate::gui::facts::{Facts, Keeping, Loading, ModelFacts, StoryFacts};
+use crate::gui::state::Study;
+use crate::gui::text::{bytes, duration, thousands};
+use crate::gui::widgets::{card, warning, weak};
+
+/// What the job will take, as far as headers and a trial tell.
+pub(super) struct Outlook {
+    /// Rows of all wanted stories.
+    n_rows: usize,
+    /// Bytes of the finished files.
+    disk_bytes: u64,
+    /// Seconds, if the encoder was tried.
+    secs: Option<f64>,
+    /// Why the job cannot run: a sentence.
+    pub(super) why_not: Option<String>,
+    /// Stories that cannot be done, with their sentences.
+    unusable: Vec<(String, String)>,
+}
+
+impl Outlook {
+    /// Looks ahead.
+    #[must_use]
+    pub(super) fn of(study: &Study, facts: &Facts) -> Self {
+        let mut outlook = Self {
+            n_rows: 0,
+            disk_bytes: 0,
+            secs: None,
+            why_not: why_not(study, facts),
+            unusable: vec![],
+        };
+        let Some(model) = facts.model.ready() else {
+            return outlook;
+        };
+        let wanted: Vec<&StoryFacts> = facts
+            .stories()
+            .iter()
+            .filter(|story| !study.left_out.contains(&story.story))
+            .collect();
+        for story in &wanted {
+            match rows(story, study, model) {
+                Ok(n_rows) => outlook.n_rows += n_rows,
+                Err(sentence) => outlook.unusable.push((story.story.clone(), sentence)),
+            }
+        }
+        if outlook.why_not.is_none() && !wanted.is_empty() && outlook.unusable.len() == wanted.len()
+        {
+            outlook.why_not = outlook
+                .unusable
+                .first()
+                .map(|(story, sentence)| format!("{story}: {sentence}"));
+        }
+        outlook.disk_bytes =
+            (outlook.n_rows as f64 * row_bytes(study, model) * COMPRESSED_SHARE) as u64;
+        outlook.secs = facts
+            .trial
+            .ready()
+            .map(|trial| outlook.n_rows as f64 / trial.windows_per_sec.max(1e-9));
+        if let Some(free) = facts.trial.ready().and_then(|trial| trial.free_bytes)
+            && free < outlook.disk_bytes
+        {
+            outlook.why_not = Some(format!(
+                "The features need about {} of disk, but only {} are free. Choose fewer layers or another folder.",
+                bytes(outlook.disk_bytes),
+                bytes(free)
+            ));
+        }
+        outlook
+    }
+
+    /// Draws the forecast.
+    pub(super) fn ui(&self, ui: &mut egui::Ui, facts: &Facts) {
+        card(ui, |ui| {
+            ui.set_min_width(ui.available_width());
+            ui.horizontal_wrapped(|ui| {
+                figure(
+                    ui,
+                    &thousands(self.n_rows),
+                    "rows",
+                    "One row per window, for each layer",
+                );
+                match (&facts.trial, self.secs) {
+                    (Loading::Ready(trial), Some(secs)) => {
+                        let tip = format!(
+                            "Measured here just now: {:.1} windows in a second",
+                            trial.windows_per_sec
+                        );
+                        figure(
+                            ui,
+                            &format!("about {}", duration(secs)),
+                            "on this machine",
+                            &tip,
+                        );
+                        figure(
+                            ui,
+                            &bytes(trial.memory_bytes),
+                            "memory",
+                            "Memory of the job with the model loaded, as measured",
+                        );
+                    }
+                    (Loading::Waiting, _) => {
+                        ui.spinner();
+                        weak(ui, "trying the encoder …");
+                    }
+                    _ => {}
+                }
+                figure(
+                    ui,
+                    &bytes(self.disk_bytes),
+                    "disk",
+                    "Size of the finished files, compressed",
+                );
+            });
+            if let Loading::Failed(sentence) = &facts.trial {
+                warning(ui, sentence);
+            }
+            for (story, sentence) in self.unusable.iter().take(3) {
+                warning(ui, &format!("{story}: {sentence}"));
+            }
+            if self.unusable.len() > 3 {
+                weak(
+                    ui,
+                    format!("… and {} more; see Stimuli.", self.unusable.len() - 3),
+                );
+            }
+        });
+    }
+}
+
+fn figure(ui: &mut egui::Ui, number: &str, unit: &str, tooltip: &str) {
+    ui.label(egui::RichText::new(number).strong())
+        .on_hover_text(tooltip);
+    weak(ui, unit).on_hover_text(tooltip);
+    ui.add_space(12.0);
+}
+
+/// Why nothing can run, the first reason first.
+fn why_not(study: &Study, facts: &Facts) -> Option<String> {
+    if let (Keeping::Unsaved(_), None) = (&facts.keeping, &study.output) {
+        return Some(
+            "The study's folder cannot be written to. Choose another folder for the features."
+                .into(),
+        );
+    }
+    match &facts.stories {
+        Loading::Nothing => {
+            return Some("Choose a folder of recordings first, under Stimuli.".into());
+        }
+        Loading::Waiting => return Some("The recordings are being looked for.".into()),
+        Loading::Failed(_) => {
+            return Some("The folder of recordings cannot be used: see Stimuli.".into());
+        }
+        Loading::Ready(stories)
+            if stories
+                .iter()
+                .all(|story| study.left_out.contains(&story.story)) =>
+        {
+            return Some("No story is ticked. Tick at least one under Stimuli.".into());
+        }
+        Loading::Ready(_) => {}
+    }
+    match &facts.model {
+        Loading::Ready(_) => None,
+        Loading::Failed(_) => Some("The model is not here yet. Fetch it under Models.".into()),
+        _ => Some("The model is being looked at.".into()),
+    }
+}
+
+/// A story's rows, as far as its header tells.
+fn rows(story: &StoryFacts, study: &Study, model: &ModelFacts) -> Result<usize, String> {
+    let facts = match &story.header {
+        None => return Ok(0),
+        Some(Err(sentence)) => return Err(sentence.clone()),
+        Some(Ok(facts)) => facts,
+    };
+    if study.resampling == Resampling::Refuse && !facts.is_encoder_ready() {
+        return Err("it is not 16 kHz mono. Tick \"Resample\" under Stimuli.".into());
+    }
+    let Some(secs) = facts.duration_secs else {
+        return Ok(0);
+    };
+    let n_samples = (secs * f64::from(ENCODER_RATE_HZ)).round() as u64;
+    let windows = Windows::new(&study.window, model.card.reach(), n_samples)
+        .map_err(|error| error.to_string())?;
+    Ok(windows.len())
+}
+
+/// Bytes of one row in all its files, uncompressed.
+fn row_bytes(study: &Study, model: &ModelFacts) -> f64 {
+    let card = &model.card;
+    let layers = study.layers.of(card.n_layers);
+    let is_twice = card.has_final(&layers) && card.final_output == FinalOutput::LastLayer;
+    let n_outputs = card.n_outputs(&layers) + usize::from(is_twice);
+    (n_outputs * card.dim * 4 + 8) as f64
+}

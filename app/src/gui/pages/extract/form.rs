@@ -1,0 +1,390 @@
+//! The fields of the recipe.
+
+use eframe::egui;
+use heschl_core::encoder::{DeviceChoice, Precision};
+use heschl_core::recipe::LayerChoice;
+use heschl_core::window::{Coverage, WindowSettings};
+
+use crate::gui::actions::{Action, Asked, Purpose};
+use crate::gui::facts::{Facts, Loading};
+use crate::gui::icons;
+use crate::gui::manual::Topic;
+use crate::gui::state::{Page, State, Study};
+use crate::gui::theme::INSIDE;
+use crate::gui::widgets::{
+    NumberField, PathField, TextField, button, choices, heading, help_button, problem, weak,
+};
+
+/// What is half-typed in the form.
+#[derive(Default)]
+pub(super) struct Form {
+    /// The layers as they are typed.
+    layers: Option<String>,
+}
+
+/// Batches that the command line takes, too.
+const BATCHES: std::ops::RangeInclusive<f64> = 1.0..=4096.0;
+
+impl Form {
+    /// The model and its layers; returns what is wrong.
+    pub(super) fn model(
+        &mut self,
+        ui: &mut egui::Ui,
+        study: &mut Study,
+        facts: &Facts,
+        asked: &mut Asked,
+    ) -> Vec<String> {
+        let mut wrong = vec![];
+        ui.horizontal(|ui| {
+            heading(ui, "Model");
+            if help_button(ui, Topic::Models) {
+                asked.push(Action::Manual(Topic::Models));
+            }
+        });
+        ui.horizontal(|ui| {
+            ui.label(egui::RichText::new(&study.model).strong());
+            if ui.link("Choose another").clicked() {
+                asked.push(Action::Go(Page::Models));
+            }
+        });
+        match &facts.model {
+            Loading::Nothing | Loading::Waiting => {
+                weak(ui, "Looking at the model …");
+            }
+            Loading::Failed(sentence) => {
+                problem(ui, sentence);
+                if button(ui, icons::BOXES, "Go to Models").clicked() {
+                    asked.push(Action::Go(Page::Models));
+                }
+                wrong.push("The model cannot be used yet: see above.".into());
+            }
+            Loading::Ready(model) => {
+                weak(
+                    ui,
+                    format!("{} layers × {}", model.card.n_layers, model.card.dim),
+                );
+                wrong.extend(self.layers(ui, study, model.card.n_layers, asked));
+                if model.card.uses_feature_extractor(true)
+                    != model.card.uses_feature_extractor(false)
+                {
+                    ui.checkbox(&mut study.use_featext, "Use the model's feature extractor").on_hover_text(
+                        "Brings each window to mean 0 and variance 1, as the checkpoint was trained. The study left the samples as they are.",
+                    );
+                }
+            }
+        }
+        ui.add_space(INSIDE);
+        egui::CollapsingHeader::new("Where and how to compute").show(ui, |ui| {
+            wrong.extend(computing(ui, study, asked));
+        });
+        wrong
+    }
+
+    fn layers(
+        &mut self,
+        ui: &mut egui::Ui,
+        study: &mut Study,
+        n_layers: usize,
+        asked: &mut Asked,
+    ) -> Option<String> {
+        let mut sentence = None;
+        ui.horizontal(|ui| {
+            ui.label("Layers").on_hover_text(
+                "Layer 0 enters the first block; the last one gives the final output.",
+            );
+            let mut is_all = study.layers == LayerChoice::All;
+            if choices(ui, &mut is_all, &[(true, "All"), (false, "Some")]) {
+                study.layers = if is_all {
+                    LayerChoice::All
+                } else {
+                    LayerChoice::Some((0..n_layers).collect())
+                };
+                self.layers = None;
+            }
+            if let LayerChoice::Some(layers) = &study.layers {
+                let mut text = self.layers.clone().unwrap_or_else(|| written(layers));
+                let field = TextField {
+                    label: "Layers to keep",
+                    hint: "0, 2-4",
+                    width: 150.0,
+                };
+                if field.show(ui, &mut text).changed() {
+                    self.layers = Some(text.clone());
+                }
+                match read_layers(&text, n_layers) {
+                    Ok(layers) => study.layers = LayerChoice::Some(layers),
+                    Err(problem) => sentence = Some(problem),
+                }
+            }
+            if help_button(ui, Topic::Numbers) {
+                asked.push(Action::Manual(Topic::Numbers));
+            }
+        });
+        if let Some(sentence) = &sentence {
+            problem(ui, sentence);
+        }
+        sentence
+    }
+
+    /// How the window slides; returns what is wrong.
+    pub(super) fn window(
+        &mut self,
+        ui: &mut egui::Ui,
+        study: &mut Study,
+        facts: &Facts,
+        asked: &mut Asked,
+    ) -> Vec<String> {
+        heading(ui, "Window");
+        let mut wrong = vec![];
+        let usual = WindowSettings::default();
+        let chunk = NumberField {
+            label: "Chunk",
+            unit: "ms",
+            tooltip: "From one window's end to the next, and the newest part of each window. The study: 100 ms, ten rows a second.",
+            default: usual.chunk_ms,
+            topic: Topic::Window,
+        };
+        let check = |change: &dyn Fn(&mut WindowSettings)| {
+            let mut window = study.window;
+            change(&mut window);
+            window
+                .lengths()
+                .map(|_| ())
+                .map_err(|error| error.to_string())
+        };
+        let mut window = study.window;
+        wrong.extend(chunk.show(ui, &mut window.chunk_ms, asked, |ms| match ms {
+            ms if ms < 1.0 => check(&|window| window.chunk_ms = ms),
+            _ => Ok(()),
+        }));
+        let context = NumberField {
+            label: "Context",
+            unit: "ms",
+            tooltip: "Audio heard before the chunk; a multiple of the chunk. The study: 16000 ms.",
+            default: usual.context_ms,
+            topic: Topic::Window,
+        };
+        wrong.extend(context.show(ui, &mut window.context_ms, asked, |ms| {
+            check(&|window| window.context_ms = ms)
+        }));
+        let mut has_stride = window.stride_secs.is_some();
+        ui.horizontal(|ui| {
+            ui.checkbox(&mut has_stride, "Another step than the chunk").on_hover_text(
+                "Windows end every so many seconds instead of every chunk; the results go to a folder of their own.",
+            );
+        });
+        if has_stride {
+            let mut secs = window.stride_secs.unwrap_or(window.chunk_ms / 1000.0);
+            let stride = NumberField {
+                label: "Stride",
+                unit: "s",
+                tooltip: "Seconds from one window's end to the next.",
+                default: 0.1,
+                topic: Topic::Window,
+            };
+            wrong.extend(stride.show(ui, &mut secs, asked, |secs| {
+                check(&|window| window.stride_secs = Some(secs))
+            }));
+            window.stride_secs = Some(secs);
+        } else {
+            window.stride_secs = None;
+        }
+        ui.horizontal(|ui| {
+            ui.label("Beginning")
+                .on_hover_text("What happens where the recording is shorter than the context.");
+            let options = [
+                (Coverage::RampIn, "Ramp-in"),
+                (Coverage::FullContext, "Full only"),
+                (Coverage::PadSilence, "Silence"),
+            ];
+            choices(ui, &mut window.coverage, &options);
+            if help_button(ui, Topic::Numbers) {
+                asked.push(Action::Manual(Topic::Numbers));
+            }
+        });
+        study.window = window;
+        if let Some(model) = facts.model.ready()
+            && wrong.is_empty()
+            && let Err(error) = window.lengths_for(model.card.reach())
+        {
+            problem(ui, &error.to_string());
+            wrong.push(error.to_string());
+        }
+        wrong
+    }
+
+    /// Where the features go; returns what is wrong.
+    pub(super) fn output(
+        &mut self,
+        ui: &mut egui::Ui,
+        state: &State,
+        facts: &Facts,
+        (study, asked): (&mut Study, &mut Asked),
+    ) -> Vec<String> {
+        let mut wrong = vec![];
+        ui.horizontal(|ui| {
+            heading(ui, "Features go to");
+            if help_button(ui, Topic::Files) {
+                asked.push(Action::Manual(Topic::Files));
+            }
+        });
+        let folder = state.open.as_ref().map(|open| open.folder.clone());
+        let current = study.output.clone().or(folder);
+        let field = PathField {
+            label: "Folder for the features",
+            purpose: Purpose::Output,
+            recent: &[],
+            home: facts.home.as_deref(),
+            picking: facts.picking,
+        };
+        field.show(ui, current.as_deref(), asked);
+        ui.horizontal_wrapped(|ui| {
+            if study.output.is_some()
+                && button(ui, icons::ROTATE_CCW, "Back to the study's folder").clicked()
+            {
+                study.output = None;
+            }
+            ui.checkbox(&mut study.overwrite, "Compute again what is done")
+                .on_hover_text("Without it, stories that are done are left as they are.");
+            let mut is_custom = study.custom_stimuli.is_some();
+            ui.checkbox(&mut is_custom, "Custom stimuli").on_hover_text(
+                "Their features go to custom_stimuli/<name>, apart from the stories'.",
+            );
+            if is_custom {
+                let mut name = study.custom_stimuli.clone().unwrap_or_default();
+                let field = TextField {
+                    label: "Name of the custom stimuli",
+                    hint: "Name",
+                    width: 140.0,
+                };
+                field.show(ui, &mut name);
+                if let Err(sentence) = crate::commands::extract::folder_name(&name) {
+                    let sentence = format!("Custom stimuli: {sentence}.");
+                    problem(ui, &sentence);
+                    wrong.push(sentence);
+                }
+                study.custom_stimuli = Some(name);
+            } else {
+                study.custom_stimuli = None;
+            }
+        });
+        wrong
+    }
+}
+
+/// Device, number format and batch; returns what is wrong.
+fn computing(ui: &mut egui::Ui, study: &mut Study, asked: &mut Asked) -> Option<String> {
+    ui.horizontal(|ui| {
+        ui.label("Device");
+        let options = [
+            (DeviceChoice::Auto, "Automatic"),
+            (DeviceChoice::Cpu, "CPU"),
+            (DeviceChoice::Cuda(0), "NVIDIA GPU"),
+        ];
+        choices(ui, &mut study.device, &options);
+        if help_button(ui, Topic::Devices) {
+            asked.push(Action::Manual(Topic::Devices));
+        }
+    });
+    ui.horizontal(|ui| {
+        ui.label("Precision").on_hover_text(
+            "Single precision gives the published numbers; half precision is for GPUs.",
+        );
+        choices(
+            ui,
+            &mut study.precision,
+            &[(Precision::F32, "f32"), (Precision::F16, "f16")],
+        );
+    });
+    let mut has_batch = study.batch.is_some();
+    ui.checkbox(&mut has_batch, "Own batch size")
+        .on_hover_text("Windows computed at once; what suits the device if left out.");
+    if !has_batch {
+        study.batch = None;
+        return None;
+    }
+    let mut batch = study.batch.unwrap_or(8) as f64;
+    let field = NumberField {
+        label: "Batch",
+        unit: "windows",
+        tooltip: "Windows computed at once, and kept at once: what a power failure can cost.",
+        default: 8.0,
+        topic: Topic::Extract,
+    };
+    let wrong = field.show(ui, &mut batch, asked, |n| {
+        let fits = BATCHES.contains(&n) && n.fract() == 0.0;
+        fits.then_some(())
+            .ok_or_else(|| "Write a whole number from 1 to 4096.".into())
+    });
+    study.batch = Some(batch.clamp(*BATCHES.start(), *BATCHES.end()) as usize);
+    wrong
+}
+
+/// Layers as they are written: `0-4, 6`.
+fn written(layers: &[usize]) -> String {
+    let mut runs: Vec<(usize, usize)> = vec![];
+    for layer in layers {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == *layer => *last = *layer,
+            _ => runs.push((*layer, *layer)),
+        }
+    }
+    let run = |(first, last): &(usize, usize)| {
+        if first == last {
+            first.to_string()
+        } else {
+            format!("{first}-{last}")
+        }
+    };
+    runs.iter().map(run).collect::<Vec<_>>().join(", ")
+}
+
+/// Reads layers such as `0, 2-4`.
+fn read_layers(text: &str, n_layers: usize) -> Result<Vec<usize>, String> {
+    let no_layers = || format!("Write layers such as 0, 2-{}.", n_layers - 1);
+    let mut layers = vec![];
+    for part in text.split([',', ' ']).filter(|part| !part.is_empty()) {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last): (usize, usize) = (
+            first.parse().map_err(|_| no_layers())?,
+            last.parse().map_err(|_| no_layers())?,
+        );
+        if first > last {
+            return Err(no_layers());
+        }
+        if last >= n_layers {
+            return Err(format!(
+                "There is no layer {last}: this model has the layers 0 to {}.",
+                n_layers - 1
+            ));
+        }
+        layers.extend(first..=last);
+    }
+    layers.sort_unstable();
+    layers.dedup();
+    if layers.is_empty() {
+        Err(no_layers())
+    } else {
+        Ok(layers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_are_read_and_written_as_people_write_them() {
+        assert_eq!(read_layers("0, 2-4 6,3", 7).unwrap(), [0, 2, 3, 4, 6]);
+        assert_eq!(written(&[0, 2, 3, 4, 6]), "0, 2-4, 6");
+        for (text, part) in [
+            ("", "Write layers"),
+            ("a", "Write layers"),
+            ("4-2", "Write layers"),
+            ("9", "no layer 9"),
+            ("0-7", "no layer 7"),
+        ] {
+            assert!(read_layers(text, 7).unwrap_err().contains(part), "{text}");
+        }
+    }
+}

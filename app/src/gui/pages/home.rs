@@ -1,0 +1,287 @@
+//! Home: the pipeline drawn once, three actions, recent studies.
+
+use std::path::{Path, PathBuf};
+
+use eframe::egui;
+use egui::accesskit::Role;
+use egui::{Align2, FontId, RichText, Sense, vec2};
+
+use crate::gui::actions::{Action, Asked, Purpose};
+use crate::gui::facts::Facts;
+use crate::gui::icons;
+use crate::gui::state::{Page, State};
+use crate::gui::text::short_path;
+use crate::gui::theme::{BETWEEN, CORNER, INSIDE, Palette, TYPE_SCALE, semibold};
+use crate::gui::widgets::{
+    PathField, TextField, button, card, heading, icon_button, name, primary_button, weak,
+};
+
+/// The page "Home".
+#[derive(Default)]
+pub(crate) struct HomePage {
+    /// The name of a study that is to be made; `None` while nobody makes one.
+    new_name: Option<String>,
+}
+
+/// The steps from sound to brain, as the first screen shows them.
+const STEPS: [(char, &str, &str); 4] = [
+    (
+        icons::MUSIC,
+        "Stories",
+        "recordings that people listened to",
+    ),
+    (
+        icons::AUDIO_WAVEFORM,
+        "Window",
+        "16 s that slide, ending at each instant",
+    ),
+    (icons::BOXES, "Encoder", "every layer of a speech model"),
+    (
+        icons::GRID_3X3,
+        "Features",
+        "time × dimension, layer by layer",
+    ),
+];
+
+impl HomePage {
+    /// Draws the page.
+    pub(crate) fn ui(
+        &mut self,
+        ui: &mut egui::Ui,
+        state: &State,
+        facts: &Facts,
+        asked: &mut Asked,
+    ) {
+        ui.vertical(|ui| {
+            ui.set_max_width(880.0);
+            ui.add_space(INSIDE);
+            let title = ui.label(
+                RichText::new("How does the brain hear speech?")
+                    .size(TYPE_SCALE[3])
+                    .family(semibold()),
+            );
+            name(&title, Role::Heading, "How does the brain hear speech?");
+            weak(
+                ui,
+                "Heschl turns recordings into what speech models make of them, instant by instant.",
+            );
+            ui.add_space(BETWEEN);
+            pipeline(ui);
+            ui.add_space(BETWEEN);
+            self.actions(ui, state, facts, asked);
+            ui.add_space(BETWEEN);
+            recent(ui, state, facts, asked);
+        });
+    }
+
+    fn actions(&mut self, ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
+        ui.horizontal_wrapped(|ui| {
+            if primary_button(ui, icons::PLAY, "Try the sample", None)
+                .on_hover_text("Extracts the features of a short recording. The first time, about 150 MB are fetched.")
+                .clicked()
+            {
+                asked.push(Action::TrySample);
+            }
+            if button(ui, icons::PLUS, "New study").clicked() {
+                self.new_name = Some("My study".into());
+            }
+            if button(ui, icons::FOLDER_OPEN, "Open study").clicked() {
+                asked.push(Action::Pick(Purpose::OpenStudy));
+            }
+        });
+        if let Some(study) = state.study() {
+            ui.horizontal(|ui| {
+                weak(ui, "Open now:");
+                ui.label(&study.name);
+                if ui.link("Go on with it").clicked() {
+                    asked.push(Action::Go(Page::Extract));
+                }
+                if ui.link("Close it").clicked() {
+                    asked.push(Action::CloseStudy);
+                }
+            });
+        }
+        if facts.picking == Some(Purpose::OpenStudy) {
+            open_field(ui, state, facts, asked);
+        }
+        if self.new_name.is_some() {
+            ui.add_space(INSIDE);
+            self.new_study(ui, state, facts, asked);
+        }
+    }
+
+    /// The form for a new study: its name and the folder that it is put into.
+    fn new_study(&mut self, ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
+        let Some(mut text) = self.new_name.clone() else {
+            return;
+        };
+        let parent = parent(state, facts);
+        let mut is_done = false;
+        card(ui, |ui| {
+            heading(ui, "New study");
+            ui.horizontal(|ui| {
+                ui.label("Name");
+                let field = TextField {
+                    label: "Name of the study",
+                    hint: "Name",
+                    width: 260.0,
+                };
+                let response = field.show(ui, &mut text);
+                is_done =
+                    response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+            });
+            ui.horizontal(|ui| {
+                ui.label("Folder");
+                let field = PathField {
+                    label: "Folder for studies",
+                    purpose: Purpose::StudiesFolder,
+                    recent: &[],
+                    home: facts.home.as_deref(),
+                    picking: facts.picking,
+                };
+                field.show(ui, Some(&parent), asked);
+            });
+            ui.horizontal(|ui| {
+                let why_not = text
+                    .trim()
+                    .is_empty()
+                    .then_some("Give the study a name first.");
+                is_done |= primary_button(ui, icons::CHECK, "Create", why_not).clicked();
+                is_done &= why_not.is_none();
+                if button(ui, icons::X, "Not now").clicked() {
+                    self.new_name = None;
+                }
+            });
+        });
+        if is_done {
+            self.new_name = None;
+            asked.push(Action::NewStudy { parent, name: text });
+        } else if self.new_name.is_some() {
+            self.new_name = Some(text);
+        }
+    }
+}
+
+/// The folder that new studies are put into.
+fn parent(state: &State, facts: &Facts) -> PathBuf {
+    let settings = &state.lasting.settings;
+    let in_home = || facts.home.as_ref().map(|home| home.join("Heschl"));
+    settings
+        .studies_folder
+        .clone()
+        .or_else(in_home)
+        .unwrap_or_default()
+}
+
+/// The path can be typed while the dialog is awaited, which may never come.
+fn open_field(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
+    let field = PathField {
+        label: "Folder of the study",
+        purpose: Purpose::OpenStudy,
+        recent: &state.lasting.recent_studies,
+        home: facts.home.as_deref(),
+        picking: facts.picking,
+    };
+    field.show(ui, None, asked);
+}
+
+/// The pipeline, drawn once.
+fn pipeline(ui: &mut egui::Ui) {
+    let palette = Palette::of(ui);
+    let n_steps = STEPS.len() as f32;
+    let gap = 28.0;
+    let width = (ui.available_width() - gap * (n_steps - 1.0)) / n_steps;
+    let (rect, response) =
+        ui.allocate_exact_size(vec2(ui.available_width(), 104.0), Sense::hover());
+    name(
+        &response,
+        Role::Image,
+        "From stories through a sliding window and an encoder to features",
+    );
+    for (at, (icon, title, words)) in STEPS.iter().enumerate() {
+        let left = rect.left_top() + vec2(at as f32 * (width + gap), 0.0);
+        let step = egui::Rect::from_min_size(left, vec2(width, rect.height()));
+        ui.painter().rect(
+            step,
+            CORNER,
+            palette.side,
+            (1.0, palette.hairline),
+            egui::StrokeKind::Inside,
+        );
+        let at_text = step.left_top() + vec2(14.0, 20.0);
+        ui.painter().text(
+            at_text,
+            Align2::LEFT_CENTER,
+            icon,
+            FontId::proportional(20.0),
+            palette.accent,
+        );
+        ui.painter().text(
+            at_text + vec2(30.0, 0.0),
+            Align2::LEFT_CENTER,
+            title,
+            FontId::new(14.0, semibold()),
+            palette.text,
+        );
+        let words = ui.painter().layout(
+            (*words).to_owned(),
+            FontId::proportional(12.0),
+            palette.weak,
+            width - 28.0,
+        );
+        ui.painter()
+            .galley(step.left_top() + vec2(14.0, 44.0), words, palette.weak);
+        if at + 1 < STEPS.len() {
+            let arrow = step.right_center() + vec2(gap / 2.0, 0.0);
+            ui.painter().text(
+                arrow,
+                Align2::CENTER_CENTER,
+                icons::ARROW_RIGHT,
+                FontId::proportional(16.0),
+                palette.weak,
+            );
+        }
+    }
+}
+
+fn recent(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
+    heading(ui, "Recent studies");
+    if state.lasting.recent_studies.is_empty() {
+        weak(
+            ui,
+            "None yet. Drop a folder of recordings anywhere on this window to begin one.",
+        );
+        return;
+    }
+    for folder in &state.lasting.recent_studies {
+        ui.horizontal(|ui| recent_study(ui, folder, facts, asked));
+    }
+}
+
+fn recent_study(ui: &mut egui::Ui, folder: &Path, facts: &Facts, asked: &mut Asked) {
+    let words = folder
+        .file_name()
+        .unwrap_or(folder.as_os_str())
+        .to_string_lossy();
+    let is_missing = facts
+        .missing_studies
+        .iter()
+        .any(|missing| missing == folder);
+    let label = format!("Open {words}");
+    let button = egui::Button::new((RichText::new(icons::FOLDER), words.as_ref()))
+        .min_size(vec2(200.0, 30.0));
+    let response = ui.add_enabled(!is_missing, button);
+    name(&response, Role::Button, &label);
+    if response.clicked() {
+        asked.push(Action::OpenStudy(folder.to_path_buf()));
+    }
+    weak(ui, short_path(folder, facts.home.as_deref()));
+    if is_missing {
+        let amber = Palette::of(ui).amber;
+        ui.label(RichText::new("not there any more").color(amber))
+            .on_hover_text("Was it moved, or is its disk not mounted? Drop the folder on this window where it is now.");
+    }
+    if icon_button(ui, icons::X, &format!("Forget {words}")).clicked() {
+        asked.push(Action::ForgetRecent(folder.to_path_buf()));
+    }
+}

@@ -1,0 +1,64 @@
+//! The pages: each a function of state and facts that returns what was asked for.
+
+mod extract;
+mod features;
+mod help;
+mod home;
+mod jobs;
+mod models;
+mod settings;
+mod sound_view;
+mod stimuli;
+
+use eframe::egui;
+
+use super::actions::Asked;
+use super::facts::Facts;
+use super::state::{Page, State};
+use super::theme::BETWEEN;
+
+/// All pages, with what is half-typed in them.
+#[derive(Default)]
+pub(crate) struct Pages {
+    home: home::HomePage,
+    stimuli: stimuli::StimuliPage,
+    models: models::ModelsPage,
+    extract: extract::ExtractPage,
+    features: features::FeaturesPage,
+    jobs: jobs::JobsPage,
+    pub(super) help: help::HelpPage,
+}
+
+impl Pages {
+    /// Draws the page that is shown.
+    pub(crate) fn ui(
+        &mut self,
+        ui: &mut egui::Ui,
+        state: &State,
+        facts: &Facts,
+        asked: &mut Asked,
+    ) {
+        let frame = egui::Frame::new()
+            .inner_margin(BETWEEN + 8.0)
+            .fill(ui.visuals().panel_fill);
+        egui::CentralPanel::no_frame()
+            .frame(frame)
+            .show(ui, |ui| match state.page() {
+                Page::Home => scrolled(ui, |ui| self.home.ui(ui, state, facts, asked)),
+                Page::Stimuli => self.stimuli.ui(ui, state, facts, asked),
+                Page::Models => scrolled(ui, |ui| self.models.ui(ui, state, facts, asked)),
+                Page::Extract => scrolled(ui, |ui| self.extract.ui(ui, state, facts, asked)),
+                Page::Features => self.features.ui(ui, state, facts, asked),
+                Page::Jobs => scrolled(ui, |ui| self.jobs.ui(ui, state, facts, asked)),
+                Page::Settings => scrolled(ui, |ui| settings::ui(ui, state, facts, asked)),
+                Page::Help => self.help.ui(ui, asked),
+            });
+    }
+}
+
+/// A page that scrolls as a whole.
+fn scrolled(ui: &mut egui::Ui, content: impl FnOnce(&mut egui::Ui)) {
+    egui::ScrollArea::vertical()
+        .auto_shrink(false)
+        .show(ui, content);
+}

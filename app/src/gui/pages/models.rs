@@ -1,0 +1,23 @@
+//! The page "Models".
+
+use eframe::egui;
+
+use crate::gui::actions::Asked;
+use crate::gui::facts::Facts;
+use crate::gui::state::State;
+
+/// The page "Models".
+#[derive(Default)]
+pub(crate) struct ModelsPage {}
+
+impl ModelsPage {
+    /// Draws the page.
+    pub(crate) fn ui(
+        &mut self,
+        _ui: &mut egui::Ui,
+        _state: &State,
+        _facts: &Facts,
+        _asked: &mut Asked,
+    ) {
+    }
+}

@@ -1,0 +1,139 @@
+//! Settings: how the window looks, and where things are.
+
+use eframe::egui;
+
+use crate::gui::actions::{Action, Asked, Purpose};
+use crate::gui::facts::Facts;
+use crate::gui::icons;
+use crate::gui::manual::Topic;
+use crate::gui::state::{Motion, SCALES, Settings, State, ThemeChoice};
+use crate::gui::theme::{BETWEEN, INSIDE};
+use crate::gui::widgets::{
+    PathField, button, choices, heading, help_button, page_title, warning, weak,
+};
+
+/// Draws the page.
+pub(crate) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
+    ui.set_max_width(760.0);
+    page_title(
+        ui,
+        "Settings",
+        "Every change is kept at once and can be undone (Ctrl+Z).",
+    );
+    let mut settings = state.lasting.settings.clone();
+    look(ui, &mut settings);
+    ui.add_space(BETWEEN);
+    places(ui, state, facts, asked);
+    ui.add_space(BETWEEN);
+    ui.horizontal(|ui| {
+        let is_changed = settings != Settings::default();
+        ui.add_enabled_ui(is_changed, |ui| {
+            if button(ui, icons::ROTATE_CCW, "Reset all settings").clicked() {
+                settings = Settings::default();
+            }
+        });
+        let undo = facts.undo;
+        ui.add_enabled_ui(undo.n_back > 0, |ui| {
+            if button(ui, icons::UNDO_2, "Undo").clicked() {
+                asked.push(Action::Undo);
+            }
+        });
+        ui.add_enabled_ui(undo.n_forward > 0, |ui| {
+            if button(ui, icons::REDO_2, "Redo").clicked() {
+                asked.push(Action::Redo);
+            }
+        });
+    });
+    if settings != state.lasting.settings {
+        asked.push(Action::EditSettings(settings));
+    }
+}
+
+fn look(ui: &mut egui::Ui, settings: &mut Settings) {
+    heading(ui, "Look");
+    row(ui, "Theme", |ui| {
+        let themes = [
+            (ThemeChoice::System, "As the system"),
+            (ThemeChoice::Light, "Light"),
+            (ThemeChoice::Dark, "Dark"),
+        ];
+        choices(ui, &mut settings.theme, &themes);
+    });
+    row(ui, "Size", |ui| {
+        let words = SCALES.map(|scale| format!("{:.0} %", scale * 100.0));
+        let options: Vec<(f32, &str)> = SCALES
+            .into_iter()
+            .zip(words.iter().map(String::as_str))
+            .collect();
+        choices(ui, &mut settings.scale, &options);
+    });
+    row(ui, "Motion", |ui| {
+        choices(
+            ui,
+            &mut settings.motion,
+            &[
+                (Motion::Full, "Where it explains"),
+                (Motion::Reduced, "None"),
+            ],
+        );
+    });
+}
+
+fn places(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
+    heading(ui, "Places");
+    let settings = &state.lasting.settings;
+    let field = |label, purpose| PathField {
+        label,
+        purpose,
+        recent: &[],
+        home: facts.home.as_deref(),
+        picking: facts.picking,
+    };
+    weak(ui, "New studies are put into this folder");
+    let in_home = facts.home.as_ref().map(|home| home.join("Heschl"));
+    let studies = settings.studies_folder.as_ref().or(in_home.as_ref());
+    field("Folder for studies", Purpose::StudiesFolder).show(
+        ui,
+        studies.map(std::path::PathBuf::as_path),
+        asked,
+    );
+    ui.add_space(INSIDE);
+    ui.horizontal(|ui| {
+        weak(
+            ui,
+            "ONNX Runtime, the library that computes; found or fetched by itself if left empty",
+        );
+        if help_button(ui, Topic::Devices) {
+            asked.push(Action::Manual(Topic::Devices));
+        }
+    });
+    field("Library file", Purpose::Runtime).show(ui, settings.runtime.as_deref(), asked);
+    match facts
+        .machine
+        .as_ref()
+        .and_then(|machine| machine.runtime.as_ref())
+    {
+        Some(Ok(path)) => {
+            weak(ui, format!("In use: {}", path.display()));
+        }
+        Some(Err(sentence)) => warning(ui, sentence),
+        None => {}
+    }
+    if settings.runtime.is_some()
+        && button(ui, icons::ROTATE_CCW, "Find the library by itself").clicked()
+    {
+        let mut settings = settings.clone();
+        settings.runtime = None;
+        asked.push(Action::EditSettings(settings));
+    }
+}
+
+fn row(ui: &mut egui::Ui, label: &str, content: impl FnOnce(&mut egui::Ui)) {
+    ui.horizontal(|ui| {
+        ui.add_sized(
+            egui::vec2(72.0, 28.0),
+            egui::Label::new(label).halign(egui::Align::LEFT),
+        );
+        content(ui);
+    });
+}

@@ -1,0 +1,384 @@
+//! Stimuli: the folder of recordings, its stories, and the one that is looked at.
+
+use eframe::egui;
+use egui::accesskit::Role;
+use egui::{RichText, WidgetInfo};
+use egui_extras::{Column, TableBuilder};
+
+use super::sound_view::SoundView;
+use crate::gui::actions::{Action, Asked, Purpose};
+use crate::gui::facts::{Facts, Loading, StoryFacts};
+use crate::gui::icons;
+use crate::gui::manual::Topic;
+use crate::gui::state::{State, Study};
+use crate::gui::text::{channels, clock, count, kilohertz};
+use crate::gui::theme::{INSIDE, Palette};
+use crate::gui::widgets::{
+    PathField, TextField, button, empty_state, help_button, icon_button, name, page_title, problem,
+    weak,
+};
+use heschl_core::audio::{RecordingFacts, Resampling};
+
+/// What the table is sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Order {
+    #[default]
+    Story,
+    Length,
+    Rate,
+    Problem,
+}
+
+/// The page "Stimuli".
+#[derive(Default)]
+pub(crate) struct StimuliPage {
+    search: String,
+    order: Order,
+    is_reversed: bool,
+    sound: SoundView,
+}
+
+impl StimuliPage {
+    /// Draws the page.
+    pub(crate) fn ui(
+        &mut self,
+        ui: &mut egui::Ui,
+        state: &State,
+        facts: &Facts,
+        asked: &mut Asked,
+    ) {
+        page_title(
+            ui,
+            "Stimuli",
+            "The recordings that people listened to: a story is a file.",
+        );
+        let Some(study) = state.study() else {
+            if empty_state(
+                ui,
+                icons::MUSIC,
+                "Open a study first, or drop a folder of recordings on this window: a study is made of it.",
+                (icons::PLUS, "Choose recordings"),
+            ) {
+                asked.push(Action::Pick(Purpose::Stimuli));
+            }
+            path_field(ui, state, facts, asked);
+            return;
+        };
+        path_field(ui, state, facts, asked);
+        let mut edited = study.clone();
+        match &facts.stories {
+            Loading::Nothing => {
+                if empty_state(
+                    ui,
+                    icons::FOLDER_OPEN,
+                    "Choose the folder that holds the recordings (wav, flac, mp3, ogg, m4a).",
+                    (icons::FOLDER_OPEN, "Choose recordings"),
+                ) {
+                    asked.push(Action::Pick(Purpose::Stimuli));
+                }
+            }
+            Loading::Waiting => {
+                ui.horizontal(|ui| {
+                    ui.spinner();
+                    weak(ui, "Looking for recordings …");
+                });
+            }
+            Loading::Failed(sentence) => failed(ui, sentence, &mut edited, asked),
+            Loading::Ready(stories) => self.found(ui, (state, facts), stories, &mut edited, asked),
+        }
+        if edited != *study {
+            asked.push(Action::EditStudy(Box::new(edited)));
+        }
+    }
+
+    fn found(
+        &mut self,
+        ui: &mut egui::Ui,
+        (state, facts): (&State, &Facts),
+        stories: &[StoryFacts],
+        study: &mut Study,
+        asked: &mut Asked,
+    ) {
+        self.tools(ui, stories, study, asked);
+        let shown = self.shown(stories, study);
+        // The table takes what the sound leaves.
+        let sound_height = (ui.available_height() * 0.42).clamp(190.0, 340.0);
+        let table_height = (ui.available_height() - sound_height - INSIDE).max(96.0);
+        ui.allocate_ui(egui::vec2(ui.available_width(), table_height), |ui| {
+            ui.set_min_height(table_height);
+            self.table(ui, &shown, state.story.as_deref(), study, asked);
+        });
+        ui.add_space(INSIDE);
+        self.sound.ui(ui, state, facts, asked);
+    }
+
+    fn tools(
+        &mut self,
+        ui: &mut egui::Ui,
+        stories: &[StoryFacts],
+        study: &mut Study,
+        asked: &mut Asked,
+    ) {
+        ui.horizontal_wrapped(|ui| {
+            let field = TextField {
+                label: "Search stories",
+                hint: "Search",
+                width: 180.0,
+            };
+            field.show(ui, &mut self.search);
+            if button(ui, icons::CHECK, "All").clicked() {
+                study.left_out.clear();
+            }
+            if button(ui, icons::X, "None").clicked() {
+                study.left_out = stories.iter().map(|story| story.story.clone()).collect();
+            }
+            let is_resampled = study.resampling == Resampling::ToEncoderRate;
+            let mut resample = is_resampled;
+            ui.checkbox(&mut resample, "Resample").on_hover_text(
+                "Convert recordings that are not 16 kHz mono, as the encoders need it.",
+            );
+            if resample != is_resampled {
+                study.resampling = if resample {
+                    Resampling::ToEncoderRate
+                } else {
+                    Resampling::Refuse
+                };
+            }
+            ui.checkbox(&mut study.recursive, "Include sub-folders");
+            if icon_button(ui, icons::REFRESH_CW, "Look again").clicked() {
+                asked.push(Action::RefreshStories);
+            }
+            if help_button(ui, Topic::Stimuli) {
+                asked.push(Action::Manual(Topic::Stimuli));
+            }
+            let n_wanted = stories
+                .iter()
+                .filter(|story| !study.left_out.contains(&story.story))
+                .count();
+            let total_secs: f64 = stories
+                .iter()
+                .filter(|story| !study.left_out.contains(&story.story))
+                .filter_map(length_secs)
+                .sum();
+            weak(
+                ui,
+                format!(
+                    "{n_wanted} of {} · {}",
+                    count(stories.len(), "story", "stories"),
+                    clock(total_secs)
+                ),
+            );
+        });
+    }
+
+    /// The stories that the search leaves, in the order that was asked for.
+    fn shown<'a>(&self, stories: &'a [StoryFacts], study: &Study) -> Vec<&'a StoryFacts> {
+        let words = self.search.to_lowercase();
+        let fits = |story: &&StoryFacts| {
+            words
+                .split_whitespace()
+                .all(|word| story.story.to_lowercase().contains(word))
+        };
+        let mut shown: Vec<&StoryFacts> = stories.iter().filter(fits).collect();
+        match self.order {
+            Order::Story => {}
+            Order::Length => shown.sort_by(|a, b| {
+                length_secs(a)
+                    .unwrap_or(-1.0)
+                    .total_cmp(&length_secs(b).unwrap_or(-1.0))
+            }),
+            Order::Rate => shown
+                .sort_by_key(|story| header(story).map(|facts| (facts.rate_hz, facts.channels))),
+            Order::Problem => shown.sort_by_key(|story| {
+                std::cmp::Reverse(remark(story, study.resampling).map(|(severity, _)| severity))
+            }),
+        }
+        if self.is_reversed {
+            shown.reverse();
+        }
+        shown
+    }
+
+    fn table(
+        &mut self,
+        ui: &mut egui::Ui,
+        shown: &[&StoryFacts],
+        selected: Option<&str>,
+        study: &mut Study,
+        asked: &mut Asked,
+    ) {
+        let table = TableBuilder::new(ui)
+            .striped(false)
+            .sense(egui::Sense::click())
+            .column(Column::exact(28.0))
+            .column(
+                Column::initial(230.0)
+                    .at_least(120.0)
+                    .clip(true)
+                    .resizable(true),
+            )
+            .column(Column::initial(72.0).at_least(60.0))
+            .column(Column::initial(150.0).at_least(110.0))
+            .column(Column::remainder().at_least(120.0).clip(true))
+            .auto_shrink([false, false]);
+        let table = table.header(28.0, |mut row| {
+            row.col(|_| {});
+            for (order, label) in [
+                (Order::Story, "Story"),
+                (Order::Length, "Length"),
+                (Order::Rate, "Sound"),
+                (Order::Problem, "Remarks"),
+            ] {
+                row.col(|ui| self.column_head(ui, order, label));
+            }
+        });
+        let row_height = 30.0;
+        table.body(|body| {
+            body.rows(row_height, shown.len(), |mut row| {
+                let story = shown[row.index()];
+                row.set_selected(selected == Some(story.story.as_str()));
+                cells(&mut row, story, study);
+                let response = row.response();
+                let label = format!("Story {}", story.story);
+                name(&response, Role::Row, &label);
+                if response.clicked() {
+                    asked.push(Action::SelectStory(story.story.clone()));
+                }
+            });
+        });
+    }
+
+    fn column_head(&mut self, ui: &mut egui::Ui, order: Order, label: &str) {
+        let arrow = match (self.order == order, self.is_reversed) {
+            (false, _) => String::new(),
+            (true, false) => format!(" {}", icons::CHEVRON_UP),
+            (true, true) => format!(" {}", icons::CHEVRON_DOWN),
+        };
+        let text = RichText::new(format!("{label}{arrow}")).color(Palette::of(ui).weak);
+        let response = ui.add(egui::Button::new(text).frame(false));
+        name(
+            &response,
+            Role::ColumnHeader,
+            &format!("Sort by {}", label.to_lowercase()),
+        );
+        if response.clicked() {
+            self.is_reversed = self.order == order && !self.is_reversed;
+            self.order = order;
+        }
+    }
+}
+
+fn cells(row: &mut egui_extras::TableRow, story: &StoryFacts, study: &mut Study) {
+    row.col(|ui| {
+        let mut is_wanted = !study.left_out.contains(&story.story);
+        let response = ui.checkbox(&mut is_wanted, "");
+        let label = format!("Use {}", story.story);
+        response.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, is_wanted, &label));
+        if response.changed() {
+            if is_wanted {
+                study.left_out.remove(&story.story);
+            } else {
+                study.left_out.insert(story.story.clone());
+            }
+        }
+    });
+    row.col(|ui| {
+        ui.add(egui::Label::new(&story.story).truncate().selectable(false));
+    });
+    row.col(|ui| {
+        let words = length_secs(story).map(clock).unwrap_or_default();
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            ui.add(egui::Label::new(words).selectable(false))
+        });
+    });
+    row.col(|ui| {
+        if let Some(facts) = header(story) {
+            let words = format!("{} {}", kilohertz(facts.rate_hz), channels(facts.channels));
+            ui.add(egui::Label::new(words).selectable(false))
+                .on_hover_text(&facts.codec);
+        }
+    });
+    row.col(|ui| match remark(story, study.resampling) {
+        None if story.header.is_none() => {
+            ui.spinner();
+        }
+        None => {}
+        Some((severity, words)) => {
+            let palette = Palette::of(ui);
+            let color = [palette.weak, palette.amber, palette.red][severity as usize];
+            let first = words.lines().next().unwrap_or_default();
+            let label = egui::Label::new(RichText::new(first).color(color))
+                .truncate()
+                .selectable(false);
+            ui.add(label).on_hover_text(&words);
+        }
+    });
+}
+
+fn header(story: &StoryFacts) -> Option<&RecordingFacts> {
+    story.header.as_ref()?.as_ref().ok()
+}
+
+fn length_secs(story: &StoryFacts) -> Option<f64> {
+    header(story)?.duration_secs
+}
+
+/// How grave a remark is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Severity {
+    Note,
+    Warning,
+    Failure,
+}
+
+/// What is to be said of a recording, and how grave it is.
+fn remark(story: &StoryFacts, resampling: Resampling) -> Option<(Severity, String)> {
+    match story.header.as_ref()? {
+        Err(sentence) => Some((Severity::Failure, sentence.clone())),
+        Ok(facts) if facts.is_encoder_ready() => None,
+        Ok(facts) => {
+            let sound = format!("{} {}", kilohertz(facts.rate_hz), channels(facts.channels));
+            Some(match resampling {
+                Resampling::ToEncoderRate => (
+                    Severity::Note,
+                    format!("{sound}: will be resampled to 16 kHz mono"),
+                ),
+                Resampling::Refuse => (
+                    Severity::Warning,
+                    format!("{sound}: needs \"Resample\" above, for the encoders hear 16 kHz mono"),
+                ),
+            })
+        }
+    }
+}
+
+fn path_field(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
+    let field = PathField {
+        label: "Folder of recordings",
+        purpose: Purpose::Stimuli,
+        recent: &state.lasting.recent_stimuli,
+        home: facts.home.as_deref(),
+        picking: facts.picking,
+    };
+    let current = state.study().and_then(|study| study.stimuli.as_deref());
+    field.show(ui, current, asked);
+}
+
+/// What is wrong with the folder, with the remedy as a button.
+fn failed(ui: &mut egui::Ui, sentence: &str, study: &mut Study, asked: &mut Asked) {
+    ui.add_space(INSIDE);
+    problem(ui, sentence);
+    ui.horizontal(|ui| {
+        if sentence.contains("sub-folders")
+            && button(ui, icons::FOLDER, "Include sub-folders").clicked()
+        {
+            study.recursive = true;
+        }
+        if button(ui, icons::FOLDER_OPEN, "Choose another folder").clicked() {
+            asked.push(Action::Pick(Purpose::Stimuli));
+        }
+        if button(ui, icons::REFRESH_CW, "Look again").clicked() {
+            asked.push(Action::RefreshStories);
+        }
+    });
+}

@@ -1,0 +1,243 @@
+//! The rail at the left: the study as a pipeline, each step with its state.
+
+use eframe::egui;
+use egui::accesskit::Role;
+use egui::{Align2, Color32, FontId, RichText, Sense, Vec2, WidgetInfo, vec2};
+
+use super::actions::{Action, Asked};
+use super::facts::{Facts, Loading};
+use super::icons;
+use super::state::{Page, State};
+use super::theme::{BETWEEN, CORNER, INSIDE, Palette, semibold};
+use super::widgets::icon_button;
+
+/// A window narrower than this shows icons alone.
+const NARROW: f32 = 1100.0;
+const WIDE_RAIL: f32 = 188.0;
+const SLIM_RAIL: f32 = 52.0;
+
+/// How far a step of the study is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Empty,
+    Ready,
+    Running,
+    Done,
+    Troubled,
+}
+
+/// Draws the rail.
+pub(crate) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
+    let palette = Palette::of(ui);
+    let is_wide = state.lasting.layout.is_rail_wide && ui.available_width() >= NARROW;
+    let width = if is_wide { WIDE_RAIL } else { SLIM_RAIL };
+    let frame = egui::Frame::new().fill(palette.side).inner_margin(INSIDE);
+    let panel = egui::Panel::left("rail")
+        .exact_size(width)
+        .resizable(false)
+        .frame(frame);
+    panel.show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = 2.0;
+        head(ui, state, is_wide);
+        for page in &Page::ALL[..5] {
+            entry(ui, state, facts, *page, is_wide, asked);
+        }
+        ui.with_layout(egui::Layout::bottom_up(egui::Align::LEFT), |ui| {
+            collapse(ui, state, is_wide, asked);
+            for page in Page::ALL[5..].iter().rev() {
+                entry(ui, state, facts, *page, is_wide, asked);
+            }
+        });
+    });
+}
+
+fn head(ui: &mut egui::Ui, state: &State, is_wide: bool) {
+    ui.add_space(4.0);
+    if !is_wide {
+        ui.vertical_centered(|ui| {
+            ui.label(
+                RichText::new(icons::AUDIO_WAVEFORM)
+                    .size(20.0)
+                    .color(Palette::of(ui).accent),
+            )
+        });
+        ui.add_space(INSIDE);
+        return;
+    }
+    ui.horizontal(|ui| {
+        ui.add_space(4.0);
+        ui.label(
+            RichText::new(icons::AUDIO_WAVEFORM)
+                .size(18.0)
+                .color(Palette::of(ui).accent),
+        );
+        ui.label(RichText::new("Heschl").size(18.0).family(semibold()));
+    });
+    ui.horizontal(|ui| {
+        ui.add_space(6.0);
+        let words = state
+            .study()
+            .map_or("No study open", |study| study.name.as_str());
+        let text = RichText::new(words).color(Palette::of(ui).weak);
+        ui.add(egui::Label::new(text).truncate());
+    });
+    ui.add_space(BETWEEN - 4.0);
+}
+
+fn collapse(ui: &mut egui::Ui, state: &State, is_wide: bool, asked: &mut Asked) {
+    let has_room = ui.ctx().content_rect().width() >= NARROW;
+    if has_room {
+        let label = if is_wide {
+            "Show icons only"
+        } else {
+            "Show names, too"
+        };
+        if icon_button(ui, icons::PANEL_LEFT, label).clicked() {
+            let mut layout = state.lasting.layout.clone();
+            layout.is_rail_wide = !layout.is_rail_wide;
+            asked.push(Action::Arrange(layout));
+        }
+    }
+}
+
+fn icon(page: Page) -> char {
+    match page {
+        Page::Home => icons::HOUSE,
+        Page::Stimuli => icons::MUSIC,
+        Page::Models => icons::BOXES,
+        Page::Extract => icons::AUDIO_WAVEFORM,
+        Page::Features => icons::GRID_3X3,
+        Page::Jobs => icons::LIST_CHECKS,
+        Page::Settings => icons::SETTINGS,
+        Page::Help => icons::CIRCLE_HELP,
+    }
+}
+
+fn entry(
+    ui: &mut egui::Ui,
+    state: &State,
+    facts: &Facts,
+    page: Page,
+    is_wide: bool,
+    asked: &mut Asked,
+) {
+    let palette = Palette::of(ui);
+    let is_here = state.page() == page;
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 34.0), Sense::click());
+    let fill = if is_here {
+        palette.tint
+    } else if response.hovered() || response.has_focus() {
+        palette.hovered
+    } else {
+        Color32::TRANSPARENT
+    };
+    ui.painter().rect_filled(rect, CORNER, fill);
+    if response.has_focus() {
+        ui.painter().rect_stroke(
+            rect,
+            CORNER,
+            (1.5, palette.accent),
+            egui::StrokeKind::Inside,
+        );
+    }
+    let color = if is_here {
+        palette.accent
+    } else {
+        palette.text
+    };
+    let at = rect.left_center() + vec2(18.0, 0.0);
+    ui.painter().text(
+        at,
+        Align2::CENTER_CENTER,
+        icon(page),
+        FontId::proportional(17.0),
+        color,
+    );
+    let step = step(state, facts, page);
+    if is_wide {
+        let at = rect.left_center() + vec2(36.0, 0.0);
+        ui.painter().text(
+            at,
+            Align2::LEFT_CENTER,
+            page.title(),
+            FontId::proportional(14.0),
+            color,
+        );
+    }
+    let words = mark(ui, rect, step, is_wide);
+    let label = page.title();
+    response.widget_info(|| WidgetInfo::selected(Role::Tab, true, is_here, label));
+    let number = Page::ALL
+        .iter()
+        .position(|known| *known == page)
+        .unwrap_or(0)
+        + 1;
+    let response = response.on_hover_text(format!("{label} (Ctrl+{number}){words}"));
+    if response.clicked() {
+        asked.push(Action::Go(page));
+    }
+}
+
+/// Draws a step's mark; returns what it means, for the tooltip.
+fn mark(ui: &egui::Ui, rect: egui::Rect, step: Option<Step>, is_wide: bool) -> &'static str {
+    let palette = Palette::of(ui);
+    let (icon, color, words) = match step {
+        None => return "",
+        Some(Step::Empty) => (icons::CIRCLE, palette.weak.gamma_multiply(0.6), ": to do"),
+        Some(Step::Ready) => (icons::CIRCLE_DOT, palette.accent, ": ready"),
+        Some(Step::Running) => (icons::LOADER, palette.accent, ": running"),
+        Some(Step::Done) => (icons::CIRCLE_CHECK, palette.accent, ": done"),
+        Some(Step::Troubled) => (icons::CIRCLE_ALERT, palette.red, ": something is wrong"),
+    };
+    let (at, size) = if is_wide {
+        (rect.right_center() - vec2(14.0, 0.0), 14.0)
+    } else {
+        (rect.right_bottom() - Vec2::splat(8.0), 10.0)
+    };
+    ui.painter().text(
+        at,
+        Align2::CENTER_CENTER,
+        icon,
+        FontId::proportional(size),
+        color,
+    );
+    words
+}
+
+/// How far the step of a page is; `None` for pages that are no steps.
+fn step(state: &State, facts: &Facts, page: Page) -> Option<Step> {
+    let study = state.study()?;
+    let stimuli = match &facts.stories {
+        Loading::Nothing | Loading::Waiting => Step::Empty,
+        Loading::Failed(_) => Step::Troubled,
+        Loading::Ready(stories)
+            if stories
+                .iter()
+                .all(|story| study.left_out.contains(&story.story)) =>
+        {
+            Step::Empty
+        }
+        Loading::Ready(_) => Step::Done,
+    };
+    let model = if facts.model.ready().is_some() {
+        Step::Done
+    } else {
+        Step::Empty
+    };
+    match page {
+        Page::Stimuli => Some(stimuli),
+        Page::Models => Some(model),
+        Page::Extract | Page::Features => {
+            Some(facts.step_of(page, (stimuli, model) == (Step::Done, Step::Done)))
+        }
+        _ => None,
+    }
+}
+
+impl Facts {
+    /// How far the steps are that jobs do.
+    fn step_of(&self, page: Page, can_run: bool) -> Step {
+        let _ = page;
+        if can_run { Step::Ready } else { Step::Empty }
+    }
+}

@@ -1,0 +1,159 @@
+//! What the keyboard asks for from anywhere, and what is dropped.
+
+use std::path::PathBuf;
+
+use eframe::egui;
+use egui::{Align2, FontId, Key, KeyboardShortcut, Modifiers};
+
+use super::actions::{Action, Asked, Purpose};
+use super::manual::Topic;
+use super::state::{Page, SCALES, State};
+use super::theme::Palette;
+
+/// One shortcut: what it does, in words, and its keys.
+pub(crate) struct Shortcut {
+    /// What it does.
+    pub(crate) words: &'static str,
+    /// Its keys.
+    pub(crate) keys: KeyboardShortcut,
+}
+
+const fn ctrl(key: Key) -> KeyboardShortcut {
+    KeyboardShortcut::new(Modifiers::COMMAND, key)
+}
+
+const fn ctrl_shift(key: Key) -> KeyboardShortcut {
+    KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), key)
+}
+
+/// The shortcuts and what they ask for.
+#[must_use]
+pub(crate) fn all(state: &State) -> Vec<(Shortcut, Action)> {
+    let shortcut = |words, keys, action| (Shortcut { words, keys }, action);
+    let mut all = vec![
+        shortcut("Command palette", ctrl_shift(Key::P), Action::TogglePalette),
+        shortcut(
+            "Open study …",
+            ctrl(Key::O),
+            Action::Pick(Purpose::OpenStudy),
+        ),
+        shortcut("Save recipe", ctrl(Key::S), Action::SaveRecipe),
+        shortcut("Undo", ctrl(Key::Z), Action::Undo),
+        shortcut("Redo", ctrl_shift(Key::Z), Action::Redo),
+        shortcut("Run", ctrl(Key::Enter), Action::Run),
+        shortcut("Settings", ctrl(Key::Comma), Action::Go(Page::Settings)),
+        shortcut(
+            "Manual",
+            KeyboardShortcut::new(Modifiers::NONE, Key::F1),
+            Action::Manual(Topic::FirstSteps),
+        ),
+        shortcut("Larger", ctrl(Key::Plus), scale(state, 1)),
+        shortcut("Smaller", ctrl(Key::Minus), scale(state, -1)),
+    ];
+    let keys = [
+        Key::Num1,
+        Key::Num2,
+        Key::Num3,
+        Key::Num4,
+        Key::Num5,
+        Key::Num6,
+        Key::Num7,
+        Key::Num8,
+    ];
+    for (page, key) in Page::ALL.into_iter().zip(keys) {
+        all.push(shortcut(page.title(), ctrl(key), Action::Go(page)));
+    }
+    all
+}
+
+fn scale(state: &State, step: isize) -> Action {
+    let mut settings = state.lasting.settings.clone();
+    let at = SCALES
+        .iter()
+        .position(|scale| (*scale - settings.scale).abs() < 1e-3)
+        .unwrap_or(2);
+    let at = at.saturating_add_signed(step).min(SCALES.len() - 1);
+    settings.scale = SCALES[at];
+    Action::EditSettings(settings)
+}
+
+/// What the keyboard asks for.
+#[must_use]
+pub(crate) fn read(ctx: &egui::Context, state: &State, is_palette_open: bool) -> Asked {
+    let mut asked = vec![];
+    // Text fields undo what is typed in them by themselves.
+    let is_typing = ctx.text_edit_focused();
+    for (shortcut, action) in all(state) {
+        let is_undo = matches!(action, Action::Undo | Action::Redo);
+        if is_palette_open && action != Action::TogglePalette || is_typing && is_undo {
+            continue;
+        }
+        if ctx.input_mut(|input| input.consume_shortcut(&shortcut.keys)) {
+            asked.push(action);
+        }
+    }
+    // The keys 1 to 8 alone, where nothing is typed.
+    if !is_typing && !is_palette_open {
+        for (page, key) in Page::ALL.into_iter().zip([
+            Key::Num1,
+            Key::Num2,
+            Key::Num3,
+            Key::Num4,
+            Key::Num5,
+            Key::Num6,
+            Key::Num7,
+            Key::Num8,
+        ]) {
+            if ctx.input_mut(|input| input.consume_key(Modifiers::NONE, key)) {
+                asked.push(Action::Go(page));
+            }
+        }
+    }
+    asked
+}
+
+/// Takes what is dropped, and says so while it hovers.
+pub(crate) fn drops(ui: &egui::Ui, asked: &mut Asked) {
+    let ctx = ui.ctx();
+    let dropped: Vec<PathBuf> = ctx.input(|input| {
+        input
+            .raw
+            .dropped_files
+            .iter()
+            .map(|file| file.path().to_path_buf())
+            .collect()
+    });
+    if !dropped.is_empty() {
+        asked.push(Action::Drop(dropped));
+    }
+    let hovering = ctx.input(|input| {
+        input
+            .raw
+            .hovered_files
+            .iter()
+            .find_map(|file| file.path.clone())
+    });
+    if let Some(path) = hovering {
+        let palette = Palette::of(ui);
+        let painter = ctx.layer_painter(egui::LayerId::new(
+            egui::Order::Foreground,
+            egui::Id::unique("drop"),
+        ));
+        let rect = ctx.content_rect();
+        painter.rect_filled(rect, 0.0, palette.page.gamma_multiply(0.85));
+        painter.rect_stroke(
+            rect.shrink(12.0),
+            8.0,
+            (2.0, palette.accent),
+            egui::StrokeKind::Inside,
+        );
+        let words = format!("Drop it: {}", super::work::Meaning::guess(&path));
+        painter.text(
+            rect.center(),
+            Align2::CENTER_CENTER,
+            words,
+            FontId::proportional(18.0),
+            palette.text,
+        );
+    }
+}

@@ -1,0 +1,79 @@
+//! Opens the window, and says in a sentence why it cannot be opened.
+
+use std::path::PathBuf;
+
+use eframe::egui;
+use heschl_models::folders::Surroundings;
+
+use super::lasting;
+use super::window::{Beginning, Window};
+use crate::failure::{CommandResult, Failure, Outcome};
+
+/// The smallest window in which nothing is cut off.
+const SMALLEST: [f32; 2] = [800.0, 560.0];
+
+/// Opens the window, with a study or what was open last.
+///
+/// # Errors
+/// A sentence if there is no display or no driver to draw with.
+pub(crate) fn open(path: Option<PathBuf>) -> CommandResult {
+    let around = Surroundings::of_this_process();
+    let folder = around.folders()?.root().to_path_buf();
+    let (lasting, complaint) = lasting::read(&folder);
+    let viewport = egui::ViewportBuilder::default()
+        .with_title("Heschl")
+        .with_app_id("heschl")
+        .with_inner_size(lasting.layout.window_size)
+        .with_min_inner_size(SMALLEST)
+        .with_icon(icon());
+    let options = eframe::NativeOptions {
+        viewport,
+        renderer: eframe::Renderer::Wgpu,
+        centered: true,
+        ..eframe::NativeOptions::default()
+    };
+    let beginning = Beginning {
+        folder,
+        lasting,
+        complaint,
+        path,
+        home: around.home,
+    };
+    let create: eframe::AppCreator<'_> =
+        Box::new(move |cc| Ok(Box::new(Window::new(&cc.egui_ctx, beginning))));
+    eframe::run_native("heschl", options, create).map_err(|error| no_window(&error))?;
+    Ok(Outcome::Done)
+}
+
+fn icon() -> egui::IconData {
+    let decoded = image::load_from_memory(include_bytes!("../../assets/icon.png"));
+    decoded.map_or_else(
+        |_| egui::IconData::default(),
+        |icon| {
+            let icon = icon.into_rgba8();
+            egui::IconData {
+                width: icon.width(),
+                height: icon.height(),
+                rgba: icon.into_raw(),
+            }
+        },
+    )
+}
+
+/// Why there is no window, and what to do.
+fn no_window(error: &eframe::Error) -> Failure {
+    let remedy = match error {
+        eframe::Error::Wgpu(_) => {
+            "No graphics driver was found that can draw it. On Debian or Ubuntu, install mesa-vulkan-drivers (it needs no \
+             graphics card); elsewhere, update the graphics driver."
+        }
+        _ if cfg!(target_os = "linux") => {
+            "Is there a display? Over ssh, or on a cluster, use the command line instead: heschl --help. On a desktop, \
+             these packages are needed: libx11-6 libx11-xcb1 libxkbcommon-x11-0 libxcursor1 libxi6."
+        }
+        _ => "Use the command line instead: heschl --help.",
+    };
+    Failure(format!(
+        "The window cannot be opened. {remedy}\nThe system says: {error}"
+    ))
+}

@@ -1,0 +1,309 @@
+//! What the window remembers: plain data, its lasting half saved.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use heschl_core::audio::Resampling;
+use heschl_core::encoder::{DeviceChoice, Precision};
+use heschl_core::recipe::{ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe, StimuliRecipe};
+use heschl_core::window::WindowSettings;
+use serde::{Deserialize, Serialize};
+
+/// The window's pages, in the order of the rail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Page {
+    #[default]
+    Home,
+    Stimuli,
+    Models,
+    Extract,
+    Features,
+    Jobs,
+    Settings,
+    Help,
+}
+
+impl Page {
+    /// All of them, in order.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Home,
+        Self::Stimuli,
+        Self::Models,
+        Self::Extract,
+        Self::Features,
+        Self::Jobs,
+        Self::Settings,
+        Self::Help,
+    ];
+
+    /// What the rail calls it.
+    #[must_use]
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Home => "Home",
+            Self::Stimuli => "Stimuli",
+            Self::Models => "Models",
+            Self::Extract => "Extract",
+            Self::Features => "Features",
+            Self::Jobs => "Jobs",
+            Self::Settings => "Settings",
+            Self::Help => "Help",
+        }
+    }
+}
+
+/// Light, dark, or as the system has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ThemeChoice {
+    #[default]
+    System,
+    Light,
+    Dark,
+}
+
+/// Whether things move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Motion {
+    #[default]
+    Full,
+    Reduced,
+}
+
+/// How big everything is drawn, 1 as the system has it.
+pub(crate) const SCALES: [f32; 7] = [0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0];
+
+/// The user's settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Settings {
+    /// Light or dark.
+    pub(crate) theme: ThemeChoice,
+    /// One of [`SCALES`].
+    pub(crate) scale: f32,
+    /// Whether things move.
+    pub(crate) motion: Motion,
+    /// ONNX Runtime's library, where it is not to be found.
+    pub(crate) runtime: Option<PathBuf>,
+    /// Folder that new studies are put into.
+    pub(crate) studies_folder: Option<PathBuf>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            theme: ThemeChoice::default(),
+            scale: 1.0,
+            motion: Motion::default(),
+            runtime: None,
+            studies_folder: None,
+        }
+    }
+}
+
+/// Which areas are open.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Layout {
+    /// Whether the rail shows words, too, where there is room.
+    pub(crate) is_rail_wide: bool,
+    /// Whether the details at the right are shown.
+    pub(crate) has_details: bool,
+    /// Whether the log is shown.
+    pub(crate) has_log: bool,
+    /// The window's inner size in points.
+    pub(crate) window_size: [f32; 2],
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self {
+            is_rail_wide: true,
+            has_details: true,
+            has_log: false,
+            window_size: [1280.0, 800.0],
+        }
+    }
+}
+
+/// What outlasts the window.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Remembered {
+    /// The user's settings.
+    pub(crate) settings: Settings,
+    /// Which areas are open.
+    pub(crate) layout: Layout,
+    /// The page that was open.
+    pub(crate) page: Page,
+    /// The study that was open.
+    pub(crate) last_study: Option<PathBuf>,
+    /// Studies, the latest first.
+    pub(crate) recent_studies: Vec<PathBuf>,
+    /// Folders of recordings, the latest first.
+    pub(crate) recent_stimuli: Vec<PathBuf>,
+    /// Folders of features, the latest first.
+    pub(crate) recent_features: Vec<PathBuf>,
+}
+
+/// How many recent folders are kept.
+const MAX_RECENT: usize = 10;
+
+/// Puts a folder at the front of a list of recent ones.
+pub(crate) fn remember(recent: &mut Vec<PathBuf>, folder: &std::path::Path) {
+    recent.retain(|known| known != folder);
+    recent.insert(0, folder.to_path_buf());
+    recent.truncate(MAX_RECENT);
+}
+
+/// A study: what is listened to, by what, and how. Its features lie in its folder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Study {
+    /// Version of the file.
+    pub(crate) version: u32,
+    /// What the user calls it.
+    pub(crate) name: String,
+    /// Folder of recordings.
+    pub(crate) stimuli: Option<PathBuf>,
+    /// Whether folders below it count.
+    pub(crate) recursive: bool,
+    /// Stories that are not wanted. Those that come later are.
+    pub(crate) left_out: BTreeSet<String>,
+    /// Whether audio that is not 16 kHz mono is converted.
+    pub(crate) resampling: Resampling,
+    /// Name of a set of custom stimuli.
+    pub(crate) custom_stimuli: Option<String>,
+    /// What listens: a name or a folder.
+    pub(crate) model: String,
+    /// Layers to keep.
+    pub(crate) layers: LayerChoice,
+    /// Whether the model's own feature extractor prepares the samples.
+    pub(crate) use_featext: bool,
+    /// Number format of the matrix products.
+    pub(crate) precision: Precision,
+    /// What to compute on.
+    pub(crate) device: DeviceChoice,
+    /// Windows computed at once.
+    pub(crate) batch: Option<usize>,
+    /// How the window slides.
+    pub(crate) window: WindowSettings,
+    /// Where the features go, if not into the study's folder.
+    pub(crate) output: Option<PathBuf>,
+    /// Whether stories that are done are computed again.
+    pub(crate) overwrite: bool,
+}
+
+/// The version of study files that this program writes.
+pub(crate) const STUDY_VERSION: u32 = 1;
+
+impl Default for Study {
+    fn default() -> Self {
+        Self {
+            version: STUDY_VERSION,
+            name: String::new(),
+            stimuli: None,
+            recursive: false,
+            left_out: BTreeSet::new(),
+            resampling: Resampling::ToEncoderRate,
+            custom_stimuli: None,
+            model: heschl_models::catalogue::STARTER.into(),
+            layers: LayerChoice::All,
+            use_featext: false,
+            precision: Precision::F32,
+            device: DeviceChoice::Auto,
+            batch: None,
+            window: WindowSettings::default(),
+            output: None,
+            overwrite: false,
+        }
+    }
+}
+
+impl Study {
+    /// The recipe of an extraction, with the wanted stories of those that there are; `folder` is the study's.
+    #[must_use]
+    pub(crate) fn recipe(&self, folder: &std::path::Path, stories: &[&str]) -> ExtractRecipe {
+        let wanted = |story: &&&str| !self.left_out.contains(**story);
+        let chosen: Vec<String> = stories
+            .iter()
+            .filter(wanted)
+            .map(ToString::to_string)
+            .collect();
+        let is_all = chosen.len() == stories.len();
+        ExtractRecipe {
+            stimuli: StimuliRecipe {
+                folder: self.stimuli.clone().unwrap_or_default(),
+                recursive: self.recursive,
+                resampling: self.resampling,
+                stories: if is_all { vec![] } else { chosen },
+                custom_stimuli: self.custom_stimuli.clone(),
+            },
+            model: ModelRecipe {
+                model: self.model.clone(),
+                layers: self.layers.clone(),
+                use_featext: self.use_featext,
+                precision: self.precision,
+                device: self.device,
+                batch: self.batch,
+            },
+            window: self.window,
+            output: OutputRecipe {
+                folder: self.output.clone().unwrap_or_else(|| folder.to_path_buf()),
+                overwrite: self.overwrite,
+            },
+        }
+    }
+
+    /// Takes over what a recipe says.
+    pub(crate) fn adopt(&mut self, recipe: &ExtractRecipe) {
+        self.stimuli = Some(recipe.stimuli.folder.clone());
+        self.recursive = recipe.stimuli.recursive;
+        self.resampling = recipe.stimuli.resampling;
+        self.custom_stimuli
+            .clone_from(&recipe.stimuli.custom_stimuli);
+        self.model.clone_from(&recipe.model.model);
+        self.layers = recipe.model.layers.clone();
+        self.use_featext = recipe.model.use_featext;
+        self.precision = recipe.model.precision;
+        self.device = recipe.model.device;
+        self.batch = recipe.model.batch;
+        self.window = recipe.window;
+    }
+}
+
+/// A study that is open.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct OpenStudy {
+    /// Its folder.
+    pub(crate) folder: PathBuf,
+    /// What it says.
+    pub(crate) study: Study,
+}
+
+/// Everything that a page may look at and that the user has decided.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct State {
+    /// What outlasts the window.
+    pub(crate) lasting: Remembered,
+    /// The study that is open.
+    pub(crate) open: Option<OpenStudy>,
+    /// The story that is looked at.
+    pub(crate) story: Option<String>,
+}
+
+impl State {
+    /// The page that is shown.
+    #[must_use]
+    pub(crate) fn page(&self) -> Page {
+        self.lasting.page
+    }
+
+    /// What the open study says.
+    #[must_use]
+    pub(crate) fn study(&self) -> Option<&Study> {
+        self.open.as_ref().map(|open| &open.study)
+    }
+}

@@ -1,0 +1,112 @@
+//! The bar at the lower edge: what is computed on, how the study is kept, what runs.
+
+use eframe::egui;
+use egui::RichText;
+
+use super::actions::{Action, Asked};
+use super::facts::{Facts, Keeping, Machine};
+use super::icons;
+use super::manual::Topic;
+use super::state::{Page, State};
+use super::text::bytes;
+use super::theme::{BETWEEN, Palette};
+use super::widgets::{icon_button, weak};
+
+/// Draws the bar.
+pub(crate) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
+    let palette = Palette::of(ui);
+    let frame = egui::Frame::new()
+        .fill(palette.side)
+        .inner_margin(egui::Margin::symmetric(12, 2));
+    egui::Panel::bottom("status bar")
+        .exact_size(32.0)
+        .resizable(false)
+        .frame(frame)
+        .show(ui, |ui| {
+            ui.horizontal_centered(|ui| {
+                device(ui, facts.machine.as_ref(), asked);
+                ui.add_space(BETWEEN);
+                keeping(ui, state, facts);
+                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                    let layout = &state.lasting.layout;
+                    let label = if layout.has_log {
+                        "Hide the log"
+                    } else {
+                        "Show the log"
+                    };
+                    if icon_button(ui, icons::SCROLL_TEXT, label).clicked() {
+                        let mut layout = layout.clone();
+                        layout.has_log = !layout.has_log;
+                        asked.push(Action::Arrange(layout));
+                    }
+                    if let Some(machine) = &facts.machine
+                        && machine.memory_bytes > 0
+                    {
+                        let free = format!(
+                            "{} of {} free",
+                            bytes(machine.free_memory_bytes),
+                            bytes(machine.memory_bytes)
+                        );
+                        weak(ui, free).on_hover_text("Memory of this machine that nothing uses");
+                    }
+                    jobs(ui, facts, asked);
+                });
+            });
+        });
+}
+
+fn device(ui: &mut egui::Ui, machine: Option<&Machine>, asked: &mut Asked) {
+    let Some(machine) = machine else {
+        weak(ui, "Looking at this machine …");
+        return;
+    };
+    let threads = if machine.n_threads == 1 {
+        "1 thread".into()
+    } else {
+        format!("{} threads", machine.n_threads)
+    };
+    ui.label(RichText::new(icons::CPU).color(Palette::of(ui).weak));
+    match (&machine.runtime, &machine.gpu_obstacle) {
+        (Some(Ok(_)), None) => {
+            ui.label("NVIDIA GPU");
+        }
+        (Some(Ok(_)), Some(obstacle)) => {
+            ui.label(format!("CPU · {threads}"));
+            let why = ui.link("Why no GPU?");
+            if why.on_hover_text(obstacle).clicked() {
+                asked.push(Action::Manual(Topic::Devices));
+            }
+        }
+        (Some(Err(sentence)), _) => {
+            ui.label(format!("CPU · {threads}"));
+            ui.label(RichText::new(icons::INFO).color(Palette::of(ui).amber))
+                .on_hover_text(sentence);
+        }
+        (None, _) => {}
+    }
+}
+
+fn keeping(ui: &mut egui::Ui, state: &State, facts: &Facts) {
+    if state.open.is_none() {
+        return;
+    }
+    let palette = Palette::of(ui);
+    let (icon, words, sentence, color) = match &facts.keeping {
+        Keeping::Saved => return,
+        Keeping::Unsaved(sentence) => (icons::TRIANGLE_ALERT, "Not saved", sentence, palette.amber),
+        Keeping::Elsewhere(sentence) => (
+            icons::EYE,
+            "Open in another window",
+            sentence,
+            palette.amber,
+        ),
+    };
+    let text = RichText::new(format!("{icon} {words}")).color(color);
+    let response = ui.label(text);
+    super::widgets::name(&response, egui::accesskit::Role::Status, words);
+    response.on_hover_text(sentence);
+}
+
+fn jobs(_ui: &mut egui::Ui, _facts: &Facts, _asked: &mut Asked) {
+    let _ = Page::Jobs;
+}

@@ -1,0 +1,201 @@
+//! A study's file: read, kept, and held by one window at a time.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use heschl_core::store::atomic;
+
+use super::state::{STUDY_VERSION, Study};
+
+/// The file that makes a folder a study.
+pub(crate) const FILE: &str = "study.toml";
+/// The file that one window at a time holds.
+const LOCK: &str = ".heschl-window.lock";
+
+/// Why a study cannot be opened or kept.
+#[derive(Debug)]
+pub(crate) struct StudyProblem(pub(crate) String);
+
+/// Who may write a study.
+#[derive(Debug)]
+pub(crate) enum Hold {
+    /// This window: the lock is held as long as this lives.
+    Ours(#[expect(dead_code, reason = "held, never read")] File),
+    /// Another window.
+    Others,
+    /// Nobody can lock it: the disk is read-only, or knows no locks.
+    Nobody,
+}
+
+impl Hold {
+    /// Takes hold of a study's folder.
+    #[must_use]
+    pub(crate) fn take(folder: &Path) -> Self {
+        let Ok(file) = File::create(folder.join(LOCK)) else {
+            return Self::Nobody;
+        };
+        match file.try_lock() {
+            Ok(()) => Self::Ours(file),
+            Err(TryLockError::WouldBlock) => Self::Others,
+            Err(TryLockError::Error(_)) => Self::Nobody,
+        }
+    }
+}
+
+/// Reads a study.
+///
+/// # Errors
+/// A sentence if the folder is gone, is no study, or its file makes no sense.
+pub(crate) fn read(folder: &Path) -> Result<Study, StudyProblem> {
+    let path = folder.join(FILE);
+    if !folder.is_dir() {
+        return Err(StudyProblem(format!(
+            "The study is not where it was. Check whether it was moved or its disk is mounted, then open it from \
+             there.\nFolder: {}",
+            folder.display()
+        )));
+    }
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(StudyProblem(format!(
+                "This folder is no study: it has no {FILE}. Choose another folder, or make a new study.\nFolder: {}",
+                folder.display()
+            )));
+        }
+        Err(error) => {
+            return Err(StudyProblem(format!(
+                "The study cannot be read ({error}).\nFile: {}",
+                path.display()
+            )));
+        }
+    };
+    let study: Study = toml::from_str(&text).map_err(|error| {
+        StudyProblem(format!(
+            "The study's file makes no sense: {}\nMend the file, or put an older copy in its place.\nFile: {}",
+            error.to_string().trim_end(),
+            path.display()
+        ))
+    })?;
+    if study.version > STUDY_VERSION {
+        return Err(StudyProblem(format!(
+            "The study was made by a newer Heschl (its version is {}, this program knows {STUDY_VERSION}). Update \
+             Heschl to open it.\nFile: {}",
+            study.version,
+            path.display()
+        )));
+    }
+    Ok(study)
+}
+
+/// Writes a study.
+///
+/// # Errors
+/// A sentence if the disk refuses.
+pub(crate) fn write(folder: &Path, study: &Study) -> Result<(), StudyProblem> {
+    let text = toml::to_string_pretty(study).map_err(|error| StudyProblem(error.to_string()))?;
+    let text = format!("# A study of Heschl. Open its folder with: heschl open <folder>\n\n{text}");
+    // A folder that is gone is not made anew: the study lies elsewhere now.
+    if !folder.is_dir() {
+        return Err(StudyProblem(format!(
+            "The study's folder is gone, so what you change is kept in this window only. Put the folder back, or save \
+             the study elsewhere.\nFolder: {}",
+            folder.display()
+        )));
+    }
+    atomic::write(&folder.join(FILE), text.as_bytes()).map_err(|error| {
+        StudyProblem(format!(
+            "What you change is kept in this window only, since the study cannot be saved. {error}"
+        ))
+    })
+}
+
+/// Makes a new study's folder.
+///
+/// # Errors
+/// A sentence if the name is no name, the folder is a study already, or the disk refuses.
+pub(crate) fn create(parent: &Path, name: &str) -> Result<PathBuf, StudyProblem> {
+    let name = name.trim();
+    if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', ':']) {
+        return Err(StudyProblem(
+            "A study needs a name without slashes and colons, and without a dot in front.".into(),
+        ));
+    }
+    let folder = parent.join(name);
+    if folder.join(FILE).exists() {
+        return Err(StudyProblem(format!(
+            "There is a study of this name already. Choose another name, or open that study.\nFolder: {}",
+            folder.display()
+        )));
+    }
+    fs::create_dir_all(&folder).map_err(|error| {
+        StudyProblem(format!(
+            "The study's folder cannot be made ({error}). Choose another place.\nFolder: {}",
+            folder.display()
+        ))
+    })?;
+    let study = Study {
+        name: name.into(),
+        ..Study::default()
+    };
+    write(&folder, &study)?;
+    Ok(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_study_comes_back_as_it_was_written() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = create(parent.path(), " Night 1 ").unwrap();
+        let mut study = read(&folder).unwrap();
+        assert_eq!(study.name, "Night 1");
+        study.left_out.insert("a".into());
+        study.window.context_ms = 4000.0;
+        write(&folder, &study).unwrap();
+        assert_eq!(read(&folder).unwrap(), study);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_study_is_said() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = create(parent.path(), "s").unwrap();
+        let refusal = |folder: &Path| read(folder).unwrap_err().0;
+        assert!(refusal(parent.path()).contains("is no study"));
+        assert!(refusal(&parent.path().join("gone")).contains("not where it was"));
+        fs::write(folder.join(FILE), "version = 99").unwrap();
+        assert!(refusal(&folder).contains("newer Heschl"));
+        fs::write(folder.join(FILE), "name = 3").unwrap();
+        assert!(refusal(&folder).contains("makes no sense"));
+        for name in ["", "  ", "../up", ".hidden", "a/b"] {
+            assert!(
+                create(parent.path(), name)
+                    .unwrap_err()
+                    .0
+                    .contains("needs a name")
+            );
+        }
+        assert!(
+            create(parent.path(), "s")
+                .unwrap_err()
+                .0
+                .contains("already")
+        );
+    }
+
+    #[test]
+    fn one_window_at_a_time_holds_a_study() {
+        let parent = tempfile::tempdir().unwrap();
+        let first = Hold::take(parent.path());
+        assert!(matches!(first, Hold::Ours(_)));
+        assert!(matches!(Hold::take(parent.path()), Hold::Others));
+        drop(first);
+        assert!(matches!(Hold::take(parent.path()), Hold::Ours(_)));
+        assert!(matches!(
+            Hold::take(&parent.path().join("gone")),
+            Hold::Nobody
+        ));
+    }
+}

@@ -1,0 +1,1 @@
+//! The window, tested by what stands on it.

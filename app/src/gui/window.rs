@@ -1,0 +1,378 @@
+//! The window, frame by frame: collect what was found out, draw the page, carry out what was asked for.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use eframe::egui;
+
+use super::actions::{Action, Asked};
+use super::facts::{Facts, Keeping, Loading};
+use super::history::History;
+use super::log;
+use super::pages::Pages;
+use super::palette::Palette;
+use super::state::{Motion, OpenStudy, Page, Remembered, Settings, State, remember};
+use super::study::Hold;
+use super::toasts::{Toasts, Tone};
+use super::work::{Chore, Opened, TrialQuestion, Waker, Work};
+use super::{rail, shortcuts, status_bar, theme};
+
+/// What the window begins with.
+pub(crate) struct Beginning {
+    /// Heschl's data folder.
+    pub(crate) folder: PathBuf,
+    /// What the last window left.
+    pub(crate) lasting: Remembered,
+    /// A sentence about what could not be read of it.
+    pub(crate) complaint: Option<String>,
+    /// What is to be opened.
+    pub(crate) path: Option<PathBuf>,
+    /// The user's home folder.
+    pub(crate) home: Option<PathBuf>,
+}
+
+/// The window.
+pub(crate) struct Window {
+    pub(super) state: State,
+    pub(super) facts: Facts,
+    pub(super) pages: Pages,
+    pub(super) work: Work,
+    pub(super) palette: Palette,
+    pub(super) toasts: Toasts,
+    history: History,
+    folder: PathBuf,
+    /// Who may write the study that is open.
+    hold: Option<Hold>,
+    /// What is on the disk.
+    kept: State,
+    /// What was on the disk, or on its way there, when it was last looked.
+    now_secs: f64,
+    changed_secs: f64,
+    /// The sample runs by itself once its stories are known.
+    runs_sample: bool,
+}
+
+/// Changes are written once nothing has changed for so many seconds.
+const KEEP_AFTER_SECS: f64 = 0.4;
+
+impl Window {
+    /// Puts the window together.
+    #[must_use]
+    pub(crate) fn new(ctx: &egui::Context, beginning: Beginning) -> Self {
+        theme::install(ctx);
+        let repaint = ctx.clone();
+        let waker: Waker = Arc::new(move || repaint.request_repaint());
+        let mut work = Work::open(&waker);
+        let state = State {
+            lasting: beginning.lasting,
+            ..State::default()
+        };
+        work.want_machine(state.lasting.settings.runtime.clone());
+        work.chore(Chore::LookFor(state.lasting.recent_studies.clone()));
+        match (&beginning.path, &state.lasting.last_study) {
+            (Some(path), _) => work.classify(vec![path.clone()]),
+            (None, Some(study)) => work.chore(Chore::Open(study.clone())),
+            (None, None) => {}
+        }
+        let facts = Facts {
+            home: beginning.home,
+            ..Facts::default()
+        };
+        let mut window = Self {
+            kept: state.clone(),
+            state,
+            facts,
+            pages: Pages::default(),
+            work,
+            palette: Palette::default(),
+            toasts: Toasts::default(),
+            history: History::default(),
+            folder: beginning.folder,
+            hold: None,
+            now_secs: 0.0,
+            changed_secs: 0.0,
+            runs_sample: false,
+        };
+        if let Some(complaint) = beginning.complaint {
+            window.tell(Tone::Amber, complaint);
+        }
+        window.apply_settings(ctx);
+        window
+    }
+
+    /// Shows a note and logs it.
+    pub(super) fn tell(&mut self, tone: Tone, text: String) {
+        self.facts.log.push(super::facts::LogLine {
+            secs: self.now_secs,
+            text: text.clone(),
+        });
+        self.toasts.add(tone, text, self.now_secs);
+    }
+
+    /// Changes study or settings so that it can be undone.
+    pub(super) fn edit(&mut self, change: impl FnOnce(&mut State)) {
+        self.history.note(&self.state, self.now_secs);
+        change(&mut self.state);
+        self.facts.undo = self.history.facts();
+    }
+
+    pub(super) fn undo(&mut self) {
+        self.history.undo(&mut self.state);
+        self.facts.undo = self.history.facts();
+    }
+
+    pub(super) fn redo(&mut self) {
+        self.history.redo(&mut self.state);
+        self.facts.undo = self.history.facts();
+    }
+
+    /// Where new studies go.
+    pub(super) fn studies_folder(&self) -> PathBuf {
+        let settings = &self.state.lasting.settings;
+        pages_folder(settings, self.facts.home.as_deref(), &self.folder)
+    }
+
+    /// Shows a study that was opened.
+    pub(super) fn show_study(&mut self, opened: Opened) {
+        self.keep_now();
+        self.history.clear();
+        self.facts.undo = self.history.facts();
+        remember(&mut self.state.lasting.recent_studies, &opened.folder);
+        self.state.lasting.last_study = Some(opened.folder.clone());
+        self.facts.keeping = match &opened.hold {
+            Hold::Ours(_) => Keeping::Saved,
+            Hold::Others => Keeping::Elsewhere(
+                "Another window has this study open. What you change here is not kept.".into(),
+            ),
+            Hold::Nobody => Keeping::Unsaved(
+                "This study's folder cannot be written to, so what you change is kept in this window only. Features \
+                 need another folder: choose one under Extract."
+                    .into(),
+            ),
+        };
+        if let Keeping::Elsewhere(sentence) | Keeping::Unsaved(sentence) =
+            self.facts.keeping.clone()
+        {
+            self.tell(Tone::Amber, sentence);
+        }
+        if self.state.lasting.page == Page::Home {
+            self.go(if opened.study.stimuli.is_some() {
+                Page::Extract
+            } else {
+                Page::Stimuli
+            });
+        }
+        self.hold = Some(opened.hold);
+        self.state.open = Some(OpenStudy {
+            folder: opened.folder,
+            study: opened.study,
+        });
+        self.kept = self.state.clone();
+        self.state.story = None;
+        self.runs_sample = opened.is_sample;
+        self.work.forget_stories();
+    }
+
+    pub(super) fn close_study(&mut self) {
+        self.keep_now();
+        self.state.open = None;
+        self.state.story = None;
+        self.state.lasting.last_study = None;
+        self.hold = None;
+        self.facts.keeping = Keeping::Saved;
+        self.history.clear();
+        self.facts.undo = self.history.facts();
+        self.go(Page::Home);
+    }
+
+    pub(super) fn take_keeping(&mut self, folder: &std::path::Path, keeping: Keeping) {
+        if self
+            .state
+            .open
+            .as_ref()
+            .is_some_and(|open| open.folder == folder)
+        {
+            if let (Keeping::Unsaved(sentence), true) = (&keeping, self.facts.keeping != keeping) {
+                self.tell(Tone::Red, sentence.clone());
+            }
+            self.facts.keeping = keeping;
+        }
+    }
+
+    /// Collects what was found out and asks for what is missing.
+    fn collect(&mut self) {
+        for wish in self.work.collect(&mut self.facts) {
+            self.grant(wish);
+        }
+        let study = self.state.open.as_ref().map(|open| &open.study);
+        let stimuli = study.and_then(|study| study.stimuli.as_ref());
+        let is_recursive = study.is_some_and(|study| study.recursive);
+        self.work
+            .want_stories(stimuli, is_recursive, &mut self.facts);
+        if let Some(study) = study {
+            self.work.want_model(&study.model, &mut self.facts);
+        }
+        let trial = self.trial();
+        self.work.want_trial(trial, &mut self.facts);
+        let first = self
+            .facts
+            .stories()
+            .first()
+            .map(|story| story.story.clone());
+        let is_there = |story: &String| {
+            self.facts
+                .stories()
+                .iter()
+                .any(|known| known.story == *story)
+        };
+        if !self.state.story.as_ref().is_some_and(is_there) && first.is_some() {
+            self.state.story = first;
+        }
+        if self.runs_sample && self.facts.stories.ready().is_some() {
+            self.runs_sample = false;
+            self.run();
+        }
+    }
+
+    /// What must be tried to forecast the study's job: nothing but on its page, and only what can run.
+    fn trial(&self) -> Option<TrialQuestion> {
+        let is_asked = self.state.page() == Page::Extract;
+        let model = self.facts.model.ready().filter(|_| is_asked)?;
+        let mut recipe = self.recipe().ok()?;
+        recipe.window.lengths_for(model.card.reach()).ok()?;
+        recipe.stimuli.stories.truncate(1);
+        recipe.stimuli.custom_stimuli = None;
+        if recipe.stimuli.stories.is_empty() {
+            recipe.stimuli.stories.extend(
+                self.facts
+                    .stories()
+                    .first()
+                    .map(|story| story.story.clone()),
+            );
+        }
+        recipe.output.overwrite = false;
+        Some(TrialQuestion {
+            recipe,
+            runtime: self.state.lasting.settings.runtime.clone(),
+        })
+    }
+
+    /// Writes what has changed, a moment after the last change.
+    fn keep(&mut self, ctx: &egui::Context) {
+        if self.state == self.kept {
+            self.changed_secs = self.now_secs;
+            return;
+        }
+        if self.now_secs - self.changed_secs < KEEP_AFTER_SECS {
+            ctx.request_repaint_after_secs(KEEP_AFTER_SECS as f32);
+            return;
+        }
+        self.keep_now();
+    }
+
+    fn keep_now(&mut self) {
+        if self.state.lasting != self.kept.lasting {
+            let lasting = Box::new(self.state.lasting.clone());
+            self.work
+                .chore(Chore::KeepLasting(self.folder.clone(), lasting));
+        }
+        if let (Some(open), Some(Hold::Ours(_))) = (&self.state.open, &self.hold)
+            && self.kept.open.as_ref() != Some(open)
+        {
+            self.work.chore(Chore::KeepStudy(
+                open.folder.clone(),
+                Box::new(open.study.clone()),
+            ));
+        }
+        self.kept = self.state.clone();
+        self.changed_secs = self.now_secs;
+    }
+
+    fn apply_settings(&mut self, ctx: &egui::Context) {
+        let settings = &self.state.lasting.settings;
+        theme::choose(ctx, settings.theme);
+        if (ctx.zoom_factor() - settings.scale).abs() > 1e-3 {
+            ctx.set_zoom_factor(settings.scale);
+        }
+        let secs = match settings.motion {
+            Motion::Full => 0.12,
+            Motion::Reduced => 0.0,
+        };
+        ctx.all_styles_mut(|style| style.animation_time = secs);
+    }
+
+    /// Draws everything and returns what was asked for.
+    fn draw(&mut self, ui: &mut egui::Ui) -> Asked {
+        let mut asked = shortcuts::read(ui.ctx(), &self.state, self.palette.is_open());
+        status_bar::ui(ui, &self.state, &self.facts, &mut asked);
+        rail::ui(ui, &self.state, &self.facts, &mut asked);
+        if self.state.lasting.layout.has_log {
+            log::ui(ui, &self.facts, &mut asked);
+        }
+        self.pages.ui(ui, &self.state, &self.facts, &mut asked);
+        self.toasts.ui(ui);
+        self.palette.ui(ui, &self.state, &mut asked);
+        shortcuts::drops(ui, &mut asked);
+        asked
+    }
+}
+
+/// Where new studies go: as set, else in the user's documents, else beside Heschl's data.
+#[must_use]
+pub(super) fn pages_folder(
+    settings: &Settings,
+    home: Option<&std::path::Path>,
+    data: &std::path::Path,
+) -> PathBuf {
+    let in_home = || home.map(|home| home.join("Heschl"));
+    settings
+        .studies_folder
+        .clone()
+        .or_else(in_home)
+        .unwrap_or_else(|| data.join("studies"))
+}
+
+impl eframe::App for Window {
+    fn logic(&mut self, ctx: &egui::Context, _: &mut eframe::Frame) {
+        self.now_secs = ctx.input(|input| input.time);
+        self.collect();
+        self.keep(ctx);
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, _: &mut eframe::Frame) {
+        for action in self.draw(ui) {
+            self.carry_out(action, ui.ctx());
+        }
+        let settings = &self.state.lasting.settings;
+        if *settings != self.kept.lasting.settings {
+            if settings.runtime != self.kept.lasting.settings.runtime {
+                self.work.want_machine(settings.runtime.clone());
+            }
+            let ctx = ui.ctx().clone();
+            self.apply_settings(&ctx);
+        }
+        let size = ui
+            .ctx()
+            .input(|input| input.viewport().inner_rect)
+            .map(|rect| rect.size());
+        if let Some(size) = size {
+            self.state.lasting.layout.window_size = [size.x.round(), size.y.round()];
+        }
+        if matches!(self.facts.stories, Loading::Waiting) {
+            ui.ctx().request_repaint_after_secs(0.1);
+        }
+    }
+
+    fn on_exit(&mut self) {
+        self.keep_now();
+        self.work.finish_chores();
+    }
+}
+
+#[cfg(test)]
+impl Window {
+    /// Does what a page would ask for.
+    pub(super) fn ask(&mut self, action: Action, ctx: &egui::Context) {
+        self.carry_out(action, ctx);
+    }
+}

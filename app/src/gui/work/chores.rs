@@ -1,0 +1,187 @@
+//! Small errands to the disk, one after the other: studies opened and kept, recipes read and written.
+
+use std::path::{Path, PathBuf};
+
+use heschl_core::progress::CancelToken;
+use heschl_core::recipe::{ExtractRecipe, RecipeFile};
+use heschl_core::store::atomic;
+
+use super::{Answers, Desk, Waker};
+use crate::gui::facts::Keeping;
+use crate::gui::lasting;
+use crate::gui::state::{Remembered, Study};
+use crate::gui::study::{self, Hold};
+
+/// One errand.
+pub(crate) enum Chore {
+    /// Open a study.
+    Open(PathBuf),
+    /// Make a study and open it; with recordings, a name that is free is found.
+    Create {
+        parent: PathBuf,
+        name: String,
+        stimuli: Option<PathBuf>,
+    },
+    /// Make the sample study, or open it if it is there.
+    Sample { parent: PathBuf },
+    /// Read a recipe.
+    ReadRecipe(PathBuf),
+    /// Write a recipe.
+    WriteRecipe(PathBuf, Box<ExtractRecipe>),
+    /// Keep a study.
+    KeepStudy(PathBuf, Box<Study>),
+    /// Keep what outlasts the window, in a folder.
+    KeepLasting(PathBuf, Box<Remembered>),
+    /// See which of these studies are not where they were.
+    LookFor(Vec<PathBuf>),
+    /// Show a folder in the system's file manager.
+    ShowFolder(PathBuf),
+}
+
+/// What came of an errand.
+pub(crate) enum Done {
+    /// A study is open.
+    Opened(Box<Opened>),
+    /// A recipe was read.
+    Recipe(Box<ExtractRecipe>),
+    /// A recipe was written.
+    RecipeWritten(PathBuf),
+    /// How the study of a folder is kept.
+    Kept(PathBuf, Keeping),
+    /// These studies are not where they were.
+    Missing(Vec<PathBuf>),
+    /// It could not be done: a sentence.
+    Refused(String),
+}
+
+/// A study that was opened.
+pub(crate) struct Opened {
+    pub(crate) folder: PathBuf,
+    pub(crate) study: Study,
+    pub(crate) hold: Hold,
+    /// Whether it is the sample, which runs by itself.
+    pub(crate) is_sample: bool,
+}
+
+const SAMPLE: &str = "Sample study";
+
+pub(super) fn open(waker: &Waker) -> Desk<Chore, Done> {
+    Desk::open(
+        "chores",
+        waker,
+        |chore: Chore, _: &CancelToken, out: &Answers<Done>| {
+            if let Some(done) = run(chore) {
+                out.give(done);
+            }
+        },
+    )
+}
+
+fn run(chore: Chore) -> Option<Done> {
+    let done = match chore {
+        Chore::Open(folder) => open_study(&folder),
+        Chore::Create {
+            parent,
+            name,
+            stimuli,
+        } => create(&parent, &name, stimuli),
+        Chore::Sample { parent } => sample(&parent),
+        Chore::ReadRecipe(file) => RecipeFile::read(&file)
+            .map(|file| Done::Recipe(Box::new(file.extract)))
+            .map_err(|error| error.to_string()),
+        Chore::WriteRecipe(path, recipe) => write_recipe(path, *recipe),
+        Chore::KeepStudy(folder, study) => {
+            let keeping = study::write(&folder, &study)
+                .map_or_else(|problem| Keeping::Unsaved(problem.0), |()| Keeping::Saved);
+            Ok(Done::Kept(folder, keeping))
+        }
+        Chore::KeepLasting(folder, remembered) => {
+            return lasting::write(&folder, &remembered)
+                .err()
+                .map(Done::Refused);
+        }
+        Chore::LookFor(studies) => {
+            let is_missing = |folder: &PathBuf| !folder.join(study::FILE).is_file();
+            Ok(Done::Missing(
+                studies.into_iter().filter(is_missing).collect(),
+            ))
+        }
+        Chore::ShowFolder(folder) => return show(&folder).err().map(Done::Refused),
+    };
+    Some(done.unwrap_or_else(Done::Refused))
+}
+
+fn open_study(folder: &Path) -> Result<Done, String> {
+    let study = study::read(folder).map_err(|problem| problem.0)?;
+    Ok(opened(folder.into(), study))
+}
+
+fn opened(folder: PathBuf, study: Study) -> Done {
+    Done::Opened(Box::new(Opened {
+        hold: Hold::take(&folder),
+        folder,
+        study,
+        is_sample: false,
+    }))
+}
+
+fn create(parent: &Path, name: &str, stimuli: Option<PathBuf>) -> Result<Done, String> {
+    let name = match &stimuli {
+        Some(_) => free_name(parent, name),
+        None => name.to_owned(),
+    };
+    let folder = study::create(parent, &name).map_err(|problem| problem.0)?;
+    let mut study = study::read(&folder).map_err(|problem| problem.0)?;
+    study.stimuli = stimuli;
+    Ok(opened(folder, study))
+}
+
+fn free_name(parent: &Path, name: &str) -> String {
+    let names = std::iter::once(name.to_owned()).chain((2..1000).map(|n| format!("{name} {n}")));
+    let mut free = names.filter(|name| !parent.join(name).exists());
+    free.next().unwrap_or_else(|| name.to_owned())
+}
+
+fn sample(parent: &Path) -> Result<Done, String> {
+    let folder = parent.join(SAMPLE);
+    let recordings = folder.join("stories");
+    atomic::write(&recordings.join("austen.wav"), crate::RECORDING)
+        .map_err(|error| error.to_string())?;
+    if !folder.join(study::FILE).is_file() {
+        study::create(parent, SAMPLE).map_err(|problem| problem.0)?;
+    }
+    let mut study = study::read(&folder).map_err(|problem| problem.0)?;
+    study.stimuli = Some(recordings);
+    let mut done = opened(folder, study);
+    if let Done::Opened(opened) = &mut done {
+        opened.is_sample = true;
+    }
+    Ok(done)
+}
+
+fn write_recipe(path: PathBuf, recipe: ExtractRecipe) -> Result<Done, String> {
+    let file = RecipeFile {
+        extract: recipe,
+        run: None,
+    };
+    let text = file.to_toml()?;
+    atomic::write(&path, text.as_bytes()).map_err(|error| error.to_string())?;
+    Ok(Done::RecipeWritten(path))
+}
+
+fn show(folder: &Path) -> Result<(), String> {
+    let program = if cfg!(target_os = "macos") {
+        "open"
+    } else if cfg!(windows) {
+        "explorer"
+    } else {
+        "xdg-open"
+    };
+    let started = std::process::Command::new(program).arg(folder).spawn();
+    started.map(|_| ()).map_err(|error| {
+        format!(
+            "The folder cannot be shown ({program}: {error}).\nFolder: {}",
+            folder.display()
+        )
+    })
+}

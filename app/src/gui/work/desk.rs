@@ -1,0 +1,135 @@
+//! A named thread that answers questions of one kind, the newest first of all.
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::JoinHandle;
+
+use heschl_core::progress::CancelToken;
+
+/// Wakes the window, so that an answer is seen at once.
+pub(crate) type Waker = Arc<dyn Fn() + Send + Sync>;
+
+/// A thread that answers questions of type `Q` with any number of answers of type `A`.
+///
+/// A new question cancels the one before it: nobody waits for what is no longer asked. The thread ends with the desk.
+pub(crate) struct Desk<Q, A> {
+    /// `None` once no more is asked.
+    questions: Option<Sender<(Q, CancelToken)>>,
+    answers: Receiver<A>,
+    current: CancelToken,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Where the one who answers puts the answers.
+pub(crate) struct Answers<A> {
+    to: Sender<A>,
+    waker: Waker,
+}
+
+impl<A> Answers<A> {
+    /// Gives one answer and wakes the window.
+    pub(crate) fn give(&self, answer: A) {
+        // The window may have closed meanwhile.
+        let _ = self.to.send(answer);
+        (self.waker)();
+    }
+}
+
+impl<Q: Send + 'static, A: Send + 'static> Desk<Q, A> {
+    /// Opens a desk at which `answer` sits.
+    pub(crate) fn open(
+        name: &str,
+        waker: &Waker,
+        mut answer: impl FnMut(Q, &CancelToken, &Answers<A>) + Send + 'static,
+    ) -> Self {
+        let (questions, asked) = mpsc::channel::<(Q, CancelToken)>();
+        let (to, answers) = mpsc::channel();
+        let out = Answers {
+            to,
+            waker: waker.clone(),
+        };
+        let work = move || {
+            for (question, token) in asked {
+                if !token.is_cancelled() {
+                    answer(question, &token, &out);
+                }
+            }
+        };
+        // Without a thread nothing is answered, and the page goes on saying that it waits.
+        let thread = std::thread::Builder::new()
+            .name(name.into())
+            .spawn(work)
+            .ok();
+        Self {
+            questions: Some(questions),
+            answers,
+            current: CancelToken::default(),
+            thread,
+        }
+    }
+
+    /// Asks, in place of whatever was asked before.
+    pub(crate) fn ask(&mut self, question: Q) {
+        self.current.cancel();
+        self.current = CancelToken::default();
+        self.ask_also(question);
+    }
+
+    /// Asks besides what was asked before.
+    pub(crate) fn ask_also(&mut self, question: Q) {
+        if let Some(questions) = &self.questions {
+            let _ = questions.send((question, self.current.clone()));
+        }
+    }
+
+    /// Waits until everything that was asked is answered; nothing can be asked after.
+    pub(crate) fn finish(&mut self) {
+        self.questions = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+
+    /// The answers that have come since the last look.
+    pub(crate) fn answers(&self) -> impl Iterator<Item = A> {
+        self.answers.try_iter()
+    }
+}
+
+impl<Q, A> Drop for Desk<Q, A> {
+    fn drop(&mut self) {
+        self.current.cancel();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn a_new_question_takes_the_place_of_the_one_before() {
+        let waker: Waker = Arc::new(|| ());
+        let answer = |question: u32, token: &CancelToken, out: &Answers<(u32, bool)>| {
+            let begun = Instant::now();
+            while question == 1 && !token.is_cancelled() && begun.elapsed().as_secs() < 5 {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            out.give((question, token.is_cancelled()));
+        };
+        let mut desk = Desk::open("test", &waker, answer);
+        for question in [1, 2, 3] {
+            desk.ask(question);
+            if question == 1 {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+        let mut answers = vec![];
+        while !answers.contains(&(3, false)) {
+            answers.extend(desk.answers());
+        }
+        // The second was never begun, or was told at once that it is not wanted.
+        assert_eq!(answers.first(), Some(&(1, true)));
+        assert!(!answers.contains(&(2, false)), "{answers:?}");
+    }
+}

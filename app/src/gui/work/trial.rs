@@ -1,0 +1,112 @@
+//! How fast the study's model runs here, and in how much memory: tried in a child process, as a job would run.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use heschl_core::progress::CancelToken;
+use heschl_core::recipe::{ExtractRecipe, RecipeFile};
+
+use super::{Answers, Desk, Waker};
+use crate::gui::facts::{Loading, Trial};
+
+/// What is tried: only what changes the speed.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Question {
+    pub(crate) recipe: ExtractRecipe,
+    pub(crate) runtime: Option<PathBuf>,
+}
+
+pub(super) type Answer = Loading<Trial>;
+
+/// A form that is being changed is not tried yet.
+const STILL_FOR: Duration = Duration::from_millis(700);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+pub(super) fn open(waker: &Waker) -> Desk<Question, Answer> {
+    Desk::open(
+        "trial",
+        waker,
+        |question: Question, cancel: &CancelToken, out: &Answers<Answer>| {
+            let begun = std::time::Instant::now();
+            while begun.elapsed() < STILL_FOR {
+                if cancel.is_cancelled() {
+                    return;
+                }
+                std::thread::sleep(LOOK_EVERY);
+            }
+            let answer = try_out(&question, cancel);
+            if !cancel.is_cancelled() {
+                out.give(answer.map_or_else(Loading::Failed, Loading::Ready));
+            }
+        },
+    )
+}
+
+fn try_out(question: &Question, cancel: &CancelToken) -> Result<Trial, String> {
+    let cannot = |error: std::io::Error| format!("The encoder cannot be tried here ({error}).");
+    let folder = tempfile::tempdir().map_err(cannot)?;
+    let recipe = folder.path().join("recipe.toml");
+    let file = RecipeFile {
+        extract: question.recipe.clone(),
+        run: None,
+    };
+    std::fs::write(&recipe, file.to_toml()?).map_err(cannot)?;
+    let mut command = Command::new(std::env::current_exe().map_err(cannot)?);
+    command
+        .arg("run")
+        .arg(&recipe)
+        .args(["--dry-run", "--events", "json"]);
+    if let Some(runtime) = &question.runtime {
+        command.arg("--runtime").arg(runtime);
+    }
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(cannot)?;
+    while child.try_wait().map_err(cannot)?.is_none() {
+        if cancel.is_cancelled() {
+            let _ = child.kill();
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+    let lines = |stream: Option<Box<dyn std::io::Read>>| -> Vec<String> {
+        let stream = stream
+            .into_iter()
+            .flat_map(|stream| BufReader::new(stream).lines());
+        stream.map_while(Result::ok).collect()
+    };
+    let said = lines(
+        child
+            .stdout
+            .take()
+            .map(|out| Box::new(out) as Box<dyn std::io::Read>),
+    );
+    let found = said.iter().find_map(|line| forecast_of(line));
+    found.ok_or_else(|| {
+        let complaint = lines(
+            child
+                .stderr
+                .take()
+                .map(|err| Box::new(err) as Box<dyn std::io::Read>),
+        )
+        .join("\n");
+        match complaint.trim_start_matches("Error: ") {
+            "" => "The encoder could not be tried here.".into(),
+            sentence => sentence.to_owned(),
+        }
+    })
+}
+
+/// The trial's figures, if the line is the event that has them.
+fn forecast_of(line: &str) -> Option<Trial> {
+    let event: serde_json::Value = serde_json::from_str(line).ok()?;
+    (event["event"] == "forecast").then_some(())?;
+    Some(Trial {
+        windows_per_sec: event["windows_per_sec"].as_f64()?,
+        memory_bytes: event["memory_bytes"].as_u64()?,
+        free_bytes: event["free_bytes"].as_u64(),
+    })
+}
