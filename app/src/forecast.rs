@@ -14,6 +14,7 @@ use heschl_core::window::{EncoderReach, Windows};
 use sysinfo::{Disks, ProcessRefreshKind, ProcessesToUpdate, System};
 
 use crate::console;
+use crate::report::EventFormat;
 
 /// Feature values hardly compress: what is left of each byte in a finished file.
 pub(crate) const COMPRESSED_SHARE: f64 = 0.93;
@@ -24,8 +25,8 @@ const TRIAL_SECS: f64 = 1.5;
 pub(crate) struct Forecast {
     /// One entry per story, in order.
     pub(crate) stories: Vec<StoryForecast>,
-    /// Seconds for all windows; `None` if the encoder was not tried.
-    pub(crate) secs: Option<f64>,
+    /// Full windows that the encoder computes in a second; `None` if it was not tried.
+    pub(crate) windows_per_sec: Option<f64>,
     /// Memory in use by the program with the model loaded and tried, in bytes.
     pub(crate) memory_bytes: u64,
     /// Bytes of the finished files.
@@ -67,8 +68,7 @@ impl Forecast {
         folder: &Path,
     ) -> Result<Self, EncoderError> {
         let mut forecast = Self::of_headers(recipe, stories, encoder, folder);
-        let secs_per_window = try_out(recipe, encoder)?;
-        forecast.secs = Some(secs_per_window * forecast.n_windows() as f64);
+        forecast.windows_per_sec = Some(1.0 / try_out(recipe, encoder)?.max(1e-9));
         forecast.memory_bytes = memory_in_use();
         Ok(forecast)
     }
@@ -97,7 +97,7 @@ impl Forecast {
         let total: u64 = stories.iter().map(n_windows).sum();
         let longest = stories.iter().map(n_windows).max().unwrap_or(0);
         Self {
-            secs: None,
+            windows_per_sec: None,
             memory_bytes: 0,
             disk_bytes: (total as f64 * written_bytes as f64 * COMPRESSED_SHARE) as u64,
             journal_bytes: longest * row_bytes,
@@ -122,8 +122,37 @@ impl Forecast {
         })
     }
 
-    /// Prints the forecast.
-    pub(crate) fn print(&self, folder: &Path) {
+    /// Tells the forecast, as lines for people or as one JSON object.
+    pub(crate) fn tell(&self, folder: &Path, format: EventFormat) {
+        match format {
+            EventFormat::Text => self.print(folder),
+            EventFormat::Json => console::say(format_args!("{}", self.event(folder))),
+        }
+    }
+
+    /// The forecast as an event.
+    fn event(&self, folder: &Path) -> serde_json::Value {
+        let story = |story: &StoryForecast| {
+            serde_json::json!({
+                "story": story.story,
+                "n_windows": story.n_windows.as_ref().ok(),
+                "message": story.n_windows.as_ref().err(),
+            })
+        };
+        serde_json::json!({
+            "event": "forecast",
+            "n_windows": self.n_windows(),
+            "windows_per_sec": self.windows_per_sec,
+            "memory_bytes": self.memory_bytes,
+            "disk_bytes": self.disk_bytes,
+            "journal_bytes": self.journal_bytes,
+            "free_bytes": self.free_bytes,
+            "folder": folder.display().to_string(),
+            "stories": self.stories.iter().map(story).collect::<Vec<_>>(),
+        })
+    }
+
+    fn print(&self, folder: &Path) {
         for story in &self.stories {
             match &story.n_windows {
                 Ok(n) => {
@@ -145,8 +174,8 @@ impl Forecast {
             }
         }
         console::say(format_args!("windows  {}", self.n_windows()));
-        if let Some(secs) = self.secs {
-            let rate = self.n_windows() as f64 / secs.max(1e-9);
+        if let Some(rate) = self.windows_per_sec {
+            let secs = self.n_windows() as f64 / rate;
             console::say(format_args!(
                 "time     about {} ({rate:.1} windows/s)",
                 console::duration(secs)

@@ -170,6 +170,28 @@ fn a_dry_run_forecasts_and_writes_nothing() {
     ] {
         assert!(told.contains(word), "no \"{word}\" in:\n{told}");
     }
+    let output = succeed(&mut study.command(&["--dry-run", "--events", "json"]));
+    let forecast: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(
+        (
+            &forecast["event"],
+            &forecast["n_windows"],
+            &forecast["stories"][1]["n_windows"]
+        ),
+        (&"forecast".into(), &13.into(), &8.into())
+    );
+    for figure in [
+        "windows_per_sec",
+        "memory_bytes",
+        "disk_bytes",
+        "journal_bytes",
+        "free_bytes",
+    ] {
+        assert!(
+            forecast[figure].as_f64().unwrap() > 0.0,
+            "{figure} of {forecast}"
+        );
+    }
     assert!(!study.features().exists());
 }
 

@@ -16,3 +16,21 @@ unicodes="$(python3 -c 'import json, sys
 points = json.load(open(sys.argv[1]))
 print(",".join(f"U+{points[name.strip()]:X}" for name in open(sys.argv[2])))' "$lucide/font/codepoints.json" "$here/icons.txt")"
 pyftsubset "$lucide/font/lucide.ttf" --unicodes="$unicodes" --layout-features='' --no-hinting --output-file="$here/lucide.ttf"
+# The Markdown viewer draws these characters on its copy button.
+python3 - "$here/lucide.ttf" "$lucide/font/codepoints.json" <<'PYTHON'
+import json, sys
+from fontTools.ttLib import TTFont
+font, points = TTFont(sys.argv[1]), json.load(open(sys.argv[2]))
+names = font.getBestCmap()
+aliases = {0x1F5D0: names[points["copy"]], 0x2714: names[points["check"]]}
+subtables = [table for table in font["cmap"].tables if table.isUnicode()]
+for table in subtables:
+    table.cmap.update({point: name for point, name in aliases.items() if point < 0x10000 or table.format == 12})
+if not any(table.format == 12 for table in subtables):
+    from fontTools.ttLib.tables._c_m_a_p import CmapSubtable
+    wide = CmapSubtable.newSubtable(12)
+    wide.platformID, wide.platEncID, wide.language = 3, 10, 0
+    wide.cmap = dict(names) | aliases
+    font["cmap"].tables.append(wide)
+font.save(sys.argv[1])
+PYTHON

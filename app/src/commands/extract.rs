@@ -268,7 +268,7 @@ pub(crate) fn run_recipe(
             .notices(recipe)
             .iter()
             .for_each(|notice| Reporter::new(machine.events).tell(notice));
-        forecast.print(&root);
+        forecast.tell(&root, machine.events);
         return Ok(
             if forecast.stories.iter().all(|story| story.n_windows.is_ok()) {
                 Outcome::Done

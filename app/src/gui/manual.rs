@@ -45,7 +45,7 @@ impl Topic {
             Self::Models => "Speech models",
             Self::Window => "The sliding window",
             Self::Extract => "Extracting features",
-            Self::Jobs => "Jobs",
+            Self::Jobs => "Running jobs",
             Self::Features => "Looking at features",
             Self::Devices => "Processor and GPU",
             Self::Files => "Files and folders",

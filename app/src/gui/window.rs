@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use eframe::egui;
 
-use super::actions::{Action, Asked};
+use super::actions::Asked;
 use super::facts::{Facts, Keeping, Loading};
 use super::history::History;
 use super::log;
@@ -14,7 +14,7 @@ use super::palette::Palette;
 use super::state::{Motion, OpenStudy, Page, Remembered, Settings, State, remember};
 use super::study::Hold;
 use super::toasts::{Toasts, Tone};
-use super::work::{Chore, Opened, TrialQuestion, Waker, Work};
+use super::work::{Chore, Opened, Origin, TrialQuestion, Waker, Work};
 use super::{rail, shortcuts, status_bar, theme};
 
 /// What the window begins with.
@@ -155,21 +155,18 @@ impl Window {
         {
             self.tell(Tone::Amber, sentence);
         }
-        if self.state.lasting.page == Page::Home {
-            self.go(if opened.study.stimuli.is_some() {
-                Page::Extract
-            } else {
-                Page::Stimuli
-            });
+        match opened.origin {
+            Origin::Made => self.go(Page::Stimuli),
+            Origin::Opened if self.state.lasting.page == Page::Home => self.go(Page::Extract),
+            Origin::Opened | Origin::Sample => {}
         }
         self.hold = Some(opened.hold);
         self.state.open = Some(OpenStudy {
             folder: opened.folder,
             study: opened.study,
         });
-        self.kept = self.state.clone();
-        self.state.story = None;
-        self.runs_sample = opened.is_sample;
+        self.kept.open.clone_from(&self.state.open);
+        self.runs_sample = opened.origin == Origin::Sample;
         self.work.forget_stories();
     }
 
@@ -372,7 +369,7 @@ impl eframe::App for Window {
 #[cfg(test)]
 impl Window {
     /// Does what a page would ask for.
-    pub(super) fn ask(&mut self, action: Action, ctx: &egui::Context) {
+    pub(super) fn ask(&mut self, action: super::actions::Action, ctx: &egui::Context) {
         self.carry_out(action, ctx);
     }
 }

@@ -24,6 +24,8 @@ use form::Form;
 pub(crate) struct ExtractPage {
     form: Form,
     sliding: sliding::SlidingWindow,
+    /// Sentences about what is wrong in the form.
+    wrong: Vec<String>,
 }
 
 /// Settings that belong together.
@@ -83,19 +85,33 @@ impl ExtractPage {
             return;
         };
         let mut edited = study.clone();
-        presets(ui, &mut edited, asked);
-        ui.add_space(INSIDE);
-        let mut wrong = self.cards(ui, state, facts, (&mut edited, asked));
-        ui.add_space(BETWEEN);
-        stories(ui, study, facts, asked);
-        ui.add_space(BETWEEN);
-        wrong.extend(self.form.output(ui, state, facts, (&mut edited, asked)));
-        ui.add_space(BETWEEN);
         let outlook = forecast::Outlook::of(study, facts);
-        outlook.ui(ui, facts);
-        ui.add_space(INSIDE);
-        wrong.extend(outlook.why_not.clone());
-        run(ui, wrong.first().map(String::as_str), asked);
+        // What the form found wrong when it was last drawn; the bar is laid out before the form.
+        let why_not = self.wrong.first().or(outlook.why_not.as_ref()).cloned();
+        egui::Panel::bottom("forecast and run")
+            .resizable(false)
+            .frame(egui::Frame::new())
+            .show(ui, |ui| {
+                ui.add_space(INSIDE);
+                outlook.ui(ui, facts);
+                run(ui, why_not.as_deref(), asked);
+            });
+        egui::ScrollArea::vertical()
+            .auto_shrink(false)
+            .show(ui, |ui| {
+                presets(ui, &mut edited, asked);
+                ui.add_space(INSIDE);
+                let mut wrong = self.cards(ui, state, facts, (&mut edited, asked));
+                ui.add_space(BETWEEN);
+                stories(ui, study, facts, asked);
+                ui.add_space(BETWEEN);
+                wrong.extend(self.form.output(ui, state, facts, (&mut edited, asked)));
+                if wrong != self.wrong {
+                    ui.ctx().request_repaint();
+                }
+                self.wrong = wrong;
+                ui.add_space(INSIDE);
+            });
         if edited != *study {
             asked.push(Action::EditStudy(Box::new(edited)));
         }

@@ -47,7 +47,7 @@ impl Pages {
                 Page::Home => scrolled(ui, |ui| self.home.ui(ui, state, facts, asked)),
                 Page::Stimuli => self.stimuli.ui(ui, state, facts, asked),
                 Page::Models => scrolled(ui, |ui| self.models.ui(ui, state, facts, asked)),
-                Page::Extract => scrolled(ui, |ui| self.extract.ui(ui, state, facts, asked)),
+                Page::Extract => self.extract.ui(ui, state, facts, asked),
                 Page::Features => self.features.ui(ui, state, facts, asked),
                 Page::Jobs => scrolled(ui, |ui| self.jobs.ui(ui, state, facts, asked)),
                 Page::Settings => scrolled(ui, |ui| settings::ui(ui, state, facts, asked)),

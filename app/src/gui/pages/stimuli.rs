@@ -209,6 +209,7 @@ impl StimuliPage {
     ) {
         let table = TableBuilder::new(ui)
             .striped(false)
+            .cell_layout(egui::Layout::left_to_right(egui::Align::Center))
             .sense(egui::Sense::click())
             .column(Column::exact(28.0))
             .column(

@@ -29,6 +29,24 @@ pub(crate) struct NumberField<'a> {
 /// Space for labels, so that fields stand in a column.
 const LABEL_WIDTH: f32 = 116.0;
 const FIELD_WIDTH: f32 = 84.0;
+const UNIT_WIDTH: f32 = 24.0;
+
+/// What was typed into a number field, and the value that it gave.
+#[derive(Clone)]
+struct Typed {
+    text: String,
+    value: f64,
+}
+
+/// A field's label, as wide as all of them, so that fields stand in a column.
+pub(crate) fn field_label(ui: &mut egui::Ui, label: &str) -> egui::Response {
+    let layout = egui::Layout::left_to_right(egui::Align::Center);
+    let inner = ui.allocate_ui_with_layout(vec2(LABEL_WIDTH, 28.0), layout, |ui| {
+        ui.set_min_width(LABEL_WIDTH);
+        ui.add(egui::Label::new(label).selectable(false))
+    });
+    inner.inner
+}
 
 impl NumberField<'_> {
     /// Shows the field; `check` gives the sentence for a value that makes no sense.
@@ -42,15 +60,13 @@ impl NumberField<'_> {
         check: impl Fn(f64) -> Result<(), String>,
     ) -> Option<String> {
         let id = Id::unique(("number field", self.label));
-        let mut text = typed(ui, id).unwrap_or_else(|| plain(*value));
+        // What is typed and not taken over yet is dropped when the value changes elsewhere.
+        let typed = ui.data(|data| data.get_temp::<Typed>(id));
+        let mut text = typed
+            .filter(|typed| typed.value.to_bits() == value.to_bits())
+            .map_or_else(|| plain(*value), |typed| typed.text);
         ui.horizontal(|ui| {
-            let label = ui.add_sized(
-                vec2(LABEL_WIDTH, 28.0),
-                egui::Label::new(self.label)
-                    .halign(egui::Align::LEFT)
-                    .selectable(false),
-            );
-            label.on_hover_text(self.tooltip);
+            field_label(ui, self.label).on_hover_text(self.tooltip);
             let edit = egui::TextEdit::singleline(&mut text)
                 .id(id.with("edit"))
                 .desired_width(FIELD_WIDTH)
@@ -66,13 +82,16 @@ impl NumberField<'_> {
                 if let Some(number) = parse(&text) {
                     *value = number;
                 }
-                ui.data_mut(|data| data.insert_temp(id, text.clone()));
+                let (text, value) = (text.clone(), *value);
+                ui.data_mut(|data| data.insert_temp(id, Typed { text, value }));
             } else if response.lost_focus() && parse(&text).is_some() {
-                ui.data_mut(|data| data.remove::<String>(id));
+                ui.data_mut(|data| data.remove::<Typed>(id));
             }
             response.on_hover_text(self.tooltip);
-            ui.scope(|ui| {
-                ui.set_min_width(20.0);
+            let unit_size = vec2(UNIT_WIDTH, 28.0);
+            let unit_layout = egui::Layout::left_to_right(egui::Align::Center);
+            ui.allocate_ui_with_layout(unit_size, unit_layout, |ui| {
+                ui.set_min_width(UNIT_WIDTH);
                 weak(ui, self.unit);
             });
             let is_default = (*value - self.default).abs() < 1e-12 && parse(&text).is_some();
@@ -87,7 +106,7 @@ impl NumberField<'_> {
             });
             if reset.inner.clicked() {
                 *value = self.default;
-                ui.data_mut(|data| data.remove::<String>(id));
+                ui.data_mut(|data| data.remove::<Typed>(id));
             }
             if help_button(ui, self.topic) {
                 asked.push(Action::Manual(self.topic));
@@ -107,7 +126,7 @@ impl NumberField<'_> {
     }
 }
 
-/// What is typed into a field and not taken over yet; dropped when the value changes elsewhere.
+/// The path that is typed into a field and not taken over yet.
 fn typed(ui: &egui::Ui, id: Id) -> Option<String> {
     ui.data(|data| data.get_temp::<String>(id))
 }

@@ -10,7 +10,7 @@ use super::icons;
 use super::manual::Topic;
 use super::theme::{BETWEEN, CORNER, INSIDE, Palette, TYPE_SCALE, semibold};
 
-pub(crate) use field::{NumberField, PathField, TextField};
+pub(crate) use field::{NumberField, PathField, TextField, field_label};
 
 /// Gives a response the name that is read aloud and looked for.
 pub(crate) fn name(response: &egui::Response, role: Role, label: &str) {

@@ -59,8 +59,18 @@ pub(crate) struct Opened {
     pub(crate) folder: PathBuf,
     pub(crate) study: Study,
     pub(crate) hold: Hold,
-    /// Whether it is the sample, which runs by itself.
-    pub(crate) is_sample: bool,
+    pub(crate) origin: Origin,
+}
+
+/// Where a study comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// It was there.
+    Opened,
+    /// It was made just now.
+    Made,
+    /// It is the sample, which runs by itself.
+    Sample,
 }
 
 const SAMPLE: &str = "Sample study";
@@ -113,15 +123,15 @@ fn run(chore: Chore) -> Option<Done> {
 
 fn open_study(folder: &Path) -> Result<Done, String> {
     let study = study::read(folder).map_err(|problem| problem.0)?;
-    Ok(opened(folder.into(), study))
+    Ok(opened(folder.into(), study, Origin::Opened))
 }
 
-fn opened(folder: PathBuf, study: Study) -> Done {
+fn opened(folder: PathBuf, study: Study, origin: Origin) -> Done {
     Done::Opened(Box::new(Opened {
         hold: Hold::take(&folder),
         folder,
         study,
-        is_sample: false,
+        origin,
     }))
 }
 
@@ -132,8 +142,11 @@ fn create(parent: &Path, name: &str, stimuli: Option<PathBuf>) -> Result<Done, S
     };
     let folder = study::create(parent, &name).map_err(|problem| problem.0)?;
     let mut study = study::read(&folder).map_err(|problem| problem.0)?;
-    study.stimuli = stimuli;
-    Ok(opened(folder, study))
+    if stimuli.is_some() {
+        study.stimuli = stimuli;
+        study::write(&folder, &study).map_err(|problem| problem.0)?;
+    }
+    Ok(opened(folder, study, Origin::Made))
 }
 
 fn free_name(parent: &Path, name: &str) -> String {
@@ -151,12 +164,11 @@ fn sample(parent: &Path) -> Result<Done, String> {
         study::create(parent, SAMPLE).map_err(|problem| problem.0)?;
     }
     let mut study = study::read(&folder).map_err(|problem| problem.0)?;
-    study.stimuli = Some(recordings);
-    let mut done = opened(folder, study);
-    if let Done::Opened(opened) = &mut done {
-        opened.is_sample = true;
+    if study.stimuli.as_ref() != Some(&recordings) {
+        study.stimuli = Some(recordings);
+        study::write(&folder, &study).map_err(|problem| problem.0)?;
     }
-    Ok(done)
+    Ok(opened(folder, study, Origin::Sample))
 }
 
 fn write_recipe(path: PathBuf, recipe: ExtractRecipe) -> Result<Done, String> {

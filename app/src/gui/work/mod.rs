@@ -6,6 +6,7 @@ mod desk;
 mod drops;
 mod model;
 mod picker;
+mod player;
 mod stories;
 mod trial;
 
@@ -49,7 +50,7 @@ pub(crate) enum Wish {
     Done(Done),
 }
 
-pub(crate) use chores::{Chore, Done, Opened};
+pub(crate) use chores::{Chore, Done, Opened, Origin};
 pub(crate) use drops::Meaning;
 pub(crate) use trial::Question as TrialQuestion;
 

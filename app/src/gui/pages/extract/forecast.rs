@@ -9,7 +9,7 @@ use crate::forecast::COMPRESSED_SHARE;
 use crate::gui::facts::{Facts, Keeping, Loading, ModelFacts, StoryFacts};
 use crate::gui::state::Study;
 use crate::gui::text::{bytes, duration, thousands};
-use crate::gui::widgets::{card, warning, weak};
+use crate::gui::widgets::{warning, weak};
 
 /// What the job will take, as far as headers and a trial tell.
 pub(super) struct Outlook {
@@ -77,8 +77,7 @@ impl Outlook {
 
     /// Draws the forecast.
     pub(super) fn ui(&self, ui: &mut egui::Ui, facts: &Facts) {
-        card(ui, |ui| {
-            ui.set_min_width(ui.available_width());
+        ui.vertical(|ui| {
             ui.horizontal_wrapped(|ui| {
                 figure(
                     ui,

@@ -12,7 +12,8 @@ use crate::gui::manual::Topic;
 use crate::gui::state::{Page, State, Study};
 use crate::gui::theme::INSIDE;
 use crate::gui::widgets::{
-    NumberField, PathField, TextField, button, choices, heading, help_button, problem, weak,
+    NumberField, PathField, TextField, button, choices, field_label, heading, help_button, problem,
+    weak,
 };
 
 /// What is half-typed in the form.
@@ -89,7 +90,7 @@ impl Form {
     ) -> Option<String> {
         let mut sentence = None;
         ui.horizontal(|ui| {
-            ui.label("Layers").on_hover_text(
+            field_label(ui, "Layers").on_hover_text(
                 "Layer 0 enters the first block; the last one gives the final output.",
             );
             let mut is_all = study.layers == LayerChoice::All;
@@ -190,7 +191,7 @@ impl Form {
             window.stride_secs = None;
         }
         ui.horizontal(|ui| {
-            ui.label("Beginning")
+            field_label(ui, "Beginning")
                 .on_hover_text("What happens where the recording is shorter than the context.");
             let options = [
                 (Coverage::RampIn, "Ramp-in"),
@@ -275,7 +276,7 @@ impl Form {
 /// Device, number format and batch; returns what is wrong.
 fn computing(ui: &mut egui::Ui, study: &mut Study, asked: &mut Asked) -> Option<String> {
     ui.horizontal(|ui| {
-        ui.label("Device");
+        field_label(ui, "Device");
         let options = [
             (DeviceChoice::Auto, "Automatic"),
             (DeviceChoice::Cpu, "CPU"),
@@ -287,7 +288,7 @@ fn computing(ui: &mut egui::Ui, study: &mut Study, asked: &mut Asked) -> Option<
         }
     });
     ui.horizontal(|ui| {
-        ui.label("Precision").on_hover_text(
+        field_label(ui, "Precision").on_hover_text(
             "Single precision gives the published numbers; half precision is for GPUs.",
         );
         choices(

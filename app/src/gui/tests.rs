@@ -1,1 +1,0 @@
-//! The window, tested by what stands on it.

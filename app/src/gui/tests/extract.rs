@@ -1,0 +1,185 @@
+//! Extract: each field's bad values and the sentence that is shown.
+
+use eframe::egui::accesskit::Role;
+
+use super::{Stage, recordings};
+use crate::gui::facts::{Facts, Loading, ModelFacts};
+use crate::gui::state::Page;
+use heschl_core::card::{Card, FinalOutput, FrameRule, FrontEnd};
+use heschl_core::recipe::LayerChoice;
+use heschl_core::window::{Coverage, WindowSettings};
+
+/// The page with stories and a model of five layers.
+fn stage() -> (tempfile::TempDir, Stage) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::with_recordings(&recordings(folder.path()));
+    stage.go(Page::Extract);
+    stage.until("the model was looked at", |window| {
+        !matches!(window.facts.model, Loading::Waiting)
+    });
+    with_model(&mut stage.harness.state_mut().facts);
+    stage.settle();
+    (folder, stage)
+}
+
+/// Puts Whisper tiny's card where the model would be.
+fn with_model(facts: &mut Facts) {
+    let card = Card {
+        name: "whisper-tiny.en".into(),
+        architecture: "whisper".into(),
+        front_end: FrontEnd::LogMel { n_mels: 80 },
+        frame_rule: FrameRule::LastReachedByStem,
+        stride_samples: 320,
+        shortest_samples: 400,
+        longest_samples: Some(480_000),
+        n_layers: 5,
+        final_output: FinalOutput::LastLayer,
+        dim: 384,
+        layer_prefix: "encoder".into(),
+    };
+    facts.model = Loading::Ready(ModelFacts {
+        name: card.name.clone(),
+        card,
+        folder: "models".into(),
+    });
+}
+
+#[test]
+fn without_a_study_the_page_leads_home() {
+    let mut stage = Stage::new();
+    stage.go(Page::Extract);
+    stage.must_see("There is no study open.");
+    stage.press("Go to Home");
+    assert_eq!(stage.state().page(), Page::Home);
+}
+
+#[test]
+fn a_bad_value_shows_its_sentence_and_greys_run() {
+    let (_folder, mut stage) = stage();
+    assert!(!stage.is_greyed("Run"));
+    for (field, bad, words, good) in [
+        ("Chunk", "abc", "\"abc\" is no number", "100"),
+        ("Chunk", "0", "chunk", "100"),
+        ("Chunk", "-5", "chunk", "100"),
+        ("Context", "150", "multiple", "16000"),
+        ("Context", "", "is no number", "16000"),
+        ("Context", "40000", "30", "16000"),
+    ] {
+        stage.write(field, bad);
+        stage.must_see(words);
+        assert!(stage.is_greyed("Run"), "{field} {bad}");
+        assert!(stage.is_greyed("Copy as command"), "{field} {bad}");
+        stage.write(field, good);
+        assert!(!stage.is_greyed("Run"), "{field} {good}");
+    }
+    stage.click(Role::CheckBox, "Another step than the chunk");
+    stage.write("Stride", "0");
+    assert!(stage.is_greyed("Run"));
+    stage.press("Reset stride to 0.1 s");
+    assert!(!stage.is_greyed("Run"));
+}
+
+#[test]
+fn layers_are_typed_as_people_write_them() {
+    let (_folder, mut stage) = stage();
+    stage.click(Role::RadioButton, "Some");
+    assert_eq!(stage.value("Layers to keep"), "0-4");
+    stage.write("Layers to keep", "0, 2-3");
+    assert_eq!(stage.study().layers, LayerChoice::Some(vec![0, 2, 3]));
+    stage.write("Layers to keep", "7");
+    stage.must_see("There is no layer 7: this model has the layers 0 to 4.");
+    assert!(stage.is_greyed("Run"));
+    stage.write("Layers to keep", "four");
+    stage.must_see("Write layers such as 0, 2-4.");
+    stage.click(Role::RadioButton, "All");
+    assert!(!stage.is_greyed("Run"));
+}
+
+#[test]
+fn presets_and_resets_bring_the_papers_settings_back() {
+    let (_folder, mut stage) = stage();
+    stage.click(Role::RadioButton, "Quick look");
+    assert_eq!(stage.value("Chunk"), "1000");
+    stage.write("Chunk", "500");
+    stage.must_see("Own settings");
+    stage.press("Reset chunk to 100 ms");
+    stage.press("Reset context to 16000 ms");
+    assert_eq!(stage.study().window, WindowSettings::default());
+    stage.click(Role::RadioButton, "Full only");
+    assert_eq!(stage.study().window.coverage, Coverage::FullContext);
+    stage.click(Role::RadioButton, "As in the paper");
+    assert_eq!(stage.study().window, WindowSettings::default());
+}
+
+#[test]
+fn where_features_go_and_under_which_name() {
+    let (_folder, mut stage) = stage();
+    stage.click(Role::CheckBox, "Custom stimuli");
+    assert!(stage.is_greyed("Run"), "custom stimuli without a name");
+    stage.write("Name of the custom stimuli", "../up");
+    stage.must_see("use a plain name");
+    stage.write("Name of the custom stimuli", "tones");
+    assert!(!stage.is_greyed("Run"));
+    let elsewhere = stage.folder.path().join("elsewhere");
+    stage.write("Folder for the features", &elsewhere.display().to_string());
+    assert_eq!(stage.study().output.as_ref(), Some(&elsewhere));
+    stage.press("Back to the study's folder");
+    assert_eq!(stage.study().output, None);
+    stage.click(Role::CheckBox, "Compute again what is done");
+    assert!(stage.study().overwrite);
+}
+
+#[test]
+fn a_greyed_run_says_why() {
+    let (_folder, mut stage) = stage();
+    let names: Vec<String> = ["alpha", "beta", "gamma"].map(String::from).into();
+    for story in &names {
+        stage.go(Page::Stimuli);
+        stage.click(Role::CheckBox, &format!("Use {story}"));
+    }
+    stage.go(Page::Extract);
+    stage.must_see("No story is ticked. Tick at least one under Stimuli.");
+    assert!(stage.is_greyed("Run"));
+    stage.harness.state_mut().facts.stories = Loading::Nothing;
+    stage.settle();
+    stage.must_see("Choose a folder of recordings first, under Stimuli.");
+}
+
+#[test]
+fn the_forecast_counts_rows_and_bytes() {
+    let (_folder, stage) = stage();
+    // 12 s and 20 s give a row every 0.1 s: 120 + 200.
+    stage.must_see("320");
+    // 320 rows of 5 layers and the final output, each 384 values of 4 bytes, and two times: 2.95 MB, of which 93 % are left.
+    stage.must_see("3 MB");
+    stage.must_see("gamma");
+}
+
+#[test]
+fn the_command_and_the_recipe_can_be_taken_along() {
+    let (_folder, mut stage) = stage();
+    stage.press("Copy as command");
+    stage.must_see("Command copied.");
+    stage.press("Save recipe");
+    stage.until("the recipe is written", |window| {
+        window
+            .facts
+            .log
+            .iter()
+            .any(|line| line.text.contains("Recipe saved"))
+    });
+    let folder = stage.state().open.as_ref().unwrap().folder.clone();
+    let written = heschl_core::recipe::RecipeFile::read(&folder.join("recipe.toml")).unwrap();
+    assert_eq!(written.extract.window, WindowSettings::default());
+    stage.write("Context", "4000");
+    stage.ask(crate::gui::actions::Action::Use(
+        crate::gui::actions::Purpose::Recipe,
+        folder.join("recipe.toml"),
+    ));
+    stage.until("it is taken over", |window| {
+        window
+            .state
+            .study()
+            .is_some_and(|study| study.window == WindowSettings::default())
+    });
+}

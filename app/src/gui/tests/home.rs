@@ -1,0 +1,226 @@
+//! Home, the command palette, settings and help.
+
+use eframe::egui::accesskit::Role;
+use eframe::egui::{Key, Modifiers};
+
+use egui_kittest::kittest::Queryable as _;
+
+use super::{Stage, recordings};
+use crate::gui::actions::Action;
+use crate::gui::manual::Topic;
+use crate::gui::state::{Motion, Page, ThemeChoice};
+
+#[test]
+fn home_says_what_to_do_first() {
+    let mut stage = Stage::new();
+    assert_eq!(stage.state().page(), Page::Home);
+    for label in ["Try the sample", "New study", "Open study"] {
+        assert!(!stage.is_greyed(label), "{label}");
+    }
+    stage.must_see("None yet. Drop a folder of recordings anywhere");
+    stage.press("New study");
+    stage.write("Name of the study", " ");
+    assert!(stage.is_greyed("Create"));
+    // Enter creates it.
+    stage.write("Name of the study", "Summer");
+    stage.until("the study is made", |window| window.state.open.is_some());
+    let folder = stage.folder.path().join("home/Heschl/Summer");
+    assert!(folder.join("study.toml").is_file());
+    assert_eq!(stage.state().page(), Page::Stimuli);
+    stage.go(Page::Home);
+    stage.must_see("Open now:");
+    stage.click(Role::Link, "Close it");
+    assert!(stage.state().open.is_none());
+    stage.press("Open Summer");
+    stage.until("it is open again", |window| window.state.open.is_some());
+    stage.ask(Action::CloseStudy);
+    stage.press("Forget Summer");
+    assert!(!stage.sees("Open Summer"));
+}
+
+#[test]
+fn a_study_that_cannot_be_made_or_opened_is_told_in_a_sentence() {
+    let mut stage = Stage::new();
+    let home = stage.folder.path().join("home/Heschl");
+    std::fs::create_dir_all(home.join("Summer")).unwrap();
+    std::fs::write(home.join("Summer/study.toml"), "version = 1\n[").unwrap();
+    stage.ask(Action::OpenStudy(home.join("Summer")));
+    stage.until("it is told", |window| !window.facts.log.is_empty());
+    stage.must_see("The study's file makes no sense");
+    stage.ask(Action::OpenStudy(home.join("Winter")));
+    stage.until("it is told", |window| window.facts.log.len() == 2);
+    stage.must_see("The study is not where it was");
+    stage.ask(Action::NewStudy {
+        parent: home,
+        name: "Summer".into(),
+    });
+    stage.until("it is told", |window| window.facts.log.len() == 3);
+    assert!(stage.state().open.is_none());
+}
+
+#[test]
+fn the_sample_is_set_up_without_a_question() {
+    let mut stage = Stage::new();
+    stage.press("Try the sample");
+    stage.until("its story is known", |window| {
+        window
+            .facts
+            .stories()
+            .iter()
+            .any(|story| matches!(&story.header, Some(Ok(_))))
+    });
+    assert_eq!(stage.facts().stories()[0].story, "austen");
+    let recording = stage
+        .folder
+        .path()
+        .join("home/Heschl/Sample study/stories/austen.wav");
+    assert_eq!(std::fs::read(recording).unwrap(), crate::RECORDING);
+}
+
+#[test]
+fn whatever_is_dropped_is_taken_for_what_it_is() {
+    let mut stage = Stage::new();
+    let folder = recordings(stage.folder.path());
+    stage.ask(Action::Drop(vec![folder.join("beta.wav")]));
+    stage.until("a study is made of it", |window| {
+        window.facts.stories().len() == 3
+    });
+    assert_eq!(stage.study().stimuli.as_ref(), Some(&folder));
+    assert_eq!(stage.state().story.as_deref(), Some("beta"));
+    let nothing = stage.folder.path().join("notes.txt");
+    std::fs::write(&nothing, "nothing").unwrap();
+    let n_told = stage.facts().log.len();
+    stage.ask(Action::Drop(vec![nothing]));
+    stage.until("it is told", |window| window.facts.log.len() > n_told);
+    stage.must_see("notes.txt");
+}
+
+#[test]
+fn the_palette_finds_every_command_by_its_words() {
+    let mut stage = Stage::new();
+    stage
+        .harness
+        .key_press_modifiers(Modifiers::COMMAND | Modifiers::SHIFT, Key::P);
+    stage.settle();
+    stage.must_see("Go to Home");
+    stage
+        .harness
+        .get_by_role_and_label(Role::TextInput, "Command")
+        .type_text("theme dark");
+    stage.settle();
+    stage.must_see("Dark theme");
+    assert!(!stage.sees("Light theme"));
+    stage.harness.key_press(Key::Enter);
+    stage.settle();
+    assert_eq!(stage.state().lasting.settings.theme, ThemeChoice::Dark);
+    assert!(!stage.sees("Dark theme"), "the palette is still there");
+}
+
+#[test]
+fn numbers_and_shortcuts_lead_to_pages() {
+    let mut stage = Stage::new();
+    let keys = [
+        Key::Num1,
+        Key::Num2,
+        Key::Num3,
+        Key::Num4,
+        Key::Num5,
+        Key::Num6,
+        Key::Num7,
+        Key::Num8,
+    ];
+    for (page, key) in Page::ALL.into_iter().zip(keys) {
+        stage.go(if page == Page::Home {
+            Page::Help
+        } else {
+            Page::Home
+        });
+        stage.harness.key_press(key);
+        stage.settle();
+        assert_eq!(stage.state().page(), page);
+    }
+    stage.harness.key_press(Key::F1);
+    stage.settle();
+    stage.must_see("First steps");
+}
+
+#[test]
+fn settings_take_hold_at_once_and_can_be_undone() {
+    let mut stage = Stage::new();
+    stage.go(Page::Settings);
+    stage.click(Role::RadioButton, "Dark");
+    assert!(stage.harness.ctx.global_style().visuals.dark_mode);
+    stage.click(Role::RadioButton, "Light");
+    assert!(!stage.harness.ctx.global_style().visuals.dark_mode);
+    stage.click(Role::RadioButton, "None");
+    stage.click(Role::RadioButton, "125 %");
+    assert!((stage.harness.ctx.zoom_factor() - 1.25).abs() < 1e-6);
+    assert_eq!(stage.state().lasting.settings.motion, Motion::Reduced);
+    stage
+        .harness
+        .key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    stage.settle();
+    assert!((stage.harness.ctx.zoom_factor() - 1.0).abs() < 1e-6);
+    stage.press("Redo");
+    assert!((stage.harness.ctx.zoom_factor() - 1.25).abs() < 1e-6);
+    stage.press("Reset all settings");
+    assert_eq!(
+        stage.state().lasting.settings,
+        crate::gui::state::Settings::default()
+    );
+    let runtime = stage.folder.path().join("nothing.so");
+    stage.write("Library file", &runtime.display().to_string());
+    stage.until("the library is looked for", |window| {
+        window.facts.machine.as_ref().is_some_and(|machine| matches!(&machine.runtime, Some(Err(sentence)) if sentence.contains("nothing.so")))
+    });
+    stage.must_see("nothing.so");
+}
+
+#[test]
+fn the_manual_has_every_page_and_finds_words() {
+    let mut stage = Stage::new();
+    stage.go(Page::Help);
+    for topic in Topic::ALL {
+        stage.click(Role::Tab, topic.title());
+        assert!(
+            topic.text().len() > 300,
+            "{} is hardly a page",
+            topic.title()
+        );
+        assert!(
+            topic.text().starts_with(&format!("# {}\n", topic.title())),
+            "{}",
+            topic.title()
+        );
+    }
+    stage.write("Search the manual", "lanczos scanner");
+    stage.must_see(Topic::Numbers.title());
+    assert!(!stage.sees(Topic::Keyboard.title()));
+    stage.write("Search the manual", "no such words at all");
+    stage.must_see("No page has these words.");
+    stage.press("Copy this page");
+    stage.must_see("Page copied.");
+}
+
+#[test]
+fn the_log_keeps_every_note() {
+    let mut stage = Stage::new();
+    stage.press("Show the log");
+    stage.must_see("Nothing to tell yet.");
+    stage.ask(Action::Copy {
+        text: "x".into(),
+        what: "This",
+    });
+    stage.press("Copy the log");
+    assert!(
+        stage
+            .facts()
+            .log
+            .iter()
+            .any(|line| line.text == "Log copied.")
+    );
+    stage.press("Clear the log");
+    stage.must_see("Nothing to tell yet.");
+    stage.press("Hide the log");
+    assert!(!stage.sees("Nothing to tell yet."));
+}

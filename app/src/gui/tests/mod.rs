@@ -1,0 +1,244 @@
+#![expect(clippy::unwrap_used, reason = "a test fails with the reason")]
+#![expect(clippy::panic, reason = "a test fails with the reason")]
+
+//! The window, driven by the labels that a screen reader reads. Every step also fails if a control has no name or a
+//! character has no glyph.
+
+mod extract;
+mod home;
+mod pictures;
+mod stimuli;
+mod whole;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use eframe::egui::accesskit::Role;
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+
+use super::actions::Action;
+use super::facts::Facts;
+use super::state::{Page, Remembered, State, Study};
+use super::window::{Beginning, Window};
+
+/// A window on a stage of its own: folders that nobody else uses.
+pub(crate) struct Stage {
+    pub(crate) harness: Harness<'static, Window>,
+    /// Heschl's data and the user's home are below it.
+    pub(crate) folder: tempfile::TempDir,
+}
+
+/// For how long something in the background may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Stage {
+    /// A first window.
+    pub(crate) fn new() -> Self {
+        Self::with(Remembered::default(), [1280.0, 800.0], 1.0)
+    }
+
+    /// A window that remembers, of a size in points, with so many pixels to a point.
+    pub(crate) fn with(lasting: Remembered, size: [f32; 2], pixels_per_point: f32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let beginning = Beginning {
+            folder: folder.path().join("data"),
+            lasting,
+            complaint: None,
+            path: None,
+            home: Some(folder.path().join("home")),
+        };
+        let builder = Harness::builder()
+            .with_size(size)
+            .with_pixels_per_point(pixels_per_point);
+        let mut harness = builder.build_eframe(|cc| Window::new(&cc.egui_ctx, beginning));
+        harness.run_steps(2);
+        Self { harness, folder }
+    }
+
+    /// A window with an open study of these recordings.
+    pub(crate) fn with_recordings(recordings: &Path) -> Self {
+        let mut stage = Self::new();
+        stage.ask(Action::UseStimuli(recordings.to_path_buf()));
+        stage.until("the headers are read", |window| {
+            let stories = window.facts.stories();
+            !stories.is_empty() && stories.iter().all(|story| story.header.is_some())
+        });
+        stage
+    }
+
+    pub(crate) fn state(&self) -> &State {
+        &self.harness.state().state
+    }
+
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.harness.state().facts
+    }
+
+    pub(crate) fn study(&self) -> &Study {
+        self.state().study().unwrap()
+    }
+
+    /// Two frames, and a look whether all controls have names.
+    pub(crate) fn settle(&mut self) {
+        self.harness.run_steps(3);
+        self.harness.check_accessibility();
+    }
+
+    /// Asks for something as a page would.
+    pub(crate) fn ask(&mut self, action: Action) {
+        let ctx = self.harness.ctx.clone();
+        self.harness.state_mut().ask(action, &ctx);
+        self.settle();
+    }
+
+    pub(crate) fn go(&mut self, page: Page) {
+        self.ask(Action::Go(page));
+    }
+
+    /// Draws frames until something holds.
+    pub(crate) fn until(&mut self, what: &str, holds: impl Fn(&Window) -> bool) {
+        let begun = Instant::now();
+        while !holds(self.harness.state()) {
+            assert!(begun.elapsed() < PATIENCE, "waited in vain until {what}");
+            std::thread::sleep(Duration::from_millis(5));
+            self.harness.run_steps(1);
+        }
+        self.settle();
+    }
+
+    /// Whether something is shown whose label or text has these words.
+    pub(crate) fn sees(&self, words: &str) -> bool {
+        self.harness
+            .query_all_by_label_contains(words)
+            .next()
+            .is_some()
+    }
+
+    /// Fails unless something is shown that has these words.
+    pub(crate) fn must_see(&self, words: &str) {
+        assert!(
+            self.sees(words),
+            "\"{words}\" is not shown; but:\n{}",
+            self.all_words()
+        );
+    }
+
+    fn all_words(&self) -> String {
+        let nodes = self.harness.query_all_by(|_| true);
+        let words = nodes.filter_map(|node| {
+            let node = node.accesskit_node();
+            node.label()
+                .or_else(|| node.value())
+                .map(|words| format!("{:?} {words}\n", node.role()))
+        });
+        words.collect()
+    }
+
+    /// Clicks the one control of a role that has this label.
+    pub(crate) fn click(&mut self, role: Role, label: &str) {
+        {
+            let mut found: Vec<_> = self
+                .harness
+                .query_all_by_role_and_label(role, label)
+                .collect();
+            let Some(node) = found.pop() else {
+                panic!("no {role:?} \"{label}\"; but:\n{}", self.all_words());
+            };
+            assert!(found.is_empty(), "more than one {role:?} \"{label}\"");
+            assert!(
+                !node.accesskit_node().is_disabled(),
+                "\"{label}\" is greyed"
+            );
+            node.click_accesskit();
+        }
+        self.settle();
+    }
+
+    pub(crate) fn press(&mut self, label: &str) {
+        self.click(Role::Button, label);
+    }
+
+    /// Label and place of every control that is shown.
+    pub(crate) fn controls(&self) -> Vec<(String, eframe::egui::Rect)> {
+        let roles = [
+            Role::Button,
+            Role::CheckBox,
+            Role::RadioButton,
+            Role::TextInput,
+            Role::Tab,
+            Role::Link,
+        ];
+        let nodes = self
+            .harness
+            .query_all_by(move |node| roles.contains(&node.role()));
+        nodes
+            .filter_map(|node| Some((node.accesskit_node().label()?, node.rect())))
+            .collect()
+    }
+
+    /// Whether a button is greyed.
+    pub(crate) fn is_greyed(&self, label: &str) -> bool {
+        let node = self.harness.get_by_role_and_label(Role::Button, label);
+        node.accesskit_node().is_disabled()
+    }
+
+    /// Puts text into a field, in place of what stands in it, and leaves the field.
+    pub(crate) fn write(&mut self, field: &str, text: &str) {
+        use eframe::egui::{Key, Modifiers};
+        self.harness
+            .get_by_role_and_label(Role::TextInput, field)
+            .focus();
+        self.harness.run_steps(1);
+        self.harness.key_press_modifiers(Modifiers::COMMAND, Key::A);
+        self.harness.run_steps(1);
+        self.harness.key_press(Key::Backspace);
+        self.harness
+            .get_by_role_and_label(Role::TextInput, field)
+            .type_text(text);
+        self.harness.run_steps(1);
+        self.harness.key_press(Key::Enter);
+        self.settle();
+    }
+
+    /// What stands in a field.
+    pub(crate) fn value(&self, field: &str) -> String {
+        let node = self.harness.get_by_role_and_label(Role::TextInput, field);
+        node.value().unwrap_or_default()
+    }
+}
+
+/// Writes a WAV file of a tone: `secs` seconds at `rate_hz`, in so many channels.
+pub(crate) fn write_tone(path: &Path, secs: f64, rate_hz: u32, channels: u16) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let n_frames = (secs * f64::from(rate_hz)) as u32;
+    let bytes_per_frame = u32::from(channels) * 2;
+    let n_bytes = n_frames * bytes_per_frame;
+    let mut file = b"RIFF".to_vec();
+    file.extend((36 + n_bytes).to_le_bytes());
+    file.extend(b"WAVEfmt \x10\0\0\0\x01\0");
+    file.extend(channels.to_le_bytes());
+    file.extend(rate_hz.to_le_bytes());
+    file.extend((rate_hz * bytes_per_frame).to_le_bytes());
+    file.extend((bytes_per_frame as u16).to_le_bytes());
+    file.extend(16_u16.to_le_bytes());
+    file.extend(b"data");
+    file.extend(n_bytes.to_le_bytes());
+    for frame in 0..n_frames {
+        let secs = f64::from(frame) / f64::from(rate_hz);
+        let value = ((secs * 440.0 * std::f64::consts::TAU).sin()
+            * 8000.0
+            * (1.0 - (secs * 0.9).cos() * 0.5)) as i16;
+        (0..channels).for_each(|_| file.extend(value.to_le_bytes()));
+    }
+    std::fs::write(path, file).unwrap();
+}
+
+/// A folder with a good recording, one to resample, and one that is none.
+pub(crate) fn recordings(folder: &Path) -> PathBuf {
+    let recordings = folder.join("recordings");
+    write_tone(&recordings.join("alpha.wav"), 12.0, 16_000, 1);
+    write_tone(&recordings.join("beta.wav"), 20.0, 44_100, 2);
+    std::fs::write(recordings.join("gamma.wav"), "no sound").unwrap();
+    recordings
+}

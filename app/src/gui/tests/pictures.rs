@@ -1,0 +1,59 @@
+//! Pictures of every page, to be looked at:
+//! `cargo test -p heschl pictures_of_every_page -- --ignored` writes them to `target/pictures` (or `HESCHL_PICTURES`).
+
+use std::path::PathBuf;
+
+use super::{Stage, recordings};
+use crate::gui::actions::Action;
+use crate::gui::state::{Page, Remembered, ThemeChoice};
+
+/// Sizes in points, and pixels to a point.
+const SIZES: [([f32; 2], f32); 4] = [
+    ([1280.0, 800.0], 1.0),
+    ([1024.0, 700.0], 1.0),
+    ([1024.0, 700.0], 2.0),
+    ([3840.0, 2160.0], 1.0),
+];
+
+#[test]
+#[ignore = "draws some fifty pictures; run it by name"]
+fn pictures_of_every_page() {
+    let folder = std::env::var_os("HESCHL_PICTURES")
+        .map_or_else(|| PathBuf::from("../target/pictures"), PathBuf::from);
+    std::fs::create_dir_all(&folder).unwrap();
+    for theme in [ThemeChoice::Light, ThemeChoice::Dark] {
+        for (size, pixels_per_point) in SIZES {
+            let mut lasting = Remembered::default();
+            lasting.settings.theme = theme;
+            let mut stage = Stage::with(lasting, size, pixels_per_point);
+            let recordings = recordings(stage.folder.path());
+            for page in Page::ALL {
+                if page == Page::Stimuli {
+                    stage.ask(Action::UseStimuli(recordings.clone()));
+                    stage.until("the headers are read", |window| {
+                        let stories = window.facts.stories();
+                        !stories.is_empty() && stories.iter().all(|story| story.header.is_some())
+                    });
+                }
+                stage.go(page);
+                let name = format!(
+                    "{}-{}-{}x{}@{pixels_per_point}.png",
+                    page.title().to_lowercase(),
+                    if theme == ThemeChoice::Dark {
+                        "dark"
+                    } else {
+                        "light"
+                    },
+                    size[0],
+                    size[1],
+                );
+                stage
+                    .harness
+                    .render()
+                    .unwrap()
+                    .save(folder.join(name))
+                    .unwrap();
+            }
+        }
+    }
+}
