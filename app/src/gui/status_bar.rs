@@ -24,9 +24,12 @@ pub(crate) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut As
         .frame(frame)
         .show(ui, |ui| {
             ui.horizontal_centered(|ui| {
-                device(ui, facts.machine.as_ref(), asked);
-                ui.add_space(BETWEEN);
-                keeping(ui, state, facts);
+                // A row of its own, so that what stands right of it keeps its identity when the machine is known.
+                ui.horizontal(|ui| {
+                    device(ui, facts.machine.as_ref(), asked);
+                    ui.add_space(BETWEEN);
+                    keeping(ui, state, facts);
+                });
                 ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                     let layout = &state.lasting.layout;
                     let label = if layout.has_log {

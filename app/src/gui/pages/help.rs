@@ -19,6 +19,9 @@ pub(crate) struct HelpPage {
     cache: CommonMarkCache,
 }
 
+/// Longer lines are hard to read.
+const MAX_TEXT_WIDTH: f32 = 680.0;
+
 impl HelpPage {
     /// Turns to a page of the manual.
     pub(crate) fn show(&mut self, topic: Topic) {
@@ -41,12 +44,11 @@ impl HelpPage {
                 .id_salt(self.topic)
                 .auto_shrink(false);
             area.show(ui, |ui| {
-                ui.set_max_width(680.0);
-                CommonMarkViewer::new().default_width(Some(680)).show(
-                    ui,
-                    &mut self.cache,
-                    self.topic.text(),
-                );
+                let width = ui.available_width().min(MAX_TEXT_WIDTH);
+                ui.set_max_width(width);
+                CommonMarkViewer::new()
+                    .default_width(Some(width as usize))
+                    .show(ui, &mut self.cache, self.topic.text());
                 ui.add_space(BETWEEN);
                 if button(ui, icons::COPY, "Copy this page").clicked() {
                     asked.push(Action::Copy {

@@ -9,7 +9,7 @@ use crate::gui::manual::Topic;
 use crate::gui::state::{Motion, SCALES, Settings, State, ThemeChoice};
 use crate::gui::theme::{BETWEEN, INSIDE};
 use crate::gui::widgets::{
-    PathField, button, choices, heading, help_button, page_title, warning, weak,
+    PathField, button, choices, field_label, heading, help_button, page_title, warning, weak,
 };
 
 /// Draws the page.
@@ -130,10 +130,7 @@ fn places(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
 
 fn row(ui: &mut egui::Ui, label: &str, content: impl FnOnce(&mut egui::Ui)) {
     ui.horizontal(|ui| {
-        ui.add_sized(
-            egui::vec2(72.0, 28.0),
-            egui::Label::new(label).halign(egui::Align::LEFT),
-        );
+        field_label(ui, label);
         content(ui);
     });
 }

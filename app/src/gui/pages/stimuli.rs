@@ -15,7 +15,7 @@ use crate::gui::text::{channels, clock, count, kilohertz};
 use crate::gui::theme::{INSIDE, Palette};
 use crate::gui::widgets::{
     PathField, TextField, button, empty_state, help_button, icon_button, name, page_title, problem,
-    weak,
+    tick, weak,
 };
 use heschl_core::audio::{RecordingFacts, Resampling};
 
@@ -134,7 +134,7 @@ impl StimuliPage {
             }
             let is_resampled = study.resampling == Resampling::ToEncoderRate;
             let mut resample = is_resampled;
-            ui.checkbox(&mut resample, "Resample").on_hover_text(
+            tick(ui, &mut resample, "Resample").on_hover_text(
                 "Convert recordings that are not 16 kHz mono, as the encoders need it.",
             );
             if resample != is_resampled {
@@ -144,7 +144,7 @@ impl StimuliPage {
                     Resampling::Refuse
                 };
             }
-            ui.checkbox(&mut study.recursive, "Include sub-folders");
+            tick(ui, &mut study.recursive, "Include sub-folders");
             if icon_button(ui, icons::REFRESH_CW, "Look again").clicked() {
                 asked.push(Action::RefreshStories);
             }
@@ -212,12 +212,7 @@ impl StimuliPage {
             .cell_layout(egui::Layout::left_to_right(egui::Align::Center))
             .sense(egui::Sense::click())
             .column(Column::exact(28.0))
-            .column(
-                Column::initial(230.0)
-                    .at_least(120.0)
-                    .clip(true)
-                    .resizable(true),
-            )
+            .column(Column::initial(230.0).at_least(120.0).clip(true))
             .column(Column::initial(72.0).at_least(60.0))
             .column(Column::initial(150.0).at_least(110.0))
             .column(Column::remainder().at_least(120.0).clip(true))
@@ -272,7 +267,7 @@ impl StimuliPage {
 fn cells(row: &mut egui_extras::TableRow, story: &StoryFacts, study: &mut Study) {
     row.col(|ui| {
         let mut is_wanted = !study.left_out.contains(&story.story);
-        let response = ui.checkbox(&mut is_wanted, "");
+        let response = tick(ui, &mut is_wanted, "");
         let label = format!("Use {}", story.story);
         response.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, is_wanted, &label));
         if response.changed() {

@@ -13,13 +13,14 @@ mod whole;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use eframe::egui::Theme;
 use eframe::egui::accesskit::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 use super::actions::Action;
 use super::facts::Facts;
-use super::state::{Page, Remembered, State, Study};
+use super::state::{Page, Remembered, State, Study, ThemeChoice};
 use super::window::{Beginning, Window};
 
 /// A window on a stage of its own: folders that nobody else uses.
@@ -48,7 +49,12 @@ impl Stage {
             path: None,
             home: Some(folder.path().join("home")),
         };
+        let theme = match beginning.lasting.settings.theme {
+            ThemeChoice::Light => Theme::Light,
+            ThemeChoice::Dark | ThemeChoice::System => Theme::Dark,
+        };
         let builder = Harness::builder()
+            .with_theme(theme)
             .with_size(size)
             .with_pixels_per_point(pixels_per_point);
         let mut harness = builder.build_eframe(|cc| Window::new(&cc.egui_ctx, beginning));

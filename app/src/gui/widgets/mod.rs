@@ -139,6 +139,22 @@ pub(crate) fn empty_state(
     is_clicked
 }
 
+/// A box to tick, outlined so that it is seen while it is empty.
+pub(crate) fn tick(ui: &mut egui::Ui, is_ticked: &mut bool, label: &str) -> egui::Response {
+    let palette = Palette::of(ui);
+    let ticked = ui.scope(|ui| {
+        let widgets = &mut ui.visuals_mut().widgets;
+        widgets.inactive.bg_fill = palette.page;
+        widgets.inactive.bg_stroke = (1.0, palette.weak).into();
+        if *is_ticked {
+            widgets.inactive.fg_stroke = (2.0, palette.accent).into();
+            widgets.hovered.fg_stroke = (2.0, palette.accent).into();
+        }
+        ui.checkbox(is_ticked, label)
+    });
+    ticked.inner
+}
+
 /// A row of choices of which one is taken.
 pub(crate) fn choices<T: PartialEq + Copy>(
     ui: &mut egui::Ui,

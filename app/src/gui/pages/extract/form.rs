@@ -13,7 +13,7 @@ use crate::gui::state::{Page, State, Study};
 use crate::gui::theme::INSIDE;
 use crate::gui::widgets::{
     NumberField, PathField, TextField, button, choices, field_label, heading, help_button, problem,
-    weak,
+    tick, weak,
 };
 
 /// What is half-typed in the form.
@@ -68,7 +68,7 @@ impl Form {
                 if model.card.uses_feature_extractor(true)
                     != model.card.uses_feature_extractor(false)
                 {
-                    ui.checkbox(&mut study.use_featext, "Use the model's feature extractor").on_hover_text(
+                    tick(ui, &mut study.use_featext, "Use the model's feature extractor").on_hover_text(
                         "Brings each window to mean 0 and variance 1, as the checkpoint was trained. The study left the samples as they are.",
                     );
                 }
@@ -170,7 +170,7 @@ impl Form {
         }));
         let mut has_stride = window.stride_secs.is_some();
         ui.horizontal(|ui| {
-            ui.checkbox(&mut has_stride, "Another step than the chunk").on_hover_text(
+            tick(ui, &mut has_stride, "Another step than the chunk").on_hover_text(
                 "Windows end every so many seconds instead of every chunk; the results go to a folder of their own.",
             );
         });
@@ -245,10 +245,10 @@ impl Form {
             {
                 study.output = None;
             }
-            ui.checkbox(&mut study.overwrite, "Compute again what is done")
+            tick(ui, &mut study.overwrite, "Compute again what is done")
                 .on_hover_text("Without it, stories that are done are left as they are.");
             let mut is_custom = study.custom_stimuli.is_some();
-            ui.checkbox(&mut is_custom, "Custom stimuli").on_hover_text(
+            tick(ui, &mut is_custom, "Custom stimuli").on_hover_text(
                 "Their features go to custom_stimuli/<name>, apart from the stories'.",
             );
             if is_custom {
@@ -298,7 +298,7 @@ fn computing(ui: &mut egui::Ui, study: &mut Study, asked: &mut Asked) -> Option<
         );
     });
     let mut has_batch = study.batch.is_some();
-    ui.checkbox(&mut has_batch, "Own batch size")
+    tick(ui, &mut has_batch, "Own batch size")
         .on_hover_text("Windows computed at once; what suits the device if left out.");
     if !has_batch {
         study.batch = None;
