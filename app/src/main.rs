@@ -8,6 +8,7 @@ mod forecast;
 mod gui;
 mod picture;
 mod report;
+mod slurm;
 mod supply;
 mod workshop;
 
@@ -32,6 +33,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Open(commands::open::Args),
+    #[command(hide = true)]
+    Pick(commands::pick::Args),
     Extract(commands::extract::Args),
     Run(commands::run::Args),
     Check(commands::check::Args),
@@ -68,6 +71,7 @@ fn run() -> ExitCode {
 fn run_command(command: Command) -> failure::CommandResult {
     match command {
         Command::Open(args) => commands::open::run(args),
+        Command::Pick(args) => commands::pick::run(args),
         Command::Extract(args) => commands::extract::run(args),
         Command::Run(args) => commands::run::run(args),
         Command::Check(args) => commands::check::run(args),

@@ -1,6 +1,7 @@
 //! Events of long work, for a person at a terminal or for a machine.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
@@ -17,6 +18,25 @@ pub(crate) enum EventFormat {
     Text,
     /// One JSON object a line on standard output, for machines.
     Json,
+}
+
+/// How this process tells of downloads, which happen wherever something is missing.
+static TOLD_IN: OnceLock<EventFormat> = OnceLock::new();
+
+/// Says how this process tells; once, as the command line asks for it.
+pub(crate) fn tell_in(format: EventFormat) {
+    // A second word of the same process changes nothing.
+    let _ = TOLD_IN.set(format);
+}
+
+/// Tells how much of a download is done, to a machine that reads along, if one does.
+pub(crate) fn tell_download(what: &str, n_bytes: u64, n_bytes_total: Option<u64>) {
+    if TOLD_IN.get() == Some(&EventFormat::Json) {
+        let event = serde_json::json!({
+            "event": "downloading", "what": what, "n_bytes": n_bytes, "n_bytes_total": n_bytes_total,
+        });
+        console::say(event);
+    }
 }
 
 /// Tells events as they come.

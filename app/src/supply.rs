@@ -1,6 +1,7 @@
 //! Models and ONNX Runtime, found or fetched, with a bar on the terminal while that takes time.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use heschl_models::download::{Limits, Watch};
 use heschl_models::fetch::{self, Source};
@@ -11,6 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::console::note;
 use crate::failure::Failure;
+use crate::report;
 
 /// Finds ONNX Runtime's library.
 ///
@@ -38,8 +40,9 @@ pub(crate) fn find_or_fetch_runtime(setting: Option<&Path>) -> Result<RuntimeLib
         "Getting ONNX Runtime {} (once)",
         runtime::RUNTIME_VERSION
     ));
-    let (library, _) =
-        with_bar(|watch| runtime::fetch_runtime(&around, &Limits::default(), watch))?;
+    let (library, _) = with_bar("ONNX Runtime", |watch| {
+        runtime::fetch_runtime(&around, &Limits::default(), watch)
+    })?;
     Ok(library)
 }
 
@@ -77,7 +80,9 @@ pub(crate) fn fetch_model(name: &str) -> Result<(), Failure> {
         megabytes => format!(" (about {megabytes} MB, once)"),
     };
     note(format_args!("Getting the model {}{size}", entry.name));
-    let fetched = with_bar(|watch| fetch::fetch_model(&around, &entry, &Limits::default(), watch))?;
+    let fetched = with_bar(entry.name, |watch| {
+        fetch::fetch_model(&around, &entry, &Limits::default(), watch)
+    })?;
     let source = match fetched.source {
         Source::AlreadyInstalled => "was here already",
         Source::HubCache => "from the Hugging Face cache on this machine",
@@ -88,8 +93,12 @@ pub(crate) fn fetch_model(name: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+/// How often a download is told of to a machine.
+const TELL_EVERY: Duration = Duration::from_millis(200);
+
 /// Runs a download with a bar that shows how far it is.
 fn with_bar<T, E: Into<Failure>>(
+    what: &str,
     work: impl FnOnce(&mut Watch) -> Result<T, E>,
 ) -> Result<T, Failure> {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(4));
@@ -97,7 +106,12 @@ fn with_bar<T, E: Into<Failure>>(
         "  {wide_bar} {bytes} of {total_bytes}  {binary_bytes_per_sec}",
     );
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let mut told: Option<Instant> = None;
     let mut progress = |done: u64, total: Option<u64>| {
+        if told.is_none_or(|told| told.elapsed() >= TELL_EVERY) || Some(done) == total {
+            told = Some(Instant::now());
+            report::tell_download(what, done, total);
+        }
         if let Some(total) = total {
             bar.set_length(total);
         }

@@ -7,4 +7,5 @@ pub(crate) mod devices;
 pub(crate) mod extract;
 pub(crate) mod models;
 pub(crate) mod open;
+pub(crate) mod pick;
 pub(crate) mod run;

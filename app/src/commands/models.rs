@@ -12,6 +12,7 @@ use heschl_models::{added, catalogue, fetch};
 
 use crate::console::{note, say};
 use crate::failure::{CommandResult, Failure, Outcome};
+use crate::report::{self, EventFormat};
 use crate::supply;
 
 /// List, add, fetch and check speech encoders
@@ -37,6 +38,9 @@ enum Command {
     Fetch {
         /// A name of the list, or a repository such as facebook/hubert-large-ls960-ft
         name: String,
+        /// Print events for people or as JSON lines
+        #[arg(long, value_enum, default_value_t)]
+        events: EventFormat,
     },
     /// Run an encoder on a recording and print what comes out
     Check {
@@ -57,7 +61,10 @@ pub(crate) fn run(args: Args) -> CommandResult {
         Command::List => list(),
         Command::Add(args) => add::run(args),
         Command::Remove { name } => remove(&name),
-        Command::Fetch { name } => supply::fetch_model(&name).map(|()| Outcome::Done),
+        Command::Fetch { name, events } => {
+            report::tell_in(events);
+            supply::fetch_model(&name).map(|()| Outcome::Done)
+        }
         Command::Check { model, runtime } => check::check(&model, runtime.as_deref()),
     }
 }

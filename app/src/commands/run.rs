@@ -8,7 +8,8 @@ use heschl_core::store::sha256_of_file;
 
 use super::extract::{MachineArgs, absolute, run_recipe};
 use crate::failure::{CommandResult, Failure};
-use crate::report::EventFormat;
+use crate::report::{self, EventFormat};
+use crate::supply;
 
 /// Repeat an extraction from its recipe file
 ///
@@ -39,6 +40,14 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t)]
     events: EventFormat,
 
+    /// Only these stories of the recipe's folder
+    #[arg(long, value_name = "STORY", num_args = 1.., value_delimiter = ',')]
+    stories: Vec<String>,
+
+    /// Get the model first if it is not here
+    #[arg(long)]
+    fetch: bool,
+
     /// Print windows, time, memory and disk, and compute nothing
     #[arg(long = "dry-run", alias = "dry_run")]
     dry_run: bool,
@@ -50,8 +59,15 @@ pub(crate) struct Args {
 /// A sentence for whatever keeps it from being done.
 pub(crate) fn run(args: Args) -> CommandResult {
     let file = RecipeFile::read(&args.recipe)?;
+    report::tell_in(args.events);
     let mut recipe = file.extract;
     recipe.output.overwrite |= args.overwrite;
+    if !args.stories.is_empty() {
+        recipe.stimuli.stories = args.stories;
+    }
+    if args.fetch {
+        supply::fetch_model_if_missing(&recipe.model.model)?;
+    }
     if let Some(out) = &args.out {
         recipe.output.folder = absolute(out)?;
     }

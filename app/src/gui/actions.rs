@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use eframe::egui;
 
 use super::facts::Loading;
+use super::jobs::Order;
 use super::manual::Topic;
 use super::state::{Layout, OpenStudy, Page, Settings, Study, remember};
 use super::text;
@@ -65,6 +66,15 @@ impl Purpose {
     }
 }
 
+/// What becomes of jobs when the window is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AtClose {
+    /// They go on.
+    Leave,
+    /// They are paused.
+    Pause,
+}
+
 /// What a page asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Action {
@@ -106,6 +116,23 @@ pub(crate) enum Action {
     Drop(Vec<PathBuf>),
     /// Extract as the study says.
     Run,
+    /// Do something with a job.
+    Job(String, Order),
+    /// Fetch a model.
+    FetchModel(String),
+    /// Try a model on a recording.
+    CheckModel(String),
+    /// Delete a model, or forget it.
+    DeleteModel(String),
+    /// Take a model for the study.
+    UseModel(String),
+    /// Close the window: leave jobs to finish, or pause them first.
+    Close {
+        /// What becomes of the jobs.
+        jobs: AtClose,
+    },
+    /// Do not close the window.
+    StayOpen,
     /// Put the command that does the same into the clipboard.
     CopyCommand,
     /// Put a Slurm script that does the same into the clipboard.
@@ -171,6 +198,13 @@ impl Window {
             Action::Use(purpose, path) => self.use_path(purpose, path),
             Action::Drop(paths) => self.work.classify(paths),
             Action::Run => self.run(),
+            Action::Job(id, order) => self.jobs.order(&id, order),
+            Action::FetchModel(name) => self.fetch_model(name),
+            Action::CheckModel(name) => self.check_model(name),
+            Action::DeleteModel(name) => self.work.chore(Chore::DeleteModel(name)),
+            Action::UseModel(name) => self.use_model(name),
+            Action::Close { jobs } => self.close(jobs, ctx),
+            Action::StayOpen => self.is_asking_to_close = false,
             Action::CopyCommand => self.copy_command(ctx),
             Action::CopySlurm => self.copy_slurm(ctx),
             Action::SaveRecipe => self.save_recipe(),
@@ -212,6 +246,10 @@ impl Window {
                 Tone::Amber,
                 "Open a study first, then drop the recipe on it.".into(),
             ),
+            Done::ModelDeleted(name) => {
+                self.work.look_at_models_again();
+                self.tell(Tone::Plain, format!("{name} is deleted."));
+            }
             Done::RecipeWritten(path) => {
                 let path = text::short_path(&path, self.facts.home.as_deref());
                 self.tell(Tone::Good, format!("Recipe saved: {path}"));
@@ -292,7 +330,7 @@ impl Window {
     }
 
     /// Changes the study, so that it can be undone.
-    fn edit_study(&mut self, change: impl FnOnce(&mut Study)) {
+    pub(super) fn edit_study(&mut self, change: impl FnOnce(&mut Study)) {
         self.edit(|state| {
             if let Some(OpenStudy { study, .. }) = &mut state.open {
                 change(study);

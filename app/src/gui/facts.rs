@@ -6,6 +6,7 @@ use heschl_core::audio::RecordingFacts;
 use heschl_core::card::Card;
 
 use super::actions::Purpose;
+use super::jobs::QueueFacts;
 
 /// Something that is looked for.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -73,6 +74,46 @@ pub(crate) struct ModelFacts {
     pub(crate) folder: PathBuf,
 }
 
+/// Where a model of the list comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ModelSource {
+    /// An encoder of the study, or the starter model.
+    Study,
+    /// Another one of the catalogue.
+    More,
+    /// Another repository of the Hub.
+    Hub,
+    /// The user's own disk.
+    Added,
+}
+
+/// One model of the list.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ModelEntry {
+    /// Its name.
+    pub(crate) name: String,
+    /// Repository, or folder.
+    pub(crate) origin: String,
+    /// Where it comes from.
+    pub(crate) source: ModelSource,
+    /// Hidden states.
+    pub(crate) n_layers: usize,
+    /// Features of each.
+    pub(crate) dim: usize,
+    /// Licence of the weights, if known.
+    pub(crate) licence: Option<String>,
+    /// Bytes to fetch.
+    pub(crate) download_bytes: Option<u64>,
+    /// Memory that a job takes, about.
+    pub(crate) needed_bytes: u64,
+    /// Whether this machine has so much memory.
+    pub(crate) fits: bool,
+    /// Where it lies, if it is here.
+    pub(crate) folder: Option<PathBuf>,
+    /// Why it cannot be used: a sentence.
+    pub(crate) problem: Option<String>,
+}
+
 /// What a trial of the encoder gave.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Trial {
@@ -127,6 +168,12 @@ pub(crate) struct Facts {
     pub(crate) stories: Loading<Vec<StoryFacts>>,
     /// The study's model.
     pub(crate) model: Loading<ModelFacts>,
+    /// All models.
+    pub(crate) models: Loading<Vec<ModelEntry>>,
+    /// The study's recipe as a job would have it now, if it can run.
+    pub(crate) recipe_of_now: Option<String>,
+    /// The jobs.
+    pub(crate) queue: QueueFacts,
     /// How fast the study's model runs here.
     pub(crate) trial: Loading<Trial>,
     /// What can be computed on.

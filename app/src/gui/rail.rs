@@ -7,6 +7,8 @@ use egui::{Align2, Color32, FontId, RichText, Sense, Vec2, WidgetInfo, vec2};
 use super::actions::{Action, Asked};
 use super::facts::{Facts, Loading};
 use super::icons;
+use super::jobs::{JobFacts, JobState};
+use super::session::is_of_study;
 use super::state::{Page, State};
 use super::theme::{BETWEEN, CORNER, INSIDE, Palette, semibold};
 use super::widgets::icon_button;
@@ -23,6 +25,7 @@ enum Step {
     Ready,
     Running,
     Done,
+    OutOfDate,
     Troubled,
 }
 
@@ -187,6 +190,11 @@ fn mark(ui: &egui::Ui, rect: egui::Rect, step: Option<Step>, is_wide: bool) -> &
         Some(Step::Ready) => (icons::CIRCLE_DOT, palette.accent, ": ready"),
         Some(Step::Running) => (icons::LOADER, palette.accent, ": running"),
         Some(Step::Done) => (icons::CIRCLE_CHECK, palette.accent, ": done"),
+        Some(Step::OutOfDate) => (
+            icons::HISTORY,
+            palette.amber,
+            ": out of date, the settings have changed since",
+        ),
         Some(Step::Troubled) => (icons::CIRCLE_ALERT, palette.red, ": something is wrong"),
     };
     let (at, size) = if is_wide {
@@ -228,16 +236,30 @@ fn step(state: &State, facts: &Facts, page: Page) -> Option<Step> {
         Page::Stimuli => Some(stimuli),
         Page::Models => Some(model),
         Page::Extract | Page::Features => {
-            Some(facts.step_of(page, (stimuli, model) == (Step::Done, Step::Done)))
+            let can_run = (stimuli, model) == (Step::Done, Step::Done);
+            Some(extraction(state, facts, page, can_run))
         }
         _ => None,
     }
 }
 
-impl Facts {
-    /// How far the steps are that jobs do.
-    fn step_of(&self, page: Page, can_run: bool) -> Step {
-        let _ = page;
-        if can_run { Step::Ready } else { Step::Empty }
+/// How far the steps are that a job of this study does.
+fn extraction(state: &State, facts: &Facts, page: Page, can_run: bool) -> Step {
+    let idle = if can_run && page == Page::Extract {
+        Step::Ready
+    } else {
+        Step::Empty
+    };
+    let folder = state.open.as_ref().map(|open| open.folder.as_path());
+    let is_ours = |job: &&JobFacts| folder.is_some_and(|folder| is_of_study(&job.task, folder));
+    let Some(last) = facts.queue.jobs.iter().rev().find(is_ours) else {
+        return idle;
+    };
+    match &last.state {
+        JobState::Waiting | JobState::Running => Step::Running,
+        JobState::Done if last.recipe != facts.recipe_of_now => Step::OutOfDate,
+        JobState::Done => Step::Done,
+        JobState::Failed { .. } | JobState::Broken { .. } => Step::Troubled,
+        JobState::Paused | JobState::Cancelled => idle,
     }
 }

@@ -1,28 +1,210 @@
 //! What the window does with jobs, models and features.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use eframe::egui;
+use heschl_core::recipe::{ExtractRecipe, RecipeFile};
+use heschl_models::catalogue;
 
-use super::actions::Purpose;
-use super::state::Page;
+use super::actions::{AtClose, Purpose};
+use super::jobs::{JobFacts, JobState, NewJob, QueueFacts, Task};
+use super::pages::why_not_run;
+use super::state::{Page, remember};
+use super::text::count;
 use super::toasts::Tone;
 use super::window::Window;
-use crate::command_text;
+use crate::{command_text, slurm};
 
 impl Window {
     /// Extracts as the study says.
     pub(super) fn run(&mut self) {
+        if let Some(sentence) = self.why_not_run() {
+            return self.tell(Tone::Amber, sentence);
+        }
+        match self.extraction() {
+            Ok(job) => {
+                self.jobs.add(job);
+                self.go(Page::Jobs);
+            }
+            Err(sentence) => self.tell(Tone::Red, sentence),
+        }
+    }
+
+    fn why_not_run(&self) -> Option<String> {
+        let study = self.state.study();
+        study.map_or_else(
+            || Some("Open a study first.".into()),
+            |study| why_not_run(study, &self.facts),
+        )
+    }
+
+    fn extraction(&self) -> Result<NewJob, String> {
+        let recipe = self.recipe()?;
+        let n_stories = match recipe.stimuli.stories.len() {
+            0 => self.facts.stories().len(),
+            n => n,
+        };
+        let study = self.state.open.as_ref();
+        Ok(NewJob {
+            title: format!(
+                "{} with {}",
+                count(n_stories, "story", "stories"),
+                recipe.model.model
+            ),
+            subtitle: subtitle(&recipe, study.map(|open| open.study.name.as_str())),
+            task: Task::Extract {
+                study: study.map(|open| open.folder.clone()),
+                features: recipe.features_folder(&self.model_name(&recipe)),
+            },
+            recipe: Some(recipe_text(recipe)?),
+            runtime: self.state.lasting.settings.runtime.clone(),
+        })
+    }
+
+    /// The name that the recipe's model gives its features' folder.
+    fn model_name(&self, recipe: &ExtractRecipe) -> String {
+        let known = self.facts.model.ready();
+        known.map_or_else(
+            || recipe.model.model.clone(),
+            |model| model.card.name.clone(),
+        )
+    }
+
+    /// The study's recipe as its job would have it, if it can run.
+    pub(super) fn recipe_of_now(&self) -> Option<String> {
+        recipe_text(self.recipe().ok()?).ok()
+    }
+
+    pub(super) fn fetch_model(&mut self, name: String) {
+        if self.facts.queue.fetching(&name).is_some() {
+            return;
+        }
+        let megabytes = catalogue::find(&name).map(|entry| {
+            format!(
+                "{} MB from {}",
+                entry.download_megabytes(),
+                entry.repository
+            )
+        });
+        self.add_job(
+            format!("Get {name}"),
+            megabytes.unwrap_or_default(),
+            Task::Fetch { model: name },
+        );
+    }
+
+    pub(super) fn check_model(&mut self, name: String) {
+        self.add_job(
+            format!("Check {name}"),
+            "runs it on a short recording".into(),
+            Task::Check { model: name },
+        );
         self.go(Page::Jobs);
     }
 
     /// Adds a model from the disk.
-    pub(super) fn add_model(&mut self, _path: PathBuf) {
+    pub(super) fn add_model(&mut self, path: PathBuf) {
+        let name = path
+            .file_stem()
+            .unwrap_or(path.as_os_str())
+            .to_string_lossy()
+            .into_owned();
+        self.add_job(
+            format!("Add {name}"),
+            path.display().to_string(),
+            Task::Add { path },
+        );
         self.go(Page::Models);
     }
 
+    fn add_job(&mut self, title: String, subtitle: String, task: Task) {
+        let runtime = self.state.lasting.settings.runtime.clone();
+        self.jobs.add(NewJob {
+            title,
+            subtitle,
+            task,
+            recipe: None,
+            runtime,
+        });
+    }
+
+    pub(super) fn use_model(&mut self, name: String) {
+        if self.state.open.is_none() {
+            return self.tell(
+                Tone::Amber,
+                "Open a study first: the model is chosen for a study.".into(),
+            );
+        }
+        self.tell(Tone::Plain, format!("This study uses {name}."));
+        self.edit_study(|study| study.model = name);
+    }
+
+    /// Takes what is new of the jobs, and tells what has ended.
+    pub(super) fn take_queue(&mut self, queue: QueueFacts) {
+        let before = std::mem::replace(&mut self.facts.queue, queue);
+        if let Some(sentence) = self
+            .facts
+            .queue
+            .trouble
+            .clone()
+            .filter(|_| before.trouble.is_none())
+        {
+            self.tell(Tone::Red, sentence);
+        }
+        let was = |job: &JobFacts| {
+            before
+                .jobs
+                .iter()
+                .find(|old| old.id == job.id)
+                .map(|old| old.state.clone())
+        };
+        let changed = |job: &&JobFacts| was(job).is_some_and(|old| old != job.state);
+        let changed: Vec<JobFacts> = self
+            .facts
+            .queue
+            .jobs
+            .iter()
+            .filter(changed)
+            .cloned()
+            .collect();
+        changed.iter().for_each(|job| self.tell_change(job));
+    }
+
+    fn tell_change(&mut self, job: &JobFacts) {
+        match (&job.state, &job.task) {
+            (JobState::Done, Task::Extract { features, .. }) => {
+                self.tell(
+                    Tone::Good,
+                    format!("{}: the features are there.", job.title),
+                );
+                self.work.look_at_models_again();
+                if std::mem::take(&mut self.is_sample_running) && self.state.page() == Page::Jobs {
+                    self.look_at_features(Purpose::Features, features.clone());
+                }
+            }
+            (JobState::Done, Task::Fetch { model }) => {
+                self.work.look_at_models_again();
+                self.tell(Tone::Good, format!("{model} is here."));
+            }
+            (JobState::Done, Task::Add { .. }) => {
+                self.work.look_at_models_again();
+                self.tell(Tone::Good, format!("{}: done.", job.title));
+            }
+            (JobState::Done, Task::Check { .. }) => {
+                self.tell(Tone::Good, format!("{}: it works.", job.title))
+            }
+            (JobState::Failed { message } | JobState::Broken { message }, _) => {
+                self.tell(Tone::Red, format!("{}: {message}", job.title));
+            }
+            _ => {}
+        }
+    }
+
     /// Looks at a folder of features, or compares it with the one that is shown.
-    pub(super) fn look_at_features(&mut self, _purpose: Purpose, _folder: PathBuf) {
+    pub(super) fn look_at_features(&mut self, purpose: Purpose, folder: PathBuf) {
+        if purpose == Purpose::Features {
+            remember(&mut self.state.lasting.recent_features, &folder);
+        }
         self.go(Page::Features);
     }
 
@@ -36,5 +218,62 @@ impl Window {
         }
     }
 
-    pub(super) fn copy_slurm(&mut self, _ctx: &egui::Context) {}
+    pub(super) fn copy_slurm(&mut self, ctx: &egui::Context) {
+        let script = self.recipe().and_then(|recipe| {
+            let stories = match &recipe.stimuli.stories[..] {
+                [] => self
+                    .facts
+                    .stories()
+                    .iter()
+                    .map(|story| story.story.clone())
+                    .collect(),
+                chosen => chosen.to_vec(),
+            };
+            let recipe = recipe_text(recipe)?;
+            Ok(slurm::array_script(&self.program, &recipe, &stories))
+        });
+        match script {
+            Ok(script) => {
+                ctx.copy_text(script);
+                self.tell(
+                    Tone::Plain,
+                    "Slurm script copied. Save it on the cluster and give it to sbatch.".into(),
+                );
+            }
+            Err(sentence) => self.tell(Tone::Red, sentence),
+        }
+    }
+
+    /// Closes the window, whatever runs.
+    pub(super) fn close(&mut self, jobs: AtClose, ctx: &egui::Context) {
+        if jobs == AtClose::Pause {
+            self.jobs.pause_all();
+        }
+        self.may_close = true;
+        ctx.send_viewport_cmd(egui::ViewportCommand::Close);
+    }
+}
+
+/// A recipe as its file has it.
+fn recipe_text(recipe: ExtractRecipe) -> Result<String, String> {
+    RecipeFile {
+        extract: recipe,
+        run: None,
+    }
+    .to_toml()
+}
+
+/// The recipe in a line.
+fn subtitle(recipe: &ExtractRecipe, study: Option<&str>) -> String {
+    let window = &recipe.window;
+    let step_secs = window.stride_secs.unwrap_or(window.chunk_ms / 1000.0);
+    let window_secs = (window.chunk_ms + window.context_ms) / 1000.0;
+    let settings = format!("window {window_secs} s, a row every {step_secs} s");
+    study.map_or_else(|| settings.clone(), |study| format!("{study} · {settings}"))
+}
+
+/// Whether a path is a folder's own or below it.
+#[must_use]
+pub(super) fn is_of_study(task: &Task, folder: &Path) -> bool {
+    matches!(task, Task::Extract { study: Some(study), .. } if study == folder)
 }

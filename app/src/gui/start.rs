@@ -38,6 +38,7 @@ pub(crate) fn open(path: Option<PathBuf>) -> CommandResult {
         complaint,
         path,
         home: around.home,
+        program: std::env::current_exe()?,
     };
     let create: eframe::AppCreator<'_> =
         Box::new(move |cc| Ok(Box::new(Window::new(&cc.egui_ctx, beginning))));

@@ -8,7 +8,7 @@ use super::facts::{Facts, Keeping, Machine};
 use super::icons;
 use super::manual::Topic;
 use super::state::{Page, State};
-use super::text::bytes;
+use super::text::{bytes, duration};
 use super::theme::{BETWEEN, Palette};
 use super::widgets::{icon_button, weak};
 
@@ -110,6 +110,31 @@ fn keeping(ui: &mut egui::Ui, state: &State, facts: &Facts) {
     response.on_hover_text(sentence);
 }
 
-fn jobs(_ui: &mut egui::Ui, _facts: &Facts, _asked: &mut Asked) {
-    let _ = Page::Jobs;
+/// The job that runs, in short; a click leads to it.
+fn jobs(ui: &mut egui::Ui, facts: &Facts, asked: &mut Asked) {
+    let Some(job) = facts.queue.running() else {
+        return;
+    };
+    let share = job
+        .progress
+        .share()
+        .map_or_else(String::new, |share| format!(" {:.0} %", share * 100.0));
+    let speed = match (job.progress.per_sec, job.progress.is_download) {
+        (Some(per_sec), false) => format!("  {per_sec:.1} windows/s"),
+        (Some(per_sec), true) => format!("  {}/s", bytes(per_sec as u64)),
+        (None, _) => String::new(),
+    };
+    let left = job
+        .progress
+        .secs_left()
+        .map_or_else(String::new, |secs| format!("  {} left", duration(secs)));
+    let what = job.progress.story.as_ref().unwrap_or(&job.title);
+    let words = format!("{what}{share}{speed}{left}");
+    let response = ui.link(&words);
+    if response
+        .on_hover_text("The job that runs. Click to see all jobs.")
+        .clicked()
+    {
+        asked.push(Action::Go(Page::Jobs));
+    }
 }

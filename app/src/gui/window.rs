@@ -8,6 +8,7 @@ use eframe::egui;
 use super::actions::Asked;
 use super::facts::{Facts, Keeping, Loading};
 use super::history::History;
+use super::jobs::Jobs;
 use super::log;
 use super::pages::Pages;
 use super::palette::Palette;
@@ -15,7 +16,7 @@ use super::state::{Motion, OpenStudy, Page, Remembered, Settings, State, remembe
 use super::study::Hold;
 use super::toasts::{Toasts, Tone};
 use super::work::{Chore, Opened, Origin, TrialQuestion, Waker, Work};
-use super::{rail, shortcuts, status_bar, theme};
+use super::{leaving, rail, shortcuts, status_bar, theme};
 
 /// What the window begins with.
 pub(crate) struct Beginning {
@@ -29,6 +30,8 @@ pub(crate) struct Beginning {
     pub(crate) path: Option<PathBuf>,
     /// The user's home folder.
     pub(crate) home: Option<PathBuf>,
+    /// This program, which runs the jobs.
+    pub(crate) program: PathBuf,
 }
 
 /// The window.
@@ -37,6 +40,15 @@ pub(crate) struct Window {
     pub(super) facts: Facts,
     pub(super) pages: Pages,
     pub(super) work: Work,
+    pub(super) jobs: Jobs,
+    /// What runs the jobs: this program.
+    pub(super) program: PathBuf,
+    /// The window was to be closed while jobs run, and asks.
+    pub(super) is_asking_to_close: bool,
+    /// It was answered.
+    pub(super) may_close: bool,
+    /// The sample runs; when it is done, its features are shown.
+    pub(super) is_sample_running: bool,
     pub(super) palette: Palette,
     pub(super) toasts: Toasts,
     history: History,
@@ -74,6 +86,7 @@ impl Window {
             (None, Some(study)) => work.chore(Chore::Open(study.clone())),
             (None, None) => {}
         }
+        let jobs = Jobs::open(&beginning.folder, beginning.program.clone(), &waker);
         let facts = Facts {
             home: beginning.home,
             ..Facts::default()
@@ -84,6 +97,11 @@ impl Window {
             facts,
             pages: Pages::default(),
             work,
+            jobs,
+            program: beginning.program,
+            is_asking_to_close: false,
+            may_close: false,
+            is_sample_running: false,
             palette: Palette::default(),
             toasts: Toasts::default(),
             history: History::default(),
@@ -201,6 +219,12 @@ impl Window {
         for wish in self.work.collect(&mut self.facts) {
             self.grant(wish);
         }
+        if let Some(queue) = self.jobs.news() {
+            self.take_queue(queue);
+        }
+        if self.state.page() == Page::Models {
+            self.work.want_models(&mut self.facts);
+        }
         let study = self.state.open.as_ref().map(|open| &open.study);
         let stimuli = study.and_then(|study| study.stimuli.as_ref());
         let is_recursive = study.is_some_and(|study| study.recursive);
@@ -209,6 +233,7 @@ impl Window {
         if let Some(study) = study {
             self.work.want_model(&study.model, &mut self.facts);
         }
+        self.facts.recipe_of_now = self.recipe_of_now();
         let trial = self.trial();
         self.work.want_trial(trial, &mut self.facts);
         let first = self
@@ -227,6 +252,7 @@ impl Window {
         }
         if self.runs_sample && self.facts.stories.ready().is_some() {
             self.runs_sample = false;
+            self.is_sample_running = true;
             self.run();
         }
     }
@@ -309,6 +335,9 @@ impl Window {
         self.pages.ui(ui, &self.state, &self.facts, &mut asked);
         self.toasts.ui(ui);
         self.palette.ui(ui, &self.state, &mut asked);
+        if self.is_asking_to_close {
+            leaving::ui(ui, &self.facts, &mut asked);
+        }
         shortcuts::drops(ui, &mut asked);
         asked
     }
@@ -332,6 +361,12 @@ pub(super) fn pages_folder(
 impl eframe::App for Window {
     fn logic(&mut self, ctx: &egui::Context, _: &mut eframe::Frame) {
         self.now_secs = ctx.input(|input| input.time);
+        let is_closing = ctx.input(|input| input.viewport().close_requested());
+        let queue = &self.facts.queue;
+        if is_closing && !self.may_close && queue.n_alive() > 0 && !queue.is_led_elsewhere {
+            ctx.send_viewport_cmd(egui::ViewportCommand::CancelClose);
+            self.is_asking_to_close = true;
+        }
         self.collect();
         self.keep(ctx);
     }
@@ -362,6 +397,7 @@ impl eframe::App for Window {
 
     fn on_exit(&mut self) {
         self.keep_now();
+        self.jobs.close();
         self.work.finish_chores();
     }
 }

@@ -157,6 +157,12 @@ impl ExtractPage {
     }
 }
 
+/// Why a study cannot run now: a sentence.
+#[must_use]
+pub(crate) fn why_not_run(study: &Study, facts: &Facts) -> Option<String> {
+    form::wrong_window(study, facts).or_else(|| forecast::Outlook::of(study, facts).why_not)
+}
+
 fn presets(ui: &mut egui::Ui, study: &mut Study, asked: &mut Asked) {
     ui.horizontal(|ui| {
         weak(ui, "Preset");

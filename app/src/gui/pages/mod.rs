@@ -12,6 +12,8 @@ mod stimuli;
 
 use eframe::egui;
 
+pub(crate) use extract::why_not_run;
+
 use super::actions::Asked;
 use super::facts::Facts;
 use super::state::{Page, State};

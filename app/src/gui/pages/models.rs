@@ -1,23 +1,351 @@
-//! The page "Models".
+//! Models: what there is, what is here, and how to get the rest.
 
 use eframe::egui;
+use egui::accesskit::Role;
+use egui::{RichText, vec2};
 
-use crate::gui::actions::Asked;
-use crate::gui::facts::Facts;
+use super::jobs::progress_words;
+use crate::gui::actions::{Action, Asked, Purpose};
+use crate::gui::facts::{Facts, Loading, ModelEntry, ModelSource};
+use crate::gui::icons;
+use crate::gui::jobs::{JobFacts, JobState, Order};
+use crate::gui::manual::Topic;
 use crate::gui::state::State;
+use crate::gui::text::bytes;
+use crate::gui::theme::{BETWEEN, INSIDE, Palette, semibold};
+use crate::gui::widgets::{
+    PathField, TextField, button, card, heading, help_button, icon_button, name, page_title,
+    problem, weak,
+};
 
 /// The page "Models".
 #[derive(Default)]
-pub(crate) struct ModelsPage {}
+pub(crate) struct ModelsPage {
+    search: String,
+    /// The model whose deletion is asked about.
+    doomed: Option<String>,
+    is_adding: bool,
+    /// A repository of the Hub, as far as it is typed.
+    repository: String,
+}
+
+const SHELVES: [(ModelSource, &str); 4] = [
+    (
+        ModelSource::Study,
+        "The study's encoders, and whisper-tiny.en to begin with",
+    ),
+    (ModelSource::Added, "Added from this disk"),
+    (ModelSource::Hub, "From other repositories of the Hub"),
+    (ModelSource::More, "Others that laboratories use"),
+];
+const CARD_WIDTH: f32 = 330.0;
 
 impl ModelsPage {
     /// Draws the page.
     pub(crate) fn ui(
         &mut self,
-        _ui: &mut egui::Ui,
-        _state: &State,
-        _facts: &Facts,
-        _asked: &mut Asked,
+        ui: &mut egui::Ui,
+        state: &State,
+        facts: &Facts,
+        asked: &mut Asked,
     ) {
+        page_title(
+            ui,
+            "Models",
+            "The speech encoders that can listen to your stories.",
+        );
+        ui.horizontal_wrapped(|ui| {
+            let field = TextField {
+                label: "Search models",
+                hint: "Search",
+                width: 180.0,
+            };
+            field.show(ui, &mut self.search);
+            if button(ui, icons::PLUS, "Add a model").clicked() {
+                self.is_adding = !self.is_adding;
+            }
+            if help_button(ui, Topic::Models) {
+                asked.push(Action::Manual(Topic::Models));
+            }
+        });
+        if self.is_adding {
+            ui.add_space(INSIDE);
+            self.adding(ui, facts, asked);
+        }
+        match &facts.models {
+            Loading::Nothing | Loading::Waiting => {
+                ui.spinner();
+            }
+            Loading::Failed(sentence) => problem(ui, sentence),
+            Loading::Ready(models) => self.shelves(ui, models, state, facts, asked),
+        }
     }
+
+    fn adding(&mut self, ui: &mut egui::Ui, facts: &Facts, asked: &mut Asked) {
+        card(ui, |ui| {
+            ui.set_min_width(ui.available_width());
+            heading(ui, "Add a model");
+            weak(
+                ui,
+                "A checkpoint's folder (Hugging Face or CTranslate2). Its files stay where they are.",
+            );
+            let field = |label, purpose| PathField {
+                label,
+                purpose,
+                recent: &[],
+                home: facts.home.as_deref(),
+                picking: facts.picking,
+            };
+            field("Folder of a checkpoint", Purpose::ModelFolder).show(ui, None, asked);
+            weak(ui, "An encoder that you exported to ONNX.");
+            field("ONNX file", Purpose::ModelFile).show(ui, None, asked);
+            weak(ui, "A repository of the Hugging Face Hub.");
+            ui.horizontal(|ui| {
+                let field = TextField {
+                    label: "Repository",
+                    hint: "facebook/hubert-large-ls960-ft",
+                    width: 320.0,
+                };
+                field.show(ui, &mut self.repository);
+                let is_one = self
+                    .repository
+                    .trim()
+                    .split('/')
+                    .filter(|part| !part.is_empty())
+                    .count()
+                    == 2;
+                let response = ui
+                    .add_enabled_ui(is_one, |ui| {
+                        button(ui, icons::DOWNLOAD, "Fetch the repository")
+                    })
+                    .inner;
+                if response
+                    .on_disabled_hover_text("Write owner/name.")
+                    .clicked()
+                {
+                    asked.push(Action::FetchModel(self.repository.trim().to_owned()));
+                    self.repository.clear();
+                    self.is_adding = false;
+                }
+            });
+        });
+    }
+
+    fn shelves(
+        &mut self,
+        ui: &mut egui::Ui,
+        models: &[ModelEntry],
+        state: &State,
+        facts: &Facts,
+        asked: &mut Asked,
+    ) {
+        let words = self.search.to_lowercase();
+        let fits = |model: &&ModelEntry| {
+            let text = format!("{} {}", model.name, model.origin).to_lowercase();
+            words.split_whitespace().all(|word| text.contains(word))
+        };
+        let mut n_shown = 0;
+        for (source, title) in SHELVES {
+            let shelf: Vec<&ModelEntry> = models
+                .iter()
+                .filter(|model| model.source == source)
+                .filter(fits)
+                .collect();
+            if shelf.is_empty() {
+                continue;
+            }
+            n_shown += shelf.len();
+            ui.add_space(BETWEEN);
+            heading(ui, title);
+            ui.add_space(4.0);
+            let n_columns = ((ui.available_width() + BETWEEN) / (CARD_WIDTH + BETWEEN))
+                .floor()
+                .max(1.0) as usize;
+            let width =
+                (ui.available_width() - BETWEEN * (n_columns - 1) as f32) / n_columns as f32;
+            for row in shelf.chunks(n_columns) {
+                ui.horizontal_top(|ui| {
+                    ui.spacing_mut().item_spacing.x = BETWEEN;
+                    for model in row {
+                        ui.push_id(&model.name, |ui| {
+                            ui.allocate_ui(vec2(width, 132.0), |ui| {
+                                ui.spacing_mut().item_spacing.x = INSIDE;
+                                card(ui, |ui| {
+                                    ui.set_min_size(vec2(width - 2.0 * BETWEEN, 108.0));
+                                    ui.set_max_width(width - 2.0 * BETWEEN);
+                                    self.model(ui, model, state, facts, asked);
+                                });
+                            });
+                        });
+                    }
+                });
+                ui.add_space(INSIDE);
+            }
+        }
+        if n_shown == 0 {
+            ui.add_space(BETWEEN);
+            weak(ui, "No model has these words.");
+        }
+    }
+
+    fn model(
+        &mut self,
+        ui: &mut egui::Ui,
+        model: &ModelEntry,
+        state: &State,
+        facts: &Facts,
+        asked: &mut Asked,
+    ) {
+        let palette = Palette::of(ui);
+        let is_used = state.study().is_some_and(|study| study.model == model.name);
+        ui.horizontal(|ui| {
+            let title = egui::Label::new(RichText::new(&model.name).family(semibold())).truncate();
+            ui.add(title).on_hover_text(&model.origin);
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                if is_used {
+                    ui.label(RichText::new("in use").color(palette.accent));
+                } else if model.folder.is_some() {
+                    weak(ui, "here");
+                }
+            });
+        });
+        ui.horizontal(|ui| {
+            weak(ui, format!("{} layers × {}", model.n_layers, model.dim))
+                .on_hover_text("Hidden states that are kept × size of each");
+            let size = model
+                .download_bytes
+                .map_or_else(|| model.origin.clone(), bytes);
+            let size = egui::Label::new(RichText::new(size).color(palette.weak)).truncate();
+            ui.add(size).on_hover_text(&model.origin);
+            if let Some(licence) = &model.licence {
+                weak(ui, licence).on_hover_text("Licence of the weights");
+            }
+        });
+        fit(ui, model);
+        if let Some(sentence) = &model.problem {
+            problem(ui, sentence);
+        }
+        let fetching = facts.queue.fetching(&model.name);
+        match (
+            fetching,
+            &model.folder,
+            self.doomed.as_ref() == Some(&model.name),
+        ) {
+            (Some(job), ..) => fetch_state(ui, job, asked),
+            (None, Some(_), true) => self.question(ui, model, asked),
+            (None, Some(_), false) => self.here(ui, model, is_used, asked),
+            (None, None, _) => {
+                ui.horizontal(|ui| {
+                    if labelled(ui, icons::DOWNLOAD, "Fetch", &model.name) {
+                        asked.push(Action::FetchModel(model.name.clone()));
+                    }
+                    if !is_used && labelled(ui, icons::CHECK, "Use", &model.name) {
+                        asked.push(Action::UseModel(model.name.clone()));
+                    }
+                });
+            }
+        }
+    }
+
+    fn here(&mut self, ui: &mut egui::Ui, model: &ModelEntry, is_used: bool, asked: &mut Asked) {
+        ui.horizontal(|ui| {
+            if !is_used && labelled(ui, icons::CHECK, "Use", &model.name) {
+                asked.push(Action::UseModel(model.name.clone()));
+            }
+            if labelled(ui, icons::ACTIVITY, "Check", &model.name) {
+                asked.push(Action::CheckModel(model.name.clone()));
+            }
+            let (words, icon) = if model.source == ModelSource::Added {
+                ("Forget", icons::X)
+            } else {
+                ("Delete", icons::TRASH_2)
+            };
+            if icon_button(ui, icon, &format!("{words} {}", model.name)).clicked() {
+                self.doomed = Some(model.name.clone());
+            }
+        });
+    }
+
+    fn question(&mut self, ui: &mut egui::Ui, model: &ModelEntry, asked: &mut Asked) {
+        let words = if model.source == ModelSource::Added {
+            "Forget it? Its files stay."
+        } else {
+            "Delete it? Fetching it again takes time."
+        };
+        ui.label(words);
+        ui.horizontal(|ui| {
+            let word = if model.source == ModelSource::Added {
+                "Forget it"
+            } else {
+                "Delete it"
+            };
+            if labelled(ui, icons::TRASH_2, word, &model.name) {
+                asked.push(Action::DeleteModel(model.name.clone()));
+                self.doomed = None;
+            }
+            if labelled(ui, icons::X, "Keep it", &model.name) {
+                self.doomed = None;
+            }
+        });
+    }
+}
+
+fn labelled(ui: &mut egui::Ui, icon: char, words: &str, model: &str) -> bool {
+    let response = button(ui, icon, words);
+    name(&response, Role::Button, &format!("{words} {model}"));
+    response.clicked()
+}
+
+/// Whether the model fits this machine, and why not.
+fn fit(ui: &mut egui::Ui, model: &ModelEntry) {
+    let needed = bytes(model.needed_bytes);
+    let tip = "Weights in single precision as they lie on the disk, and some 400 MB for the program and its windows. The forecast under Extract measures it.";
+    if model.fits {
+        weak(ui, format!("fits: about {needed} of memory")).on_hover_text(tip);
+    } else {
+        let words = RichText::new(format!("too large: about {needed} of memory"))
+            .color(Palette::of(ui).amber);
+        ui.label(words).on_hover_text(tip);
+    }
+}
+
+/// A fetch that runs, waits or has stopped.
+fn fetch_state(ui: &mut egui::Ui, job: &JobFacts, asked: &mut Asked) {
+    let palette = Palette::of(ui);
+    if let JobState::Failed { message } | JobState::Broken { message } = &job.state {
+        let first = message.lines().next().unwrap_or_default();
+        ui.add(egui::Label::new(RichText::new(first).color(palette.red)).truncate())
+            .on_hover_text(message);
+    } else {
+        let share = job.progress.share().unwrap_or(0.0);
+        let (rect, response) =
+            ui.allocate_exact_size(vec2(ui.available_width(), 4.0), egui::Sense::hover());
+        name(
+            &response,
+            Role::ProgressIndicator,
+            &format!("Progress of {}", job.title),
+        );
+        ui.painter().rect_filled(rect, 2.0, palette.control);
+        let done = egui::Rect::from_min_size(rect.min, vec2(rect.width() * share, rect.height()));
+        ui.painter().rect_filled(done, 2.0, palette.accent);
+        let words = match job.state {
+            JobState::Waiting => "waits".into(),
+            JobState::Paused => "paused".into(),
+            _ => progress_words(&job.progress, true),
+        };
+        ui.add(egui::Label::new(RichText::new(words).color(palette.weak)).truncate());
+    }
+    let model = job.task.fetched_model().unwrap_or_default();
+    ui.horizontal(|ui| {
+        let mut order = |ui: &mut egui::Ui, icon, words: &str, order| {
+            if labelled(ui, icon, words, model) {
+                asked.push(Action::Job(job.id.clone(), order));
+            }
+        };
+        match job.state {
+            JobState::Running | JobState::Waiting => order(ui, icons::PAUSE, "Pause", Order::Pause),
+            _ => order(ui, icons::PLAY, "Resume", Order::GoOn),
+        }
+        order(ui, icons::X, "Cancel", Order::Cancel);
+    });
 }

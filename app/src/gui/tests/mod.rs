@@ -30,6 +30,12 @@ pub(crate) struct Stage {
     pub(crate) folder: tempfile::TempDir,
 }
 
+/// The program that runs the jobs of tests: none, unless it was built.
+fn program() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.parent().unwrap().with_file_name("heschl")
+}
+
 /// For how long something in the background may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -48,6 +54,7 @@ impl Stage {
             complaint: None,
             path: None,
             home: Some(folder.path().join("home")),
+            program: program(),
         };
         let theme = match beginning.lasting.settings.theme {
             ThemeChoice::Light => Theme::Light,

@@ -6,7 +6,7 @@ use heschl_core::progress::CancelToken;
 use heschl_core::recipe::{ExtractRecipe, RecipeFile};
 use heschl_core::store::atomic;
 
-use super::{Answers, Desk, Waker};
+use super::{Answers, Desk, Waker, models};
 use crate::gui::facts::Keeping;
 use crate::gui::lasting;
 use crate::gui::state::{Remembered, Study};
@@ -36,10 +36,14 @@ pub(crate) enum Chore {
     LookFor(Vec<PathBuf>),
     /// Show a folder in the system's file manager.
     ShowFolder(PathBuf),
+    /// Delete a model that was fetched, or forget one that was added.
+    DeleteModel(String),
 }
 
 /// What came of an errand.
 pub(crate) enum Done {
+    /// A model is gone.
+    ModelDeleted(String),
     /// A study is open.
     Opened(Box<Opened>),
     /// A recipe was read.
@@ -116,6 +120,7 @@ fn run(chore: Chore) -> Option<Done> {
                 studies.into_iter().filter(is_missing).collect(),
             ))
         }
+        Chore::DeleteModel(name) => models::delete(&name).map(|()| Done::ModelDeleted(name)),
         Chore::ShowFolder(folder) => return show(&folder).err().map(Done::Refused),
     };
     Some(done.unwrap_or_else(Done::Refused))

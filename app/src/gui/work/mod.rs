@@ -5,6 +5,7 @@ mod chores;
 mod desk;
 mod drops;
 mod model;
+mod models;
 mod picker;
 mod player;
 mod stories;
@@ -21,6 +22,7 @@ use super::facts::{Facts, Loading};
 pub(crate) struct Work {
     stories: Desk<stories::Question, stories::Answer>,
     model: Desk<model::Question, model::Answer>,
+    models: Desk<models::Question, models::Answer>,
     trial: Desk<trial::Question, trial::Answer>,
     picker: Desk<picker::Question, picker::Answer>,
     chores: Desk<Chore, Done>,
@@ -60,6 +62,7 @@ impl Work {
         Self {
             stories: stories::open(waker),
             model: model::open(waker),
+            models: models::open(waker),
             trial: trial::open(waker),
             picker: picker::open(waker),
             chores: chores::open(waker),
@@ -107,8 +110,22 @@ impl Work {
         }
     }
 
+    /// Asks for all models.
+    pub(crate) fn want_models(&mut self, facts: &mut Facts) {
+        if facts.models == Loading::Nothing {
+            facts.models = Loading::Waiting;
+            self.models.ask(models::Question);
+        }
+    }
+
+    /// Asks for the models again, for one has come or gone.
+    pub(crate) fn look_at_models_again(&mut self) {
+        self.models.ask(models::Question);
+        self.forget_model();
+    }
+
     /// Asks for the model again, for it may have been fetched or deleted.
-    pub(crate) fn forget_model(&mut self) {
+    fn forget_model(&mut self) {
         self.asked.model = None;
     }
 
@@ -166,6 +183,9 @@ impl Work {
         }
         for answer in self.model.answers() {
             facts.model = answer;
+        }
+        for answer in self.models.answers() {
+            facts.models = answer;
         }
         for answer in self.trial.answers() {
             facts.trial = answer;

@@ -4,6 +4,7 @@ use eframe::egui;
 use heschl_core::audio::{ENCODER_RATE_HZ, Resampling};
 use heschl_core::card::FinalOutput;
 use heschl_core::window::Windows;
+use heschl_models::catalogue;
 
 use crate::forecast::COMPRESSED_SHARE;
 use crate::gui::facts::{Facts, Keeping, Loading, ModelFacts, StoryFacts};
@@ -167,7 +168,9 @@ fn why_not(study: &Study, facts: &Facts) -> Option<String> {
     }
     match &facts.model {
         Loading::Ready(_) => None,
-        Loading::Failed(_) => Some("The model is not here yet. Fetch it under Models.".into()),
+        // A model of the catalogue is fetched when the job runs.
+        Loading::Failed(_) if catalogue::find(&study.model).is_some() => None,
+        Loading::Failed(_) => Some("The model cannot be used: see above.".into()),
         _ => Some("The model is being looked at.".into()),
     }
 }

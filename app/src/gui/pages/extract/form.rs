@@ -4,6 +4,7 @@ use eframe::egui;
 use heschl_core::encoder::{DeviceChoice, Precision};
 use heschl_core::recipe::LayerChoice;
 use heschl_core::window::{Coverage, WindowSettings};
+use heschl_models::catalogue;
 
 use crate::gui::actions::{Action, Asked, Purpose};
 use crate::gui::facts::{Facts, Loading};
@@ -53,11 +54,21 @@ impl Form {
                 weak(ui, "Looking at the model …");
             }
             Loading::Failed(sentence) => {
-                problem(ui, sentence);
+                match catalogue::find(&study.model) {
+                    Some(entry) => {
+                        let megabytes = entry.download_megabytes();
+                        weak(
+                            ui,
+                            format!("{} layers × {}", entry.layers + 1, entry.dimension),
+                        );
+                        weak(ui, format!("Run fetches it first: {megabytes} MB, once."))
+                            .on_hover_text(sentence);
+                    }
+                    None => problem(ui, sentence),
+                }
                 if button(ui, icons::BOXES, "Go to Models").clicked() {
                     asked.push(Action::Go(Page::Models));
                 }
-                wrong.push("The model cannot be used yet: see above.".into());
             }
             Loading::Ready(model) => {
                 weak(
@@ -271,6 +282,29 @@ impl Form {
         });
         wrong
     }
+}
+
+/// What is wrong with the study's window or names, as the form would say it: a sentence.
+pub(super) fn wrong_window(study: &Study, facts: &Facts) -> Option<String> {
+    let lengths = study
+        .window
+        .lengths()
+        .map(|_| ())
+        .map_err(|error| error.to_string());
+    let reach = facts.model.ready().map(|model| model.card.reach());
+    let in_reach = || {
+        let lengths = reach.map(|reach| study.window.lengths_for(reach));
+        lengths
+            .and_then(|lengths| lengths.err())
+            .map(|error| error.to_string())
+    };
+    let name = || {
+        let name = study.custom_stimuli.as_ref()?;
+        crate::commands::extract::folder_name(name)
+            .err()
+            .map(|sentence| format!("Custom stimuli: {sentence}."))
+    };
+    lengths.err().or_else(in_reach).or_else(name)
 }
 
 /// Device, number format and batch; returns what is wrong.

@@ -1,0 +1,192 @@
+//! What a job's events say of how far it is.
+
+use std::time::Instant;
+
+use heschl_core::progress::Event;
+use serde_json::Value;
+
+use super::Progress;
+
+/// Adds up events.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// How far the job is.
+    pub(super) progress: Progress,
+    /// Windows of the stories that are finished.
+    n_before: u64,
+    /// Windows of the run.
+    n_all: u64,
+    speed: Speed,
+}
+
+impl Tally {
+    /// Takes one line of the events' file.
+    pub(super) fn take(&mut self, line: &str, now: Instant) {
+        let Ok(value) = serde_json::from_str::<Value>(line) else {
+            return;
+        };
+        if value["event"] == "downloading" {
+            return self.download(&value, now);
+        }
+        if let Ok(event) = serde_json::from_value::<Event>(value) {
+            self.event(event, now);
+        }
+    }
+
+    fn download(&mut self, value: &Value, now: Instant) {
+        let n_bytes = value["n_bytes"].as_u64().unwrap_or(0);
+        let what = value["what"].as_str().unwrap_or("files");
+        let stage = format!("Getting {what}");
+        if self.progress.stage != stage {
+            self.speed = Speed::default();
+        }
+        self.progress.stage = stage;
+        self.progress.is_download = true;
+        self.progress.done = value["n_bytes_total"].as_u64().map(|all| (n_bytes, all));
+        self.progress.per_sec = self.speed.at(n_bytes, now);
+    }
+
+    fn event(&mut self, event: Event, now: Instant) {
+        let progress = &mut self.progress;
+        match event {
+            Event::Started {
+                n_windows, device, ..
+            } => {
+                self.n_all = n_windows as u64;
+                self.n_before = 0;
+                progress.failed.clear();
+                progress.finished = None;
+                self.speed = Speed::default();
+                progress.is_download = false;
+                progress.per_sec = None;
+                progress.stage = "Extracting".into();
+                progress.device = Some(device);
+                progress.done = Some((0, self.n_all));
+            }
+            Event::StoryStarted { story, n_done, .. } => {
+                progress.story = Some(story);
+                // What an earlier run has done is no speed of this one.
+                self.speed = Speed::default();
+                self.count(n_done, now);
+            }
+            Event::Progress { story, n_done, .. } => {
+                progress.story = Some(story);
+                self.count(n_done, now);
+            }
+            Event::StoryFinished { n_rows, .. } => {
+                self.n_before += n_rows as u64;
+                progress.done = Some((self.n_before, self.n_all.max(self.n_before)));
+            }
+            Event::StoryFailed { story, message } => progress.failed.push((story, message)),
+            Event::Finished {
+                n_done,
+                n_skipped,
+                n_failed,
+                stopped,
+            } => {
+                progress.finished = Some((n_done, n_skipped, n_failed, stopped));
+            }
+            Event::StorySkipped { .. } | Event::Warning { .. } => {}
+        }
+    }
+
+    fn count(&mut self, n_done: usize, now: Instant) {
+        let done = self.n_before + n_done as u64;
+        self.progress.done = Some((done, self.n_all.max(done)));
+        self.progress.per_sec = self.speed.at(done, now).or(self.progress.per_sec);
+    }
+}
+
+/// Speed over the last half minute.
+#[derive(Debug, Default)]
+struct Speed {
+    seen: std::collections::VecDeque<(Instant, u64)>,
+}
+
+const MEASURED_SECS: f64 = 30.0;
+/// Before so much time has passed, a speed is a guess.
+const SHORTEST_SECS: f64 = 0.5;
+
+impl Speed {
+    fn at(&mut self, n_done: u64, now: Instant) -> Option<f64> {
+        self.seen.push_back((now, n_done));
+        while self.seen.len() > 2
+            && now.duration_since(self.seen[0].0).as_secs_f64() > MEASURED_SECS
+        {
+            self.seen.pop_front();
+        }
+        let (began, n_before) = *self.seen.front()?;
+        let secs = now.duration_since(began).as_secs_f64();
+        (secs >= SHORTEST_SECS).then(|| n_done.saturating_sub(n_before) as f64 / secs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn events_add_up_to_a_share_a_speed_and_an_end() {
+        let begin = Instant::now();
+        let mut tally = Tally::default();
+        let at = |secs: f64| begin + Duration::from_secs_f64(secs);
+        for (secs, line) in [
+            (
+                0.0,
+                r#"{"event":"downloading","what":"whisper","n_bytes":10,"n_bytes_total":40}"#,
+            ),
+            (
+                2.0,
+                r#"{"event":"downloading","what":"whisper","n_bytes":30,"n_bytes_total":40}"#,
+            ),
+        ] {
+            tally.take(line, at(secs));
+        }
+        assert_eq!(
+            (tally.progress.done, tally.progress.per_sec),
+            (Some((30, 40)), Some(10.0))
+        );
+        assert_eq!(tally.progress.secs_left(), Some(1.0));
+        for (secs, line) in [
+            (
+                3.0,
+                r#"{"event":"started","n_stories":2,"n_windows":100,"device":"CPU","folder":"f"}"#,
+            ),
+            (
+                3.0,
+                r#"{"event":"story_started","story":"a","n_windows":60,"n_done":20}"#,
+            ),
+            (
+                3.0,
+                r#"{"event":"progress","story":"a","n_done":20,"n_windows":60}"#,
+            ),
+            (
+                7.0,
+                r#"{"event":"progress","story":"a","n_done":40,"n_windows":60}"#,
+            ),
+            (7.0, "no event at all"),
+        ] {
+            tally.take(line, at(secs));
+        }
+        // Twenty windows in four seconds; what an earlier run did does not count as speed.
+        assert_eq!(
+            (tally.progress.done, tally.progress.per_sec),
+            (Some((40, 100)), Some(5.0))
+        );
+        assert_eq!(tally.progress.secs_left(), Some(12.0));
+        for line in [
+            r#"{"event":"story_finished","story":"a","n_rows":60,"times":{"audio_secs":0,"front_end_secs":0,"encoder_secs":0,"store_secs":0}}"#,
+            r#"{"event":"story_failed","story":"b","message":"It is damaged."}"#,
+            r#"{"event":"finished","n_done":1,"n_skipped":0,"n_failed":1,"stopped":false}"#,
+        ] {
+            tally.take(line, at(9.0));
+        }
+        assert_eq!(tally.progress.done, Some((60, 100)));
+        assert_eq!(
+            tally.progress.failed,
+            [("b".into(), "It is damaged.".into())]
+        );
+        assert_eq!(tally.progress.finished, Some((1, 0, 1, false)));
+    }
+}

@@ -1,0 +1,437 @@
+//! The queue: starts jobs in their order, reads what they say, and keeps what is known of them.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use heschl_core::store::atomic;
+
+use super::child::{Ended, Runner};
+use super::folder::{self, EVENTS, Growing, JobFile};
+use super::progress::Tally;
+use super::{JobFacts, JobState, NewJob, Order, QueueFacts};
+use crate::failure::STOPPED;
+use crate::gui::work::Waker;
+
+/// What the window tells the queue.
+pub(super) enum Message {
+    Add(Box<NewJob>),
+    Order(String, Order),
+    PauseAll,
+}
+
+/// A job with what its process says.
+struct Job {
+    id: String,
+    file: JobFile,
+    recipe: Option<String>,
+    runner: Option<Runner>,
+    events: Growing,
+    tally: Tally,
+    last_lines: Vec<String>,
+    /// What it becomes once its process has stopped.
+    wish: Option<JobState>,
+    is_removed: bool,
+}
+
+/// The queue of one data folder.
+pub(super) struct Queue {
+    folder: PathBuf,
+    program: PathBuf,
+    jobs: Vec<Job>,
+    /// Held by the window that leads.
+    lock: Option<File>,
+    trouble: Option<String>,
+}
+
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// A window that only looks reads the folders so often.
+const LOOK_ON_EVERY: Duration = Duration::from_millis(700);
+const LOCK: &str = ".lock";
+
+impl Queue {
+    /// Takes the lead of a folder of jobs, if no other window has it, and finds what earlier windows left.
+    pub(super) fn open(folder: PathBuf, program: PathBuf) -> Self {
+        let mut queue = Self {
+            folder,
+            program,
+            jobs: vec![],
+            lock: None,
+            trouble: None,
+        };
+        if let Err(error) = fs::create_dir_all(&queue.folder) {
+            queue.trouble = Some(format!(
+                "Jobs cannot be kept ({error}). Set HESCHL_HOME to a folder that can be written to.\nFolder: {}",
+                queue.folder.display()
+            ));
+        }
+        queue.take_lead();
+        queue.load();
+        queue
+    }
+
+    /// Leads until the window lets go.
+    pub(super) fn lead(
+        mut self,
+        orders: &Receiver<Message>,
+        to: &Sender<QueueFacts>,
+        waker: &Waker,
+    ) {
+        let mut told = None;
+        let mut looked_on = Instant::now();
+        loop {
+            match orders.recv_timeout(LOOK_EVERY) {
+                Ok(message) => self.obey(message),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if self.lock.is_none() && looked_on.elapsed() >= LOOK_ON_EVERY {
+                looked_on = Instant::now();
+                self.take_lead();
+                self.load();
+            }
+            self.listen();
+            if self.lock.is_some() {
+                self.find_new();
+                self.start_next();
+            }
+            let facts = self.facts();
+            if told.as_ref() != Some(&facts) {
+                told = Some(facts.clone());
+                let _ = to.send(facts);
+                waker();
+            }
+        }
+    }
+
+    fn take_lead(&mut self) {
+        if let Ok(file) = File::create(self.folder.join(LOCK))
+            && file.try_lock().is_ok()
+        {
+            self.lock = Some(file);
+        }
+    }
+
+    /// Reads all jobs anew. One that leads finds processes again and settles what was broken off.
+    fn load(&mut self) {
+        self.jobs = folder::read_all(&self.folder)
+            .into_iter()
+            .map(|(id, file)| self.found(id, file))
+            .collect();
+        if self.lock.is_none() {
+            return;
+        }
+        let goes_on = self.jobs.iter().any(|job| job.runner.is_some());
+        for job in &mut self.jobs {
+            if job.file.state == JobState::Waiting && !goes_on {
+                // Nothing begins by itself because a window is opened.
+                job.file.state = JobState::Paused;
+            }
+        }
+    }
+
+    fn found(&self, id: String, file: JobFile) -> Job {
+        let mut job = Job {
+            runner: file
+                .process
+                .filter(|_| file.state == JobState::Running)
+                .and_then(Runner::find),
+            recipe: fs::read_to_string(self.folder.join(&id).join(folder::RECIPE)).ok(),
+            id,
+            file,
+            events: Growing::default(),
+            tally: Tally::default(),
+            last_lines: vec![],
+            wish: None,
+            is_removed: false,
+        };
+        job.listen(&self.folder);
+        if self.lock.is_some() && job.file.state == JobState::Running && job.runner.is_none() {
+            job.end(&self.folder, Ended::Unseen);
+        }
+        job
+    }
+
+    /// Jobs that another window has put here.
+    fn find_new(&mut self) {
+        if fs::read_dir(&self.folder).is_ok_and(|entries| entries.count() <= self.jobs.len() + 1) {
+            return;
+        }
+        for (id, file) in folder::read_all(&self.folder) {
+            if !self.jobs.iter().any(|job| job.id == id) {
+                let job = self.found(id, file);
+                self.jobs.push(job);
+            }
+        }
+    }
+
+    fn obey(&mut self, message: Message) {
+        match message {
+            Message::Add(job) => {
+                if let Err(sentence) = self.add(*job) {
+                    self.trouble = Some(sentence);
+                }
+            }
+            // A window that only looks changes nothing.
+            _ if self.lock.is_none() => {}
+            Message::PauseAll => {
+                let ids: Vec<String> = self.jobs.iter().map(|job| job.id.clone()).collect();
+                ids.iter().for_each(|id| self.order(id, Order::Pause));
+            }
+            Message::Order(id, order) => self.order(&id, order),
+        }
+    }
+
+    fn add(&mut self, new: NewJob) -> Result<(), String> {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let place = self
+            .jobs
+            .iter()
+            .map(|job| job.file.place + 1)
+            .max()
+            .unwrap_or(0);
+        let id = format!("{}-{place}", now.as_millis());
+        let folder = self.folder.join(&id);
+        if let Some(recipe) = &new.recipe {
+            atomic::write(&folder.join(folder::RECIPE), recipe.as_bytes())
+                .map_err(|error| error.to_string())?;
+        }
+        let file = JobFile {
+            version: folder::VERSION,
+            title: new.title,
+            subtitle: new.subtitle,
+            task: new.task,
+            place,
+            runtime: new.runtime,
+            state: JobState::Waiting,
+            process: None,
+        };
+        folder::write(&folder, &file)?;
+        let job = self.found(id, file);
+        self.jobs.push(job);
+        Ok(())
+    }
+
+    fn order(&mut self, id: &str, order: Order) {
+        let Some(at) = self.jobs.iter().position(|job| job.id == id) else {
+            return;
+        };
+        match order {
+            Order::Up if at > 0 => self.swap(at - 1, at),
+            Order::Down if at + 1 < self.jobs.len() => self.swap(at, at + 1),
+            Order::Up | Order::Down => {}
+            Order::Pause => self.stop(at, JobState::Paused),
+            Order::Cancel => self.stop(at, JobState::Cancelled),
+            Order::GoOn if !self.jobs[at].file.state.is_alive() => {
+                self.jobs[at].tally = Tally::default();
+                self.set(at, JobState::Waiting);
+            }
+            Order::GoOn => {}
+            Order::Remove => {
+                self.jobs[at].is_removed = true;
+                self.stop(at, JobState::Cancelled);
+                self.sweep();
+            }
+        }
+    }
+
+    fn swap(&mut self, a: usize, b: usize) {
+        let places = (self.jobs[a].file.place, self.jobs[b].file.place);
+        (self.jobs[b].file.place, self.jobs[a].file.place) = places;
+        self.jobs.swap(a, b);
+        self.keep(a);
+        self.keep(b);
+    }
+
+    /// Stops a job that runs or waits, to become something else.
+    fn stop(&mut self, at: usize, becomes: JobState) {
+        let job = &mut self.jobs[at];
+        if let Some(runner) = &mut job.runner {
+            runner.stop();
+            job.wish = Some(becomes);
+        } else if job.file.state == JobState::Waiting
+            || becomes == JobState::Cancelled && can_go_on(&job.file.state)
+        {
+            self.set(at, becomes);
+        }
+    }
+
+    fn set(&mut self, at: usize, state: JobState) {
+        self.jobs[at].file.state = state;
+        self.keep(at);
+    }
+
+    fn keep(&mut self, at: usize) {
+        let job = &self.jobs[at];
+        if let Err(sentence) = folder::write(&self.folder.join(&job.id), &job.file) {
+            self.trouble = Some(sentence);
+        }
+    }
+
+    /// Reads what the processes say, and notes who has ended.
+    fn listen(&mut self) {
+        for at in 0..self.jobs.len() {
+            let job = &mut self.jobs[at];
+            if job.file.state != JobState::Running {
+                continue;
+            }
+            let ended = job.runner.as_mut().and_then(Runner::ended);
+            job.listen(&self.folder);
+            if let (Some(ended), true) = (ended, self.lock.is_some()) {
+                job.end(&self.folder, ended);
+                self.keep(at);
+            }
+        }
+        self.sweep();
+    }
+
+    /// Takes those off the list that the user wants no more and whose process has ended.
+    fn sweep(&mut self) {
+        let folder = self.folder.clone();
+        self.jobs.retain(|job| {
+            let goes = job.is_removed && job.runner.is_none();
+            if goes {
+                // What cannot be removed is shown again by the next window.
+                let _ = fs::remove_dir_all(folder.join(&job.id));
+            }
+            !goes
+        });
+    }
+
+    /// Starts the first that waits of each kind of which none runs.
+    fn start_next(&mut self) {
+        for computes in [true, false] {
+            let is_of_kind = |job: &&Job| job.file.task.computes() == computes;
+            let is_running = |job: &Job| job.file.state == JobState::Running;
+            if self.jobs.iter().filter(is_of_kind).any(is_running) {
+                continue;
+            }
+            let waits = |job: &Job| {
+                job.file.state == JobState::Waiting && job.file.task.computes() == computes
+            };
+            if let Some(at) = self.jobs.iter().position(waits) {
+                self.start(at);
+            }
+        }
+    }
+
+    fn start(&mut self, at: usize) {
+        let job = &mut self.jobs[at];
+        match Runner::start(&self.program, &self.folder.join(&job.id), &job.file) {
+            Ok(runner) => {
+                job.file.process = Some(runner.process());
+                job.runner = Some(runner);
+                job.file.state = JobState::Running;
+                job.tally.progress.stage = "Starting".into();
+            }
+            Err(message) => job.file.state = JobState::Failed { message },
+        }
+        self.keep(at);
+    }
+
+    fn facts(&self) -> QueueFacts {
+        QueueFacts {
+            jobs: self.jobs.iter().map(Job::facts).collect(),
+            is_led_elsewhere: self.lock.is_none() && self.trouble.is_none(),
+            trouble: self.trouble.clone(),
+        }
+    }
+}
+
+fn can_go_on(state: &JobState) -> bool {
+    matches!(
+        state,
+        JobState::Paused | JobState::Failed { .. } | JobState::Broken { .. }
+    )
+}
+
+impl Job {
+    fn listen(&mut self, folder: &std::path::Path) {
+        let folder = folder.join(&self.id);
+        let now = Instant::now();
+        for line in self.events.lines(&folder.join(EVENTS)) {
+            self.tally.take(&line, now);
+        }
+        self.last_lines = folder::last_lines(&folder);
+    }
+
+    /// Notes how the process ended, by its own last words where it said some.
+    fn end(&mut self, folder: &std::path::Path, ended: Ended) {
+        self.runner = None;
+        self.file.process = None;
+        self.listen(folder);
+        let wish = self.wish.take();
+        let finished = self.tally.progress.finished;
+        self.file.state = match (finished, ended, wish) {
+            (Some((.., false)), ..) => of_summary(&self.tally.progress.failed),
+            (_, Ended::Code(0), _) => JobState::Done,
+            (_, _, Some(wish)) => wish,
+            (_, Ended::Code(code), None) if code == i32::from(STOPPED) => JobState::Paused,
+            (Some((.., true)), ..) => JobState::Paused,
+            (None, Ended::Code(_), None) => JobState::Failed {
+                message: self.complaint(),
+            },
+            (None, Ended::Signal(9), None) => broken(
+                "Its process was killed from outside. If memory had run out, take a smaller batch or model. What is done is kept; it can go on.",
+            ),
+            (None, Ended::Signal(signal), None) => broken(&format!(
+                "Its process ended by signal {signal}. What is done is kept; it can go on."
+            )),
+            (None, Ended::Unseen, None) => broken(
+                "It was broken off: the machine was switched off, or its process was ended. What is done is kept; it can go on.",
+            ),
+        };
+    }
+
+    /// The last sentence that the process said.
+    fn complaint(&self) -> String {
+        let last = self
+            .last_lines
+            .iter()
+            .rposition(|line| line.starts_with("Error: "));
+        let lines = &self.last_lines[last.unwrap_or(self.last_lines.len().saturating_sub(1))..];
+        let sentence = lines.join("\n");
+        match sentence.trim_start_matches("Error: ") {
+            "" => "It ended without saying why. It can be tried again.".into(),
+            sentence => sentence.to_owned(),
+        }
+    }
+
+    fn facts(&self) -> JobFacts {
+        JobFacts {
+            id: self.id.clone(),
+            title: self.file.title.clone(),
+            subtitle: self.file.subtitle.clone(),
+            task: self.file.task.clone(),
+            recipe: self.recipe.clone(),
+            state: self.file.state.clone(),
+            is_stopping: self.runner.as_ref().is_some_and(Runner::is_stopping),
+            progress: self.tally.progress.clone(),
+            last_lines: self.last_lines.clone(),
+        }
+    }
+}
+
+fn broken(message: &str) -> JobState {
+    JobState::Broken {
+        message: message.into(),
+    }
+}
+
+fn of_summary(failed: &[(String, String)]) -> JobState {
+    match failed {
+        [] => JobState::Done,
+        [(story, sentence)] => JobState::Failed {
+            message: format!("{story}: {sentence}"),
+        },
+        [(story, sentence), rest @ ..] => JobState::Failed {
+            message: format!(
+                "{} stories could not be done. {story}: {sentence}",
+                rest.len() + 1
+            ),
+        },
+    }
+}

@@ -1,0 +1,304 @@
+#![expect(clippy::unwrap_used, reason = "a test fails with the reason")]
+
+//! The queue with real processes: a script stands for the program and says what the program would.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{JobState, Jobs, NewJob, Order, QueueFacts, Task};
+
+/// Ten windows, a tenth of a second each; it goes on at the one that its journal has, and stops when asked. The recipe's
+/// text says how it ends.
+const PROGRAM: &str = r#"#!/bin/bash
+recipe="$2"; journal="${recipe%recipe.toml}journal"; how="$(cat "$recipe")"
+done=$(cat "$journal" 2>/dev/null || echo 0)
+trap 'echo "{\"event\":\"finished\",\"n_done\":0,\"n_skipped\":0,\"n_failed\":0,\"stopped\":true}"; exit 3' TERM
+echo '{"event":"started","n_stories":1,"n_windows":10,"device":"CPU","folder":"f"}'
+echo "{\"event\":\"story_started\",\"story\":\"one\",\"n_windows\":10,\"n_done\":$done}"
+if [ "$how" = fail ]; then echo "Error: The disk is full. Free some space." >&2; exit 1; fi
+while [ "$done" -lt 10 ]; do
+    sleep 0.1; done=$((done + 1)); echo $done > "$journal"
+    echo "{\"event\":\"progress\",\"story\":\"one\",\"n_done\":$done,\"n_windows\":10}"
+done
+echo '{"event":"story_finished","story":"one","n_rows":10,"times":{"audio_secs":0,"front_end_secs":0,"encoder_secs":0,"store_secs":0}}'
+echo '{"event":"finished","n_done":1,"n_skipped":0,"n_failed":0,"stopped":false}'
+"#;
+
+struct Stage {
+    folder: tempfile::TempDir,
+    jobs: Jobs,
+    facts: QueueFacts,
+}
+
+fn open(folder: &Path) -> Jobs {
+    let program = folder.join("program");
+    Jobs::open(
+        folder,
+        program,
+        &(Arc::new(|| ()) as crate::gui::work::Waker),
+    )
+}
+
+fn job(title: &str, how: &str) -> NewJob {
+    NewJob {
+        title: title.into(),
+        subtitle: String::new(),
+        task: Task::Extract {
+            study: None,
+            features: PathBuf::from("features"),
+        },
+        recipe: Some(how.into()),
+        runtime: None,
+    }
+}
+
+impl Stage {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("program");
+        std::fs::write(&program, PROGRAM).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let jobs = open(folder.path());
+        Self {
+            folder,
+            jobs,
+            facts: QueueFacts::default(),
+        }
+    }
+
+    fn until(&mut self, what: &str, holds: impl Fn(&QueueFacts) -> bool) {
+        let begun = Instant::now();
+        while !holds(&self.facts) {
+            assert!(
+                begun.elapsed().as_secs() < 30,
+                "waited in vain until {what}: {:#?}",
+                self.facts
+            );
+            std::thread::sleep(Duration::from_millis(10));
+            self.facts = self.jobs.news().unwrap_or(std::mem::take(&mut self.facts));
+        }
+    }
+
+    fn until_state(&mut self, at: usize, state: &JobState) {
+        self.until(&format!("job {at} is {state:?}"), |facts| {
+            facts.jobs.get(at).is_some_and(|job| job.state == *state)
+        });
+    }
+
+    fn until_begun(&mut self) {
+        self.until("a window is done", |facts| {
+            facts.jobs[0]
+                .progress
+                .done
+                .is_some_and(|(done, _)| done > 0)
+        });
+    }
+
+    fn order(&self, at: usize, order: Order) {
+        self.jobs.order(&self.facts.jobs[at].id, order);
+    }
+
+    fn titles(&self) -> Vec<&str> {
+        self.facts
+            .jobs
+            .iter()
+            .map(|job| job.title.as_str())
+            .collect()
+    }
+
+    fn pid(&self) -> u32 {
+        let (_, file) = super::folder::read_all(&self.folder.path().join("jobs")).remove(0);
+        file.process.unwrap().pid
+    }
+
+    /// How often the process of the first job began.
+    fn n_starts(&self) -> usize {
+        let folder = self.folder.path().join("jobs").join(&self.facts.jobs[0].id);
+        std::fs::read_to_string(folder.join("events.jsonl"))
+            .unwrap()
+            .matches("\"started\"")
+            .count()
+    }
+}
+
+#[test]
+fn jobs_run_one_after_the_other_in_their_order() {
+    let mut stage = Stage::new();
+    for title in ["one", "two", "three"] {
+        stage.jobs.add(job(title, "well"));
+    }
+    stage.until("all are there", |facts| facts.jobs.len() == 3);
+    stage.order(2, Order::Up);
+    stage.until("the third is the second", |facts| {
+        facts.jobs[1].title == "three"
+    });
+    assert_eq!(stage.titles(), ["one", "three", "two"]);
+    stage.until_begun();
+    assert_eq!(stage.facts.jobs[1].state, JobState::Waiting);
+    assert_eq!(stage.facts.running().unwrap().title, "one");
+    stage.until_state(1, &JobState::Running);
+    assert_eq!(stage.facts.jobs[0].state, JobState::Done);
+    stage.until_state(2, &JobState::Done);
+    assert_eq!(stage.facts.jobs[2].progress.done, Some((10, 10)));
+}
+
+#[test]
+fn a_paused_job_goes_on_where_it_was() {
+    let mut stage = Stage::new();
+    stage.jobs.add(job("one", "well"));
+    stage.until("it is there", |facts| !facts.jobs.is_empty());
+    stage.until_begun();
+    stage.order(0, Order::Pause);
+    stage.until_state(0, &JobState::Paused);
+    let (done, _) = stage.facts.jobs[0].progress.done.unwrap();
+    assert!((1..10).contains(&done), "{done}");
+    stage.order(0, Order::GoOn);
+    stage.until_state(0, &JobState::Running);
+    stage.until_state(0, &JobState::Done);
+    assert_eq!(stage.n_starts(), 2);
+}
+
+#[test]
+fn a_job_that_is_killed_says_so_and_can_go_on() {
+    let mut stage = Stage::new();
+    stage.jobs.add(job("one", "well"));
+    stage.until("it is there", |facts| !facts.jobs.is_empty());
+    stage.until_begun();
+    assert!(
+        std::process::Command::new("kill")
+            .args(["-9", &stage.pid().to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
+    stage.until("it is noticed", |facts| matches!(&facts.jobs[0].state, JobState::Broken { message } if message.contains("killed")));
+    stage.order(0, Order::GoOn);
+    stage.until_state(0, &JobState::Done);
+    assert_eq!(stage.facts.jobs[0].progress.done, Some((10, 10)));
+}
+
+#[test]
+fn a_job_that_fails_says_why_and_can_be_tried_again() {
+    let mut stage = Stage::new();
+    stage.jobs.add(job("one", "fail"));
+    let failed = JobState::Failed {
+        message: "The disk is full. Free some space.".into(),
+    };
+    stage.until_state(0, &failed);
+    assert_eq!(
+        stage.facts.jobs[0].last_lines,
+        ["Error: The disk is full. Free some space."]
+    );
+    let recipe = stage
+        .folder
+        .path()
+        .join("jobs")
+        .join(&stage.facts.jobs[0].id)
+        .join("recipe.toml");
+    std::fs::write(recipe, "well").unwrap();
+    stage.order(0, Order::GoOn);
+    stage.until_state(0, &JobState::Done);
+}
+
+#[test]
+fn a_cancelled_job_stops_and_a_removed_one_is_gone() {
+    let mut stage = Stage::new();
+    stage.jobs.add(job("one", "well"));
+    stage.jobs.add(job("two", "well"));
+    stage.until("both are there", |facts| facts.jobs.len() == 2);
+    stage.until_begun();
+    stage.order(1, Order::Cancel);
+    stage.order(0, Order::Cancel);
+    stage.until_state(1, &JobState::Cancelled);
+    stage.until_state(0, &JobState::Cancelled);
+    stage.order(0, Order::Remove);
+    stage.until("it is gone", |facts| facts.jobs.len() == 1);
+    assert_eq!(
+        super::folder::read_all(&stage.folder.path().join("jobs")).len(),
+        1
+    );
+}
+
+#[test]
+fn a_job_outlives_the_window_and_the_next_one_finds_it() {
+    let mut stage = Stage::new();
+    stage.jobs.add(job("one", "well"));
+    stage.jobs.add(job("two", "well"));
+    stage.until("both are there", |facts| facts.jobs.len() == 2);
+    stage.until_begun();
+    let pid = stage.pid();
+    stage.jobs.close();
+    stage.jobs = open(stage.folder.path());
+    stage.facts = QueueFacts::default();
+    stage.until("it is found", |facts| !facts.jobs.is_empty());
+    assert_eq!(
+        (stage.pid(), &stage.facts.jobs[0].state),
+        (pid, &JobState::Running)
+    );
+    stage.until_state(0, &JobState::Done);
+    assert_eq!(stage.n_starts(), 1);
+    // The queue goes on, too.
+    stage.until_state(1, &JobState::Done);
+}
+
+#[test]
+fn what_was_broken_off_while_no_window_was_open_is_offered_again() {
+    let mut stage = Stage::new();
+    stage.jobs.add(job("one", "well"));
+    stage.jobs.add(job("two", "well"));
+    stage.until("both are there", |facts| facts.jobs.len() == 2);
+    stage.until_begun();
+    let pid = stage.pid().to_string();
+    stage.jobs.close();
+    assert!(
+        std::process::Command::new("kill")
+            .args(["-9", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    std::thread::sleep(Duration::from_millis(300));
+    stage.jobs = open(stage.folder.path());
+    stage.facts = QueueFacts::default();
+    stage.until("it is found", |facts| !facts.jobs.is_empty());
+    assert!(
+        matches!(&stage.facts.jobs[0].state, JobState::Broken { message } if message.contains("go on")),
+        "{:?}",
+        stage.facts
+    );
+    // Nothing begins by itself because a window is opened.
+    assert_eq!(stage.facts.jobs[1].state, JobState::Paused);
+    stage.order(0, Order::GoOn);
+    stage.until_state(0, &JobState::Done);
+}
+
+#[test]
+fn a_second_window_looks_on_and_takes_over() {
+    let mut stage = Stage::new();
+    let second = open(stage.folder.path());
+    stage.jobs.add(job("one", "well"));
+    stage.until("it is there", |facts| !facts.jobs.is_empty());
+    stage.until_begun();
+    let first = std::mem::replace(&mut stage.jobs, second);
+    stage.facts = QueueFacts::default();
+    stage.until("it is seen", |facts| {
+        facts.is_led_elsewhere && !facts.jobs.is_empty()
+    });
+    // Its orders change nothing, but a new job is taken into the queue.
+    stage.order(0, Order::Cancel);
+    stage.jobs.add(job("two", "well"));
+    stage.until_state(0, &JobState::Done);
+    stage.until("the new job runs", |facts| {
+        facts
+            .jobs
+            .get(1)
+            .is_some_and(|job| job.state == JobState::Running)
+    });
+    assert!(stage.facts.is_led_elsewhere);
+    let mut first = first;
+    first.close();
+    stage.until("the second leads", |facts| !facts.is_led_elsewhere);
+    stage.until_state(1, &JobState::Done);
+}

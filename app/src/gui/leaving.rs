@@ -1,0 +1,60 @@
+//! The question when the window is closed while jobs run.
+
+use eframe::egui;
+
+use super::actions::{Action, Asked, AtClose};
+use super::facts::Facts;
+use super::icons;
+use super::jobs::JobState;
+use super::text::count;
+use super::theme::INSIDE;
+use super::widgets::{button, heading, primary_button, weak};
+
+/// Draws the question.
+pub(crate) fn ui(ui: &mut egui::Ui, facts: &Facts, asked: &mut Asked) {
+    let in_state = |state: &JobState| {
+        facts
+            .queue
+            .jobs
+            .iter()
+            .filter(|job| job.state == *state)
+            .count()
+    };
+    let (n_running, n_waiting) = (in_state(&JobState::Running), in_state(&JobState::Waiting));
+    let modal = egui::Modal::new(egui::Id::unique("leaving")).show(ui.ctx(), |ui| {
+        ui.set_width(440.0);
+        heading(ui, "Close the window?");
+        ui.label(format!(
+            "{} running. It can go on without the window, and be found here when you come back.",
+            count(n_running, "job is", "jobs are")
+        ));
+        if n_waiting > 0 {
+            weak(
+                ui,
+                format!(
+                    "{} until the window is opened again.",
+                    count(n_waiting, "job waits", "jobs wait")
+                ),
+            );
+        }
+        ui.add_space(INSIDE);
+        ui.horizontal_wrapped(|ui| {
+            if primary_button(ui, icons::PLAY, "Let it finish", None).clicked() {
+                asked.push(Action::Close {
+                    jobs: AtClose::Leave,
+                });
+            }
+            if button(ui, icons::PAUSE, "Pause it").clicked() {
+                asked.push(Action::Close {
+                    jobs: AtClose::Pause,
+                });
+            }
+            if button(ui, icons::X, "Stay").clicked() {
+                asked.push(Action::StayOpen);
+            }
+        });
+    });
+    if modal.should_close() {
+        asked.push(Action::StayOpen);
+    }
+}

@@ -1,0 +1,45 @@
+//! A recipe as a script for a cluster: one task per story.
+
+use std::path::Path;
+
+use crate::command_text::quoted;
+
+/// A script for `sbatch` that extracts each story in a task of its own, with the recipe inside.
+///
+/// Stories that are done are left alone, and one that was broken off goes on, so the script can be given to `sbatch` again.
+#[must_use]
+pub(crate) fn array_script(program: &Path, recipe: &str, stories: &[String]) -> String {
+    let last = stories.len().saturating_sub(1);
+    let names: String = stories
+        .iter()
+        .map(|story| format!("    {}\n", quoted(story)))
+        .collect();
+    let program = quoted(&program.display().to_string());
+    // A line that ends the recipe must not be one of its own.
+    let end = (0..)
+        .map(|n| format!("RECIPE_{n}"))
+        .find(|end| !recipe.contains(end.as_str()))
+        .unwrap_or_default();
+    format!(
+        "#!/bin/bash
+#SBATCH --job-name=heschl
+#SBATCH --array=0-{last}
+#SBATCH --cpus-per-task=4
+#SBATCH --mem=8G
+#SBATCH --time=12:00:00
+#SBATCH --output=heschl-%A-%a.log
+# One task per story. Stories that are done are left alone; give the script to sbatch again after a failure.
+set -euo pipefail
+
+stories=(
+{names})
+heschl=${{HESCHL:-{program}}}
+recipe=\"$(mktemp)\"
+trap 'rm -f \"$recipe\"' EXIT
+cat > \"$recipe\" <<'{end}'
+{recipe}
+{end}
+\"$heschl\" run \"$recipe\" --stories \"${{stories[$SLURM_ARRAY_TASK_ID]}}\"
+"
+    )
+}
