@@ -38,7 +38,8 @@ const SHELVES: [(ModelSource, &str); 4] = [
     (ModelSource::Hub, "From other repositories of the Hub"),
     (ModelSource::More, "Others that laboratories use"),
 ];
-const CARD_WIDTH: f32 = 330.0;
+const CARD_WIDTH: f32 = 300.0;
+const CARD_HEIGHT: f32 = 108.0;
 
 impl ModelsPage {
     /// Draws the page.
@@ -161,21 +162,12 @@ impl ModelsPage {
             let n_columns = ((ui.available_width() + BETWEEN) / (CARD_WIDTH + BETWEEN))
                 .floor()
                 .max(1.0) as usize;
-            let width =
-                (ui.available_width() - BETWEEN * (n_columns - 1) as f32) / n_columns as f32;
             for row in shelf.chunks(n_columns) {
-                ui.horizontal_top(|ui| {
-                    ui.spacing_mut().item_spacing.x = BETWEEN;
-                    for model in row {
-                        ui.push_id(&model.name, |ui| {
-                            ui.allocate_ui(vec2(width, 132.0), |ui| {
-                                ui.spacing_mut().item_spacing.x = INSIDE;
-                                card(ui, |ui| {
-                                    ui.set_min_size(vec2(width - 2.0 * BETWEEN, 108.0));
-                                    ui.set_max_width(width - 2.0 * BETWEEN);
-                                    self.model(ui, model, state, facts, asked);
-                                });
-                            });
+                ui.columns(n_columns, |columns| {
+                    for (model, ui) in row.iter().zip(columns) {
+                        card(ui, |ui| {
+                            ui.set_min_size(vec2(ui.available_width(), CARD_HEIGHT));
+                            self.model(ui, model, state, facts, asked);
                         });
                     }
                 });
