@@ -295,6 +295,10 @@ impl Window {
                 self.work.look_at_models_again();
                 self.tell(Tone::Plain, format!("{name} is deleted."));
             }
+            Done::Exported(path) => {
+                let path = text::short_path(&path, self.facts.home.as_deref());
+                self.tell(Tone::Good, format!("Saved: {path}"));
+            }
             Done::RecipeWritten(path) => {
                 let path = text::short_path(&path, self.facts.home.as_deref());
                 self.tell(Tone::Good, format!("Recipe saved: {path}"));

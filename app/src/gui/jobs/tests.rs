@@ -275,10 +275,10 @@ fn what_was_broken_off_while_no_window_was_open_is_offered_again() {
 #[test]
 fn a_second_window_looks_on_and_takes_over() {
     let mut stage = Stage::new();
-    let second = open(stage.folder.path());
     stage.jobs.add(job("one", "well"));
     stage.until("it is there", |facts| !facts.jobs.is_empty());
     stage.until_begun();
+    let second = open(stage.folder.path());
     let first = std::mem::replace(&mut stage.jobs, second);
     stage.facts = QueueFacts::default();
     stage.until("it is seen", |facts| {

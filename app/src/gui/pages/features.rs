@@ -14,7 +14,7 @@ use crate::gui::manual::Topic;
 use crate::gui::state::State;
 use crate::gui::theme::{BETWEEN, INSIDE};
 use crate::gui::widgets::{
-    PathField, choices, empty_state, help_button, icon_button, page_title, problem, weak,
+    PathField, choices, empty_state, help_button, icon_button, name, page_title, problem, weak,
 };
 use heschl_core::look::heat_map::Shading;
 use heschl_core::look::library::FeatureLibrary;
@@ -183,6 +183,7 @@ fn choosing(
                     }
                 }
             });
+            name(&button.response, egui::accesskit::Role::Button, "Export");
             button
                 .response
                 .on_hover_text("Saves what is shown beside the features, with the recipe inside");

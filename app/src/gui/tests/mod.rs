@@ -2,6 +2,7 @@
 //! character has no glyph.
 
 mod extract;
+mod features;
 mod home;
 mod pictures;
 mod stimuli;

@@ -261,6 +261,7 @@ fn scatter(ui: &mut egui::Ui, rows: &[usize], plane: &Plane, layer: &LayerFacts,
         ))
         .y_axis_label(format!("second component, {:.1} %", percent[1]))
         .data_aspect(1.0)
+        .show_grid(false)
         .height(ui.available_height() - 4.0);
     let response = plot.show(ui, |ui| {
         // A few groups of one colour are drawn faster than as many as there are points.
