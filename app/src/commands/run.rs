@@ -2,20 +2,25 @@
 
 use std::path::{Path, PathBuf};
 
-use heschl_core::recipe::{RecipeFile, RunFacts};
+use heschl_core::recipe::{ExtractRecipe, RecipeFile, RunFacts};
 use heschl_core::stimuli::Stimulus;
 use heschl_core::store::sha256_of_file;
 
 use super::extract::{MachineArgs, absolute, run_recipe};
-use crate::failure::{CommandResult, Failure};
+use crate::console::say;
+use crate::failure::{CommandResult, Failure, Outcome};
 use crate::report::{self, EventFormat};
-use crate::supply;
+use crate::{slurm, supply, workshop};
 
 /// Repeat an extraction from its recipe file
 ///
 /// A recipe written by an earlier run holds the checksums of its recordings and its model; other files are refused
 /// unless --changed is given.
 #[derive(clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag that is there or not"
+)]
 pub(crate) struct Args {
     /// The recipe, such as recipe.toml beside the features
     recipe: PathBuf,
@@ -48,6 +53,10 @@ pub(crate) struct Args {
     #[arg(long)]
     fetch: bool,
 
+    /// Print a script for Slurm, with one task per story, and compute nothing
+    #[arg(long, conflicts_with = "dry_run")]
+    slurm: bool,
+
     /// Print windows, time, memory and disk, and compute nothing
     #[arg(long = "dry-run", alias = "dry_run")]
     dry_run: bool,
@@ -65,6 +74,9 @@ pub(crate) fn run(args: Args) -> CommandResult {
     if !args.stories.is_empty() {
         recipe.stimuli.stories = args.stories;
     }
+    if args.slurm {
+        return print_slurm(recipe);
+    }
     if args.fetch {
         supply::fetch_model_if_missing(&recipe.model.model)?;
     }
@@ -80,6 +92,23 @@ pub(crate) fn run(args: Args) -> CommandResult {
     };
     let expected = file.run.filter(|_| !args.changed);
     run_recipe(&recipe, &machine, expected.as_ref())
+}
+
+/// Prints the script of an array of tasks, the recipe inside.
+fn print_slurm(recipe: ExtractRecipe) -> CommandResult {
+    let stories = workshop::find_stories(&recipe)?;
+    let names: Vec<String> = stories.into_iter().map(|story| story.story).collect();
+    let file = RecipeFile {
+        extract: recipe,
+        run: None,
+    };
+    let text = file.to_toml().map_err(Failure)?;
+    say(slurm::array_script(
+        &std::env::current_exe()?,
+        &text,
+        &names,
+    ));
+    Ok(Outcome::Done)
 }
 
 /// Fails if the model or a recording is not the one that the recipe was made with.

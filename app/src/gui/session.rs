@@ -11,6 +11,7 @@ use super::actions::{AtClose, Format, Purpose};
 use super::features::Looking;
 use super::figure::Figure;
 use super::jobs::{JobFacts, JobState, NewJob, QueueFacts, Task};
+use super::leaving::Leaving;
 use super::pages::why_not_run;
 use super::state::{Page, remember};
 use super::text::count;
@@ -171,7 +172,9 @@ impl Window {
             .filter(changed)
             .cloned()
             .collect();
-        changed.iter().for_each(|job| self.tell_change(job));
+        for job in &changed {
+            self.tell_change(job);
+        }
     }
 
     fn tell_change(&mut self, job: &JobFacts) {
@@ -195,7 +198,7 @@ impl Window {
                 self.tell(Tone::Good, format!("{}: done.", job.title));
             }
             (JobState::Done, Task::Check { .. }) => {
-                self.tell(Tone::Good, format!("{}: it works.", job.title))
+                self.tell(Tone::Good, format!("{}: it works.", job.title));
             }
             (JobState::Failed { message } | JobState::Broken { message }, _) => {
                 self.tell(Tone::Red, format!("{}: {message}", job.title));
@@ -382,7 +385,7 @@ impl Window {
         if jobs == AtClose::Pause {
             self.jobs.pause_all();
         }
-        self.may_close = true;
+        self.leaving = Leaving::Settled;
         ctx.send_viewport_cmd(egui::ViewportCommand::Close);
     }
 }

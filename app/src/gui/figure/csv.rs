@@ -36,10 +36,11 @@ fn features(text: &mut String, figure: &Figure) -> Result<(), String> {
              and folders."
         ));
     }
-    let heads: String = (0..features.ncols())
-        .map(|dim| format!(",dimension_{dim}"))
-        .collect();
-    let _ = writeln!(text, "window_end_secs{heads}");
+    text.push_str("window_end_secs");
+    for dim in 0..features.ncols() {
+        let _ = write!(text, ",dimension_{dim}");
+    }
+    text.push('\n');
     for row in rows {
         let _ = write!(text, "{:.6}", layer.secs_of(row));
         for value in features.row(row) {
@@ -76,8 +77,11 @@ fn analysis(text: &mut String, figure: &Figure) -> Result<(), String> {
 fn square(text: &mut String, corner: &str, titles: &[String], values: &[f64]) {
     let _ = writeln!(text, "{corner},{}", titles.join(","));
     for (title, row) in titles.iter().zip(values.chunks(titles.len().max(1))) {
-        let row: String = row.iter().map(|value| format!(",{value}")).collect();
-        let _ = writeln!(text, "{title}{row}");
+        text.push_str(title);
+        for value in row {
+            let _ = write!(text, ",{value}");
+        }
+        text.push('\n');
     }
 }
 

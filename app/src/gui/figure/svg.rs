@@ -27,7 +27,7 @@ pub(super) fn of(figure: &Figure) -> Result<String, String> {
         _ => match figure.analysis()? {
             Analysis::Layers { layers, cka, .. } => layers_square(&mut svg, layers, cka),
             Analysis::OverTime { rows, correlation } => {
-                over_time(&mut svg, figure.layer()?, rows.len(), correlation)?
+                over_time(&mut svg, figure.layer()?, rows.len(), correlation)?;
             }
             Analysis::Plane { plane, .. } => points(&mut svg, plane),
             Analysis::Compare { beside } => table(&mut svg, beside),
@@ -354,7 +354,7 @@ fn over_time(
 ) -> Result<(), String> {
     let pixels: Vec<Color32> = correlation
         .iter()
-        .map(|value| colours::diverging((*value as f32 + 1.0) / 2.0))
+        .map(|value| colours::diverging(f32::midpoint(*value as f32, 1.0)))
         .collect();
     let place = [PLOT[0], PLOT[1], PLOT[0] + PLOT[3] - PLOT[1], PLOT[3]];
     svg.image(place, [n, n], &pixels)?;

@@ -31,7 +31,7 @@ pub(super) enum Ended {
 }
 
 /// Who does not stop in so long a time is ended.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Runner {
     /// Starts a job's process, apart from the window.

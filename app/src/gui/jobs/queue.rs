@@ -177,7 +177,9 @@ impl Queue {
             _ if self.lock.is_none() => {}
             Message::PauseAll => {
                 let ids: Vec<String> = self.jobs.iter().map(|job| job.id.clone()).collect();
-                ids.iter().for_each(|id| self.order(id, Order::Pause));
+                for id in ids {
+                    self.order(&id, Order::Pause);
+                }
             }
             Message::Order(id, order) => self.order(&id, order),
         }
@@ -222,14 +224,13 @@ impl Queue {
         match order {
             Order::Up if at > 0 => self.swap(at - 1, at),
             Order::Down if at + 1 < self.jobs.len() => self.swap(at, at + 1),
-            Order::Up | Order::Down => {}
             Order::Pause => self.stop(at, JobState::Paused),
             Order::Cancel => self.stop(at, JobState::Cancelled),
             Order::GoOn if !self.jobs[at].file.state.is_alive() => {
                 self.jobs[at].tally = Tally::default();
                 self.set(at, JobState::Waiting);
             }
-            Order::GoOn => {}
+            Order::Up | Order::Down | Order::GoOn => {}
             Order::Remove => {
                 self.jobs[at].is_removed = true;
                 self.stop(at, JobState::Cancelled);

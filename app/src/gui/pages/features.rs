@@ -99,37 +99,36 @@ impl FeaturesPage {
                 Loading::Nothing | Loading::Waiting => reading(ui),
                 Loading::Failed(sentence) => problem(ui, sentence),
                 Loading::Ready(layer) => {
-                    self.heat.ui(ui, layer, &mut edited, (state, facts), asked)
+                    self.heat.ui(ui, layer, &mut edited, (state, facts), asked);
                 }
             },
-            View::Compare => self.compare(ui, &edited, facts, asked),
+            View::Compare => compare(ui, &edited, facts, asked),
             _ => self.analyses.ui(ui, (state, facts), &edited, asked),
         });
         if edited != *looking {
             asked.push(Action::Look(Box::new(edited)));
         }
     }
-
-    fn compare(&mut self, ui: &mut egui::Ui, looking: &Looking, facts: &Facts, asked: &mut Asked) {
-        weak(
-            ui,
-            "Another folder with the same story, for instance the Python code's.",
-        );
-        let field = PathField {
-            label: "Folder to compare with",
-            purpose: Purpose::OtherFeatures,
-            recent: &[],
-            home: facts.home.as_deref(),
-            picking: facts.picking,
-        };
-        field.show(ui, looking.other.as_deref(), asked);
-        ui.add_space(INSIDE);
-        if looking.other.is_some() {
-            analyses::comparison(ui, &facts.features.analysis);
-        }
-    }
 }
 
+fn compare(ui: &mut egui::Ui, looking: &Looking, facts: &Facts, asked: &mut Asked) {
+    weak(
+        ui,
+        "Another folder with the same story, for instance the Python code's.",
+    );
+    let field = PathField {
+        label: "Folder to compare with",
+        purpose: Purpose::OtherFeatures,
+        recent: &[],
+        home: facts.home.as_deref(),
+        picking: facts.picking,
+    };
+    field.show(ui, looking.other.as_deref(), asked);
+    ui.add_space(INSIDE);
+    if looking.other.is_some() {
+        analyses::comparison(ui, &facts.features.analysis);
+    }
+}
 fn reading(ui: &mut egui::Ui) {
     ui.horizontal(|ui| {
         ui.spinner();

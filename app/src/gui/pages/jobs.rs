@@ -254,13 +254,12 @@ fn controls(ui: &mut egui::Ui, job: &JobFacts, (at, n_jobs): (usize, usize), ask
             }
             order(ui, icons::X, "Cancel", Order::Cancel);
         }
-        JobState::Running => {}
         JobState::Waiting => order(ui, icons::X, "Cancel", Order::Cancel),
         JobState::Paused => order(ui, icons::PLAY, "Resume", Order::GoOn),
         JobState::Broken { .. } => order(ui, icons::PLAY, "Go on", Order::GoOn),
         JobState::Failed { .. } => order(ui, icons::ROTATE_CCW, "Retry", Order::GoOn),
         JobState::Cancelled => order(ui, icons::ROTATE_CCW, "Begin again", Order::GoOn),
-        JobState::Done => {}
+        JobState::Running | JobState::Done => {}
     }
     if let (JobState::Done, Task::Extract { features, .. }) = (&job.state, &job.task) {
         if labelled(ui, icons::GRID_3X3, "Look at the features", job) {

@@ -216,7 +216,11 @@ fn what_is_shown_is_saved_with_the_recipe() {
             let bytes = std::fs::read(&path).unwrap();
             // A PDF keeps text with line ends as the digits of its UTF-16.
             let plain = b"whisper-tiny.en".to_vec();
-            let digits: String = plain.iter().map(|byte| format!("00{byte:02X}")).collect();
+            let digits = plain
+                .iter()
+                .map(|byte| format!("00{byte:02X}"))
+                .collect::<Vec<_>>()
+                .concat();
             let holds = |needle: &[u8]| bytes.windows(needle.len()).any(|part| part == needle);
             assert!(
                 holds(&plain) || holds(digits.as_bytes()),
