@@ -84,10 +84,10 @@ pub(crate) enum Format {
 impl Format {
     /// All of them, with what they are called.
     pub(crate) const ALL: [(Self, &'static str); 4] = [
-        (Self::Png, "Figure as PNG"),
-        (Self::Svg, "Figure as SVG"),
-        (Self::Pdf, "Figure as PDF"),
-        (Self::Csv, "Numbers as CSV"),
+        (Self::Png, "figure as PNG"),
+        (Self::Svg, "figure as SVG"),
+        (Self::Pdf, "figure as PDF"),
+        (Self::Csv, "numbers as CSV"),
     ];
 }
 
@@ -163,6 +163,8 @@ pub(crate) enum Action {
     DeleteModel(String),
     /// Take a model for the study.
     UseModel(String),
+    /// Close the window, with a question if jobs run.
+    Quit,
     /// Close the window: leave jobs to finish, or pause them first.
     Close {
         /// What becomes of the jobs.
@@ -246,6 +248,7 @@ impl Window {
             Action::CheckModel(name) => self.check_model(name),
             Action::DeleteModel(name) => self.work.chore(Chore::DeleteModel(name)),
             Action::UseModel(name) => self.use_model(name),
+            Action::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
             Action::Close { jobs } => self.close(jobs, ctx),
             Action::StayOpen => self.leaving = Leaving::Staying,
             Action::CopyCommand => self.copy_command(ctx),

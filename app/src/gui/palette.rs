@@ -3,7 +3,7 @@
 use eframe::egui;
 use egui::{Key, Modifiers, accesskit::Role};
 
-use super::actions::{Action, Asked, Purpose};
+use super::actions::{Action, Asked, Format, Purpose};
 use super::manual::Topic;
 use super::shortcuts;
 use super::state::{State, ThemeChoice};
@@ -160,8 +160,11 @@ fn commands(state: &State) -> Vec<Command> {
             Action::Manual(Topic::Numbers),
         ),
     ];
+    let exports = Format::ALL
+        .map(|(format, words)| plain(&format!("Export {words}"), Action::Export(format)));
     from_shortcuts
         .filter(|command| command.action != Action::TogglePalette)
         .chain(others)
+        .chain(exports)
         .collect()
 }

@@ -38,6 +38,7 @@ pub(crate) fn all(state: &State) -> Vec<(Shortcut, Action)> {
             Action::Pick(Purpose::OpenStudy),
         ),
         shortcut("Save recipe", ctrl(Key::S), Action::SaveRecipe),
+        shortcut("Close the window", ctrl(Key::Q), Action::Quit),
         shortcut("Undo", ctrl(Key::Z), Action::Undo),
         shortcut("Redo", ctrl_shift(Key::Z), Action::Redo),
         shortcut("Run", ctrl(Key::Enter), Action::Run),

@@ -176,7 +176,13 @@ fn choosing(
         ui.add_enabled_ui(is_there, |ui| {
             let button = ui.menu_button((egui::RichText::new(icons::SAVE), "Export"), |ui| {
                 for (format, words) in Format::ALL {
-                    if ui.button(words).clicked() {
+                    let response = ui.button(words);
+                    name(
+                        &response,
+                        egui::accesskit::Role::Button,
+                        &format!("Export {words}"),
+                    );
+                    if response.clicked() {
                         asked.push(Action::Export(format));
                         ui.close();
                     }

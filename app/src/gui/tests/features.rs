@@ -204,10 +204,10 @@ fn what_is_shown_is_saved_with_the_recipe() {
             });
         }
         for (label, suffix) in [
-            ("Figure as PNG", "png"),
-            ("Figure as SVG", "svg"),
-            ("Figure as PDF", "pdf"),
-            ("Numbers as CSV", "csv"),
+            ("Export figure as PNG", "png"),
+            ("Export figure as SVG", "svg"),
+            ("Export figure as PDF", "pdf"),
+            ("Export numbers as CSV", "csv"),
         ] {
             stage.press("Export");
             stage.press(label);
