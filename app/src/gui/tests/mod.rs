@@ -3,6 +3,8 @@
 
 mod extract;
 mod features;
+#[cfg(target_os = "linux")]
+mod frame_times;
 mod home;
 mod jobs;
 mod pictures;
@@ -102,6 +104,13 @@ impl Stage {
         let ctx = self.harness.ctx.clone();
         self.harness.state_mut().ask(action, &ctx);
         self.settle();
+    }
+
+    /// Asks for something and draws nothing.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn ask_only(&mut self, action: Action) {
+        let ctx = self.harness.ctx.clone();
+        self.harness.state_mut().ask(action, &ctx);
     }
 
     pub(crate) fn go(&mut self, page: Page) {

@@ -1,0 +1,204 @@
+//! What a frame costs, at real sizes, beside threads that want the processor for themselves:
+//! `cargo test --release -p heschl frame_times -- --ignored --nocapture`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use heschl_core::look::heat_map::HeatMap;
+use heschl_core::look::library::Layer;
+use heschl_core::look::sound::SoundBuilder;
+use heschl_core::look::statistics::LayerStatistics;
+use ndarray::Array2;
+
+use super::{Stage, write_tone};
+use crate::gui::actions::{Action, Purpose};
+use crate::gui::facts::Loading;
+use crate::gui::features::{LayerFacts, Looking};
+use crate::gui::jobs::{JobFacts, JobState, Progress, QueueFacts, Task};
+use crate::gui::state::Page;
+
+const HOURS_SECS: usize = 7200;
+const N_FRAMES: usize = 600;
+
+/// Nanoseconds that this thread has computed: the first number of its scheduling statistics.
+fn thread_nanos() -> u64 {
+    let statistics = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    statistics
+        .split_whitespace()
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+/// Draws frames, changing something before each, and prints what they cost: logic, layout and triangles.
+fn measure(what: &str, stage: &mut Stage, mut change: impl FnMut(&mut Stage, usize)) {
+    let mut millis: Vec<f64> = (0..N_FRAMES)
+        .map(|frame| {
+            change(stage, frame);
+            let before = thread_nanos();
+            stage.harness.step();
+            let output = stage.harness.output();
+            let triangles = stage.harness.ctx.tessellate(output.shapes.clone(), 1.0);
+            assert!(!triangles.is_empty());
+            (thread_nanos() - before) as f64 / 1e6
+        })
+        .collect();
+    millis.sort_by(f64::total_cmp);
+    let at = |share: f64| millis[(share * (N_FRAMES - 1) as f64).round() as usize];
+    println!(
+        "{what:<58} median {:5.2} ms   99th percentile {:5.2} ms   of 8 ms: {:.2}",
+        at(0.5),
+        at(0.99),
+        at(0.99) / 8.0
+    );
+}
+
+/// Pans and zooms over two hours.
+fn wander(frame: usize) -> Action {
+    let share = frame as f64 / N_FRAMES as f64;
+    let length = 7200.0 * (0.02 + 0.98 * (share * 9.0).sin().abs());
+    let from = (7200.0 - length) * share;
+    Action::Show(Some([from, from + length]))
+}
+
+#[test]
+#[ignore = "a benchmark: run it by name, in release"]
+fn frame_times() {
+    let is_over = Arc::new(AtomicBool::new(false));
+    let busy: Vec<_> = (0..2)
+        .map(|_| {
+            let is_over = is_over.clone();
+            std::thread::spawn(move || while !is_over.load(Ordering::Relaxed) {})
+        })
+        .collect();
+    let mut stage = Stage::new();
+    let recordings = stage.folder.path().join("recordings");
+    for story in 0..100 {
+        write_tone(
+            &recordings.join(format!("story-{story:03}.wav")),
+            0.5,
+            16_000,
+            1,
+        );
+    }
+    stage.ask(Action::Use(Purpose::Stimuli, recordings));
+    stage.until("the headers are read", |window| {
+        let stories = window.facts.stories();
+        !stories.is_empty() && stories.iter().all(|story| story.header.is_some())
+    });
+    stage.until("a sound is there", |window| {
+        window.facts.sound.ready().is_some()
+    });
+    stage.harness.state_mut().facts.queue = running(0);
+    for page in Page::ALL {
+        stage.go(page);
+        measure(
+            &format!("{} while a job runs", page.title()),
+            &mut stage,
+            |stage, frame| {
+                stage.harness.state_mut().facts.queue = running(frame);
+            },
+        );
+    }
+    two_hours_of_sound(&mut stage);
+    stage.go(Page::Stimuli);
+    measure(
+        "Stimuli, a story of two hours panned and zoomed",
+        &mut stage,
+        |stage, frame| {
+            stage.harness.state_mut().facts.queue = running(frame);
+            stage.ask_only(wander(frame));
+        },
+    );
+    two_hours_of_features(&mut stage);
+    stage.go(Page::Features);
+    measure(
+        "Features, 72,000 rows × 1,280 panned and zoomed",
+        &mut stage,
+        |stage, frame| {
+            stage.harness.state_mut().facts.queue = running(frame);
+            stage.ask_only(wander(frame));
+        },
+    );
+    is_over.store(true, Ordering::Relaxed);
+    for thread in busy {
+        thread.join().unwrap();
+    }
+}
+
+fn running(frame: usize) -> QueueFacts {
+    let progress = Progress {
+        story: Some("story-007".into()),
+        done: Some((frame as u64, N_FRAMES as u64)),
+        per_sec: Some(11.4),
+        device: Some("CPU, 2 threads".into()),
+        ..Progress::default()
+    };
+    let job = JobFacts {
+        id: "one".into(),
+        title: "100 stories with whisper-tiny.en".into(),
+        subtitle: "window 16.1 s, a row every 0.1 s".into(),
+        task: Task::Extract {
+            study: None,
+            features: "features".into(),
+        },
+        recipe: None,
+        state: JobState::Running,
+        is_stopping: false,
+        progress,
+        last_lines: vec!["Computing on the CPU.".into()],
+    };
+    QueueFacts {
+        jobs: vec![job],
+        ..QueueFacts::default()
+    }
+}
+
+fn two_hours_of_sound(stage: &mut Stage) {
+    let mut builder = SoundBuilder::default();
+    let mut state = 1_u32;
+    let mut second = vec![0.0_f32; 16_000];
+    for at in 0..HOURS_SECS {
+        let loudness = 0.1 + 0.4 * (at as f32 * 0.05).sin().abs();
+        for sample in &mut second {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            *sample = ((state >> 8) as f32 / 16_777_216.0 - 0.5) * loudness;
+        }
+        builder.push(&second);
+    }
+    stage.harness.state_mut().facts.sound = Loading::Ready(Arc::new(builder.finish()));
+}
+
+fn two_hours_of_features(stage: &mut Stage) {
+    let value = |(row, dim): (usize, usize)| {
+        ((row * 31 + dim * 17) % 997) as f32 / 997.0 + (dim % 7) as f32
+    };
+    let features = Array2::from_shape_fn((72_000, 1280), value);
+    let layer = LayerFacts {
+        layer: Layer::Hidden(16, "encoder.16".into()),
+        statistics: LayerStatistics::of(features.view()),
+        map: HeatMap::new(features),
+        first_end_secs: 0.1,
+        step_secs: 0.1,
+        has_times: true,
+    };
+    let folder = stage.folder.path().join("features");
+    for layer in 0..33 {
+        let layer = folder.join(format!("encoder.{layer}"));
+        std::fs::create_dir_all(&layer).unwrap();
+        std::fs::write(layer.join("story.npz"), "").unwrap();
+    }
+    stage.harness.state_mut().state.looking = Some(Looking::at(folder));
+    stage.go(Page::Features);
+    stage.until("the folder is listed", |window| {
+        window.facts.features.library.ready().is_some()
+    });
+    stage.until("the empty layer is refused", |window| {
+        window.facts.features.layer.failure().is_some()
+    });
+    stage.harness.state_mut().facts.features.layer = Loading::Ready(Arc::new(layer));
+    stage.until("it is drawn", |window| {
+        window.facts.features.picture.is_some()
+    });
+}
