@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::command_text::quoted;
+use crate::console::count;
 
 /// A script for `sbatch` that extracts each story in a task of its own, with the recipe inside.
 ///
@@ -10,6 +11,7 @@ use crate::command_text::quoted;
 #[must_use]
 pub(crate) fn array_script(program: &Path, recipe: &str, stories: &[String]) -> String {
     let last = stories.len().saturating_sub(1);
+    let n_stories = count(stories.len(), "story", "stories");
     let names: String = stories
         .iter()
         .map(|story| format!("    {}\n", quoted(story)))
@@ -27,19 +29,24 @@ pub(crate) fn array_script(program: &Path, recipe: &str, stories: &[String]) -> 
 #SBATCH --cpus-per-task=4
 #SBATCH --mem=8G
 #SBATCH --time=12:00:00
-#SBATCH --output=heschl-%A-%a.log
-# One task per story. Stories that are done are left alone; give the script to sbatch again after a failure.
+#SBATCH --output=heschl-%A_%a.log
+# Features of {n_stories}, a task each. Give this file to sbatch. What is done is left alone and what was broken off
+# goes on, so it can be given to sbatch again after a failure.
+#
+# The paths below are those of the machine where this was made; the cluster must know the recordings, the model and the
+# folder for the features by the same ones. Another program: HESCHL=/path/to/heschl sbatch …
 set -euo pipefail
 
 stories=(
 {names})
+story=\"${{stories[${{SLURM_ARRAY_TASK_ID:?Give this file to sbatch}}]}}\"
 heschl=${{HESCHL:-{program}}}
 recipe=\"$(mktemp)\"
 trap 'rm -f \"$recipe\"' EXIT
 cat > \"$recipe\" <<'{end}'
 {recipe}
 {end}
-\"$heschl\" run \"$recipe\" --stories \"${{stories[$SLURM_ARRAY_TASK_ID]}}\"
+\"$heschl\" run \"$recipe\" --stories=\"$story\"
 "
     )
 }

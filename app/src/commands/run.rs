@@ -6,7 +6,7 @@ use heschl_core::recipe::{RecipeFile, RunFacts};
 use heschl_core::stimuli::Stimulus;
 use heschl_core::store::sha256_of_file;
 
-use super::extract::{MachineArgs, absolute, run_recipe};
+use super::extract::{MachineArgs, Repetition, absolute, run_recipe};
 use crate::failure::{CommandResult, Failure};
 use crate::report::{self, EventFormat};
 use crate::supply;
@@ -40,8 +40,8 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t)]
     events: EventFormat,
 
-    /// Only these stories of the recipe's folder
-    #[arg(long, value_name = "STORY", num_args = 1.., value_delimiter = ',')]
+    /// Only these stories of the recipe
+    #[arg(long, value_name = "STORY", num_args = 1..)]
     stories: Vec<String>,
 
     /// Get the model first if it is not here
@@ -51,6 +51,10 @@ pub(crate) struct Args {
     /// Print windows, time, memory and disk, and compute nothing
     #[arg(long = "dry-run", alias = "dry_run")]
     dry_run: bool,
+
+    /// Print a script for a Slurm cluster, one task per story, and compute nothing
+    #[arg(long, conflicts_with = "dry_run")]
+    slurm: bool,
 }
 
 /// Runs the recipe.
@@ -62,9 +66,6 @@ pub(crate) fn run(args: Args) -> CommandResult {
     report::tell_in(args.events);
     let mut recipe = file.extract;
     recipe.output.overwrite |= args.overwrite;
-    if !args.stories.is_empty() {
-        recipe.stimuli.stories = args.stories;
-    }
     if args.fetch {
         supply::fetch_model_if_missing(&recipe.model.model)?;
     }
@@ -77,9 +78,13 @@ pub(crate) fn run(args: Args) -> CommandResult {
         runtime: args.runtime,
         events: args.events,
         dry_run: args.dry_run,
+        slurm: args.slurm,
     };
-    let expected = file.run.filter(|_| !args.changed);
-    run_recipe(&recipe, &machine, expected.as_ref())
+    let repetition = Repetition {
+        expected: file.run.filter(|_| !args.changed),
+        only: args.stories,
+    };
+    run_recipe(&recipe, &machine, &repetition)
 }
 
 /// Fails if the model or a recording is not the one that the recipe was made with.

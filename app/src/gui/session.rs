@@ -93,6 +93,17 @@ impl Window {
         );
     }
 
+    /// Gets ONNX Runtime, unless it is on its way.
+    pub(super) fn fetch_runtime(&mut self) {
+        if self.facts.queue.fetching_runtime().is_none() {
+            self.add_job(
+                "Get ONNX Runtime".into(),
+                "the library that computes".into(),
+                Task::Runtime,
+            );
+        }
+    }
+
     pub(super) fn check_model(&mut self, name: String) {
         self.add_job(
             format!("Check {name}"),
@@ -185,6 +196,11 @@ impl Window {
             (JobState::Done, Task::Fetch { model }) => {
                 self.work.look_at_models_again();
                 self.tell(Tone::Good, format!("{model} is here."));
+            }
+            (JobState::Done, Task::Runtime) => {
+                self.work
+                    .want_machine(self.state.lasting.settings.runtime.clone());
+                self.tell(Tone::Good, "ONNX Runtime is here.".into());
             }
             (JobState::Done, Task::Add { .. }) => {
                 self.work.look_at_models_again();

@@ -40,6 +40,8 @@ pub(crate) enum Task {
         /// Its name.
         model: String,
     },
+    /// ONNX Runtime, which computes.
+    Runtime,
     /// A model from the disk.
     Add {
         /// Its folder, or its ONNX file.
@@ -230,13 +232,19 @@ impl QueueFacts {
     /// The job that fetches a model, unless it is done.
     #[must_use]
     pub(crate) fn fetching(&self, model: &str) -> Option<&JobFacts> {
-        let fetches = |job: &&JobFacts| job.task.fetched_model() == Some(model);
+        self.not_over(|task| task.fetched_model() == Some(model))
+    }
+
+    /// The job that gets ONNX Runtime, unless it is done.
+    #[must_use]
+    pub(crate) fn fetching_runtime(&self) -> Option<&JobFacts> {
+        self.not_over(|task| *task == Task::Runtime)
+    }
+
+    fn not_over(&self, is_asked: impl Fn(&Task) -> bool) -> Option<&JobFacts> {
         let is_over = |job: &JobFacts| matches!(job.state, JobState::Done | JobState::Cancelled);
-        self.jobs
-            .iter()
-            .rev()
-            .filter(fetches)
-            .find(|job| !is_over(job))
+        let mut jobs = self.jobs.iter().rev().filter(|job| is_asked(&job.task));
+        jobs.find(|job| !is_over(job))
     }
 }
 

@@ -12,6 +12,8 @@ use super::Progress;
 pub(super) struct Tally {
     /// How far the job is.
     pub(super) progress: Progress,
+    /// Why the process gave up, if it said so.
+    pub(super) complaint: Option<String>,
     /// Windows of the stories that are finished.
     n_before: u64,
     /// Windows of the run.
@@ -25,8 +27,14 @@ impl Tally {
         let Ok(value) = serde_json::from_str::<Value>(line) else {
             return;
         };
-        if value["event"] == "downloading" {
-            return self.download(&value, now);
+        match value["event"].as_str() {
+            Some("begun") => return *self = Self::default(),
+            Some("downloading") => return self.download(&value, now),
+            Some("failed") => {
+                self.complaint = value["message"].as_str().map(Into::into);
+                return;
+            }
+            _ => {}
         }
         if let Ok(event) = serde_json::from_value::<Event>(value) {
             self.event(event, now);
@@ -109,6 +117,8 @@ const SHORTEST_SECS: f64 = 0.5;
 
 impl Speed {
     fn at(&mut self, n_done: u64, now: Instant) -> Option<f64> {
+        // What is read at once, such as all that was said before the window was opened, took no time to be done.
+        self.seen.retain(|(at, _)| *at != now);
         self.seen.push_back((now, n_done));
         while self.seen.len() > 2
             && now.duration_since(self.seen[0].0).as_secs_f64() > MEASURED_SECS
@@ -188,5 +198,32 @@ mod tests {
             [("b".into(), "It is damaged.".into())]
         );
         assert_eq!(tally.progress.finished, Some((1, 0, 1, false)));
+        tally.take(
+            r#"{"event":"failed","message":"The disk is full."}"#,
+            at(9.0),
+        );
+        assert_eq!(tally.complaint.as_deref(), Some("The disk is full."));
+        tally.take(r#"{"event":"begun"}"#, at(10.0));
+        assert_eq!(
+            (tally.progress, tally.complaint),
+            (Progress::default(), None)
+        );
+    }
+
+    #[test]
+    fn what_was_said_before_the_window_was_opened_counts_for_no_speed() {
+        let begin = Instant::now();
+        let mut tally = Tally::default();
+        let mut take = |n_done: u64, secs: f64| {
+            let line =
+                format!(r#"{{"event":"progress","story":"a","n_done":{n_done},"n_windows":900}}"#);
+            tally.take(&line, begin + Duration::from_secs_f64(secs));
+            tally.progress.per_sec
+        };
+        for n_done in (0..=500).step_by(10) {
+            assert_eq!(take(n_done, 0.0), None);
+        }
+        // Ten windows in two seconds.
+        assert_eq!(take(510, 2.0), Some(5.0));
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use heschl_core::recipe::RecipeFile;
 use heschl_core::store::atomic;
 
 use super::child::{Ended, Runner};
@@ -26,12 +27,12 @@ struct Job {
     id: String,
     file: JobFile,
     recipe: Option<String>,
+    /// The model that the recipe names.
+    model: Option<String>,
     runner: Option<Runner>,
     events: Growing,
     tally: Tally,
     last_lines: Vec<String>,
-    /// What it becomes once its process has stopped.
-    wish: Option<JobState>,
     is_removed: bool,
 }
 
@@ -132,23 +133,26 @@ impl Queue {
     }
 
     fn found(&self, id: String, file: JobFile) -> Job {
+        let folder = self.folder.join(&id);
+        let recipe = fs::read_to_string(folder.join(folder::RECIPE)).ok();
         let mut job = Job {
             runner: file
                 .process
+                .as_ref()
                 .filter(|_| file.state == JobState::Running)
-                .and_then(Runner::find),
-            recipe: fs::read_to_string(self.folder.join(&id).join(folder::RECIPE)).ok(),
+                .and_then(|process| Runner::find(process, &folder)),
+            model: recipe.as_deref().and_then(model_of),
+            recipe,
             id,
             file,
             events: Growing::default(),
             tally: Tally::default(),
             last_lines: vec![],
-            wish: None,
             is_removed: false,
         };
         job.listen(&self.folder);
         if self.lock.is_some() && job.file.state == JobState::Running && job.runner.is_none() {
-            job.end(&self.folder, Ended::Unseen);
+            job.end(&self.folder, Ended::unseen(&folder));
         }
         job
     }
@@ -208,6 +212,7 @@ impl Queue {
             runtime: new.runtime,
             state: JobState::Waiting,
             process: None,
+            wish: None,
         };
         folder::write(&folder, &file)?;
         let job = self.found(id, file);
@@ -251,7 +256,9 @@ impl Queue {
         let job = &mut self.jobs[at];
         if let Some(runner) = &mut job.runner {
             runner.stop();
-            job.wish = Some(becomes);
+            // Kept, so that a window that is opened later knows why it stopped.
+            job.file.wish = Some(becomes);
+            self.keep(at);
         } else if job.file.state == JobState::Waiting
             || becomes == JobState::Cancelled && can_go_on(&job.file.state)
         {
@@ -309,13 +316,22 @@ impl Queue {
             if self.jobs.iter().filter(is_of_kind).any(is_running) {
                 continue;
             }
-            let waits = |job: &Job| {
-                job.file.state == JobState::Waiting && job.file.task.computes() == computes
-            };
-            if let Some(at) = self.jobs.iter().position(waits) {
+            let next = self.jobs.iter().position(|job| {
+                job.file.state == JobState::Waiting
+                    && job.file.task.computes() == computes
+                    && !self.is_being_fetched(job.model.as_deref())
+            });
+            if let Some(at) = next {
                 self.start(at);
             }
         }
+    }
+
+    /// Whether another job brings this model: two at once would be in each other's way.
+    fn is_being_fetched(&self, model: Option<&str>) -> bool {
+        let brings =
+            |job: &Job| job.file.state.is_alive() && job.file.task.fetched_model() == model;
+        model.is_some() && self.jobs.iter().any(brings)
     }
 
     fn start(&mut self, at: usize) {
@@ -323,6 +339,7 @@ impl Queue {
         match Runner::start(&self.program, &self.folder.join(&job.id), &job.file) {
             Ok(runner) => {
                 job.file.process = Some(runner.process());
+                job.file.wish = None;
                 job.runner = Some(runner);
                 job.file.state = JobState::Running;
                 job.tally.progress.stage = "Starting".into();
@@ -339,6 +356,12 @@ impl Queue {
             trouble: self.trouble.clone(),
         }
     }
+}
+
+/// The model that a recipe's file names.
+fn model_of(recipe: &str) -> Option<String> {
+    let file: RecipeFile = toml::from_str(recipe).ok()?;
+    Some(file.extract.model.model)
 }
 
 fn can_go_on(state: &JobState) -> bool {
@@ -363,9 +386,12 @@ impl Job {
         self.runner = None;
         self.file.process = None;
         self.listen(folder);
-        let wish = self.wish.take();
+        let wish = self.file.wish.take();
         let finished = self.tally.progress.finished;
         self.file.state = match (finished, ended, wish) {
+            _ if self.tally.complaint.is_some() => JobState::Failed {
+                message: self.complaint(),
+            },
             (Some((.., false)), ..) => of_summary(&self.tally.progress.failed),
             (_, Ended::Code(0), _) => JobState::Done,
             (_, _, Some(wish)) => wish,
@@ -388,6 +414,9 @@ impl Job {
 
     /// The last sentence that the process said.
     fn complaint(&self) -> String {
+        if let Some(sentence) = &self.tally.complaint {
+            return sentence.clone();
+        }
         let last = self
             .last_lines
             .iter()

@@ -7,12 +7,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use heschl_core::recipe::RecipeFile;
+
 use super::{JobState, Jobs, NewJob, Order, QueueFacts, Task};
+use crate::gui::state::Study;
 
 /// Ten windows, a tenth of a second each; it goes on at the one that its journal has, and stops when asked. The recipe's
 /// text says how it ends.
 const PROGRAM: &str = r#"#!/bin/bash
-recipe="$2"; journal="${recipe%recipe.toml}journal"; how="$(cat "$recipe")"
+if [ "$1" = models ]; then
+    sleep 0.6; echo 0 > "$HESCHL_ENDED_FILE"; exit 0
+fi
+recipe="$2"; journal="${recipe%recipe.toml}journal"; how="$(tail -n 1 "$recipe")"
 done=$(cat "$journal" 2>/dev/null || echo 0)
 trap 'echo "{\"event\":\"finished\",\"n_done\":0,\"n_skipped\":0,\"n_failed\":0,\"stopped\":true}"; exit 3' TERM
 echo '{"event":"started","n_stories":1,"n_windows":10,"device":"CPU","folder":"f"}'
@@ -54,7 +60,33 @@ fn job(title: &str, how: &str) -> NewJob {
     }
 }
 
+fn kill(pid: &str) {
+    let status = std::process::Command::new("kill")
+        .args(["-9", pid])
+        .status();
+    assert!(status.unwrap().success());
+}
+
+fn fetch(model: &str) -> NewJob {
+    NewJob {
+        task: Task::Fetch {
+            model: model.into(),
+        },
+        recipe: None,
+        ..job("fetch", "")
+    }
+}
+
 impl Stage {
+    /// Closes the window, lets something happen, and opens another one.
+    fn reopen_after(&mut self, meanwhile: impl FnOnce()) {
+        self.jobs.close();
+        meanwhile();
+        self.jobs = open(self.folder.path());
+        self.facts = QueueFacts::default();
+        self.until("the jobs are found", |facts| !facts.jobs.is_empty());
+    }
+
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("program");
@@ -166,13 +198,7 @@ fn a_job_that_is_killed_says_so_and_can_go_on() {
     stage.jobs.add(job("one", "well"));
     stage.until("it is there", |facts| !facts.jobs.is_empty());
     stage.until_begun();
-    assert!(
-        std::process::Command::new("kill")
-            .args(["-9", &stage.pid().to_string()])
-            .status()
-            .unwrap()
-            .success()
-    );
+    kill(&stage.pid().to_string());
     stage.until("it is noticed", |facts| matches!(&facts.jobs[0].state, JobState::Broken { message } if message.contains("killed")));
     stage.order(0, Order::GoOn);
     stage.until_state(0, &JobState::Done);
@@ -229,10 +255,7 @@ fn a_job_outlives_the_window_and_the_next_one_finds_it() {
     stage.until("both are there", |facts| facts.jobs.len() == 2);
     stage.until_begun();
     let pid = stage.pid();
-    stage.jobs.close();
-    stage.jobs = open(stage.folder.path());
-    stage.facts = QueueFacts::default();
-    stage.until("it is found", |facts| !facts.jobs.is_empty());
+    stage.reopen_after(|| ());
     assert_eq!(
         (stage.pid(), &stage.facts.jobs[0].state),
         (pid, &JobState::Running)
@@ -251,18 +274,10 @@ fn what_was_broken_off_while_no_window_was_open_is_offered_again() {
     stage.until("both are there", |facts| facts.jobs.len() == 2);
     stage.until_begun();
     let pid = stage.pid().to_string();
-    stage.jobs.close();
-    assert!(
-        std::process::Command::new("kill")
-            .args(["-9", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
-    std::thread::sleep(Duration::from_millis(300));
-    stage.jobs = open(stage.folder.path());
-    stage.facts = QueueFacts::default();
-    stage.until("it is found", |facts| !facts.jobs.is_empty());
+    stage.reopen_after(|| {
+        kill(&pid);
+        std::thread::sleep(Duration::from_millis(300));
+    });
     assert!(
         matches!(&stage.facts.jobs[0].state, JobState::Broken { message } if message.contains("go on")),
         "{:?}",
@@ -272,6 +287,61 @@ fn what_was_broken_off_while_no_window_was_open_is_offered_again() {
     assert_eq!(stage.facts.jobs[1].state, JobState::Paused);
     stage.order(0, Order::GoOn);
     stage.until_state(0, &JobState::Done);
+}
+
+#[test]
+fn a_job_that_ended_well_while_no_window_was_open_is_done() {
+    let mut stage = Stage::new();
+    stage.jobs.add(fetch("whisper-tiny"));
+    stage.until_state(0, &JobState::Running);
+    stage.reopen_after(|| std::thread::sleep(Duration::from_millis(1500)));
+    stage.until_state(0, &JobState::Done);
+}
+
+#[test]
+fn jobs_that_are_paused_as_the_window_closes_are_found_paused() {
+    let mut stage = Stage::new();
+    stage.jobs.add(job("one", "well"));
+    stage.jobs.add(fetch("whisper-tiny"));
+    stage.until_state(1, &JobState::Running);
+    stage.until_begun();
+    stage.jobs.pause_all();
+    stage.reopen_after(|| std::thread::sleep(Duration::from_millis(1500)));
+    // The fetch says nothing when it is ended, so that it was paused is known from what the window kept.
+    stage.until_state(0, &JobState::Paused);
+    stage.until_state(1, &JobState::Paused);
+    stage.order(0, Order::GoOn);
+    stage.until_state(0, &JobState::Done);
+}
+
+#[test]
+fn an_extraction_waits_for_the_model_that_another_job_fetches() {
+    let mut stage = Stage::new();
+    // The script reads the last line.
+    let recipe = |model: &str| {
+        let file = RecipeFile {
+            extract: Study {
+                model: model.into(),
+                ..Study::default()
+            }
+            .recipe(Path::new("/study"), &[]),
+            run: None,
+        };
+        format!("{}\n#well", file.to_toml().unwrap())
+    };
+    stage.jobs.add(fetch("whisper-tiny"));
+    stage.until_state(0, &JobState::Running);
+    stage.jobs.add(job("needs it", &recipe("whisper-tiny")));
+    stage
+        .jobs
+        .add(job("needs another", &recipe("whisper-base")));
+    stage.until_state(2, &JobState::Running);
+    assert_eq!(
+        [&stage.facts.jobs[0].state, &stage.facts.jobs[1].state],
+        [&JobState::Running, &JobState::Waiting]
+    );
+    stage.until_state(1, &JobState::Done);
+    assert_eq!(stage.facts.jobs[0].state, JobState::Done);
 }
 
 #[test]
