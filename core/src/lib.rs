@@ -5,6 +5,7 @@ pub mod card;
 pub mod encoder;
 pub mod formats;
 pub mod front_end;
+pub mod look;
 pub mod mel;
 pub mod pipeline;
 pub mod progress;

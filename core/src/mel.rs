@@ -90,7 +90,7 @@ impl MelFrames {
     }
 
     /// Writes log10 of the mel power of 400 samples into `frame`, `(n_mels,)`, at least −10.
-    fn compute(&mut self, sample: impl Fn(usize) -> f32, frame: &mut [f32]) {
+    pub(crate) fn compute(&mut self, sample: impl Fn(usize) -> f32, frame: &mut [f32]) {
         for (i, (slot, weight)) in self.input.iter_mut().zip(&self.hann).enumerate() {
             *slot = f64::from(sample(i)) * weight;
         }

@@ -106,6 +106,14 @@ pub(crate) enum Action {
     RefreshStories,
     /// Look at a story.
     SelectStory(String),
+    /// Look at an instant, in seconds.
+    Cursor(f64),
+    /// Move the cursor by so many seconds.
+    MoveCursor(f64),
+    /// Show a stretch of time, in seconds, or all of it.
+    Show(Option<[f64; 2]>),
+    /// Play the story, or stop.
+    TogglePlay,
     /// Open a dialog of the system.
     Pick(Purpose),
     /// Wait no longer for the dialog.
@@ -191,7 +199,11 @@ impl Window {
             Action::Redo => self.redo(),
             Action::UseStimuli(folder) => self.use_path(Purpose::Stimuli, folder),
             Action::RefreshStories => self.work.forget_stories(),
-            Action::SelectStory(story) => self.state.story = Some(story),
+            Action::SelectStory(story) => self.select_story(story),
+            Action::Cursor(secs) => self.look_at(secs),
+            Action::MoveCursor(secs) => self.look_at(self.state.cursor_secs + secs),
+            Action::Show(shown) => self.state.shown_secs = shown,
+            Action::TogglePlay => self.toggle_play(),
             Action::Pick(purpose) => {
                 let start = self.start_of(purpose);
                 self.work.pick(purpose, start, &mut self.facts);

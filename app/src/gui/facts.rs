@@ -1,9 +1,11 @@
 //! What the window has found out: plain data, written by the threads of `work` and only read by pages.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use heschl_core::audio::RecordingFacts;
 use heschl_core::card::Card;
+use heschl_core::look::sound::Sound;
 
 use super::actions::Purpose;
 use super::jobs::QueueFacts;
@@ -166,6 +168,10 @@ pub(crate) struct LogLine {
 pub(crate) struct Facts {
     /// The stories of the study's folder.
     pub(crate) stories: Loading<Vec<StoryFacts>>,
+    /// The sound of the story that is looked at.
+    pub(crate) sound: Loading<Arc<Sound>>,
+    /// Whether it is played.
+    pub(crate) is_playing: bool,
     /// The study's model.
     pub(crate) model: Loading<ModelFacts>,
     /// All models.

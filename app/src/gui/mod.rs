@@ -15,6 +15,7 @@
 //! * `window`: puts them together, frame by frame.
 
 mod actions;
+mod colours;
 mod facts;
 mod history;
 mod icons;

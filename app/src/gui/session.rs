@@ -260,6 +260,71 @@ impl Window {
         }
     }
 
+    pub(super) fn select_story(&mut self, story: String) {
+        if self.state.story.as_ref() != Some(&story) {
+            self.state.story = Some(story);
+            self.state.cursor_secs = 0.0;
+            self.state.shown_secs = None;
+        }
+    }
+
+    /// Moves the cursor, and what is heard with it.
+    pub(super) fn look_at(&mut self, secs: f64) {
+        let end_secs = self
+            .facts
+            .sound
+            .ready()
+            .map_or(f64::INFINITY, |sound| sound.secs());
+        self.state.cursor_secs = secs.clamp(0.0, end_secs);
+        self.work.player.seek(self.state.cursor_secs);
+    }
+
+    pub(super) fn toggle_play(&mut self) {
+        if self.facts.is_playing {
+            return self.work.player.stop();
+        }
+        if let Some(sound) = self.facts.sound.ready() {
+            let is_at_end = self.state.cursor_secs >= sound.secs() - 0.05;
+            let from_secs = if is_at_end {
+                0.0
+            } else {
+                self.state.cursor_secs
+            };
+            self.work.player.play(sound.samples(), from_secs);
+        }
+    }
+
+    /// Follows what is heard.
+    pub(super) fn follow_player(&mut self, ctx: &egui::Context) {
+        let heard = self.work.player.heard_secs();
+        self.facts.is_playing = heard.is_some();
+        if let Some(secs) = heard {
+            self.state.cursor_secs = secs;
+            if let Some([from, to]) = self
+                .state
+                .shown_secs
+                .filter(|[from, to]| !(*from..=*to).contains(&secs))
+            {
+                self.state.shown_secs = Some([secs, secs + to - from]);
+            }
+            ctx.request_repaint_after_secs(1.0 / 30.0);
+        }
+        if let Some(sentence) = self.work.player.take_trouble() {
+            self.tell(Tone::Plain, sentence);
+        }
+    }
+
+    /// The recording of the story that is looked at, where its sound is shown.
+    pub(super) fn recording_looked_at(&self) -> Option<PathBuf> {
+        let story = self.state.story.as_ref()?;
+        let found = self
+            .facts
+            .stories()
+            .iter()
+            .find(|known| known.story == *story)?;
+        matches!(found.header, Some(Ok(_))).then(|| found.path.clone())
+    }
+
     /// Closes the window, whatever runs.
     pub(super) fn close(&mut self, jobs: AtClose, ctx: &egui::Context) {
         if jobs == AtClose::Pause {

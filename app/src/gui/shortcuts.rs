@@ -109,6 +109,23 @@ pub(crate) fn read(ctx: &egui::Context, state: &State, is_palette_open: bool) ->
             }
         }
     }
+    // Keys that fields and buttons want for themselves.
+    let is_free = !is_typing && !is_palette_open && ctx.memory(|memory| memory.focused().is_none());
+    if is_free {
+        let pressed = |key| ctx.input_mut(|input| input.consume_key(Modifiers::NONE, key));
+        let keys = [
+            (Key::Space, Action::TogglePlay),
+            (Key::ArrowLeft, Action::MoveCursor(-1.0)),
+            (Key::ArrowRight, Action::MoveCursor(1.0)),
+            (Key::Home, Action::MoveCursor(f64::NEG_INFINITY)),
+            (Key::End, Action::MoveCursor(1e9)),
+        ];
+        asked.extend(
+            keys.into_iter()
+                .filter(|(key, _)| pressed(*key))
+                .map(|(_, action)| action),
+        );
+    }
     asked
 }
 

@@ -292,6 +292,10 @@ pub(crate) struct State {
     pub(crate) open: Option<OpenStudy>,
     /// The story that is looked at.
     pub(crate) story: Option<String>,
+    /// The instant that is looked at, in seconds.
+    pub(crate) cursor_secs: f64,
+    /// What is shown of the time, in seconds, if not all.
+    pub(crate) shown_secs: Option<[f64; 2]>,
 }
 
 impl State {

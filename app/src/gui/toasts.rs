@@ -78,10 +78,8 @@ impl Toasts {
     }
 
     /// Closes all notes.
-    pub(crate) fn clear(&mut self) -> bool {
-        let had_some = !self.shown.is_empty();
+    pub(crate) fn clear(&mut self) {
         self.shown.clear();
-        had_some
     }
 
     /// Draws the notes above the status bar.

@@ -250,6 +250,8 @@ impl Window {
         if !self.state.story.as_ref().is_some_and(is_there) && first.is_some() {
             self.state.story = first;
         }
+        self.work
+            .want_sound(self.recording_looked_at(), &mut self.facts);
         if self.runs_sample && self.facts.stories.ready().is_some() {
             self.runs_sample = false;
             self.is_sample_running = true;
@@ -326,6 +328,11 @@ impl Window {
 
     /// Draws everything and returns what was asked for.
     fn draw(&mut self, ui: &mut egui::Ui) -> Asked {
+        // Esc leaves what is open: a field first, which takes the key for itself, then the notes.
+        let is_leaving = ui.input(|input| input.key_pressed(egui::Key::Escape));
+        if is_leaving && !self.palette.is_open() && !self.is_asking_to_close {
+            self.toasts.clear();
+        }
         let mut asked = shortcuts::read(ui.ctx(), &self.state, self.palette.is_open());
         status_bar::ui(ui, &self.state, &self.facts, &mut asked);
         rail::ui(ui, &self.state, &self.facts, &mut asked);
@@ -368,6 +375,7 @@ impl eframe::App for Window {
             self.is_asking_to_close = true;
         }
         self.collect();
+        self.follow_player(ctx);
         self.keep(ctx);
     }
 

@@ -157,8 +157,6 @@ impl Growing {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails with the reason")]
-
     use super::*;
 
     #[test]

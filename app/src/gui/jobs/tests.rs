@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a test fails with the reason")]
-
 //! The queue with real processes: a script stands for the program and says what the program would.
 
 use std::os::unix::fs::PermissionsExt as _;

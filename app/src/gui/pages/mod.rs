@@ -9,6 +9,7 @@ mod models;
 mod settings;
 mod sound_view;
 mod stimuli;
+mod time_axis;
 
 use eframe::egui;
 

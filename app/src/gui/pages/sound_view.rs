@@ -1,26 +1,195 @@
-//! The story that is looked at: its waveform and spectrogram.
+//! The story that is looked at: its waveform and spectrogram on the one axis of time, and playing it.
+
+use std::sync::Arc;
 
 use eframe::egui;
+use egui::accesskit::Role;
+use egui::{Color32, Rect, Sense, pos2, vec2};
+use heschl_core::look::sound::{N_BANDS, Sound};
 
-use crate::gui::actions::Asked;
-use crate::gui::facts::Facts;
+use super::time_axis::{TimeAxis, tick_words};
+use crate::gui::actions::{Action, Asked};
+use crate::gui::colours;
+use crate::gui::facts::{Facts, Loading};
+use crate::gui::icons;
 use crate::gui::state::State;
+use crate::gui::theme::{INSIDE, Palette};
+use crate::gui::widgets::{icon_button, name, problem, weak};
 
 /// The view of a story's sound.
 #[derive(Default)]
-pub(crate) struct SoundView {}
+pub(crate) struct SoundView {
+    picture: Option<Picture>,
+}
+
+/// A spectrogram as it was drawn last.
+struct Picture {
+    of: Arc<Sound>,
+    shown: [f64; 2],
+    n_columns: usize,
+    texture: egui::TextureHandle,
+}
+
+/// Room for the ticks below.
+const TICKS_HEIGHT: f32 = 20.0;
 
 impl SoundView {
-    /// Draws the view.
+    /// Draws the view into the room that is left.
     pub(crate) fn ui(
         &mut self,
-        _ui: &mut egui::Ui,
-        _state: &State,
-        _facts: &Facts,
-        _asked: &mut Asked,
+        ui: &mut egui::Ui,
+        state: &State,
+        facts: &Facts,
+        asked: &mut Asked,
     ) {
+        match &facts.sound {
+            Loading::Nothing => {}
+            Loading::Waiting => {
+                ui.horizontal(|ui| {
+                    ui.spinner();
+                    weak(ui, "Listening to the story …");
+                });
+            }
+            Loading::Failed(sentence) => problem(ui, sentence),
+            Loading::Ready(sound) => self.sound(ui, sound, (state, facts), asked),
+        }
+    }
+
+    fn sound(
+        &mut self,
+        ui: &mut egui::Ui,
+        sound: &Arc<Sound>,
+        (state, facts): (&State, &Facts),
+        asked: &mut Asked,
+    ) {
+        controls(ui, sound, state, facts, asked);
+        let size = vec2(
+            ui.available_width(),
+            (ui.available_height() - 2.0).max(96.0),
+        );
+        let (rect, response) = ui.allocate_exact_size(size, Sense::click_and_drag());
+        name(&response, Role::Canvas, "Sound of the story");
+        let rect = rect.with_max_y(rect.bottom() - TICKS_HEIGHT);
+        let axis = TimeAxis::new(state, sound.secs(), rect);
+        axis.listen(ui, &response, asked);
+        let (above, below) = rect.split_top_bottom_at_fraction(0.45);
+        ui.painter().rect_filled(rect, 4.0, Palette::of(ui).side);
+        waveform(ui, above.shrink2(vec2(0.0, 3.0)), sound, axis.shown);
+        self.spectrogram(ui, below, sound, axis.shown);
+        axis.ticks(ui);
+        axis.cursor(ui, state);
+        if let Some(pointer) = response.hover_pos() {
+            let words = tick_words(axis.at(pointer.x), 0.01);
+            response.on_hover_text_at_pointer(words);
+        }
+    }
+
+    fn spectrogram(&mut self, ui: &egui::Ui, rect: Rect, sound: &Arc<Sound>, shown: [f64; 2]) {
+        let n_columns = (rect.width() * ui.ctx().pixels_per_point())
+            .round()
+            .clamp(1.0, 4096.0) as usize;
+        let is_drawn = |picture: &Picture| {
+            Arc::ptr_eq(&picture.of, sound)
+                && picture.shown == shown
+                && picture.n_columns == n_columns
+        };
+        if !self.picture.as_ref().is_some_and(is_drawn) {
+            let shades = sound.spectrogram(shown[0], shown[1], n_columns);
+            let pixels = shades
+                .iter()
+                .map(|shade| colours::sequential(f32::from(*shade) / 255.0))
+                .collect();
+            let image = egui::ColorImage::new([n_columns, N_BANDS], pixels);
+            let texture = ui
+                .ctx()
+                .load_texture("spectrogram", image, egui::TextureOptions::LINEAR);
+            self.picture = Some(Picture {
+                of: sound.clone(),
+                shown,
+                n_columns,
+                texture,
+            });
+        }
+        if let Some(picture) = &self.picture {
+            let all = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
+            ui.painter()
+                .image(picture.texture.id(), rect, all, Color32::WHITE);
+        }
+    }
+}
+
+fn controls(ui: &mut egui::Ui, sound: &Sound, state: &State, facts: &Facts, asked: &mut Asked) {
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = INSIDE / 2.0;
+        let (icon, words) = if facts.is_playing {
+            (icons::PAUSE, "Pause the story")
+        } else {
+            (icons::PLAY, "Play the story")
+        };
+        if icon_button(ui, icon, words).clicked() {
+            asked.push(Action::TogglePlay);
+        }
+        if icon_button(ui, icons::SKIP_BACK, "To the beginning").clicked() {
+            asked.push(Action::Cursor(0.0));
+        }
+        let whole = Rect::from_min_size(pos2(0.0, 0.0), vec2(1.0, 1.0));
+        let axis = TimeAxis::new(state, sound.secs(), whole);
+        if icon_button(ui, icons::ZOOM_IN, "Zoom in").clicked() {
+            asked.push(Action::Show(axis.zoomed(
+                2.0,
+                state.cursor_secs.clamp(axis.shown[0], axis.shown[1]),
+            )));
+        }
+        if icon_button(ui, icons::ZOOM_OUT, "Zoom out").clicked() {
+            asked.push(Action::Show(
+                axis.zoomed(0.5, f64::midpoint(axis.shown[0], axis.shown[1])),
+            ));
+        }
+        if icon_button(ui, icons::MAXIMIZE, "Show all of it").clicked() {
+            asked.push(Action::Show(None));
+        }
+        ui.add_space(INSIDE);
+        weak(
+            ui,
+            format!(
+                "{} of {}",
+                tick_words(state.cursor_secs, 0.1),
+                tick_words(sound.secs(), 0.1)
+            ),
+        )
+        .on_hover_text("The cursor. Space plays from here, the arrow keys move it.");
+        if let Some(story) = &state.story {
+            ui.add_space(INSIDE);
+            ui.add(egui::Label::new(story).truncate());
+        }
+    });
+}
+
+/// Draws the extremes of a sound across a rectangle.
+pub(super) fn waveform(ui: &egui::Ui, rect: Rect, sound: &Sound, shown: [f64; 2]) {
+    let color = Palette::of(ui).weak;
+    let n_columns = rect.width().max(1.0) as usize;
+    let columns = sound.columns(shown[0], shown[1], n_columns);
+    let loudest = columns
+        .iter()
+        .flatten()
+        .fold(0.05_f32, |most, value| most.max(value.abs()));
+    let (middle, half) = (rect.center().y, rect.height() / 2.0 / loudest);
+    for (at, [low, high]) in columns.iter().enumerate() {
+        let x = rect.left() + at as f32 + 0.5;
+        let (top, bottom) = (middle - high * half, middle - low * half);
+        // Silence is a line, too.
+        ui.painter().vline(
+            x,
+            top.min(middle - 0.5)..=bottom.max(middle + 0.5),
+            (1.0, color),
+        );
     }
 }
 
 /// Draws the outline of the story's sound between two instants, in seconds, where it is known.
-pub(super) fn outline(_ui: &egui::Ui, _plot: egui::Rect, _facts: &Facts, _secs: (f64, f64)) {}
+pub(super) fn outline(ui: &egui::Ui, plot: Rect, facts: &Facts, (from, to): (f64, f64)) {
+    if let Some(sound) = facts.sound.ready() {
+        waveform(ui, plot, sound, [from, to]);
+    }
+}

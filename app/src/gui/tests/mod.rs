@@ -1,6 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a test fails with the reason")]
-#![expect(clippy::panic, reason = "a test fails with the reason")]
-
 //! The window, driven by the labels that a screen reader reads. Every step also fails if a control has no name or a
 //! character has no glyph.
 

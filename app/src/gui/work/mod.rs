@@ -8,6 +8,7 @@ mod model;
 mod models;
 mod picker;
 mod player;
+mod sound;
 mod stories;
 mod trial;
 
@@ -21,6 +22,8 @@ use super::facts::{Facts, Loading};
 /// All desks.
 pub(crate) struct Work {
     stories: Desk<stories::Question, stories::Answer>,
+    sound: Desk<sound::Question, sound::Answer>,
+    pub(crate) player: Player,
     model: Desk<model::Question, model::Answer>,
     models: Desk<models::Question, models::Answer>,
     trial: Desk<trial::Question, trial::Answer>,
@@ -36,6 +39,7 @@ pub(crate) struct Work {
 #[derive(Default, PartialEq)]
 struct Asked {
     stories: Option<stories::Question>,
+    sound: Option<sound::Question>,
     model: Option<model::Question>,
     trial: Option<trial::Question>,
 }
@@ -54,6 +58,7 @@ pub(crate) enum Wish {
 
 pub(crate) use chores::{Chore, Done, Opened, Origin};
 pub(crate) use drops::Meaning;
+use player::Player;
 pub(crate) use trial::Question as TrialQuestion;
 
 impl Work {
@@ -61,6 +66,8 @@ impl Work {
     pub(crate) fn open(waker: &Waker) -> Self {
         Self {
             stories: stories::open(waker),
+            sound: sound::open(waker),
+            player: Player::open(waker),
             model: model::open(waker),
             models: models::open(waker),
             trial: trial::open(waker),
@@ -96,6 +103,19 @@ impl Work {
     /// Asks for the stories again, for the folder may have changed.
     pub(crate) fn forget_stories(&mut self) {
         self.asked.stories = None;
+    }
+
+    /// Asks for a recording's sound, unless it is known or asked for.
+    pub(crate) fn want_sound(&mut self, path: Option<PathBuf>, facts: &mut Facts) {
+        let question = path.map(|path| sound::Question { path });
+        if question != self.asked.sound {
+            self.asked.sound.clone_from(&question);
+            self.player.stop();
+            facts.sound = Loading::of(question.is_some());
+            question
+                .into_iter()
+                .for_each(|question| self.sound.ask(question));
+        }
     }
 
     /// Asks what a model says of itself, unless it is known or asked for.
@@ -180,6 +200,9 @@ impl Work {
         let mut wishes = vec![];
         for answer in self.stories.answers() {
             stories::take(answer, &mut facts.stories);
+        }
+        for answer in self.sound.answers() {
+            facts.sound = answer;
         }
         for answer in self.model.answers() {
             facts.model = answer;

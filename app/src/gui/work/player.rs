@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use heschl_core::audio::ENCODER_RATE_HZ;
 use maudio::audio::sample_rate::SampleRate;
+use maudio::device::Device;
 use maudio::device::device_builder::{DeviceBuilder, DeviceBuilderOps as _};
-use maudio::device::{Device, DeviceOps as _};
 
 use super::Waker;
 
 /// Samples of a story as the encoder hears them: `(n_samples,)` at 16 kHz mono.
-pub(crate) type Samples = Arc<Vec<i16>>;
+type Samples = Arc<Vec<i16>>;
 
 /// The player: a thread that holds the device while something plays.
 pub(crate) struct Player {
