@@ -7,7 +7,7 @@ use heschl_core::recipe::{ExtractRecipe, RecipeFile};
 use heschl_models::catalogue;
 
 use super::actions::{AtClose, Purpose};
-use super::jobs::{JobFacts, JobState, NewJob, QueueFacts, Task};
+use super::jobs::{JobFacts, JobState, NewJob, Order, QueueFacts, Task};
 use super::pages::why_not_run;
 use super::state::{Page, remember};
 use super::text::count;
@@ -95,12 +95,14 @@ impl Window {
 
     /// Gets ONNX Runtime, unless it is on its way.
     pub(super) fn fetch_runtime(&mut self) {
-        if self.facts.queue.fetching_runtime().is_none() {
-            self.add_job(
+        match self.facts.queue.fetching_runtime() {
+            Some(job) if job.state.is_alive() => {}
+            Some(job) => self.jobs.order(&job.id, Order::GoOn),
+            None => self.add_job(
                 "Get ONNX Runtime".into(),
                 "the library that computes".into(),
                 Task::Runtime,
-            );
+            ),
         }
     }
 
