@@ -168,6 +168,9 @@ fn entry(
         );
     }
     let words = mark(ui, rect, step, is_wide);
+    if page == Page::Jobs {
+        n_jobs(ui, rect, facts.queue.n_alive(), is_wide);
+    }
     let label = page.title();
     response.widget_info(|| WidgetInfo::selected(Role::Tab, true, is_here, label));
     let number = Page::ALL
@@ -179,6 +182,22 @@ fn entry(
     if response.clicked() {
         asked.push(Action::Go(page));
     }
+}
+
+/// Draws how many jobs run or wait.
+fn n_jobs(ui: &egui::Ui, rect: egui::Rect, n_alive: usize, is_wide: bool) {
+    if n_alive == 0 {
+        return;
+    }
+    let (at, size) = if is_wide {
+        (rect.right_center() - vec2(14.0, 0.0), 12.0)
+    } else {
+        (rect.right_bottom() - Vec2::splat(8.0), 10.0)
+    };
+    let accent = Palette::of(ui).accent;
+    let font = FontId::new(size, semibold());
+    ui.painter()
+        .text(at, Align2::CENTER_CENTER, n_alive, font, accent);
 }
 
 /// Draws a step's mark; returns what it means, for the tooltip.

@@ -118,6 +118,12 @@ impl JobState {
     pub(crate) fn is_alive(&self) -> bool {
         matches!(self, Self::Waiting | Self::Running)
     }
+
+    /// Whether nothing more is to come of it.
+    #[must_use]
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self, Self::Done | Self::Cancelled)
+    }
 }
 
 /// What can be done with a job.
@@ -242,9 +248,8 @@ impl QueueFacts {
     }
 
     fn not_over(&self, is_asked: impl Fn(&Task) -> bool) -> Option<&JobFacts> {
-        let is_over = |job: &JobFacts| matches!(job.state, JobState::Done | JobState::Cancelled);
         let mut jobs = self.jobs.iter().rev().filter(|job| is_asked(&job.task));
-        jobs.find(|job| !is_over(job))
+        jobs.find(|job| !job.state.is_over())
     }
 }
 

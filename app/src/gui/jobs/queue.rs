@@ -225,9 +225,17 @@ impl Queue {
             return;
         };
         match order {
-            Order::Up if at > 0 => self.swap(at - 1, at),
-            Order::Down if at + 1 < self.jobs.len() => self.swap(at, at + 1),
-            Order::Up | Order::Down => {}
+            // Among those that wait: the others have no turn to come.
+            Order::Up => {
+                if let Some(before) = (0..at).rev().find(|other| self.waits(*other)) {
+                    self.swap(before, at);
+                }
+            }
+            Order::Down => {
+                if let Some(after) = (at + 1..self.jobs.len()).find(|other| self.waits(*other)) {
+                    self.swap(at, after);
+                }
+            }
             Order::Pause => self.stop(at, JobState::Paused),
             Order::Cancel => self.stop(at, JobState::Cancelled),
             Order::GoOn if !self.jobs[at].file.state.is_alive() => {
@@ -241,6 +249,10 @@ impl Queue {
                 self.sweep();
             }
         }
+    }
+
+    fn waits(&self, at: usize) -> bool {
+        self.jobs[at].file.state == JobState::Waiting
     }
 
     fn swap(&mut self, a: usize, b: usize) {

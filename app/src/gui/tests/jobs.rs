@@ -105,12 +105,19 @@ fn each_state_has_its_words_and_its_ways_on() {
     stage.press("Remove: Second");
     stage.until("it is gone", |window| window.facts.queue.jobs.len() == 4);
     assert!(!stage.sees("Retry: Second"));
+    stage.must_see("Finished");
     stage.press("Look at the features: First");
     assert_eq!(stage.state().page(), Page::Features);
     assert_eq!(
         stage.state().lasting.recent_features,
         [Path::new("/features/of/0")]
     );
+    stage.go(Page::Jobs);
+    stage.click(Role::Link, "Clear the list");
+    stage.until("what is over is gone", |window| {
+        window.facts.queue.jobs.len() == 2
+    });
+    assert!(stage.sees("Go on: Third") && stage.sees("Resume: Fourth"));
 }
 
 #[test]

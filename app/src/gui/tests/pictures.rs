@@ -38,6 +38,11 @@ fn pictures_of_every_page() {
                     });
                 }
                 stage.go(page);
+                if page == Page::Models {
+                    stage.until("the catalogue is read", |window| {
+                        window.facts.models.ready().is_some()
+                    });
+                }
                 let name = format!(
                     "{}-{}-{}x{}@{pixels_per_point}.png",
                     page.title().to_lowercase(),
