@@ -275,9 +275,11 @@ fn extraction(state: &State, facts: &Facts, page: Page, can_run: bool) -> Step {
         return idle;
     };
     match &last.state {
-        JobState::Waiting | JobState::Running => Step::Running,
         JobState::Done if last.recipe != facts.recipe_of_now => Step::OutOfDate,
         JobState::Done => Step::Done,
+        // What runs or has failed is the step before; of features there are none yet.
+        _ if page == Page::Features => idle,
+        JobState::Waiting | JobState::Running => Step::Running,
         JobState::Failed { .. } | JobState::Broken { .. } => Step::Troubled,
         JobState::Paused | JobState::Cancelled => idle,
     }

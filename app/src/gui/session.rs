@@ -211,8 +211,12 @@ impl Window {
             (JobState::Done, Task::Check { .. }) => {
                 self.tell(Tone::Good, format!("{}: it works.", job.title))
             }
-            (JobState::Failed { message } | JobState::Broken { message }, _) => {
+            (JobState::Failed { message }, _) => {
                 self.tell(Tone::Red, format!("{}: {message}", job.title));
+            }
+            // It can go on, so the note need not stand until it is closed.
+            (JobState::Broken { message }, _) => {
+                self.tell(Tone::Amber, format!("{}: {message}", job.title));
             }
             _ => {}
         }

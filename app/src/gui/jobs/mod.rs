@@ -158,6 +158,8 @@ pub(crate) struct Progress {
     pub(crate) per_sec: Option<f64>,
     /// Stories that could not be done, each with its sentence.
     pub(crate) failed: Vec<(String, String)>,
+    /// What the user should know, in sentences.
+    pub(crate) warnings: Vec<String>,
     /// What it is computed on.
     pub(crate) device: Option<String>,
     /// How it ended, if it said so: stories done, done before, failed, and whether a stop was asked for.

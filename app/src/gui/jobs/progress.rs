@@ -12,6 +12,8 @@ use super::Progress;
 pub(super) struct Tally {
     /// How far the job is.
     pub(super) progress: Progress,
+    /// What happened, a line each, the latest last.
+    pub(super) lines: Vec<String>,
     /// Why the process gave up, if it said so.
     pub(super) complaint: Option<String>,
     /// Windows of the stories that are finished.
@@ -55,6 +57,7 @@ impl Tally {
     }
 
     fn event(&mut self, event: Event, now: Instant) {
+        self.note(&event);
         let progress = &mut self.progress;
         match event {
             Event::Started {
@@ -94,7 +97,34 @@ impl Tally {
             } => {
                 progress.finished = Some((n_done, n_skipped, n_failed, stopped));
             }
-            Event::StorySkipped { .. } | Event::Warning { .. } => {}
+            Event::Warning { message } => progress.warnings.push(message),
+            Event::StorySkipped { .. } => {}
+        }
+    }
+
+    /// Keeps an event as a line for people.
+    fn note(&mut self, event: &Event) {
+        let line = match event {
+            Event::Started {
+                n_windows, device, ..
+            } => format!("Extracting about {n_windows} windows on {device}"),
+            Event::StoryStarted {
+                story,
+                n_done,
+                n_windows,
+            } if *n_done > 0 => format!("{story}: going on at window {n_done} of {n_windows}"),
+            Event::StoryStarted {
+                story, n_windows, ..
+            } => format!("{story}: {n_windows} windows"),
+            Event::StoryFinished { story, n_rows, .. } => format!("{story}: done, {n_rows} rows"),
+            Event::StorySkipped { story } => format!("{story}: was done before"),
+            Event::StoryFailed { story, message } => format!("{story}: {message}"),
+            Event::Warning { message } => message.clone(),
+            Event::Progress { .. } | Event::Finished { .. } => return,
+        };
+        self.lines.push(line);
+        if self.lines.len() > MAX_LINES {
+            self.lines.remove(0);
         }
     }
 
@@ -104,6 +134,9 @@ impl Tally {
         self.progress.per_sec = self.speed.at(done, now).or(self.progress.per_sec);
     }
 }
+
+/// Nobody reads more in a card.
+const MAX_LINES: usize = 8;
 
 /// Speed over the last half minute.
 #[derive(Debug, Default)]
@@ -188,6 +221,7 @@ mod tests {
         for line in [
             r#"{"event":"story_finished","story":"a","n_rows":60,"times":{"audio_secs":0,"front_end_secs":0,"encoder_secs":0,"store_secs":0}}"#,
             r#"{"event":"story_failed","story":"b","message":"It is damaged."}"#,
+            r#"{"event":"warning","message":"It clips."}"#,
             r#"{"event":"finished","n_done":1,"n_skipped":0,"n_failed":1,"stopped":false}"#,
         ] {
             tally.take(line, at(9.0));
@@ -198,6 +232,17 @@ mod tests {
             [("b".into(), "It is damaged.".into())]
         );
         assert_eq!(tally.progress.finished, Some((1, 0, 1, false)));
+        assert_eq!(tally.progress.warnings, ["It clips."]);
+        assert_eq!(
+            tally.lines,
+            [
+                "Extracting about 100 windows on CPU",
+                "a: going on at window 20 of 60",
+                "a: done, 60 rows",
+                "b: It is damaged.",
+                "It clips."
+            ]
+        );
         tally.take(
             r#"{"event":"failed","message":"The disk is full."}"#,
             at(9.0),

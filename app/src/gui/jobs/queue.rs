@@ -451,7 +451,7 @@ impl Job {
             state: self.file.state.clone(),
             is_stopping: self.runner.as_ref().is_some_and(Runner::is_stopping),
             progress: self.tally.progress.clone(),
-            last_lines: self.last_lines.clone(),
+            last_lines: [&self.tally.lines[..], &self.last_lines[..]].concat(),
         }
     }
 }

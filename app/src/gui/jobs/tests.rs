@@ -213,7 +213,11 @@ fn a_job_that_fails_says_why_and_can_be_tried_again() {
     stage.until_state(0, &failed);
     assert_eq!(
         stage.facts.jobs[0].last_lines,
-        ["Error: The disk is full. Free some space."]
+        [
+            "Extracting about 10 windows on CPU",
+            "one: 10 windows",
+            "Error: The disk is full. Free some space."
+        ]
     );
     let recipe = stage
         .folder
@@ -345,10 +349,10 @@ fn an_extraction_waits_for_the_model_that_another_job_fetches() {
 #[test]
 fn a_second_window_looks_on_and_takes_over() {
     let mut stage = Stage::new();
-    let second = open(stage.folder.path());
     stage.jobs.add(job("one", "well"));
     stage.until("it is there", |facts| !facts.jobs.is_empty());
     stage.until_begun();
+    let second = open(stage.folder.path());
     let first = std::mem::replace(&mut stage.jobs, second);
     stage.facts = QueueFacts::default();
     stage.until("it is seen", |facts| {

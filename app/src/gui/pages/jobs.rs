@@ -111,10 +111,11 @@ impl JobsPage {
             });
         });
         progress(ui, job);
-        match &job.state {
-            JobState::Failed { message } => problem(ui, message),
-            JobState::Broken { message } => warning(ui, message),
-            _ => {}
+        if let Some((message, color)) = trouble(job, Palette::of(ui)) {
+            ui.add(egui::Label::new(RichText::new(message).color(color)).wrap());
+        }
+        for sentence in &job.progress.warnings {
+            warning(ui, sentence);
         }
         for (story, sentence) in job.progress.failed.iter().skip(1) {
             weak(ui, format!("{story}: {sentence}"));
@@ -192,6 +193,15 @@ fn labelled(ui: &mut egui::Ui, icon: char, words: &str, job: &JobFacts) -> bool 
     let response = button(ui, icon, words);
     name(&response, Role::Button, &format!("{words}: {}", job.title));
     response.clicked()
+}
+
+/// Why a job stands still, and in which colour it is told; the icon beside the title has the same.
+fn trouble<'a>(job: &'a JobFacts, palette: &Palette) -> Option<(&'a str, egui::Color32)> {
+    match &job.state {
+        JobState::Failed { message } => Some((message, palette.red)),
+        JobState::Broken { message } => Some((message, palette.amber)),
+        _ => None,
+    }
 }
 
 fn state_icon(ui: &mut egui::Ui, job: &JobFacts) {
