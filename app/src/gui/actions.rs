@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use eframe::egui;
 
 use super::facts::Loading;
+use super::features::Looking;
 use super::jobs::Order;
 use super::manual::Topic;
 use super::state::{Layout, OpenStudy, Page, Settings, Study, remember};
@@ -66,6 +67,29 @@ impl Purpose {
     }
 }
 
+/// How what is shown is saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// A picture in pixels.
+    Png,
+    /// A picture in shapes.
+    Svg,
+    /// A page.
+    Pdf,
+    /// The numbers.
+    Csv,
+}
+
+impl Format {
+    /// All of them, with what they are called.
+    pub(crate) const ALL: [(Self, &'static str); 4] = [
+        (Self::Png, "Figure as PNG"),
+        (Self::Svg, "Figure as SVG"),
+        (Self::Pdf, "Figure as PDF"),
+        (Self::Csv, "Numbers as CSV"),
+    ];
+}
+
 /// What becomes of jobs when the window is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AtClose {
@@ -106,6 +130,12 @@ pub(crate) enum Action {
     RefreshStories,
     /// Look at a story.
     SelectStory(String),
+    /// Look at features so.
+    Look(Box<Looking>),
+    /// So many layers on.
+    StepLayer(isize),
+    /// Save what is shown of the features.
+    Export(Format),
     /// Look at an instant, in seconds.
     Cursor(f64),
     /// Move the cursor by so many seconds.
@@ -200,6 +230,9 @@ impl Window {
             Action::UseStimuli(folder) => self.use_path(Purpose::Stimuli, folder),
             Action::RefreshStories => self.work.forget_stories(),
             Action::SelectStory(story) => self.select_story(story),
+            Action::Look(looking) => self.state.looking = Some(*looking),
+            Action::StepLayer(step) => self.step_layer(step),
+            Action::Export(format) => self.export(format),
             Action::Cursor(secs) => self.look_at(secs),
             Action::MoveCursor(secs) => self.look_at(self.state.cursor_secs + secs),
             Action::Show(shown) => self.state.shown_secs = shown,

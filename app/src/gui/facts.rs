@@ -8,6 +8,7 @@ use heschl_core::card::Card;
 use heschl_core::look::sound::Sound;
 
 use super::actions::Purpose;
+use super::features::FeatureFacts;
 use super::jobs::QueueFacts;
 
 /// Something that is looked for.
@@ -178,6 +179,8 @@ pub(crate) struct Facts {
     pub(crate) models: Loading<Vec<ModelEntry>>,
     /// The study's recipe as a job would have it now, if it can run.
     pub(crate) recipe_of_now: Option<String>,
+    /// The features that are looked at.
+    pub(crate) features: FeatureFacts,
     /// The jobs.
     pub(crate) queue: QueueFacts,
     /// How fast the study's model runs here.

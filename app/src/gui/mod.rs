@@ -17,6 +17,7 @@
 mod actions;
 mod colours;
 mod facts;
+mod features;
 mod history;
 mod icons;
 mod jobs;

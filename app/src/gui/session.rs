@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use eframe::egui;
+use heschl_core::look::library::Layer;
 use heschl_core::recipe::{ExtractRecipe, RecipeFile};
 use heschl_models::catalogue;
 
-use super::actions::{AtClose, Purpose};
+use super::actions::{AtClose, Format, Purpose};
+use super::features::Looking;
 use super::jobs::{JobFacts, JobState, NewJob, Order, QueueFacts, Task};
 use super::pages::why_not_run;
 use super::state::{Page, remember};
@@ -224,11 +226,60 @@ impl Window {
 
     /// Looks at a folder of features, or compares it with the one that is shown.
     pub(super) fn look_at_features(&mut self, purpose: Purpose, folder: PathBuf) {
-        if purpose == Purpose::Features {
-            remember(&mut self.state.lasting.recent_features, &folder);
+        if purpose == Purpose::OtherFeatures {
+            if let Some(looking) = &mut self.state.looking {
+                looking.other = Some(folder);
+            }
+            return;
         }
+        remember(&mut self.state.lasting.recent_features, &folder);
+        self.state.looking = Some(Looking::at(folder));
         self.go(Page::Features);
     }
+
+    /// Begins with the middle layer, where the brain is predicted best, and with the story that is looked at.
+    pub(super) fn choose_features(&mut self) {
+        let (Some(looking), Some(library)) =
+            (&mut self.state.looking, self.facts.features.library.ready())
+        else {
+            return;
+        };
+        if looking.layer.is_none() {
+            let hidden = library
+                .layers
+                .iter()
+                .filter(|layer| **layer != Layer::Final)
+                .count();
+            looking.layer = library.layers.get(hidden / 2).cloned();
+        }
+        if looking.story.is_none() {
+            let known = self
+                .state
+                .story
+                .clone()
+                .filter(|story| library.stories.contains(story));
+            looking.story = known.or_else(|| library.stories.first().cloned());
+        }
+    }
+
+    pub(super) fn step_layer(&mut self, step: isize) {
+        let (Some(looking), Some(library)) =
+            (&mut self.state.looking, self.facts.features.library.ready())
+        else {
+            return;
+        };
+        let at = library
+            .layers
+            .iter()
+            .position(|layer| Some(layer) == looking.layer.as_ref())
+            .unwrap_or(0);
+        let at = at
+            .saturating_add_signed(step)
+            .min(library.layers.len().saturating_sub(1));
+        looking.layer = library.layers.get(at).cloned();
+    }
+
+    pub(super) fn export(&mut self, _format: Format) {}
 
     pub(super) fn copy_command(&mut self, ctx: &egui::Context) {
         match self.recipe() {

@@ -117,6 +117,8 @@ pub(crate) fn read(ctx: &egui::Context, state: &State, is_palette_open: bool) ->
             (Key::Space, Action::TogglePlay),
             (Key::ArrowLeft, Action::MoveCursor(-1.0)),
             (Key::ArrowRight, Action::MoveCursor(1.0)),
+            (Key::OpenBracket, Action::StepLayer(-1)),
+            (Key::CloseBracket, Action::StepLayer(1)),
             (Key::Home, Action::MoveCursor(f64::NEG_INFINITY)),
             (Key::End, Action::MoveCursor(1e9)),
         ];

@@ -9,6 +9,8 @@ use heschl_core::recipe::{ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe,
 use heschl_core::window::WindowSettings;
 use serde::{Deserialize, Serialize};
 
+use super::features::Looking;
+
 /// The window's pages, in the order of the rail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -292,6 +294,8 @@ pub(crate) struct State {
     pub(crate) open: Option<OpenStudy>,
     /// The story that is looked at.
     pub(crate) story: Option<String>,
+    /// The features that are looked at.
+    pub(crate) looking: Option<Looking>,
     /// The instant that is looked at, in seconds.
     pub(crate) cursor_secs: f64,
     /// What is shown of the time, in seconds, if not all.

@@ -250,6 +250,15 @@ impl Window {
         if !self.state.story.as_ref().is_some_and(is_there) && first.is_some() {
             self.state.story = first;
         }
+        self.choose_features();
+        let looking = self
+            .state
+            .looking
+            .as_ref()
+            .filter(|_| self.state.page() == Page::Features);
+        if looking.is_some() {
+            self.work.want_features(looking, &mut self.facts);
+        }
         self.work
             .want_sound(self.recording_looked_at(), &mut self.facts);
         if self.runs_sample && self.facts.stories.ready().is_some() {

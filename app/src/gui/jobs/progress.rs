@@ -6,6 +6,7 @@ use heschl_core::progress::Event;
 use serde_json::Value;
 
 use super::Progress;
+use crate::workshop::ON_CPU;
 
 /// Adds up events.
 #[derive(Debug, Default)]
@@ -97,6 +98,8 @@ impl Tally {
             } => {
                 progress.finished = Some((n_done, n_skipped, n_failed, stopped));
             }
+            // The status bar says at all times why no GPU is used.
+            Event::Warning { message } if message.starts_with(ON_CPU) => {}
             Event::Warning { message } => progress.warnings.push(message),
             Event::StorySkipped { .. } => {}
         }
@@ -222,6 +225,7 @@ mod tests {
             r#"{"event":"story_finished","story":"a","n_rows":60,"times":{"audio_secs":0,"front_end_secs":0,"encoder_secs":0,"store_secs":0}}"#,
             r#"{"event":"story_failed","story":"b","message":"It is damaged."}"#,
             r#"{"event":"warning","message":"It clips."}"#,
+            r#"{"event":"warning","message":"Computing on the CPU. There is no GPU."}"#,
             r#"{"event":"finished","n_done":1,"n_skipped":0,"n_failed":1,"stopped":false}"#,
         ] {
             tally.take(line, at(9.0));
@@ -240,7 +244,8 @@ mod tests {
                 "a: going on at window 20 of 60",
                 "a: done, 60 rows",
                 "b: It is damaged.",
-                "It clips."
+                "It clips.",
+                "Computing on the CPU. There is no GPU."
             ]
         );
         tally.take(

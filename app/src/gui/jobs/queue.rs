@@ -116,18 +116,23 @@ impl Queue {
 
     /// Reads all jobs anew. One that leads finds processes again and settles what was broken off.
     fn load(&mut self) {
-        self.jobs = folder::read_all(&self.folder)
-            .into_iter()
-            .map(|(id, file)| self.found(id, file))
+        let kept = folder::read_all(&self.folder);
+        self.jobs = kept
+            .iter()
+            .map(|(id, file)| self.found(id.clone(), file.clone()))
             .collect();
         if self.lock.is_none() {
             return;
         }
         let goes_on = self.jobs.iter().any(|job| job.runner.is_some());
-        for job in &mut self.jobs {
-            if job.file.state == JobState::Waiting && !goes_on {
+        for (at, (_, before)) in kept.iter().enumerate() {
+            let file = &mut self.jobs[at].file;
+            if file.state == JobState::Waiting && !goes_on {
                 // Nothing begins by itself because a window is opened.
-                job.file.state = JobState::Paused;
+                file.state = JobState::Paused;
+            }
+            if file != before {
+                self.keep(at);
             }
         }
     }

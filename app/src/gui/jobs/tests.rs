@@ -298,6 +298,8 @@ fn a_job_that_ended_well_while_no_window_was_open_is_done() {
     stage.until_state(0, &JobState::Running);
     stage.reopen_after(|| std::thread::sleep(Duration::from_millis(1500)));
     stage.until_state(0, &JobState::Done);
+    let (_, kept) = super::folder::read_all(&stage.folder.path().join("jobs")).remove(0);
+    assert_eq!((kept.state, kept.process), (JobState::Done, None));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod chores;
 mod desk;
 mod drops;
+mod features;
 mod model;
 mod models;
 mod picker;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 
 use super::actions::Purpose;
 use super::facts::{Facts, Loading};
+use super::features::Looking;
 
 /// All desks.
 pub(crate) struct Work {
@@ -27,6 +29,7 @@ pub(crate) struct Work {
     model: Desk<model::Question, model::Answer>,
     models: Desk<models::Question, models::Answer>,
     trial: Desk<trial::Question, trial::Answer>,
+    features: features::FeatureDesks,
     picker: Desk<picker::Question, picker::Answer>,
     chores: Desk<Chore, Done>,
     drops: Desk<Vec<PathBuf>, Vec<drops::Meaning>>,
@@ -71,6 +74,7 @@ impl Work {
             model: model::open(waker),
             models: models::open(waker),
             trial: trial::open(waker),
+            features: features::FeatureDesks::open(waker),
             picker: picker::open(waker),
             chores: chores::open(waker),
             drops: drops::open(waker),
@@ -116,6 +120,11 @@ impl Work {
                 .into_iter()
                 .for_each(|question| self.sound.ask(question));
         }
+    }
+
+    /// Asks for what is looked at of features.
+    pub(crate) fn want_features(&mut self, looking: Option<&Looking>, facts: &mut Facts) {
+        self.features.want(looking, facts);
     }
 
     /// Asks what a model says of itself, unless it is known or asked for.
@@ -201,6 +210,7 @@ impl Work {
         for answer in self.stories.answers() {
             stories::take(answer, &mut facts.stories);
         }
+        self.features.collect(facts);
         for answer in self.sound.answers() {
             facts.sound = answer;
         }

@@ -1,0 +1,303 @@
+//! The heat map over the waveform and the line of one dimension, all on the one axis of time.
+
+use std::sync::Arc;
+
+use eframe::egui;
+use egui::accesskit::Role;
+use egui::{Align2, Color32, FontId, Rect, Sense, pos2, vec2};
+use heschl_core::look::heat_map::{Shading, Stretch};
+
+use super::side::number;
+use crate::gui::actions::Asked;
+use crate::gui::colours;
+use crate::gui::facts::Facts;
+use crate::gui::features::{self, HeatPicture, LayerFacts, Looking};
+use crate::gui::pages::sound_view::waveform;
+use crate::gui::pages::time_axis::{TimeAxis, tick_words};
+use crate::gui::state::State;
+use crate::gui::theme::{INSIDE, Palette};
+use crate::gui::widgets::name;
+
+/// The heat map as it was drawn last.
+#[derive(Default)]
+pub(super) struct HeatView {
+    drawn: Option<(Arc<HeatPicture>, egui::TextureHandle)>,
+}
+
+const TICKS_HEIGHT: f32 = 20.0;
+const LEGEND_HEIGHT: f32 = 24.0;
+/// A line's values stand left of it.
+const SCALE_WIDTH: f32 = 64.0;
+
+impl HeatView {
+    /// Draws it into the room that is left.
+    pub(super) fn ui(
+        &mut self,
+        ui: &mut egui::Ui,
+        layer: &Arc<LayerFacts>,
+        looking: &mut Looking,
+        (state, facts): (&State, &Facts),
+        asked: &mut Asked,
+    ) {
+        legend(ui, layer, looking.shading);
+        let size = vec2(
+            ui.available_width(),
+            (ui.available_height() - 2.0).max(160.0),
+        );
+        let (all, response) = ui.allocate_exact_size(size, Sense::click_and_drag());
+        name(
+            &response,
+            Role::Canvas,
+            "Heat map, time to the right, dimensions downwards",
+        );
+        let plot = all
+            .with_max_y(all.bottom() - TICKS_HEIGHT)
+            .with_min_x(all.left() + SCALE_WIDTH);
+        let sound = facts.sound.ready().filter(|_| state.story == looking.story);
+        let [map_share, sound_share] = if sound.is_some() {
+            [0.6, 0.15]
+        } else {
+            [0.72, 0.0]
+        };
+        let (map, below) = plot.split_top_bottom_at_fraction(map_share);
+        let (wave, line) = below.split_top_bottom_at_fraction(sound_share / (1.0 - map_share));
+        let end_secs = sound
+            .map_or(0.0, |sound| sound.secs())
+            .max(layer.end_secs());
+        let axis = TimeAxis::new(state, end_secs, plot);
+        axis.listen(ui, &response, asked);
+        self.map(ui, map, layer, looking, &axis, facts);
+        if let Some(sound) = sound {
+            waveform(ui, wave.shrink2(vec2(0.0, 4.0)), sound, axis.shown);
+        }
+        draw_line(ui, line.shrink2(vec2(0.0, 4.0)), layer, looking.dim, &axis);
+        axis.ticks(ui);
+        axis.cursor(ui, state);
+        pick(ui, &response, map, layer, looking, &axis);
+    }
+
+    fn map(
+        &mut self,
+        ui: &egui::Ui,
+        rect: Rect,
+        layer: &Arc<LayerFacts>,
+        looking: &mut Looking,
+        axis: &TimeAxis,
+        facts: &Facts,
+    ) {
+        let n_dims = layer.statistics.n_dims;
+        let scale = ui.ctx().pixels_per_point();
+        let pixels = |points: f32| (points * scale).round().clamp(1.0, 4096.0) as usize;
+        let rows = axis.shown.map(|secs| layer.row_at(secs));
+        let view = features::HeatView {
+            stretch: Stretch {
+                rows,
+                dims: [0.0, n_dims as f64],
+            },
+            size: [
+                pixels(rect.width()),
+                pixels(rect.height()).min(n_dims.max(1)),
+            ],
+        };
+        looking.heat = Some(view);
+        if let Some(picture) = &facts.features.picture
+            && !self
+                .drawn
+                .as_ref()
+                .is_some_and(|(drawn, _)| Arc::ptr_eq(drawn, picture))
+        {
+            let texture = ui.ctx().load_texture(
+                "heat map",
+                picture.image.clone(),
+                egui::TextureOptions::NEAREST,
+            );
+            self.drawn = Some((picture.clone(), texture));
+        }
+        ui.painter().rect_filled(rect, 0.0, Palette::of(ui).side);
+        let Some((picture, texture)) = self
+            .drawn
+            .as_ref()
+            .filter(|(picture, _)| Arc::ptr_eq(&picture.of, layer))
+        else {
+            return;
+        };
+        // A picture of a moment ago is put where it belongs now.
+        let [from, to] = picture.view.stretch.rows;
+        let x =
+            |row: f64| rect.left() + ((row - rows[0]) / (rows[1] - rows[0])) as f32 * rect.width();
+        let place = Rect::from_min_max(pos2(x(from), rect.top()), pos2(x(to), rect.bottom()));
+        let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
+        ui.painter_at(rect)
+            .image(texture.id(), place, whole, Color32::WHITE);
+        let y = rect.top() + (looking.dim as f32 + 0.5) / n_dims.max(1) as f32 * rect.height();
+        let palette = Palette::of(ui);
+        let mark = [
+            pos2(rect.left() - 8.0, y - 4.0),
+            pos2(rect.left() - 1.0, y),
+            pos2(rect.left() - 8.0, y + 4.0),
+        ];
+        ui.painter().add(egui::Shape::convex_polygon(
+            mark.to_vec(),
+            palette.amber,
+            egui::Stroke::NONE,
+        ));
+        let font = FontId::proportional(12.0);
+        ui.painter().text(
+            rect.left_top() - vec2(12.0, 0.0),
+            Align2::RIGHT_TOP,
+            "0",
+            font.clone(),
+            palette.weak,
+        );
+        let last = n_dims.saturating_sub(1).to_string();
+        ui.painter().text(
+            rect.left_bottom() - vec2(12.0, 0.0),
+            Align2::RIGHT_BOTTOM,
+            last,
+            font,
+            palette.weak,
+        );
+    }
+}
+
+/// A click chooses the dimension, and the pointer says time, dimension and value.
+fn pick(
+    ui: &egui::Ui,
+    response: &egui::Response,
+    map: Rect,
+    layer: &LayerFacts,
+    looking: &mut Looking,
+    axis: &TimeAxis,
+) {
+    let n_dims = layer.statistics.n_dims;
+    let dim_at = |y: f32| {
+        (((y - map.top()) / map.height() * n_dims as f32).max(0.0) as usize)
+            .min(n_dims.saturating_sub(1))
+    };
+    if let Some(pointer) = response
+        .interact_pointer_pos()
+        .filter(|pointer| map.contains(*pointer))
+    {
+        looking.dim = dim_at(pointer.y);
+    }
+    let Some(pointer) = response
+        .hover_pos()
+        .filter(|pointer| map.contains(*pointer))
+    else {
+        return;
+    };
+    let (secs, dim) = (axis.at(pointer.x), dim_at(pointer.y));
+    let row = layer.row_at(secs);
+    let value = layer
+        .map
+        .features()
+        .get([row.max(0.0) as usize, dim])
+        .filter(|_| row >= 0.0);
+    let words = value.map_or_else(
+        || format!("{}: no row", tick_words(secs, 0.1)),
+        |value| {
+            format!(
+                "{}  dimension {dim}  {}",
+                tick_words(secs, 0.1),
+                number(f64::from(*value))
+            )
+        },
+    );
+    ui.painter().hline(
+        map.x_range(),
+        pointer.y,
+        (1.0, Palette::of(ui).text.gamma_multiply(0.4)),
+    );
+    response.clone().on_hover_text_at_pointer(words);
+}
+
+/// What colours mean.
+fn legend(ui: &mut egui::Ui, layer: &LayerFacts, shading: Shading) {
+    let palette = Palette::of(ui);
+    let (rect, response) =
+        ui.allocate_exact_size(vec2(ui.available_width(), LEGEND_HEIGHT), Sense::hover());
+    name(&response, Role::Image, "Colour scale");
+    let bar = Rect::from_min_size(
+        rect.left_center() + vec2(SCALE_WIDTH, -5.0),
+        vec2(160.0, 10.0),
+    );
+    let color = match shading {
+        Shading::Values => colours::sequential,
+        Shading::PerDimension => colours::diverging,
+    };
+    for step in 0..80 {
+        let left = bar.left() + step as f32 * 2.0;
+        let part = Rect::from_min_max(pos2(left, bar.top()), pos2(left + 2.0, bar.bottom()));
+        ui.painter()
+            .rect_filled(part, 0.0, color(step as f32 / 79.0));
+    }
+    let [low, high] = layer
+        .map
+        .range(shading)
+        .map(|value| number(f64::from(value)));
+    let font = FontId::proportional(12.0);
+    ui.painter().text(
+        bar.left_center() - vec2(INSIDE, 0.0),
+        Align2::RIGHT_CENTER,
+        low,
+        font.clone(),
+        palette.weak,
+    );
+    let words = match shading {
+        Shading::Values => format!("{high}   the layer's 2nd to 98th percentile"),
+        Shading::PerDimension => format!("{high}   standard deviations from each dimension's mean"),
+    };
+    ui.painter().text(
+        bar.right_center() + vec2(INSIDE, 0.0),
+        Align2::LEFT_CENTER,
+        words,
+        font,
+        palette.weak,
+    );
+}
+
+/// One dimension over time: from the smallest to the largest value of what falls on each point.
+fn draw_line(ui: &egui::Ui, rect: Rect, layer: &LayerFacts, dim: usize, axis: &TimeAxis) {
+    let palette = Palette::of(ui);
+    let rows = axis.shown.map(|secs| layer.row_at(secs));
+    let n_columns = rect.width().max(1.0) as usize;
+    let values = layer.map.line(dim, rows, n_columns);
+    let finite = values.iter().flatten().filter(|value| value.is_finite());
+    let (low, high) = finite.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), value| {
+        (low.min(*value), high.max(*value))
+    });
+    if low > high {
+        return;
+    }
+    let spread = (high - low).max(f32::MIN_POSITIVE);
+    let y = |value: f32| rect.bottom() - (value - low) / spread * rect.height();
+    let mut before: Option<f32> = None;
+    for (at, [least, most]) in values
+        .iter()
+        .enumerate()
+        .filter(|(_, [least, most])| least.is_finite() && most.is_finite())
+    {
+        let x = rect.left() + at as f32 + 0.5;
+        let (mut top, mut bottom) = (y(*most), y(*least));
+        // Columns are joined, so that a rise between them is seen.
+        if let Some(before) = before {
+            (top, bottom) = (top.min(before), bottom.max(before));
+        }
+        ui.painter()
+            .vline(x, top..=bottom.max(top + 1.0), (1.0, palette.accent));
+        before = Some(f32::midpoint(y(*most), y(*least)));
+    }
+    let font = FontId::proportional(12.0);
+    for (value, at, align) in [
+        (high, rect.left_top(), Align2::RIGHT_TOP),
+        (low, rect.left_bottom(), Align2::RIGHT_BOTTOM),
+    ] {
+        ui.painter().text(
+            at - vec2(INSIDE, 0.0),
+            align,
+            number(f64::from(value)),
+            font.clone(),
+            palette.weak,
+        );
+    }
+}
