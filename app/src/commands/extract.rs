@@ -255,6 +255,8 @@ pub(crate) struct Repetition {
     pub(crate) expected: Option<RunFacts>,
     /// The recipe's stories that are done now; all of them if empty. The others are left to other runs.
     pub(crate) only: Vec<String>,
+    /// Stories that are left alone.
+    pub(crate) except: Vec<String>,
 }
 
 /// Runs a recipe: finds the stories, loads the model, extracts, and writes the recipe beside the features.
@@ -269,7 +271,8 @@ pub(crate) fn run_recipe(
     recipe.window.lengths()?;
     check_batch(recipe.model.batch)?;
     let all_stories = workshop::find_stories(recipe)?;
-    let stories = stimuli::choose(all_stories.clone(), &repetition.only)?;
+    let mut stories = stimuli::choose(all_stories.clone(), &repetition.only)?;
+    stories.retain(|story| !repetition.except.contains(&story.story));
     if machine.slurm {
         return print_slurm(recipe, &stories);
     }

@@ -44,6 +44,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "STORY", num_args = 1..)]
     stories: Vec<String>,
 
+    /// All but these stories of the recipe: a job that computes anew what is there goes on after them
+    #[arg(long, value_name = "STORY", num_args = 1.., hide = true)]
+    except: Vec<String>,
+
     /// Get the model first if it is not here
     #[arg(long)]
     fetch: bool,
@@ -83,6 +87,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
     let repetition = Repetition {
         expected: file.run.filter(|_| !args.changed),
         only: args.stories,
+        except: args.except,
     };
     run_recipe(&recipe, &machine, &repetition)
 }

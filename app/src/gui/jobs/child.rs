@@ -36,11 +36,16 @@ pub(super) enum Ended {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Runner {
-    /// Starts a job's process, apart from the window.
+    /// Starts a job's process, apart from the window. It leaves the stories of `not_again` alone.
     ///
     /// # Errors
     /// A sentence if it cannot be started.
-    pub(super) fn start(program: &Path, folder: &Path, file: &JobFile) -> Result<Self, String> {
+    pub(super) fn start(
+        program: &Path,
+        folder: &Path,
+        file: &JobFile,
+        not_again: &[String],
+    ) -> Result<Self, String> {
         let cannot = |error: std::io::Error| {
             format!(
                 "The job cannot be started ({error}).\nFolder: {}",
@@ -57,6 +62,9 @@ impl Runner {
         };
         let mut command = Command::new(program);
         arguments(&mut command, folder, file);
+        for story in not_again {
+            command.arg(format!("--except={story}"));
+        }
         let is_told_in_events = matches!(
             file.task,
             Task::Extract { .. } | Task::Fetch { .. } | Task::Runtime

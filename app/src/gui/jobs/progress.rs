@@ -15,6 +15,8 @@ pub(super) struct Tally {
     pub(super) progress: Progress,
     /// What happened, a line each, the latest last.
     pub(super) lines: Vec<String>,
+    /// Stories that this process and those before it have finished.
+    pub(super) finished_stories: Vec<String>,
     /// Why the process gave up, if it said so.
     pub(super) complaint: Option<String>,
     /// Windows of the stories that are finished.
@@ -31,7 +33,7 @@ impl Tally {
             return;
         };
         match value["event"].as_str() {
-            Some("begun") => return *self = Self::default(),
+            Some("begun") => return self.begin(),
             Some("downloading") => return self.download(&value, now),
             Some("failed") => {
                 self.complaint = value["message"].as_str().map(Into::into);
@@ -42,6 +44,14 @@ impl Tally {
         if let Ok(event) = serde_json::from_value::<Event>(value) {
             self.event(event, now);
         }
+    }
+
+    /// Another process begins, and goes on where the last one was.
+    pub(super) fn begin(&mut self) {
+        *self = Self {
+            finished_stories: std::mem::take(&mut self.finished_stories),
+            ..Self::default()
+        };
     }
 
     fn download(&mut self, value: &Value, now: Instant) {
@@ -85,7 +95,8 @@ impl Tally {
                 progress.story = Some(story);
                 self.count(n_done, now);
             }
-            Event::StoryFinished { n_rows, .. } => {
+            Event::StoryFinished { story, n_rows, .. } => {
+                self.finished_stories.push(story);
                 self.n_before += n_rows as u64;
                 progress.done = Some((self.n_before, self.n_all.max(self.n_before)));
             }

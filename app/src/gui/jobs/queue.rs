@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use heschl_core::recipe::RecipeFile;
+use heschl_core::recipe::{ExtractRecipe, RecipeFile};
 use heschl_core::store::atomic;
 
 use super::child::{Ended, Runner};
@@ -27,8 +27,8 @@ struct Job {
     id: String,
     file: JobFile,
     recipe: Option<String>,
-    /// The model that the recipe names.
-    model: Option<String>,
+    /// What the recipe's file says.
+    extraction: Option<ExtractRecipe>,
     runner: Option<Runner>,
     events: Growing,
     tally: Tally,
@@ -146,7 +146,7 @@ impl Queue {
                 .as_ref()
                 .filter(|_| file.state == JobState::Running)
                 .and_then(|process| Runner::find(process, &folder)),
-            model: recipe.as_deref().and_then(model_of),
+            extraction: recipe.as_deref().and_then(extraction),
             recipe,
             id,
             file,
@@ -244,7 +244,7 @@ impl Queue {
             Order::Pause => self.stop(at, JobState::Paused),
             Order::Cancel => self.stop(at, JobState::Cancelled),
             Order::GoOn if !self.jobs[at].file.state.is_alive() => {
-                self.jobs[at].tally = Tally::default();
+                self.jobs[at].tally.begin();
                 self.set(at, JobState::Waiting);
             }
             Order::GoOn => {}
@@ -336,7 +336,7 @@ impl Queue {
             let next = self.jobs.iter().position(|job| {
                 job.file.state == JobState::Waiting
                     && job.file.task.computes() == computes
-                    && !self.is_being_fetched(job.model.as_deref())
+                    && !self.is_being_fetched(job.model())
             });
             if let Some(at) = next {
                 self.start(at);
@@ -353,7 +353,8 @@ impl Queue {
 
     fn start(&mut self, at: usize) {
         let job = &mut self.jobs[at];
-        match Runner::start(&self.program, &self.folder.join(&job.id), &job.file) {
+        let folder = self.folder.join(&job.id);
+        match Runner::start(&self.program, &folder, &job.file, job.not_again()) {
             Ok(runner) => {
                 job.file.process = Some(runner.process());
                 job.file.wish = None;
@@ -375,10 +376,10 @@ impl Queue {
     }
 }
 
-/// The model that a recipe's file names.
-fn model_of(recipe: &str) -> Option<String> {
+/// What a recipe's file says.
+fn extraction(recipe: &str) -> Option<ExtractRecipe> {
     let file: RecipeFile = toml::from_str(recipe).ok()?;
-    Some(file.extract.model.model)
+    Some(file.extract)
 }
 
 fn can_go_on(state: &JobState) -> bool {
@@ -389,6 +390,20 @@ fn can_go_on(state: &JobState) -> bool {
 }
 
 impl Job {
+    fn model(&self) -> Option<&str> {
+        Some(&self.extraction.as_ref()?.model.model)
+    }
+
+    /// Stories that are done and would be done anew by a recipe that leaves nothing alone.
+    fn not_again(&self) -> &[String] {
+        let is_anew = |recipe: &ExtractRecipe| recipe.output.overwrite;
+        if self.extraction.as_ref().is_some_and(is_anew) {
+            &self.tally.finished_stories
+        } else {
+            &[]
+        }
+    }
+
     fn listen(&mut self, folder: &std::path::Path) {
         let folder = folder.join(&self.id);
         let now = Instant::now();

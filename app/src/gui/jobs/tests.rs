@@ -12,7 +12,7 @@ use crate::gui::state::Study;
 
 /// Ten windows, a tenth of a second each; it goes on at the one that its journal has, and stops when asked. The recipe's
 /// text says how it ends.
-const PROGRAM: &str = r#"#!/bin/bash
+const PROGRAM: &str = r##"#!/bin/bash
 if [ "$1" = models ]; then
     sleep 0.6; echo 0 > "$HESCHL_ENDED_FILE"; exit 0
 fi
@@ -21,6 +21,11 @@ done=$(cat "$journal" 2>/dev/null || echo 0)
 trap 'echo "{\"event\":\"finished\",\"n_done\":0,\"n_skipped\":0,\"n_failed\":0,\"stopped\":true}"; exit 3' TERM
 echo '{"event":"started","n_stories":1,"n_windows":10,"device":"CPU","folder":"f"}'
 echo "{\"event\":\"story_started\",\"story\":\"one\",\"n_windows\":10,\"n_done\":$done}"
+echo "$@" >> "${recipe%recipe.toml}arguments"
+if [ "$how" = "#two" ]; then
+    echo '{"event":"story_finished","story":"one","n_rows":10,"times":{"audio_secs":0,"front_end_secs":0,"encoder_secs":0,"store_secs":0}}'
+    for _ in {1..600}; do sleep 0.05; done
+fi
 if [ "$how" = fail ]; then echo "Error: The disk is full. Free some space." >&2; exit 1; fi
 while [ "$done" -lt 10 ]; do
     sleep 0.1; done=$((done + 1)); echo $done > "$journal"
@@ -28,7 +33,7 @@ while [ "$done" -lt 10 ]; do
 done
 echo '{"event":"story_finished","story":"one","n_rows":10,"times":{"audio_secs":0,"front_end_secs":0,"encoder_secs":0,"store_secs":0}}'
 echo '{"event":"finished","n_done":1,"n_skipped":0,"n_failed":0,"stopped":false}'
-"#;
+"##;
 
 struct Stage {
     folder: tempfile::TempDir,
@@ -56,6 +61,20 @@ fn job(title: &str, how: &str) -> NewJob {
         recipe: Some(how.into()),
         runtime: None,
     }
+}
+
+/// A recipe that overwrites, for a model; the script reads the last line.
+fn recipe(model: &str, how: &str) -> String {
+    let study = Study {
+        model: model.into(),
+        overwrite: true,
+        ..Study::default()
+    };
+    let file = RecipeFile {
+        extract: study.recipe(Path::new("/study"), &[]),
+        run: None,
+    };
+    format!("{}\n#{how}", file.to_toml().unwrap())
 }
 
 fn kill(pid: &str) {
@@ -321,24 +340,14 @@ fn jobs_that_are_paused_as_the_window_closes_are_found_paused() {
 #[test]
 fn an_extraction_waits_for_the_model_that_another_job_fetches() {
     let mut stage = Stage::new();
-    // The script reads the last line.
-    let recipe = |model: &str| {
-        let file = RecipeFile {
-            extract: Study {
-                model: model.into(),
-                ..Study::default()
-            }
-            .recipe(Path::new("/study"), &[]),
-            run: None,
-        };
-        format!("{}\n#well", file.to_toml().unwrap())
-    };
     stage.jobs.add(fetch("whisper-tiny"));
     stage.until_state(0, &JobState::Running);
-    stage.jobs.add(job("needs it", &recipe("whisper-tiny")));
     stage
         .jobs
-        .add(job("needs another", &recipe("whisper-base")));
+        .add(job("needs it", &recipe("whisper-tiny", "well")));
+    stage
+        .jobs
+        .add(job("needs another", &recipe("whisper-base", "well")));
     stage.until_state(2, &JobState::Running);
     assert_eq!(
         [&stage.facts.jobs[0].state, &stage.facts.jobs[1].state],
@@ -346,6 +355,48 @@ fn an_extraction_waits_for_the_model_that_another_job_fetches() {
     );
     stage.until_state(1, &JobState::Done);
     assert_eq!(stage.facts.jobs[0].state, JobState::Done);
+}
+
+#[test]
+fn a_job_that_overwrites_does_not_do_its_stories_twice() {
+    let mut stage = Stage::new();
+    stage.jobs.add(job("one", &recipe("whisper-tiny", "two")));
+    let has_finished_one = |facts: &QueueFacts| {
+        facts.jobs.first().is_some_and(|job| {
+            job.state == JobState::Running && job.last_lines.contains(&"one: done, 10 rows".into())
+        })
+    };
+    stage.until("one story is done", has_finished_one);
+    stage.order(0, Order::Pause);
+    stage.until_state(0, &JobState::Paused);
+    // Another window knows it, too.
+    stage.reopen_after(|| ());
+    stage.order(0, Order::GoOn);
+    stage.until("it runs again", has_finished_one);
+    let folder = stage
+        .folder
+        .path()
+        .join("jobs")
+        .join(&stage.facts.jobs[0].id);
+    let arguments = std::fs::read_to_string(folder.join("arguments")).unwrap();
+    let starts: Vec<bool> = arguments
+        .lines()
+        .map(|line| line.ends_with("--except=one"))
+        .collect();
+    assert_eq!(starts, [false, true], "{arguments}");
+    stage.order(0, Order::Cancel);
+    stage.until_state(0, &JobState::Cancelled);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_to_is_told_in_a_sentence() {
+    let mut stage = Stage::new();
+    let other = tempfile::tempdir().unwrap();
+    std::fs::write(other.path().join("jobs"), "no folder").unwrap();
+    stage.jobs = open(other.path());
+    stage.until("it is told", |facts| facts.trouble.is_some());
+    let sentence = stage.facts.trouble.clone().unwrap();
+    assert!(sentence.contains("Set HESCHL_HOME"), "{sentence}");
 }
 
 #[test]
