@@ -12,13 +12,11 @@ use crate::console::count;
 pub(crate) fn array_script(program: &Path, recipe: &str, stories: &[String]) -> String {
     let last = stories.len().saturating_sub(1);
     let n_stories = count(stories.len(), "story", "stories");
-    let names: String = stories
-        .iter()
-        .map(|story| format!("    {}\n", quoted(story)))
-        .collect();
+    let names: Vec<String> = stories.iter().map(|story| quoted(story)).collect();
+    let names = names.join("\n    ");
     let program = quoted(&program.display().to_string());
     // A line that ends the recipe must not be one of its own.
-    let end = (0..)
+    let end = (0..1000)
         .map(|n| format!("RECIPE_{n}"))
         .find(|end| !recipe.contains(end.as_str()))
         .unwrap_or_default();
@@ -38,7 +36,8 @@ pub(crate) fn array_script(program: &Path, recipe: &str, stories: &[String]) -> 
 set -euo pipefail
 
 stories=(
-{names})
+    {names}
+)
 story=\"${{stories[${{SLURM_ARRAY_TASK_ID:?Give this file to sbatch}}]}}\"
 heschl=${{HESCHL:-{program}}}
 recipe=\"$(mktemp)\"

@@ -16,6 +16,10 @@ use crate::supply;
 /// A recipe written by an earlier run holds the checksums of its recordings and its model; other files are refused
 /// unless --changed is given.
 #[derive(clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag that is there or not"
+)]
 pub(crate) struct Args {
     /// The recipe, such as recipe.toml beside the features
     recipe: PathBuf,

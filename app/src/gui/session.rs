@@ -182,7 +182,9 @@ impl Window {
             .filter(changed)
             .cloned()
             .collect();
-        changed.iter().for_each(|job| self.tell_change(job));
+        for job in &changed {
+            self.tell_change(job);
+        }
     }
 
     fn tell_change(&mut self, job: &JobFacts) {
@@ -190,7 +192,10 @@ impl Window {
             (JobState::Done, Task::Extract { features, .. }) => {
                 self.tell(
                     Tone::Good,
-                    format!("{}: the features are there.", job.title),
+                    format!(
+                        "{}: the features are there. Look at them under Jobs or Features.",
+                        job.title
+                    ),
                 );
                 self.work.look_at_models_again();
                 if std::mem::take(&mut self.is_sample_running) && self.state.page() == Page::Jobs {
@@ -211,7 +216,7 @@ impl Window {
                 self.tell(Tone::Good, format!("{}: done.", job.title));
             }
             (JobState::Done, Task::Check { .. }) => {
-                self.tell(Tone::Good, format!("{}: it works.", job.title))
+                self.tell(Tone::Good, format!("{}: it works.", job.title));
             }
             (JobState::Failed { message }, _) => {
                 self.tell(Tone::Red, format!("{}: {message}", job.title));

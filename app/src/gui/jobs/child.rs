@@ -78,6 +78,7 @@ impl Runner {
         apart(&mut command);
         let child = command.spawn().map_err(cannot)?;
         let pid = child.id();
+        go_first_if_memory_runs_out(pid);
         let began = lives::began(pid).unwrap_or_default();
         Ok(Self {
             child: Some(child),
@@ -191,6 +192,15 @@ fn apart(command: &mut Command) {
         const DETACHED_PROCESS: u32 = 0x0000_0008;
         const CREATE_NEW_PROCESS_GROUP: u32 = 0x0000_0200;
         command.creation_flags(DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP);
+    }
+}
+
+/// Has the system end the job, which can go on, rather than the window or another program of the user.
+fn go_first_if_memory_runs_out(pid: u32) {
+    if cfg!(target_os = "linux") {
+        // From -1000, never, to 1000, first of all; a job may ask for more than others. Source: proc(5). Where it cannot be
+        // set, the system chooses as it does without.
+        let _ = std::fs::write(format!("/proc/{pid}/oom_score_adj"), "600");
     }
 }
 

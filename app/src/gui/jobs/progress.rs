@@ -259,16 +259,26 @@ mod tests {
                 "Computing on the CPU. There is no GPU."
             ]
         );
-        tally.take(
+    }
+
+    #[test]
+    fn a_process_that_begins_leaves_behind_what_the_last_one_said() {
+        let now = Instant::now();
+        let mut tally = Tally::default();
+        for line in [
+            r#"{"event":"started","n_stories":1,"n_windows":60,"device":"CPU","folder":"f"}"#,
+            r#"{"event":"story_finished","story":"a","n_rows":60,"times":{"audio_secs":0,"front_end_secs":0,"encoder_secs":0,"store_secs":0}}"#,
             r#"{"event":"failed","message":"The disk is full."}"#,
-            at(9.0),
-        );
+        ] {
+            tally.take(line, now);
+        }
         assert_eq!(tally.complaint.as_deref(), Some("The disk is full."));
-        tally.take(r#"{"event":"begun"}"#, at(10.0));
+        tally.take(r#"{"event":"begun"}"#, now);
         assert_eq!(
             (tally.progress, tally.complaint),
             (Progress::default(), None)
         );
+        assert_eq!(tally.finished_stories, ["a"]);
     }
 
     #[test]

@@ -50,6 +50,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// A window that only looks reads the folders so often.
 const LOOK_ON_EVERY: Duration = Duration::from_millis(700);
 const LOCK: &str = ".lock";
+/// Signals. Source: signal(7).
+const ABORT: i32 = 6;
+const KILL: i32 = 9;
 
 impl Queue {
     /// Takes the lead of a folder of jobs, if no other window has it, and finds what earlier windows left.
@@ -186,7 +189,9 @@ impl Queue {
             _ if self.lock.is_none() => {}
             Message::PauseAll => {
                 let ids: Vec<String> = self.jobs.iter().map(|job| job.id.clone()).collect();
-                ids.iter().for_each(|id| self.order(id, Order::Pause));
+                for id in ids {
+                    self.order(&id, Order::Pause);
+                }
             }
             Message::Order(id, order) => self.order(&id, order),
         }
@@ -432,8 +437,11 @@ impl Job {
             (None, Ended::Code(_), None) => JobState::Failed {
                 message: self.complaint(),
             },
-            (None, Ended::Signal(9), None) => broken(
+            (None, Ended::Signal(KILL), None) => broken(
                 "Its process was killed from outside. If memory had run out, take a smaller batch or model. What is done is kept; it can go on.",
+            ),
+            (None, Ended::Signal(ABORT), None) => broken(
+                "It gave up, most likely since memory ran out; its last lines say more. Take a smaller batch or model. What is done is kept; it can go on.",
             ),
             (None, Ended::Signal(signal), None) => broken(&format!(
                 "Its process ended by signal {signal}. What is done is kept; it can go on."

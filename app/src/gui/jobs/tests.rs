@@ -1,4 +1,5 @@
 //! The queue with real processes: a script stands for the program and says what the program would.
+#![expect(clippy::unwrap_used, reason = "a test fails with the reason")]
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -78,8 +79,12 @@ fn recipe(model: &str, how: &str) -> String {
 }
 
 fn kill(pid: &str) {
+    signal("-9", pid);
+}
+
+fn signal(signal: &str, pid: &str) {
     let status = std::process::Command::new("kill")
-        .args(["-9", pid])
+        .args([signal, pid])
         .status();
     assert!(status.unwrap().success());
 }
@@ -220,6 +225,24 @@ fn a_job_that_is_killed_says_so_and_can_go_on() {
     stage.order(0, Order::GoOn);
     stage.until_state(0, &JobState::Done);
     assert_eq!(stage.facts.jobs[0].progress.done, Some((10, 10)));
+}
+
+#[test]
+fn a_job_that_aborts_says_that_memory_may_have_run_out() {
+    let mut stage = Stage::new();
+    stage.jobs.add(job("one", "well"));
+    stage.until("it is there", |facts| !facts.jobs.is_empty());
+    stage.until_begun();
+    if cfg!(target_os = "linux") {
+        let wish = std::fs::read_to_string(format!("/proc/{}/oom_score_adj", stage.pid())).unwrap();
+        assert_eq!(wish.trim(), "600");
+    }
+    signal("-ABRT", &stage.pid().to_string());
+    stage.until("it is noticed", |facts| {
+        matches!(&facts.jobs[0].state, JobState::Broken { message } if message.contains("memory ran out"))
+    });
+    stage.order(0, Order::GoOn);
+    stage.until_state(0, &JobState::Done);
 }
 
 #[test]

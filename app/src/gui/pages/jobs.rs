@@ -19,7 +19,7 @@ use crate::gui::widgets::{
 /// The page "Jobs".
 #[derive(Default)]
 pub(crate) struct JobsPage {
-    /// The jobs whose last lines are shown.
+    /// The jobs whose last lines are shown, or hidden where they are shown by themselves.
     unfolded: Vec<String>,
 }
 
@@ -133,9 +133,15 @@ impl JobsPage {
                 });
             }
         });
-        if self.unfolded.contains(&job.id) {
+        if self.is_unfolded(job) {
             last_lines(ui, job);
         }
+    }
+
+    /// Whether the last lines are shown; those of a check are what was asked for.
+    fn is_unfolded(&self, job: &JobFacts) -> bool {
+        let by_itself = matches!(job.task, Task::Check { .. }) && job.state == JobState::Done;
+        self.unfolded.contains(&job.id) != by_itself
     }
 
     /// What can be looked at: the folder, the last lines, the manual.
@@ -145,14 +151,14 @@ impl JobsPage {
         {
             asked.push(Action::ShowFolder(features.clone()));
         }
-        let is_unfolded = self.unfolded.contains(&job.id);
+        let is_unfolded = self.is_unfolded(job);
         let words = if is_unfolded {
             "Hide last lines"
         } else {
             "Show last lines"
         };
         if !job.last_lines.is_empty() && small(ui, icons::SCROLL_TEXT, words, job) {
-            if is_unfolded {
+            if self.unfolded.contains(&job.id) {
                 self.unfolded.retain(|id| *id != job.id);
             } else {
                 self.unfolded.push(job.id.clone());
@@ -325,13 +331,12 @@ fn ways_on(ui: &mut egui::Ui, job: &JobFacts, queue: &QueueFacts, asked: &mut As
             }
             order(ui, icons::X, "Cancel", Order::Cancel);
         }
-        JobState::Running => {}
         JobState::Waiting => order(ui, icons::X, "Cancel", Order::Cancel),
         JobState::Paused => order(ui, icons::PLAY, "Resume", Order::GoOn),
         JobState::Broken { .. } => order(ui, icons::PLAY, "Go on", Order::GoOn),
         JobState::Failed { .. } => order(ui, icons::ROTATE_CCW, "Retry", Order::GoOn),
         JobState::Cancelled => order(ui, icons::ROTATE_CCW, "Begin again", Order::GoOn),
-        JobState::Done => {}
+        JobState::Running | JobState::Done => {}
     }
     if let (JobState::Done, Task::Extract { features, .. }) = (&job.state, &job.task)
         && labelled(ui, icons::GRID_3X3, "Look at the features", job)
@@ -342,7 +347,7 @@ fn ways_on(ui: &mut egui::Ui, job: &JobFacts, queue: &QueueFacts, asked: &mut As
     let mut waiting = queue.jobs.iter().filter(is_waiting);
     if job.state == JobState::Waiting {
         let is_first = waiting.next().is_some_and(|first| first.id == job.id);
-        let is_last = waiting.last().is_none_or(|last| last.id == job.id);
+        let is_last = waiting.next_back().is_none_or(|last| last.id == job.id);
         if !is_first && small(ui, icons::ARROW_UP, "Up", job) {
             asked.push(Action::Job(job.id.clone(), Order::Up));
         }
