@@ -16,10 +16,10 @@ pub(crate) fn array_script(program: &Path, recipe: &str, stories: &[String]) -> 
     let names = names.join("\n    ");
     let program = quoted(&program.display().to_string());
     // A line that ends the recipe must not be one of its own.
-    let end = (0..1000)
-        .map(|n| format!("RECIPE_{n}"))
-        .find(|end| !recipe.contains(end.as_str()))
-        .unwrap_or_default();
+    let mut end = String::from("RECIPE");
+    while recipe.contains(&end) {
+        end.push('_');
+    }
     format!(
         "#!/bin/bash
 #SBATCH --job-name=heschl
@@ -48,4 +48,48 @@ cat > \"$recipe\" <<'{end}'
 \"$heschl\" run \"$recipe\" --stories=\"$story\"
 "
     )
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    /// A program that writes what it was asked for, by the number of its task.
+    const PROGRAM: &str = "#!/bin/bash\ncp \"$2\" \"$OUT/$SLURM_ARRAY_TASK_ID.toml\"\nprintf '%s\\n' \"$1\" \"$3\" > \"$OUT/$SLURM_ARRAY_TASK_ID\"\n";
+
+    /// Runs each task of a script as Slurm would, one after the other.
+    #[test]
+    fn each_task_extracts_its_story_with_the_whole_recipe() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("a program's");
+        std::fs::write(&program, PROGRAM).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let stories = ["one", "it's $HOME", "deep/two \"x\""].map(String::from);
+        let recipe = "[extract]\nfolder = \"RECIPE $(date) `x`\"\n";
+        let script = folder.path().join("script");
+        std::fs::write(&script, array_script(&program, recipe, &stories)).unwrap();
+        let checked = Command::new("bash")
+            .arg("-n")
+            .arg(&script)
+            .status()
+            .unwrap();
+        assert!(checked.success());
+        for (task, story) in stories.iter().enumerate() {
+            let mut command = Command::new("bash");
+            command
+                .arg(&script)
+                .env("SLURM_ARRAY_TASK_ID", task.to_string())
+                .env("OUT", folder.path());
+            assert!(command.status().unwrap().success());
+            let asked = std::fs::read_to_string(folder.path().join(task.to_string())).unwrap();
+            assert_eq!(asked, format!("run\n--stories={story}\n"));
+            let given =
+                std::fs::read_to_string(folder.path().join(format!("{task}.toml"))).unwrap();
+            assert_eq!(given.trim_end(), recipe.trim_end());
+        }
+        let text = std::fs::read_to_string(&script).unwrap();
+        assert!(text.contains("#SBATCH --array=0-2\n"));
+    }
 }

@@ -1,5 +1,4 @@
-//! The script for clusters: read by bash, run task by task, and run by a Slurm of one machine where Debian's slurm-wlm
-//! and munge are installed.
+//! The script for clusters: read by bash, run task by task, and run by a Slurm of one machine where it is installed.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test fails with the reason")]
 
@@ -119,8 +118,10 @@ impl Slurm {
     fn start() -> Option<Self> {
         let is_here = |program: &str| Path::new("/usr/sbin").join(program).exists();
         let is_root = succeed(Command::new("id").arg("-u")).stdout == b"0\n";
-        if !["slurmctld", "slurmd", "munged"].into_iter().all(is_here) || !is_root {
-            eprintln!("Left out: it needs Debian's slurm-wlm and munge, and to be root.");
+        if !["slurmctld", "slurmd"].into_iter().all(is_here) || !is_root {
+            eprintln!(
+                "Left out: it needs Debian's slurmctld, slurmd and slurm-client, and to be root."
+            );
             return None;
         }
         let folder = tempfile::Builder::new()
@@ -131,7 +132,6 @@ impl Slurm {
             folder,
             daemons: vec![],
         };
-        slurm.authenticate();
         slurm.configure();
         slurm.daemon("slurmctld", &["-D", "-i"]);
         slurm.daemon("slurmd", &["-D", "-N", "localhost"]);
@@ -146,31 +146,6 @@ impl Slurm {
         self.folder.path().join(name)
     }
 
-    /// munge, with a key and a socket of its own.
-    fn authenticate(&mut self) {
-        use std::os::unix::fs::PermissionsExt as _;
-        let mode = |path: &Path, bits| {
-            fs::set_permissions(path, fs::Permissions::from_mode(bits)).unwrap();
-        };
-        mode(self.folder.path(), 0o755);
-        let key = self.path("munge.key");
-        fs::write(&key, [7; 128]).unwrap();
-        mode(&key, 0o400);
-        let mut command = Command::new("/usr/sbin/munged");
-        command.args(["--foreground", "--force"]);
-        for (flag, file) in [
-            ("--key-file", "munge.key"),
-            ("--socket", "munge.socket"),
-            ("--pid-file", "munge.pid"),
-            ("--log-file", "munge.log"),
-            ("--seed-file", "munge.seed"),
-        ] {
-            command.arg(format!("{flag}={}", self.path(file).display()));
-        }
-        self.spawn(command);
-        self.until("munge answers", |slurm| slurm.path("munge.socket").exists());
-    }
-
     fn configure(&self) {
         let folder = self.folder.path().display();
         // Two ports that nobody else has.
@@ -181,7 +156,7 @@ impl Slurm {
             .collect();
         let text = format!(
             "ClusterName=test\nSlurmctldHost=localhost(127.0.0.1)\nSlurmUser=root\nSlurmdUser=root\n\
-             AuthType=auth/munge\nAuthInfo=socket={folder}/munge.socket\nCredType=cred/munge\n\
+             AuthType=auth/none\nCredType=cred/none\n\
              SlurmctldPort={}\nSlurmdPort={}\nStateSaveLocation={folder}/state\nSlurmdSpoolDir={folder}/spool\n\
              SlurmctldPidFile={folder}/ctld.pid\nSlurmdPidFile={folder}/d.pid\n\
              SlurmctldLogFile={folder}/ctld.log\nSlurmdLogFile={folder}/d.log\n\
@@ -231,7 +206,7 @@ impl Slurm {
     fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         let begun = Instant::now();
         while !holds(self) {
-            let logs = ["munge.log", "ctld.log", "d.log"]
+            let logs = ["ctld.log", "d.log"]
                 .map(|name| fs::read_to_string(self.path(name)).unwrap_or_default());
             assert!(
                 begun.elapsed() < Duration::from_mins(2),

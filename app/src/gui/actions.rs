@@ -7,6 +7,7 @@ use eframe::egui;
 use super::facts::Loading;
 use super::features::Looking;
 use super::jobs::Order;
+use super::leaving::Leaving;
 use super::manual::Topic;
 use super::state::{Layout, OpenStudy, Page, Settings, Study, remember};
 use super::text;
@@ -124,8 +125,6 @@ pub(crate) enum Action {
     Undo,
     /// One step forward.
     Redo,
-    /// Use a folder of recordings.
-    UseStimuli(PathBuf),
     /// Look at the folder of recordings again.
     RefreshStories,
     /// Look at a story.
@@ -227,7 +226,6 @@ impl Window {
             Action::Arrange(layout) => self.state.lasting.layout = layout,
             Action::Undo => self.undo(),
             Action::Redo => self.redo(),
-            Action::UseStimuli(folder) => self.use_path(Purpose::Stimuli, folder),
             Action::RefreshStories => self.work.forget_stories(),
             Action::SelectStory(story) => self.select_story(story),
             Action::Look(looking) => self.state.looking = Some(*looking),
@@ -252,7 +250,7 @@ impl Window {
             Action::DeleteModel(name) => self.work.chore(Chore::DeleteModel(name)),
             Action::UseModel(name) => self.use_model(name),
             Action::Close { jobs } => self.close(jobs, ctx),
-            Action::StayOpen => self.is_asking_to_close = false,
+            Action::StayOpen => self.leaving = Leaving::Staying,
             Action::CopyCommand => self.copy_command(ctx),
             Action::CopySlurm => self.copy_slurm(ctx),
             Action::SaveRecipe => self.save_recipe(),
@@ -298,6 +296,10 @@ impl Window {
                 self.work.look_at_models_again();
                 self.tell(Tone::Plain, format!("{name} is deleted."));
             }
+            Done::Exported(path) => {
+                let path = text::short_path(&path, self.facts.home.as_deref());
+                self.tell(Tone::Good, format!("Saved: {path}"));
+            }
             Done::RecipeWritten(path) => {
                 let path = text::short_path(&path, self.facts.home.as_deref());
                 self.tell(Tone::Good, format!("Recipe saved: {path}"));
@@ -309,6 +311,9 @@ impl Window {
     }
 
     fn take_in(&mut self, meaning: Meaning) {
+        if !matches!(meaning, Meaning::Nothing(_)) {
+            self.tell(Tone::Plain, format!("{}.", meaning.sentence()));
+        }
         match meaning {
             Meaning::Study(folder) => self.work.chore(Chore::Open(folder)),
             Meaning::Stimuli(folder, story) => {

@@ -15,7 +15,7 @@ const SEQUENTIAL: [[u8; 3]; 9] = [
     [253, 231, 37],
 ];
 
-/// `RdBu` of ColorBrewer (Brewer 2003), blue first, at seven places: white is the middle.
+/// `RdBu` of `ColorBrewer` (Brewer 2003), blue first, at seven places: white is the middle.
 const DIVERGING: [[u8; 3]; 7] = [
     [33, 102, 172],
     [103, 169, 207],

@@ -46,7 +46,7 @@ impl<T> Loading<T> {
     }
 
     /// Why it cannot be had.
-    #[must_use]
+    #[cfg(test)]
     pub(crate) fn failure(&self) -> Option<&str> {
         match self {
             Self::Failed(sentence) => Some(sentence),

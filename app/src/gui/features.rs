@@ -91,8 +91,6 @@ impl Looking {
 pub(crate) struct LayerFacts {
     /// The layer.
     pub(crate) layer: Layer,
-    /// The story.
-    pub(crate) story: String,
     /// The features, ready to be drawn.
     pub(crate) map: HeatMap,
     /// In numbers.
@@ -131,8 +129,6 @@ pub(crate) struct HeatPicture {
     pub(crate) of: Arc<LayerFacts>,
     /// Which piece.
     pub(crate) view: HeatView,
-    /// What colours mean.
-    pub(crate) shading: Shading,
     /// The picture.
     pub(crate) image: ColorImage,
 }

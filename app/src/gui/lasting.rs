@@ -26,27 +26,23 @@ pub(crate) fn read(folder: &Path) -> (Remembered, Option<String>) {
             return (Remembered::default(), Some(sentence));
         }
     };
-    match toml::from_str::<Remembered>(&text) {
-        Ok(mut found) => {
-            if !SCALES.contains(&found.settings.scale) {
-                found.settings.scale = 1.0;
-            }
-            (found, None)
+    if let Ok(mut found) = toml::from_str::<Remembered>(&text) {
+        if !SCALES.contains(&found.settings.scale) {
+            found.settings.scale = 1.0;
         }
-        Err(_) => {
-            let aside = free_name(folder);
-            let kept = match fs::rename(&path, &aside) {
-                Ok(()) => format!("The old file is kept: {}", aside.display()),
-                Err(error) => format!(
-                    "The old file cannot be kept aside ({error}).\nFile: {}",
-                    path.display()
-                ),
-            };
-            let sentence =
-                format!("The settings file made no sense, so the usual settings are used. {kept}");
-            (Remembered::default(), Some(sentence))
-        }
+        return (found, None);
     }
+    let aside = free_name(folder);
+    let kept = match fs::rename(&path, &aside) {
+        Ok(()) => format!("The old file is kept: {}", aside.display()),
+        Err(error) => format!(
+            "The old file cannot be kept aside ({error}).\nFile: {}",
+            path.display()
+        ),
+    };
+    let sentence =
+        format!("The settings file made no sense, so the usual settings are used. {kept}");
+    (Remembered::default(), Some(sentence))
 }
 
 fn free_name(folder: &Path) -> PathBuf {

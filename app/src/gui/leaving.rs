@@ -10,6 +10,18 @@ use super::text::count;
 use super::theme::INSIDE;
 use super::widgets::{button, heading, primary_button, weak};
 
+/// Whether the window is to be closed while jobs run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Leaving {
+    /// It is not.
+    #[default]
+    Staying,
+    /// The user is asked what becomes of the jobs.
+    Asked,
+    /// The user has answered.
+    Settled,
+}
+
 /// Draws the question.
 pub(crate) fn ui(ui: &mut egui::Ui, facts: &Facts, asked: &mut Asked) {
     let in_state = |state: &JobState| {

@@ -18,6 +18,7 @@ mod actions;
 mod colours;
 mod facts;
 mod features;
+mod figure;
 mod history;
 mod icons;
 mod jobs;

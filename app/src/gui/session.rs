@@ -9,12 +9,15 @@ use heschl_models::catalogue;
 
 use super::actions::{AtClose, Format, Purpose};
 use super::features::Looking;
+use super::figure::Figure;
 use super::jobs::{JobFacts, JobState, NewJob, Order, QueueFacts, Task};
+use super::leaving::Leaving;
 use super::pages::why_not_run;
 use super::state::{Page, remember};
 use super::text::count;
 use super::toasts::Tone;
 use super::window::Window;
+use super::work::Chore;
 use crate::{command_text, slurm};
 
 impl Window {
@@ -284,7 +287,22 @@ impl Window {
         looking.layer = library.layers.get(at).cloned();
     }
 
-    pub(super) fn export(&mut self, _format: Format) {}
+    /// Saves what is shown of the features.
+    pub(super) fn export(&mut self, format: Format) {
+        let (Some(looking), Some(library)) =
+            (&self.state.looking, self.facts.features.library.ready())
+        else {
+            return;
+        };
+        let figure = Figure {
+            looking: looking.clone(),
+            shown: self.state.shown_secs,
+            library: library.clone(),
+            layer: self.facts.features.layer.ready().cloned(),
+            analysis: self.facts.features.analysis.ready().cloned(),
+        };
+        self.work.chore(Chore::Export(Box::new(figure), format));
+    }
 
     pub(super) fn copy_command(&mut self, ctx: &egui::Context) {
         match self.recipe() {
@@ -392,7 +410,7 @@ impl Window {
         if jobs == AtClose::Pause {
             self.jobs.pause_all();
         }
-        self.may_close = true;
+        self.leaving = Leaving::Settled;
         ctx.send_viewport_cmd(egui::ViewportCommand::Close);
     }
 }

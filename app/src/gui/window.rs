@@ -9,6 +9,7 @@ use super::actions::Asked;
 use super::facts::{Facts, Keeping, Loading};
 use super::history::History;
 use super::jobs::Jobs;
+use super::leaving::Leaving;
 use super::log;
 use super::pages::Pages;
 use super::palette::Palette;
@@ -43,10 +44,8 @@ pub(crate) struct Window {
     pub(super) jobs: Jobs,
     /// What runs the jobs: this program.
     pub(super) program: PathBuf,
-    /// The window was to be closed while jobs run, and asks.
-    pub(super) is_asking_to_close: bool,
-    /// It was answered.
-    pub(super) may_close: bool,
+    /// Whether it was to be closed while jobs run.
+    pub(super) leaving: Leaving,
     /// The sample runs; when it is done, its features are shown.
     pub(super) is_sample_running: bool,
     pub(super) palette: Palette,
@@ -99,8 +98,7 @@ impl Window {
             work,
             jobs,
             program: beginning.program,
-            is_asking_to_close: false,
-            may_close: false,
+            leaving: Leaving::default(),
             is_sample_running: false,
             palette: Palette::default(),
             toasts: Toasts::default(),
@@ -339,7 +337,7 @@ impl Window {
     fn draw(&mut self, ui: &mut egui::Ui) -> Asked {
         // Esc leaves what is open: a field first, which takes the key for itself, then the notes.
         let is_leaving = ui.input(|input| input.key_pressed(egui::Key::Escape));
-        if is_leaving && !self.palette.is_open() && !self.is_asking_to_close {
+        if is_leaving && !self.palette.is_open() && self.leaving != Leaving::Asked {
             self.toasts.clear();
         }
         let mut asked = shortcuts::read(ui.ctx(), &self.state, self.palette.is_open());
@@ -351,7 +349,7 @@ impl Window {
         self.pages.ui(ui, &self.state, &self.facts, &mut asked);
         self.toasts.ui(ui);
         self.palette.ui(ui, &self.state, &mut asked);
-        if self.is_asking_to_close {
+        if self.leaving == Leaving::Asked {
             leaving::ui(ui, &self.facts, &mut asked);
         }
         shortcuts::drops(ui, &mut asked);
@@ -379,9 +377,13 @@ impl eframe::App for Window {
         self.now_secs = ctx.input(|input| input.time);
         let is_closing = ctx.input(|input| input.viewport().close_requested());
         let queue = &self.facts.queue;
-        if is_closing && !self.may_close && queue.n_alive() > 0 && !queue.is_led_elsewhere {
+        if is_closing
+            && self.leaving != Leaving::Settled
+            && queue.n_alive() > 0
+            && !queue.is_led_elsewhere
+        {
             ctx.send_viewport_cmd(egui::ViewportCommand::CancelClose);
-            self.is_asking_to_close = true;
+            self.leaving = Leaving::Asked;
         }
         self.collect();
         self.follow_player(ctx);
@@ -421,6 +423,11 @@ impl eframe::App for Window {
 
 #[cfg(test)]
 impl Window {
+    /// Whether what is asked at the start is answered.
+    pub(super) fn work_is_quiet(&self) -> bool {
+        self.facts.machine.is_some()
+    }
+
     /// Does what a page would ask for.
     pub(super) fn ask(&mut self, action: super::actions::Action, ctx: &egui::Context) {
         self.carry_out(action, ctx);

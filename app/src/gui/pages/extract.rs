@@ -105,7 +105,7 @@ impl ExtractPage {
                 ui.add_space(BETWEEN);
                 stories(ui, study, facts, asked);
                 ui.add_space(BETWEEN);
-                wrong.extend(self.form.output(ui, state, facts, (&mut edited, asked)));
+                wrong.extend(form::output(ui, state, facts, (&mut edited, asked)));
                 if wrong != self.wrong {
                     ui.ctx().request_repaint();
                 }
@@ -127,10 +127,10 @@ impl ExtractPage {
     ) -> Vec<String> {
         let mut wrong = vec![];
         let is_wide = ui.available_width() > 860.0;
-        let window = |ui: &mut egui::Ui, form: &mut Form, edited: &mut Study, asked: &mut Asked| {
+        let window = |ui: &mut egui::Ui, edited: &mut Study, asked: &mut Asked| {
             card(ui, |ui| {
                 ui.set_min_width(ui.available_width());
-                form.window(ui, edited, facts, asked)
+                form::window(ui, edited, facts, asked)
             })
             .inner
         };
@@ -144,12 +144,12 @@ impl ExtractPage {
         if is_wide {
             ui.columns(2, |columns| {
                 wrong.extend(model(&mut columns[0], &mut self.form, edited, asked));
-                wrong.extend(window(&mut columns[1], &mut self.form, edited, asked));
+                wrong.extend(window(&mut columns[1], edited, asked));
             });
         } else {
             wrong.extend(model(ui, &mut self.form, edited, asked));
             ui.add_space(BETWEEN);
-            wrong.extend(window(ui, &mut self.form, edited, asked));
+            wrong.extend(window(ui, edited, asked));
         }
         ui.add_space(BETWEEN);
         self.sliding.ui(ui, edited, state, facts);

@@ -14,7 +14,7 @@ use crate::gui::manual::Topic;
 use crate::gui::state::State;
 use crate::gui::theme::{BETWEEN, INSIDE};
 use crate::gui::widgets::{
-    PathField, choices, empty_state, help_button, icon_button, page_title, problem, weak,
+    PathField, choices, empty_state, help_button, icon_button, name, page_title, problem, weak,
 };
 use heschl_core::look::heat_map::Shading;
 use heschl_core::look::library::FeatureLibrary;
@@ -99,37 +99,36 @@ impl FeaturesPage {
                 Loading::Nothing | Loading::Waiting => reading(ui),
                 Loading::Failed(sentence) => problem(ui, sentence),
                 Loading::Ready(layer) => {
-                    self.heat.ui(ui, layer, &mut edited, (state, facts), asked)
+                    self.heat.ui(ui, layer, &mut edited, (state, facts), asked);
                 }
             },
-            View::Compare => self.compare(ui, &edited, facts, asked),
+            View::Compare => compare(ui, &edited, facts, asked),
             _ => self.analyses.ui(ui, (state, facts), &edited, asked),
         });
         if edited != *looking {
             asked.push(Action::Look(Box::new(edited)));
         }
     }
-
-    fn compare(&mut self, ui: &mut egui::Ui, looking: &Looking, facts: &Facts, asked: &mut Asked) {
-        weak(
-            ui,
-            "Another folder with the same story, for instance the Python code's.",
-        );
-        let field = PathField {
-            label: "Folder to compare with",
-            purpose: Purpose::OtherFeatures,
-            recent: &[],
-            home: facts.home.as_deref(),
-            picking: facts.picking,
-        };
-        field.show(ui, looking.other.as_deref(), asked);
-        ui.add_space(INSIDE);
-        if looking.other.is_some() {
-            analyses::comparison(ui, &facts.features.analysis);
-        }
-    }
 }
 
+fn compare(ui: &mut egui::Ui, looking: &Looking, facts: &Facts, asked: &mut Asked) {
+    weak(
+        ui,
+        "Another folder with the same story, for instance the Python code's.",
+    );
+    let field = PathField {
+        label: "Folder to compare with",
+        purpose: Purpose::OtherFeatures,
+        recent: &[],
+        home: facts.home.as_deref(),
+        picking: facts.picking,
+    };
+    field.show(ui, looking.other.as_deref(), asked);
+    ui.add_space(INSIDE);
+    if looking.other.is_some() {
+        analyses::comparison(ui, &facts.features.analysis);
+    }
+}
 fn reading(ui: &mut egui::Ui) {
     ui.horizontal(|ui| {
         ui.spinner();
@@ -183,6 +182,7 @@ fn choosing(
                     }
                 }
             });
+            name(&button.response, egui::accesskit::Role::Button, "Export");
             button
                 .response
                 .on_hover_text("Saves what is shown beside the features, with the recipe inside");

@@ -90,7 +90,7 @@ impl SoundView {
             .clamp(1.0, 4096.0) as usize;
         let is_drawn = |picture: &Picture| {
             Arc::ptr_eq(&picture.of, sound)
-                && picture.shown == shown
+                && picture.shown.map(f64::to_bits) == shown.map(f64::to_bits)
                 && picture.n_columns == n_columns
         };
         if !self.picture.as_ref().is_some_and(is_drawn) {

@@ -1,188 +1,289 @@
-//! Jobs: what can be done with a job in each state, and the question when the window closes.
-#![cfg(unix)]
+//! Jobs and models: cards, what can be done with each, and the question when the window is closed.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use eframe::egui::accesskit::Role;
-use eframe::egui::{ViewportEvent, ViewportId};
+use heschl_models::catalogue;
 
-use super::Stage;
-use crate::gui::jobs::JobState;
+use super::{Stage, recordings};
+use crate::gui::actions::Action;
+use crate::gui::facts::{Loading, ModelEntry, ModelSource};
+use crate::gui::jobs::{JobFacts, JobState, Progress, QueueFacts, Task};
 use crate::gui::state::Page;
 
-/// Puts a job below the folder, as an earlier window would have left it.
-pub(super) fn leave(data: &Path, place: u32, title: &str, state: &str) {
-    let folder = data.join("data/jobs").join(format!("job-{place}"));
-    std::fs::create_dir_all(&folder).unwrap();
-    let text = format!(
-        "version = 1\ntitle = \"{title}\"\nsubtitle = \"Night · window 16.1 s\"\nplace = {place}\n\
-         state = {{ {state} }}\ntask = {{ kind = \"extract\", features = \"/features/of/{place}\" }}\n"
-    );
-    std::fs::write(folder.join("job.toml"), text).unwrap();
-    std::fs::write(
-        folder.join("log.txt"),
-        "Getting ready\nError: The disk is full.\n",
-    )
-    .unwrap();
-    let events = [
-        r#"{"event":"begun"}"#,
-        r#"{"event":"started","n_stories":1,"n_windows":200,"device":"CPU","folder":"f"}"#,
-        r#"{"event":"story_started","story":"alpha","n_windows":200,"n_done":0}"#,
-        r#"{"event":"progress","story":"alpha","n_done":50,"n_windows":200}"#,
-    ];
-    std::fs::write(folder.join("events.jsonl"), events.join("\n") + "\n").unwrap();
+fn job(id: &str, state: JobState) -> JobFacts {
+    JobFacts {
+        id: id.into(),
+        title: format!("Job {id}"),
+        subtitle: "window 16.1 s".into(),
+        task: Task::Extract {
+            study: None,
+            features: PathBuf::from("/nowhere/features"),
+        },
+        recipe: None,
+        state,
+        is_stopping: false,
+        progress: Progress {
+            done: Some((25, 100)),
+            per_sec: Some(5.0),
+            ..Progress::default()
+        },
+        last_lines: vec!["Computing on the CPU.".into()],
+    }
 }
 
-/// Says that it has done 82 of 200 windows, and works until it is told to stop.
-const WORKER: &str = r#"#!/bin/bash
-trap 'echo "{\"event\":\"finished\",\"n_done\":0,\"n_skipped\":0,\"n_failed\":0,\"stopped\":true}"; exit 3' TERM
-echo '{"event":"started","n_stories":1,"n_windows":200,"device":"CPU (2 threads)","folder":"f"}'
-echo '{"event":"story_started","story":"alpha","n_windows":200,"n_done":0}'
-sleep 0.7
-echo '{"event":"progress","story":"alpha","n_done":82,"n_windows":200}'
-for _ in {1..600}; do sleep 0.05; done
-"#;
-
-fn stage(jobs: &[(&str, &str)]) -> Stage {
-    let folder = tempfile::tempdir().unwrap();
-    for (place, (title, state)) in (0..).zip(jobs) {
-        leave(folder.path(), place, title, state);
-    }
-    let mut stage = Stage::with_script(folder, WORKER);
-    let n_jobs = jobs.len();
-    stage.until("the jobs are found", |window| {
-        window.facts.queue.jobs.len() == n_jobs
+/// A window that is told of these jobs, whatever its queue says.
+fn stage(jobs: Vec<JobFacts>) -> Stage {
+    let mut stage = Stage::new();
+    stage.until("the queue has told of itself", |window| {
+        window.work_is_quiet()
     });
     stage.go(Page::Jobs);
+    stage.harness.state_mut().facts.queue = QueueFacts {
+        jobs,
+        ..QueueFacts::default()
+    };
+    stage.settle();
     stage
 }
 
 #[test]
 fn without_jobs_the_page_leads_on() {
-    let mut stage = Stage::new();
-    stage.go(Page::Jobs);
-    stage.must_see("Nothing runs and nothing waits.");
+    let mut stage = stage(vec![]);
+    stage.must_see("Nothing runs and nothing waits. Open a study or try the sample first.");
     stage.press("Go to Home");
     assert_eq!(stage.state().page(), Page::Home);
+    let folder = recordings(stage.folder.path());
+    stage.ask(Action::Use(crate::gui::actions::Purpose::Stimuli, folder));
+    stage.until("a study is open", |window| window.state.open.is_some());
+    stage.go(Page::Jobs);
+    stage.press("Go to Extract");
 }
 
 #[test]
-fn each_state_has_its_words_and_its_ways_on() {
-    let mut stage = stage(&[
-        ("First", r#"state = "done""#),
-        (
-            "Second",
-            r#"state = "failed", message = "The disk is full. Free some space.""#,
-        ),
-        (
-            "Third",
-            r#"state = "broken", message = "It was broken off; it can go on.""#,
-        ),
-        ("Fourth", r#"state = "paused""#),
-        ("Fifth", r#"state = "cancelled""#),
-    ]);
-    for words in [
-        "The disk is full. Free some space.",
-        "It was broken off; it can go on.",
-        "25 % · 50 of 200 windows",
-    ] {
-        stage.must_see(words);
+fn each_state_has_its_buttons_and_its_sentence() {
+    let failed = JobState::Failed {
+        message: "The disk is full.".into(),
+    };
+    let broken = JobState::Broken {
+        message: "Its process was killed from outside.".into(),
+    };
+    let states = [
+        JobState::Running,
+        JobState::Waiting,
+        JobState::Paused,
+        JobState::Done,
+        failed,
+        broken,
+        JobState::Cancelled,
+    ];
+    let buttons: [&[&str]; 7] = [
+        &["Pause", "Cancel"],
+        &["Cancel", "Up", "Down", "Remove"],
+        &["Resume", "Remove"],
+        &["Look at the features", "Show the folder", "Remove"],
+        &["Retry", "What to do?", "Remove"],
+        &["Go on", "What to do?", "Remove"],
+        &["Begin again", "Remove"],
+    ];
+    for (state, wanted) in states.into_iter().zip(buttons) {
+        let others = [
+            job("before", JobState::Waiting),
+            job("it", state),
+            job("after", JobState::Waiting),
+        ];
+        let stage = stage(others.into());
+        let labels: Vec<String> = stage
+            .controls()
+            .into_iter()
+            .map(|(label, _)| label)
+            .collect();
+        let mut of_it: Vec<&str> = labels
+            .iter()
+            .filter_map(|label| label.strip_suffix(": Job it"))
+            .collect();
+        of_it.retain(|label| *label != "Show last lines");
+        assert_eq!(of_it, wanted);
     }
-    for button in [
-        "Look at the features: First",
-        "Retry: Second",
-        "Go on: Third",
-        "Resume: Fourth",
-        "Begin again: Fifth",
-    ] {
-        assert!(!stage.is_greyed(button), "{button}");
-    }
-    assert!(!stage.sees("Error: The disk is full."));
-    stage.press("Show last lines: Second");
-    stage.must_see("Error: The disk is full.");
-    stage.press("Hide last lines: Second");
-    assert!(!stage.sees("Error: The disk is full."));
-    stage.press("Remove: Second");
-    stage.until("it is gone", |window| window.facts.queue.jobs.len() == 4);
-    assert!(!stage.sees("Retry: Second"));
-    stage.must_see("Finished");
-    stage.press("Look at the features: First");
+}
+
+#[test]
+fn a_card_says_how_far_how_fast_and_for_how_long() {
+    let mut stage = stage(vec![job("it", JobState::Running)]);
+    // 25 of 100 windows at 5 a second: 75 windows are 15 seconds.
+    stage.must_see("25 % · 25 of 100 windows · 5.0 windows/s · 15 s left");
+    stage.press("Show last lines: Job it");
+    stage.must_see("Computing on the CPU.");
+    stage.press("Hide last lines: Job it");
+    assert!(!stage.sees("Computing on the CPU."));
+    stage.go(Page::Home);
+    // The bar below leads back.
+    stage.click(Role::Link, "Job it 25 %  5.0 windows/s  15 s left");
+    assert_eq!(stage.state().page(), Page::Jobs);
+    stage.harness.state_mut().facts.queue.is_led_elsewhere = true;
+    stage.settle();
+    stage.must_see("Another window leads the queue");
+    assert!(stage.is_greyed("Pause: Job it"));
+}
+
+#[test]
+fn a_finished_job_leads_to_its_features() {
+    let mut stage = stage(vec![job("it", JobState::Done)]);
+    stage.press("Look at the features: Job it");
     assert_eq!(stage.state().page(), Page::Features);
     assert_eq!(
-        stage.state().lasting.recent_features,
-        [Path::new("/features/of/0")]
+        stage.state().looking.as_ref().unwrap().folder,
+        PathBuf::from("/nowhere/features")
     );
-    stage.go(Page::Jobs);
-    stage.click(Role::Link, "Clear the list");
-    stage.until("what is over is gone", |window| {
-        window.facts.queue.jobs.len() == 2
-    });
-    assert!(stage.sees("Go on: Third") && stage.sees("Resume: Fourth"));
 }
 
 #[test]
-fn a_job_is_followed_paused_resumed_and_cancelled() {
-    let mut stage = stage(&[
-        ("First", r#"state = "paused""#),
-        ("Second", r#"state = "paused""#),
-        ("Third", r#"state = "paused""#),
+fn closing_asks_while_something_runs() {
+    let mut stage = stage(vec![
+        job("it", JobState::Running),
+        job("other", JobState::Waiting),
     ]);
-    for title in ["First", "Second", "Third"] {
-        stage.press(&format!("Resume: {title}"));
-    }
-    stage.until("the first has begun", |window| {
-        window.facts.queue.jobs[0].progress.done == Some((82, 200))
-    });
-    stage.must_see("41 % · 82 of 200 windows");
-    stage.must_see("windows/s");
-    // The status bar leads here from everywhere.
-    stage.go(Page::Help);
-    let running = stage.facts().queue.running().unwrap().progress.clone();
-    assert_eq!(running.story.as_deref(), Some("alpha"));
-    stage.press_containing(Role::Link, "alpha 41 %");
-    assert_eq!(stage.state().page(), Page::Jobs);
-    stage.press("Up: Third");
-    stage.until("it has moved", |window| {
-        window.facts.queue.jobs[1].title == "Third"
-    });
-    stage.press("Pause: First");
-    stage.until("the next one runs", |window| {
-        let jobs = &window.facts.queue.jobs;
-        jobs[0].state == JobState::Paused && jobs[1].state == JobState::Running
-    });
-    stage.press("Cancel: Third");
-    stage.press("Cancel: Second");
-    stage.until("both are cancelled", |window| {
-        let jobs = &window.facts.queue.jobs;
-        jobs[1..].iter().all(|job| job.state == JobState::Cancelled)
-    });
-}
-
-#[test]
-fn the_window_asks_before_it_closes_while_a_job_runs() {
-    let mut stage = stage(&[("First", r#"state = "paused""#)]);
+    let viewport = eframe::egui::ViewportId::ROOT;
     let close = |stage: &mut Stage| {
-        let viewports = &mut stage.harness.input_mut().viewports;
-        let root = viewports.entry(ViewportId::ROOT).or_default();
-        root.events.push(ViewportEvent::Close);
+        let input = stage.harness.input_mut();
+        input
+            .viewports
+            .entry(viewport)
+            .or_default()
+            .events
+            .push(eframe::egui::ViewportEvent::Close);
+        stage.harness.step();
+        stage
+            .harness
+            .input_mut()
+            .viewports
+            .entry(viewport)
+            .or_default()
+            .events
+            .clear();
         stage.settle();
     };
-    // Nothing runs, so nothing is asked.
     close(&mut stage);
-    assert!(!stage.sees("Close the window?"));
-    stage.press("Resume: First");
-    stage.until("it runs", |window| {
-        window.facts.queue.jobs[0].progress.done.is_some()
-            && window.facts.queue.jobs[0].state == JobState::Running
-    });
-    close(&mut stage);
-    stage.must_see("Close the window?");
-    stage.must_see("1 job is running.");
+    stage.must_see("1 job is running. It can go on without the window");
+    stage.must_see("1 job waits until the window is opened again.");
     stage.press("Stay");
     assert!(!stage.sees("Close the window?"));
     close(&mut stage);
-    stage.press("Pause it");
-    stage.until("it is paused", |window| {
-        window.facts.queue.jobs[0].state == JobState::Paused
+    stage.press("Let it finish");
+    assert_eq!(
+        stage.harness.state().leaving,
+        crate::gui::leaving::Leaving::Settled
+    );
+}
+
+fn models(stage: &mut Stage, change: impl Fn(&mut ModelEntry)) {
+    stage.go(Page::Models);
+    stage.until("the models are listed", |window| {
+        window.facts.models.ready().is_some()
     });
+    let Loading::Ready(models) = &mut stage.harness.state_mut().facts.models else {
+        panic!("no models");
+    };
+    for model in models.iter_mut() {
+        model.folder = None;
+    }
+    change(&mut models[0]);
+    stage.settle();
+}
+
+#[test]
+fn every_model_of_the_catalogue_has_a_card() {
+    let mut stage = Stage::with(
+        crate::gui::state::Remembered::default(),
+        [1280.0, 4000.0],
+        1.0,
+    );
+    models(&mut stage, |_| ());
+    for entry in catalogue::ENTRIES {
+        stage.must_see(entry.name);
+        assert!(!stage.is_greyed(&format!("Fetch {}", entry.name)));
+    }
+    stage.write("Search models", "wavlm base");
+    assert!(stage.sees("Fetch wavlm-base-plus") && !stage.sees("Fetch whisper-tiny"));
+    stage.write("Search models", "nothing of the kind");
+    stage.must_see("No model has these words.");
+}
+
+#[test]
+fn a_model_says_whether_it_fits_and_why_not() {
+    let mut stage = Stage::new();
+    models(&mut stage, |model| {
+        (model.fits, model.needed_bytes) = (false, 64_000_000_000);
+    });
+    stage.must_see("too large: about 64.0 GB of memory");
+}
+
+#[test]
+fn a_model_that_is_here_is_used_checked_and_deleted_after_a_question() {
+    let mut stage = Stage::new();
+    let folder = recordings(stage.folder.path());
+    stage.ask(Action::Use(crate::gui::actions::Purpose::Stimuli, folder));
+    stage.until("a study is open", |window| window.state.open.is_some());
+    models(&mut stage, |model| {
+        (model.name, model.folder) = ("mine".into(), Some("/nowhere".into()));
+    });
+    stage.press("Use mine");
+    assert_eq!(stage.study().model, "mine");
+    stage.must_see("in use");
+    stage.press("Delete mine");
+    stage.must_see("Delete it? Fetching it again takes time.");
+    stage.press("Keep it mine");
+    assert!(!stage.sees("Delete it?"));
+    stage.press("Delete mine");
+    stage.press("Delete it mine");
+    stage.until("it was tried", |window| {
+        window
+            .facts
+            .log
+            .iter()
+            .any(|line| line.text.contains("mine is not here any more"))
+    });
+}
+
+#[test]
+fn a_model_is_added_by_folder_file_or_repository() {
+    let mut stage = Stage::new();
+    models(&mut stage, |model| model.source = ModelSource::Added);
+    stage.press("Add a model");
+    for label in ["Browse: Folder of a checkpoint", "Browse: ONNX file"] {
+        assert!(!stage.is_greyed(label));
+    }
+    stage.write("Repository", "no repository");
+    assert!(stage.is_greyed("Fetch the repository"));
+    stage.write("Repository", "facebook/hubert-large-ls960-ft");
+    assert!(!stage.is_greyed("Fetch the repository"));
+}
+
+#[test]
+fn a_fetch_is_shown_on_its_card() {
+    let mut stage = Stage::new();
+    models(&mut stage, |_| ());
+    let progress = Progress {
+        done: Some((10_000_000, 151_000_000)),
+        is_download: true,
+        per_sec: Some(2_000_000.0),
+        ..Progress::default()
+    };
+    let fetch = JobFacts {
+        task: Task::Fetch {
+            model: "whisper-tiny".into(),
+        },
+        progress,
+        ..job("it", JobState::Running)
+    };
+    stage.harness.state_mut().facts.queue.jobs = vec![fetch];
+    stage.settle();
+    stage.must_see("7 % · 10 MB of 151 MB · 2 MB/s");
+    assert!(!stage.is_greyed("Pause whisper-tiny") && !stage.is_greyed("Cancel whisper-tiny"));
+    stage.harness.state_mut().facts.queue.jobs[0].state = JobState::Failed {
+        message: "The Hub cannot be reached.".into(),
+    };
+    stage.settle();
+    stage.must_see("The Hub cannot be reached.");
+    assert!(!stage.is_greyed("Resume whisper-tiny"));
 }

@@ -2,10 +2,12 @@
 //! character has no glyph.
 
 mod extract;
+mod features;
 mod home;
 mod jobs;
 mod models;
 mod pictures;
+mod running;
 mod stimuli;
 mod whole;
 
@@ -17,7 +19,7 @@ use eframe::egui::accesskit::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
-use super::actions::Action;
+use super::actions::{Action, Purpose};
 use super::facts::Facts;
 use super::state::{Page, Remembered, State, Study, ThemeChoice};
 use super::window::{Beginning, Window};
@@ -36,7 +38,7 @@ fn program() -> PathBuf {
 }
 
 /// For how long something in the background may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Stage {
     /// A first window.
@@ -95,7 +97,7 @@ impl Stage {
     /// A window with an open study of these recordings.
     pub(crate) fn with_recordings(recordings: &Path) -> Self {
         let mut stage = Self::new();
-        stage.ask(Action::UseStimuli(recordings.to_path_buf()));
+        stage.ask(Action::Use(Purpose::Stimuli, recordings.to_path_buf()));
         stage.until("the headers are read", |window| {
             let stories = window.facts.stories();
             !stories.is_empty() && stories.iter().all(|story| story.header.is_some())

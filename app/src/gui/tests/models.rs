@@ -1,7 +1,6 @@
 //! Models: the catalogue, what it says of each model, and what can be done with it.
 
 use super::Stage;
-use crate::gui::actions::Action;
 use crate::gui::facts::{Loading, Machine, ModelSource};
 use crate::gui::jobs::Task;
 use crate::gui::state::Page;
@@ -49,15 +48,6 @@ fn a_card_says_what_a_model_is() {
 }
 
 #[test]
-fn a_model_that_is_too_large_or_broken_says_so() {
-    let stage = three_models();
-    stage.must_see("too large: about");
-    stage.must_see("fits: about");
-    stage.must_see("The folder has no config.json.");
-    stage.must_see("Added from this disk");
-}
-
-#[test]
 fn a_model_is_deleted_only_after_a_question() {
     let mut stage = three_models();
     stage.press("Delete whisper-tiny.en");
@@ -66,22 +56,6 @@ fn a_model_is_deleted_only_after_a_question() {
     assert!(!stage.sees("Delete it?"));
     stage.press("Forget mine");
     stage.must_see("Forget it? Its files stay.");
-}
-
-#[test]
-fn a_model_is_chosen_for_the_study() {
-    let mut stage = three_models();
-    stage.press("Use mine");
-    stage.must_see("Open a study first");
-    stage.ask(Action::NewStudy {
-        parent: stage.folder.path().join("studies"),
-        name: "Night".into(),
-    });
-    stage.until("the study is made", |window| window.state.open.is_some());
-    stage.go(Page::Models);
-    stage.press("Use mine");
-    assert_eq!(stage.study().model, "mine");
-    stage.must_see("in use");
 }
 
 /// Says how much it has, and goes on until it is ended.
@@ -118,21 +92,6 @@ fn a_fetch_shows_how_far_it_is_and_can_be_paused() {
         window.facts.queue.fetching("whisper-base").is_none()
     });
     assert!(!stage.is_greyed("Fetch whisper-base"));
-}
-
-#[test]
-fn a_repository_needs_an_owner_and_a_name() {
-    let mut stage = stage();
-    stage.press("Add a model");
-    stage.must_see("Its files stay where they are.");
-    for (repository, is_greyed) in [("hubert", true), ("a/b/c", true), ("facebook/x", false)] {
-        stage.write("Repository", repository);
-        assert_eq!(
-            stage.is_greyed("Fetch the repository"),
-            is_greyed,
-            "{repository}"
-        );
-    }
 }
 
 #[cfg(unix)]

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use super::{Stage, recordings};
-use crate::gui::actions::Action;
+use crate::gui::actions::{Action, Purpose};
 use crate::gui::state::{Page, Remembered, ThemeChoice};
 
 /// Sizes in points, and pixels to a point.
@@ -31,7 +31,7 @@ fn pictures_of_every_page() {
             leave_jobs(stage.folder.path());
             for page in Page::ALL {
                 if page == Page::Stimuli {
-                    stage.ask(Action::UseStimuli(recordings.clone()));
+                    stage.ask(Action::Use(Purpose::Stimuli, recordings.clone()));
                     stage.until("the headers are read", |window| {
                         let stories = window.facts.stories();
                         !stories.is_empty() && stories.iter().all(|story| story.header.is_some())
@@ -82,6 +82,6 @@ fn leave_jobs(folder: &std::path::Path) {
         ("1 story with wavlm-base", r#"state = "cancelled""#),
     ];
     for (place, (title, state)) in (0..).zip(states) {
-        super::jobs::leave(folder, place, title, state);
+        super::running::leave(folder, place, title, state);
     }
 }

@@ -85,7 +85,7 @@ fn a_folder_that_cannot_be_used_is_told_with_its_remedies() {
     let mut stage = Stage::new();
     let empty = stage.folder.path().join("empty");
     write_tone(&empty.join("below/one.wav"), 1.0, 16_000, 1);
-    stage.ask(Action::UseStimuli(empty.clone()));
+    stage.ask(Action::Use(Purpose::Stimuli, empty.clone()));
     stage.until("it was looked at", |window| {
         matches!(window.facts.stories, Loading::Failed(_))
     });

@@ -1,7 +1,7 @@
 //! What holds for the window as a whole.
 
 use super::{Stage, recordings};
-use crate::gui::actions::Action;
+use crate::gui::actions::{Action, Purpose};
 use crate::gui::state::{Page, Remembered, ThemeChoice};
 
 /// Names that pages must not know: whatever touches a disk, a thread or a process belongs to `work` and `jobs`.
@@ -52,7 +52,7 @@ fn every_page_fits_the_smallest_window() {
     ] {
         let mut stage = Stage::with(Remembered::default(), size, pixels_per_point);
         let recordings = recordings(stage.folder.path());
-        stage.ask(Action::UseStimuli(recordings));
+        stage.ask(Action::Use(Purpose::Stimuli, recordings));
         stage.until("the headers are read", |window| {
             let stories = window.facts.stories();
             !stories.is_empty() && stories.iter().all(|story| story.header.is_some())
@@ -91,7 +91,7 @@ fn both_themes_show_every_page() {
 fn what_is_changed_is_there_after_a_restart() {
     let mut stage = Stage::new();
     let recordings = recordings(stage.folder.path());
-    stage.ask(Action::UseStimuli(recordings.clone()));
+    stage.ask(Action::Use(Purpose::Stimuli, recordings.clone()));
     stage.until("a study is made", |window| window.state.open.is_some());
     stage.go(Page::Extract);
     let data = stage.folder.path().join("data");

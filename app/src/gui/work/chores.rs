@@ -7,7 +7,9 @@ use heschl_core::recipe::{ExtractRecipe, RecipeFile};
 use heschl_core::store::atomic;
 
 use super::{Answers, Desk, Waker, models};
+use crate::gui::actions::Format;
 use crate::gui::facts::Keeping;
+use crate::gui::figure::Figure;
 use crate::gui::lasting;
 use crate::gui::state::{Remembered, Study};
 use crate::gui::study::{self, Hold};
@@ -36,12 +38,16 @@ pub(crate) enum Chore {
     LookFor(Vec<PathBuf>),
     /// Show a folder in the system's file manager.
     ShowFolder(PathBuf),
+    /// Save what is shown of features.
+    Export(Box<Figure>, Format),
     /// Delete a model that was fetched, or forget one that was added.
     DeleteModel(String),
 }
 
 /// What came of an errand.
 pub(crate) enum Done {
+    /// A figure was saved.
+    Exported(PathBuf),
     /// A model is gone.
     ModelDeleted(String),
     /// A study is open.
@@ -120,6 +126,7 @@ fn run(chore: Chore) -> Option<Done> {
                 studies.into_iter().filter(is_missing).collect(),
             ))
         }
+        Chore::Export(figure, format) => figure.save(format).map(Done::Exported),
         Chore::DeleteModel(name) => models::delete(&name).map(|()| Done::ModelDeleted(name)),
         Chore::ShowFolder(folder) => return show(&folder).err().map(Done::Refused),
     };

@@ -34,7 +34,17 @@ struct Asked {
     library: Option<PathBuf>,
     layer: Option<(PathBuf, Layer, String)>,
     picture: Option<(usize, HeatView, Shading)>,
-    analysis: Option<(View, PathBuf, Option<PathBuf>, Option<Layer>, String)>,
+    analysis: Option<AnalysisKey>,
+}
+
+/// What makes one analysis another than the last.
+#[derive(PartialEq)]
+struct AnalysisKey {
+    view: View,
+    folder: PathBuf,
+    other: Option<PathBuf>,
+    layer: Option<Layer>,
+    story: String,
 }
 
 struct LayerQuestion {
@@ -119,9 +129,9 @@ impl FeatureDesks {
                 library: Loading::of(folder.is_some()),
                 ..Default::default()
             };
-            folder
-                .into_iter()
-                .for_each(|folder| self.library.ask(folder));
+            if let Some(folder) = folder {
+                self.library.ask(folder);
+            }
         }
         let (Some(looking), Some(library)) = (looking, facts.library.ready().cloned()) else {
             return;
@@ -178,13 +188,13 @@ impl FeatureDesks {
                 .other
                 .clone()
                 .filter(|_| looking.view == View::Compare);
-            (
-                looking.view,
-                looking.folder.clone(),
+            AnalysisKey {
+                view: looking.view,
+                folder: looking.folder.clone(),
                 other,
                 layer,
-                story.clone(),
-            )
+                story: story.clone(),
+            }
         });
         if wanted == self.asked.analysis {
             return;
@@ -230,7 +240,6 @@ fn read_layer(question: &LayerQuestion) -> Result<LayerFacts, LibraryError> {
     let statistics = LayerStatistics::of(features.view());
     Ok(LayerFacts {
         layer: question.layer.clone(),
-        story: question.story.clone(),
         map: HeatMap::new(features),
         statistics,
         first_end_secs,
@@ -270,7 +279,6 @@ fn draw(question: PictureQuestion) -> HeatPicture {
     HeatPicture {
         of: question.of,
         view: question.view,
-        shading: question.shading,
         image: ColorImage::new(size, pixels),
     }
 }

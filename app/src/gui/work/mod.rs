@@ -116,9 +116,9 @@ impl Work {
             self.asked.sound.clone_from(&question);
             self.player.stop();
             facts.sound = Loading::of(question.is_some());
-            question
-                .into_iter()
-                .for_each(|question| self.sound.ask(question));
+            if let Some(question) = question {
+                self.sound.ask(question);
+            }
         }
     }
 
@@ -133,9 +133,9 @@ impl Work {
         if question != self.asked.model {
             self.asked.model.clone_from(&question);
             facts.model = Loading::Waiting;
-            question
-                .into_iter()
-                .for_each(|question| self.model.ask(question));
+            if let Some(question) = question {
+                self.model.ask(question);
+            }
         }
     }
 
@@ -163,9 +163,9 @@ impl Work {
         if question != self.asked.trial {
             self.asked.trial.clone_from(&question);
             facts.trial = Loading::of(question.is_some());
-            question
-                .into_iter()
-                .for_each(|question| self.trial.ask(question));
+            if let Some(question) = question {
+                self.trial.ask(question);
+            }
         }
     }
 

@@ -137,151 +137,148 @@ impl Form {
         }
         sentence
     }
+}
 
-    /// How the window slides; returns what is wrong.
-    pub(super) fn window(
-        &mut self,
-        ui: &mut egui::Ui,
-        study: &mut Study,
-        facts: &Facts,
-        asked: &mut Asked,
-    ) -> Vec<String> {
-        heading(ui, "Window");
-        let mut wrong = vec![];
-        let usual = WindowSettings::default();
-        let chunk = NumberField {
-            label: "Chunk",
-            unit: "ms",
-            tooltip: "From one window's end to the next, and the newest part of each window. The study: 100 ms, ten rows a second.",
-            default: usual.chunk_ms,
-            topic: Topic::Window,
-        };
-        let check = |change: &dyn Fn(&mut WindowSettings)| {
-            let mut window = study.window;
-            change(&mut window);
-            window
-                .lengths()
-                .map(|_| ())
-                .map_err(|error| error.to_string())
-        };
+/// How the window slides; returns what is wrong.
+pub(super) fn window(
+    ui: &mut egui::Ui,
+    study: &mut Study,
+    facts: &Facts,
+    asked: &mut Asked,
+) -> Vec<String> {
+    heading(ui, "Window");
+    let mut wrong = vec![];
+    let usual = WindowSettings::default();
+    let chunk = NumberField {
+        label: "Chunk",
+        unit: "ms",
+        tooltip: "From one window's end to the next, and the newest part of each window. The study: 100 ms, ten rows a second.",
+        default: usual.chunk_ms,
+        topic: Topic::Window,
+    };
+    let check = |change: &dyn Fn(&mut WindowSettings)| {
         let mut window = study.window;
-        wrong.extend(chunk.show(ui, &mut window.chunk_ms, asked, |ms| match ms {
-            ms if ms < 1.0 => check(&|window| window.chunk_ms = ms),
-            _ => Ok(()),
-        }));
-        let context = NumberField {
-            label: "Context",
-            unit: "ms",
-            tooltip: "Audio heard before the chunk; a multiple of the chunk. The study: 16000 ms.",
-            default: usual.context_ms,
+        change(&mut window);
+        window
+            .lengths()
+            .map(|_| ())
+            .map_err(|error| error.to_string())
+    };
+    let mut window = study.window;
+    wrong.extend(chunk.show(ui, &mut window.chunk_ms, asked, |ms| match ms {
+        ms if ms < 1.0 => check(&|window| window.chunk_ms = ms),
+        _ => Ok(()),
+    }));
+    let context = NumberField {
+        label: "Context",
+        unit: "ms",
+        tooltip: "Audio heard before the chunk; a multiple of the chunk. The study: 16000 ms.",
+        default: usual.context_ms,
+        topic: Topic::Window,
+    };
+    wrong.extend(context.show(ui, &mut window.context_ms, asked, |ms| {
+        check(&|window| window.context_ms = ms)
+    }));
+    let mut has_stride = window.stride_secs.is_some();
+    ui.horizontal(|ui| {
+        tick(ui, &mut has_stride, "Another step than the chunk").on_hover_text(
+            "Windows end every so many seconds instead of every chunk; the results go to a folder of their own.",
+        );
+    });
+    if has_stride {
+        let mut secs = window.stride_secs.unwrap_or(window.chunk_ms / 1000.0);
+        let stride = NumberField {
+            label: "Stride",
+            unit: "s",
+            tooltip: "Seconds from one window's end to the next.",
+            default: 0.1,
             topic: Topic::Window,
         };
-        wrong.extend(context.show(ui, &mut window.context_ms, asked, |ms| {
-            check(&|window| window.context_ms = ms)
+        wrong.extend(stride.show(ui, &mut secs, asked, |secs| {
+            check(&|window| window.stride_secs = Some(secs))
         }));
-        let mut has_stride = window.stride_secs.is_some();
-        ui.horizontal(|ui| {
-            tick(ui, &mut has_stride, "Another step than the chunk").on_hover_text(
-                "Windows end every so many seconds instead of every chunk; the results go to a folder of their own.",
-            );
-        });
-        if has_stride {
-            let mut secs = window.stride_secs.unwrap_or(window.chunk_ms / 1000.0);
-            let stride = NumberField {
-                label: "Stride",
-                unit: "s",
-                tooltip: "Seconds from one window's end to the next.",
-                default: 0.1,
-                topic: Topic::Window,
-            };
-            wrong.extend(stride.show(ui, &mut secs, asked, |secs| {
-                check(&|window| window.stride_secs = Some(secs))
-            }));
-            window.stride_secs = Some(secs);
-        } else {
-            window.stride_secs = None;
-        }
-        ui.horizontal(|ui| {
-            field_label(ui, "Beginning")
-                .on_hover_text("What happens where the recording is shorter than the context.");
-            let options = [
-                (Coverage::RampIn, "Ramp-in"),
-                (Coverage::FullContext, "Full only"),
-                (Coverage::PadSilence, "Silence"),
-            ];
-            choices(ui, &mut window.coverage, &options);
-            if help_button(ui, Topic::Numbers) {
-                asked.push(Action::Manual(Topic::Numbers));
-            }
-        });
-        study.window = window;
-        if let Some(model) = facts.model.ready()
-            && wrong.is_empty()
-            && let Err(error) = window.lengths_for(model.card.reach())
-        {
-            problem(ui, &error.to_string());
-            wrong.push(error.to_string());
-        }
-        wrong
+        window.stride_secs = Some(secs);
+    } else {
+        window.stride_secs = None;
     }
+    ui.horizontal(|ui| {
+        field_label(ui, "Beginning")
+            .on_hover_text("What happens where the recording is shorter than the context.");
+        let options = [
+            (Coverage::RampIn, "Ramp-in"),
+            (Coverage::FullContext, "Full only"),
+            (Coverage::PadSilence, "Silence"),
+        ];
+        choices(ui, &mut window.coverage, &options);
+        if help_button(ui, Topic::Numbers) {
+            asked.push(Action::Manual(Topic::Numbers));
+        }
+    });
+    study.window = window;
+    if let Some(model) = facts.model.ready()
+        && wrong.is_empty()
+        && let Err(error) = window.lengths_for(model.card.reach())
+    {
+        problem(ui, &error.to_string());
+        wrong.push(error.to_string());
+    }
+    wrong
+}
 
-    /// Where the features go; returns what is wrong.
-    pub(super) fn output(
-        &mut self,
-        ui: &mut egui::Ui,
-        state: &State,
-        facts: &Facts,
-        (study, asked): (&mut Study, &mut Asked),
-    ) -> Vec<String> {
-        let mut wrong = vec![];
-        ui.horizontal(|ui| {
-            heading(ui, "Features go to");
-            if help_button(ui, Topic::Files) {
-                asked.push(Action::Manual(Topic::Files));
+/// Where the features go; returns what is wrong.
+pub(super) fn output(
+    ui: &mut egui::Ui,
+    state: &State,
+    facts: &Facts,
+    (study, asked): (&mut Study, &mut Asked),
+) -> Vec<String> {
+    let mut wrong = vec![];
+    ui.horizontal(|ui| {
+        heading(ui, "Features go to");
+        if help_button(ui, Topic::Files) {
+            asked.push(Action::Manual(Topic::Files));
+        }
+    });
+    let folder = state.open.as_ref().map(|open| open.folder.clone());
+    let current = study.output.clone().or(folder);
+    let field = PathField {
+        label: "Folder for the features",
+        purpose: Purpose::Output,
+        recent: &[],
+        home: facts.home.as_deref(),
+        picking: facts.picking,
+    };
+    field.show(ui, current.as_deref(), asked);
+    ui.horizontal_wrapped(|ui| {
+        if study.output.is_some()
+            && button(ui, icons::ROTATE_CCW, "Back to the study's folder").clicked()
+        {
+            study.output = None;
+        }
+        tick(ui, &mut study.overwrite, "Compute again what is done")
+            .on_hover_text("Without it, stories that are done are left as they are.");
+        let mut is_custom = study.custom_stimuli.is_some();
+        tick(ui, &mut is_custom, "Custom stimuli")
+            .on_hover_text("Their features go to custom_stimuli/<name>, apart from the stories'.");
+        if is_custom {
+            let mut name = study.custom_stimuli.clone().unwrap_or_default();
+            let field = TextField {
+                label: "Name of the custom stimuli",
+                hint: "Name",
+                width: 140.0,
+            };
+            field.show(ui, &mut name);
+            if let Err(sentence) = crate::commands::extract::folder_name(&name) {
+                let sentence = format!("Custom stimuli: {sentence}.");
+                problem(ui, &sentence);
+                wrong.push(sentence);
             }
-        });
-        let folder = state.open.as_ref().map(|open| open.folder.clone());
-        let current = study.output.clone().or(folder);
-        let field = PathField {
-            label: "Folder for the features",
-            purpose: Purpose::Output,
-            recent: &[],
-            home: facts.home.as_deref(),
-            picking: facts.picking,
-        };
-        field.show(ui, current.as_deref(), asked);
-        ui.horizontal_wrapped(|ui| {
-            if study.output.is_some()
-                && button(ui, icons::ROTATE_CCW, "Back to the study's folder").clicked()
-            {
-                study.output = None;
-            }
-            tick(ui, &mut study.overwrite, "Compute again what is done")
-                .on_hover_text("Without it, stories that are done are left as they are.");
-            let mut is_custom = study.custom_stimuli.is_some();
-            tick(ui, &mut is_custom, "Custom stimuli").on_hover_text(
-                "Their features go to custom_stimuli/<name>, apart from the stories'.",
-            );
-            if is_custom {
-                let mut name = study.custom_stimuli.clone().unwrap_or_default();
-                let field = TextField {
-                    label: "Name of the custom stimuli",
-                    hint: "Name",
-                    width: 140.0,
-                };
-                field.show(ui, &mut name);
-                if let Err(sentence) = crate::commands::extract::folder_name(&name) {
-                    let sentence = format!("Custom stimuli: {sentence}.");
-                    problem(ui, &sentence);
-                    wrong.push(sentence);
-                }
-                study.custom_stimuli = Some(name);
-            } else {
-                study.custom_stimuli = None;
-            }
-        });
-        wrong
-    }
+            study.custom_stimuli = Some(name);
+        } else {
+            study.custom_stimuli = None;
+        }
+    });
+    wrong
 }
 
 /// What is wrong with the study's window or names, as the form would say it: a sentence.
@@ -295,7 +292,7 @@ pub(super) fn wrong_window(study: &Study, facts: &Facts) -> Option<String> {
     let in_reach = || {
         let lengths = reach.map(|reach| study.window.lengths_for(reach));
         lengths
-            .and_then(|lengths| lengths.err())
+            .and_then(std::result::Result::err)
             .map(|error| error.to_string())
     };
     let name = || {

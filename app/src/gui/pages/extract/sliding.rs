@@ -61,7 +61,6 @@ impl SlidingWindow {
         let start_secs = end_secs - window_secs;
         let x = |secs: f64| plot.left() + (secs / shown_secs) as f32 * plot.width();
         super::super::sound_view::outline(ui, plot, facts, (0.0, shown_secs));
-        let has_silence = study.window.coverage == Coverage::PadSilence;
         let is_dropped = study.window.coverage == Coverage::FullContext && start_secs < -1e-9;
         let left = x(start_secs.max(0.0));
         let heard = Rect::from_min_max(pos2(left, plot.top()), pos2(x(end_secs), plot.bottom()));
@@ -84,35 +83,9 @@ impl SlidingWindow {
         );
         ui.painter()
             .rect_filled(newest, 0.0, color.gamma_multiply(0.5));
-        let words = match (is_dropped, start_secs < -1e-9, has_silence) {
-            (true, ..) => format!("no row at {end_secs:.1} s: the context is not full yet"),
-            (false, true, false) => {
-                format!("ramp-in: the row at {end_secs:.1} s hears {end_secs:.1} s")
-            }
-            (false, true, true) => {
-                format!("the row at {end_secs:.1} s hears silence, then {end_secs:.1} s")
-            }
-            _ => format!(
-                "the row at {end_secs:.1} s hears {start_secs:.1} to {end_secs:.1} s, and nothing after"
-            ),
-        };
-        let at = pos2(plot.left(), rect.bottom() - 13.0);
-        ui.painter().text(
-            at,
-            Align2::LEFT_CENTER,
-            words,
-            FontId::proportional(12.0),
-            palette.weak,
-        );
-        let right = pos2(plot.right(), rect.bottom() - 13.0);
+        let words = words([start_secs, end_secs], study.window.coverage);
         let scale = format!("window {window_secs:.1} s, a row every {step_secs} s");
-        ui.painter().text(
-            right,
-            Align2::RIGHT_CENTER,
-            scale,
-            FontId::proportional(12.0),
-            palette.weak,
-        );
+        captions(ui, plot, rect.bottom() - 13.0, &words, &scale);
         response.on_hover_text(
             "Drag to move the window. A row describes the instant at which its window ends.",
         );
@@ -159,4 +132,42 @@ impl SlidingWindow {
             }
         }
     }
+}
+
+/// What the row hears, in words.
+fn words([start_secs, end_secs]: [f64; 2], coverage: Coverage) -> String {
+    let is_short = start_secs < -1e-9;
+    match coverage {
+        Coverage::FullContext if is_short => {
+            format!("no row at {end_secs:.1} s: the context is not full yet")
+        }
+        Coverage::RampIn if is_short => {
+            format!("ramp-in: the row at {end_secs:.1} s hears {end_secs:.1} s")
+        }
+        Coverage::PadSilence if is_short => {
+            format!("the row at {end_secs:.1} s hears silence, then {end_secs:.1} s")
+        }
+        _ => format!(
+            "the row at {end_secs:.1} s hears {start_secs:.1} to {end_secs:.1} s, and nothing after"
+        ),
+    }
+}
+
+/// A caption at each side below the drawing.
+fn captions(ui: &egui::Ui, plot: Rect, y: f32, left: &str, right: &str) {
+    let (font, weak) = (FontId::proportional(12.0), Palette::of(ui).weak);
+    ui.painter().text(
+        pos2(plot.left(), y),
+        Align2::LEFT_CENTER,
+        left,
+        font.clone(),
+        weak,
+    );
+    ui.painter().text(
+        pos2(plot.right(), y),
+        Align2::RIGHT_CENTER,
+        right,
+        font,
+        weak,
+    );
 }

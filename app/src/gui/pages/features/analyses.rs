@@ -57,10 +57,10 @@ impl Analyses {
                 _,
             ) => cka_matrix(ui, layers, cka, *n_instants, looking, asked),
             (Analysis::OverTime { rows, .. }, Some(layer)) => {
-                self.over_time(ui, analysis, rows, layer, state, asked)
+                self.over_time(ui, (analysis, rows), layer, state, asked);
             }
             (Analysis::Plane { rows, plane }, Some(layer)) => {
-                scatter(ui, rows, plane, layer, state)
+                scatter(ui, rows, plane, layer, state);
             }
             _ => {}
         }
@@ -70,8 +70,7 @@ impl Analyses {
     fn over_time(
         &mut self,
         ui: &mut egui::Ui,
-        analysis: &Arc<Analysis>,
-        rows: &[usize],
+        (analysis, rows): (&Arc<Analysis>, &[usize]),
         layer: &LayerFacts,
         state: &State,
         asked: &mut Asked,
@@ -93,7 +92,7 @@ impl Analyses {
         {
             let pixels = correlation
                 .iter()
-                .map(|value| colours::diverging((*value as f32 + 1.0) / 2.0))
+                .map(|value| colours::diverging(f32::midpoint(*value as f32, 1.0)))
                 .collect();
             let image = egui::ColorImage::new([rows.len(); 2], pixels);
             let texture = ui
@@ -156,7 +155,8 @@ fn cka_matrix(
     weak(
         ui,
         format!(
-            "Linear CKA between layers, from {n_instants} evenly spaced instants: 1 where two layers are alike but for rotation and scale."
+            "Linear CKA between layers, from {n_instants} evenly spaced instants: 1 where two layers are alike but for \
+             rotation and scale."
         ),
     );
     let n = layers.len();
@@ -166,57 +166,7 @@ fn cka_matrix(
     let (all, response) = ui.allocate_exact_size(vec2(side + 32.0, side + 24.0), Sense::click());
     name(&response, Role::Canvas, "Similarity between layers");
     let rect = Rect::from_min_size(all.left_top() + vec2(32.0, 0.0), vec2(side, side));
-    let cell = side / n.max(1) as f32;
-    let palette = Palette::of(ui);
-    let font = FontId::proportional(12.0);
-    for (down, a) in layers.iter().enumerate() {
-        for across in 0..n {
-            let value = cka[down * n + across];
-            let place = Rect::from_min_size(
-                rect.left_top() + vec2(across as f32, down as f32) * cell,
-                vec2(cell, cell),
-            );
-            ui.painter()
-                .rect_filled(place, 0.0, colours::sequential(value as f32));
-            if cell >= 36.0 {
-                let ink = if value > 0.6 {
-                    Color32::BLACK
-                } else {
-                    Color32::WHITE
-                };
-                ui.painter().text(
-                    place.center(),
-                    Align2::CENTER_CENTER,
-                    format!("{value:.2}"),
-                    font.clone(),
-                    ink,
-                );
-            }
-        }
-        let is_here = looking.layer.as_ref() == Some(a);
-        let color = if is_here {
-            palette.accent
-        } else {
-            palette.weak
-        };
-        if cell >= 12.0 || down % 4 == 0 {
-            let middle = (down as f32 + 0.5) * cell;
-            ui.painter().text(
-                rect.left_top() + vec2(-6.0, middle),
-                Align2::RIGHT_CENTER,
-                a.title(),
-                font.clone(),
-                color,
-            );
-            ui.painter().text(
-                rect.left_bottom() + vec2(middle, 4.0),
-                Align2::CENTER_TOP,
-                a.title(),
-                font.clone(),
-                color,
-            );
-        }
-    }
+    cka_cells(ui, rect, layers, cka, looking);
     let Some(pointer) = response
         .hover_pos()
         .filter(|pointer| rect.contains(*pointer))
@@ -243,6 +193,63 @@ fn cka_matrix(
     response.on_hover_text_at_pointer(words);
 }
 
+fn cka_cells(ui: &egui::Ui, rect: Rect, layers: &[Layer], cka: &[f64], looking: &Looking) {
+    let n = layers.len();
+    let cell = rect.width() / n.max(1) as f32;
+    let palette = Palette::of(ui);
+    let font = FontId::proportional(12.0);
+    for (down, layer) in layers.iter().enumerate() {
+        for across in 0..n {
+            let value = cka[down * n + across];
+            let corner = rect.left_top() + vec2(across as f32, down as f32) * cell;
+            let place = Rect::from_min_size(corner, vec2(cell, cell));
+            ui.painter()
+                .rect_filled(place, 0.0, colours::sequential(value as f32));
+            if cell >= 36.0 {
+                let ink = if value > 0.6 {
+                    Color32::BLACK
+                } else {
+                    Color32::WHITE
+                };
+                ui.painter().text(
+                    place.center(),
+                    Align2::CENTER_CENTER,
+                    format!("{value:.2}"),
+                    font.clone(),
+                    ink,
+                );
+            }
+        }
+        let is_here = looking.layer.as_ref() == Some(layer);
+        let color = if is_here {
+            palette.accent
+        } else {
+            palette.weak
+        };
+        if cell >= 12.0 || down % 4 == 0 {
+            let middle = (down as f32 + 0.5) * cell;
+            let (left, below) = (
+                rect.left_top() + vec2(-6.0, middle),
+                rect.left_bottom() + vec2(middle, 4.0),
+            );
+            ui.painter().text(
+                left,
+                Align2::RIGHT_CENTER,
+                layer.title(),
+                font.clone(),
+                color,
+            );
+            ui.painter().text(
+                below,
+                Align2::CENTER_TOP,
+                layer.title(),
+                font.clone(),
+                color,
+            );
+        }
+    }
+}
+
 /// The instants in the plane, coloured by time; the cursor's is marked.
 fn scatter(ui: &mut egui::Ui, rows: &[usize], plane: &Plane, layer: &LayerFacts, state: &State) {
     weak(
@@ -261,6 +268,7 @@ fn scatter(ui: &mut egui::Ui, rows: &[usize], plane: &Plane, layer: &LayerFacts,
         ))
         .y_axis_label(format!("second component, {:.1} %", percent[1]))
         .data_aspect(1.0)
+        .show_grid(false)
         .height(ui.available_height() - 4.0);
     let response = plot.show(ui, |ui| {
         // A few groups of one colour are drawn faster than as many as there are points.
@@ -333,7 +341,7 @@ pub(super) fn comparison(ui: &mut egui::Ui, analysis: &Loading<Arc<Analysis>>) {
         body.rows(28.0, beside.len(), |mut row| {
             let index = row.index();
             compared(&mut row, &beside[index]);
-        })
+        });
     });
 }
 

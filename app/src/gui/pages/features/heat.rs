@@ -66,7 +66,9 @@ impl HeatView {
             .max(layer.end_secs());
         let axis = TimeAxis::new(state, end_secs, plot);
         axis.listen(ui, &response, asked);
-        self.map(ui, map, layer, looking, &axis, facts);
+        let rows = axis.shown.map(|secs| layer.row_at(secs));
+        looking.heat = Some(view(ui, map, layer, rows));
+        self.map(ui, map, (layer, looking.dim), rows, facts);
         if let Some(sound) = sound {
             waveform(ui, wave.shrink2(vec2(0.0, 4.0)), sound, axis.shown);
         }
@@ -80,26 +82,11 @@ impl HeatView {
         &mut self,
         ui: &egui::Ui,
         rect: Rect,
-        layer: &Arc<LayerFacts>,
-        looking: &mut Looking,
-        axis: &TimeAxis,
+        (layer, dim): (&Arc<LayerFacts>, usize),
+        rows: [f64; 2],
         facts: &Facts,
     ) {
         let n_dims = layer.statistics.n_dims;
-        let scale = ui.ctx().pixels_per_point();
-        let pixels = |points: f32| (points * scale).round().clamp(1.0, 4096.0) as usize;
-        let rows = axis.shown.map(|secs| layer.row_at(secs));
-        let view = features::HeatView {
-            stretch: Stretch {
-                rows,
-                dims: [0.0, n_dims as f64],
-            },
-            size: [
-                pixels(rect.width()),
-                pixels(rect.height()).min(n_dims.max(1)),
-            ],
-        };
-        looking.heat = Some(view);
         if let Some(picture) = &facts.features.picture
             && !self
                 .drawn
@@ -129,7 +116,7 @@ impl HeatView {
         let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
         ui.painter_at(rect)
             .image(texture.id(), place, whole, Color32::WHITE);
-        let y = rect.top() + (looking.dim as f32 + 0.5) / n_dims.max(1) as f32 * rect.height();
+        let y = rect.top() + (dim as f32 + 0.5) / n_dims.max(1) as f32 * rect.height();
         let palette = Palette::of(ui);
         let mark = [
             pos2(rect.left() - 8.0, y - 4.0),
@@ -157,6 +144,23 @@ impl HeatView {
             font,
             palette.weak,
         );
+    }
+}
+
+/// What is to be drawn: a pixel for each point of the screen, but no more down than there are dimensions.
+fn view(ui: &egui::Ui, rect: Rect, layer: &LayerFacts, rows: [f64; 2]) -> features::HeatView {
+    let n_dims = layer.statistics.n_dims;
+    let scale = ui.ctx().pixels_per_point();
+    let pixels = |points: f32| (points * scale).round().clamp(1.0, 4096.0) as usize;
+    features::HeatView {
+        stretch: Stretch {
+            rows,
+            dims: [0.0, n_dims as f64],
+        },
+        size: [
+            pixels(rect.width()),
+            pixels(rect.height()).min(n_dims.max(1)),
+        ],
     }
 }
 

@@ -26,11 +26,7 @@ pub(super) fn ui(ui: &mut egui::Ui, layer: &LayerFacts, looking: &Looking, state
             } else {
                 "there is no <story>_times.npz: taken from the recipe, or 0.1 s"
             };
-            weak(
-                ui,
-                format!("a row every {:.3} s, to {length}", layer.step_secs),
-            )
-            .on_hover_text(source);
+            weak(ui, format!("every {:.3} s, to {length}", layer.step_secs)).on_hover_text(source);
             ui.add_space(INSIDE);
             row(ui, "mean", &number(found.mean), "Mean of all values");
             row(

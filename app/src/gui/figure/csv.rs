@@ -1,0 +1,128 @@
+//! The numbers behind a figure.
+
+use std::fmt::Write as _;
+
+use super::Figure;
+use crate::gui::features::{Analysis, Beside, LayerFacts, View};
+
+/// More would be a file that no table program opens.
+const MOST_VALUES: usize = 20_000_000;
+
+/// The numbers, the recipe in front of them as comments.
+pub(super) fn of(figure: &Figure) -> Result<String, String> {
+    let mut text = String::new();
+    for line in figure.recipe().lines() {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "# {line}");
+    }
+    match figure.looking.view {
+        View::HeatMap => features(&mut text, figure)?,
+        _ => analysis(&mut text, figure)?,
+    }
+    Ok(text)
+}
+
+fn features(text: &mut String, figure: &Figure) -> Result<(), String> {
+    let layer = figure.layer()?;
+    let features = layer.map.features();
+    let [from, to] = figure
+        .shown_secs(layer)
+        .map(|secs| layer.row_at(secs).max(0.0).floor() as usize);
+    let rows = from.min(features.nrows())..(to + 1).min(features.nrows());
+    let n_values = rows.len() * features.ncols();
+    if n_values > MOST_VALUES {
+        return Err(format!(
+            "{n_values} numbers are too many for one table. Zoom in first, or read the .npz file itself: see the manual, Files \
+             and folders."
+        ));
+    }
+    text.push_str("window_end_secs");
+    for dim in 0..features.ncols() {
+        let _ = write!(text, ",dimension_{dim}");
+    }
+    text.push('\n');
+    for row in rows {
+        let _ = write!(text, "{:.6}", layer.secs_of(row));
+        for value in features.row(row) {
+            let _ = write!(text, ",{value}");
+        }
+        text.push('\n');
+    }
+    Ok(())
+}
+
+fn analysis(text: &mut String, figure: &Figure) -> Result<(), String> {
+    match figure.analysis()? {
+        Analysis::Layers { layers, cka, .. } => {
+            let titles: Vec<String> = layers
+                .iter()
+                .map(heschl_core::look::library::Layer::title)
+                .collect();
+            square(text, "layer", &titles, cka);
+        }
+        Analysis::OverTime { rows, correlation } => {
+            let layer = figure.layer()?;
+            let titles: Vec<String> = rows
+                .iter()
+                .map(|row| format!("{:.6}", layer.secs_of(*row)))
+                .collect();
+            square(text, "window_end_secs", &titles, correlation);
+        }
+        Analysis::Plane { rows, plane } => plane_rows(text, figure.layer()?, rows, plane),
+        Analysis::Compare { beside } => compared(text, beside),
+    }
+    Ok(())
+}
+
+fn square(text: &mut String, corner: &str, titles: &[String], values: &[f64]) {
+    let _ = writeln!(text, "{corner},{}", titles.join(","));
+    for (title, row) in titles.iter().zip(values.chunks(titles.len().max(1))) {
+        text.push_str(title);
+        for value in row {
+            let _ = write!(text, ",{value}");
+        }
+        text.push('\n');
+    }
+}
+
+fn plane_rows(
+    text: &mut String,
+    layer: &LayerFacts,
+    rows: &[usize],
+    plane: &heschl_core::look::similarity::Plane,
+) {
+    let [first, second] = plane.shares;
+    let _ = writeln!(
+        text,
+        "# share of the variance: {first}, {second}\nwindow_end_secs,first,second"
+    );
+    for (row, [x, y]) in rows.iter().zip(&plane.points) {
+        let _ = writeln!(text, "{:.6},{x},{y}", layer.secs_of(*row));
+    }
+}
+
+fn compared(text: &mut String, beside: &[Beside]) {
+    let _ = writeln!(
+        text,
+        "layer,largest_difference,row,dimension,largest_value,correlation,not_finite,problem"
+    );
+    for Beside { layer, difference } in beside {
+        let title = layer.title();
+        let _ = match difference {
+            Ok(found) => {
+                let [row, dim] = found.at;
+                let (largest, value, r) = (found.largest, found.largest_value, found.correlation);
+                writeln!(
+                    text,
+                    "{title},{largest},{row},{dim},{value},{r},{},",
+                    found.n_not_finite
+                )
+            }
+            Err(sentence) => writeln!(
+                text,
+                "{title},,,,,,,\"{}\"",
+                sentence.replace('"', "\"\"").replace('\n', " ")
+            ),
+        };
+    }
+}

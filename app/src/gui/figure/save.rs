@@ -1,0 +1,134 @@
+//! A figure of shapes as pixels or as a page, the recipe inside.
+
+use std::sync::Arc;
+
+use pdf_writer::{Content, Finish as _, Name, Pdf, Rect, Ref, TextStr};
+use resvg::{tiny_skia, usvg};
+
+/// Pixels to a point of the figure: 2 is sharp in print at its usual size.
+const PIXELS_PER_POINT: f32 = 2.0;
+/// The family of the embedded font, whose figures are all of one width.
+pub(super) const FAMILY: &str = "Inter Heschl";
+/// Under this key a program finds the recipe.
+const KEY: &str = "Heschl recipe";
+
+fn fonts() -> usvg::fontdb::Database {
+    let mut fonts = usvg::fontdb::Database::new();
+    fonts.load_font_data(include_bytes!("../../../assets/fonts/Inter-Regular.otf").to_vec());
+    fonts.set_sans_serif_family(FAMILY);
+    fonts
+}
+
+fn options() -> usvg::Options<'static> {
+    usvg::Options {
+        fontdb: Arc::new(fonts()),
+        font_family: FAMILY.into(),
+        ..usvg::Options::default()
+    }
+}
+
+/// A PNG with the recipe as a text chunk.
+pub(super) fn png(svg: &str, recipe: &str) -> Result<Vec<u8>, String> {
+    let tree = usvg::Tree::from_str(svg, &options()).map_err(|error| error.to_string())?;
+    let size = tree.size();
+    let pixels = |points: f32| (points * PIXELS_PER_POINT).ceil() as u32;
+    let mut picture = tiny_skia::Pixmap::new(pixels(size.width()), pixels(size.height()))
+        .ok_or("The figure has no size.")?;
+    let scale = tiny_skia::Transform::from_scale(PIXELS_PER_POINT, PIXELS_PER_POINT);
+    resvg::render(&tree, scale, &mut picture.as_mut());
+    let png = picture.encode_png().map_err(|error| error.to_string())?;
+    Ok(with_text(&png, recipe))
+}
+
+/// Puts an `iTXt` chunk after the header (PNG specification, 11.3.4.5): keyword, no compression, no language.
+fn with_text(png: &[u8], text: &str) -> Vec<u8> {
+    // 8 bytes of signature; the header's length, name, 13 bytes and checksum.
+    const AFTER_HEADER: usize = 8 + 4 + 4 + 13 + 4;
+    let mut chunk = b"iTXt".to_vec();
+    chunk.extend(KEY.as_bytes());
+    chunk.extend([0; 5]);
+    chunk.extend(text.as_bytes());
+    let (head, rest) = png.split_at(AFTER_HEADER.min(png.len()));
+    let mut with = head.to_vec();
+    with.extend((chunk.len() as u32 - 4).to_be_bytes());
+    with.extend(&chunk);
+    with.extend(crc32fast::hash(&chunk).to_be_bytes());
+    with.extend(rest);
+    with
+}
+
+/// A page of the figure's size, with the recipe among the document's facts.
+pub(super) fn pdf(svg: &str, recipe: &str) -> Result<Vec<u8>, String> {
+    let tree = svg2pdf::usvg::Tree::from_str(svg, &options()).map_err(|error| error.to_string())?;
+    let (figure, figure_ref) = svg2pdf::to_chunk(&tree, svg2pdf::ConversionOptions::default())
+        .map_err(|error| error.to_string())?;
+    let mut next = Ref::new(1);
+    let [catalog, pages, page_ref, content_ref, info] = std::array::from_fn(|_| next.bump());
+    let mut figure_at = figure_ref;
+    let figure = figure.renumber(|old| {
+        let new = next.bump();
+        if old == figure_ref {
+            figure_at = new;
+        }
+        new
+    });
+    let (width, height) = (tree.size().width(), tree.size().height());
+    let mut pdf = Pdf::new();
+    pdf.catalog(catalog).pages(pages);
+    pdf.pages(pages).kids([page_ref]).count(1);
+    let mut page = pdf.page(page_ref);
+    page.media_box(Rect::new(0.0, 0.0, width, height))
+        .parent(pages)
+        .contents(content_ref);
+    page.resources()
+        .x_objects()
+        .pair(Name(b"Figure"), figure_at);
+    page.finish();
+    let mut content = Content::new();
+    content
+        .transform([width, 0.0, 0.0, height, 0.0, 0.0])
+        .x_object(Name(b"Figure"));
+    pdf.stream(content_ref, &content.finish());
+    pdf.extend(&figure);
+    let mut facts = pdf.document_info(info);
+    facts.creator(TextStr("Heschl")).subject(TextStr(KEY));
+    facts
+        .insert(Name(b"HeschlRecipe"))
+        .primitive(TextStr(recipe));
+    facts.finish();
+    Ok(pdf.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIGURE: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"40\" height=\"20\"><rect width=\"40\" height=\"20\" fill=\"white\"/><text font-family=\"Inter Heschl\" x=\"4\" y=\"14\" font-size=\"12\">a</text></svg>";
+
+    #[test]
+    fn a_png_holds_the_recipe_and_the_words_in_our_font() {
+        let recipe = "model = \"größe\"\n";
+        let png = png(FIGURE, recipe).unwrap();
+        let read = image::load_from_memory(&png).unwrap().into_rgb8();
+        assert_eq!(read.dimensions(), (80, 40));
+        assert!(
+            read.pixels().any(|pixel| pixel.0[0] < 100),
+            "the letter was not drawn"
+        );
+        let found = png
+            .windows(recipe.len())
+            .any(|part| part == recipe.as_bytes());
+        assert!(found && png.windows(4).any(|part| part == b"iTXt"));
+    }
+
+    #[test]
+    fn a_pdf_holds_the_recipe_and_one_page() {
+        let pdf = pdf(FIGURE, "model = \"whisper\"").unwrap();
+        let text = String::from_utf8_lossy(&pdf);
+        assert!(
+            text.starts_with("%PDF-") && text.contains("/HeschlRecipe (model = \"whisper\")"),
+            "{text}"
+        );
+        assert!(text.contains("/Count 1"));
+    }
+}

@@ -1,0 +1,263 @@
+//! Features: each view, each empty state, and what is saved.
+
+use std::path::{Path, PathBuf};
+
+use eframe::egui::Key;
+use eframe::egui::accesskit::Role;
+use heschl_core::formats::npz::RowsWriter;
+
+use super::Stage;
+use crate::gui::actions::{Action, Purpose};
+use crate::gui::features::Analysis;
+use crate::gui::state::Page;
+
+const N_ROWS: usize = 200;
+const N_DIMS: usize = 12;
+
+fn write(path: &Path, name: &str, n_columns: usize, value: impl Fn(usize, usize) -> f32) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut writer = RowsWriter::new(
+        std::fs::File::create(path).unwrap(),
+        name,
+        N_ROWS,
+        n_columns,
+    )
+    .unwrap();
+    let values: Vec<f32> = (0..N_ROWS)
+        .flat_map(|row| (0..n_columns).map(move |column| (row, column)))
+        .map(|(row, column)| value(row, column))
+        .collect();
+    writer.write(&values).unwrap();
+    writer.finish().unwrap();
+}
+
+/// Three layers and the final output of a story of 20 s; the last layer is `noise` away from the middle one.
+fn features(folder: &Path, noise: f32) -> PathBuf {
+    let model = folder.join("features_cnk0.1_ctx16.0/whisper-tiny.en");
+    let wave =
+        |row: usize, dim: usize| (row as f32 * 0.1 * (dim + 1) as f32).sin() + dim as f32 * 0.1;
+    for (layer, shift) in [
+        ("encoder.0", 0.3),
+        ("encoder.1", 0.0),
+        ("encoder.2", noise),
+        ("", noise),
+    ] {
+        let value = move |row: usize, dim: usize| {
+            wave(row, dim) + shift * ((row * 31 + dim * 17) % 13) as f32
+        };
+        write(
+            &model.join(layer).join("alpha.npz"),
+            "features",
+            N_DIMS,
+            value,
+        );
+    }
+    write(&model.join("alpha_times.npz"), "times", 2, |row, column| {
+        (row + column) as f32 * 0.1
+    });
+    model
+}
+
+fn stage() -> (Stage, PathBuf) {
+    let mut stage = Stage::new();
+    let model = features(&stage.folder.path().join("a"), 0.0);
+    stage.ask(Action::Use(Purpose::Features, model.clone()));
+    stage.until("the layer is read and drawn", |window| {
+        window.facts.features.picture.is_some()
+    });
+    (stage, model)
+}
+
+fn has_analysis(stage: &mut Stage, what: &str, is_it: impl Fn(&Analysis) -> bool) {
+    stage.until(what, |window| {
+        window
+            .facts
+            .features
+            .analysis
+            .ready()
+            .is_some_and(|found| is_it(found))
+    });
+}
+
+#[test]
+fn without_features_the_page_says_what_to_do() {
+    let mut stage = Stage::new();
+    stage.go(Page::Features);
+    stage.must_see("Choose a folder of features, ours or the study's Python code's");
+    assert!(!stage.is_greyed("Choose features"));
+    let nothing = stage.folder.path().join("nothing");
+    stage.write("Folder of features", &nothing.display().to_string());
+    stage.until("it was looked for", |window| {
+        window.facts.features.library.failure().is_some()
+    });
+    stage.must_see("The folder of features is not there.");
+}
+
+#[test]
+fn a_layer_is_shown_in_numbers_and_steps_with_brackets() {
+    let (mut stage, _) = stage();
+    stage.must_see("Layer 1");
+    stage.must_see("200 rows × 12");
+    stage.must_see("every 0.100 s, to 20.0 s");
+    stage.harness.key_press(Key::CloseBracket);
+    stage.settle();
+    stage.until("the layer is read", |window| {
+        window.facts.features.layer.ready().is_some()
+    });
+    stage.must_see("Layer 2");
+    stage.press("The layer before");
+    stage.press("The layer before");
+    stage.press("The layer before");
+    stage.until("the layer is read", |window| {
+        window.facts.features.layer.ready().is_some()
+    });
+    stage.must_see("Layer 0");
+    stage.click(Role::RadioButton, "z-scores");
+    stage.click(Role::RadioButton, "Layer final");
+}
+
+#[test]
+fn the_arrows_move_the_cursor_and_the_value_beside_it() {
+    let (mut stage, _) = stage();
+    stage.harness.key_press(Key::ArrowRight);
+    stage.settle();
+    assert!((stage.state().cursor_secs - 1.0).abs() < 1e-9);
+    // Row 10 is that of the window's end at 1.1 s; at 1.0 s the chunk of row 10 begins. sin(1.0) = 0.8415.
+    stage.must_see("0.8415");
+    stage.harness.key_press(Key::End);
+    stage.settle();
+    stage.must_see("no row");
+}
+
+#[test]
+fn layers_instants_and_components_are_computed() {
+    let (mut stage, _) = stage();
+    stage.click(Role::RadioButton, "Layers");
+    has_analysis(
+        &mut stage,
+        "the layers are compared",
+        |found| matches!(found, Analysis::Layers { layers, cka, .. } if layers.len() == 3 && (cka[0] - 1.0).abs() < 1e-9),
+    );
+    // Without noise the last layer is the middle one.
+    let Some(Analysis::Layers { cka, .. }) = stage
+        .facts()
+        .features
+        .analysis
+        .ready()
+        .map(|found| &**found)
+    else {
+        panic!("no layers");
+    };
+    assert!((cka[5] - 1.0).abs() < 1e-9 && cka[1] < 0.999, "{cka:?}");
+    stage.must_see("Linear CKA between layers, from 200");
+    stage.click(Role::RadioButton, "Over time");
+    has_analysis(
+        &mut stage,
+        "the instants are compared",
+        |found| matches!(found, Analysis::OverTime { rows, .. } if rows.len() == 200),
+    );
+    stage.click(Role::RadioButton, "PCA");
+    has_analysis(&mut stage, "the components are found", |found| {
+        matches!(found, Analysis::Plane { .. })
+    });
+    stage.must_see("The two largest principal components of 200");
+}
+
+#[test]
+fn two_folders_are_compared_layer_by_layer() {
+    let (mut stage, _) = stage();
+    let other = features(&stage.folder.path().join("b"), 0.01);
+    std::fs::remove_dir_all(other.join("encoder.0")).unwrap();
+    stage.click(Role::RadioButton, "Compare");
+    stage.write("Folder to compare with", &other.display().to_string());
+    has_analysis(
+        &mut stage,
+        "they are compared",
+        |found| matches!(found, Analysis::Compare { beside } if beside.len() == 4),
+    );
+    stage.must_see("The other folder does not have this layer.");
+    // The same middle layer; the last one is at most 12 × 0.01 away.
+    stage.must_see("0.000e0");
+    stage.must_see("1.200e-1");
+}
+
+#[test]
+fn what_is_shown_is_saved_with_the_recipe() {
+    let mut stage = Stage::new();
+    let model = features(&stage.folder.path().join("a"), 0.0);
+    std::fs::write(model.join("recipe.toml"), RECIPE).unwrap();
+    stage.ask(Action::Use(Purpose::Features, model.clone()));
+    stage.until("it is drawn", |window| {
+        window.facts.features.picture.is_some()
+    });
+    let views = [
+        ("Heat map", "layer-1-heat-map"),
+        ("Layers", "layers"),
+        ("Over time", "layer-1-over-time"),
+        ("PCA", "layer-1-components"),
+    ];
+    for (view, stem) in views {
+        stage.click(Role::RadioButton, view);
+        if view != "Heat map" {
+            stage.until("it is computed", |window| {
+                window.facts.features.analysis.ready().is_some()
+            });
+        }
+        for (label, suffix) in [
+            ("Figure as PNG", "png"),
+            ("Figure as SVG", "svg"),
+            ("Figure as PDF", "pdf"),
+            ("Numbers as CSV", "csv"),
+        ] {
+            stage.press("Export");
+            stage.press(label);
+            let path = model.join(format!("figures/alpha-{stem}.{suffix}"));
+            stage.until("it is saved", |_| path.is_file());
+            let bytes = std::fs::read(&path).unwrap();
+            // A PDF keeps text with line ends as the digits of its UTF-16.
+            let plain = b"whisper-tiny.en".to_vec();
+            let digits = plain
+                .iter()
+                .map(|byte| format!("00{byte:02X}"))
+                .collect::<Vec<_>>()
+                .concat();
+            let holds = |needle: &[u8]| bytes.windows(needle.len()).any(|part| part == needle);
+            assert!(
+                holds(&plain) || holds(digits.as_bytes()),
+                "no recipe in {}",
+                path.display()
+            );
+        }
+    }
+    let table = std::fs::read_to_string(model.join("figures/alpha-layer-1-heat-map.csv")).unwrap();
+    let rows: Vec<&str> = table
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .collect();
+    assert_eq!(rows.len(), 201);
+    assert!(rows[1].starts_with("0.100000,0,0.1,"), "{}", rows[1]);
+}
+
+const RECIPE: &str = r#"
+[extract.stimuli]
+folder = "/stories"
+recursive = false
+resampling = "refuse"
+stories = []
+
+[extract.model]
+model = "whisper-tiny.en"
+layers = "all"
+use_featext = false
+precision = "f32"
+device = "auto"
+
+[extract.window]
+chunk_ms = 100.0
+context_ms = 16000.0
+coverage = "ramp_in"
+
+[extract.output]
+folder = "/out"
+overwrite = false
+"#;
