@@ -1,12 +1,28 @@
 //! How a command ends, and the sentence when it cannot.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Mutex;
 
+use heschl_core::store::atomic;
+
+/// Exit code when all was done.
+pub(crate) const DONE: u8 = 0;
 /// Exit code when something failed. Wrong arguments give 2.
 pub(crate) const FAILED: u8 = 1;
 /// Exit code when the user asked for a stop; the same command goes on from there.
 pub(crate) const STOPPED: u8 = 3;
+
+/// Names the file into which a process of a job writes its exit code, for a window that was not there to see it end.
+pub(crate) const ENDED_FILE: &str = "HESCHL_ENDED_FILE";
+
+/// Writes the exit code where [`ENDED_FILE`] says.
+pub(crate) fn leave_word(code: u8) {
+    if let Some(path) = std::env::var_os(ENDED_FILE) {
+        // Without the word, the window says that the job was broken off and can go on, which holds, too.
+        let _ = atomic::write(Path::new(&path), code.to_string().as_bytes());
+    }
+}
 
 /// How a command ended that could do its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

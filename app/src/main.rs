@@ -46,24 +46,26 @@ enum Command {
 
 fn main() -> ExitCode {
     failure::keep_panics_quiet();
-    std::panic::catch_unwind(run).unwrap_or_else(|_| {
-        console::complain(failure::of_our_own());
-        ExitCode::from(failure::FAILED)
-    })
+    let code = std::panic::catch_unwind(run).unwrap_or_else(|_| {
+        report::tell_failure(&failure::of_our_own());
+        failure::FAILED
+    });
+    failure::leave_word(code);
+    ExitCode::from(code)
 }
 
-fn run() -> ExitCode {
+fn run() -> u8 {
     let outcome = match Cli::parse().command {
         None => gui::open(None),
         Some(command) => run_command(command),
     };
     match outcome {
-        Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::SomeFailed) => ExitCode::from(failure::FAILED),
-        Ok(Outcome::Stopped) => ExitCode::from(failure::STOPPED),
+        Ok(Outcome::Done) => failure::DONE,
+        Ok(Outcome::SomeFailed) => failure::FAILED,
+        Ok(Outcome::Stopped) => failure::STOPPED,
         Err(failure) => {
-            console::complain(&failure);
-            ExitCode::from(failure::FAILED)
+            report::tell_failure(&failure);
+            failure::FAILED
         }
     }
 }

@@ -9,6 +9,7 @@ use heschl_core::progress::Event;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::console;
+use crate::failure::Failure;
 
 /// How progress is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -37,6 +38,14 @@ pub(crate) fn tell_download(what: &str, n_bytes: u64, n_bytes_total: Option<u64>
         });
         console::say(event);
     }
+}
+
+/// Tells why nothing came of the command: to people always, and to a machine that reads along.
+pub(crate) fn tell_failure(failure: &Failure) {
+    if TOLD_IN.get() == Some(&EventFormat::Json) {
+        console::say(serde_json::json!({ "event": "failed", "message": failure.0 }));
+    }
+    console::complain(failure);
 }
 
 /// Tells events as they come.

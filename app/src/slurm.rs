@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::command_text::quoted;
+use crate::console::count;
 
 /// A script for `sbatch` that extracts each story in a task of its own, with the recipe inside.
 ///
@@ -10,12 +11,9 @@ use crate::command_text::quoted;
 #[must_use]
 pub(crate) fn array_script(program: &Path, recipe: &str, stories: &[String]) -> String {
     let last = stories.len().saturating_sub(1);
-    let mut names = String::new();
-    for story in stories {
-        names.push_str("    ");
-        names.push_str(&quoted(story));
-        names.push('\n');
-    }
+    let n_stories = count(stories.len(), "story", "stories");
+    let names: Vec<String> = stories.iter().map(|story| quoted(story)).collect();
+    let names = names.join("\n    ");
     let program = quoted(&program.display().to_string());
     // A line that ends the recipe must not be one of its own.
     let mut end = String::from("RECIPE");
@@ -29,19 +27,25 @@ pub(crate) fn array_script(program: &Path, recipe: &str, stories: &[String]) -> 
 #SBATCH --cpus-per-task=4
 #SBATCH --mem=8G
 #SBATCH --time=12:00:00
-#SBATCH --output=heschl-%A-%a.log
-# One task per story. Stories that are done are left alone; give the script to sbatch again after a failure.
+#SBATCH --output=heschl-%A_%a.log
+# Features of {n_stories}, a task each. Give this file to sbatch. What is done is left alone and what was broken off
+# goes on, so it can be given to sbatch again after a failure.
+#
+# The paths below are those of the machine where this was made; the cluster must know the recordings, the model and the
+# folder for the features by the same ones. Another program: HESCHL=/path/to/heschl sbatch …
 set -euo pipefail
 
 stories=(
-{names})
+    {names}
+)
+story=\"${{stories[${{SLURM_ARRAY_TASK_ID:?Give this file to sbatch}}]}}\"
 heschl=${{HESCHL:-{program}}}
 recipe=\"$(mktemp)\"
 trap 'rm -f \"$recipe\"' EXIT
 cat > \"$recipe\" <<'{end}'
 {recipe}
 {end}
-\"$heschl\" run \"$recipe\" --stories \"${{stories[$SLURM_ARRAY_TASK_ID]}}\"
+\"$heschl\" run \"$recipe\" --stories=\"$story\"
 "
     )
 }
@@ -52,7 +56,7 @@ mod tests {
     use std::process::Command;
 
     /// A program that writes what it was asked for, by the number of its task.
-    const PROGRAM: &str = "#!/bin/bash\ncp \"$2\" \"$OUT/$SLURM_ARRAY_TASK_ID.toml\"\nprintf '%s\\n' \"$1\" \"$3\" \"$4\" > \"$OUT/$SLURM_ARRAY_TASK_ID\"\n";
+    const PROGRAM: &str = "#!/bin/bash\ncp \"$2\" \"$OUT/$SLURM_ARRAY_TASK_ID.toml\"\nprintf '%s\\n' \"$1\" \"$3\" > \"$OUT/$SLURM_ARRAY_TASK_ID\"\n";
 
     /// Runs each task of a script as Slurm would, one after the other.
     #[test]
@@ -80,7 +84,7 @@ mod tests {
                 .env("OUT", folder.path());
             assert!(command.status().unwrap().success());
             let asked = std::fs::read_to_string(folder.path().join(task.to_string())).unwrap();
-            assert_eq!(asked, format!("run\n--stories\n{story}\n"));
+            assert_eq!(asked, format!("run\n--stories={story}\n"));
             let given =
                 std::fs::read_to_string(folder.path().join(format!("{task}.toml"))).unwrap();
             assert_eq!(given.trim_end(), recipe.trim_end());

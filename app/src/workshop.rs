@@ -20,6 +20,9 @@ use sysinfo::System;
 use crate::failure::Failure;
 use crate::supply;
 
+/// How the notice begins that no GPU is used.
+pub(crate) const ON_CPU: &str = "Computing on the CPU.";
+
 /// An encoder, ready to run, and what it was made of.
 pub(crate) struct Workshop {
     /// ONNX Runtime.
@@ -106,7 +109,7 @@ impl Workshop {
         let refusal = self.encoder.gpu_refusal()?;
         let obstacle = cuda_obstacle(&Surroundings::of_this_process(), self.runtime.library());
         Some(format!(
-            "Computing on the CPU. {}",
+            "{ON_CPU} {}",
             obstacle.unwrap_or_else(|| refusal.to_string())
         ))
     }

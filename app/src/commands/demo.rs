@@ -11,7 +11,7 @@ use heschl_core::window::WindowSettings;
 use heschl_models::catalogue;
 use ndarray::{Array2, Ix2};
 
-use super::extract::{MachineArgs, absolute, run_recipe};
+use super::extract::{MachineArgs, Repetition, absolute, run_recipe};
 use crate::console::say;
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::picture;
@@ -60,8 +60,9 @@ pub(crate) fn run(args: Args) -> CommandResult {
         runtime: args.runtime,
         events: EventFormat::Text,
         dry_run: false,
+        slurm: false,
     };
-    let outcome = run_recipe(&recipe, &machine, None)?;
+    let outcome = run_recipe(&recipe, &machine, &Repetition::default())?;
     if outcome == Outcome::Done {
         draw(&recipe, &out)?;
     }

@@ -8,6 +8,7 @@ use heschl_models::runtime::FoundIn;
 
 use crate::console::say;
 use crate::failure::{CommandResult, Outcome};
+use crate::report::{self, EventFormat};
 use crate::supply;
 use crate::workshop;
 
@@ -21,6 +22,10 @@ pub(crate) struct Args {
     /// Get ONNX Runtime if none is found
     #[arg(long)]
     fetch: bool,
+
+    /// How a download is told of: for people or as JSON lines
+    #[arg(long, value_enum, default_value_t)]
+    events: EventFormat,
 }
 
 /// Prints the devices.
@@ -28,6 +33,7 @@ pub(crate) struct Args {
 /// # Errors
 /// A sentence if there is no ONNX Runtime, or it cannot be loaded.
 pub(crate) fn run(args: Args) -> CommandResult {
+    report::tell_in(args.events);
     let around = Surroundings::of_this_process();
     let library = if args.fetch {
         supply::find_or_fetch_runtime(args.runtime.as_deref())?

@@ -10,15 +10,17 @@ use heschl_core::progress::Event;
 use heschl_core::recipe::{
     ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe, RecipeFile, RunFacts, StimuliRecipe,
 };
-use heschl_core::stimuli::Stimulus;
+use heschl_core::stimuli::{self, Stimulus};
 use heschl_core::store::{FeaturesFolder, SourceRecording, StoryRecord, atomic};
 use heschl_core::window::{Coverage, WindowSettings};
 use heschl_models::folders::Surroundings;
 use heschl_models::resolve::{FoundAs, resolve};
 
+use crate::console::say;
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::forecast::Forecast;
-use crate::report::{EventFormat, Reporter};
+use crate::report::{self, EventFormat, Reporter};
+use crate::slurm;
 use crate::workshop::{self, Workshop};
 
 /// Extract features: slide a causal window over each story and keep every layer's activity
@@ -126,6 +128,10 @@ pub(crate) struct MachineArgs {
     /// Print windows, time, memory and disk, and compute nothing
     #[arg(long = "dry-run", alias = "dry_run")]
     pub(crate) dry_run: bool,
+
+    /// Print a script for a Slurm cluster, one task per story, and compute nothing
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) slurm: bool,
 }
 
 fn precision(text: &str) -> Result<Precision, String> {
@@ -168,8 +174,9 @@ pub(crate) fn folder_name(text: &str) -> Result<String, String> {
 /// A sentence for whatever keeps it from being done.
 pub(crate) fn run(args: Args) -> CommandResult {
     let machine = args.machine.clone();
+    report::tell_in(machine.events);
     let recipe = recipe(args)?;
-    run_recipe(&recipe, &machine, None)
+    run_recipe(&recipe, &machine, &Repetition::default())
 }
 
 fn recipe(args: Args) -> Result<ExtractRecipe, Failure> {
@@ -241,25 +248,39 @@ pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     Ok(std::path::absolute(path)?)
 }
 
+/// What a repetition of a recipe adds to it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Repetition {
+    /// What an earlier run of the recipe was made of, if its inputs must be the same.
+    pub(crate) expected: Option<RunFacts>,
+    /// The recipe's stories that are done now; all of them if empty. The others are left to other runs.
+    pub(crate) only: Vec<String>,
+    /// Stories that are left alone.
+    pub(crate) except: Vec<String>,
+}
+
 /// Runs a recipe: finds the stories, loads the model, extracts, and writes the recipe beside the features.
-///
-/// `expected`: what an earlier run of the recipe was made of, if its inputs must be the same.
 ///
 /// # Errors
 /// A sentence for whatever keeps it from being done.
 pub(crate) fn run_recipe(
     recipe: &ExtractRecipe,
     machine: &MachineArgs,
-    expected: Option<&RunFacts>,
+    repetition: &Repetition,
 ) -> CommandResult {
     recipe.window.lengths()?;
     check_batch(recipe.model.batch)?;
-    let stories = workshop::find_stories(recipe)?;
+    let all_stories = workshop::find_stories(recipe)?;
+    let mut stories = stimuli::choose(all_stories.clone(), &repetition.only)?;
+    stories.retain(|story| !repetition.except.contains(&story.story));
+    if machine.slurm {
+        return print_slurm(recipe, &stories);
+    }
     let mut workshop = Workshop::open(recipe, machine.runtime.as_deref())?;
     recipe.window.lengths_for(workshop.encoder.card().reach())?;
     let run = workshop.run_facts()?;
-    if let Some(expected) = expected {
-        super::run::compare_inputs(expected, &run, &stories)?;
+    if let Some(expected) = &repetition.expected {
+        super::run::compare_inputs(expected, &run, &all_stories)?;
     }
     let root = recipe.features_folder(&workshop.encoder.card().name);
     if machine.dry_run {
@@ -297,9 +318,25 @@ pub(crate) fn run_recipe(
     })?;
     // A run that found everything done has made nothing that its recipe could tell of.
     if !summary.done.is_empty() {
-        write_recipe(recipe, &run, &folder, &stories)?;
+        write_recipe(recipe, &run, &folder, &all_stories)?;
     }
     Ok(outcome(&summary))
+}
+
+/// Prints the recipe as a script for a cluster.
+fn print_slurm(recipe: &ExtractRecipe, stories: &[Stimulus]) -> CommandResult {
+    let names: Vec<String> = stories.iter().map(|story| story.story.clone()).collect();
+    let file = RecipeFile {
+        extract: recipe.clone(),
+        run: None,
+    };
+    let recipe = file.to_toml().map_err(Failure)?;
+    say(slurm::array_script(
+        &std::env::current_exe()?,
+        &recipe,
+        &names,
+    ));
+    Ok(Outcome::Done)
 }
 
 /// Tells what is about to be done, and refuses what the disk cannot hold.

@@ -2,15 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use heschl_core::recipe::{ExtractRecipe, RecipeFile, RunFacts};
+use heschl_core::recipe::{RecipeFile, RunFacts};
 use heschl_core::stimuli::Stimulus;
 use heschl_core::store::sha256_of_file;
 
-use super::extract::{MachineArgs, absolute, run_recipe};
-use crate::console::say;
-use crate::failure::{CommandResult, Failure, Outcome};
+use super::extract::{MachineArgs, Repetition, absolute, run_recipe};
+use crate::failure::{CommandResult, Failure};
 use crate::report::{self, EventFormat};
-use crate::{slurm, supply, workshop};
+use crate::supply;
 
 /// Repeat an extraction from its recipe file
 ///
@@ -45,21 +44,25 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t)]
     events: EventFormat,
 
-    /// Only these stories of the recipe's folder
-    #[arg(long, value_name = "STORY", num_args = 1.., value_delimiter = ',')]
+    /// Only these stories of the recipe
+    #[arg(long, value_name = "STORY", num_args = 1..)]
     stories: Vec<String>,
+
+    /// All but these stories of the recipe: a job that computes anew what is there goes on after them
+    #[arg(long, value_name = "STORY", num_args = 1.., hide = true)]
+    except: Vec<String>,
 
     /// Get the model first if it is not here
     #[arg(long)]
     fetch: bool,
 
-    /// Print a script for Slurm, with one task per story, and compute nothing
-    #[arg(long, conflicts_with = "dry_run")]
-    slurm: bool,
-
     /// Print windows, time, memory and disk, and compute nothing
     #[arg(long = "dry-run", alias = "dry_run")]
     dry_run: bool,
+
+    /// Print a script for a Slurm cluster, one task per story, and compute nothing
+    #[arg(long, conflicts_with = "dry_run")]
+    slurm: bool,
 }
 
 /// Runs the recipe.
@@ -71,12 +74,6 @@ pub(crate) fn run(args: Args) -> CommandResult {
     report::tell_in(args.events);
     let mut recipe = file.extract;
     recipe.output.overwrite |= args.overwrite;
-    if !args.stories.is_empty() {
-        recipe.stimuli.stories = args.stories;
-    }
-    if args.slurm {
-        return print_slurm(recipe);
-    }
     if args.fetch {
         supply::fetch_model_if_missing(&recipe.model.model)?;
     }
@@ -89,26 +86,14 @@ pub(crate) fn run(args: Args) -> CommandResult {
         runtime: args.runtime,
         events: args.events,
         dry_run: args.dry_run,
+        slurm: args.slurm,
     };
-    let expected = file.run.filter(|_| !args.changed);
-    run_recipe(&recipe, &machine, expected.as_ref())
-}
-
-/// Prints the script of an array of tasks, the recipe inside.
-fn print_slurm(recipe: ExtractRecipe) -> CommandResult {
-    let stories = workshop::find_stories(&recipe)?;
-    let names: Vec<String> = stories.into_iter().map(|story| story.story).collect();
-    let file = RecipeFile {
-        extract: recipe,
-        run: None,
+    let repetition = Repetition {
+        expected: file.run.filter(|_| !args.changed),
+        only: args.stories,
+        except: args.except,
     };
-    let text = file.to_toml().map_err(Failure)?;
-    say(slurm::array_script(
-        &std::env::current_exe()?,
-        &text,
-        &names,
-    ));
-    Ok(Outcome::Done)
+    run_recipe(&recipe, &machine, &repetition)
 }
 
 /// Fails if the model or a recording is not the one that the recipe was made with.

@@ -157,6 +157,8 @@ pub(crate) enum Action {
     Job(String, Order),
     /// Fetch a model.
     FetchModel(String),
+    /// Get ONNX Runtime.
+    FetchRuntime,
     /// Try a model on a recording.
     CheckModel(String),
     /// Delete a model, or forget it.
@@ -245,6 +247,7 @@ impl Window {
             Action::Run => self.run(),
             Action::Job(id, order) => self.jobs.order(&id, order),
             Action::FetchModel(name) => self.fetch_model(name),
+            Action::FetchRuntime => self.fetch_runtime(),
             Action::CheckModel(name) => self.check_model(name),
             Action::DeleteModel(name) => self.work.chore(Chore::DeleteModel(name)),
             Action::UseModel(name) => self.use_model(name),

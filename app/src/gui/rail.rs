@@ -168,6 +168,9 @@ fn entry(
         );
     }
     let words = mark(ui, rect, step, is_wide);
+    if page == Page::Jobs {
+        n_jobs(ui, rect, facts.queue.n_alive(), is_wide);
+    }
     let label = page.title();
     response.widget_info(|| WidgetInfo::selected(Role::Tab, true, is_here, label));
     let number = Page::ALL
@@ -179,6 +182,22 @@ fn entry(
     if response.clicked() {
         asked.push(Action::Go(page));
     }
+}
+
+/// Draws how many jobs run or wait.
+fn n_jobs(ui: &egui::Ui, rect: egui::Rect, n_alive: usize, is_wide: bool) {
+    if n_alive == 0 {
+        return;
+    }
+    let (at, size) = if is_wide {
+        (rect.right_center() - vec2(14.0, 0.0), 12.0)
+    } else {
+        (rect.right_bottom() - Vec2::splat(8.0), 10.0)
+    };
+    let accent = Palette::of(ui).accent;
+    let font = FontId::new(size, semibold());
+    ui.painter()
+        .text(at, Align2::CENTER_CENTER, n_alive, font, accent);
 }
 
 /// Draws a step's mark; returns what it means, for the tooltip.
@@ -256,9 +275,11 @@ fn extraction(state: &State, facts: &Facts, page: Page, can_run: bool) -> Step {
         return idle;
     };
     match &last.state {
-        JobState::Waiting | JobState::Running => Step::Running,
         JobState::Done if last.recipe != facts.recipe_of_now => Step::OutOfDate,
         JobState::Done => Step::Done,
+        // What runs or has failed is the step before; of features there are none yet.
+        _ if page == Page::Features => idle,
+        JobState::Waiting | JobState::Running => Step::Running,
         JobState::Failed { .. } | JobState::Broken { .. } => Step::Troubled,
         JobState::Paused | JobState::Cancelled => idle,
     }

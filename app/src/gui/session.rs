@@ -10,7 +10,7 @@ use heschl_models::catalogue;
 use super::actions::{AtClose, Format, Purpose};
 use super::features::Looking;
 use super::figure::Figure;
-use super::jobs::{JobFacts, JobState, NewJob, QueueFacts, Task};
+use super::jobs::{JobFacts, JobState, NewJob, Order, QueueFacts, Task};
 use super::leaving::Leaving;
 use super::pages::why_not_run;
 use super::state::{Page, remember};
@@ -98,6 +98,19 @@ impl Window {
         );
     }
 
+    /// Gets ONNX Runtime, unless it is on its way.
+    pub(super) fn fetch_runtime(&mut self) {
+        match self.facts.queue.fetching_runtime() {
+            Some(job) if job.state.is_alive() => {}
+            Some(job) => self.jobs.order(&job.id, Order::GoOn),
+            None => self.add_job(
+                "Get ONNX Runtime".into(),
+                "the library that computes".into(),
+                Task::Runtime,
+            ),
+        }
+    }
+
     pub(super) fn check_model(&mut self, name: String) {
         self.add_job(
             format!("Check {name}"),
@@ -182,7 +195,10 @@ impl Window {
             (JobState::Done, Task::Extract { features, .. }) => {
                 self.tell(
                     Tone::Good,
-                    format!("{}: the features are there.", job.title),
+                    format!(
+                        "{}: the features are there. Look at them under Jobs or Features.",
+                        job.title
+                    ),
                 );
                 self.work.look_at_models_again();
                 if std::mem::take(&mut self.is_sample_running) && self.state.page() == Page::Jobs {
@@ -193,6 +209,11 @@ impl Window {
                 self.work.look_at_models_again();
                 self.tell(Tone::Good, format!("{model} is here."));
             }
+            (JobState::Done, Task::Runtime) => {
+                self.work
+                    .want_machine(self.state.lasting.settings.runtime.clone());
+                self.tell(Tone::Good, "ONNX Runtime is here.".into());
+            }
             (JobState::Done, Task::Add { .. }) => {
                 self.work.look_at_models_again();
                 self.tell(Tone::Good, format!("{}: done.", job.title));
@@ -200,8 +221,12 @@ impl Window {
             (JobState::Done, Task::Check { .. }) => {
                 self.tell(Tone::Good, format!("{}: it works.", job.title));
             }
-            (JobState::Failed { message } | JobState::Broken { message }, _) => {
+            (JobState::Failed { message }, _) => {
                 self.tell(Tone::Red, format!("{}: {message}", job.title));
+            }
+            // It can go on, so the note need not stand until it is closed.
+            (JobState::Broken { message }, _) => {
+                self.tell(Tone::Amber, format!("{}: {message}", job.title));
             }
             _ => {}
         }

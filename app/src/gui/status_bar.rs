@@ -4,8 +4,9 @@ use eframe::egui;
 use egui::RichText;
 
 use super::actions::{Action, Asked};
-use super::facts::{Facts, Keeping, Machine};
+use super::facts::{Facts, Keeping};
 use super::icons;
+use super::jobs::QueueFacts;
 use super::manual::Topic;
 use super::state::{Page, State};
 use super::text::{bytes, duration};
@@ -26,7 +27,7 @@ pub(crate) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut As
             ui.horizontal_centered(|ui| {
                 // A row of its own, so that what stands right of it keeps its identity when the machine is known.
                 ui.horizontal(|ui| {
-                    device(ui, facts.machine.as_ref(), asked);
+                    device(ui, facts, asked);
                     ui.add_space(BETWEEN);
                     keeping(ui, state, facts);
                 });
@@ -58,8 +59,8 @@ pub(crate) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut As
         });
 }
 
-fn device(ui: &mut egui::Ui, machine: Option<&Machine>, asked: &mut Asked) {
-    let Some(machine) = machine else {
+fn device(ui: &mut egui::Ui, facts: &Facts, asked: &mut Asked) {
+    let Some(machine) = &facts.machine else {
         weak(ui, "Looking at this machine …");
         return;
     };
@@ -82,10 +83,28 @@ fn device(ui: &mut egui::Ui, machine: Option<&Machine>, asked: &mut Asked) {
         }
         (Some(Err(sentence)), _) => {
             ui.label(format!("CPU · {threads}"));
-            ui.label(RichText::new(icons::INFO).color(Palette::of(ui).amber))
-                .on_hover_text(sentence);
+            runtime_missing(ui, &facts.queue, sentence, asked);
         }
         (None, _) => {}
+    }
+}
+
+/// Without ONNX Runtime nothing is computed: how it is got, or how far that is.
+fn runtime_missing(ui: &mut egui::Ui, queue: &QueueFacts, sentence: &str, asked: &mut Asked) {
+    if queue
+        .fetching_runtime()
+        .is_some_and(|job| job.state.is_alive())
+    {
+        weak(ui, "getting ONNX Runtime …");
+        return;
+    }
+    ui.label(RichText::new(icons::TRIANGLE_ALERT).color(Palette::of(ui).amber));
+    if ui
+        .link("Get ONNX Runtime")
+        .on_hover_text(sentence)
+        .clicked()
+    {
+        asked.push(Action::FetchRuntime);
     }
 }
 

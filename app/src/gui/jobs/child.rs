@@ -1,20 +1,22 @@
 //! The process of a job: started, found again, and stopped.
 
 use std::fs::OpenOptions;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, Signal, System};
 
 use super::Task;
-use super::folder::{EVENTS, JobFile, LOG, Process, RECIPE};
+use super::folder::{self, ENDED, EVENTS, JobFile, LOG, Process, RECIPE};
+use crate::failure::ENDED_FILE;
 
 /// A process that runs a job: started by this window, or by one before it.
 #[derive(Debug)]
 pub(super) struct Runner {
     child: Option<Child>,
     process: Process,
+    folder: PathBuf,
     /// When it was asked to stop.
     asked_to_stop: Option<Instant>,
 }
@@ -30,21 +32,27 @@ pub(super) enum Ended {
     Unseen,
 }
 
-/// Who does not stop in so long a time is ended.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Who does not stop in so long a time is ended, which costs the batch in hand and no more.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Runner {
-    /// Starts a job's process, apart from the window.
+    /// Starts a job's process, apart from the window. It leaves the stories of `not_again` alone.
     ///
     /// # Errors
     /// A sentence if it cannot be started.
-    pub(super) fn start(program: &Path, folder: &Path, file: &JobFile) -> Result<Self, String> {
+    pub(super) fn start(
+        program: &Path,
+        folder: &Path,
+        file: &JobFile,
+        not_again: &[String],
+    ) -> Result<Self, String> {
         let cannot = |error: std::io::Error| {
             format!(
                 "The job cannot be started ({error}).\nFolder: {}",
                 folder.display()
             )
         };
+        folder::begin(folder).map_err(cannot)?;
         // A job that goes on writes after what it said before.
         let append = |name| {
             OpenOptions::new()
@@ -54,38 +62,45 @@ impl Runner {
         };
         let mut command = Command::new(program);
         arguments(&mut command, folder, file);
-        let is_told_in_events = matches!(file.task, Task::Extract { .. } | Task::Fetch { .. });
+        for story in not_again {
+            command.arg(format!("--except={story}"));
+        }
+        let is_told_in_events = matches!(
+            file.task,
+            Task::Extract { .. } | Task::Fetch { .. } | Task::Runtime
+        );
         let out = if is_told_in_events { EVENTS } else { LOG };
         command
             .stdin(Stdio::null())
             .stdout(append(out).map_err(cannot)?)
-            .stderr(append(LOG).map_err(cannot)?);
+            .stderr(append(LOG).map_err(cannot)?)
+            .env(ENDED_FILE, folder.join(ENDED));
         apart(&mut command);
         let child = command.spawn().map_err(cannot)?;
         let pid = child.id();
-        let process = Process {
-            pid,
-            began_secs: began_secs(pid).unwrap_or(0),
-        };
+        go_first_if_memory_runs_out(pid);
+        let began = lives::began(pid).unwrap_or_default();
         Ok(Self {
             child: Some(child),
-            process,
+            process: Process { pid, began },
+            folder: folder.to_path_buf(),
             asked_to_stop: None,
         })
     }
 
     /// Finds a process again that an earlier window started; `None` if it runs no more.
-    pub(super) fn find(process: Process) -> Option<Self> {
-        is_running(process).then_some(Self {
+    pub(super) fn find(process: &Process, folder: &Path) -> Option<Self> {
+        lives::is_running(process).then(|| Self {
             child: None,
-            process,
+            process: process.clone(),
+            folder: folder.to_path_buf(),
             asked_to_stop: None,
         })
     }
 
     /// The process.
     pub(super) fn process(&self) -> Process {
-        self.process
+        self.process.clone()
     }
 
     /// Whether it was told to stop.
@@ -97,7 +112,7 @@ impl Runner {
     pub(super) fn ended(&mut self) -> Option<Ended> {
         let ended = match &mut self.child {
             Some(child) => child.try_wait().ok().flatten().map(how),
-            None => (!is_running(self.process)).then_some(Ended::Unseen),
+            None => (!lives::is_running(&self.process)).then(|| Ended::unseen(&self.folder)),
         };
         if ended.is_none()
             && self
@@ -119,11 +134,22 @@ impl Runner {
     }
 
     fn signal(&self, signal: Signal) -> bool {
+        // One that ended meanwhile has left its number to others.
+        if !lives::is_running(&self.process) {
+            return false;
+        }
         let Some(system) = look(self.process.pid) else {
             return false;
         };
         let process = system.process(Pid::from_u32(self.process.pid));
         process.and_then(|process| process.kill_with(signal)) == Some(true)
+    }
+}
+
+impl Ended {
+    /// How a process ended that this window did not start: with the code that it left, or nobody knows.
+    pub(super) fn unseen(folder: &Path) -> Self {
+        folder::exit_code(folder).map_or(Self::Unseen, Self::Code)
     }
 }
 
@@ -137,6 +163,9 @@ fn arguments(command: &mut Command, folder: &Path, file: &JobFile) {
         }
         Task::Fetch { model } => {
             command.args(["models", "fetch", model, "--events", "json"]);
+        }
+        Task::Runtime => {
+            command.args(["devices", "--fetch", "--events", "json"]);
         }
         Task::Add { path } => {
             command.args(["models", "add"]).arg(path);
@@ -166,6 +195,15 @@ fn apart(command: &mut Command) {
     }
 }
 
+/// Has the system end the job, which can go on, rather than the window or another program of the user.
+fn go_first_if_memory_runs_out(pid: u32) {
+    if cfg!(target_os = "linux") {
+        // From -1000, never, to 1000, first of all; a job may ask for more than others. Source: proc(5). Where it cannot be
+        // set, the system chooses as it does without.
+        let _ = std::fs::write(format!("/proc/{pid}/oom_score_adj"), "600");
+    }
+}
+
 fn how(status: ExitStatus) -> Ended {
     #[cfg(unix)]
     {
@@ -188,23 +226,79 @@ fn look(pid: u32) -> Option<System> {
     Some(system)
 }
 
-fn began_secs(pid: u32) -> Option<u64> {
-    let system = look(pid)?;
-    Some(system.process(Pid::from_u32(pid))?.start_time())
+/// Who a process is: Linux counts ticks since the machine was switched on, which no clock that is set can change.
+#[cfg(target_os = "linux")]
+mod lives {
+    use super::Process;
+
+    /// When a process began, in words that no other process of this number shares.
+    pub(super) fn began(pid: u32) -> Option<String> {
+        let (_, ticks) = stat(pid)?;
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(format!("{ticks} ticks after boot {}", boot.trim()))
+    }
+
+    /// Whether a process runs, and is not another one that has its number by now.
+    pub(super) fn is_running(process: &Process) -> bool {
+        let is_over = stat(process.pid).is_none_or(|(state, _)| matches!(state, 'Z' | 'X'));
+        !is_over && began(process.pid).as_deref() == Some(&process.began)
+    }
+
+    /// State and beginning of a process. Source: proc(5), fields 3 and 22 of `/proc/<pid>/stat`.
+    fn stat(pid: u32) -> Option<(char, u64)> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The second field is the program's name in brackets, and may itself hold spaces and brackets.
+        let (_, rest) = stat.rsplit_once(')')?;
+        let mut fields = rest.split_whitespace();
+        let state = fields.next()?.chars().next()?;
+        Some((state, fields.nth(18)?.parse().ok()?))
+    }
 }
 
-/// Whether a process runs, and is not another one that has its number by now.
-fn is_running(process: Process) -> bool {
-    let Some(system) = look(process.pid) else {
-        return false;
-    };
-    system
-        .process(Pid::from_u32(process.pid))
-        .is_some_and(|found| {
-            let is_over = matches!(
-                found.status(),
-                sysinfo::ProcessStatus::Zombie | sysinfo::ProcessStatus::Dead
-            );
-            !is_over && found.start_time().abs_diff(process.began_secs) <= 2
+#[cfg(not(target_os = "linux"))]
+mod lives {
+    use sysinfo::{Pid, ProcessStatus};
+
+    use super::{Process, look};
+
+    /// Seconds by which two looks at one process may differ.
+    const SLACK_SECS: u64 = 2;
+
+    /// When a process began, in seconds since 1970.
+    pub(super) fn began(pid: u32) -> Option<String> {
+        let system = look(pid)?;
+        let secs = system.process(Pid::from_u32(pid))?.start_time();
+        Some(secs.to_string())
+    }
+
+    /// Whether a process runs, and is not another one that has its number by now.
+    pub(super) fn is_running(process: &Process) -> bool {
+        let (Some(system), Ok(began_secs)) = (look(process.pid), process.began.parse::<u64>())
+        else {
+            return false;
+        };
+        let found = system.process(Pid::from_u32(process.pid));
+        found.is_some_and(|found| {
+            let is_over = matches!(found.status(), ProcessStatus::Zombie | ProcessStatus::Dead);
+            !is_over && found.start_time().abs_diff(began_secs) <= SLACK_SECS
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_told_from_another_one_of_its_number() {
+        let pid = std::process::id();
+        let began = lives::began(pid).unwrap();
+        let ours = Process { pid, began };
+        assert!(lives::is_running(&ours));
+        let older = Process {
+            pid,
+            began: "1".into(),
+        };
+        assert!(!lives::is_running(&older));
+    }
 }

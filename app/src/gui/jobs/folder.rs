@@ -1,7 +1,7 @@
 //! A job's folder: what it is, its recipe, and what its process says.
 
-use std::fs::{self, File};
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use heschl_core::store::atomic;
@@ -28,15 +28,18 @@ pub(super) struct JobFile {
     pub(super) task: Task,
     /// Its process, while it runs.
     pub(super) process: Option<Process>,
+    /// What it becomes once its process has stopped, where the user asked for that.
+    #[serde(default)]
+    pub(super) wish: Option<JobState>,
 }
 
 /// A process that is told from a later one with the same number by when it began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Process {
     /// Its number.
     pub(super) pid: u32,
-    /// When it began, in seconds since 1970.
-    pub(super) began_secs: u64,
+    /// When it began, as the system tells.
+    pub(super) began: String,
 }
 
 pub(super) const VERSION: u32 = 1;
@@ -44,6 +47,10 @@ const FILE: &str = "job.toml";
 pub(super) const RECIPE: &str = "recipe.toml";
 pub(super) const EVENTS: &str = "events.jsonl";
 pub(super) const LOG: &str = "log.txt";
+/// The exit code that the process left.
+pub(super) const ENDED: &str = "ended.txt";
+/// The event that a new process of the job begins; what was said before is the past.
+const BEGUN: &str = r#"{"event":"begun"}"#;
 /// Nobody reads more of a log in a window.
 const TAIL_BYTES: u64 = 8192;
 const TAIL_LINES: usize = 12;
@@ -68,6 +75,32 @@ pub(super) fn read_all(folder: &Path) -> Vec<(String, JobFile)> {
 pub(super) fn write(folder: &Path, file: &JobFile) -> Result<(), String> {
     let text = toml::to_string(file).map_err(|error| error.to_string())?;
     atomic::write(&folder.join(FILE), text.as_bytes()).map_err(|error| error.to_string())
+}
+
+/// Makes a job's folder ready for another process, whose events follow those of the ones before.
+///
+/// # Errors
+/// If the folder cannot be written to.
+pub(super) fn begin(folder: &Path) -> std::io::Result<()> {
+    match fs::remove_file(folder.join(ENDED)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut events = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(folder.join(EVENTS))?;
+    // A process that was killed may have left half a line.
+    writeln!(events, "\n{BEGUN}")
+}
+
+/// The exit code that the last process left, if it did not end by force.
+pub(super) fn exit_code(folder: &Path) -> Option<i32> {
+    fs::read_to_string(folder.join(ENDED))
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 /// The last lines that a process said, without those that are drawn over.
@@ -157,8 +190,9 @@ mod tests {
             },
             process: Some(Process {
                 pid: 1,
-                began_secs: 2,
+                began: "2".into(),
             }),
+            wish: Some(JobState::Paused),
         };
         write(&folder.path().join("b"), &job).unwrap();
         write(

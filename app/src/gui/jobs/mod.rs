@@ -40,6 +40,8 @@ pub(crate) enum Task {
         /// Its name.
         model: String,
     },
+    /// ONNX Runtime, which computes.
+    Runtime,
     /// A model from the disk.
     Add {
         /// Its folder, or its ONNX file.
@@ -116,6 +118,12 @@ impl JobState {
     pub(crate) fn is_alive(&self) -> bool {
         matches!(self, Self::Waiting | Self::Running)
     }
+
+    /// Whether nothing more is to come of it.
+    #[must_use]
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self, Self::Done | Self::Cancelled)
+    }
 }
 
 /// What can be done with a job.
@@ -150,6 +158,8 @@ pub(crate) struct Progress {
     pub(crate) per_sec: Option<f64>,
     /// Stories that could not be done, each with its sentence.
     pub(crate) failed: Vec<(String, String)>,
+    /// What the user should know, in sentences.
+    pub(crate) warnings: Vec<String>,
     /// What it is computed on.
     pub(crate) device: Option<String>,
     /// How it ended, if it said so: stories done, done before, failed, and whether a stop was asked for.
@@ -230,13 +240,18 @@ impl QueueFacts {
     /// The job that fetches a model, unless it is done.
     #[must_use]
     pub(crate) fn fetching(&self, model: &str) -> Option<&JobFacts> {
-        let fetches = |job: &&JobFacts| job.task.fetched_model() == Some(model);
-        let is_over = |job: &JobFacts| matches!(job.state, JobState::Done | JobState::Cancelled);
-        self.jobs
-            .iter()
-            .rev()
-            .filter(fetches)
-            .find(|job| !is_over(job))
+        self.not_over(|task| task.fetched_model() == Some(model))
+    }
+
+    /// The job that gets ONNX Runtime, unless it is done.
+    #[must_use]
+    pub(crate) fn fetching_runtime(&self) -> Option<&JobFacts> {
+        self.not_over(|task| *task == Task::Runtime)
+    }
+
+    fn not_over(&self, is_asked: impl Fn(&Task) -> bool) -> Option<&JobFacts> {
+        let mut jobs = self.jobs.iter().rev().filter(|job| is_asked(&job.task));
+        jobs.find(|job| !job.state.is_over())
     }
 }
 

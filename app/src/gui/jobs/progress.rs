@@ -6,12 +6,19 @@ use heschl_core::progress::Event;
 use serde_json::Value;
 
 use super::Progress;
+use crate::workshop::ON_CPU;
 
 /// Adds up events.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     /// How far the job is.
     pub(super) progress: Progress,
+    /// What happened, a line each, the latest last.
+    pub(super) lines: Vec<String>,
+    /// Stories that this process and those before it have finished.
+    pub(super) finished_stories: Vec<String>,
+    /// Why the process gave up, if it said so.
+    pub(super) complaint: Option<String>,
     /// Windows of the stories that are finished.
     n_before: u64,
     /// Windows of the run.
@@ -25,12 +32,26 @@ impl Tally {
         let Ok(value) = serde_json::from_str::<Value>(line) else {
             return;
         };
-        if value["event"] == "downloading" {
-            return self.download(&value, now);
+        match value["event"].as_str() {
+            Some("begun") => return self.begin(),
+            Some("downloading") => return self.download(&value, now),
+            Some("failed") => {
+                self.complaint = value["message"].as_str().map(Into::into);
+                return;
+            }
+            _ => {}
         }
         if let Ok(event) = serde_json::from_value::<Event>(value) {
             self.event(event, now);
         }
+    }
+
+    /// Another process begins, and goes on where the last one was.
+    pub(super) fn begin(&mut self) {
+        *self = Self {
+            finished_stories: std::mem::take(&mut self.finished_stories),
+            ..Self::default()
+        };
     }
 
     fn download(&mut self, value: &Value, now: Instant) {
@@ -47,6 +68,7 @@ impl Tally {
     }
 
     fn event(&mut self, event: Event, now: Instant) {
+        self.note(&event);
         let progress = &mut self.progress;
         match event {
             Event::Started {
@@ -73,7 +95,8 @@ impl Tally {
                 progress.story = Some(story);
                 self.count(n_done, now);
             }
-            Event::StoryFinished { n_rows, .. } => {
+            Event::StoryFinished { story, n_rows, .. } => {
+                self.finished_stories.push(story);
                 self.n_before += n_rows as u64;
                 progress.done = Some((self.n_before, self.n_all.max(self.n_before)));
             }
@@ -86,7 +109,36 @@ impl Tally {
             } => {
                 progress.finished = Some((n_done, n_skipped, n_failed, stopped));
             }
-            Event::StorySkipped { .. } | Event::Warning { .. } => {}
+            // The status bar says at all times why no GPU is used.
+            Event::Warning { message } if message.starts_with(ON_CPU) => {}
+            Event::Warning { message } => progress.warnings.push(message),
+            Event::StorySkipped { .. } => {}
+        }
+    }
+
+    /// Keeps an event as a line for people.
+    fn note(&mut self, event: &Event) {
+        let line = match event {
+            Event::Started {
+                n_windows, device, ..
+            } => format!("Extracting about {n_windows} windows on {device}"),
+            Event::StoryStarted {
+                story,
+                n_done,
+                n_windows,
+            } if *n_done > 0 => format!("{story}: going on at window {n_done} of {n_windows}"),
+            Event::StoryStarted {
+                story, n_windows, ..
+            } => format!("{story}: {n_windows} windows"),
+            Event::StoryFinished { story, n_rows, .. } => format!("{story}: done, {n_rows} rows"),
+            Event::StorySkipped { story } => format!("{story}: was done before"),
+            Event::StoryFailed { story, message } => format!("{story}: {message}"),
+            Event::Warning { message } => message.clone(),
+            Event::Progress { .. } | Event::Finished { .. } => return,
+        };
+        self.lines.push(line);
+        if self.lines.len() > MAX_LINES {
+            self.lines.remove(0);
         }
     }
 
@@ -96,6 +148,9 @@ impl Tally {
         self.progress.per_sec = self.speed.at(done, now).or(self.progress.per_sec);
     }
 }
+
+/// Nobody reads more in a card.
+const MAX_LINES: usize = 8;
 
 /// Speed over the last half minute.
 #[derive(Debug, Default)]
@@ -109,6 +164,8 @@ const SHORTEST_SECS: f64 = 0.5;
 
 impl Speed {
     fn at(&mut self, n_done: u64, now: Instant) -> Option<f64> {
+        // What is read at once, such as all that was said before the window was opened, took no time to be done.
+        self.seen.retain(|(at, _)| *at != now);
         self.seen.push_back((now, n_done));
         while self.seen.len() > 2
             && now.duration_since(self.seen[0].0).as_secs_f64() > MEASURED_SECS
@@ -178,6 +235,8 @@ mod tests {
         for line in [
             r#"{"event":"story_finished","story":"a","n_rows":60,"times":{"audio_secs":0,"front_end_secs":0,"encoder_secs":0,"store_secs":0}}"#,
             r#"{"event":"story_failed","story":"b","message":"It is damaged."}"#,
+            r#"{"event":"warning","message":"It clips."}"#,
+            r#"{"event":"warning","message":"Computing on the CPU. There is no GPU."}"#,
             r#"{"event":"finished","n_done":1,"n_skipped":0,"n_failed":1,"stopped":false}"#,
         ] {
             tally.take(line, at(9.0));
@@ -188,5 +247,54 @@ mod tests {
             [("b".into(), "It is damaged.".into())]
         );
         assert_eq!(tally.progress.finished, Some((1, 0, 1, false)));
+        assert_eq!(tally.progress.warnings, ["It clips."]);
+        assert_eq!(
+            tally.lines,
+            [
+                "Extracting about 100 windows on CPU",
+                "a: going on at window 20 of 60",
+                "a: done, 60 rows",
+                "b: It is damaged.",
+                "It clips.",
+                "Computing on the CPU. There is no GPU."
+            ]
+        );
+    }
+
+    #[test]
+    fn a_process_that_begins_leaves_behind_what_the_last_one_said() {
+        let now = Instant::now();
+        let mut tally = Tally::default();
+        for line in [
+            r#"{"event":"started","n_stories":1,"n_windows":60,"device":"CPU","folder":"f"}"#,
+            r#"{"event":"story_finished","story":"a","n_rows":60,"times":{"audio_secs":0,"front_end_secs":0,"encoder_secs":0,"store_secs":0}}"#,
+            r#"{"event":"failed","message":"The disk is full."}"#,
+        ] {
+            tally.take(line, now);
+        }
+        assert_eq!(tally.complaint.as_deref(), Some("The disk is full."));
+        tally.take(r#"{"event":"begun"}"#, now);
+        assert_eq!(
+            (tally.progress, tally.complaint),
+            (Progress::default(), None)
+        );
+        assert_eq!(tally.finished_stories, ["a"]);
+    }
+
+    #[test]
+    fn what_was_said_before_the_window_was_opened_counts_for_no_speed() {
+        let begin = Instant::now();
+        let mut tally = Tally::default();
+        let mut take = |n_done: u64, secs: f64| {
+            let line =
+                format!(r#"{{"event":"progress","story":"a","n_done":{n_done},"n_windows":900}}"#);
+            tally.take(&line, begin + Duration::from_secs_f64(secs));
+            tally.progress.per_sec
+        };
+        for n_done in (0..=500).step_by(10) {
+            assert_eq!(take(n_done, 0.0), None);
+        }
+        // Ten windows in two seconds.
+        assert_eq!(take(510, 2.0), Some(5.0));
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use heschl_core::recipe::{ExtractRecipe, RecipeFile};
 use heschl_core::store::atomic;
 
 use super::child::{Ended, Runner};
@@ -26,12 +27,12 @@ struct Job {
     id: String,
     file: JobFile,
     recipe: Option<String>,
+    /// What the recipe's file says.
+    extraction: Option<ExtractRecipe>,
     runner: Option<Runner>,
     events: Growing,
     tally: Tally,
     last_lines: Vec<String>,
-    /// What it becomes once its process has stopped.
-    wish: Option<JobState>,
     is_removed: bool,
 }
 
@@ -49,6 +50,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// A window that only looks reads the folders so often.
 const LOOK_ON_EVERY: Duration = Duration::from_millis(700);
 const LOCK: &str = ".lock";
+/// Signals. Source: signal(7).
+const ABORT: i32 = 6;
+const KILL: i32 = 9;
 
 impl Queue {
     /// Takes the lead of a folder of jobs, if no other window has it, and finds what earlier windows left.
@@ -115,40 +119,48 @@ impl Queue {
 
     /// Reads all jobs anew. One that leads finds processes again and settles what was broken off.
     fn load(&mut self) {
-        self.jobs = folder::read_all(&self.folder)
-            .into_iter()
-            .map(|(id, file)| self.found(id, file))
+        let kept = folder::read_all(&self.folder);
+        self.jobs = kept
+            .iter()
+            .map(|(id, file)| self.found(id.clone(), file.clone()))
             .collect();
         if self.lock.is_none() {
             return;
         }
         let goes_on = self.jobs.iter().any(|job| job.runner.is_some());
-        for job in &mut self.jobs {
-            if job.file.state == JobState::Waiting && !goes_on {
+        for (at, (_, before)) in kept.iter().enumerate() {
+            let file = &mut self.jobs[at].file;
+            if file.state == JobState::Waiting && !goes_on {
                 // Nothing begins by itself because a window is opened.
-                job.file.state = JobState::Paused;
+                file.state = JobState::Paused;
+            }
+            if file != before {
+                self.keep(at);
             }
         }
     }
 
     fn found(&self, id: String, file: JobFile) -> Job {
+        let folder = self.folder.join(&id);
+        let recipe = fs::read_to_string(folder.join(folder::RECIPE)).ok();
         let mut job = Job {
             runner: file
                 .process
+                .as_ref()
                 .filter(|_| file.state == JobState::Running)
-                .and_then(Runner::find),
-            recipe: fs::read_to_string(self.folder.join(&id).join(folder::RECIPE)).ok(),
+                .and_then(|process| Runner::find(process, &folder)),
+            extraction: recipe.as_deref().and_then(extraction),
+            recipe,
             id,
             file,
             events: Growing::default(),
             tally: Tally::default(),
             last_lines: vec![],
-            wish: None,
             is_removed: false,
         };
         job.listen(&self.folder);
         if self.lock.is_some() && job.file.state == JobState::Running && job.runner.is_none() {
-            job.end(&self.folder, Ended::Unseen);
+            job.end(&self.folder, Ended::unseen(&folder));
         }
         job
     }
@@ -210,6 +222,7 @@ impl Queue {
             runtime: new.runtime,
             state: JobState::Waiting,
             process: None,
+            wish: None,
         };
         folder::write(&folder, &file)?;
         let job = self.found(id, file);
@@ -222,21 +235,34 @@ impl Queue {
             return;
         };
         match order {
-            Order::Up if at > 0 => self.swap(at - 1, at),
-            Order::Down if at + 1 < self.jobs.len() => self.swap(at, at + 1),
+            // Among those that wait: the others have no turn to come.
+            Order::Up => {
+                if let Some(before) = (0..at).rev().find(|other| self.waits(*other)) {
+                    self.swap(before, at);
+                }
+            }
+            Order::Down => {
+                if let Some(after) = (at + 1..self.jobs.len()).find(|other| self.waits(*other)) {
+                    self.swap(at, after);
+                }
+            }
             Order::Pause => self.stop(at, JobState::Paused),
             Order::Cancel => self.stop(at, JobState::Cancelled),
             Order::GoOn if !self.jobs[at].file.state.is_alive() => {
-                self.jobs[at].tally = Tally::default();
+                self.jobs[at].tally.begin();
                 self.set(at, JobState::Waiting);
             }
-            Order::Up | Order::Down | Order::GoOn => {}
+            Order::GoOn => {}
             Order::Remove => {
                 self.jobs[at].is_removed = true;
                 self.stop(at, JobState::Cancelled);
                 self.sweep();
             }
         }
+    }
+
+    fn waits(&self, at: usize) -> bool {
+        self.jobs[at].file.state == JobState::Waiting
     }
 
     fn swap(&mut self, a: usize, b: usize) {
@@ -252,7 +278,9 @@ impl Queue {
         let job = &mut self.jobs[at];
         if let Some(runner) = &mut job.runner {
             runner.stop();
-            job.wish = Some(becomes);
+            // Kept, so that a window that is opened later knows why it stopped.
+            job.file.wish = Some(becomes);
+            self.keep(at);
         } else if job.file.state == JobState::Waiting
             || becomes == JobState::Cancelled && can_go_on(&job.file.state)
         {
@@ -310,20 +338,31 @@ impl Queue {
             if self.jobs.iter().filter(is_of_kind).any(is_running) {
                 continue;
             }
-            let waits = |job: &Job| {
-                job.file.state == JobState::Waiting && job.file.task.computes() == computes
-            };
-            if let Some(at) = self.jobs.iter().position(waits) {
+            let next = self.jobs.iter().position(|job| {
+                job.file.state == JobState::Waiting
+                    && job.file.task.computes() == computes
+                    && !self.is_being_fetched(job.model())
+            });
+            if let Some(at) = next {
                 self.start(at);
             }
         }
     }
 
+    /// Whether another job brings this model: two at once would be in each other's way.
+    fn is_being_fetched(&self, model: Option<&str>) -> bool {
+        let brings =
+            |job: &Job| job.file.state.is_alive() && job.file.task.fetched_model() == model;
+        model.is_some() && self.jobs.iter().any(brings)
+    }
+
     fn start(&mut self, at: usize) {
         let job = &mut self.jobs[at];
-        match Runner::start(&self.program, &self.folder.join(&job.id), &job.file) {
+        let folder = self.folder.join(&job.id);
+        match Runner::start(&self.program, &folder, &job.file, job.not_again()) {
             Ok(runner) => {
                 job.file.process = Some(runner.process());
+                job.file.wish = None;
                 job.runner = Some(runner);
                 job.file.state = JobState::Running;
                 job.tally.progress.stage = "Starting".into();
@@ -342,6 +381,12 @@ impl Queue {
     }
 }
 
+/// What a recipe's file says.
+fn extraction(recipe: &str) -> Option<ExtractRecipe> {
+    let file: RecipeFile = toml::from_str(recipe).ok()?;
+    Some(file.extract)
+}
+
 fn can_go_on(state: &JobState) -> bool {
     matches!(
         state,
@@ -350,6 +395,20 @@ fn can_go_on(state: &JobState) -> bool {
 }
 
 impl Job {
+    fn model(&self) -> Option<&str> {
+        Some(&self.extraction.as_ref()?.model.model)
+    }
+
+    /// Stories that are done and would be done anew by a recipe that leaves nothing alone.
+    fn not_again(&self) -> &[String] {
+        let is_anew = |recipe: &ExtractRecipe| recipe.output.overwrite;
+        if self.extraction.as_ref().is_some_and(is_anew) {
+            &self.tally.finished_stories
+        } else {
+            &[]
+        }
+    }
+
     fn listen(&mut self, folder: &std::path::Path) {
         let folder = folder.join(&self.id);
         let now = Instant::now();
@@ -364,9 +423,12 @@ impl Job {
         self.runner = None;
         self.file.process = None;
         self.listen(folder);
-        let wish = self.wish.take();
+        let wish = self.file.wish.take();
         let finished = self.tally.progress.finished;
         self.file.state = match (finished, ended, wish) {
+            _ if self.tally.complaint.is_some() => JobState::Failed {
+                message: self.complaint(),
+            },
             (Some((.., false)), ..) => of_summary(&self.tally.progress.failed),
             (_, Ended::Code(0), _) => JobState::Done,
             (_, _, Some(wish)) => wish,
@@ -375,8 +437,11 @@ impl Job {
             (None, Ended::Code(_), None) => JobState::Failed {
                 message: self.complaint(),
             },
-            (None, Ended::Signal(9), None) => broken(
+            (None, Ended::Signal(KILL), None) => broken(
                 "Its process was killed from outside. If memory had run out, take a smaller batch or model. What is done is kept; it can go on.",
+            ),
+            (None, Ended::Signal(ABORT), None) => broken(
+                "It gave up, most likely since memory ran out; its last lines say more. Take a smaller batch or model. What is done is kept; it can go on.",
             ),
             (None, Ended::Signal(signal), None) => broken(&format!(
                 "Its process ended by signal {signal}. What is done is kept; it can go on."
@@ -389,6 +454,9 @@ impl Job {
 
     /// The last sentence that the process said.
     fn complaint(&self) -> String {
+        if let Some(sentence) = &self.tally.complaint {
+            return sentence.clone();
+        }
         let last = self
             .last_lines
             .iter()
@@ -411,7 +479,7 @@ impl Job {
             state: self.file.state.clone(),
             is_stopping: self.runner.as_ref().is_some_and(Runner::is_stopping),
             progress: self.tally.progress.clone(),
-            last_lines: self.last_lines.clone(),
+            last_lines: [&self.tally.lines[..], &self.last_lines[..]].concat(),
         }
     }
 }

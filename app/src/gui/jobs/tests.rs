@@ -1,22 +1,32 @@
-#![expect(clippy::unwrap_used, reason = "a test fails with the reason")]
-
 //! The queue with real processes: a script stands for the program and says what the program would.
+#![expect(clippy::unwrap_used, reason = "a test fails with the reason")]
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use heschl_core::recipe::RecipeFile;
+
 use super::{JobState, Jobs, NewJob, Order, QueueFacts, Task};
+use crate::gui::state::Study;
 
 /// Ten windows, a tenth of a second each; it goes on at the one that its journal has, and stops when asked. The recipe's
 /// text says how it ends.
-const PROGRAM: &str = r#"#!/bin/bash
-recipe="$2"; journal="${recipe%recipe.toml}journal"; how="$(cat "$recipe")"
+const PROGRAM: &str = r##"#!/bin/bash
+if [ "$1" = models ]; then
+    sleep 0.6; echo 0 > "$HESCHL_ENDED_FILE"; exit 0
+fi
+recipe="$2"; journal="${recipe%recipe.toml}journal"; how="$(tail -n 1 "$recipe")"
 done=$(cat "$journal" 2>/dev/null || echo 0)
 trap 'echo "{\"event\":\"finished\",\"n_done\":0,\"n_skipped\":0,\"n_failed\":0,\"stopped\":true}"; exit 3' TERM
 echo '{"event":"started","n_stories":1,"n_windows":10,"device":"CPU","folder":"f"}'
 echo "{\"event\":\"story_started\",\"story\":\"one\",\"n_windows\":10,\"n_done\":$done}"
+echo "$@" >> "${recipe%recipe.toml}arguments"
+if [ "$how" = "#two" ]; then
+    echo '{"event":"story_finished","story":"one","n_rows":10,"times":{"audio_secs":0,"front_end_secs":0,"encoder_secs":0,"store_secs":0}}'
+    for _ in {1..600}; do sleep 0.05; done
+fi
 if [ "$how" = fail ]; then echo "Error: The disk is full. Free some space." >&2; exit 1; fi
 while [ "$done" -lt 10 ]; do
     sleep 0.1; done=$((done + 1)); echo $done > "$journal"
@@ -24,7 +34,7 @@ while [ "$done" -lt 10 ]; do
 done
 echo '{"event":"story_finished","story":"one","n_rows":10,"times":{"audio_secs":0,"front_end_secs":0,"encoder_secs":0,"store_secs":0}}'
 echo '{"event":"finished","n_done":1,"n_skipped":0,"n_failed":0,"stopped":false}'
-"#;
+"##;
 
 struct Stage {
     folder: tempfile::TempDir,
@@ -54,7 +64,51 @@ fn job(title: &str, how: &str) -> NewJob {
     }
 }
 
+/// A recipe that overwrites, for a model; the script reads the last line.
+fn recipe(model: &str, how: &str) -> String {
+    let study = Study {
+        model: model.into(),
+        overwrite: true,
+        ..Study::default()
+    };
+    let file = RecipeFile {
+        extract: study.recipe(Path::new("/study"), &[]),
+        run: None,
+    };
+    format!("{}\n#{how}", file.to_toml().unwrap())
+}
+
+fn kill(pid: &str) {
+    signal("-9", pid);
+}
+
+fn signal(signal: &str, pid: &str) {
+    let status = std::process::Command::new("kill")
+        .args([signal, pid])
+        .status();
+    assert!(status.unwrap().success());
+}
+
+fn fetch(model: &str) -> NewJob {
+    NewJob {
+        task: Task::Fetch {
+            model: model.into(),
+        },
+        recipe: None,
+        ..job("fetch", "")
+    }
+}
+
 impl Stage {
+    /// Closes the window, lets something happen, and opens another one.
+    fn reopen_after(&mut self, meanwhile: impl FnOnce()) {
+        self.jobs.close();
+        meanwhile();
+        self.jobs = open(self.folder.path());
+        self.facts = QueueFacts::default();
+        self.until("the jobs are found", |facts| !facts.jobs.is_empty());
+    }
+
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("program");
@@ -166,17 +220,29 @@ fn a_job_that_is_killed_says_so_and_can_go_on() {
     stage.jobs.add(job("one", "well"));
     stage.until("it is there", |facts| !facts.jobs.is_empty());
     stage.until_begun();
-    assert!(
-        std::process::Command::new("kill")
-            .args(["-9", &stage.pid().to_string()])
-            .status()
-            .unwrap()
-            .success()
-    );
+    kill(&stage.pid().to_string());
     stage.until("it is noticed", |facts| matches!(&facts.jobs[0].state, JobState::Broken { message } if message.contains("killed")));
     stage.order(0, Order::GoOn);
     stage.until_state(0, &JobState::Done);
     assert_eq!(stage.facts.jobs[0].progress.done, Some((10, 10)));
+}
+
+#[test]
+fn a_job_that_aborts_says_that_memory_may_have_run_out() {
+    let mut stage = Stage::new();
+    stage.jobs.add(job("one", "well"));
+    stage.until("it is there", |facts| !facts.jobs.is_empty());
+    stage.until_begun();
+    if cfg!(target_os = "linux") {
+        let wish = std::fs::read_to_string(format!("/proc/{}/oom_score_adj", stage.pid())).unwrap();
+        assert_eq!(wish.trim(), "600");
+    }
+    signal("-ABRT", &stage.pid().to_string());
+    stage.until("it is noticed", |facts| {
+        matches!(&facts.jobs[0].state, JobState::Broken { message } if message.contains("memory ran out"))
+    });
+    stage.order(0, Order::GoOn);
+    stage.until_state(0, &JobState::Done);
 }
 
 #[test]
@@ -189,7 +255,11 @@ fn a_job_that_fails_says_why_and_can_be_tried_again() {
     stage.until_state(0, &failed);
     assert_eq!(
         stage.facts.jobs[0].last_lines,
-        ["Error: The disk is full. Free some space."]
+        [
+            "Extracting about 10 windows on CPU",
+            "one: 10 windows",
+            "Error: The disk is full. Free some space."
+        ]
     );
     let recipe = stage
         .folder
@@ -229,10 +299,7 @@ fn a_job_outlives_the_window_and_the_next_one_finds_it() {
     stage.until("both are there", |facts| facts.jobs.len() == 2);
     stage.until_begun();
     let pid = stage.pid();
-    stage.jobs.close();
-    stage.jobs = open(stage.folder.path());
-    stage.facts = QueueFacts::default();
-    stage.until("it is found", |facts| !facts.jobs.is_empty());
+    stage.reopen_after(|| ());
     assert_eq!(
         (stage.pid(), &stage.facts.jobs[0].state),
         (pid, &JobState::Running)
@@ -251,18 +318,10 @@ fn what_was_broken_off_while_no_window_was_open_is_offered_again() {
     stage.until("both are there", |facts| facts.jobs.len() == 2);
     stage.until_begun();
     let pid = stage.pid().to_string();
-    stage.jobs.close();
-    assert!(
-        std::process::Command::new("kill")
-            .args(["-9", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
-    std::thread::sleep(Duration::from_millis(300));
-    stage.jobs = open(stage.folder.path());
-    stage.facts = QueueFacts::default();
-    stage.until("it is found", |facts| !facts.jobs.is_empty());
+    stage.reopen_after(|| {
+        kill(&pid);
+        std::thread::sleep(Duration::from_millis(300));
+    });
     assert!(
         matches!(&stage.facts.jobs[0].state, JobState::Broken { message } if message.contains("go on")),
         "{:?}",
@@ -272,6 +331,95 @@ fn what_was_broken_off_while_no_window_was_open_is_offered_again() {
     assert_eq!(stage.facts.jobs[1].state, JobState::Paused);
     stage.order(0, Order::GoOn);
     stage.until_state(0, &JobState::Done);
+}
+
+#[test]
+fn a_job_that_ended_well_while_no_window_was_open_is_done() {
+    let mut stage = Stage::new();
+    stage.jobs.add(fetch("whisper-tiny"));
+    stage.until_state(0, &JobState::Running);
+    stage.reopen_after(|| std::thread::sleep(Duration::from_millis(1500)));
+    stage.until_state(0, &JobState::Done);
+    let (_, kept) = super::folder::read_all(&stage.folder.path().join("jobs")).remove(0);
+    assert_eq!((kept.state, kept.process), (JobState::Done, None));
+}
+
+#[test]
+fn jobs_that_are_paused_as_the_window_closes_are_found_paused() {
+    let mut stage = Stage::new();
+    stage.jobs.add(job("one", "well"));
+    stage.jobs.add(fetch("whisper-tiny"));
+    stage.until_state(1, &JobState::Running);
+    stage.until_begun();
+    stage.jobs.pause_all();
+    stage.reopen_after(|| std::thread::sleep(Duration::from_millis(1500)));
+    // The fetch says nothing when it is ended, so that it was paused is known from what the window kept.
+    stage.until_state(0, &JobState::Paused);
+    stage.until_state(1, &JobState::Paused);
+    stage.order(0, Order::GoOn);
+    stage.until_state(0, &JobState::Done);
+}
+
+#[test]
+fn an_extraction_waits_for_the_model_that_another_job_fetches() {
+    let mut stage = Stage::new();
+    stage.jobs.add(fetch("whisper-tiny"));
+    stage.until_state(0, &JobState::Running);
+    stage
+        .jobs
+        .add(job("needs it", &recipe("whisper-tiny", "well")));
+    stage
+        .jobs
+        .add(job("needs another", &recipe("whisper-base", "well")));
+    stage.until_state(2, &JobState::Running);
+    assert_eq!(
+        [&stage.facts.jobs[0].state, &stage.facts.jobs[1].state],
+        [&JobState::Running, &JobState::Waiting]
+    );
+    stage.until_state(1, &JobState::Done);
+    assert_eq!(stage.facts.jobs[0].state, JobState::Done);
+}
+
+#[test]
+fn a_job_that_overwrites_does_not_do_its_stories_twice() {
+    let mut stage = Stage::new();
+    stage.jobs.add(job("one", &recipe("whisper-tiny", "two")));
+    let has_finished_one = |facts: &QueueFacts| {
+        facts.jobs.first().is_some_and(|job| {
+            job.state == JobState::Running && job.last_lines.contains(&"one: done, 10 rows".into())
+        })
+    };
+    stage.until("one story is done", has_finished_one);
+    stage.order(0, Order::Pause);
+    stage.until_state(0, &JobState::Paused);
+    // Another window knows it, too.
+    stage.reopen_after(|| ());
+    stage.order(0, Order::GoOn);
+    stage.until("it runs again", has_finished_one);
+    let folder = stage
+        .folder
+        .path()
+        .join("jobs")
+        .join(&stage.facts.jobs[0].id);
+    let arguments = std::fs::read_to_string(folder.join("arguments")).unwrap();
+    let starts: Vec<bool> = arguments
+        .lines()
+        .map(|line| line.ends_with("--except=one"))
+        .collect();
+    assert_eq!(starts, [false, true], "{arguments}");
+    stage.order(0, Order::Cancel);
+    stage.until_state(0, &JobState::Cancelled);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_to_is_told_in_a_sentence() {
+    let mut stage = Stage::new();
+    let other = tempfile::tempdir().unwrap();
+    std::fs::write(other.path().join("jobs"), "no folder").unwrap();
+    stage.jobs = open(other.path());
+    stage.until("it is told", |facts| facts.trouble.is_some());
+    let sentence = stage.facts.trouble.clone().unwrap();
+    assert!(sentence.contains("Set HESCHL_HOME"), "{sentence}");
 }
 
 #[test]

@@ -7,19 +7,19 @@ use egui::{RichText, vec2};
 use crate::gui::actions::{Action, Asked, Purpose};
 use crate::gui::facts::Facts;
 use crate::gui::icons;
-use crate::gui::jobs::{JobFacts, JobState, Order, Progress, Task};
+use crate::gui::jobs::{JobFacts, JobState, Order, Progress, QueueFacts, Task};
 use crate::gui::manual::Topic;
 use crate::gui::state::{Page, State};
-use crate::gui::text::{bytes, duration, thousands};
+use crate::gui::text::{bytes, count, duration, thousands};
 use crate::gui::theme::{BETWEEN, INSIDE, Palette, semibold};
 use crate::gui::widgets::{
-    button, card, empty_state, icon_button, name, page_title, problem, warning, weak,
+    button, card, empty_state, heading, icon_button, name, page_title, problem, warning, weak,
 };
 
 /// The page "Jobs".
 #[derive(Default)]
 pub(crate) struct JobsPage {
-    /// The jobs whose last lines are shown.
+    /// The jobs whose last lines are shown, or hidden where they are shown by themselves.
     unfolded: Vec<String>,
 }
 
@@ -71,70 +71,127 @@ impl JobsPage {
             }
             return;
         }
-        let n_jobs = queue.jobs.len();
-        for (at, job) in queue.jobs.iter().enumerate() {
-            ui.push_id(&job.id, |ui| {
-                card(ui, |ui| {
-                    ui.set_min_width(ui.available_width());
-                    self.job(ui, job, (at, n_jobs), queue.is_led_elsewhere, asked);
-                });
-            });
-            ui.add_space(INSIDE);
+        let (over, to_come): (Vec<&JobFacts>, Vec<&JobFacts>) =
+            queue.jobs.iter().partition(|job| job.state.is_over());
+        for job in &to_come {
+            self.card(ui, job, queue, asked);
+        }
+        if over.is_empty() {
+            return;
+        }
+        if !to_come.is_empty() {
+            ui.add_space(BETWEEN);
+        }
+        finished_heading(ui, &over, queue.is_led_elsewhere, asked);
+        for job in over.iter().rev() {
+            self.card(ui, job, queue, asked);
         }
     }
 
-    fn job(
-        &mut self,
-        ui: &mut egui::Ui,
-        job: &JobFacts,
-        (at, n_jobs): (usize, usize),
-        is_only_shown: bool,
-        asked: &mut Asked,
-    ) {
+    fn card(&mut self, ui: &mut egui::Ui, job: &JobFacts, queue: &QueueFacts, asked: &mut Asked) {
+        ui.push_id(&job.id, |ui| {
+            card(ui, |ui| {
+                ui.set_min_width(ui.available_width());
+                self.job(ui, job, queue, asked);
+            });
+        });
+        ui.add_space(INSIDE);
+    }
+
+    fn job(&mut self, ui: &mut egui::Ui, job: &JobFacts, queue: &QueueFacts, asked: &mut Asked) {
         ui.horizontal(|ui| {
             state_icon(ui, job);
             ui.label(RichText::new(&job.title).family(semibold()));
-            weak(ui, &job.subtitle);
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 weak(ui, state_words(job));
+                ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                    let subtitle = RichText::new(&job.subtitle).color(Palette::of(ui).weak);
+                    ui.add(egui::Label::new(subtitle).truncate());
+                });
             });
         });
         progress(ui, job);
-        match &job.state {
-            JobState::Failed { message } => problem(ui, message),
-            JobState::Broken { message } => warning(ui, message),
-            _ => {}
+        if let Some((message, color)) = trouble(job, Palette::of(ui)) {
+            ui.add(egui::Label::new(RichText::new(message).color(color)).wrap());
+        }
+        for sentence in &job.progress.warnings {
+            warning(ui, sentence);
         }
         for (story, sentence) in job.progress.failed.iter().skip(1) {
             weak(ui, format!("{story}: {sentence}"));
         }
-        let is_unfolded = self.unfolded.contains(&job.id);
         ui.horizontal_wrapped(|ui| {
-            ui.add_enabled_ui(!is_only_shown, |ui| {
-                ui.horizontal(|ui| controls(ui, job, (at, n_jobs), asked));
+            ui.add_enabled_ui(!queue.is_led_elsewhere, |ui| {
+                ui.horizontal(|ui| ways_on(ui, job, queue, asked));
             });
-            let words = if is_unfolded {
-                "Hide last lines"
-            } else {
-                "Show last lines"
-            };
-            if !job.last_lines.is_empty() && labelled(ui, icons::SCROLL_TEXT, words, job) {
-                if is_unfolded {
-                    self.unfolded.retain(|id| *id != job.id);
-                } else {
-                    self.unfolded.push(job.id.clone());
-                }
-            }
-            if matches!(job.state, JobState::Failed { .. } | JobState::Broken { .. })
-                && labelled(ui, icons::CIRCLE_HELP, "What to do?", job)
-            {
-                asked.push(Action::Manual(Topic::Troubles));
+            self.looks(ui, job, asked);
+            if job.state != JobState::Running {
+                ui.add_enabled_ui(!queue.is_led_elsewhere, |ui| {
+                    if small(ui, icons::TRASH_2, "Remove", job) {
+                        asked.push(Action::Job(job.id.clone(), Order::Remove));
+                    }
+                });
             }
         });
-        if is_unfolded {
+        if self.is_unfolded(job) {
             last_lines(ui, job);
         }
     }
+
+    /// Whether the last lines are shown; those of a check are what was asked for.
+    fn is_unfolded(&self, job: &JobFacts) -> bool {
+        let by_itself = matches!(job.task, Task::Check { .. }) && job.state == JobState::Done;
+        self.unfolded.contains(&job.id) != by_itself
+    }
+
+    /// What can be looked at: the folder, the last lines, the manual.
+    fn looks(&mut self, ui: &mut egui::Ui, job: &JobFacts, asked: &mut Asked) {
+        if let (JobState::Done, Task::Extract { features, .. }) = (&job.state, &job.task)
+            && small(ui, icons::FOLDER_OPEN, "Show the folder", job)
+        {
+            asked.push(Action::ShowFolder(features.clone()));
+        }
+        let is_unfolded = self.is_unfolded(job);
+        let words = if is_unfolded {
+            "Hide last lines"
+        } else {
+            "Show last lines"
+        };
+        if !job.last_lines.is_empty() && small(ui, icons::SCROLL_TEXT, words, job) {
+            if self.unfolded.contains(&job.id) {
+                self.unfolded.retain(|id| *id != job.id);
+            } else {
+                self.unfolded.push(job.id.clone());
+            }
+        }
+        if matches!(job.state, JobState::Failed { .. } | JobState::Broken { .. })
+            && small(ui, icons::CIRCLE_HELP, "What to do?", job)
+        {
+            asked.push(Action::Manual(Topic::Troubles));
+        }
+    }
+}
+
+/// The heading over finished jobs, and what takes them away.
+fn finished_heading(ui: &mut egui::Ui, over: &[&JobFacts], is_only_shown: bool, asked: &mut Asked) {
+    ui.horizontal(|ui| {
+        heading(ui, "Finished");
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            let is_clicked = ui
+                .add_enabled_ui(!is_only_shown, |ui| ui.link("Clear the list").clicked())
+                .inner;
+            if is_clicked {
+                let remove = |job: &&JobFacts| Action::Job(job.id.clone(), Order::Remove);
+                asked.extend(over.iter().map(remove));
+            }
+        });
+    });
+    ui.add_space(4.0);
+}
+
+/// A button that shows an icon alone, and names the job it is for.
+fn small(ui: &mut egui::Ui, icon: char, words: &str, job: &JobFacts) -> bool {
+    icon_button(ui, icon, &format!("{words}: {}", job.title)).clicked()
 }
 
 /// A button whose name says which job it is for.
@@ -142,6 +199,15 @@ fn labelled(ui: &mut egui::Ui, icon: char, words: &str, job: &JobFacts) -> bool 
     let response = button(ui, icon, words);
     name(&response, Role::Button, &format!("{words}: {}", job.title));
     response.clicked()
+}
+
+/// Why a job stands still, and in which colour it is told; the icon beside the title has the same.
+fn trouble<'a>(job: &'a JobFacts, palette: &Palette) -> Option<(&'a str, egui::Color32)> {
+    match &job.state {
+        JobState::Failed { message } => Some((message, palette.red)),
+        JobState::Broken { message } => Some((message, palette.amber)),
+        _ => None,
+    }
 }
 
 fn state_icon(ui: &mut egui::Ui, job: &JobFacts) {
@@ -167,7 +233,17 @@ fn state_words(job: &JobFacts) -> String {
             _ => job.progress.stage.clone(),
         },
         JobState::Paused => "paused".into(),
-        JobState::Done => "done".into(),
+        JobState::Done => match job.progress.finished {
+            Some((n_done, n_before, ..)) if n_done + n_before > 0 => {
+                let before = match n_before {
+                    0 => String::new(),
+                    n => format!(", {n} of them before"),
+                };
+                let stories = count(n_done + n_before, "story", "stories");
+                format!("{stories} done{before}")
+            }
+            _ => "done".into(),
+        },
         JobState::Failed { .. } => "failed".into(),
         JobState::Broken { .. } => "broken off".into(),
         JobState::Cancelled => "cancelled".into(),
@@ -241,7 +317,8 @@ pub(crate) fn progress_words(progress: &Progress, is_running: bool) -> String {
     words.join(" · ")
 }
 
-fn controls(ui: &mut egui::Ui, job: &JobFacts, (at, n_jobs): (usize, usize), asked: &mut Asked) {
+/// What can be made of a job next.
+fn ways_on(ui: &mut egui::Ui, job: &JobFacts, queue: &QueueFacts, asked: &mut Asked) {
     let mut order = |ui: &mut egui::Ui, icon, words: &str, order| {
         if labelled(ui, icon, words, job) {
             asked.push(Action::Job(job.id.clone(), order));
@@ -261,29 +338,22 @@ fn controls(ui: &mut egui::Ui, job: &JobFacts, (at, n_jobs): (usize, usize), ask
         JobState::Cancelled => order(ui, icons::ROTATE_CCW, "Begin again", Order::GoOn),
         JobState::Running | JobState::Done => {}
     }
-    if let (JobState::Done, Task::Extract { features, .. }) = (&job.state, &job.task) {
-        if labelled(ui, icons::GRID_3X3, "Look at the features", job) {
-            asked.push(Action::Use(Purpose::Features, features.clone()));
-        }
-        if labelled(ui, icons::FOLDER_OPEN, "Show the folder", job) {
-            asked.push(Action::ShowFolder(features.clone()));
-        }
+    if let (JobState::Done, Task::Extract { features, .. }) = (&job.state, &job.task)
+        && labelled(ui, icons::GRID_3X3, "Look at the features", job)
+    {
+        asked.push(Action::Use(Purpose::Features, features.clone()));
     }
-    let mut small = |ui: &mut egui::Ui, icon, words: &str, order| {
-        if icon_button(ui, icon, &format!("{words}: {}", job.title)).clicked() {
-            asked.push(Action::Job(job.id.clone(), order));
-        }
-    };
+    let is_waiting = |other: &&JobFacts| other.state == JobState::Waiting;
+    let mut waiting = queue.jobs.iter().filter(is_waiting);
     if job.state == JobState::Waiting {
-        if at > 0 {
-            small(ui, icons::ARROW_UP, "Up", Order::Up);
+        let is_first = waiting.next().is_some_and(|first| first.id == job.id);
+        let is_last = waiting.next_back().is_none_or(|last| last.id == job.id);
+        if !is_first && small(ui, icons::ARROW_UP, "Up", job) {
+            asked.push(Action::Job(job.id.clone(), Order::Up));
         }
-        if at + 1 < n_jobs {
-            small(ui, icons::ARROW_DOWN, "Down", Order::Down);
+        if !is_last && small(ui, icons::ARROW_DOWN, "Down", job) {
+            asked.push(Action::Job(job.id.clone(), Order::Down));
         }
-    }
-    if job.state != JobState::Running {
-        small(ui, icons::TRASH_2, "Remove", Order::Remove);
     }
 }
 

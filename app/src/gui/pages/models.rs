@@ -39,7 +39,9 @@ const SHELVES: [(ModelSource, &str); 4] = [
     (ModelSource::More, "Others that laboratories use"),
 ];
 const CARD_WIDTH: f32 = 300.0;
-const CARD_HEIGHT: f32 = 108.0;
+const CARD_HEIGHT: f32 = 96.0;
+/// Height of a row that holds text alone.
+const TEXT_ROW: f32 = 18.0;
 
 impl ModelsPage {
     /// Draws the page.
@@ -202,6 +204,7 @@ impl ModelsPage {
             });
         });
         ui.horizontal(|ui| {
+            ui.set_height(TEXT_ROW);
             weak(ui, format!("{} layers × {}", model.n_layers, model.dim))
                 .on_hover_text("Hidden states that are kept × size of each");
             let size = model

@@ -116,7 +116,16 @@ fn places(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
         Some(Ok(path)) => {
             weak(ui, format!("In use: {}", path.display()));
         }
-        Some(Err(sentence)) => warning(ui, sentence),
+        Some(Err(sentence)) => {
+            warning(ui, sentence);
+            let is_coming = facts.queue.fetching_runtime().is_some();
+            if settings.runtime.is_none()
+                && !is_coming
+                && button(ui, icons::DOWNLOAD, "Get ONNX Runtime").clicked()
+            {
+                asked.push(Action::FetchRuntime);
+            }
+        }
         None => {}
     }
     if settings.runtime.is_some()

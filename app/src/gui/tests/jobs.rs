@@ -82,8 +82,8 @@ fn each_state_has_its_buttons_and_its_sentence() {
         &["Cancel", "Up", "Down", "Remove"],
         &["Resume", "Remove"],
         &["Look at the features", "Show the folder", "Remove"],
-        &["Retry", "Remove", "What to do?"],
-        &["Go on", "Remove", "What to do?"],
+        &["Retry", "What to do?", "Remove"],
+        &["Go on", "What to do?", "Remove"],
         &["Begin again", "Remove"],
     ];
     for (state, wanted) in states.into_iter().zip(buttons) {

@@ -7,7 +7,9 @@ mod features;
 mod frame_times;
 mod home;
 mod jobs;
+mod models;
 mod pictures;
+mod running;
 mod stimuli;
 mod whole;
 
@@ -49,13 +51,37 @@ impl Stage {
     /// A window that remembers, of a size in points, with so many pixels to a point.
     pub(crate) fn with(lasting: Remembered, size: [f32; 2], pixels_per_point: f32) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        Self::in_folder(folder, program(), lasting, (size, pixels_per_point))
+    }
+
+    /// A window whose jobs are run by this script, in a folder where other windows may have been.
+    #[cfg(unix)]
+    pub(crate) fn with_script(folder: tempfile::TempDir, script: &str) -> Self {
+        use std::os::unix::fs::PermissionsExt as _;
+        let program = folder.path().join("program");
+        std::fs::write(&program, script).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        Self::in_folder(
+            folder,
+            program,
+            Remembered::default(),
+            ([1280.0, 800.0], 1.0),
+        )
+    }
+
+    fn in_folder(
+        folder: tempfile::TempDir,
+        program: PathBuf,
+        lasting: Remembered,
+        (size, pixels_per_point): ([f32; 2], f32),
+    ) -> Self {
         let beginning = Beginning {
             folder: folder.path().join("data"),
             lasting,
             complaint: None,
             path: None,
             home: Some(folder.path().join("home")),
-            program: program(),
+            program,
         };
         let theme = match beginning.lasting.settings.theme {
             ThemeChoice::Light => Theme::Light,
@@ -174,6 +200,19 @@ impl Stage {
             node.click_accesskit();
         }
         self.settle();
+    }
+
+    /// Clicks the one control of a role whose label has these words.
+    pub(crate) fn press_containing(&mut self, role: Role, words: &str) {
+        let label = self
+            .harness
+            .query_all_by(|node| node.role() == role)
+            .filter_map(|node| node.accesskit_node().label())
+            .find(|label| label.contains(words));
+        let Some(label) = label else {
+            panic!("no {role:?} with \"{words}\"; but:\n{}", self.all_words());
+        };
+        self.click(role, &label);
     }
 
     pub(crate) fn press(&mut self, label: &str) {
