@@ -32,7 +32,7 @@ fn has_screen() -> bool {
         "Xvfb and xdotool are needed: apt-get install xvfb xdotool mesa-vulkan-drivers"
     );
     if !has_all {
-        println!("Left out: Xvfb and xdotool are not here.");
+        eprintln!("Xvfb and xdotool are not installed: no window is opened");
     }
     has_all
 }

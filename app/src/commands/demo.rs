@@ -14,6 +14,7 @@ use ndarray::{Array2, Ix2};
 use super::extract::{MachineArgs, Repetition, absolute, run_recipe};
 use crate::console::say;
 use crate::failure::{CommandResult, Failure, Outcome};
+use crate::gui;
 use crate::picture;
 use crate::report::EventFormat;
 use crate::supply::fetch_model_if_missing;
@@ -24,7 +25,7 @@ const STORY: &str = "austen";
 /// Extract the features of a bundled recording with the starter model, and draw them
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Draw into a file instead of opening a window
+    /// Draw into a file, and open no window
     #[arg(long)]
     headless: bool,
 
@@ -46,9 +47,6 @@ pub(crate) struct Args {
 /// # Errors
 /// A sentence for whatever keeps it from being done.
 pub(crate) fn run(args: Args) -> CommandResult {
-    if !args.headless {
-        crate::console::note("The window is not there yet; the features are drawn into a file.");
-    }
     let out = absolute(&args.out)?;
     let recordings = out.join("stories");
     atomic::write(&recordings.join(format!("{STORY}.wav")), crate::RECORDING)?;
@@ -63,10 +61,14 @@ pub(crate) fn run(args: Args) -> CommandResult {
         slurm: false,
     };
     let outcome = run_recipe(&recipe, &machine, &Repetition::default())?;
-    if outcome == Outcome::Done {
-        draw(&recipe, &out)?;
+    if outcome != Outcome::Done {
+        return Ok(outcome);
     }
-    Ok(outcome)
+    let features = draw(&recipe, &out)?;
+    if args.headless {
+        return Ok(outcome);
+    }
+    gui::open(Some(features))
 }
 
 fn recipe(recordings: &Path, out: &Path, device: DeviceChoice) -> ExtractRecipe {
@@ -94,7 +96,8 @@ fn recipe(recordings: &Path, out: &Path, device: DeviceChoice) -> ExtractRecipe 
     }
 }
 
-fn draw(recipe: &ExtractRecipe, out: &Path) -> Result<(), Failure> {
+/// Draws the features, says where they are, and returns their folder.
+fn draw(recipe: &ExtractRecipe, out: &Path) -> Result<PathBuf, Failure> {
     let opened = workshop::open_model(&recipe.model.model)?;
     let card = opened.card();
     let folder = FeaturesFolder::create(&recipe.features_folder(&card.name))?;
@@ -114,5 +117,5 @@ fn draw(recipe: &ExtractRecipe, out: &Path) -> Result<(), Failure> {
     say(
         "          one band per layer, time to the right; blue below and orange above each feature's mean",
     );
-    Ok(())
+    Ok(folder.root().to_path_buf())
 }

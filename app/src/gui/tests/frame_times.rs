@@ -32,6 +32,7 @@ fn thread_nanos() -> u64 {
 }
 
 /// Draws frames, changing something before each, and prints what they cost: logic, layout and triangles.
+#[expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 fn measure(what: &str, stage: &mut Stage, mut change: impl FnMut(&mut Stage, usize)) {
     let mut millis: Vec<f64> = (0..N_FRAMES)
         .map(|frame| {
