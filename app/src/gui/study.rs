@@ -98,8 +98,8 @@ pub(crate) fn write(folder: &Path, study: &Study) -> Result<(), StudyProblem> {
     // A folder that is gone is not made anew: the study lies elsewhere now.
     if !folder.is_dir() {
         return Err(StudyProblem(format!(
-            "The study's folder is gone, so what you change is kept in this window only. Put the folder back, or save \
-             the study elsewhere.\nFolder: {}",
+            "The study's folder is gone, so what you change is kept in this window only. Put the folder back, or \
+             open the study from where it is now.\nFolder: {}",
             folder.display()
         )));
     }

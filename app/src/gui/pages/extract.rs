@@ -99,6 +99,7 @@ impl ExtractPage {
         egui::ScrollArea::vertical()
             .auto_shrink(false)
             .show(ui, |ui| {
+                ui.set_max_width(ui.available_width().min(super::MOST_WIDTH));
                 presets(ui, &mut edited, asked);
                 ui.add_space(INSIDE);
                 let mut wrong = self.cards(ui, state, facts, (&mut edited, asked));

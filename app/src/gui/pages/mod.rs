@@ -20,6 +20,9 @@ use super::facts::Facts;
 use super::state::{Page, State};
 use super::theme::BETWEEN;
 
+/// What is wider is hard to take in.
+const MOST_WIDTH: f32 = 1400.0;
+
 /// All pages, with what is half-typed in them.
 #[derive(Default)]
 pub(crate) struct Pages {
@@ -63,5 +66,15 @@ impl Pages {
 fn scrolled(ui: &mut egui::Ui, content: impl FnOnce(&mut egui::Ui)) {
     egui::ScrollArea::vertical()
         .auto_shrink(false)
-        .show(ui, content);
+        .show(ui, |ui| {
+            ui.set_max_width(ui.available_width().min(MOST_WIDTH));
+            content(ui);
+        });
+}
+
+/// Pixels that a length in points has on this screen, as far as a texture may have them.
+fn pixels(ui: &egui::Ui, points: f32) -> usize {
+    let n_most = ui.input(|input| input.max_texture_side);
+    let n = (points * ui.ctx().pixels_per_point()).round().max(1.0) as usize;
+    n.min(n_most.max(1))
 }

@@ -85,9 +85,7 @@ impl SoundView {
     }
 
     fn spectrogram(&mut self, ui: &egui::Ui, rect: Rect, sound: &Arc<Sound>, shown: [f64; 2]) {
-        let n_columns = (rect.width() * ui.ctx().pixels_per_point())
-            .round()
-            .clamp(1.0, 4096.0) as usize;
+        let n_columns = super::pixels(ui, rect.width());
         let is_drawn = |picture: &Picture| {
             Arc::ptr_eq(&picture.of, sound)
                 && picture.shown.map(f64::to_bits) == shown.map(f64::to_bits)

@@ -32,7 +32,7 @@ fn write(path: &Path, name: &str, n_columns: usize, value: impl Fn(usize, usize)
 }
 
 /// Three layers and the final output of a story of 20 s; the last layer is `noise` away from the middle one.
-fn features(folder: &Path, noise: f32) -> PathBuf {
+pub(super) fn features(folder: &Path, noise: f32) -> PathBuf {
     let model = folder.join("features_cnk0.1_ctx16.0/whisper-tiny.en");
     let wave =
         |row: usize, dim: usize| (row as f32 * 0.1 * (dim + 1) as f32).sin() + dim as f32 * 0.1;

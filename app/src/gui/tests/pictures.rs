@@ -8,11 +8,12 @@ use crate::gui::actions::{Action, Purpose};
 use crate::gui::state::{Page, Remembered, ThemeChoice};
 
 /// Sizes in points, and pixels to a point.
-const SIZES: [([f32; 2], f32); 4] = [
+const SIZES: [([f32; 2], f32); 5] = [
     ([1280.0, 800.0], 1.0),
     ([1024.0, 700.0], 1.0),
     ([1024.0, 700.0], 2.0),
     ([3840.0, 2160.0], 1.0),
+    ([1920.0, 1080.0], 2.0),
 ];
 
 #[test]
@@ -43,6 +44,16 @@ fn pictures_of_every_page() {
                         window.facts.models.ready().is_some()
                     });
                 }
+                if page == Page::Features {
+                    let features = super::features::features(stage.folder.path(), 0.02);
+                    stage.ask(Action::Use(Purpose::Features, features));
+                    stage.until("the layer is drawn", |window| {
+                        window.facts.features.picture.is_some()
+                    });
+                }
+                stage.until("the story is heard", |window| {
+                    window.facts.sound.ready().is_some() || window.facts.stories().is_empty()
+                });
                 let name = format!(
                     "{}-{}-{}x{}@{pixels_per_point}.png",
                     page.title().to_lowercase(),

@@ -114,3 +114,81 @@ fn what_is_changed_is_there_after_a_restart() {
         Some(recordings)
     );
 }
+
+#[test]
+fn a_study_that_cannot_be_written_is_shown_and_says_so() {
+    let mut stage = Stage::new();
+    let study = stage.folder.path().join("study");
+    // Where the lock would be is a folder, as if the disk took no file.
+    std::fs::create_dir_all(study.join(".heschl-window.lock")).unwrap();
+    std::fs::write(study.join("study.toml"), "version = 1\nname = \"Old\"\n").unwrap();
+    stage.ask(Action::OpenStudy(study.clone()));
+    stage.until("it is open", |window| window.state.open.is_some());
+    stage.must_see("Not saved");
+    stage.go(Page::Extract);
+    stage.must_see(
+        "The study's folder cannot be written to. Choose another folder for the features.",
+    );
+    stage.write("Context", "4000");
+    stage.harness.run_steps(8);
+    let kept = std::fs::read_to_string(study.join("study.toml")).unwrap();
+    assert_eq!(kept, "version = 1\nname = \"Old\"\n");
+}
+
+#[test]
+fn a_study_that_was_moved_is_told_and_opened_from_where_it_is() {
+    let mut stage = Stage::new();
+    let (before, after) = (
+        stage.folder.path().join("before"),
+        stage.folder.path().join("after"),
+    );
+    std::fs::create_dir_all(&before).unwrap();
+    std::fs::write(before.join("study.toml"), "version = 1\nname = \"Moved\"\n").unwrap();
+    stage.ask(Action::OpenStudy(before.clone()));
+    stage.until("it is open", |window| window.state.open.is_some());
+    std::fs::rename(&before, &after).unwrap();
+    let study = crate::gui::state::Study {
+        name: "Elsewhere".into(),
+        ..stage.study().clone()
+    };
+    stage.ask(Action::EditStudy(Box::new(study)));
+    stage.until("it is noticed", |window| {
+        window.facts.keeping != crate::gui::facts::Keeping::Saved
+    });
+    stage.must_see("Not saved");
+    assert!(
+        !before.join("study.toml").exists(),
+        "a second study was made where the first one was"
+    );
+    stage.ask(Action::Drop(vec![after.clone()]));
+    stage.until("it is open from there", |window| {
+        window
+            .state
+            .open
+            .as_ref()
+            .is_some_and(|open| open.folder == after)
+    });
+    assert_eq!(stage.study().name, "Moved");
+}
+
+#[test]
+fn settings_that_make_no_sense_are_kept_aside_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("window.toml"), "[settings\ntheme = 3").unwrap();
+    let (lasting, complaint) = crate::gui::lasting::read(folder.path());
+    assert_eq!(lasting, Remembered::default());
+    let mut stage = Stage::new();
+    stage
+        .harness
+        .state_mut()
+        .tell(crate::gui::toasts::Tone::Amber, complaint.unwrap());
+    stage.settle();
+    stage.must_see("The settings file made no sense, so the usual settings are used.");
+    assert!(folder.path().join("window.broken-1.toml").is_file());
+    stage.harness.key_press(eframe::egui::Key::Escape);
+    stage.settle();
+    assert!(
+        !stage.sees("The settings file made no sense"),
+        "Esc does not leave the note"
+    );
+}

@@ -12,6 +12,7 @@ use crate::gui::actions::Asked;
 use crate::gui::colours;
 use crate::gui::facts::Facts;
 use crate::gui::features::{self, HeatPicture, LayerFacts, Looking};
+use crate::gui::pages::pixels;
 use crate::gui::pages::sound_view::waveform;
 use crate::gui::pages::time_axis::{TimeAxis, tick_words};
 use crate::gui::state::State;
@@ -150,16 +151,14 @@ impl HeatView {
 /// What is to be drawn: a pixel for each point of the screen, but no more down than there are dimensions.
 fn view(ui: &egui::Ui, rect: Rect, layer: &LayerFacts, rows: [f64; 2]) -> features::HeatView {
     let n_dims = layer.statistics.n_dims;
-    let scale = ui.ctx().pixels_per_point();
-    let pixels = |points: f32| (points * scale).round().clamp(1.0, 4096.0) as usize;
     features::HeatView {
         stretch: Stretch {
             rows,
             dims: [0.0, n_dims as f64],
         },
         size: [
-            pixels(rect.width()),
-            pixels(rect.height()).min(n_dims.max(1)),
+            pixels(ui, rect.width()),
+            pixels(ui, rect.height()).min(n_dims.max(1)),
         ],
     }
 }
