@@ -77,10 +77,6 @@ impl Screen {
             .unwrap();
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
-
-    fn click(&self, x: u32, y: u32) {
-        self.xdotool(&["mousemove", &x.to_string(), &y.to_string(), "click", "1"]);
-    }
 }
 
 impl Drop for Screen {
@@ -171,6 +167,13 @@ impl<'a> Window<'a> {
         }
     }
 
+    /// Clicks a place of the window.
+    fn click(&self, x: u32, y: u32) {
+        let (x, y) = (x.to_string(), y.to_string());
+        self.screen
+            .xdotool(&["mousemove", "--window", &self.id, &x, &y, "click", "1"]);
+    }
+
     /// Asks for something by its words, as a user of the keyboard does.
     fn command(&self, words: &str) {
         self.screen.xdotool(&["key", "ctrl+shift+p"]);
@@ -228,7 +231,7 @@ fn from_the_sample_to_its_features_with_keyboard_and_mouse() {
     }
     assert!(library.times("austen", 247).unwrap().is_some());
     // The mouse: Stimuli is the second entry at the left.
-    screen.click(86, 138);
+    window.click(86, 138);
     window.until("the mouse has led to Stimuli", |_| {
         user.kept().contains("page = \"stimuli\"")
     });

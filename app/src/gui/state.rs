@@ -125,7 +125,8 @@ impl Default for Layout {
             is_rail_wide: true,
             has_details: true,
             has_log: false,
-            window_size: [1280.0, 800.0],
+            // With its frame it fits the screen of a small laptop.
+            window_size: [1200.0, 740.0],
         }
     }
 }

@@ -274,21 +274,10 @@ fn draw_line(ui: &egui::Ui, rect: Rect, layer: &LayerFacts, dim: usize, axis: &T
     }
     let spread = (high - low).max(f32::MIN_POSITIVE);
     let y = |value: f32| rect.bottom() - (value - low) / spread * rect.height();
-    let mut before: Option<f32> = None;
-    for (at, [least, most]) in values
-        .iter()
-        .enumerate()
-        .filter(|(_, [least, most])| least.is_finite() && most.is_finite())
-    {
-        let x = rect.left() + at as f32 + 0.5;
-        let (mut top, mut bottom) = (y(*most), y(*least));
-        // Columns are joined, so that a rise between them is seen.
-        if let Some(before) = before {
-            (top, bottom) = (top.min(before), bottom.max(before));
-        }
-        ui.painter()
-            .vline(x, top..=bottom.max(top + 1.0), (1.0, palette.accent));
-        before = Some(f32::midpoint(y(*most), y(*least)));
+    if rows[1] - rows[0] < n_columns as f64 / 2.0 {
+        instants(ui, rect, layer, dim, rows, y);
+    } else {
+        extremes(ui, rect, &values, y);
     }
     let font = FontId::proportional(12.0);
     for (value, at, align) in [
@@ -302,5 +291,50 @@ fn draw_line(ui: &egui::Ui, rect: Rect, layer: &LayerFacts, dim: usize, axis: &T
             font.clone(),
             palette.weak,
         );
+    }
+}
+
+/// A line from instant to instant, each where its window ends.
+fn instants(
+    ui: &egui::Ui,
+    rect: Rect,
+    layer: &LayerFacts,
+    dim: usize,
+    rows: [f64; 2],
+    y: impl Fn(f32) -> f32,
+) {
+    let features = layer.map.features();
+    let from = (rows[0].floor().max(1.0) as usize - 1).min(features.nrows());
+    let to = (rows[1].ceil().max(0.0) as usize + 1).min(features.nrows());
+    let x = |row: usize| {
+        rect.left() + ((row as f64 + 1.0 - rows[0]) / (rows[1] - rows[0])) as f32 * rect.width()
+    };
+    let points =
+        (from..to.max(from)).filter_map(|row| features.get([row, dim]).map(|value| (row, *value)));
+    let points = points
+        .filter(|(_, value)| value.is_finite())
+        .map(|(row, value)| pos2(x(row), y(value)));
+    ui.painter_at(rect)
+        .line(points.collect(), (1.0, Palette::of(ui).accent));
+}
+
+/// From the smallest to the largest value of each column, joined so that a rise between them is seen.
+fn extremes(ui: &egui::Ui, rect: Rect, values: &[[f32; 2]], y: impl Fn(f32) -> f32) {
+    let accent = Palette::of(ui).accent;
+    let mut before: Option<f32> = None;
+    let are_finite = |values: &[f32; 2]| values.iter().all(|value| value.is_finite());
+    for (at, [least, most]) in values
+        .iter()
+        .enumerate()
+        .filter(|(_, values)| are_finite(values))
+    {
+        let x = rect.left() + at as f32 + 0.5;
+        let (mut top, mut bottom) = (y(*most), y(*least));
+        if let Some(before) = before {
+            (top, bottom) = (top.min(before), bottom.max(before));
+        }
+        ui.painter()
+            .vline(x, top..=bottom.max(top + 1.0), (1.0, accent));
+        before = Some(f32::midpoint(y(*most), y(*least)));
     }
 }
