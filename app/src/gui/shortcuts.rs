@@ -26,6 +26,18 @@ const fn ctrl_shift(key: Key) -> KeyboardShortcut {
     KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), key)
 }
 
+/// The keys of the pages, in the order of the rail.
+pub(crate) const PAGE_KEYS: [Key; 8] = [
+    Key::Num1,
+    Key::Num2,
+    Key::Num3,
+    Key::Num4,
+    Key::Num5,
+    Key::Num6,
+    Key::Num7,
+    Key::Num8,
+];
+
 /// The shortcuts and what they ask for.
 #[must_use]
 pub(crate) fn all(state: &State) -> Vec<(Shortcut, Action)> {
@@ -51,17 +63,7 @@ pub(crate) fn all(state: &State) -> Vec<(Shortcut, Action)> {
         shortcut("Larger", ctrl(Key::Plus), scale(state, 1)),
         shortcut("Smaller", ctrl(Key::Minus), scale(state, -1)),
     ];
-    let keys = [
-        Key::Num1,
-        Key::Num2,
-        Key::Num3,
-        Key::Num4,
-        Key::Num5,
-        Key::Num6,
-        Key::Num7,
-        Key::Num8,
-    ];
-    for (page, key) in Page::ALL.into_iter().zip(keys) {
+    for (page, key) in Page::ALL.into_iter().zip(PAGE_KEYS) {
         all.push(shortcut(page.title(), ctrl(key), Action::Go(page)));
     }
     all
@@ -95,16 +97,7 @@ pub(crate) fn read(ctx: &egui::Context, state: &State, is_palette_open: bool) ->
     }
     // The keys 1 to 8 alone, where nothing is typed.
     if !is_typing && !is_palette_open {
-        for (page, key) in Page::ALL.into_iter().zip([
-            Key::Num1,
-            Key::Num2,
-            Key::Num3,
-            Key::Num4,
-            Key::Num5,
-            Key::Num6,
-            Key::Num7,
-            Key::Num8,
-        ]) {
+        for (page, key) in Page::ALL.into_iter().zip(PAGE_KEYS) {
             if ctx.input_mut(|input| input.consume_key(Modifiers::NONE, key)) {
                 asked.push(Action::Go(page));
             }

@@ -111,8 +111,6 @@ impl Default for Settings {
 pub(crate) struct Layout {
     /// Whether the rail shows words, too, where there is room.
     pub(crate) is_rail_wide: bool,
-    /// Whether the details at the right are shown.
-    pub(crate) has_details: bool,
     /// Whether the log is shown.
     pub(crate) has_log: bool,
     /// The window's inner size in points.
@@ -123,7 +121,6 @@ impl Default for Layout {
     fn default() -> Self {
         Self {
             is_rail_wide: true,
-            has_details: true,
             has_log: false,
             // With its frame it fits the screen of a small laptop.
             window_size: [1200.0, 740.0],

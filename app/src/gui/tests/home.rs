@@ -8,6 +8,7 @@ use egui_kittest::kittest::Queryable as _;
 use super::{Stage, recordings};
 use crate::gui::actions::Action;
 use crate::gui::manual::Topic;
+use crate::gui::shortcuts::PAGE_KEYS;
 use crate::gui::state::{Motion, Page, ThemeChoice};
 
 #[test]
@@ -119,17 +120,7 @@ fn the_palette_finds_every_command_by_its_words() {
 #[test]
 fn numbers_and_shortcuts_lead_to_pages() {
     let mut stage = Stage::new();
-    let keys = [
-        Key::Num1,
-        Key::Num2,
-        Key::Num3,
-        Key::Num4,
-        Key::Num5,
-        Key::Num6,
-        Key::Num7,
-        Key::Num8,
-    ];
-    for (page, key) in Page::ALL.into_iter().zip(keys) {
+    for (page, key) in Page::ALL.into_iter().zip(PAGE_KEYS) {
         stage.go(if page == Page::Home {
             Page::Help
         } else {
