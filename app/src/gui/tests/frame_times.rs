@@ -20,15 +20,10 @@ use crate::gui::state::Page;
 const HOURS_SECS: usize = 7200;
 const N_FRAMES: usize = 600;
 
-/// Nanoseconds that this thread has computed: the first number of its scheduling statistics.
-fn thread_nanos() -> u64 {
-    let statistics = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    statistics
-        .split_whitespace()
-        .next()
-        .unwrap()
-        .parse()
-        .unwrap()
+/// Nanoseconds that this thread has computed.
+fn thread_nanos() -> i64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec * 1_000_000_000 + time.tv_nsec
 }
 
 /// Draws frames, changing something before each, and prints what they cost: logic, layout and triangles.
