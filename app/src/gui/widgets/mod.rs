@@ -146,10 +146,6 @@ pub(crate) fn tick(ui: &mut egui::Ui, is_ticked: &mut bool, label: &str) -> egui
         let widgets = &mut ui.visuals_mut().widgets;
         widgets.inactive.bg_fill = palette.page;
         widgets.inactive.bg_stroke = (1.0, palette.weak).into();
-        if *is_ticked {
-            widgets.inactive.fg_stroke = (2.0, palette.accent).into();
-            widgets.hovered.fg_stroke = (2.0, palette.accent).into();
-        }
         ui.checkbox(is_ticked, label)
     });
     ticked.inner
