@@ -6,6 +6,7 @@ mod console;
 mod failure;
 mod forecast;
 mod gui;
+mod inputs;
 mod picture;
 mod report;
 mod slurm;

@@ -19,6 +19,7 @@ use heschl_models::resolve::{FoundAs, resolve};
 use crate::console::say;
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::forecast::Forecast;
+use crate::inputs;
 use crate::report::{self, EventFormat, Reporter};
 use crate::slurm;
 use crate::workshop::{self, Workshop};
@@ -280,7 +281,7 @@ pub(crate) fn run_recipe(
     recipe.window.lengths_for(workshop.encoder.card().reach())?;
     let run = workshop.run_facts()?;
     if let Some(expected) = &repetition.expected {
-        super::run::compare_inputs(expected, &run, &all_stories)?;
+        inputs::compare_inputs(expected, &run, &all_stories)?;
     }
     let root = recipe.features_folder(&workshop.encoder.card().name);
     if machine.dry_run {

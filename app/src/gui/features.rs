@@ -10,7 +10,7 @@ use heschl_core::look::library::{FeatureLibrary, Layer};
 use heschl_core::look::similarity::Plane;
 use heschl_core::look::statistics::LayerStatistics;
 
-use super::facts::Loading;
+use super::loading::Loading;
 
 /// What is shown of a folder of features.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

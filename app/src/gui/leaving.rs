@@ -5,7 +5,7 @@ use eframe::egui;
 use super::actions::{Action, Asked, AtClose};
 use super::facts::Facts;
 use super::icons;
-use super::jobs::JobState;
+use super::jobs::data::JobState;
 use super::text::count;
 use super::theme::INSIDE;
 use super::widgets::{button, heading, primary_button, weak};

@@ -15,6 +15,7 @@
 //! * `window`: puts them together, frame by frame.
 
 mod actions;
+mod carrying;
 mod colours;
 mod facts;
 mod features;
@@ -24,6 +25,7 @@ mod icons;
 mod jobs;
 mod lasting;
 mod leaving;
+mod loading;
 mod log;
 mod manual;
 mod pages;

@@ -5,10 +5,10 @@ use egui::accesskit::Role;
 use egui::{Align2, Color32, FontId, RichText, Sense, Vec2, WidgetInfo, vec2};
 
 use super::actions::{Action, Asked};
-use super::facts::{Facts, Loading};
+use super::facts::Facts;
 use super::icons;
-use super::jobs::{JobFacts, JobState};
-use super::session::is_of_study;
+use super::jobs::data::{JobFacts, JobState};
+use super::loading::Loading;
 use super::state::{Page, State};
 use super::theme::{BETWEEN, CORNER, INSIDE, Palette, semibold};
 use super::widgets::icon_button;
@@ -270,7 +270,7 @@ fn extraction(state: &State, facts: &Facts, page: Page, can_run: bool) -> Step {
         Step::Empty
     };
     let folder = state.open.as_ref().map(|open| open.folder.as_path());
-    let is_ours = |job: &&JobFacts| folder.is_some_and(|folder| is_of_study(&job.task, folder));
+    let is_ours = |job: &&JobFacts| folder.is_some_and(|folder| job.task.is_of_study(folder));
     let Some(last) = facts.queue.jobs.iter().rev().find(is_ours) else {
         return idle;
     };

@@ -1,6 +1,6 @@
 //! What the window does with jobs, models and features.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use eframe::egui;
 use heschl_core::look::library::Layer;
@@ -10,7 +10,7 @@ use heschl_models::catalogue;
 use super::actions::{AtClose, Format, Purpose};
 use super::features::Looking;
 use super::figure::Figure;
-use super::jobs::{JobFacts, JobState, NewJob, Order, QueueFacts, Task};
+use super::jobs::data::{JobFacts, JobState, NewJob, Order, QueueFacts, Task};
 use super::leaving::Leaving;
 use super::pages::why_not_run;
 use super::state::{Page, remember};
@@ -431,10 +431,4 @@ fn subtitle(recipe: &ExtractRecipe, study: Option<&str>) -> String {
     let window_secs = (window.chunk_ms + window.context_ms) / 1000.0;
     let settings = format!("window {window_secs} s, a row every {step_secs} s");
     study.map_or_else(|| settings.clone(), |study| format!("{study} · {settings}"))
-}
-
-/// Whether a path is a folder's own or below it.
-#[must_use]
-pub(super) fn is_of_study(task: &Task, folder: &Path) -> bool {
-    matches!(task, Task::Extract { study: Some(study), .. } if study == folder)
 }

@@ -6,7 +6,7 @@ use egui::RichText;
 use super::actions::{Action, Asked};
 use super::facts::{Facts, Keeping};
 use super::icons;
-use super::jobs::QueueFacts;
+use super::jobs::data::QueueFacts;
 use super::manual::Topic;
 use super::state::{Page, State};
 use super::text::{bytes, duration};

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use eframe::egui;
 
 use super::actions::Asked;
-use super::facts::{Facts, Keeping, Loading};
+use super::facts::{Facts, Keeping};
 use super::history::History;
 use super::jobs::Jobs;
 use super::leaving::Leaving;
+use super::loading::Loading;
 use super::log;
 use super::pages::Pages;
 use super::palette::Palette;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, Signal, System};
 
-use super::Task;
+use super::data::Task;
 use super::folder::{self, ENDED, EVENTS, JobFile, LOG, Process, RECIPE};
 use crate::failure::ENDED_FILE;
 
@@ -259,7 +259,7 @@ mod lives {
 mod lives {
     use sysinfo::{Pid, ProcessStatus};
 
-    use super::{Process, look};
+    use super::data::{Process, look};
 
     /// Seconds by which two looks at one process may differ.
     const SLACK_SECS: u64 = 2;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use heschl_core::store::atomic;
 use serde::{Deserialize, Serialize};
 
-use super::{JobState, Task};
+use super::data::{JobState, Task};
 
 /// What is kept of a job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

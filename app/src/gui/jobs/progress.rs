@@ -5,7 +5,7 @@ use std::time::Instant;
 use heschl_core::progress::Event;
 use serde_json::Value;
 
-use super::Progress;
+use super::data::Progress;
 use crate::workshop::ON_CPU;
 
 /// Adds up events.

@@ -9,9 +9,9 @@ use heschl_core::recipe::{ExtractRecipe, RecipeFile};
 use heschl_core::store::atomic;
 
 use super::child::{Ended, Runner};
+use super::data::{JobFacts, JobState, NewJob, Order, QueueFacts};
 use super::folder::{self, EVENTS, Growing, JobFile};
 use super::progress::Tally;
-use super::{JobFacts, JobState, NewJob, Order, QueueFacts};
 use crate::failure::STOPPED;
 use crate::gui::work::Waker;
 

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use heschl_core::recipe::RecipeFile;
 
-use super::{JobState, Jobs, NewJob, Order, QueueFacts, Task};
+use super::Jobs;
+use super::data::{JobState, NewJob, Order, QueueFacts, Task};
 use crate::gui::state::Study;
 
 /// Ten windows, a tenth of a second each; it goes on at the one that its journal has, and stops when asked. The recipe's

@@ -7,9 +7,10 @@ mod side;
 use eframe::egui;
 
 use crate::gui::actions::{Action, Asked, Format, Purpose};
-use crate::gui::facts::{Facts, Loading};
+use crate::gui::facts::Facts;
 use crate::gui::features::{FeatureFacts, Looking, View};
 use crate::gui::icons;
+use crate::gui::loading::Loading;
 use crate::gui::manual::Topic;
 use crate::gui::state::State;
 use crate::gui::theme::{BETWEEN, INSIDE};

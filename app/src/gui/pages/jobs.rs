@@ -7,7 +7,7 @@ use egui::{RichText, vec2};
 use crate::gui::actions::{Action, Asked, Purpose};
 use crate::gui::facts::Facts;
 use crate::gui::icons;
-use crate::gui::jobs::{JobFacts, JobState, Order, Progress, QueueFacts, Task};
+use crate::gui::jobs::data::{JobFacts, JobState, Order, Progress, QueueFacts, Task};
 use crate::gui::manual::Topic;
 use crate::gui::state::{Page, State};
 use crate::gui::text::{bytes, count, duration, thousands};

@@ -6,9 +6,10 @@ use egui::{RichText, vec2};
 
 use super::jobs::progress_words;
 use crate::gui::actions::{Action, Asked, Purpose};
-use crate::gui::facts::{Facts, Loading, ModelEntry, ModelSource};
+use crate::gui::facts::{Facts, ModelEntry, ModelSource};
 use crate::gui::icons;
-use crate::gui::jobs::{JobFacts, JobState, Order};
+use crate::gui::jobs::data::{JobFacts, JobState, Order};
+use crate::gui::loading::Loading;
 use crate::gui::manual::Topic;
 use crate::gui::state::State;
 use crate::gui::text::bytes;

@@ -7,8 +7,9 @@ use egui_extras::{Column, TableBuilder};
 
 use super::sound_view::SoundView;
 use crate::gui::actions::{Action, Asked, Purpose};
-use crate::gui::facts::{Facts, Loading, StoryFacts};
+use crate::gui::facts::{Facts, StoryFacts};
 use crate::gui::icons;
+use crate::gui::loading::Loading;
 use crate::gui::manual::Topic;
 use crate::gui::state::{State, Study};
 use crate::gui::text::{channels, clock, count, kilohertz};

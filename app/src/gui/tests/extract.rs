@@ -3,7 +3,8 @@
 use eframe::egui::accesskit::Role;
 
 use super::{Stage, recordings};
-use crate::gui::facts::{Facts, Loading, ModelFacts};
+use crate::gui::facts::{Facts, ModelFacts};
+use crate::gui::loading::Loading;
 use crate::gui::state::Page;
 use heschl_core::card::{Card, FinalOutput, FrameRule, FrontEnd};
 use heschl_core::recipe::LayerChoice;

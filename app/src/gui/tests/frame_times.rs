@@ -12,9 +12,9 @@ use ndarray::Array2;
 
 use super::{Stage, write_tone};
 use crate::gui::actions::{Action, Purpose};
-use crate::gui::facts::Loading;
 use crate::gui::features::{LayerFacts, Looking};
-use crate::gui::jobs::{JobFacts, JobState, Progress, QueueFacts, Task};
+use crate::gui::jobs::data::{JobFacts, JobState, Progress, QueueFacts, Task};
+use crate::gui::loading::Loading;
 use crate::gui::state::Page;
 
 const HOURS_SECS: usize = 7200;

@@ -7,8 +7,9 @@ use heschl_models::catalogue;
 
 use super::{Stage, recordings};
 use crate::gui::actions::Action;
-use crate::gui::facts::{Loading, ModelEntry, ModelSource};
-use crate::gui::jobs::{JobFacts, JobState, Progress, QueueFacts, Task};
+use crate::gui::facts::{ModelEntry, ModelSource};
+use crate::gui::jobs::data::{JobFacts, JobState, Progress, QueueFacts, Task};
+use crate::gui::loading::Loading;
 use crate::gui::state::Page;
 
 fn job(id: &str, state: JobState) -> JobFacts {

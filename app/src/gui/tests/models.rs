@@ -1,8 +1,9 @@
 //! Models: the catalogue, what it says of each model, and what can be done with it.
 
 use super::Stage;
-use crate::gui::facts::{Loading, Machine, ModelSource};
-use crate::gui::jobs::Task;
+use crate::gui::facts::{Machine, ModelSource};
+use crate::gui::jobs::data::Task;
+use crate::gui::loading::Loading;
 use crate::gui::state::Page;
 
 fn stage() -> Stage {

@@ -7,7 +7,7 @@ use eframe::egui::accesskit::Role;
 use eframe::egui::{ViewportEvent, ViewportId};
 
 use super::Stage;
-use crate::gui::jobs::JobState;
+use crate::gui::jobs::data::JobState;
 use crate::gui::state::Page;
 
 /// Puts a job below the folder, as an earlier window would have left it.

@@ -6,7 +6,7 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 use super::{Stage, recordings, write_tone};
 use crate::gui::actions::{Action, Purpose};
-use crate::gui::facts::Loading;
+use crate::gui::loading::Loading;
 use crate::gui::state::Page;
 use heschl_core::audio::Resampling;
 

@@ -14,8 +14,9 @@ use heschl_core::progress::CancelToken;
 
 use super::{Answers, Desk, Waker};
 use crate::gui::colours;
-use crate::gui::facts::{Facts, Loading};
+use crate::gui::facts::Facts;
 use crate::gui::features::{Analysis, Beside, HeatPicture, HeatView, LayerFacts, Looking, View};
+use crate::gui::loading::Loading;
 
 /// Instants that similarity is taken from: more would change no picture.
 const N_INSTANTS: usize = 600;

@@ -18,8 +18,9 @@ pub(crate) use desk::{Answers, Desk, Waker};
 use std::path::PathBuf;
 
 use super::actions::Purpose;
-use super::facts::{Facts, Loading};
+use super::facts::Facts;
 use super::features::Looking;
+use super::loading::Loading;
 
 /// All desks.
 pub(crate) struct Work {

@@ -10,7 +10,8 @@ use heschl_models::resolve::resolve;
 use heschl_models::runtime;
 
 use super::{Answers, Desk, Waker};
-use crate::gui::facts::{Loading, Machine, ModelFacts};
+use crate::gui::facts::{Machine, ModelFacts};
+use crate::gui::loading::Loading;
 use crate::{forecast, workshop};
 
 /// Which model is asked for.

@@ -9,7 +9,8 @@ use heschl_models::{OpenModel, added, fetch};
 
 use super::{Answers, Desk, Waker};
 use crate::forecast;
-use crate::gui::facts::{Loading, ModelEntry, ModelSource};
+use crate::gui::facts::{ModelEntry, ModelSource};
+use crate::gui::loading::Loading;
 
 /// Asks for all models.
 pub(super) struct Question;

@@ -8,7 +8,7 @@ use heschl_core::look::sound::{Sound, SoundBuilder};
 use heschl_core::progress::CancelToken;
 
 use super::{Answers, Desk, Waker};
-use crate::gui::facts::Loading;
+use crate::gui::loading::Loading;
 
 /// Which recording is asked for.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,7 +7,8 @@ use heschl_core::progress::CancelToken;
 use heschl_core::stimuli::{self, Depth};
 
 use super::{Answers, Desk, Waker};
-use crate::gui::facts::{Loading, StoryFacts};
+use crate::gui::facts::StoryFacts;
+use crate::gui::loading::Loading;
 
 /// Which folder is asked for.
 #[derive(Debug, Clone, PartialEq)]

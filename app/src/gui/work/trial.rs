@@ -9,7 +9,8 @@ use heschl_core::progress::CancelToken;
 use heschl_core::recipe::{ExtractRecipe, RecipeFile};
 
 use super::{Answers, Desk, Waker};
-use crate::gui::facts::{Loading, Trial};
+use crate::gui::facts::Trial;
+use crate::gui::loading::Loading;
 
 /// What is tried: only what changes the speed.
 #[derive(Debug, Clone, PartialEq)]

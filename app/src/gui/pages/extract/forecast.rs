@@ -7,7 +7,8 @@ use heschl_core::window::Windows;
 use heschl_models::catalogue;
 
 use crate::forecast::COMPRESSED_SHARE;
-use crate::gui::facts::{Facts, Keeping, Loading, ModelFacts, StoryFacts};
+use crate::gui::facts::{Facts, Keeping, ModelFacts, StoryFacts};
+use crate::gui::loading::Loading;
 use crate::gui::state::Study;
 use crate::gui::text::{bytes, duration, thousands};
 use crate::gui::widgets::{warning, weak};

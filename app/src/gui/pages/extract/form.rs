@@ -7,8 +7,9 @@ use heschl_core::window::{Coverage, WindowSettings};
 use heschl_models::catalogue;
 
 use crate::gui::actions::{Action, Asked, Purpose};
-use crate::gui::facts::{Facts, Loading};
+use crate::gui::facts::Facts;
 use crate::gui::icons;
+use crate::gui::loading::Loading;
 use crate::gui::manual::Topic;
 use crate::gui::state::{Page, State, Study};
 use crate::gui::theme::INSIDE;

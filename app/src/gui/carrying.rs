@@ -1,0 +1,233 @@
+//! Where what pages ask for is carried out, and what desks wish is granted.
+
+use super::actions::{Action, Purpose};
+use super::leaving::Leaving;
+use super::loading::Loading;
+use super::state::{OpenStudy, Page, Study, remember};
+use super::text;
+use super::toasts::Tone;
+use super::window::Window;
+use super::work::{Chore, Done, Meaning, Wish};
+use eframe::egui;
+use std::path::PathBuf;
+
+impl Window {
+    /// Carries out what was asked for.
+    pub(super) fn carry_out(&mut self, action: Action, ctx: &egui::Context) {
+        match action {
+            Action::Go(page) => self.go(page),
+            Action::NewStudy { parent, name } => self.work.chore(Chore::Create {
+                parent,
+                name,
+                stimuli: None,
+            }),
+            Action::OpenStudy(folder) => self.work.chore(Chore::Open(folder)),
+            Action::CloseStudy => self.close_study(),
+            Action::TrySample => {
+                let parent = self.studies_folder();
+                self.work.chore(Chore::Sample { parent });
+            }
+            Action::ForgetRecent(folder) => {
+                self.state
+                    .lasting
+                    .recent_studies
+                    .retain(|known| *known != folder);
+            }
+            Action::EditStudy(study) => self.edit(|state| {
+                if let Some(open) = &mut state.open {
+                    open.study = *study;
+                }
+            }),
+            Action::EditSettings(settings) => {
+                self.edit(|state| state.lasting.settings = settings);
+            }
+            Action::Arrange(layout) => self.state.lasting.layout = layout,
+            Action::Undo => self.undo(),
+            Action::Redo => self.redo(),
+            Action::RefreshStories => self.work.forget_stories(),
+            Action::SelectStory(story) => self.select_story(story),
+            Action::Look(looking) => self.state.looking = Some(*looking),
+            Action::StepLayer(step) => self.step_layer(step),
+            Action::Export(format) => self.export(format),
+            Action::Cursor(secs) => self.look_at(secs),
+            Action::MoveCursor(secs) => self.look_at(self.state.cursor_secs + secs),
+            Action::Show(shown) => self.state.shown_secs = shown,
+            Action::TogglePlay => self.toggle_play(),
+            Action::Pick(purpose) => {
+                let start = self.start_of(purpose);
+                self.work.pick(purpose, start, &mut self.facts);
+            }
+            Action::StopPicking => self.work.stop_picking(&mut self.facts),
+            Action::Use(purpose, path) => self.use_path(purpose, path),
+            Action::Drop(paths) => self.work.classify(paths),
+            Action::Run => self.run(),
+            Action::Job(id, order) => self.jobs.order(&id, order),
+            Action::FetchModel(name) => self.fetch_model(name),
+            Action::FetchRuntime => self.fetch_runtime(),
+            Action::CheckModel(name) => self.check_model(name),
+            Action::DeleteModel(name) => self.work.chore(Chore::DeleteModel(name)),
+            Action::UseModel(name) => self.use_model(name),
+            Action::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
+            Action::Close { jobs } => self.close(jobs, ctx),
+            Action::StayOpen => self.leaving = Leaving::Staying,
+            Action::CopyCommand => self.copy_command(ctx),
+            Action::CopySlurm => self.copy_slurm(ctx),
+            Action::SaveRecipe => self.save_recipe(),
+            Action::Copy { text, what } => {
+                ctx.copy_text(text);
+                self.tell(Tone::Plain, format!("{what} copied."));
+            }
+            Action::Manual(topic) => {
+                self.pages.help.show(topic);
+                self.go(Page::Help);
+            }
+            Action::ShowFolder(folder) => self.work.chore(Chore::ShowFolder(folder)),
+            Action::TogglePalette => self.palette.toggle(),
+            Action::ClearLog => self.facts.log.clear(),
+        }
+    }
+
+    /// Carries out what a desk wishes.
+    pub(super) fn grant(&mut self, wish: Wish) {
+        match wish {
+            Wish::Picked(purpose, path) => self.use_path(purpose, path),
+            Wish::Dropped(meanings) => meanings
+                .into_iter()
+                .for_each(|meaning| self.take_in(meaning)),
+            Wish::Tell(sentence) => self.tell(Tone::Amber, sentence),
+            Wish::Done(done) => self.take_done(done),
+        }
+    }
+
+    fn take_done(&mut self, done: Done) {
+        match done {
+            Done::Opened(opened) => self.show_study(*opened),
+            Done::Recipe(recipe) if self.state.open.is_some() => {
+                self.edit_study(|study| study.adopt(&recipe));
+                self.go(Page::Extract);
+                self.tell(Tone::Plain, "The recipe's settings are taken over.".into());
+            }
+            Done::Recipe(_) => self.tell(
+                Tone::Amber,
+                "Open a study first, then drop the recipe on it.".into(),
+            ),
+            Done::ModelDeleted(name) => {
+                self.work.look_at_models_again();
+                self.tell(Tone::Plain, format!("{name} is deleted."));
+            }
+            Done::Exported(path) => {
+                let path = text::short_path(&path, self.facts.home.as_deref());
+                self.tell(Tone::Good, format!("Saved: {path}"));
+            }
+            Done::RecipeWritten(path) => {
+                let path = text::short_path(&path, self.facts.home.as_deref());
+                self.tell(Tone::Good, format!("Recipe saved: {path}"));
+            }
+            Done::Kept(folder, keeping) => self.take_keeping(&folder, keeping),
+            Done::Missing(missing) => self.facts.missing_studies = missing,
+            Done::Refused(sentence) => self.tell(Tone::Red, sentence),
+        }
+    }
+
+    fn take_in(&mut self, meaning: Meaning) {
+        if !matches!(meaning, Meaning::Nothing(_)) {
+            self.tell(Tone::Plain, format!("{}.", meaning.sentence()));
+        }
+        match meaning {
+            Meaning::Study(folder) => self.work.chore(Chore::Open(folder)),
+            Meaning::Stimuli(folder, story) => {
+                self.use_path(Purpose::Stimuli, folder);
+                self.state.story = story.or(self.state.story.take());
+            }
+            Meaning::Features(folder) => self.use_path(Purpose::Features, folder),
+            Meaning::Model(path) if path.is_file() => self.use_path(Purpose::ModelFile, path),
+            Meaning::Model(folder) => self.use_path(Purpose::ModelFolder, folder),
+            Meaning::Recipe(file) => self.use_path(Purpose::Recipe, file),
+            Meaning::Nothing(sentence) => self.tell(Tone::Amber, sentence),
+        }
+    }
+
+    pub(super) fn go(&mut self, page: Page) {
+        self.state.lasting.page = page;
+    }
+
+    /// Where a dialog begins.
+    fn start_of(&self, purpose: Purpose) -> Option<PathBuf> {
+        let open = self.state.open.as_ref();
+        match purpose {
+            Purpose::Stimuli => open
+                .and_then(|open| open.study.stimuli.clone())
+                .or_else(|| self.state.lasting.recent_stimuli.first().cloned()),
+            Purpose::OpenStudy | Purpose::StudiesFolder => Some(self.studies_folder()),
+            _ => open.map(|open| open.folder.clone()),
+        }
+    }
+
+    /// Does with a path what it was picked for.
+    fn use_path(&mut self, purpose: Purpose, path: PathBuf) {
+        match purpose {
+            Purpose::Nothing => {}
+            Purpose::OpenStudy => self.work.chore(Chore::Open(path)),
+            Purpose::StudiesFolder => self.edit(|state| {
+                state.lasting.settings.studies_folder = Some(path);
+            }),
+            Purpose::Stimuli => self.use_stimuli(path),
+            Purpose::Output => self.edit_study(|study| study.output = Some(path)),
+            Purpose::Runtime => self.edit(|state| state.lasting.settings.runtime = Some(path)),
+            Purpose::Recipe => self.work.chore(Chore::ReadRecipe(path)),
+            Purpose::ModelFolder | Purpose::ModelFile => self.add_model(path),
+            Purpose::Features | Purpose::OtherFeatures => self.look_at_features(purpose, path),
+        }
+    }
+
+    fn use_stimuli(&mut self, folder: PathBuf) {
+        remember(&mut self.state.lasting.recent_stimuli, &folder);
+        if self.state.open.is_none() {
+            let name = folder
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned());
+            let parent = self.studies_folder();
+            return self.work.chore(Chore::Create {
+                parent,
+                name: name.unwrap_or_else(|| "Study".into()),
+                stimuli: Some(folder),
+            });
+        }
+        self.edit_study(|study| {
+            study.stimuli = Some(folder);
+            study.left_out.clear();
+        });
+        self.work.forget_stories();
+        self.go(Page::Stimuli);
+    }
+
+    /// Changes the study, so that it can be undone.
+    pub(super) fn edit_study(&mut self, change: impl FnOnce(&mut Study)) {
+        self.edit(|state| {
+            if let Some(OpenStudy { study, .. }) = &mut state.open {
+                change(study);
+            }
+        });
+    }
+
+    fn save_recipe(&mut self) {
+        let Some(open) = &self.state.open else {
+            return;
+        };
+        let path = open.folder.join("recipe.toml");
+        match self.recipe() {
+            Ok(recipe) => self.work.chore(Chore::WriteRecipe(path, Box::new(recipe))),
+            Err(sentence) => self.tell(Tone::Red, sentence),
+        }
+    }
+
+    /// The recipe that the study makes of the stories that were found.
+    pub(super) fn recipe(&self) -> Result<heschl_core::recipe::ExtractRecipe, String> {
+        let open = self.state.open.as_ref().ok_or("Open a study first.")?;
+        let names: Vec<&str> = match &self.facts.stories {
+            Loading::Ready(stories) => stories.iter().map(|story| story.story.as_str()).collect(),
+            _ => return Err("Choose a folder of recordings first.".into()),
+        };
+        Ok(open.study.recipe(&open.folder, &names))
+    }
+}

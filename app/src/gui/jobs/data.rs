@@ -1,0 +1,242 @@
+//! What is known of jobs: plain data.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// What a job does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub(crate) enum Task {
+    /// Features of stories, as the recipe beside the job says.
+    Extract {
+        /// The study's folder.
+        study: Option<PathBuf>,
+        /// Where the features go: the model's folder.
+        features: PathBuf,
+    },
+    /// A model from the Hub.
+    Fetch {
+        /// Its name.
+        model: String,
+    },
+    /// ONNX Runtime, which computes.
+    Runtime,
+    /// A model from the disk.
+    Add {
+        /// Its folder, or its ONNX file.
+        path: PathBuf,
+    },
+    /// A model is tried on a recording.
+    Check {
+        /// Its name.
+        model: String,
+    },
+}
+
+impl Task {
+    /// Whether it computes, so that only one runs at a time.
+    #[must_use]
+    pub(crate) fn computes(&self) -> bool {
+        matches!(self, Self::Extract { .. } | Self::Check { .. })
+    }
+
+    /// Whether it extracts for the study of a folder.
+    #[must_use]
+    pub(crate) fn is_of_study(&self, folder: &Path) -> bool {
+        matches!(self, Self::Extract { study: Some(study), .. } if study == folder)
+    }
+
+    /// The model that it fetches.
+    #[must_use]
+    pub(crate) fn fetched_model(&self) -> Option<&str> {
+        match self {
+            Self::Fetch { model } => Some(model),
+            _ => None,
+        }
+    }
+}
+
+/// A job that is to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct NewJob {
+    /// What the card is called.
+    pub(crate) title: String,
+    /// What it does it with, in a line.
+    pub(crate) subtitle: String,
+    /// What it does.
+    pub(crate) task: Task,
+    /// The recipe, as its file has it.
+    pub(crate) recipe: Option<String>,
+    /// ONNX Runtime's library, where the user set one.
+    pub(crate) runtime: Option<PathBuf>,
+}
+
+/// How far a job is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub(crate) enum JobState {
+    /// Its turn has not come.
+    Waiting,
+    /// Its process runs.
+    Running,
+    /// It was stopped and can go on.
+    Paused,
+    /// All is done.
+    Done,
+    /// It ended with a complaint: a sentence.
+    Failed {
+        /// What is wrong and what to do.
+        message: String,
+    },
+    /// Its process was ended from outside, or the machine was switched off; it can go on.
+    Broken {
+        /// What is known of it.
+        message: String,
+    },
+    /// The user wants it no more.
+    Cancelled,
+}
+
+impl JobState {
+    /// Whether it runs or will run.
+    #[must_use]
+    pub(crate) fn is_alive(&self) -> bool {
+        matches!(self, Self::Waiting | Self::Running)
+    }
+
+    /// Whether nothing more is to come of it.
+    #[must_use]
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self, Self::Done | Self::Cancelled)
+    }
+}
+
+/// What can be done with a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Stop it; what it has is kept.
+    Pause,
+    /// Let it go on, or begin again.
+    GoOn,
+    /// Stop it for good; what is finished stays.
+    Cancel,
+    /// Before the one before it.
+    Up,
+    /// After the one after it.
+    Down,
+    /// Take it off the list.
+    Remove,
+}
+
+/// How much is done.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Progress {
+    /// What is being done now, in words.
+    pub(crate) stage: String,
+    /// The story in hand.
+    pub(crate) story: Option<String>,
+    /// Things done and things in all: windows, or bytes.
+    pub(crate) done: Option<(u64, u64)>,
+    /// Whether they are bytes.
+    pub(crate) is_download: bool,
+    /// Things a second.
+    pub(crate) per_sec: Option<f64>,
+    /// Stories that could not be done, each with its sentence.
+    pub(crate) failed: Vec<(String, String)>,
+    /// What the user should know, in sentences.
+    pub(crate) warnings: Vec<String>,
+    /// What it is computed on.
+    pub(crate) device: Option<String>,
+    /// How it ended, if it said so: stories done, done before, failed, and whether a stop was asked for.
+    pub(crate) finished: Option<(usize, usize, usize, bool)>,
+}
+
+impl Progress {
+    /// The share that is done, 0 to 1.
+    #[must_use]
+    pub(crate) fn share(&self) -> Option<f32> {
+        let (done, all) = self.done?;
+        (all > 0).then(|| (done as f32 / all as f32).clamp(0.0, 1.0))
+    }
+
+    /// Seconds until it is done, at the speed of now.
+    #[must_use]
+    pub(crate) fn secs_left(&self) -> Option<f64> {
+        let (done, all) = self.done?;
+        let per_sec = self.per_sec.filter(|per_sec| *per_sec > 0.0)?;
+        Some(all.saturating_sub(done) as f64 / per_sec)
+    }
+}
+
+/// A job as the window sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct JobFacts {
+    /// Its name among jobs.
+    pub(crate) id: String,
+    /// What its card is called.
+    pub(crate) title: String,
+    /// What it does it with.
+    pub(crate) subtitle: String,
+    /// What it does.
+    pub(crate) task: Task,
+    /// Its recipe, as its file has it.
+    pub(crate) recipe: Option<String>,
+    /// How far it is.
+    pub(crate) state: JobState,
+    /// Whether it was told to stop and has not yet.
+    pub(crate) is_stopping: bool,
+    /// How much is done.
+    pub(crate) progress: Progress,
+    /// Its last words.
+    pub(crate) last_lines: Vec<String>,
+}
+
+/// What the queue tells the window.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct QueueFacts {
+    /// The jobs, in their order.
+    pub(crate) jobs: Vec<JobFacts>,
+    /// Another window leads the queue: this one only looks.
+    pub(crate) is_led_elsewhere: bool,
+    /// Why jobs cannot be kept: a sentence.
+    pub(crate) trouble: Option<String>,
+}
+
+impl QueueFacts {
+    /// The job that computes now.
+    #[must_use]
+    pub(crate) fn running(&self) -> Option<&JobFacts> {
+        let mut running = self
+            .jobs
+            .iter()
+            .filter(|job| job.state == JobState::Running);
+        running
+            .clone()
+            .find(|job| job.task.computes())
+            .or_else(|| running.next())
+    }
+
+    /// Jobs that run or will run.
+    #[must_use]
+    pub(crate) fn n_alive(&self) -> usize {
+        self.jobs.iter().filter(|job| job.state.is_alive()).count()
+    }
+
+    /// The job that fetches a model, unless it is done.
+    #[must_use]
+    pub(crate) fn fetching(&self, model: &str) -> Option<&JobFacts> {
+        self.not_over(|task| task.fetched_model() == Some(model))
+    }
+
+    /// The job that gets ONNX Runtime, unless it is done.
+    #[must_use]
+    pub(crate) fn fetching_runtime(&self) -> Option<&JobFacts> {
+        self.not_over(|task| *task == Task::Runtime)
+    }
+
+    fn not_over(&self, is_asked: impl Fn(&Task) -> bool) -> Option<&JobFacts> {
+        let mut jobs = self.jobs.iter().rev().filter(|job| is_asked(&job.task));
+        jobs.find(|job| !job.state.is_over())
+    }
+}
