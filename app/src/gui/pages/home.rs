@@ -53,7 +53,7 @@ impl HomePage {
         asked: &mut Asked,
     ) {
         ui.vertical(|ui| {
-            ui.set_max_width(880.0);
+            ui.set_max_width(ui.available_width().min(880.0));
             ui.add_space(INSIDE);
             let title = ui.label(
                 RichText::new("How does the brain hear speech?")

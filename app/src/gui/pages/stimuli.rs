@@ -103,7 +103,7 @@ impl StimuliPage {
         self.tools(ui, stories, study, asked);
         let shown = self.shown(stories, study);
         // The table takes what the sound leaves.
-        let sound_height = (ui.available_height() * 0.42).clamp(190.0, 340.0);
+        let sound_height = (ui.available_height() * 0.42).clamp(150.0, 340.0);
         let table_height = (ui.available_height() - sound_height - INSIDE).max(96.0);
         ui.allocate_ui(egui::vec2(ui.available_width(), table_height), |ui| {
             ui.set_min_height(table_height);
@@ -210,6 +210,7 @@ impl StimuliPage {
     ) {
         let table = TableBuilder::new(ui)
             .striped(false)
+            .min_scrolled_height(0.0)
             .cell_layout(egui::Layout::left_to_right(egui::Align::Center))
             .sense(egui::Sense::click())
             .column(Column::exact(28.0))

@@ -233,6 +233,16 @@ impl Stage {
             .collect()
     }
 
+    /// Label and place of every drawing.
+    pub(crate) fn canvases(&self) -> Vec<(String, eframe::egui::Rect)> {
+        let nodes = self
+            .harness
+            .query_all_by(|node| [Role::Canvas, Role::Image].contains(&node.role()));
+        nodes
+            .filter_map(|node| Some((node.accesskit_node().label()?, node.rect())))
+            .collect()
+    }
+
     /// Whether a button is greyed.
     pub(crate) fn is_greyed(&self, label: &str) -> bool {
         let node = self.harness.get_by_role_and_label(Role::Button, label);

@@ -8,8 +8,9 @@ use crate::gui::actions::{Action, Purpose};
 use crate::gui::state::{Page, Remembered, ThemeChoice};
 
 /// Sizes in points, and pixels to a point.
-const SIZES: [([f32; 2], f32); 5] = [
+const SIZES: [([f32; 2], f32); 6] = [
     ([1280.0, 800.0], 1.0),
+    ([800.0, 560.0], 1.0),
     ([1024.0, 700.0], 1.0),
     ([1024.0, 700.0], 2.0),
     ([3840.0, 2160.0], 1.0),

@@ -46,6 +46,7 @@ fn pages_touch_no_disk_no_thread_and_no_process() {
 #[test]
 fn every_page_fits_the_smallest_window() {
     for (size, pixels_per_point) in [
+        ([800.0, 560.0], 1.0),
         ([1024.0, 700.0], 1.0),
         ([1024.0, 700.0], 2.0),
         ([3840.0, 2160.0], 1.0),
@@ -57,8 +58,22 @@ fn every_page_fits_the_smallest_window() {
             let stories = window.facts.stories();
             !stories.is_empty() && stories.iter().all(|story| story.header.is_some())
         });
+        let features = super::features::features(stage.folder.path(), 0.02);
+        stage.ask(Action::Use(Purpose::Features, features));
+        stage.until("the layer and the story are here", |window| {
+            window.facts.features.picture.is_some() && window.facts.sound.ready().is_some()
+        });
         for page in Page::ALL {
             stage.go(page);
+            for (label, place) in stage.canvases() {
+                // The other pages scroll.
+                let fills_page = matches!(page, Page::Stimuli | Page::Features);
+                let is_above = !fills_page || place.bottom() <= size[1] - 30.0;
+                assert!(
+                    is_above && place.right() <= size[0] - 8.0,
+                    "{page:?} at {size:?}: {label} is cut off: {place:?}"
+                );
+            }
             for control in stage.controls() {
                 assert!(
                     control.1.left() >= -0.5 && control.1.right() <= size[0] + 0.5,

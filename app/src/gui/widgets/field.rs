@@ -193,7 +193,7 @@ impl PathField<'_> {
             .unwrap_or_default();
         let mut text = typed(ui, id).unwrap_or_else(|| shown.clone());
         ui.horizontal(|ui| {
-            let width = (ui.available_width() - 190.0).clamp(120.0, 640.0);
+            let width = (ui.available_width() - 232.0).clamp(120.0, 640.0);
             let field = TextField {
                 label: self.label,
                 hint: "Type a path, or drop a folder here",
