@@ -233,7 +233,15 @@ impl Window {
             self.work.want_model(&study.model, &mut self.facts);
         }
         self.facts.recipe_of_now = self.recipe_of_now();
-        let trial = self.trial();
+        // Beside a job that computes, a trial would be slow and slow the job down; what was tried before still holds.
+        let is_busy = self
+            .facts
+            .queue
+            .running()
+            .is_some_and(|job| job.task.computes());
+        let trial = self
+            .trial()
+            .filter(|trial| !is_busy || self.work.has_tried(trial));
         self.work.want_trial(trial, &mut self.facts);
         let first = self
             .facts

@@ -184,3 +184,21 @@ fn the_command_and_the_recipe_can_be_taken_along() {
             .is_some_and(|study| study.window == WindowSettings::default())
     });
 }
+
+#[test]
+fn beside_a_job_nothing_is_tried_and_the_forecast_says_so() {
+    let (_folder, mut stage) = stage();
+    stage.go(Page::Home);
+    stage.until("nothing is tried", |window| {
+        window.facts.trial == Loading::Nothing
+    });
+    let running = super::jobs::job("it", crate::gui::jobs::data::JobState::Running);
+    stage.harness.state_mut().facts.queue.jobs = vec![running];
+    stage.go(Page::Extract);
+    stage.must_see("time and memory: measured when the job that runs is done");
+    assert_eq!(stage.facts().trial, Loading::Nothing);
+    stage.harness.state_mut().facts.queue.jobs.clear();
+    stage.until("it is tried now", |window| {
+        window.facts.trial != Loading::Nothing
+    });
+}

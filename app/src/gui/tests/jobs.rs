@@ -12,7 +12,7 @@ use crate::gui::jobs::data::{JobFacts, JobState, Progress, QueueFacts, Task};
 use crate::gui::loading::Loading;
 use crate::gui::state::Page;
 
-fn job(id: &str, state: JobState) -> JobFacts {
+pub(super) fn job(id: &str, state: JobState) -> JobFacts {
     JobFacts {
         id: id.into(),
         title: format!("Job {id}"),

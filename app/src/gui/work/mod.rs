@@ -159,6 +159,12 @@ impl Work {
         self.asked.model = None;
     }
 
+    /// Whether this is what was tried last.
+    #[must_use]
+    pub(crate) fn has_tried(&self, question: &TrialQuestion) -> bool {
+        self.asked.trial.as_ref() == Some(question)
+    }
+
     /// Asks for a trial of the encoder, unless it is known or asked for.
     pub(crate) fn want_trial(&mut self, question: Option<TrialQuestion>, facts: &mut Facts) {
         if question != self.asked.trial {

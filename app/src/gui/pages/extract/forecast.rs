@@ -110,6 +110,12 @@ impl Outlook {
                         ui.spinner();
                         weak(ui, "trying the encoder …");
                     }
+                    (Loading::Nothing, _) if facts.queue.running().is_some() => {
+                        weak(
+                            ui,
+                            "time and memory: measured when the job that runs is done",
+                        );
+                    }
                     _ => {}
                 }
                 figure(
