@@ -434,7 +434,7 @@ impl eframe::App for Window {
 impl Window {
     /// Whether what is asked at the start is answered.
     pub(super) fn work_is_quiet(&self) -> bool {
-        self.facts.machine.is_some()
+        self.facts.machine.is_some() && self.facts.queue.is_known
     }
 
     /// Does what a page would ask for.

@@ -195,6 +195,8 @@ pub(crate) struct JobFacts {
 /// What the queue tells the window.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct QueueFacts {
+    /// Whether the folder of jobs was looked at.
+    pub(crate) is_known: bool,
     /// The jobs, in their order.
     pub(crate) jobs: Vec<JobFacts>,
     /// Another window leads the queue: this one only looks.

@@ -374,6 +374,7 @@ impl Queue {
 
     fn facts(&self) -> QueueFacts {
         QueueFacts {
+            is_known: true,
             jobs: self.jobs.iter().map(Job::facts).collect(),
             is_led_elsewhere: self.lock.is_none() && self.trouble.is_none(),
             trouble: self.trouble.clone(),

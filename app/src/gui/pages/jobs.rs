@@ -47,6 +47,10 @@ impl JobsPage {
                 "Another window leads the queue; this one shows what it does. New jobs go to that queue.",
             );
         }
+        if !queue.is_known {
+            ui.spinner();
+            return;
+        }
         if queue.jobs.is_empty() {
             let (sentence, action, page) = if state.study().is_some() {
                 (

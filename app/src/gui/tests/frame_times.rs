@@ -146,6 +146,7 @@ fn running(frame: usize) -> QueueFacts {
         last_lines: vec!["Computing on the CPU.".into()],
     };
     QueueFacts {
+        is_known: true,
         jobs: vec![job],
         ..QueueFacts::default()
     }

@@ -41,6 +41,7 @@ fn stage(jobs: Vec<JobFacts>) -> Stage {
     });
     stage.go(Page::Jobs);
     stage.harness.state_mut().facts.queue = QueueFacts {
+        is_known: true,
         jobs,
         ..QueueFacts::default()
     };
@@ -178,6 +179,9 @@ fn closing_asks_while_something_runs() {
 }
 
 fn models(stage: &mut Stage, change: impl Fn(&mut ModelEntry)) {
+    stage.until("the queue has told of itself", |window| {
+        window.work_is_quiet()
+    });
     stage.go(Page::Models);
     stage.until("the models are listed", |window| {
         window.facts.models.ready().is_some()
