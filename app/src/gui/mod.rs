@@ -17,6 +17,7 @@
 mod actions;
 mod carrying;
 mod colours;
+mod errands;
 mod facts;
 mod features;
 mod figure;
@@ -31,7 +32,7 @@ mod manual;
 mod pages;
 mod palette;
 mod rail;
-mod session;
+
 mod shortcuts;
 mod start;
 mod state;
