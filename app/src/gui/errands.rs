@@ -261,12 +261,12 @@ impl Window {
             looking.layer = library.layers.get(hidden / 2).cloned();
         }
         if looking.story.is_none() {
-            let known = self
-                .state
-                .story
-                .clone()
-                .filter(|story| library.stories.contains(story));
-            looking.story = known.or_else(|| library.stories.first().cloned());
+            let known = self.state.story.as_ref();
+            let known = known.filter(|story| library.stories.contains(story));
+            let story = known.or(library.stories.first()).cloned();
+            if let Some(story) = story {
+                self.select_story(story);
+            }
         }
     }
 
@@ -340,9 +340,26 @@ impl Window {
         }
     }
 
+    /// Looks at a story from its beginning: at its recording, if the study has it, and at its features, if they are open.
     pub(super) fn select_story(&mut self, story: String) {
-        if self.state.story.as_ref() != Some(&story) {
+        let mut is_new = false;
+        if let (Some(looking), Some(library)) =
+            (&mut self.state.looking, self.facts.features.library.ready())
+            && library.stories.contains(&story)
+        {
+            is_new |= looking.story.as_ref() != Some(&story);
+            looking.story = Some(story.clone());
+        }
+        let is_recorded = self
+            .facts
+            .stories()
+            .iter()
+            .any(|known| known.story == story);
+        if is_recorded && self.state.story.as_ref() != Some(&story) {
+            is_new = true;
             self.state.story = Some(story);
+        }
+        if is_new {
             self.state.cursor_secs = 0.0;
             self.state.shown_secs = None;
         }

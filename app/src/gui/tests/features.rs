@@ -261,3 +261,43 @@ coverage = "ramp_in"
 folder = "/out"
 overwrite = false
 "#;
+
+#[test]
+fn a_story_is_one_selection_on_all_pages() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::with_recordings(&super::recordings(folder.path()));
+    let model = features(&stage.folder.path().join("a"), 0.0);
+    std::fs::copy(
+        model.join("encoder.0/alpha.npz"),
+        model.join("encoder.0/beta.npz"),
+    )
+    .unwrap();
+    std::fs::copy(
+        model.join("encoder.0/alpha.npz"),
+        model.join("encoder.0/elsewhere.npz"),
+    )
+    .unwrap();
+    stage.ask(Action::SelectStory("beta".into()));
+    stage.ask(Action::Use(Purpose::Features, model));
+    let looked_at = |stage: &Stage| {
+        let looking = stage
+            .state()
+            .looking
+            .as_ref()
+            .and_then(|looking| looking.story.clone());
+        (looking, stage.state().story.clone())
+    };
+    stage.until("the folder is listed", |window| {
+        window.facts.features.library.ready().is_some()
+    });
+    let both = |story: &str| (Some(story.to_owned()), Some(story.to_owned()));
+    assert_eq!(looked_at(&stage), both("beta"));
+    stage.ask(Action::SelectStory("alpha".into()));
+    assert_eq!(looked_at(&stage), both("alpha"));
+    // One that the study does not have leaves the recording as it is.
+    stage.ask(Action::SelectStory("elsewhere".into()));
+    assert_eq!(
+        looked_at(&stage),
+        (Some("elsewhere".into()), Some("alpha".into()))
+    );
+}
