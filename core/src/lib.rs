@@ -6,6 +6,7 @@ pub mod encoder;
 pub mod formats;
 pub mod front_end;
 pub mod look;
+pub mod matrix;
 pub mod mel;
 pub mod pipeline;
 pub mod progress;

@@ -1,0 +1,288 @@
+//! Products and eigenvectors of large matrices, with the same bits on any number of threads.
+//!
+//! Work is cut into tiles whose borders do not depend on the machine, and each tile is computed by one thread.
+
+use faer::diag::Diag;
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
+use faer::linalg::matmul::matmul;
+use faer::traits::RealField;
+use faer::{Accum, Mat, MatMut, MatRef, Par, Spec};
+use ndarray::parallel::prelude::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, NdFloat, s};
+
+/// Rows of a tile of a product.
+const TILE_ROWS: usize = 256;
+/// Columns of a tile of a product.
+const TILE_COLUMNS: usize = 1024;
+
+/// A number format that fits are made in.
+pub trait Real: RealField + NdFloat + Copy {
+    /// The nearest value of this format.
+    fn nearest(value: f64) -> Self;
+    /// The value in double precision, exactly.
+    fn double(self) -> f64;
+}
+
+impl Real for f32 {
+    fn nearest(value: f64) -> Self {
+        value as Self
+    }
+    fn double(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Real for f64 {
+    fn nearest(value: f64) -> Self {
+        value
+    }
+    fn double(self) -> f64 {
+        self
+    }
+}
+
+/// The product of `left` `(m, k)` and `right` `(k, n)`: `(m, n)`, in any memory layout.
+///
+/// # Panics
+/// If the inner sizes differ: a fault of the caller.
+#[must_use]
+pub fn product<T: Real>(left: ArrayView2<T>, right: ArrayView2<T>) -> Array2<T> {
+    let mut result = Array2::zeros((left.nrows(), right.ncols()));
+    for_tiles(result.view_mut(), |tile, row, column| {
+        let rows = left.slice(s![row..row + tile.nrows(), ..]);
+        let columns = right.slice(s![.., column..column + tile.ncols()]);
+        add_product(tile, Accum::Replace, rows, columns, T::one());
+    });
+    result
+}
+
+/// Takes `left` `(m, k)` times `right` `(k, n)` away from `result` `(m, n)`.
+///
+/// # Panics
+/// If the sizes do not fit each other: a fault of the caller.
+pub fn subtract_product<T: Real>(
+    result: ArrayViewMut2<T>,
+    left: ArrayView2<T>,
+    right: ArrayView2<T>,
+) {
+    for_tiles(result, |tile, row, column| {
+        let rows = left.slice(s![row..row + tile.nrows(), ..]);
+        let columns = right.slice(s![.., column..column + tile.ncols()]);
+        add_product(tile, Accum::Add, rows, columns, -T::one());
+    });
+}
+
+/// `matrixᵀ · matrix` of `(m, n)`: `(n, n)`, exactly symmetric. Only the tiles on and below the diagonal are computed.
+#[must_use]
+pub fn gram<T: Real>(matrix: ArrayView2<T>) -> Array2<T> {
+    let n = matrix.ncols();
+    let mut result = Array2::zeros((n, n));
+    result
+        .axis_chunks_iter_mut(Axis(0), TILE_ROWS)
+        .into_par_iter()
+        .enumerate()
+        .for_each(|(i, mut rows)| {
+            let first = i * TILE_ROWS;
+            let end = first + rows.nrows();
+            let tile = rows.slice_mut(s![.., ..end]);
+            let left = matrix.slice(s![.., first..end]);
+            let right = matrix.slice(s![.., ..end]);
+            add_product(tile, Accum::Replace, left.t(), right, T::one());
+        });
+    for row in 0..n {
+        for column in row + 1..n {
+            result[(row, column)] = result[(column, row)];
+        }
+    }
+    result
+}
+
+/// Visits the tiles of `result` with the row and column of their first element.
+fn for_tiles<T: Real>(
+    mut result: ArrayViewMut2<T>,
+    work: impl Fn(ArrayViewMut2<T>, usize, usize) + Sync,
+) {
+    result
+        .axis_chunks_iter_mut(Axis(0), TILE_ROWS)
+        .into_par_iter()
+        .enumerate()
+        .for_each(|(i, mut rows)| {
+            rows.axis_chunks_iter_mut(Axis(1), TILE_COLUMNS)
+                .into_par_iter()
+                .enumerate()
+                .for_each(|(j, tile)| work(tile, i * TILE_ROWS, j * TILE_COLUMNS));
+        });
+}
+
+fn add_product<T: Real>(
+    mut tile: ArrayViewMut2<T>,
+    accum: Accum,
+    left: ArrayView2<T>,
+    right: ArrayView2<T>,
+    factor: T,
+) {
+    let (n_rows, n_columns) = tile.dim();
+    let strides = [tile.strides()[0], tile.strides()[1]];
+    #[expect(
+        unsafe_code,
+        reason = "the shape and the strides are those of the array, which is borrowed mutably as long as the view lives"
+    )]
+    let tile = unsafe {
+        MatMut::from_raw_parts_mut(tile.as_mut_ptr(), n_rows, n_columns, strides[0], strides[1])
+    };
+    matmul(tile, accum, view(&left), view(&right), factor, Par::Seq);
+}
+
+fn view<'a, T: Real>(array: &'a ArrayView2<T>) -> MatRef<'a, T> {
+    let [row_stride, column_stride] = [array.strides()[0], array.strides()[1]];
+    #[expect(
+        unsafe_code,
+        reason = "the shape and the strides are those of the array, which is borrowed as long as the view lives"
+    )]
+    unsafe {
+        MatRef::from_raw_parts(
+            array.as_ptr(),
+            array.nrows(),
+            array.ncols(),
+            row_stride,
+            column_stride,
+        )
+    }
+}
+
+/// Why eigenvectors could not be found.
+#[derive(Debug, thiserror::Error, Clone, Copy, PartialEq, Eq)]
+pub enum EigenError {
+    /// The numbers are not finite, or the iteration does not end.
+    #[error(
+        "The eigenvectors of a {0} × {0} matrix cannot be found: the features hold values that are not finite or far too \
+         large. Look at them on the page Features."
+    )]
+    NoConvergence(usize),
+    /// The memory is not there.
+    #[error(
+        "The eigenvectors of a {0} × {0} matrix need more memory than there is. Use fewer delays or features."
+    )]
+    OutOfMemory(usize),
+}
+
+/// Eigenvalues, ascending, and eigenvectors of a symmetric matrix.
+#[derive(Debug, Clone)]
+pub struct Eigen {
+    /// `(n,)`, ascending.
+    pub values: Array1<f64>,
+    /// `(n, n)`, one eigenvector per column.
+    pub vectors: Array2<f64>,
+}
+
+/// The eigenvectors of a symmetric `matrix` `(n, n)`, of which the lower half is read. Computed by one thread: to use more,
+/// decompose several matrices at once.
+///
+/// # Errors
+/// [`EigenError`] if the matrix is not finite, or memory does not suffice.
+pub fn eigen(matrix: ArrayView2<f64>) -> Result<Eigen, EigenError> {
+    let n = matrix.nrows();
+    if matrix.iter().any(|value| !value.is_finite()) {
+        return Err(EigenError::NoConvergence(n));
+    }
+    let params = Spec::default();
+    let scratch = self_adjoint_evd_scratch::<f64>(n, ComputeEigenvectors::Yes, Par::Seq, params);
+    let mut memory = MemBuffer::try_new(scratch).map_err(|_| EigenError::OutOfMemory(n))?;
+    let mut values = Diag::<f64>::zeros(n);
+    let mut vectors = Mat::<f64>::zeros(n, n);
+    self_adjoint_evd(
+        view(&matrix),
+        values.as_mut(),
+        Some(vectors.as_mut()),
+        Par::Seq,
+        MemStack::new(&mut memory),
+        params,
+    )
+    .map_err(|_| EigenError::NoConvergence(n))?;
+    Ok(Eigen {
+        values: (0..n).map(|i| values.column_vector()[i]).collect(),
+        vectors: Array2::from_shape_fn((n, n), |(row, column)| vectors[(row, column)]),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noise(n_rows: usize, n_columns: usize) -> Array2<f64> {
+        let mut state = 7_u64;
+        Array2::from_shape_simple_fn((n_rows, n_columns), || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 40) as f64 / f64::from(1 << 24) - 0.5
+        })
+    }
+
+    fn with_threads<T: Send>(n_threads: usize, work: impl FnOnce() -> T + Send) -> T {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(n_threads)
+            .build()
+            .unwrap()
+            .install(work)
+    }
+
+    #[test]
+    fn a_product_is_the_sum_over_the_inner_index() {
+        let (left, right) = (noise(300, 40), noise(40, 1100));
+        let result = product(left.view(), right.view());
+        for at in [(0, 0), (299, 1099), (255, 1023), (256, 1024), (17, 500)] {
+            let expected: f64 = (0..40).map(|k| left[(at.0, k)] * right[(k, at.1)]).sum();
+            assert!((result[at] - expected).abs() < 1e-12, "{at:?}");
+        }
+        // Any layout.
+        let transposed = product(right.t(), left.t());
+        assert!((&transposed.t() - &result).iter().all(|d| d.abs() < 1e-12));
+        let mut rest = result.clone();
+        subtract_product(rest.view_mut(), left.view(), right.view());
+        assert!(rest.iter().all(|value| value.abs() < 1e-12));
+    }
+
+    #[test]
+    fn a_gram_matrix_is_the_product_with_the_transposed() {
+        let matrix = noise(50, 600);
+        let result = gram(matrix.view());
+        let expected = product(matrix.t(), matrix.view());
+        assert!((&result - &expected).iter().all(|d| d.abs() < 1e-12));
+        assert_eq!(result, result.t());
+    }
+
+    #[test]
+    fn eigenvectors_rebuild_the_matrix() {
+        let matrix = gram(noise(80, 60).view());
+        let Eigen { values, vectors } = eigen(matrix.view()).unwrap();
+        assert!(values.windows(2).into_iter().all(|pair| pair[0] <= pair[1]));
+        let rebuilt = (&vectors * &values).dot(&vectors.t());
+        assert!((&rebuilt - &matrix).iter().all(|d| d.abs() < 1e-10));
+        let mut broken = matrix;
+        broken[(3, 2)] = f64::NAN;
+        assert_eq!(
+            eigen(broken.view()).unwrap_err(),
+            EigenError::NoConvergence(60)
+        );
+    }
+
+    #[test]
+    fn one_thread_and_three_give_the_same_bits() {
+        let (left, right) = (noise(700, 300), noise(300, 1500));
+        let alone = with_threads(1, || {
+            (product(left.view(), right.view()), gram(left.view()))
+        });
+        let three = with_threads(3, || {
+            (product(left.view(), right.view()), gram(left.view()))
+        });
+        assert_eq!(alone, three);
+        let single = |array: &Array2<f64>| array.mapv(f32::nearest);
+        let (left, right) = (single(&left), single(&right));
+        assert_eq!(
+            with_threads(1, || product(left.view(), right.view())),
+            with_threads(3, || product(left.view(), right.view()))
+        );
+    }
+}
