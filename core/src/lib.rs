@@ -2,6 +2,8 @@
 
 pub mod audio;
 pub mod card;
+pub mod delay;
+pub mod downsample;
 pub mod encoder;
 pub mod formats;
 pub mod front_end;
@@ -10,7 +12,14 @@ pub mod matrix;
 pub mod mel;
 pub mod pipeline;
 pub mod progress;
+pub mod random;
 pub mod recipe;
+pub mod ridge;
+pub mod scans;
+pub mod score;
+pub mod split;
 pub mod stimuli;
 pub mod store;
+pub mod textgrid;
 pub mod window;
+pub mod zscore;

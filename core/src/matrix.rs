@@ -57,6 +57,17 @@ pub fn product<T: Real>(left: ArrayView2<T>, right: ArrayView2<T>) -> Array2<T> 
     result
 }
 
+/// The same by one thread: for callers that compute many products at once.
+///
+/// # Panics
+/// If the inner sizes differ: a fault of the caller.
+#[must_use]
+pub fn product_by_one_thread<T: Real>(left: ArrayView2<T>, right: ArrayView2<T>) -> Array2<T> {
+    let mut result = Array2::zeros((left.nrows(), right.ncols()));
+    add_product(result.view_mut(), Accum::Replace, left, right, T::one());
+    result
+}
+
 /// Takes `left` `(m, k)` times `right` `(k, n)` away from `result` `(m, n)`.
 ///
 /// # Panics

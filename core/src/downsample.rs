@@ -1,0 +1,417 @@
+//! From the clock of the features to the clock of the scanner.
+
+use std::f64::consts::PI;
+
+use ndarray::parallel::prelude::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
+use ndarray::{Array2, ArrayView2, Axis, concatenate};
+use serde::{Deserialize, Serialize};
+
+use crate::matrix::Real;
+use crate::scans::ScanTimes;
+
+/// How frames become scans.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "method", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Downsampling {
+    /// A Lanczos low-pass filter, as in the study.
+    Lanczos {
+        /// Lobes to either side. The study: 3.
+        #[serde(default = "three")]
+        window: f64,
+        /// Cut-off as a multiple of the scanner's rate. The study: 1.
+        #[serde(default = "one")]
+        cutoff_mult: f64,
+        /// Whether the negative and the positive part are filtered apart and stand side by side.
+        #[serde(default)]
+        rectify: bool,
+    },
+    /// A sinc that ends after `window` lobes without a taper. For comparison.
+    Sinc {
+        /// Lobes to either side.
+        #[serde(default = "three")]
+        window: f64,
+        /// Cut-off as a multiple of the scanner's rate.
+        #[serde(default = "one")]
+        cutoff_mult: f64,
+    },
+    /// The mean of the frames within half a repetition time of the scan's centre; 0 where there is none. For comparison.
+    Mean,
+    /// The frame nearest to the scan's centre. For comparison.
+    Nearest,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn three() -> f64 {
+    3.0
+}
+
+impl Default for Downsampling {
+    fn default() -> Self {
+        Self::Lanczos {
+            window: 3.0,
+            cutoff_mult: 1.0,
+            rectify: false,
+        }
+    }
+}
+
+/// Why features cannot be brought to scan times.
+#[derive(Debug, thiserror::Error, PartialEq)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message says what its fields are"
+)]
+pub enum DownsampleError {
+    #[error("There are {0} scan times; at least two are needed to know the scanner's rate.")]
+    TooFewScans(usize),
+    #[error(
+        "The features have {n_rows} rows but {n_times} times. One of the two files belongs to another extraction: extract the \
+         story again."
+    )]
+    RowsAndTimes { n_rows: usize, n_times: usize },
+    #[error("The filter's {name} is {value}. It must be above 0 (the study: window 3, cut-off 1).")]
+    BadSetting { name: &'static str, value: f64 },
+    #[error(
+        "The time of frame {index} is {value}, which is no number of seconds. Extract the story again."
+    )]
+    BadTime { index: usize, value: f64 },
+}
+
+/// Features on the scanner's clock.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Downsampled {
+    /// `(n_scans, n_features)`, or twice the features if rectified: negative parts, then positive ones.
+    pub features: Array2<f64>,
+    /// `(n_scans,)`: how long after its centre a scan's latest frame ends, in seconds. Above 0 the row knows what was said
+    /// after the scan, although each feature is causal. NaN where no frame is near.
+    pub look_ahead_secs: Vec<f64>,
+}
+
+impl Downsampled {
+    /// The furthest that any row looks ahead, seconds; 0 if none does.
+    #[must_use]
+    pub fn longest_look_ahead_secs(&self) -> f64 {
+        self.look_ahead_secs.iter().copied().fold(0.0, f64::max)
+    }
+}
+
+/// Downsamples features to scan times.
+///
+/// The weights of the Lanczos filter are not normalised: a constant feature comes out multiplied by frames per scan, and less
+/// near either end. Z-score afterwards.
+///
+/// * `features`: `(n_frames, n_features)`, any unit.
+/// * `frame_secs`: `(n_frames,)`, the end of each window (a word's midpoint, for words), seconds from the sound's onset.
+/// * `scans`: on the same clock.
+///
+/// # Errors
+/// [`DownsampleError`] if the sizes do not fit each other or a setting makes no sense.
+///
+/// Source: Duchon (1979), J. Appl. Meteorol. 18, 1016; numbers of the study's `lanczosinterp2D`.
+pub fn downsample<T: Real>(
+    features: ArrayView2<T>,
+    frame_secs: &[f64],
+    scans: &ScanTimes,
+    method: Downsampling,
+) -> Result<Downsampled, DownsampleError> {
+    check(features.nrows(), frame_secs, scans, method)?;
+    let taps = Taps::new(frame_secs, scans, method);
+    let features = match method {
+        Downsampling::Lanczos { rectify: true, .. } => {
+            let negative = taps.apply(features, |value| value.min(0.0));
+            let positive = taps.apply(features, |value| value.max(0.0));
+            concatenate![Axis(1), negative, positive]
+        }
+        _ => taps.apply(features, |value| value),
+    };
+    Ok(Downsampled {
+        features,
+        look_ahead_secs: taps.look_ahead_secs(frame_secs, &scans.centre_secs),
+    })
+}
+
+fn check(
+    n_rows: usize,
+    frame_secs: &[f64],
+    scans: &ScanTimes,
+    method: Downsampling,
+) -> Result<(), DownsampleError> {
+    if scans.centre_secs.len() < 2 {
+        return Err(DownsampleError::TooFewScans(scans.centre_secs.len()));
+    }
+    if n_rows != frame_secs.len() {
+        return Err(DownsampleError::RowsAndTimes {
+            n_rows,
+            n_times: frame_secs.len(),
+        });
+    }
+    if let Some(index) = frame_secs.iter().position(|time| !time.is_finite()) {
+        return Err(DownsampleError::BadTime {
+            index,
+            value: frame_secs[index],
+        });
+    }
+    let (window, cutoff_mult) = match method {
+        Downsampling::Lanczos {
+            window,
+            cutoff_mult,
+            ..
+        }
+        | Downsampling::Sinc {
+            window,
+            cutoff_mult,
+        } => (window, cutoff_mult),
+        Downsampling::Mean | Downsampling::Nearest => (1.0, 1.0),
+    };
+    for (name, value) in [("window", window), ("cut-off", cutoff_mult)] {
+        if !(value > 0.0 && value.is_finite()) {
+            return Err(DownsampleError::BadSetting { name, value });
+        }
+    }
+    Ok(())
+}
+
+/// The weight of a frame `t` lobes away from a scan's centre, as the study's code has it: not normalised.
+#[must_use]
+pub fn lanczos_weight(t: f64, window: f64) -> f64 {
+    if t == 0.0 {
+        1.0
+    } else if t.abs() > window {
+        0.0
+    } else {
+        window * (PI * t).sin() * (PI * t / window).sin() / (PI * PI * t * t)
+    }
+}
+
+fn sinc_weight(t: f64, window: f64) -> f64 {
+    if t == 0.0 {
+        1.0
+    } else if t.abs() > window {
+        0.0
+    } else {
+        (PI * t).sin() / (PI * t)
+    }
+}
+
+/// For each scan the frames that reach it, with their weights.
+struct Taps {
+    of_scan: Vec<Vec<(usize, f64)>>,
+}
+
+impl Taps {
+    fn new(frame_secs: &[f64], scans: &ScanTimes, method: Downsampling) -> Self {
+        let centres = &scans.centre_secs;
+        // `mean(diff(newtime))`, as NumPy sums it.
+        let n_steps = (centres.len() - 1) as f64;
+        let steps: f64 = centres.windows(2).map(|pair| pair[1] - pair[0]).sum();
+        let rate_hz = n_steps / steps;
+        let frames = SortedFrames::new(frame_secs);
+        let of_scan = centres.iter().map(|centre| match method {
+            Downsampling::Lanczos {
+                window,
+                cutoff_mult,
+                ..
+            } => frames.within(*centre, cutoff_mult * rate_hz, window, lanczos_weight),
+            Downsampling::Sinc {
+                window,
+                cutoff_mult,
+            } => frames.within(*centre, cutoff_mult * rate_hz, window, sinc_weight),
+            Downsampling::Mean => frames.mean(*centre, scans.repetition_secs / 2.0),
+            Downsampling::Nearest => frames.nearest(*centre),
+        });
+        Self {
+            of_scan: of_scan.collect(),
+        }
+    }
+
+    /// Weighted sums, each in double precision and in the order of the frames.
+    fn apply<T: Real>(
+        &self,
+        features: ArrayView2<T>,
+        part: impl Fn(f64) -> f64 + Sync,
+    ) -> Array2<f64> {
+        let mut scans = Array2::<f64>::zeros((self.of_scan.len(), features.ncols()));
+        scans
+            .axis_iter_mut(Axis(0))
+            .into_par_iter()
+            .zip(&self.of_scan)
+            .for_each(|(mut scan, taps)| {
+                for (frame, weight) in taps {
+                    scan.zip_mut_with(&features.row(*frame), |sum, value| {
+                        *sum += weight * part(value.double());
+                    });
+                }
+            });
+        scans
+    }
+
+    fn look_ahead_secs(&self, frame_secs: &[f64], centre_secs: &[f64]) -> Vec<f64> {
+        let latest = |taps: &Vec<(usize, f64)>| {
+            taps.iter()
+                .filter(|(_, weight)| *weight != 0.0)
+                .map(|(frame, _)| frame_secs[*frame])
+                .fold(f64::NAN, f64::max)
+        };
+        let scans = self.of_scan.iter().zip(centre_secs);
+        scans.map(|(taps, centre)| latest(taps) - centre).collect()
+    }
+}
+
+/// Frames in the order of time, so that those near a scan are found without looking at all of them.
+struct SortedFrames<'a> {
+    frame_secs: &'a [f64],
+    order: Vec<usize>,
+}
+
+impl<'a> SortedFrames<'a> {
+    fn new(frame_secs: &'a [f64]) -> Self {
+        let mut order: Vec<usize> = (0..frame_secs.len()).collect();
+        order.sort_by(|a, b| frame_secs[*a].total_cmp(&frame_secs[*b]));
+        Self { frame_secs, order }
+    }
+
+    /// Frames whose time lies in `[from, to]`, in the order of the array.
+    fn between(&self, from: f64, to: f64) -> Vec<usize> {
+        let time = |frame: &usize| self.frame_secs[*frame];
+        let first = self.order.partition_point(|frame| time(frame) < from);
+        let end = self.order.partition_point(|frame| time(frame) <= to);
+        let mut frames = self.order[first..end.max(first)].to_vec();
+        frames.sort_unstable();
+        frames
+    }
+
+    fn within(
+        &self,
+        centre: f64,
+        cutoff_hz: f64,
+        window: f64,
+        weight: fn(f64, f64) -> f64,
+    ) -> Vec<(usize, f64)> {
+        // A little further than the window reaches: rounding must not lose a frame, and the weight decides.
+        let reach = window / cutoff_hz.abs() * (1.0 + 1e-9);
+        self.between(centre - reach, centre + reach)
+            .into_iter()
+            .map(|frame| {
+                (
+                    frame,
+                    weight((centre - self.frame_secs[frame]) * cutoff_hz, window),
+                )
+            })
+            .filter(|(_, weight)| *weight != 0.0)
+            .collect()
+    }
+
+    fn mean(&self, centre: f64, reach: f64) -> Vec<(usize, f64)> {
+        let mut frames = self.between(centre - reach, centre + reach);
+        // A frame on the border belongs to the later scan.
+        frames.retain(|frame| self.frame_secs[*frame] < centre + reach);
+        let weight = 1.0 / frames.len() as f64;
+        frames.into_iter().map(|frame| (frame, weight)).collect()
+    }
+
+    fn nearest(&self, centre: f64) -> Vec<(usize, f64)> {
+        let apart = |frame: &usize| (self.frame_secs[*frame] - centre).abs();
+        let nearest = self.order.iter().copied();
+        let nearest = nearest.min_by(|a, b| apart(a).total_cmp(&apart(b)));
+        nearest.map(|frame| (frame, 1.0)).into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scans() -> ScanTimes {
+        ScanTimes::simulated(20, 2.0, 0.0).unwrap()
+    }
+
+    /// 0.1 s frames of a minute: a constant and a slow ramp.
+    fn frames() -> (Array2<f64>, Vec<f64>) {
+        let times: Vec<f64> = (1..=600).map(|frame| f64::from(frame) * 0.1).collect();
+        let features = Array2::from_shape_fn((600, 2), |(frame, k)| [1.0, times[frame]][k]);
+        (features, times)
+    }
+
+    #[test]
+    fn a_constant_comes_out_times_frames_per_scan() {
+        let (features, times) = frames();
+        let result =
+            downsample(features.view(), &times, &scans(), Downsampling::default()).unwrap();
+        // 20 frames of 0.1 s in a scan of 2 s; the filter's own sum is 1 within half a percent.
+        assert!((result.features[(10, 0)] / 20.0 - 1.0).abs() < 0.005);
+        // It reaches three lobes of 2 s to either side.
+        assert!((result.longest_look_ahead_secs() - 6.0).abs() < 0.11);
+    }
+
+    #[test]
+    fn what_lies_outside_the_window_changes_nothing() {
+        let (mut features, times) = frames();
+        let before =
+            downsample(features.view(), &times, &scans(), Downsampling::default()).unwrap();
+        let centre = scans().centre_secs[5];
+        for (frame, time) in times.iter().enumerate() {
+            if (time - centre).abs() > 6.01 {
+                features[(frame, 1)] = 1e9;
+            }
+        }
+        let after = downsample(features.view(), &times, &scans(), Downsampling::default()).unwrap();
+        assert_eq!(
+            before.features[(5, 1)].to_bits(),
+            after.features[(5, 1)].to_bits()
+        );
+        assert!((before.features[(12, 1)] - after.features[(12, 1)]).abs() > 1.0);
+    }
+
+    #[test]
+    fn mean_and_nearest_are_what_they_say() {
+        let (features, times) = frames();
+        let of = |method| downsample(features.view(), &times, &scans(), method).unwrap();
+        // Frames at 20.0, 20.1 … 21.9 around the centre of scan 10, which is 21.
+        let mean = of(Downsampling::Mean).features;
+        assert!((mean[(10, 0)] - 1.0).abs() < 1e-12);
+        assert!((mean[(10, 1)] - 20.95).abs() < 0.051);
+        let nearest = of(Downsampling::Nearest);
+        assert!((nearest.features[(10, 1)] - 21.0).abs() < 1e-9);
+        let sinc = of(Downsampling::Sinc {
+            window: 3.0,
+            cutoff_mult: 1.0,
+        })
+        .features;
+        let by_hand: f64 = times
+            .iter()
+            .map(|time| (21.0 - time) / 2.0)
+            .filter(|t| t.abs() <= 3.0)
+            .map(|t| {
+                if t.abs() < 1e-9 {
+                    1.0
+                } else {
+                    (PI * t).sin() / (PI * t)
+                }
+            })
+            .sum();
+        assert!((sinc[(10, 0)] - by_hand).abs() < 1e-6);
+    }
+
+    #[test]
+    fn bad_input_is_refused_with_a_sentence() {
+        let (features, times) = frames();
+        let short = downsample(features.view(), &times[1..], &scans(), Downsampling::Mean);
+        assert!(
+            short
+                .unwrap_err()
+                .to_string()
+                .contains("600 rows but 599 times")
+        );
+        let method = Downsampling::Sinc {
+            window: 0.0,
+            cutoff_mult: 1.0,
+        };
+        assert!(downsample(features.view(), &times, &scans(), method).is_err());
+        let mut broken = times.clone();
+        broken[3] = f64::NAN;
+        assert!(downsample(features.view(), &broken, &scans(), Downsampling::Mean).is_err());
+    }
+}

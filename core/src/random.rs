@@ -1,0 +1,107 @@
+//! Random choices that Python's `random` module would make, so that a seeded run of a Python script can be repeated.
+
+use rand_mt::Mt;
+
+/// Python's generator: MT19937.
+#[derive(Debug, Clone)]
+pub struct PythonRandom(Mt);
+
+impl PythonRandom {
+    /// As after `random.seed(seed)`.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        let (low, high) = (seed as u32, (seed >> 32) as u32);
+        let key = if high == 0 {
+            vec![low]
+        } else {
+            vec![low, high]
+        };
+        Self(Mt::new_with_key(key))
+    }
+
+    /// As `random.shuffle(items)`.
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            let other = self.below(last + 1);
+            items.swap(last, other);
+        }
+    }
+
+    /// A whole number in `0..end`, as `random.randrange(end)`. 0 if `end` is 0.
+    ///
+    /// `end` must be below 2³²: there are never as many scans.
+    pub fn below(&mut self, end: usize) -> usize {
+        let n_bits = usize::BITS - end.leading_zeros();
+        if n_bits == 0 {
+            return 0;
+        }
+        loop {
+            let value = (self.0.next_u32() >> 32_u32.saturating_sub(n_bits)) as usize;
+            if value < end {
+                return value;
+            }
+        }
+    }
+
+    /// A number in `[0, 1)`, as `random.random()`.
+    pub fn unit(&mut self) -> f64 {
+        let high = f64::from(self.0.next_u32() >> 5);
+        let low = f64::from(self.0.next_u32() >> 6);
+        (high * 67_108_864.0 + low) / 9_007_199_254_740_992.0
+    }
+
+    /// A number of the standard normal distribution, by the polar method of Marsaglia (1962). Python's own `gauss` takes
+    /// another way, so these are no numbers of Python.
+    pub fn normal(&mut self) -> f64 {
+        loop {
+            let (x, y) = (2.0 * self.unit() - 1.0, 2.0 * self.unit() - 1.0);
+            let square = x * x + y * y;
+            if square > 0.0 && square < 1.0 {
+                return x * (-2.0 * square.ln() / square).sqrt();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// CPython 3.11: `random.seed(s); l = list(range(10)); random.shuffle(l); l, random.random(), random.randrange(1000)`.
+    #[test]
+    fn shuffles_are_those_of_python() {
+        for (seed, order, unit, below) in [
+            (0, [7, 8, 1, 5, 3, 4, 2, 0, 9, 6], 0.3580493746949883, 913),
+            (11, [2, 6, 0, 1, 5, 4, 3, 9, 8, 7], 0.6298827202168019, 812),
+            (42, [7, 3, 2, 8, 5, 6, 9, 4, 0, 1], 0.5904925124490397, 32),
+            (
+                1099511627783,
+                [0, 5, 2, 3, 6, 1, 8, 4, 7, 9],
+                0.39317959132030256,
+                460,
+            ),
+        ] {
+            let mut random = PythonRandom::new(seed);
+            let mut items: Vec<usize> = (0..10).collect();
+            random.shuffle(&mut items);
+            assert_eq!(items, order, "seed {seed}");
+            assert!((random.unit() - unit).abs() < 1e-16, "seed {seed}");
+            assert_eq!(random.below(1000), below, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn normal_numbers_have_mean_0_and_variance_1() {
+        let mut random = PythonRandom::new(3);
+        let n = 100_000;
+        let values: Vec<f64> = (0..n).map(|_| random.normal()).collect();
+        let mean = values.iter().sum::<f64>() / f64::from(n);
+        let square = values.iter().map(|value| value * value).sum::<f64>() / f64::from(n);
+        // Four standard errors.
+        assert!(mean.abs() < 4.0 / f64::from(n).sqrt(), "{mean}");
+        assert!(
+            (square - 1.0).abs() < 4.0 * (2.0 / f64::from(n)).sqrt(),
+            "{square}"
+        );
+    }
+}

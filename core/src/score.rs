@@ -1,0 +1,186 @@
+//! How well predictions agree with what was measured.
+
+use ndarray::{Array1, Array2, ArrayView2, Axis, Zip};
+
+use crate::matrix::Real;
+use crate::ridge::RoundScore;
+
+/// Measured responses, centred, with their variances: what many predictions are compared with.
+pub struct Centred<T> {
+    /// `(n_scans, n_voxels)`, mean 0.
+    responses: Array2<T>,
+    /// `(n_voxels,)`, over `n`.
+    variance: Array1<f64>,
+}
+
+/// Variance of each prediction and its covariance with what was measured, over `n`.
+struct Moments {
+    variance: Array1<f64>,
+    covariance: Array1<f64>,
+}
+
+impl<T: Real> Centred<T> {
+    /// Centres `responses` `(n_scans, n_voxels)`.
+    #[must_use]
+    pub fn new(responses: ArrayView2<T>) -> Self {
+        let n_scans = responses.nrows() as f64;
+        let sum = column_sums(responses, |value| value);
+        let mean = (sum / n_scans).mapv(T::nearest);
+        let responses = &responses - &mean;
+        let variance = column_sums(responses.view(), |value| value * value) / n_scans;
+        Self {
+            responses,
+            variance,
+        }
+    }
+
+    fn moments(&self, predictions: ArrayView2<T>) -> Moments {
+        let n_scans = predictions.nrows() as f64;
+        let n_voxels = predictions.ncols();
+        let mut sum = Array1::<f64>::zeros(n_voxels);
+        let mut squares = Array1::<f64>::zeros(n_voxels);
+        let mut products = Array1::<f64>::zeros(n_voxels);
+        for (predicted, measured) in predictions.rows().into_iter().zip(self.responses.rows()) {
+            Zip::from(&mut sum)
+                .and(&mut squares)
+                .and(&mut products)
+                .and(predicted)
+                .and(measured)
+                .for_each(|sum, squares, products, predicted, measured| {
+                    let predicted = predicted.double();
+                    *sum += predicted;
+                    *squares += predicted * predicted;
+                    *products += predicted * measured.double();
+                });
+        }
+        let mean = sum / n_scans;
+        Moments {
+            variance: squares / n_scans - &mean * &mean,
+            covariance: products / n_scans,
+        }
+    }
+
+    /// The score of each voxel's prediction; 0 where it is not defined (a flat voxel, a flat prediction, values that are not
+    /// finite), as in the published code.
+    #[must_use]
+    pub fn score(&self, predictions: ArrayView2<T>, score: RoundScore) -> Array1<f64> {
+        let moments = self.moments(predictions);
+        let mut scores = Array1::zeros(self.variance.len());
+        Zip::from(&mut scores)
+            .and(&self.variance)
+            .and(&moments.variance)
+            .and(&moments.covariance)
+            .for_each(|result, measured, predicted, covariance| {
+                let residual = measured - 2.0 * covariance + predicted;
+                let score = match score {
+                    RoundScore::Correlation => covariance / (measured * predicted).sqrt(),
+                    RoundScore::SignedRootR2 => {
+                        let r2 = 1.0 - residual / f64::midpoint(1.0, *measured);
+                        r2.abs().sqrt().copysign(r2)
+                    }
+                    RoundScore::ClippedR2 => (1.0 - residual / measured).clamp(0.0, 1.0),
+                };
+                *result = if score.is_finite() { score } else { 0.0 };
+            });
+        scores
+    }
+}
+
+fn column_sums<T: Real>(columns: ArrayView2<T>, of: impl Fn(f64) -> f64) -> Array1<f64> {
+    let mut sums = Array1::zeros(columns.ncols());
+    for row in columns.rows() {
+        Zip::from(&mut sums)
+            .and(row)
+            .for_each(|sum, value| *sum += of(value.double()));
+    }
+    sums
+}
+
+/// Pearson's r of each column of two `(n_scans, n_voxels)`; NaN where either is flat or not finite.
+#[must_use]
+pub fn correlation<T: Real>(predictions: ArrayView2<T>, responses: ArrayView2<T>) -> Array1<f64> {
+    let measured = Centred::new(responses);
+    let moments = measured.moments(predictions);
+    let spread = (&measured.variance * &moments.variance).mapv(f64::sqrt);
+    let mut r = &moments.covariance / &spread;
+    r.mapv_inplace(|r| {
+        if r.is_finite() {
+            r.clamp(-1.0, 1.0)
+        } else {
+            f64::NAN
+        }
+    });
+    r
+}
+
+/// R² = 1 − Σ(y − ŷ)² / Σ(y − ȳ)² of each column of two `(n_scans, n_voxels)`; NaN where the responses are flat.
+#[must_use]
+pub fn r_squared<T: Real>(predictions: ArrayView2<T>, responses: ArrayView2<T>) -> Array1<f64> {
+    let measured = Centred::new(responses);
+    let apart = &predictions - &responses;
+    let residual = column_sums(apart.view(), |value| value * value) / responses.nrows() as f64;
+    let mut r2 = 1.0 - &residual / &measured.variance;
+    r2.mapv_inplace(|r2| if r2.is_finite() { r2 } else { f64::NAN });
+    r2
+}
+
+/// |r|·r: the share of variance with the sign of r, whose mean over voxels is the study's "average r²".
+#[must_use]
+pub fn signed_square(r: f64) -> f64 {
+    r.abs() * r
+}
+
+/// Whether each column has values that differ and are all finite.
+#[must_use]
+pub fn is_usable<T: Real>(responses: ArrayView2<T>) -> Vec<bool> {
+    let usable = |column: ndarray::ArrayView1<T>| {
+        column.iter().all(|value| value.is_finite())
+            && column.iter().any(|value| *value != column[0])
+    };
+    responses.axis_iter(Axis(1)).map(usable).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    /// `numpy.corrcoef` and `sklearn.metrics.r2_score` of these columns.
+    #[test]
+    fn correlation_and_r2_are_those_of_numpy_and_scikit_learn() {
+        let y = array![
+            [1.0, 2.0, 1.0],
+            [2.0, -1.0, 1.0],
+            [4.0, 0.5, 1.0],
+            [3.0, 0.0, 1.0]
+        ];
+        let p = array![
+            [1.5, 1.0, 0.3],
+            [1.0, 0.0, 0.2],
+            [3.0, 1.0, 0.7],
+            [3.5, 2.0, 0.1]
+        ];
+        let r = correlation(p.view(), y.view());
+        let r2 = r_squared(p.view(), y.view());
+        assert!((r[0] - 0.7592566023652966).abs() < 1e-14, "{r}");
+        assert!((r[1] - 0.3265986323710904).abs() < 1e-14, "{r}");
+        assert!((r2[0] - 0.5).abs() < 1e-14, "{r2}");
+        assert!((r2[1] - -0.33333333333333326).abs() < 1e-14, "{r2}");
+        assert!(r[2].is_nan() && r2[2].is_nan());
+        assert_eq!(is_usable(y.view()), [true, true, false]);
+    }
+
+    #[test]
+    fn scores_of_flat_or_broken_voxels_are_0_in_the_rounds() {
+        let y = array![[1.0, f64::NAN, 5.0], [2.0, 1.0, 5.0]];
+        let p = array![[1.0, 0.0, 1.0], [3.0, 1.0, 2.0]];
+        let scores = Centred::new(y.view()).score(p.view(), RoundScore::Correlation);
+        assert_eq!(scores, array![1.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn the_signed_square_keeps_the_sign() {
+        assert_eq!([signed_square(0.5), signed_square(-0.5)], [0.25, -0.25]);
+    }
+}

@@ -1,0 +1,262 @@
+//! Who trains and who tests. Stories and contiguous runs are divided, never single scans by chance.
+
+use std::ops::Range;
+
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+
+use crate::random::PythonRandom;
+
+/// Rows that a model may learn from: means, penalties and weights come from here.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainingFeatures(pub Array2<f64>);
+
+/// Rows that a model is judged by, and that no choice may see.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TestFeatures(pub Array2<f64>);
+
+/// How training scans are held out to choose α.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "method", rename_all = "snake_case", deny_unknown_fields)]
+pub enum CrossValidation {
+    /// As published: in each round the scans are cut into chunks, the chunks are shuffled, the first ones are held out.
+    ChunkBootstrap {
+        /// Rounds.
+        n_rounds: usize,
+        /// Scans per chunk.
+        chunk_scans: usize,
+        /// Chunks held out per round.
+        chunks: HeldChunks,
+    },
+    /// So many runs of neighbouring scans, each held out once.
+    KFold {
+        /// Runs.
+        n_folds: usize,
+    },
+    /// Each story held out once.
+    LeaveOneStoryOut,
+}
+
+/// How many chunks a round holds out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeldChunks {
+    /// This many.
+    Count(usize),
+    /// ⌊0.25 · n / chunk⌋: a quarter of the scans, as in Scaling laws 2023.
+    Quarter,
+    /// ⌈n / 5 / chunk⌉: a fifth of the scans, as in semantic decoding 2023.
+    Fifth,
+}
+
+impl HeldChunks {
+    /// The number for `n_scans` scans.
+    #[must_use]
+    pub fn count(self, n_scans: usize, chunk_scans: usize) -> usize {
+        let (n, chunk) = (n_scans as f64, chunk_scans.max(1) as f64);
+        match self {
+            Self::Count(count) => count,
+            Self::Quarter => (0.25 * n / chunk).floor() as usize,
+            Self::Fifth => (n / 5.0 / chunk).ceil() as usize,
+        }
+    }
+}
+
+/// Why scans cannot be held out.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message says what its fields are"
+)]
+pub enum SplitError {
+    #[error(
+        "{n_scans} training scans hold {n_chunks} chunks of {chunk_scans}, of which {n_held} should be held out: nothing would \
+         be left to learn from. Hold out fewer chunks or shorter ones."
+    )]
+    NothingLeft {
+        n_scans: usize,
+        n_chunks: usize,
+        chunk_scans: usize,
+        n_held: usize,
+    },
+    #[error("The number of {0} is 0. It must be at least 1.")]
+    Zero(&'static str),
+    #[error(
+        "Each of the {n_folds} folds needs a scan at least, and two folds are the fewest; there are {n_scans} training scans."
+    )]
+    Folds { n_folds: usize, n_scans: usize },
+    #[error(
+        "To leave one story out, there must be at least two training stories; there is {0}. Choose chunks or folds instead."
+    )]
+    OneStory(usize),
+}
+
+impl CrossValidation {
+    /// The rows held out in each round, in the order in which the published code would list them.
+    ///
+    /// `story_scans`: the number of training scans of each story. `seed`: as given to Python's `random.seed` before the fit.
+    ///
+    /// # Errors
+    /// [`SplitError`] if nothing would be held out or nothing left.
+    pub fn rounds(self, story_scans: &[usize], seed: u64) -> Result<Vec<Vec<usize>>, SplitError> {
+        let n_scans: usize = story_scans.iter().sum();
+        match self {
+            Self::ChunkBootstrap {
+                n_rounds,
+                chunk_scans,
+                chunks,
+            } => {
+                let n_held = chunks.count(n_scans, chunk_scans);
+                check_chunks(n_scans, n_rounds, chunk_scans, n_held)?;
+                Ok(chunk_bootstrap(
+                    n_scans,
+                    n_rounds,
+                    chunk_scans,
+                    n_held,
+                    seed,
+                ))
+            }
+            Self::KFold { n_folds } => {
+                if n_folds < 2 || n_folds > n_scans {
+                    return Err(SplitError::Folds { n_folds, n_scans });
+                }
+                let border = |fold: usize| fold * n_scans / n_folds;
+                let folds = (0..n_folds).map(|fold| border(fold)..border(fold + 1));
+                Ok(folds.map(Iterator::collect).collect())
+            }
+            Self::LeaveOneStoryOut => {
+                if story_scans.len() < 2 {
+                    return Err(SplitError::OneStory(story_scans.len()));
+                }
+                Ok(story_rows(story_scans).map(Iterator::collect).collect())
+            }
+        }
+    }
+
+    /// A sentence, if neighbouring scans come to stand on both sides of a split so finely that scores in the rounds are
+    /// inflated.
+    #[must_use]
+    pub fn warning(self) -> Option<String> {
+        match self {
+            Self::ChunkBootstrap { chunk_scans, .. } if chunk_scans < 10 => Some(format!(
+                "Chunks of {chunk_scans} scans are held out. Responses and features are smooth over about 10 scans, so held-out \
+                 scans are partly known from their neighbours and α comes out too small. Use chunks of 20 or more."
+            )),
+            _ => None,
+        }
+    }
+}
+
+/// The rows of each story.
+fn story_rows(story_scans: &[usize]) -> impl Iterator<Item = Range<usize>> {
+    story_scans.iter().scan(0, |first, n_scans| {
+        let rows = *first..*first + n_scans;
+        *first = rows.end;
+        Some(rows)
+    })
+}
+
+fn check_chunks(
+    n_scans: usize,
+    n_rounds: usize,
+    chunk_scans: usize,
+    n_held: usize,
+) -> Result<(), SplitError> {
+    let named = [
+        ("rounds", n_rounds),
+        ("scans per chunk", chunk_scans),
+        ("chunks held out", n_held),
+    ];
+    if let Some((name, _)) = named.into_iter().find(|(_, value)| *value == 0) {
+        return Err(SplitError::Zero(name));
+    }
+    let n_chunks = n_scans / chunk_scans;
+    if n_held > n_chunks || n_held * chunk_scans + 2 > n_scans {
+        return Err(SplitError::NothingLeft {
+            n_scans,
+            n_chunks,
+            chunk_scans,
+            n_held,
+        });
+    }
+    Ok(())
+}
+
+/// A last chunk that is too short is never held out.
+fn chunk_bootstrap(
+    n_scans: usize,
+    n_rounds: usize,
+    chunk_scans: usize,
+    n_held: usize,
+    seed: u64,
+) -> Vec<Vec<usize>> {
+    let mut random = PythonRandom::new(seed);
+    let round = |_| {
+        let mut chunks: Vec<usize> = (0..n_scans / chunk_scans).collect();
+        random.shuffle(&mut chunks);
+        let rows = |chunk: &usize| chunk * chunk_scans..(chunk + 1) * chunk_scans;
+        chunks[..n_held].iter().flat_map(rows).collect()
+    };
+    (0..n_rounds).map(round).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folds_and_stories_hold_each_scan_out_once() {
+        for method in [
+            CrossValidation::KFold { n_folds: 3 },
+            CrossValidation::LeaveOneStoryOut,
+        ] {
+            let mut held = method.rounds(&[4, 3, 3], 0).unwrap().concat();
+            held.sort_unstable();
+            assert_eq!(held, (0..10).collect::<Vec<_>>());
+        }
+        let stories = CrossValidation::LeaveOneStoryOut
+            .rounds(&[2, 1], 0)
+            .unwrap();
+        assert_eq!(stories, [vec![0, 1], vec![2]]);
+    }
+
+    #[test]
+    fn the_presets_hold_out_what_the_papers_say() {
+        assert_eq!(HeldChunks::Quarter.count(33_000, 20), 412);
+        assert_eq!(HeldChunks::Fifth.count(27_449, 40), 138);
+        assert_eq!(HeldChunks::Count(125).count(9_000, 40), 125);
+    }
+
+    #[test]
+    fn what_leaves_nothing_is_refused_with_a_sentence() {
+        let chunks = |n_rounds, chunk_scans, count| CrossValidation::ChunkBootstrap {
+            n_rounds,
+            chunk_scans,
+            chunks: HeldChunks::Count(count),
+        };
+        for (method, sentence) in [
+            (
+                chunks(1, 40, 125),
+                "300 training scans hold 7 chunks of 40, of which 125",
+            ),
+            (chunks(0, 40, 1), "number of rounds is 0"),
+            (chunks(1, 0, 1), "number of scans per chunk is 0"),
+            (chunks(1, 40, 0), "number of chunks held out is 0"),
+            (
+                CrossValidation::KFold { n_folds: 301 },
+                "two folds are the fewest",
+            ),
+            (CrossValidation::LeaveOneStoryOut, "there is 1"),
+        ] {
+            let error = method.rounds(&[300], 0).unwrap_err().to_string();
+            assert!(error.contains(sentence), "{error}");
+        }
+        assert!(
+            chunks(1, 1, 5)
+                .warning()
+                .unwrap()
+                .contains("Chunks of 1 scans")
+        );
+        assert_eq!(chunks(1, 20, 5).warning(), None);
+    }
+}
