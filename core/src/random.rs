@@ -67,7 +67,7 @@ impl PythonRandom {
 mod tests {
     use super::*;
 
-    /// CPython 3.11: `random.seed(s); l = list(range(10)); random.shuffle(l); l, random.random(), random.randrange(1000)`.
+    /// `CPython` 3.11: `random.seed(s); l = list(range(10)); random.shuffle(l); l, random.random(), random.randrange(1000)`.
     #[test]
     fn shuffles_are_those_of_python() {
         for (seed, order, unit, below) in [

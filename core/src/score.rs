@@ -9,12 +9,15 @@ use crate::ridge::RoundScore;
 pub struct Centred<T> {
     /// `(n_scans, n_voxels)`, mean 0.
     responses: Array2<T>,
+    /// `(n_voxels,)`: what was taken away.
+    mean: Array1<f64>,
     /// `(n_voxels,)`, over `n`.
     variance: Array1<f64>,
 }
 
-/// Variance of each prediction and its covariance with what was measured, over `n`.
+/// Mean, variance of each prediction and its covariance with what was measured, over `n`.
 struct Moments {
+    mean: Array1<f64>,
     variance: Array1<f64>,
     covariance: Array1<f64>,
 }
@@ -25,11 +28,13 @@ impl<T: Real> Centred<T> {
     pub fn new(responses: ArrayView2<T>) -> Self {
         let n_scans = responses.nrows() as f64;
         let sum = column_sums(responses, |value| value);
+        // Rounded as it is taken away.
         let mean = (sum / n_scans).mapv(T::nearest);
         let responses = &responses - &mean;
         let variance = column_sums(responses.view(), |value| value * value) / n_scans;
         Self {
             responses,
+            mean: mean.mapv(T::double),
             variance,
         }
     }
@@ -57,6 +62,7 @@ impl<T: Real> Centred<T> {
         Moments {
             variance: squares / n_scans - &mean * &mean,
             covariance: products / n_scans,
+            mean,
         }
     }
 
@@ -65,7 +71,8 @@ impl<T: Real> Centred<T> {
     #[must_use]
     pub fn score(&self, predictions: ArrayView2<T>, score: RoundScore) -> Array1<f64> {
         let moments = self.moments(predictions);
-        let mut scores = Array1::zeros(self.variance.len());
+        // Starts as the squared error of the mean, which only one of the scores looks at.
+        let mut scores = (&moments.mean - &self.mean).mapv(|apart| apart * apart);
         Zip::from(&mut scores)
             .and(&self.variance)
             .and(&moments.variance)
@@ -78,6 +85,7 @@ impl<T: Real> Centred<T> {
                         let r2 = 1.0 - residual / f64::midpoint(1.0, *measured);
                         r2.abs().sqrt().copysign(r2)
                     }
+                    RoundScore::R2 => 1.0 - (residual + *result) / measured,
                     RoundScore::ClippedR2 => (1.0 - residual / measured).clamp(0.0, 1.0),
                 };
                 *result = if score.is_finite() { score } else { 0.0 };

@@ -1,9 +1,9 @@
 //! Scan times, downsampling and ridge beside the numbers of the study's Python code (`tests/data/README.md`).
 #![expect(clippy::unwrap_used, reason = "a test fails with the reason")]
 
-use std::fs::File;
-use std::io::Read as _;
+mod common;
 
+use common::fixture;
 use heschl_core::delay::{DelayBorders, delayed};
 use heschl_core::downsample::{Downsampling, downsample};
 use heschl_core::matrix::Real;
@@ -16,18 +16,7 @@ use heschl_core::score::{Centred, correlation};
 use heschl_core::split::{CrossValidation, HeldChunks, TestFeatures, TrainingFeatures};
 use heschl_core::textgrid::TextGrid;
 use heschl_core::zscore::zscore;
-use ndarray::{Array, Array1, Array2, Array3, ArrayViewD, Dimension};
-use ndarray_npy::{ViewElement, ViewNpyExt as _};
-
-fn fixture<A: ViewElement + Clone, D: Dimension>(file: &str, name: &str) -> Array<A, D> {
-    let path = format!("{}/tests/data/{file}", env!("CARGO_MANIFEST_DIR"));
-    let mut archive = zip::ZipArchive::new(File::open(path).unwrap()).unwrap();
-    let mut bytes = Vec::new();
-    let mut member = archive.by_name(&format!("{name}.npy")).unwrap();
-    member.read_to_end(&mut bytes).unwrap();
-    let array = ArrayViewD::<A>::view_npy(&bytes).unwrap().to_owned();
-    array.into_dimensionality().unwrap()
-}
+use ndarray::{Array, Array1, Array2, Array3, Dimension};
 
 fn furthest<'a>(
     ours: impl IntoIterator<Item = &'a f64>,

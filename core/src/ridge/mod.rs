@@ -13,6 +13,8 @@
 
 mod basis;
 mod plan;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +34,8 @@ pub enum RoundScore {
     SignedRootR2,
     /// R² = 1 − var(residual) / var(y), clipped to 0…1.
     ClippedR2,
+    /// R² = 1 − mean squared error / var(y), as scikit-learn and himalaya have it.
+    R2,
 }
 
 /// What α is a multiple of.

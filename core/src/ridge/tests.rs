@@ -1,0 +1,203 @@
+//! Closed forms and properties. `tests/encoding_parity.rs` and `tests/second_sources.rs` hold the numbers of others.
+
+use ndarray::{Array1, Array2, Axis, s};
+
+use super::*;
+use crate::matrix::{Real, eigen, gram, product};
+use crate::random::PythonRandom;
+use crate::split::{TestFeatures, TrainingFeatures};
+
+fn noise(n_rows: usize, n_columns: usize, seed: u64) -> Array2<f64> {
+    let mut random = PythonRandom::new(seed);
+    Array2::from_shape_simple_fn((n_rows, n_columns), || random.normal())
+}
+
+fn settings(alphas: &[f64]) -> RidgeSettings {
+    RidgeSettings {
+        alphas: alphas.to_vec(),
+        alpha_unit: AlphaUnit::Plain,
+        round_score: RoundScore::Correlation,
+    }
+}
+
+/// `(XᵀX + α²)⁻¹ XᵀY`, by another way: the inverse through its eigenvectors, in the primal form whatever the shape.
+fn weights_by_hand(x: &Array2<f64>, y: &Array2<f64>, alpha: f64) -> Array2<f64> {
+    let basis = eigen(gram(x.view()).view()).unwrap();
+    let inverse = basis
+        .values
+        .mapv(|value| 1.0 / (value.max(0.0) + alpha * alpha));
+    let scaled = &basis.vectors * &inverse;
+    scaled.dot(&basis.vectors.t()).dot(&x.t().dot(y))
+}
+
+fn fit(x: &Array2<f64>, y: &Array2<f64>, alpha: f64) -> Fitted<f64> {
+    let (training, test) = (TrainingFeatures(x.clone()), TestFeatures(x.clone()));
+    let plan = RefitPlan::<f64>::new(&training, &test, &settings(&[alpha])).unwrap();
+    plan.fit(y.view(), &vec![0; y.ncols()], Weights::Formed)
+}
+
+fn furthest(a: &Array2<f64>, b: &Array2<f64>) -> f64 {
+    (a - b)
+        .iter()
+        .fold(0.0, |most, apart| most.max(apart.abs()))
+}
+
+#[test]
+fn both_forms_solve_the_same_equation() {
+    for (n_scans, n_features, form) in [(50, 20, Form::Primal), (20, 50, Form::Kernel)] {
+        assert_eq!(Form::of_shape(n_scans, n_features), form);
+        let (x, y) = (noise(n_scans, n_features, 1), noise(n_scans, 3, 2));
+        let fitted = fit(&x, &y, 3.0);
+        let weights = fitted.weights.unwrap();
+        assert!(furthest(&weights, &weights_by_hand(&x, &y, 3.0)) < 1e-11);
+        assert!(furthest(&fitted.predictions, &x.dot(&weights)) < 1e-11);
+    }
+}
+
+#[test]
+fn without_a_penalty_it_is_least_squares_and_with_a_vast_one_it_is_nothing() {
+    let (mut x, y) = (noise(50, 20, 3), noise(50, 3, 4));
+    // A feature twice: the equation has many solutions, and the shortest is the one.
+    let copy = x.column(0).to_owned();
+    x.column_mut(1).assign(&copy);
+    let fitted = fit(&x, &y, 0.0);
+    let residual = &y - &fitted.predictions;
+    assert!(x.t().dot(&residual).iter().all(|value| value.abs() < 1e-9));
+    let weights = fitted.weights.unwrap();
+    assert!(
+        (&weights.row(0) - &weights.row(1))
+            .iter()
+            .all(|apart| apart.abs() < 1e-9)
+    );
+    let vast = fit(&x, &y, 1e9).weights.unwrap();
+    assert!(vast.iter().all(|weight| weight.abs() < 1e-15));
+}
+
+#[test]
+fn rounds_score_what_a_fit_on_the_kept_rows_predicts() {
+    for (n_scans, n_features) in [(60, 20), (30, 50)] {
+        let (x, y) = (noise(n_scans, n_features, 5), noise(n_scans, 3, 6));
+        let rounds = vec![vec![5, 6, 7, 8, 20, 21], vec![0, 1, 2, 3]];
+        let training = TrainingFeatures(x.clone());
+        let alphas = [1.0, 10.0];
+        let plan = RoundsPlan::<f64>::new(&training, &rounds, &settings(&alphas)).unwrap();
+        let scores = plan.scores(y.view());
+        for (round, held) in rounds.iter().enumerate() {
+            let kept: Vec<usize> = (0..n_scans).filter(|row| !held.contains(row)).collect();
+            let of = |array: &Array2<f64>, rows: &[usize]| array.select(Axis(0), rows);
+            for (index, alpha) in alphas.iter().enumerate() {
+                let weights = weights_by_hand(&of(&x, &kept), &of(&y, &kept), *alpha);
+                let predicted = of(&x, held).dot(&weights);
+                let r = crate::score::correlation(predicted.view(), of(&y, held).view());
+                let apart = &scores.slice(s![round, index, ..]) - &r;
+                assert!(apart.iter().all(|apart| apart.abs() < 1e-10), "{apart}");
+            }
+        }
+    }
+}
+
+fn with_threads<T: Send>(n_threads: usize, work: impl FnOnce() -> T + Send) -> T {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(n_threads)
+        .build();
+    pool.unwrap().install(work)
+}
+
+fn everything<T: Real>(n_threads: usize, y: &Array2<T>) -> (Vec<f64>, Array2<T>) {
+    let x = noise(200, 40, 7);
+    with_threads(n_threads, || {
+        let training = TrainingFeatures(x.clone());
+        let rounds = [(0..20).collect(), (60..90).collect(), (150..170).collect()];
+        let plan = RoundsPlan::<T>::new(&training, &rounds, &settings(&[1.0, 9.0])).unwrap();
+        let scores = plan.scores(y.view());
+        let best = best_alpha_per_voxel(mean_over_rounds(scores.view()).view());
+        let test = TestFeatures(x.slice(s![..30, ..]).to_owned());
+        let plan = RefitPlan::<T>::new(&training, &test, &settings(&[1.0, 9.0])).unwrap();
+        let fitted = plan.fit(y.view(), &best, Weights::Left);
+        (scores.into_raw_vec_and_offset().0, fitted.predictions)
+    })
+}
+
+#[test]
+fn one_thread_and_two_give_the_same_bits() {
+    let y = noise(200, 300, 8);
+    assert_eq!(everything(1, &y), everything(2, &y));
+    let y = y.mapv(f32::nearest);
+    assert_eq!(everything(1, &y), everything(2, &y));
+}
+
+#[test]
+fn a_voxels_bits_do_not_depend_on_the_tiles_before_it() {
+    let y = noise(200, 2 * TILE_VOXELS, 9);
+    let whole = everything(2, &y).1;
+    let late = everything(2, &y.slice(s![.., TILE_VOXELS..]).to_owned()).1;
+    assert_eq!(whole.slice(s![.., TILE_VOXELS..]), late);
+}
+
+#[test]
+fn voxels_that_are_no_numbers_score_0_and_leave_their_neighbours_alone() {
+    let mut y = noise(200, 3, 10);
+    let clean = everything(1, &y);
+    y[(17, 1)] = f64::NAN;
+    let (scores, predictions) = everything(1, &y);
+    for (at, (score, clean)) in scores.iter().zip(&clean.0).enumerate() {
+        assert_eq!(*score, if at % 3 == 1 { 0.0 } else { *clean });
+    }
+    assert_eq!(predictions.column(0), clean.1.column(0));
+    assert!(predictions.column(1).iter().all(|value| value.is_finite()));
+}
+
+#[test]
+fn shared_alphas_are_the_best_on_average() {
+    let scores = ndarray::array![[0.5, 0.1, 0.0], [0.4, 0.4, 0.0], [0.1, 0.2, 0.0]];
+    assert_eq!(best_alpha_per_voxel(scores.view()), [0, 1, 0]);
+    assert_eq!(best_alphas(scores.view(), &[0, 0, 0]), [1, 1, 1]);
+    assert_eq!(best_alphas(scores.view(), &[1, 0, 1]), [0, 1, 0]);
+}
+
+#[test]
+fn normalpha_is_a_multiple_of_the_largest_singular_value() {
+    let (x, y) = (noise(50, 20, 11), noise(50, 3, 12));
+    let largest = eigen(gram(x.view()).view()).unwrap().values[19].sqrt();
+    let (training, test) = (TrainingFeatures(x.clone()), TestFeatures(x.clone()));
+    let scaled = RidgeSettings {
+        alpha_unit: AlphaUnit::LargestSingularValue,
+        ..settings(&[0.5])
+    };
+    let plan = RefitPlan::<f64>::new(&training, &test, &scaled).unwrap();
+    let weights = plan
+        .fit(y.view(), &[0; 3], Weights::Formed)
+        .weights
+        .unwrap();
+    assert!(furthest(&weights, &weights_by_hand(&x, &y, 0.5 * largest)) < 1e-11);
+}
+
+#[test]
+fn bad_input_is_refused_with_a_sentence() {
+    let refused = |x: Array2<f64>, test_columns, alphas: &[f64]| {
+        let test = TestFeatures(Array2::zeros((3, test_columns)));
+        let plan = RefitPlan::<f32>::new(&TrainingFeatures(x), &test, &settings(alphas));
+        plan.err().unwrap().to_string()
+    };
+    let mut broken = noise(10, 3, 1);
+    broken[(4, 2)] = f64::INFINITY;
+    assert!(refused(broken, 3, &[1.0]).contains("first in scan 4, feature 2"));
+    assert!(refused(noise(10, 3, 1), 4, &[1.0]).contains("4 columns and the training features 3"));
+    assert!(refused(noise(10, 3, 1), 3, &[]).contains("no α to try"));
+    assert!(refused(noise(10, 3, 1), 3, &[f64::NAN]).contains("An α is NaN"));
+    assert!(refused(noise(0, 3, 1), 3, &[1.0]).contains("0 training scans"));
+}
+
+#[test]
+fn single_precision_predicts_as_double_precision_does() {
+    let x = noise(300, 60, 13);
+    let y = product(x.view(), noise(60, 20, 14).view()) + noise(300, 20, 15) * 5.0;
+    let double = fit(&x, &y, 5.0).predictions;
+    let (training, test) = (TrainingFeatures(x.clone()), TestFeatures(x));
+    let plan = RefitPlan::<f32>::new(&training, &test, &settings(&[5.0])).unwrap();
+    let single = plan
+        .fit(y.mapv(f32::nearest).view(), &[0; 20], Weights::Left)
+        .predictions;
+    let r: Array1<f64> = crate::score::correlation(single.mapv(f64::from).view(), double.view());
+    assert!(r.iter().all(|r| *r > 0.99999), "{r}");
+}
