@@ -274,11 +274,9 @@ mod tests {
     use super::*;
 
     fn report(triggers: &[f64]) -> String {
-        let mut text: String = triggers
-            .iter()
-            .map(|time| format!("{time} trigger\n"))
-            .collect();
-        text += "3.5 sound-start\n";
+        let lines = triggers.iter().map(|time| format!("{time} trigger"));
+        let mut text = lines.collect::<Vec<_>>().join("\n");
+        text += "\n3.5 sound-start\n";
         text
     }
 

@@ -32,7 +32,7 @@ impl ColumnStatistics {
                 columns
                     .column(column)
                     .iter()
-                    .all(|value| *value == row[column])
+                    .all(|value| value.to_bits() == row[column].to_bits())
             });
             if constant || *deviation == 0.0 {
                 *deviation = 1.0;
