@@ -3,6 +3,7 @@
 pub mod audio;
 pub mod card;
 pub mod delay;
+pub mod design;
 pub mod downsample;
 pub mod encoder;
 pub mod formats;
@@ -14,6 +15,7 @@ pub mod pipeline;
 pub mod progress;
 pub mod random;
 pub mod recipe;
+pub mod responses;
 pub mod ridge;
 pub mod scans;
 pub mod score;

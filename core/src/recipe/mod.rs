@@ -1,5 +1,8 @@
 //! Everything that decides a result. The form, the TOML file and the command line are three faces of it.
 
+mod encode;
+mod encode_file;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +11,13 @@ use crate::audio::Resampling;
 use crate::encoder::{DeviceChoice, Precision};
 use crate::store::{FileChecksum, SourceRecording};
 use crate::window::WindowSettings;
+
+pub use encode::{
+    Alphas, DesignRecipe, EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet, FitPrecision,
+    Normalisation, Preset, ResponsesRecipe, RidgeRecipe, ScansRecipe, ScoresRecipe, StoriesRecipe,
+    Trim,
+};
+pub use encode_file::{EncodeFacts, EncodeFile};
 
 /// One extraction of features.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,0 +1,235 @@
+//! Features of one story on their own clock, wherever they come from.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use ndarray::{Array2, Ix2};
+
+use super::DesignError;
+use crate::audio::{ENCODER_RATE_HZ, Recording, Resampling};
+use crate::formats::npz;
+use crate::mel::{FFT_SAMPLES, HOP_SAMPLES, MelFrames};
+use crate::recipe::{FeatureKind, FeatureSet};
+use crate::stimuli::{Depth, Stimulus, find_stimuli};
+use crate::store::{FEATURES, TIMES};
+use crate::textgrid::{Interval, TextGrid};
+
+/// Mel bands of the nuisance spectrogram: those of Whisper.
+const N_MELS: usize = 80;
+/// Depth of the dynamic range below a story's loudest bin, in powers of ten: that of Whisper.
+const RANGE_LOG10: f32 = 8.0;
+
+/// Features of one story.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Frames {
+    /// `(n_frames, n_features)`.
+    pub features: Array2<f32>,
+    /// `(n_frames,)`: the instant each row stands for, seconds from the sound's onset; `None` if the rows are scans already.
+    pub frame_secs: Option<Vec<f64>>,
+}
+
+/// A set of features, ready to be asked for stories.
+pub(super) struct FrameReader<'a> {
+    set: &'a FeatureSet,
+    /// Recordings by story, where the features are computed from them.
+    recordings: BTreeMap<String, PathBuf>,
+}
+
+impl<'a> FrameReader<'a> {
+    pub(super) fn new(set: &'a FeatureSet) -> Result<Self, DesignError> {
+        let found = match set.kind {
+            FeatureKind::MelSpectrogram | FeatureKind::Rms => {
+                find_stimuli(&set.folder, Depth::Recursive)?
+            }
+            FeatureKind::Features | FeatureKind::WordRate | FeatureKind::PhonemeRate => Vec::new(),
+        };
+        let named = |Stimulus { story, path }| (story, path);
+        Ok(Self {
+            set,
+            recordings: found.into_iter().map(named).collect(),
+        })
+    }
+
+    /// The files that a story's features are read from.
+    pub(super) fn files(&self, story: &str) -> Vec<PathBuf> {
+        let folder = &self.set.folder;
+        match self.set.kind {
+            FeatureKind::Features => {
+                let times = times_path(folder, story);
+                let mut files = vec![features_path(self.set, story)];
+                files.extend(times.is_file().then_some(times));
+                files
+            }
+            FeatureKind::WordRate | FeatureKind::PhonemeRate => vec![textgrid_path(folder, story)],
+            FeatureKind::MelSpectrogram | FeatureKind::Rms => {
+                self.recordings.get(story).cloned().into_iter().collect()
+            }
+        }
+    }
+
+    /// The features of a story.
+    pub(super) fn read(&self, story: &str) -> Result<Frames, DesignError> {
+        match self.set.kind {
+            FeatureKind::Features => read_features(self.set, story),
+            FeatureKind::WordRate => rate(&self.set.folder, story, TextGrid::words),
+            FeatureKind::PhonemeRate => rate(&self.set.folder, story, TextGrid::phones),
+            FeatureKind::MelSpectrogram => Ok(mel(&self.samples(story)?)),
+            FeatureKind::Rms => Ok(rms(&self.samples(story)?)),
+        }
+    }
+
+    fn samples(&self, story: &str) -> Result<Vec<f32>, DesignError> {
+        let path = self.recordings.get(story);
+        let path = path.ok_or_else(|| DesignError::NoRecording {
+            story: story.to_string(),
+        })?;
+        let mut recording = Recording::open(path, Resampling::ToEncoderRate)?;
+        let mut samples = Vec::new();
+        while let Some(block) = recording.next_block()? {
+            samples.extend_from_slice(block);
+        }
+        Ok(samples)
+    }
+}
+
+fn features_path(set: &FeatureSet, story: &str) -> PathBuf {
+    let folder = set.layer.as_ref().map(|layer| set.folder.join(layer));
+    folder
+        .as_ref()
+        .unwrap_or(&set.folder)
+        .join(format!("{story}.npz"))
+}
+
+fn times_path(folder: &Path, story: &str) -> PathBuf {
+    folder.join(format!("{story}_times.npz"))
+}
+
+fn textgrid_path(folder: &Path, story: &str) -> PathBuf {
+    folder.join(format!("{story}.TextGrid"))
+}
+
+fn read_features(set: &FeatureSet, story: &str) -> Result<Frames, DesignError> {
+    let path = features_path(set, story);
+    if !path.is_file() {
+        return Err(DesignError::NoFeatures {
+            story: story.to_string(),
+            path,
+        });
+    }
+    let features = npz::read::<Ix2>(&path, FEATURES)?;
+    let times = times_path(&set.folder, story);
+    let frame_secs = if times.is_file() {
+        let times = npz::read::<Ix2>(&times, TIMES)?;
+        // A window stands for the instant at which it ends.
+        let ends = times.columns().into_iter().next_back();
+        ends.map(|ends| ends.iter().map(|secs| f64::from(*secs)).collect())
+    } else {
+        None
+    };
+    Ok(Frames {
+        features,
+        frame_secs,
+    })
+}
+
+/// One frame per word or phoneme, at its midpoint, of value 1: downsampled they are a rate.
+fn rate(
+    folder: &Path,
+    story: &str,
+    of: fn(&TextGrid) -> Result<Vec<Interval>, crate::textgrid::TextGridError>,
+) -> Result<Frames, DesignError> {
+    let path = textgrid_path(folder, story);
+    let bytes = std::fs::read(&path).map_err(|source| DesignError::Unreadable {
+        source,
+        path: path.clone(),
+    })?;
+    let broken = |source| DesignError::TextGrid {
+        source,
+        path: path.clone(),
+    };
+    let intervals = of(&TextGrid::parse(&bytes).map_err(broken)?).map_err(broken)?;
+    Ok(Frames {
+        features: Array2::ones((intervals.len(), 1)),
+        frame_secs: Some(intervals.iter().map(Interval::midpoint_secs).collect()),
+    })
+}
+
+/// log10 of the mel power every 10 ms, at most 80 dB below the story's loudest bin. A frame stands for its centre.
+fn mel(samples: &[f32]) -> Frames {
+    let mut frames = MelFrames::new(N_MELS);
+    let n_frames = samples.len() / HOP_SAMPLES;
+    let mut features = Array2::zeros((n_frames, N_MELS));
+    for (index, mut row) in features.rows_mut().into_iter().enumerate() {
+        let centre = index * HOP_SAMPLES;
+        let at = |i: usize| {
+            let position = (centre + i).checked_sub(FFT_SAMPLES / 2);
+            position
+                .and_then(|at| samples.get(at))
+                .copied()
+                .unwrap_or(0.0)
+        };
+        if let Some(row) = row.as_slice_mut() {
+            frames.compute(at, row);
+        }
+    }
+    let loudest = features.iter().copied().fold(f32::MIN, f32::max);
+    features.mapv_inplace(|value| value.max(loudest - RANGE_LOG10));
+    Frames {
+        features,
+        frame_secs: Some(clock(n_frames, 0)),
+    }
+}
+
+/// Root mean square of every 10 ms. A frame stands for its end.
+fn rms(samples: &[f32]) -> Frames {
+    let hops = samples.chunks_exact(HOP_SAMPLES);
+    let level = |hop: &[f32]| {
+        let square: f64 = hop.iter().map(|sample| f64::from(*sample).powi(2)).sum();
+        (square / HOP_SAMPLES as f64).sqrt() as f32
+    };
+    let levels: Vec<f32> = hops.map(level).collect();
+    Frames {
+        frame_secs: Some(clock(levels.len(), 1)),
+        features: ndarray::Array1::from(levels).insert_axis(ndarray::Axis(1)),
+    }
+}
+
+/// `n` instants a hop apart, the first of which is `first` hops after the onset.
+fn clock(n: usize, first: usize) -> Vec<f64> {
+    let hop_secs = HOP_SAMPLES as f64 / f64::from(ENCODER_RATE_HZ);
+    (first..first + n)
+        .map(|hop| hop as f64 * hop_secs)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_level_of_a_sine_is_its_amplitude_over_root_2() {
+        let sine: Vec<f32> = (0..16_000)
+            .map(|i| 0.5 * (i as f32 * std::f32::consts::TAU * 1000.0 / 16_000.0).sin())
+            .collect();
+        let Frames {
+            features,
+            frame_secs,
+        } = rms(&sine);
+        assert_eq!(features.dim(), (100, 1));
+        assert!(
+            features
+                .iter()
+                .all(|level| (level - 0.353_553_4).abs() < 1e-5)
+        );
+        assert!((frame_secs.unwrap()[99] - 1.0).abs() < 1e-12);
+        // Its spectrum peaks in the band around 1 kHz, and nothing lies more than 80 dB below that.
+        let spectrogram = mel(&sine).features;
+        let row = spectrogram.row(50);
+        let loudest = (0..80).max_by(|a, b| row[*a].total_cmp(&row[*b])).unwrap();
+        // Slaney's scale is linear up to 1 kHz, which is mel 15 of 45.245.
+        assert_eq!(loudest, (15.0_f64 / 45.245 * 81.0).round() as usize - 1);
+        let range = spectrogram.iter().copied().fold(0.0_f32, f32::max)
+            - spectrogram.iter().copied().fold(0.0_f32, f32::min);
+        assert!(range <= 8.0 + 1e-4, "{range}");
+    }
+}

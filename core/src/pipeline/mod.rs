@@ -1,0 +1,6 @@
+//! The method, step by step: from recordings to features, and from features to scores.
+
+mod encode;
+mod extract;
+
+pub use extract::{ExtractError, Extraction, Summary, extract, now, row_layout};

@@ -1,0 +1,175 @@
+//! The recipe file of an encoding model.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use toml::Table;
+
+use super::{EncodeRecipe, Preset, RecipeError};
+use crate::store::FileChecksum;
+
+/// What a recipe file records of the run that wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EncodeFacts {
+    /// Version of Heschl.
+    pub heschl: String,
+    /// When the run began, UTC.
+    pub started: String,
+    /// When it ended, UTC.
+    pub finished: String,
+    /// Every file that was read.
+    pub inputs: Vec<FileChecksum>,
+}
+
+/// The content of a recipe file for an encoding model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EncodeFile {
+    /// What to do.
+    pub encode: EncodeRecipe,
+    /// What the run that wrote the file was made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<EncodeFacts>,
+}
+
+impl EncodeFile {
+    /// Reads a recipe file. `preset = "…"` in `[encode]` fills in whatever `[encode.design]` and `[encode.ridge]` leave out.
+    /// Paths that are not absolute count from the file's folder.
+    ///
+    /// # Errors
+    /// [`RecipeError`] if it cannot be read or has entries that make no sense.
+    pub fn read(path: &Path) -> Result<Self, RecipeError> {
+        let text = std::fs::read_to_string(path).map_err(|source| RecipeError::Unreadable {
+            source,
+            path: path.to_path_buf(),
+        })?;
+        Self::parse(&text).map_err(|reason| RecipeError::Damaged {
+            reason,
+            path: path.to_path_buf(),
+        })
+    }
+
+    /// Reads a recipe from its text.
+    ///
+    /// # Errors
+    /// What makes no sense, in a sentence.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let said = |error: toml::de::Error| error.to_string().trim_end().to_string();
+        let mut file: Table = toml::from_str(text).map_err(said)?;
+        if let Some(encode) = file
+            .get_mut("encode")
+            .and_then(|encode| encode.as_table_mut())
+        {
+            fill_in_preset(encode)?;
+            return Self::deserialize(file).map_err(said);
+        }
+        Err("it has no [encode] section. A recipe for \"heschl encode\" has one; one for \"heschl run\" has [extract]".into())
+    }
+
+    /// The file's text.
+    ///
+    /// # Errors
+    /// A sentence, if a path in it cannot be written as text.
+    pub fn to_toml(&self) -> Result<String, String> {
+        let text = toml::to_string_pretty(self).map_err(|error| error.to_string())?;
+        Ok(format!(
+            "# Scores made by Heschl. Repeat them with: heschl encode recipe.toml\n\n{text}"
+        ))
+    }
+}
+
+fn fill_in_preset(encode: &mut Table) -> Result<(), String> {
+    let Some(preset) = encode.remove("preset") else {
+        return Ok(());
+    };
+    let preset = Preset::deserialize(preset).map_err(|error| error.message().to_string())?;
+    let table = |value: Result<Table, toml::ser::Error>| value.map_err(|error| error.to_string());
+    for (name, usual) in [
+        ("design", table(Table::try_from(preset.design()))?),
+        ("ridge", table(Table::try_from(preset.ridge()))?),
+    ] {
+        match encode.entry(name).or_insert_with(|| Table::new().into()) {
+            toml::Value::Table(given) => {
+                for (key, value) in usual {
+                    given.entry(key).or_insert(value);
+                }
+            }
+            _ => return Err(format!("[encode.{name}] must be a section")),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::{Alphas, Trim};
+    use crate::split::CrossValidation;
+
+    const SHORT: &str = r#"
+        [encode]
+        preset = "scaling-laws-2023"
+
+        [[encode.features]]
+        name = "whisper"
+        folder = "features_cnk0.1_ctx16.0/whisper-tiny"
+        layer = "encoder.3"
+
+        [encode.responses]
+        path = "UTS03_responses.jbl"
+
+        [encode.stories]
+        test = ["wheretheressmoke"]
+
+        [encode.scans]
+        source = "simulated"
+        repetition_secs = 2.0
+        sound_start_secs = 10.0
+
+        [encode.ridge]
+        alphas = [1.0, 10.0]
+
+        [encode.output]
+        folder = "scores"
+    "#;
+
+    #[test]
+    fn a_preset_fills_in_what_is_left_out() {
+        let recipe = EncodeFile::parse(SHORT).unwrap().encode;
+        assert_eq!(recipe.ridge.alphas, Alphas::List(vec![1.0, 10.0]));
+        assert!(matches!(
+            recipe.ridge.cross_validation,
+            CrossValidation::ChunkBootstrap {
+                n_rounds: 3,
+                chunk_scans: 20,
+                ..
+            }
+        ));
+        assert_eq!(recipe.design.trim_test, Trim::from([50, 5]));
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let file = EncodeFile::parse(SHORT).unwrap();
+        assert_eq!(EncodeFile::parse(&file.to_toml().unwrap()).unwrap(), file);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_a_sentence() {
+        for (text, sentence) in [
+            ("[extract]\n", "no [encode] section"),
+            (
+                &SHORT.replace("scaling-laws-2023", "best"),
+                "unknown variant `best`",
+            ),
+            (
+                &SHORT.replace("name = \"whisper\"", "nam = \"whisper\""),
+                "nam",
+            ),
+        ] {
+            let error = EncodeFile::parse(text).unwrap_err();
+            assert!(error.contains(sentence), "{error}");
+        }
+    }
+}
