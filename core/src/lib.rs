@@ -6,6 +6,7 @@ pub mod delay;
 pub mod design;
 pub mod downsample;
 pub mod encoder;
+pub mod encoding;
 pub mod formats;
 pub mod front_end;
 pub mod look;

@@ -77,6 +77,46 @@ pub enum Event {
         /// What is wrong and what to do.
         message: String,
     },
+    /// The fit of an encoding model begins.
+    EncodeStarted {
+        /// Voxels of this run.
+        n_voxels: usize,
+        /// Columns of the design matrix: features times delays.
+        n_columns: usize,
+        /// Scans that are learned from.
+        n_training_scans: usize,
+        /// Scans that are predicted.
+        n_test_scans: usize,
+        /// Where the scores go.
+        folder: String,
+    },
+    /// A stage of the fit begins, or goes on.
+    StageStarted {
+        /// Which.
+        stage: Stage,
+        /// Its voxels.
+        n_voxels: usize,
+        /// Those that an earlier run has done.
+        n_done: usize,
+    },
+    /// Some voxels more are done.
+    VoxelProgress {
+        /// In this stage.
+        stage: Stage,
+        /// Its voxels that are done.
+        n_done: usize,
+        /// Its voxels.
+        n_voxels: usize,
+    },
+    /// The fit ended.
+    EncodeFinished {
+        /// Voxels that have scores.
+        n_voxels: usize,
+        /// Mean r over the voxels where it is defined; `None` if the run was stopped.
+        mean_r: Option<f64>,
+        /// Voxels that are predicted better than by chance; `None` if that was not asked for.
+        n_significant: Option<usize>,
+    },
     /// Something that the user should know.
     Warning {
         /// What, with numbers and a way out.
@@ -93,6 +133,27 @@ pub enum Event {
         /// Whether a stop was asked for before all was done.
         stopped: bool,
     },
+}
+
+/// A stage of an encoding model's fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// α is chosen on held-out training scans.
+    ChooseAlpha,
+    /// The model is fitted on all training scans and predicts the test scans.
+    FitAndScore,
+}
+
+impl Stage {
+    /// What it is called before people.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::ChooseAlpha => "choosing α",
+            Self::FitAndScore => "fitting and scoring",
+        }
+    }
 }
 
 /// Seconds spent in each stage of an extraction.

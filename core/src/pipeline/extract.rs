@@ -219,7 +219,8 @@ fn extract_story(
         .batch
         .unwrap_or_else(|| encoder.usual_batch());
     let header = journal_header(work, &recording, &windows, &layout, n_batch);
-    let (mut journal, found) = Journal::open(&work.folder.journal_path(&recording.story), header)?;
+    let (mut journal, found) =
+        Journal::<f32>::open(&work.folder.journal_path(&recording.story), header)?;
     let keeps_what_is_done = !work.recipe.output.overwrite && found == Found::Nothing;
     if keeps_what_is_done && work.folder.is_complete(&recording.story, &layout) {
         journal.remove()?;

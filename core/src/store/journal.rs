@@ -4,6 +4,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -46,15 +47,44 @@ impl JournalHeader {
     }
 }
 
-/// A journal, locked for this process.
+/// A number that journals hold.
+pub trait JournalValue: Copy {
+    /// Its length in a file.
+    const BYTES: usize;
+    /// Appends its little-endian bytes.
+    fn append_to(self, bytes: &mut Vec<u8>);
+    /// Reads it from as many bytes.
+    fn from_bytes(bytes: &[u8]) -> Self;
+}
+
+macro_rules! journal_value {
+    ($number:ty) => {
+        impl JournalValue for $number {
+            const BYTES: usize = size_of::<Self>();
+            fn append_to(self, bytes: &mut Vec<u8>) {
+                bytes.extend(self.to_le_bytes());
+            }
+            fn from_bytes(bytes: &[u8]) -> Self {
+                bytes
+                    .as_array()
+                    .map_or(0.0, |bytes| Self::from_le_bytes(*bytes))
+            }
+        }
+    };
+}
+journal_value!(f32);
+journal_value!(f64);
+
+/// A journal of rows of numbers, locked for this process.
 #[derive(Debug)]
-pub struct Journal {
+pub struct Journal<V = f32> {
     file: File,
     path: PathBuf,
     header: JournalHeader,
     n_header_bytes: u64,
     n_rows_done: usize,
     synced: Instant,
+    values: PhantomData<V>,
 }
 
 /// What lay there when a journal was opened.
@@ -68,7 +98,7 @@ pub enum Found {
     Foreign,
 }
 
-impl Journal {
+impl<V: JournalValue> Journal<V> {
     /// Opens the journal at `path`, or begins one, and drops what does not fit `header`.
     ///
     /// # Errors
@@ -94,6 +124,7 @@ impl Journal {
             n_header_bytes: 0,
             n_rows_done: 0,
             synced: Instant::now(),
+            values: PhantomData,
         };
         match existing {
             Some((existing, n_bytes)) if existing.goes_with(&journal.header) => {
@@ -117,6 +148,12 @@ impl Journal {
         self.header.n_batch_rows
     }
 
+    /// Values of one row.
+    #[must_use]
+    pub fn n_values(&self) -> usize {
+        self.header.n_values
+    }
+
     /// Rows that are done.
     #[must_use]
     pub fn n_rows_done(&self) -> usize {
@@ -133,11 +170,13 @@ impl Journal {
     ///
     /// # Errors
     /// [`StoreError`] if the disk refuses; what was appended before stays good.
-    pub fn append(&mut self, values: &[f32]) -> Result<(), StoreError> {
+    pub fn append(&mut self, values: &[V]) -> Result<(), StoreError> {
         let n_rows = values.len() / self.header.n_values;
-        let mut frame = Vec::with_capacity(values.len() * 4 + FRAME_BYTES as usize);
+        let mut frame = Vec::with_capacity(values.len() * V::BYTES + FRAME_BYTES as usize);
         frame.extend((n_rows as u32).to_le_bytes());
-        frame.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        for value in values {
+            value.append_to(&mut frame);
+        }
         frame.extend(crc32fast::hash(&frame).to_le_bytes());
         self.file
             .write_all(&frame)
@@ -167,7 +206,7 @@ impl Journal {
     /// What `take` says, or [`StoreError`] if the journal cannot be read.
     pub fn for_each_batch(
         &mut self,
-        mut take: impl FnMut(&[f32]) -> Result<(), StoreError>,
+        mut take: impl FnMut(&[V]) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let path = self.path.clone();
         let failed = |source| StoreError::read(source, &path);
@@ -175,7 +214,7 @@ impl Journal {
             .seek(SeekFrom::Start(self.n_header_bytes))
             .map_err(failed)?;
         let mut reader = BufReader::with_capacity(1 << 20, &self.file);
-        let mut batch = BatchReader::new(&self.header);
+        let mut batch = BatchReader::<V>::new(&self.header);
         let mut n_rows = 0;
         while n_rows < self.n_rows_done {
             let Some(values) = batch.next(&mut reader, n_rows).map_err(failed)? else {
@@ -198,21 +237,6 @@ impl Journal {
             return super::atomic::remove(&self.path);
         }
         super::atomic::remove(&self.path)
-    }
-
-    /// Removes the journal at `path` if there is one that no process writes.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the disk refuses.
-    pub(crate) fn clear(path: &Path) -> Result<(), StoreError> {
-        let Ok(file) = File::open(path) else {
-            return Ok(());
-        };
-        match lock(&file, path) {
-            Err(StoreError::InUse(_)) => Ok(()),
-            Err(error) => Err(error),
-            Ok(()) => super::atomic::remove(path),
-        }
     }
 
     fn failed(&self, source: std::io::Error) -> StoreError {
@@ -241,17 +265,32 @@ impl Journal {
         let path = self.path.clone();
         let failed = |source| StoreError::read(source, &path);
         let mut reader = BufReader::with_capacity(1 << 20, &self.file);
-        let mut batch = BatchReader::new(&self.header);
+        let mut batch = BatchReader::<V>::new(&self.header);
         let mut n_bytes = self.n_header_bytes;
         while let Some(values) = batch.next(&mut reader, self.n_rows_done).map_err(failed)? {
             self.n_rows_done += values.len() / self.header.n_values;
-            n_bytes += values.len() as u64 * 4 + FRAME_BYTES;
+            n_bytes += (values.len() * V::BYTES) as u64 + FRAME_BYTES;
         }
         let cut = self
             .file
             .set_len(n_bytes)
             .and_then(|()| self.file.seek(SeekFrom::Start(n_bytes)));
         cut.map(drop).map_err(|source| self.failed(source))
+    }
+}
+
+/// Removes the journal at `path` if there is one that no process writes.
+///
+/// # Errors
+/// [`StoreError`] if the disk refuses.
+pub(crate) fn clear_journal(path: &Path) -> Result<(), StoreError> {
+    let Ok(file) = File::open(path) else {
+        return Ok(());
+    };
+    match lock(&file, path) {
+        Err(StoreError::InUse(_)) => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => super::atomic::remove(path),
     }
 }
 
@@ -286,15 +325,15 @@ fn read_header(file: &mut File) -> std::io::Result<Option<(JournalHeader, u64)>>
 }
 
 /// Reads batches one after the other into one buffer.
-struct BatchReader {
+struct BatchReader<V> {
     n_rows: usize,
     n_values: usize,
     n_batch_rows: usize,
     bytes: Vec<u8>,
-    values: Vec<f32>,
+    values: Vec<V>,
 }
 
-impl BatchReader {
+impl<V: JournalValue> BatchReader<V> {
     fn new(header: &JournalHeader) -> Self {
         Self {
             n_rows: header.n_rows,
@@ -306,17 +345,13 @@ impl BatchReader {
     }
 
     /// The batch that begins at row `first_row`; `None` if it is not there or torn.
-    fn next(
-        &mut self,
-        source: &mut impl Read,
-        first_row: usize,
-    ) -> std::io::Result<Option<&[f32]>> {
+    fn next(&mut self, source: &mut impl Read, first_row: usize) -> std::io::Result<Option<&[V]>> {
         let n_rows = self.n_batch_rows.min(self.n_rows - first_row);
         if n_rows == 0 {
             return Ok(None);
         }
         self.bytes
-            .resize(n_rows * self.n_values * 4 + FRAME_BYTES as usize, 0);
+            .resize(n_rows * self.n_values * V::BYTES + FRAME_BYTES as usize, 0);
         if !fill(source, &mut self.bytes)? {
             return Ok(None);
         }
@@ -328,13 +363,8 @@ impl BatchReader {
             return Ok(None);
         }
         self.values.clear();
-        self.values.extend(
-            values
-                .as_chunks()
-                .0
-                .iter()
-                .map(|bytes| f32::from_le_bytes(*bytes)),
-        );
+        self.values
+            .extend(values.chunks_exact(V::BYTES).map(V::from_bytes));
         Ok(Some(&self.values))
     }
 }
@@ -382,7 +412,7 @@ mod tests {
     fn cut_anywhere_it_keeps_whole_batches_and_can_be_completed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.journal");
-        let (mut journal, found) = Journal::open(&path, header("a")).unwrap();
+        let (mut journal, found) = Journal::<f32>::open(&path, header("a")).unwrap();
         assert_eq!(found, Found::Nothing);
         for (first, n_rows) in [(0, 2), (2, 2), (4, 1)] {
             journal.append(&batch(first, n_rows)).unwrap();
@@ -394,7 +424,7 @@ mod tests {
         let bytes = std::fs::read(&path).unwrap();
         for n_bytes in 0..bytes.len() {
             std::fs::write(&path, &bytes[..n_bytes]).unwrap();
-            let (mut journal, _) = Journal::open(&path, header("a")).unwrap();
+            let (mut journal, _) = Journal::<f32>::open(&path, header("a")).unwrap();
             assert!(!journal.is_complete(), "cut to {n_bytes} bytes");
             while !journal.is_complete() {
                 let first = journal.n_rows_done();
@@ -408,7 +438,7 @@ mod tests {
     fn a_changed_byte_ends_what_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.journal");
-        let (mut journal, _) = Journal::open(&path, header("a")).unwrap();
+        let (mut journal, _) = Journal::<f32>::open(&path, header("a")).unwrap();
         journal.append(&batch(0, 2)).unwrap();
         journal.append(&batch(2, 2)).unwrap();
         drop(journal);
@@ -416,17 +446,20 @@ mod tests {
         let in_second_batch = bytes.len() - 10;
         bytes[in_second_batch] ^= 1;
         std::fs::write(&path, bytes).unwrap();
-        assert_eq!(Journal::open(&path, header("a")).unwrap().1, Found::Rows(2));
+        assert_eq!(
+            Journal::<f32>::open(&path, header("a")).unwrap().1,
+            Found::Rows(2)
+        );
     }
 
     #[test]
     fn rows_of_other_settings_are_not_continued() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.journal");
-        let (mut journal, _) = Journal::open(&path, header("a")).unwrap();
+        let (mut journal, _) = Journal::<f32>::open(&path, header("a")).unwrap();
         journal.append(&batch(0, 2)).unwrap();
         drop(journal);
-        let (journal, found) = Journal::open(&path, header("b")).unwrap();
+        let (journal, found) = Journal::<f32>::open(&path, header("b")).unwrap();
         assert_eq!((journal.n_rows_done(), found), (0, Found::Foreign));
     }
 
@@ -434,8 +467,8 @@ mod tests {
     fn two_processes_cannot_write_one_story() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.journal");
-        let _first = Journal::open(&path, header("a")).unwrap();
-        let error = Journal::open(&path, header("a")).unwrap_err();
+        let _first = Journal::<f32>::open(&path, header("a")).unwrap();
+        let error = Journal::<f32>::open(&path, header("a")).unwrap_err();
         assert!(matches!(error, StoreError::InUse(_)), "{error}");
     }
 }

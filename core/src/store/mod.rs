@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 pub use check::{CheckReport, check};
-pub use journal::{Found, Journal, JournalHeader};
+pub use journal::{Found, Journal, JournalHeader, JournalValue};
 pub use record::{FileChecksum, Provenance, SourceRecording, StoryRecord};
 
 use crate::card::FinalOutput;
@@ -267,7 +267,7 @@ impl FeaturesFolder {
     /// # Errors
     /// [`StoreError`] if the disk refuses.
     pub fn clear_journal(&self, story: &str) -> Result<(), StoreError> {
-        Journal::clear(&self.journal_path(story))
+        journal::clear_journal(&self.journal_path(story))
     }
 
     /// Files of an earlier extraction of the story beside the new `outputs`: kept in the record if they are of the same

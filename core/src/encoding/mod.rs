@@ -1,0 +1,11 @@
+//! The parts of an encoding model's fit that are not its method: blocks of voxels, what was measured, tables of scores.
+
+mod measured;
+mod precision;
+mod table;
+mod voxels;
+
+pub use measured::{Measured, MeasuredError};
+pub use precision::{CHECKED_VOXELS, precision_warning};
+pub use table::{Column, ScoreTable, VoxelScores};
+pub use voxels::{BLOCK_VOXELS, VoxelShare, reading_voxels};

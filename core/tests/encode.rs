@@ -1,0 +1,294 @@
+//! Whole fits of a small simulated study.
+#![expect(clippy::unwrap_used, reason = "a test fails with the reason")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use heschl_core::encoding::{Column, ScoreTable, VoxelShare};
+use heschl_core::formats::npz::RowsWriter;
+use heschl_core::pipeline::{EncodeError, EncodeSummary, Encoding, encode};
+use heschl_core::progress::{CancelToken, Event};
+use heschl_core::random::PythonRandom;
+use heschl_core::recipe::{
+    Alphas, EncodeFile, EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet, FitPrecision, Preset,
+    ResponsesRecipe, ScansRecipe, ScoresRecipe, StoriesRecipe,
+};
+use heschl_core::responses::ResponsesInMemory;
+use heschl_core::ridge::AlphaSharing;
+use heschl_core::split::{CrossValidation, HeldChunks};
+use ndarray::{Array2, s};
+
+/// Scans of each story that are fitted.
+const N_SCANS: usize = 150;
+const N_FEATURES: usize = 6;
+/// Voxels that follow a feature; as many again hold nothing but noise.
+const N_PLANTED: usize = 20;
+const N_VOXELS: usize = 2 * N_PLANTED + 2;
+
+fn write_features(folder: &Path, story: &str, rows: &Array2<f32>) {
+    std::fs::create_dir_all(folder).unwrap();
+    let file = std::fs::File::create(folder.join(format!("{story}.npz"))).unwrap();
+    let mut writer = RowsWriter::new(file, "features", rows.nrows(), rows.ncols()).unwrap();
+    writer.write(rows.as_slice().unwrap()).unwrap();
+    writer.finish().unwrap();
+}
+
+/// Features at scans, and responses: voxel v follows feature v, two scans late, with noise.
+fn study(folder: &Path) -> ResponsesInMemory {
+    let mut random = PythonRandom::new(1);
+    let mut responses = ResponsesInMemory::default();
+    for story in ["alpha", "beta", "gamma", "delta"] {
+        let mut noise =
+            |n: usize, m: usize| Array2::from_shape_simple_fn((n, m), || random.normal());
+        let features = noise(N_SCANS + 15, N_FEATURES);
+        let mut measured = noise(N_SCANS, N_VOXELS);
+        for voxel in 0..N_PLANTED {
+            for scan in 0..N_SCANS {
+                measured[(scan, voxel)] += features[(scan + 10 - 2, voxel % N_FEATURES)];
+            }
+        }
+        measured.column_mut(N_VOXELS - 1).fill(3.0);
+        measured[(7, N_VOXELS - 2)] = f64::NAN;
+        write_features(
+            &folder.join("features"),
+            story,
+            &features.mapv(|value| value as f32),
+        );
+        responses.0.insert(story.into(), measured);
+    }
+    responses
+}
+
+fn recipe(folder: &Path, name: &str) -> EncodeRecipe {
+    let mut ridge = Preset::ScalingLaws2023.ridge();
+    ridge.alphas = Alphas::LogSpace {
+        logspace: (0.0, 4.0, 9),
+    };
+    ridge.precision = FitPrecision::F64;
+    EncodeRecipe {
+        features: vec![FeatureSet {
+            name: "model".into(),
+            kind: FeatureKind::Features,
+            folder: folder.join("features"),
+            layer: None,
+        }],
+        responses: ResponsesRecipe {
+            path: folder.join("responses"),
+            mask: None,
+            repeats: BTreeMap::new(),
+        },
+        stories: StoriesRecipe {
+            train: Vec::new(),
+            test: vec!["delta".into()],
+        },
+        scans: ScansRecipe::default(),
+        downsampling: heschl_core::downsample::Downsampling::default(),
+        design: Preset::DeepFmri.design(),
+        ridge,
+        scores: ScoresRecipe::default(),
+        output: EncodeOutput {
+            folder: folder.join(name),
+            weights: false,
+            predictions: false,
+            memory_gib: 1.0,
+        },
+    }
+}
+
+fn run(
+    recipe: &EncodeRecipe,
+    responses: &ResponsesInMemory,
+    share: VoxelShare,
+) -> (Result<EncodeSummary, EncodeError>, Vec<Event>) {
+    let mut events = Vec::new();
+    let work = Encoding {
+        recipe,
+        responses,
+        groups: None,
+        share,
+        heschl: "test",
+        cancel: &CancelToken::default(),
+    };
+    let summary = encode(&work, &mut |event| events.push(event));
+    (summary, events)
+}
+
+fn table(summary: Result<EncodeSummary, EncodeError>) -> ScoreTable {
+    match summary.unwrap() {
+        EncodeSummary::Finished(table) => *table,
+        EncodeSummary::Stopped => unreachable!("nobody asked for a stop"),
+    }
+}
+
+fn warnings(events: &[Event]) -> String {
+    let said = events.iter().filter_map(|event| match event {
+        Event::Warning { message } => Some(message.as_str()),
+        _ => None,
+    });
+    said.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn planted_voxels_are_found_and_empty_ones_score_about_0() {
+    let folder = tempfile::tempdir().unwrap();
+    let responses = study(folder.path());
+    let recipe = recipe(folder.path(), "out");
+    let (summary, events) = run(&recipe, &responses, VoxelShare::WHOLE);
+    let table = table(summary);
+    let r: Vec<f64> = table.column(Column::R).collect();
+    // Signal and noise have the same variance: no model can reach more than the root of a half.
+    let planted = r[..N_PLANTED].iter().sum::<f64>() / N_PLANTED as f64;
+    assert!((0.6..0.75).contains(&planted), "{planted}");
+    let empty = r[N_PLANTED..2 * N_PLANTED].iter().sum::<f64>() / N_PLANTED as f64;
+    // Three standard errors of a mean over 20 voxels and 150 scans.
+    assert!(empty.abs() < 3.0 / (150.0_f64 * 20.0).sqrt(), "{empty}");
+    assert!(r[N_VOXELS - 1].is_nan());
+    assert!((table.voxels[N_VOXELS - 2].get(Column::NMissing) - 3.0).abs() < 1e-9);
+    let said = warnings(&events);
+    assert!(
+        said.contains("For 2 of 42 voxels r is not defined"),
+        "{said}"
+    );
+    assert!(
+        said.contains("1 voxels hold values that are no numbers"),
+        "{said}"
+    );
+    for file in ["scores.npz", "scores.csv", "recipe.toml"] {
+        assert!(recipe.output.folder.join(file).is_file(), "{file}");
+    }
+    assert_eq!(
+        std::fs::read_dir(recipe.output.folder.join(".heschl"))
+            .unwrap()
+            .count(),
+        0
+    );
+    let written = EncodeFile::read(&recipe.output.folder.join("recipe.toml")).unwrap();
+    assert_eq!(written.encode, recipe);
+    assert_eq!(written.run.unwrap().inputs.len(), 4);
+}
+
+#[test]
+fn single_precision_and_less_memory_give_nearly_and_exactly_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let responses = study(folder.path());
+    let double = recipe(folder.path(), "double");
+    let whole = table(run(&double, &responses, VoxelShare::WHOLE).0);
+    let mut single = recipe(folder.path(), "single");
+    single.ridge.precision = FitPrecision::F32;
+    let single = table(run(&single, &responses, VoxelShare::WHOLE).0);
+    for (a, b) in whole.column(Column::R).zip(single.column(Column::R)) {
+        assert!((a - b).abs() < 1e-3 || (a.is_nan() && b.is_nan()));
+    }
+    // A round at a time.
+    let mut little = recipe(folder.path(), "little");
+    little.output.memory_gib = 0.0;
+    let little = table(run(&little, &responses, VoxelShare::WHOLE).0);
+    assert_eq!(format!("{whole:?}"), format!("{little:?}"));
+}
+
+#[test]
+fn a_stopped_run_goes_on_where_it_was_and_gives_the_same_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut responses = study(folder.path());
+    // Three blocks of voxels.
+    for story in responses.0.values_mut() {
+        let wide = Array2::from_shape_fn((N_SCANS, 5000), |(scan, voxel)| {
+            story[(scan, voxel % 40)] * (1.0 + (voxel / 40) as f64)
+        });
+        *story = wide;
+    }
+    let whole = recipe(folder.path(), "whole");
+    table(run(&whole, &responses, VoxelShare::WHOLE).0);
+    let expected = std::fs::read(whole.output.folder.join("scores.npz")).unwrap();
+    // Six blocks in all, three for each stage.
+    for n_blocks in 0..6 {
+        let broken = recipe(folder.path(), &format!("broken-{n_blocks}"));
+        let cancel = CancelToken::default();
+        let mut n_done = 0;
+        let work = Encoding {
+            recipe: &broken,
+            responses: &responses,
+            groups: None,
+            share: VoxelShare::WHOLE,
+            heschl: "test",
+            cancel: &cancel,
+        };
+        let summary = encode(&work, &mut |event| {
+            n_done += usize::from(matches!(event, Event::VoxelProgress { .. }));
+            if n_done == n_blocks {
+                cancel.cancel();
+            }
+        });
+        assert_eq!(summary.unwrap(), EncodeSummary::Stopped);
+        assert!(!broken.output.folder.join("scores.npz").exists());
+        let (summary, events) = run(&broken, &responses, VoxelShare::WHOLE);
+        table(summary);
+        let n_repeated = events
+            .iter()
+            .filter(|event| matches!(event, Event::VoxelProgress { .. }));
+        assert_eq!(n_repeated.count(), 6 - n_blocks);
+        let scores = std::fs::read(broken.output.folder.join("scores.npz")).unwrap();
+        assert_eq!(scores, expected, "stopped after {n_blocks} blocks");
+    }
+    // Shares give the bits of the whole.
+    let all = table(
+        run(
+            &recipe(folder.path(), "again"),
+            &responses,
+            VoxelShare::WHOLE,
+        )
+        .0,
+    );
+    let mut next = 0;
+    for index in 1..=2 {
+        let share = VoxelShare { index, count: 2 };
+        let part = table(run(&recipe(folder.path(), "shares"), &responses, share).0);
+        assert_eq!(part.first_voxel, next);
+        next += part.voxels.len();
+        let same = &all.voxels[part.first_voxel..next];
+        assert_eq!(format!("{:?}", part.voxels), format!("{same:?}"));
+        let rounds = all.round_scores.slice(s![.., part.first_voxel..next]);
+        assert_eq!(part.round_scores, rounds);
+    }
+    assert_eq!(next, 5000);
+}
+
+#[test]
+fn what_cannot_be_fitted_is_refused_with_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut responses = study(folder.path());
+    let refused = |recipe: &EncodeRecipe, responses: &ResponsesInMemory, share| {
+        run(recipe, responses, share).0.unwrap_err().to_string()
+    };
+    let part = VoxelShare { index: 2, count: 2 };
+    let mut shared = recipe(folder.path(), "out");
+    shared.ridge.sharing = AlphaSharing::One;
+    assert!(refused(&shared, &responses, part).contains("cannot know the α"));
+    let error = refused(
+        &recipe(folder.path(), "out"),
+        &responses,
+        VoxelShare { index: 1, count: 2 },
+    );
+    assert!(error.contains("there are 1 blocks"), "{error}");
+    let mut greedy = recipe(folder.path(), "out");
+    greedy.ridge.cross_validation = CrossValidation::ChunkBootstrap {
+        n_rounds: 3,
+        chunk_scans: 40,
+        chunks: HeldChunks::Count(125),
+    };
+    assert!(refused(&greedy, &responses, VoxelShare::WHOLE).contains("of which 125"));
+    let from = folder.path().join("features/alpha.npz");
+    std::fs::copy(from, folder.path().join("features/delta.npz")).unwrap();
+    let error = refused(&recipe(folder.path(), "out"), &responses, VoxelShare::WHOLE);
+    assert!(
+        error.contains("\"alpha\" and the test story \"delta\" have the very same"),
+        "{error}"
+    );
+    let fewer = responses.0["beta"].slice(s![.., 1..]).to_owned();
+    responses.0.insert("beta".into(), fewer);
+    let error = refused(&recipe(folder.path(), "out"), &responses, VoxelShare::WHOLE);
+    assert!(
+        error.contains("\"beta\" has 41 voxels and \"alpha\" has 42"),
+        "{error}"
+    );
+}
