@@ -161,6 +161,75 @@ impl TextReporter {
             }
             Event::Warning { message } => self.line(&format!("! {}", indented(message))),
             Event::Finished { .. } => self.bar.finish_and_clear(),
+            Event::EncodeStarted { .. }
+            | Event::StageStarted { .. }
+            | Event::VoxelProgress { .. }
+            | Event::EncodeFinished { .. } => self.encoding(event),
+        }
+    }
+
+    /// Tells an event of an encoding model's fit.
+    fn encoding(&mut self, event: &Event) {
+        match event {
+            Event::EncodeStarted {
+                n_voxels,
+                n_columns,
+                n_training_scans,
+                n_test_scans,
+                folder,
+            } => self.line(&format!(
+                "Fitting {n_voxels} voxels: {n_columns} columns, {n_training_scans} training scans, {n_test_scans} test scans\n  \
+                 into {folder}"
+            )),
+            Event::StageStarted {
+                stage,
+                n_voxels,
+                n_done,
+            } => {
+                if *n_done > 0 {
+                    let title = stage.title();
+                    self.line(&format!("  {title}: going on at voxel {n_done} of {n_voxels}"));
+                }
+                self.bar.set_length(*n_voxels as u64);
+                self.bar.set_position(*n_done as u64);
+                self.bar.set_message(stage.title());
+                self.bar.set_prefix("");
+                self.rate.begin_story(*n_done);
+            }
+            Event::VoxelProgress {
+                stage,
+                n_done,
+                n_voxels,
+            } => self.voxels(stage.title(), *n_done, *n_voxels),
+            Event::EncodeFinished {
+                n_voxels,
+                mean_r,
+                n_significant,
+            } => {
+                self.bar.finish_and_clear();
+                let mean = mean_r.map_or(String::new(), |r| format!(", mean r {r:.4}"));
+                let significant = n_significant.map_or(String::new(), |n| {
+                    format!(", {n} predicted better than by chance")
+                });
+                self.line(&format!("✓ {n_voxels} voxels{mean}{significant}"));
+            }
+            _ => {}
+        }
+    }
+
+    fn voxels(&mut self, stage: &str, n_done: usize, n_voxels: usize) {
+        self.bar.set_position(n_done as u64);
+        let Some(per_sec) = self.rate.at(n_done) else {
+            return;
+        };
+        let left = console::duration((n_voxels - n_done) as f64 / per_sec);
+        self.bar
+            .set_prefix(format!("{per_sec:.0} voxels/s  {left} left"));
+        if self.bar.is_hidden() && self.last_line.elapsed() >= LINE_EVERY {
+            self.last_line = Instant::now();
+            self.line(&format!(
+                "  {stage}: {n_done} of {n_voxels} voxels, {per_sec:.0} voxels/s, {left} left"
+            ));
         }
     }
 

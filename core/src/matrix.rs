@@ -2,6 +2,8 @@
 //!
 //! Work is cut into tiles whose borders do not depend on the machine, and each tile is computed by one thread.
 
+use std::time::Instant;
+
 use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
@@ -82,6 +84,29 @@ pub fn subtract_product<T: Real>(
         let columns = right.slice(s![.., column..column + tile.ncols()]);
         add_product(tile, Accum::Add, rows, columns, -T::one());
     });
+}
+
+/// Floating-point operations per second of a product of 2048 × 2048 with all threads, the best of a few: what bounds any fit.
+#[must_use]
+pub fn product_peak_flops<T: Real>() -> f64 {
+    const SIZE: usize = 2048;
+    let left = Mat::<T>::from_fn(SIZE, SIZE, |i, j| T::nearest(((i * 7 + j) % 13) as f64));
+    let mut result = Mat::<T>::zeros(SIZE, SIZE);
+    let mut best = f64::INFINITY;
+    for _ in 0..5 {
+        let begun = Instant::now();
+        let target = result.as_mut();
+        matmul(
+            target,
+            Accum::Replace,
+            left.as_ref(),
+            left.as_ref(),
+            T::one(),
+            Par::rayon(0),
+        );
+        best = best.min(begun.elapsed().as_secs_f64());
+    }
+    2.0 * (SIZE as f64).powi(3) / best
 }
 
 /// `matrixᵀ · matrix` of `(m, n)`: `(n, n)`, exactly symmetric. Only the tiles on and below the diagonal are computed.

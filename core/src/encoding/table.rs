@@ -142,7 +142,7 @@ impl ScoreTable {
     pub fn n_significant(&self) -> Option<usize> {
         let mut q = self.column(Column::Q);
         q.clone()
-            .any(|q| q.is_finite())
+            .any(f64::is_finite)
             .then(|| q.by_ref().filter(|q| *q <= self.fdr_level).count())
     }
 

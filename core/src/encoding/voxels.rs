@@ -81,7 +81,7 @@ mod tests {
             for index in 1..=count {
                 let voxels = VoxelShare { index, count }.voxels(n_voxels);
                 assert_eq!(voxels.start, next);
-                assert!(voxels.start % BLOCK_VOXELS == 0 || voxels.start == n_voxels);
+                assert!(voxels.start.is_multiple_of(BLOCK_VOXELS) || voxels.start == n_voxels);
                 next = voxels.end;
             }
             assert_eq!(next, n_voxels);

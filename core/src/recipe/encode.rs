@@ -331,12 +331,12 @@ fn usual_memory() -> f64 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
-    /// Antonello, Vaidya and Huth, NeurIPS 2023.
+    /// Antonello, Vaidya and Huth, `NeurIPS` 2023.
     #[serde(rename = "scaling-laws-2023")]
     ScalingLaws2023,
-    /// LeBel et al., Scientific Data 2023: the deep-fMRI dataset's own code.
+    /// `LeBel` et al., Scientific Data 2023: the deep-fMRI dataset's own code.
     DeepFmri,
-    /// Tang, LeBel, Jain and Huth, Nature Neuroscience 2023.
+    /// Tang, `LeBel`, Jain and Huth, Nature Neuroscience 2023.
     #[serde(rename = "semantic-decoding-2023")]
     SemanticDecoding2023,
     /// The tutorial on speech models of the same laboratory.

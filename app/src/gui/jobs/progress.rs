@@ -109,6 +109,26 @@ impl Tally {
             } => {
                 progress.finished = Some((n_done, n_skipped, n_failed, stopped));
             }
+            Event::EncodeStarted { .. } => {
+                progress.failed.clear();
+                progress.finished = None;
+                progress.is_download = false;
+                progress.stage = "Reading features".into();
+            }
+            Event::StageStarted {
+                stage,
+                n_voxels,
+                n_done,
+            } => {
+                progress.stage = stage.title().into();
+                progress.per_sec = None;
+                self.speed = Speed::default();
+                self.n_before = 0;
+                self.n_all = n_voxels as u64;
+                self.count(n_done, now);
+            }
+            Event::VoxelProgress { n_done, .. } => self.count(n_done, now),
+            Event::EncodeFinished { .. } => progress.finished = Some((1, 0, 0, false)),
             // The status bar says at all times why no GPU is used.
             Event::Warning { message } if message.starts_with(ON_CPU) => {}
             Event::Warning { message } => progress.warnings.push(message),
@@ -134,7 +154,26 @@ impl Tally {
             Event::StorySkipped { story } => format!("{story}: was done before"),
             Event::StoryFailed { story, message } => format!("{story}: {message}"),
             Event::Warning { message } => message.clone(),
-            Event::Progress { .. } | Event::Finished { .. } => return,
+            Event::EncodeStarted {
+                n_voxels,
+                n_columns,
+                n_training_scans,
+                ..
+            } => format!(
+                "Fitting {n_voxels} voxels: {n_columns} columns, {n_training_scans} training scans"
+            ),
+            Event::StageStarted { stage, n_done, .. } => {
+                format!("{} from voxel {n_done} on", stage.title())
+            }
+            Event::EncodeFinished {
+                n_voxels,
+                mean_r: Some(mean_r),
+                ..
+            } => format!("{n_voxels} voxels, mean r {mean_r:.4}"),
+            Event::Progress { .. }
+            | Event::VoxelProgress { .. }
+            | Event::EncodeFinished { .. }
+            | Event::Finished { .. } => return,
         };
         self.lines.push(line);
         if self.lines.len() > MAX_LINES {

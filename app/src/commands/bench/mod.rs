@@ -1,5 +1,7 @@
 //! `heschl bench`: speed beside the machine's peak, in one run.
 
+mod ridge;
+
 use std::path::PathBuf;
 
 use heschl_core::audio::Resampling;
@@ -19,7 +21,11 @@ use crate::workshop::{self, Workshop};
 
 /// Measure windows per second beside the machine's peak of matrix products
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
+
     /// Speech encoder: a name from "heschl models list", or a model folder
     #[arg(long, value_name = "NAME|FOLDER", default_value = catalogue::STARTER)]
     model: String,
@@ -41,6 +47,12 @@ pub(crate) struct Args {
     runtime: Option<PathBuf>,
 }
 
+/// What else than an encoder is measured.
+#[derive(clap::Subcommand)]
+enum What {
+    Ridge(ridge::Args),
+}
+
 /// One round: the mean of the peaks just before and after it, and what the extraction took.
 struct Round {
     peak_flops: f64,
@@ -53,6 +65,9 @@ struct Round {
 /// # Errors
 /// A sentence if the model or the runtime cannot be had.
 pub(crate) fn run(args: Args) -> CommandResult {
+    if let Some(What::Ridge(args)) = &args.what {
+        return ridge::run(args);
+    }
     fetch_model_if_missing(&args.model)?;
     let scratch = tempfile::tempdir()?;
     let recording = scratch.path().join("bench.wav");

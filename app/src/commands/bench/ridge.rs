@@ -1,0 +1,246 @@
+//! `heschl bench ridge`: the fit of an encoding model beside the machine's peak, in one run.
+
+use std::time::Instant;
+
+use clap::ValueEnum;
+use heschl_core::matrix::{Real, product_peak_flops};
+use heschl_core::random::PythonRandom;
+use heschl_core::recipe::Alphas;
+use heschl_core::ridge::{
+    AlphaUnit, RefitPlan, RidgeSettings, RoundScore, RoundsPlan, Weights, best_alpha_per_voxel,
+    mean_over_rounds,
+};
+use heschl_core::split::{CrossValidation, HeldChunks, TestFeatures, TrainingFeatures};
+use ndarray::{Array2, ArrayView2, Axis, s};
+
+use crate::console::say;
+use crate::failure::{CommandResult, Failure, Outcome};
+
+/// Measure the ridge fit of noise, beside the machine's peak of matrix products
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Training scans
+    #[arg(long, value_name = "N", default_value_t = 3000)]
+    scans: usize,
+
+    /// Test scans
+    #[arg(long = "test-scans", value_name = "N", default_value_t = 300)]
+    test_scans: usize,
+
+    /// Columns of the design matrix: features times delays
+    #[arg(long, value_name = "N", default_value_t = 1536)]
+    columns: usize,
+
+    /// Voxels
+    #[arg(long, value_name = "N", default_value_t = 4000)]
+    voxels: usize,
+
+    /// α to try, from 10 to 1000
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    alphas: usize,
+
+    /// Rounds that choose α
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    rounds: usize,
+
+    /// Scans per chunk
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    chunk: usize,
+
+    /// Chunks held out in each round
+    #[arg(long, value_name = "N", default_value_t = 15)]
+    held: usize,
+
+    /// Number format
+    #[arg(long, value_enum, default_value_t = Precision::F32)]
+    precision: Precision,
+
+    /// How often it is fitted; the median counts
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    repeats: usize,
+
+    /// Voxels of the whole study, whose time is forecast from this run
+    #[arg(long = "forecast-voxels", value_name = "N")]
+    forecast_voxels: Option<usize>,
+
+    /// Form the weights, too
+    #[arg(long)]
+    weights: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Precision {
+    F32,
+    F64,
+}
+
+/// Seconds of each part of a fit.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    plan_rounds: f64,
+    rounds: f64,
+    plan_refit: f64,
+    refit: f64,
+}
+
+impl Times {
+    fn total(&self) -> f64 {
+        self.plan_rounds + self.rounds + self.plan_refit + self.refit
+    }
+
+    /// What grows with the number of voxels.
+    fn of_voxels(&self) -> f64 {
+        self.rounds + self.refit
+    }
+}
+
+/// Measures and prints.
+///
+/// # Errors
+/// A sentence if nothing would be left to learn from, or memory does not suffice.
+pub(super) fn run(args: &Args) -> CommandResult {
+    match args.precision {
+        Precision::F32 => measure::<f32>(args),
+        Precision::F64 => measure::<f64>(args),
+    }
+}
+
+fn measure<T: Real>(args: &Args) -> CommandResult {
+    let settings = RidgeSettings {
+        alphas: Alphas::LogSpace {
+            logspace: (1.0, 3.0, args.alphas),
+        }
+        .values(),
+        alpha_unit: AlphaUnit::Plain,
+        round_score: RoundScore::Correlation,
+    };
+    let method = CrossValidation::ChunkBootstrap {
+        n_rounds: args.rounds,
+        chunk_scans: args.chunk,
+        chunks: HeldChunks::Count(args.held),
+    };
+    let rounds = method
+        .rounds(&[args.scans], 0)
+        .map_err(|error| Failure(error.to_string()))?;
+    let features = noise(args.scans + args.test_scans, args.columns, 1);
+    let training = TrainingFeatures(features.slice(s![..args.scans, ..]).to_owned());
+    let test = TestFeatures(features.slice(s![args.scans.., ..]).to_owned());
+    drop(features);
+    let responses = noise(args.scans, args.voxels, 2).mapv(T::nearest);
+    let mut all = Vec::new();
+    let mut peaks = Vec::new();
+    for _ in 0..args.repeats.max(1) {
+        peaks.push(product_peak_flops::<f32>());
+        let inputs = (&training, &test, responses.view());
+        let times = fit(args, inputs, &rounds, &settings);
+        all.push(times.map_err(|error| Failure(error.to_string()))?);
+    }
+    all.sort_by(|a, b| a.total().total_cmp(&b.total()));
+    peaks.sort_by(f64::total_cmp);
+    print(args, &all[all.len() / 2], peaks[peaks.len() / 2]);
+    Ok(Outcome::Done)
+}
+
+fn fit<T: Real>(
+    args: &Args,
+    (training, test, responses): (&TrainingFeatures, &TestFeatures, ArrayView2<T>),
+    rounds: &[Vec<usize>],
+    settings: &RidgeSettings,
+) -> Result<Times, heschl_core::ridge::RidgeError> {
+    let mut clock = Instant::now();
+    let mut lap = || {
+        std::mem::replace(&mut clock, Instant::now())
+            .elapsed()
+            .as_secs_f64()
+    };
+    let plan = RoundsPlan::<T>::new(training, rounds, settings)?;
+    let plan_rounds = lap();
+    let mut best = Vec::with_capacity(args.voxels);
+    for block in responses.axis_chunks_iter(Axis(1), heschl_core::encoding::BLOCK_VOXELS) {
+        let scores = plan.scores(block);
+        best.extend(best_alpha_per_voxel(mean_over_rounds(scores.view()).view()));
+    }
+    drop(plan);
+    let rounds = lap();
+    let plan = RefitPlan::<T>::new(training, test, settings)?;
+    let plan_refit = lap();
+    let weights = if args.weights {
+        Weights::Formed
+    } else {
+        Weights::Left
+    };
+    let fitted = plan.fit(responses, &best, weights);
+    std::hint::black_box(&fitted);
+    Ok(Times {
+        plan_rounds,
+        rounds,
+        plan_refit,
+        refit: lap(),
+    })
+}
+
+fn print(args: &Args, times: &Times, peak_flops: f64) {
+    say(format_args!(
+        "fit              {} × {} training, {} test, {} voxels, {} α, {} rounds of {} held out, {:?}",
+        args.scans,
+        args.columns,
+        args.test_scans,
+        args.voxels,
+        args.alphas,
+        args.rounds,
+        args.chunk * args.held,
+        args.precision
+    ));
+    say(format_args!(
+        "peak             {:.0} GFLOP/s (f32 matrix product of 2048 × 2048, best before each fit)",
+        peak_flops / 1e9
+    ));
+    say(format_args!("seconds          {:.2}", times.total()));
+    say(format_args!(
+        "parts            bases of the rounds {:.2}, rounds {:.2}, basis of the refit {:.2}, refit {:.2}",
+        times.plan_rounds, times.rounds, times.plan_refit, times.refit
+    ));
+    say(format_args!(
+        "share of peak    {:.3} (matrix products of all voxels, {:.0} GFLOP; with the bases {:.3})",
+        voxel_flops(args) / times.of_voxels() / peak_flops,
+        voxel_flops(args) / 1e9,
+        voxel_flops(args) / times.total() / peak_flops,
+    ));
+    if let Some(n_voxels) = args.forecast_voxels {
+        let per_voxel = times.of_voxels() / args.voxels as f64;
+        let secs = times.total() - times.of_voxels() + per_voxel * n_voxels as f64;
+        say(format_args!(
+            "forecast         {} for {n_voxels} voxels",
+            crate::console::duration(secs)
+        ));
+    }
+}
+
+/// Operations of the products that pass all voxels.
+fn voxel_flops(args: &Args) -> f64 {
+    let (n, p, v) = (args.scans as f64, args.columns as f64, args.voxels as f64);
+    let held = (args.chunk * args.held) as f64;
+    let (rounds, alphas, test) = (
+        args.rounds as f64,
+        args.alphas as f64,
+        args.test_scans as f64,
+    );
+    let round = if n < p {
+        let kept = n - held;
+        kept * kept + alphas * held * kept
+    } else {
+        held * p + p * p + alphas * held * p
+    };
+    let k = n.min(p);
+    let shared = if n < p { n * n } else { 2.0 * n * p + p * p };
+    let weights = if args.weights { k * p } else { 0.0 };
+    2.0 * v * (rounds * round + shared + test * k + weights)
+}
+
+fn noise(n_rows: usize, n_columns: usize, seed: u64) -> Array2<f64> {
+    let mut random = PythonRandom::new(seed);
+    Array2::from_shape_simple_fn((n_rows, n_columns), || {
+        // Variance 1, without the tails that nobody needs here.
+        (random.unit() - 0.5) * 12_f64.sqrt()
+    })
+}
