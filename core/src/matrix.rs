@@ -6,6 +6,10 @@ use std::time::Instant;
 
 use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::cholesky::llt::factor::{
+    LltRegularization, cholesky_in_place, cholesky_in_place_scratch,
+};
+use faer::linalg::cholesky::llt::solve::solve_in_place;
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
 use faer::linalg::matmul::matmul;
 use faer::traits::RealField;
@@ -17,6 +21,8 @@ use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, NdFloat, s};
 const TILE_ROWS: usize = 256;
 /// Columns of a tile of a product.
 const TILE_COLUMNS: usize = 1024;
+/// Parts that a decomposition is cut into, whatever the number of threads: the cuts decide the last bits.
+const DECOMPOSITION_PARTS: usize = 8;
 
 /// A number format that fits are made in.
 pub trait Real: RealField + NdFloat + Copy {
@@ -212,8 +218,7 @@ pub struct Eigen {
     pub vectors: Array2<f64>,
 }
 
-/// The eigenvectors of a symmetric `matrix` `(n, n)`, of which the lower half is read. Computed by one thread: to use more,
-/// decompose several matrices at once.
+/// The eigenvectors of a symmetric `matrix` `(n, n)`, of which the lower half is read.
 ///
 /// # Errors
 /// [`EigenError`] if the matrix is not finite, or memory does not suffice.
@@ -223,7 +228,8 @@ pub fn eigen(matrix: ArrayView2<f64>) -> Result<Eigen, EigenError> {
         return Err(EigenError::NoConvergence(n));
     }
     let params = Spec::default();
-    let scratch = self_adjoint_evd_scratch::<f64>(n, ComputeEigenvectors::Yes, Par::Seq, params);
+    let parts = Par::rayon(DECOMPOSITION_PARTS);
+    let scratch = self_adjoint_evd_scratch::<f64>(n, ComputeEigenvectors::Yes, parts, params);
     let mut memory = MemBuffer::try_new(scratch).map_err(|_| EigenError::OutOfMemory(n))?;
     let mut values = Diag::<f64>::zeros(n);
     let mut vectors = Mat::<f64>::zeros(n, n);
@@ -231,7 +237,7 @@ pub fn eigen(matrix: ArrayView2<f64>) -> Result<Eigen, EigenError> {
         view(&matrix),
         values.as_mut(),
         Some(vectors.as_mut()),
-        Par::Seq,
+        parts,
         MemStack::new(&mut memory),
         params,
     )
@@ -240,6 +246,22 @@ pub fn eigen(matrix: ArrayView2<f64>) -> Result<Eigen, EigenError> {
         values: (0..n).map(|i| values.column_vector()[i]).collect(),
         vectors: Array2::from_shape_fn((n, n), |(row, column)| vectors[(row, column)]),
     })
+}
+
+/// Solves `matrix · x = right` for a symmetric, positive definite `matrix` `(n, n)`, of which the lower half is read, and `right`
+/// `(n, m)`. By one thread: for callers that solve several at once. `None` if the matrix is not positive definite.
+#[must_use]
+pub fn solve_by_one_thread(matrix: Array2<f64>, right: ArrayView2<f64>) -> Option<Array2<f64>> {
+    let n = matrix.nrows();
+    let mut factor = view(&matrix.view()).to_owned();
+    let scratch = cholesky_in_place_scratch::<f64>(n, Par::Seq, Spec::default());
+    let mut memory = MemBuffer::try_new(scratch).ok()?;
+    let stack = MemStack::new(&mut memory);
+    let rule = LltRegularization::default();
+    cholesky_in_place(factor.as_mut(), rule, Par::Seq, stack, Spec::default()).ok()?;
+    let mut solution = view(&right).to_owned();
+    solve_in_place(factor.as_ref(), solution.as_mut(), Par::Seq, stack);
+    Some(Array2::from_shape_fn(right.dim(), |at| solution[at]))
 }
 
 #[cfg(test)]
@@ -302,6 +324,19 @@ mod tests {
             eigen(broken.view()).unwrap_err(),
             EigenError::NoConvergence(60)
         );
+    }
+
+    #[test]
+    fn a_solution_solves_the_equation_and_an_indefinite_matrix_has_none() {
+        let matrix = gram(noise(80, 60).view());
+        let right = noise(60, 7);
+        let solution = solve_by_one_thread(matrix.clone(), right.view()).unwrap();
+        assert!(
+            (matrix.dot(&solution) - &right)
+                .iter()
+                .all(|d| d.abs() < 1e-9)
+        );
+        assert!(solve_by_one_thread(-matrix, right.view()).is_none());
     }
 
     #[test]

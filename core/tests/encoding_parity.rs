@@ -8,8 +8,8 @@ use heschl_core::delay::{DelayBorders, delayed};
 use heschl_core::downsample::{Downsampling, downsample};
 use heschl_core::matrix::Real;
 use heschl_core::ridge::{
-    AlphaUnit, RefitPlan, RidgeSettings, RoundScore, RoundsPlan, Weights, best_alpha_per_voxel,
-    best_alphas, mean_over_rounds,
+    AlphaUnit, Problem, RefitPlan, RidgeSettings, RoundScore, RoundsPlan, Weights,
+    best_alpha_per_voxel, best_alphas, mean_over_rounds,
 };
 use heschl_core::scans::{ScanTimes, TrReport, TriggerRepair};
 use heschl_core::score::{Centred, correlation};
@@ -199,7 +199,8 @@ fn ours<T: Real>(run: &Run) -> (Array3<f64>, Vec<usize>, Array2<f64>, Array1<f64
     let test = TestFeatures(ridge_fixture("Pstim"));
     let of = |name| ridge_fixture::<ndarray::Ix2>(name).mapv(T::nearest);
     let (responses, measured) = (of("Rresp"), of("Presp"));
-    let plan = RoundsPlan::<T>::new(&training, &rounds(), &run.settings).unwrap();
+    let problem = Problem::<T>::new(&training).unwrap();
+    let plan = RoundsPlan::new(&problem, &rounds(), &run.settings).unwrap();
     let scores = plan.scores(responses.view());
     let mean = mean_over_rounds(scores.view());
     let alphas = if run.one_alpha {
@@ -207,7 +208,7 @@ fn ours<T: Real>(run: &Run) -> (Array3<f64>, Vec<usize>, Array2<f64>, Array1<f64
     } else {
         best_alpha_per_voxel(mean.view())
     };
-    let plan = RefitPlan::<T>::new(&training, &test, &run.settings).unwrap();
+    let plan = RefitPlan::new(&problem, &test, &run.settings).unwrap();
     let fitted = plan.fit(responses.view(), &alphas, Weights::Formed);
     // The original scores the test scans as it scores the rounds.
     let r = match run.settings.round_score {

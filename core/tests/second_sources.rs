@@ -5,8 +5,8 @@ mod common;
 
 use common::fixture;
 use heschl_core::ridge::{
-    AlphaUnit, RefitPlan, RidgeSettings, RoundScore, RoundsPlan, Weights, best_alpha_per_voxel,
-    mean_over_rounds, penalty,
+    AlphaUnit, Problem, RefitPlan, RidgeSettings, RoundScore, RoundsPlan, Weights,
+    best_alpha_per_voxel, mean_over_rounds, penalty,
 };
 use heschl_core::split::{CrossValidation, TestFeatures, TrainingFeatures};
 use ndarray::{Array1, Array2, Ix1, Ix2, s};
@@ -48,7 +48,8 @@ fn weights_are_those_of_scikit_learn_at_its_penalty() {
     // Its alpha is 4², ours is 4.
     assert!((penalty(4.0) - 16.0).abs() < 1e-15);
     let (training, test, y) = split();
-    let plan = RefitPlan::<f64>::new(&training, &test, &settings(vec![4.0])).unwrap();
+    let problem = Problem::<f64>::new(&training).unwrap();
+    let plan = RefitPlan::new(&problem, &test, &settings(vec![4.0])).unwrap();
     let fitted = plan.fit(y.view(), &[0; 6], Weights::Formed);
     assert_near(&fitted.weights.unwrap(), &array("sklearn_weights"));
     assert_near(&fitted.predictions, &array("sklearn_predictions"));
@@ -58,7 +59,9 @@ fn weights_are_those_of_scikit_learn_at_its_penalty() {
 fn the_kernel_form_is_himalayas() {
     let wide = array("wide");
     let test = TestFeatures(wide.slice(s![..7, ..]).to_owned() * 0.5);
-    let plan = RefitPlan::<f64>::new(&TrainingFeatures(wide), &test, &settings(vec![4.0])).unwrap();
+    let training = TrainingFeatures(wide);
+    let problem = Problem::<f64>::new(&training).unwrap();
+    let plan = RefitPlan::new(&problem, &test, &settings(vec![4.0])).unwrap();
     let y = array("Y").slice(s![..30, ..]).to_owned();
     let fitted = plan.fit(y.view(), &[0; 6], Weights::Left);
     assert_near(&fitted.predictions, &array("kernel_predictions"));
@@ -72,7 +75,8 @@ fn folds_choose_the_penalties_that_himalaya_chooses() {
     let rounds = CrossValidation::KFold { n_folds: 5 }
         .rounds(&[60], 0)
         .unwrap();
-    let plan = RoundsPlan::<f64>::new(&training, &rounds, &settings).unwrap();
+    let problem = Problem::<f64>::new(&training).unwrap();
+    let plan = RoundsPlan::new(&problem, &rounds, &settings).unwrap();
     let best = best_alpha_per_voxel(mean_over_rounds(plan.scores(y.view()).view()).view());
     let chosen: Vec<f64> = best.iter().map(|alpha| penalty(alphas[*alpha])).collect();
     let expected: Array1<f64> = fixture::<f64, Ix1>("second_sources.npz", "himalaya_best");
@@ -84,7 +88,7 @@ fn folds_choose_the_penalties_that_himalaya_chooses() {
             .all(|(ours, theirs)| (ours - theirs).abs() < 1e-9),
         "{chosen:?}"
     );
-    let plan = RefitPlan::<f64>::new(&training, &test, &settings).unwrap();
+    let plan = RefitPlan::new(&problem, &test, &settings).unwrap();
     let fitted = plan.fit(y.view(), &best, Weights::Left);
     assert_near(&fitted.predictions, &array("himalaya_predictions"));
 }

@@ -1,9 +1,9 @@
 //! Whether single precision is enough for a study, found out on some of its voxels.
 
-use ndarray::ArrayView2;
+use ndarray::{Array3, ArrayView2};
 
 use crate::matrix::Real;
-use crate::ridge::{RidgeError, RidgeSettings, RoundsPlan};
+use crate::ridge::{Problem, RidgeError, RidgeSettings, RoundsPlan};
 use crate::split::TrainingFeatures;
 
 /// Voxels that are fitted in both precisions.
@@ -24,10 +24,8 @@ pub fn precision_warning(
     responses: ArrayView2<f64>,
 ) -> Result<Option<String>, RidgeError> {
     let rounds = &rounds[..1.min(rounds.len())];
-    let single = RoundsPlan::<f32>::new(training, rounds, settings)?;
-    let double = RoundsPlan::<f64>::new(training, rounds, settings)?;
-    let single = single.scores(responses.mapv(f32::nearest).view());
-    let double = double.scores(responses);
+    let single = scores::<f32>(training, rounds, settings, responses)?;
+    let double = scores::<f64>(training, rounds, settings, responses)?;
     let furthest = (&single - &double)
         .iter()
         .fold(0.0_f64, |most, apart| most.max(apart.abs()));
@@ -38,4 +36,15 @@ pub fn precision_warning(
             responses.ncols()
         )
     }))
+}
+
+fn scores<T: Real>(
+    training: &TrainingFeatures,
+    rounds: &[Vec<usize>],
+    settings: &RidgeSettings,
+    responses: ArrayView2<f64>,
+) -> Result<Array3<f64>, RidgeError> {
+    let problem = Problem::<T>::new(training)?;
+    let plan = RoundsPlan::new(&problem, rounds, settings)?;
+    Ok(plan.scores(responses.mapv(T::nearest).view()))
 }

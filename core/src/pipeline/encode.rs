@@ -14,7 +14,8 @@ use crate::progress::{CancelToken, Event, Stage};
 use crate::recipe::{EncodeFacts, EncodeFile, EncodeRecipe, FitPrecision};
 use crate::responses::{Readable, ResponseSource};
 use crate::ridge::{
-    AlphaSharing, RefitPlan, RidgeError, RoundsPlan, Weights, best_alpha_per_voxel, best_alphas,
+    AlphaSharing, Problem, RefitPlan, RidgeError, RoundsPlan, Weights, best_alpha_per_voxel,
+    best_alphas,
 };
 use crate::score::{correlation, r_squared, signed_square};
 use crate::split::SplitError;
@@ -128,11 +129,12 @@ fn encode_in<T: Readable>(
         check_precision(&run, report)?;
     }
 
-    let Some(round_scores) = choose_alphas::<T>(&run, report)? else {
+    let problem = Problem::<T>::new(&design.training)?;
+    let Some(round_scores) = choose_alphas(&run, &problem, report)? else {
         return Ok(EncodeSummary::Stopped);
     };
     let alphas = best(&run, &round_scores)?;
-    let Some(voxels) = fit_and_score::<T>(&run, &alphas, report)? else {
+    let Some(voxels) = fit_and_score(&run, &problem, &alphas, report)? else {
         return Ok(EncodeSummary::Stopped);
     };
 
@@ -331,11 +333,12 @@ impl<'a> Run<'a> {
 
     /// Rounds that are worked out at once, so that their bases fit into memory: first and end of each group.
     fn round_groups(&self) -> Vec<(usize, usize)> {
-        let (n_scans, n_columns) = self.design.training.0.dim();
+        let shape = self.design.training.0.dim();
+        let n_alphas = self.work.recipe.ridge.alphas.values().len();
         let n_held = self.rounds.iter().map(Vec::len).max().unwrap_or(0);
         let bytes = |n| match self.work.recipe.ridge.precision {
-            FitPrecision::F32 => RoundsPlan::<f32>::bytes(n_scans, n_columns, n_held, n),
-            FitPrecision::F64 => RoundsPlan::<f64>::bytes(n_scans, n_columns, n_held, n),
+            FitPrecision::F32 => RoundsPlan::<f32>::bytes(shape, n_held, n, n_alphas),
+            FitPrecision::F64 => RoundsPlan::<f64>::bytes(shape, n_held, n, n_alphas),
         };
         let n_rounds = self.rounds.len();
         let fits = |n: &usize| bytes(*n) <= self.memory_bytes() * 2 / 3;
@@ -463,6 +466,7 @@ fn check_precision(run: &Run, report: &mut dyn FnMut(Event)) -> Result<(), Encod
 /// Step 2: the mean score of each α over the rounds, `(n_alphas, n_voxels)`; `None` if a stop was asked for.
 fn choose_alphas<T: Readable>(
     run: &Run,
+    problem: &Problem<T>,
     report: &mut dyn FnMut(Event),
 ) -> Result<Option<Array2<f64>>, EncodeError> {
     let settings = run.work.recipe.ridge.settings();
@@ -474,7 +478,7 @@ fn choose_alphas<T: Readable>(
         run.begin(Stage::ChooseAlpha, found, report);
         if !journal.is_complete() {
             let rounds = &run.rounds[first..end];
-            let plan = RoundsPlan::<T>::new(&run.design.training, rounds, &settings)?;
+            let plan = RoundsPlan::new(problem, rounds, &settings)?;
             let finished =
                 run.for_blocks(&mut journal, Stage::ChooseAlpha, report, |_, block| {
                     // One voxel after the other: its rounds, and in each its α.
@@ -527,6 +531,7 @@ fn best(run: &Run, round_scores: &Array2<f64>) -> Result<Vec<usize>, EncodeError
 /// Steps 3 and 4: the scores of each voxel; `None` if a stop was asked for.
 fn fit_and_score<T: Readable>(
     run: &Run,
+    problem: &Problem<T>,
     alphas: &[usize],
     report: &mut dyn FnMut(Event),
 ) -> Result<Option<Vec<VoxelScores>>, EncodeError> {
@@ -534,7 +539,7 @@ fn fit_and_score<T: Readable>(
     run.begin(Stage::FitAndScore, found, report);
     if !journal.is_complete() {
         let settings = run.work.recipe.ridge.settings();
-        let plan = RefitPlan::<T>::new(&run.design.training, &run.design.test, &settings)?;
+        let plan = RefitPlan::new(problem, &run.design.test, &settings)?;
         let finished =
             run.for_blocks(&mut journal, Stage::FitAndScore, report, |voxels, block| {
                 let first = run.voxels.start;

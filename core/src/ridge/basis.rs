@@ -1,8 +1,14 @@
 //! The principal directions of the training features, and rows seen in them.
 
+use std::sync::OnceLock;
+
+use ndarray::parallel::prelude::{IntoParallelIterator, ParallelIterator};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
-use crate::matrix::{Eigen, EigenError, Real, eigen, gram, product};
+use crate::matrix::{
+    Eigen, EigenError, Real, eigen, gram, product, product_by_one_thread, solve_by_one_thread,
+};
+use crate::split::TrainingFeatures;
 
 /// Singular values up to this one are dropped, as in the published rounds.
 const SINGULAR_CUTOFF: f64 = 1e-10;
@@ -56,15 +62,23 @@ impl Form {
     }
 }
 
-/// The training features and their products, in double precision.
-pub(super) struct Products<'a> {
-    pub(super) features: ArrayView2<'a, f64>,
+/// The training features and their products: what all steps of a fit share.
+pub struct Problem<'a, T> {
+    pub(super) features: &'a Array2<f64>,
+    /// `(n_features, n_scans)`: the same in the fit's precision, one feature per row.
+    pub(super) transposed: Array2<T>,
     pub(super) form: Form,
     square: Array2<f64>,
+    whole: OnceLock<Eigen>,
 }
 
-impl<'a> Products<'a> {
-    pub(super) fn new(features: ArrayView2<'a, f64>) -> Result<Self, RidgeError> {
+impl<'a, T: Real> Problem<'a, T> {
+    /// Multiplies the training features with themselves, in double precision.
+    ///
+    /// # Errors
+    /// [`RidgeError`] if there are none, or one is no number.
+    pub fn new(training: &'a TrainingFeatures) -> Result<Self, RidgeError> {
+        let features = &training.0;
         let (n_scans, n_features) = features.dim();
         if n_scans == 0 || n_features == 0 {
             return Err(RidgeError::Empty {
@@ -80,19 +94,34 @@ impl<'a> Products<'a> {
         }
         let form = Form::of_shape(n_scans, n_features);
         let square = match form {
-            Form::Primal => gram(features),
+            Form::Primal => gram(features.view()),
             Form::Kernel => gram(features.t()),
         };
         Ok(Self {
+            transposed: features
+                .t()
+                .mapv(T::nearest)
+                .as_standard_layout()
+                .into_owned(),
             features,
             form,
             square,
+            whole: OnceLock::new(),
         })
     }
 
+    /// Eigenvectors of all rows, computed once.
+    fn eigen(&self) -> Result<&Eigen, RidgeError> {
+        if let Some(eigen) = self.whole.get() {
+            return Ok(eigen);
+        }
+        let decomposed = eigen(self.square.view())?;
+        Ok(self.whole.get_or_init(|| decomposed))
+    }
+
     /// The basis of all rows, and `others` `(n, n_features)` seen in it.
-    pub(super) fn whole<T: Real>(&self, others: ArrayView2<f64>) -> Result<Basis<T>, RidgeError> {
-        let Eigen { values, vectors } = eigen(self.square.view())?;
+    pub(super) fn whole(&self, others: ArrayView2<f64>) -> Result<Basis<T>, RidgeError> {
+        let Eigen { values, vectors } = self.eigen()?;
         let seen = match self.form {
             Form::Primal => product(others, vectors.view()),
             Form::Kernel => {
@@ -100,11 +129,60 @@ impl<'a> Products<'a> {
                 product(kernel.view(), vectors.view())
             }
         };
-        Ok(Basis::new(values, &vectors, &seen))
+        Ok(Basis::new(values, vectors, &seen))
+    }
+
+    /// How held-out rows are predicted from all the others, out of the basis of all rows; `None` if a penalty is too small for
+    /// that to be exact.
+    ///
+    /// With `P` the held-out rows in the basis, `d` what each direction is multiplied by, and `H = P d Pᵀ`, a fit without them
+    /// predicts `(I − H)⁻¹ P d (c − Pᵀ y)`, where `c` are the coordinates of all responses and `y` the held-out ones.
+    /// Source: the identity of Sherman, Morrison and Woodbury.
+    pub(super) fn leaving_out(
+        &self,
+        held_rows: &[usize],
+        penalties: &[f64],
+    ) -> Result<Option<LeftOut<T>>, RidgeError> {
+        let Eigen { values, vectors } = self.eigen()?;
+        let seen = match self.form {
+            Form::Primal => {
+                let held = self.features.select(Axis(0), held_rows);
+                product(held.view(), vectors.view())
+            }
+            Form::Kernel => vectors.select(Axis(0), held_rows),
+        };
+        let predictor = |penalty: &f64| {
+            let factors = values.mapv(|value| {
+                let value = value.max(0.0);
+                match self.form {
+                    Form::Primal => 1.0 / (value + penalty),
+                    Form::Kernel => value / (value + penalty),
+                }
+            });
+            let shrunk = &seen * &factors;
+            let mut rest = -product_by_one_thread(shrunk.view(), seen.t());
+            rest.diag_mut().mapv_inplace(|value| value + 1.0);
+            solve_by_one_thread(rest, shrunk.view()).map(|solution| solution.mapv(T::nearest))
+        };
+        let predictors: Option<Vec<_>> = penalties.into_par_iter().map(predictor).collect();
+        Ok(predictors.map(|predictors| LeftOut {
+            seen: seen.t().mapv(T::nearest).as_standard_layout().into_owned(),
+            predictors,
+        }))
+    }
+
+    /// The directions of all rows, `(k, n_features)` or `(k, n_scans)`.
+    pub(super) fn directions(&self) -> Result<Array2<T>, RidgeError> {
+        Ok(rows_of_columns(&self.eigen()?.vectors))
+    }
+
+    /// The largest squared singular value of all rows.
+    pub(super) fn largest_value(&self) -> Result<f64, RidgeError> {
+        Ok(self.eigen()?.values.iter().copied().fold(0.0, f64::max))
     }
 
     /// The basis of the rows that are kept, and the held-out ones seen in it.
-    pub(super) fn without<T: Real>(
+    pub(super) fn without(
         &self,
         held_rows: &[usize],
         kept_rows: &[usize],
@@ -124,8 +202,24 @@ impl<'a> Products<'a> {
         };
         let Eigen { values, vectors } = eigen(square.view())?;
         let seen = product(held.view(), vectors.view());
-        Ok(Basis::new(values, &vectors, &seen))
+        Ok(Basis::new(&values, &vectors, &seen))
     }
+}
+
+/// Held-out rows in the basis of all rows, and what predicts them from the others.
+pub(super) struct LeftOut<T> {
+    /// `(k, n_held)`.
+    pub(super) seen: Array2<T>,
+    /// For each penalty `(n_held, k)`.
+    pub(super) predictors: Vec<Array2<T>>,
+}
+
+fn rows_of_columns<T: Real>(columns: &Array2<f64>) -> Array2<T> {
+    columns
+        .t()
+        .mapv(T::nearest)
+        .as_standard_layout()
+        .into_owned()
 }
 
 /// Directions of the kept rows, and other rows seen in them.
@@ -139,14 +233,10 @@ pub(super) struct Basis<T> {
 }
 
 impl<T: Real> Basis<T> {
-    fn new(values: Array1<f64>, vectors: &Array2<f64>, seen: &Array2<f64>) -> Self {
+    fn new(values: &Array1<f64>, vectors: &Array2<f64>, seen: &Array2<f64>) -> Self {
         Self {
             values: values.mapv(|value| value.max(0.0)),
-            directions: vectors
-                .t()
-                .mapv(T::nearest)
-                .as_standard_layout()
-                .into_owned(),
+            directions: rows_of_columns(vectors),
             seen: seen.mapv(T::nearest),
         }
     }

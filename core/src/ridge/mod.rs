@@ -18,7 +18,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-pub use basis::{Form, RidgeError};
+pub use basis::{Form, Problem, RidgeError};
 pub use plan::{Fitted, RefitPlan, RoundsPlan, TILE_VOXELS, Weights};
 
 use ndarray::{Array2, ArrayView2, ArrayView3, Axis};

@@ -3,67 +3,100 @@
 use ndarray::parallel::prelude::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayViewMut2, Axis, Zip};
 
-use super::basis::{Basis, Form, Products, RidgeError};
+use super::basis::{Basis, Form, LeftOut, Problem, RidgeError};
 use super::{AlphaUnit, RidgeSettings, RoundScore, penalty};
 use crate::matrix::{Real, product_by_one_thread as product};
 use crate::score::Centred;
-use crate::split::{TestFeatures, TrainingFeatures};
+use crate::split::TestFeatures;
 
 /// Voxels that one thread computes at a time. Blocks of responses should begin at a multiple of it: then a voxel's bits do not
 /// depend on which others are computed with it.
 pub const TILE_VOXELS: usize = 128;
 
 /// The rounds that choose α.
-pub struct RoundsPlan<T> {
-    form: Form,
-    /// `(n_features, n_scans)`: the training features; empty in the kernel form.
-    features: Array2<T>,
+pub struct RoundsPlan<'a, T> {
+    problem: &'a Problem<'a, T>,
     rounds: Vec<Round<T>>,
+    /// The directions of all rows, if a round is left out of their fit; else none.
+    directions: Option<Array2<T>>,
+    n_alphas: usize,
     score: RoundScore,
 }
 
+/// One round: the rows held out, and how they are predicted from the others.
 struct Round<T> {
     held_rows: Vec<usize>,
-    kept_rows: Vec<usize>,
-    basis: Basis<T>,
-    shrinkages: Vec<Array1<T>>,
+    way: Way<T>,
 }
 
-impl<T: Real> RoundsPlan<T> {
-    /// Works out the rounds: one eigen-decomposition each, several at once.
+enum Way<T> {
+    /// By a decomposition of the kept rows.
+    Decomposed {
+        kept_rows: Vec<usize>,
+        basis: Basis<T>,
+        shrinkages: Vec<Array1<T>>,
+    },
+    /// By leaving the held-out rows out of the fit of all rows: less work if they are few.
+    LeftOut(LeftOut<T>),
+}
+
+/// Whether leaving rows out of the fit of all is less work than decomposing the others, `k` being the smaller side of the
+/// features. The factor stands for how much slower a decomposition is than a product, as measured.
+fn leaves_out(n_held: usize, k: usize, n_alphas: usize) -> bool {
+    const DECOMPOSITION_FLOPS: usize = 12;
+    4 * n_alphas * n_held * n_held < DECOMPOSITION_FLOPS * k * k
+}
+
+/// Penalties smaller than this share of the largest squared singular value are left to a decomposition, which drops
+/// directions that hold nothing but rounding.
+const SMALLEST_SHARE: f64 = 1e-9;
+
+impl<'a, T: Real> RoundsPlan<'a, T> {
+    /// Works out the rounds.
     ///
     /// `rounds`: the rows held out in each.
     ///
     /// # Errors
     /// [`RidgeError`] if the features or an α are no numbers, or memory does not suffice.
     pub fn new(
-        training: &TrainingFeatures,
+        problem: &'a Problem<'a, T>,
         rounds: &[Vec<usize>],
         settings: &RidgeSettings,
     ) -> Result<Self, RidgeError> {
         check_alphas(&settings.alphas)?;
-        let products = Products::new(training.0.view())?;
+        let rounds = rounds.iter();
         let rounds: Result<Vec<_>, _> = rounds
-            .into_par_iter()
-            .map(|held_rows| Round::new(&products, held_rows, settings))
+            .map(|held_rows| Round::new(problem, held_rows, settings))
             .collect();
+        let rounds = rounds?;
+        let any_left_out = rounds
+            .iter()
+            .any(|round| matches!(round.way, Way::LeftOut(_)));
         Ok(Self {
-            form: products.form,
-            features: transposed(&products),
-            rounds: rounds?,
+            directions: any_left_out.then(|| problem.directions()).transpose()?,
+            rounds,
+            problem,
+            n_alphas: settings.alphas.len(),
             score: settings.round_score,
         })
     }
 
-    /// Bytes that a plan of so many rounds holds on to, and takes while it is worked out.
+    /// Bytes that a plan of so many rounds holds on to, with the problem, and takes while it is worked out.
     #[must_use]
-    pub fn bytes(n_scans: usize, n_features: usize, n_held: usize, n_rounds: usize) -> u64 {
-        let (n, p, held) = (n_scans as u64, n_features as u64, n_held as u64);
+    pub fn bytes(shape: (usize, usize), n_held: usize, n_rounds: usize, n_alphas: usize) -> u64 {
+        let (n, p, held) = (shape.0 as u64, shape.1 as u64, n_held as u64);
         let size = size_of::<T>() as u64;
         let k = n.min(p);
-        let round = (k * k + held * k) * size;
-        let working = (4 * k * k + 2 * held * k) * 8 * (n_rounds as u64).min(2);
-        n * p * (8 + size) + k * k * 8 + round * n_rounds as u64 + working
+        let (round, shared) = if leaves_out(n_held, k as usize, n_alphas) {
+            (
+                (1 + n_alphas as u64) * held * k * size,
+                k * p * size + k * k * 8,
+            )
+        } else {
+            ((k * k + held * k) * size, 0)
+        };
+        let working = (4 * k * k + 2 * held * k) * 8;
+        n * p * (8 + size) + k * k * 8 + shared + round * n_rounds as u64 + working
     }
 
     /// The score of each α in each round: `(n_rounds, n_alphas, n_voxels)`.
@@ -75,82 +108,152 @@ impl<T: Real> RoundsPlan<T> {
     /// If `responses` has another number of scans than the features: a fault of the caller.
     #[must_use]
     pub fn scores(&self, responses: ArrayView2<T>) -> Array3<f64> {
-        let n_alphas = self
-            .rounds
-            .first()
-            .map_or(0, |round| round.shrinkages.len());
-        let mut scores = Array3::zeros((self.rounds.len(), n_alphas, responses.ncols()));
+        let mut scores = Array3::zeros((self.rounds.len(), self.n_alphas, responses.ncols()));
         scores
             .axis_chunks_iter_mut(Axis(2), TILE_VOXELS)
             .into_par_iter()
             .zip(responses.axis_chunks_iter(Axis(1), TILE_VOXELS))
             .for_each(|(mut scores, tile)| {
-                let sums = match self.form {
-                    Form::Primal => product(self.features.view(), tile),
-                    Form::Kernel => Array2::zeros((0, 0)),
-                };
+                let tile = Tile::new(self, tile);
                 for (round, scores) in self.rounds.iter().zip(scores.outer_iter_mut()) {
-                    round.score(self, sums.view(), tile, scores);
+                    round.score(self, &tile, scores);
                 }
             });
         scores
     }
 }
 
+/// Some voxels' responses, with what all rounds want of them.
+struct Tile<'a, T> {
+    responses: ArrayView2<'a, T>,
+    /// `XᵀY` of all rows; empty in the kernel form.
+    sums: Array2<T>,
+    /// Coordinates of all rows in their basis; empty if no round is left out.
+    coordinates: Array2<T>,
+}
+
+impl<'a, T: Real> Tile<'a, T> {
+    fn new(plan: &RoundsPlan<T>, responses: ArrayView2<'a, T>) -> Self {
+        let sums = match plan.problem.form {
+            Form::Primal => product(plan.problem.transposed.view(), responses),
+            Form::Kernel => Array2::zeros((0, 0)),
+        };
+        let coordinates = match (&plan.directions, plan.problem.form) {
+            (Some(directions), Form::Primal) => product(directions.view(), sums.view()),
+            (Some(directions), Form::Kernel) => product(directions.view(), responses),
+            (None, _) => Array2::zeros((0, 0)),
+        };
+        Self {
+            responses,
+            sums,
+            coordinates,
+        }
+    }
+}
+
 impl<T: Real> Round<T> {
     fn new(
-        products: &Products,
+        problem: &Problem<T>,
         held_rows: &[usize],
         settings: &RidgeSettings,
     ) -> Result<Self, RidgeError> {
-        let mut is_kept = vec![true; products.features.nrows()];
+        let left_out = Self::left_out(problem, held_rows, settings)?;
+        let way = match left_out {
+            Some(left_out) => Way::LeftOut(left_out),
+            None => Self::decomposed(problem, held_rows, settings)?,
+        };
+        Ok(Self {
+            held_rows: held_rows.to_vec(),
+            way,
+        })
+    }
+
+    fn left_out(
+        problem: &Problem<T>,
+        held_rows: &[usize],
+        settings: &RidgeSettings,
+    ) -> Result<Option<LeftOut<T>>, RidgeError> {
+        let (n_scans, n_features) = problem.features.dim();
+        let k = n_scans.min(n_features);
+        // In units of the largest singular value of the kept rows, which only a decomposition knows.
+        let is_plain = settings.alpha_unit == AlphaUnit::Plain;
+        if !is_plain || !leaves_out(held_rows.len(), k, settings.alphas.len()) {
+            return Ok(None);
+        }
+        let penalties: Vec<f64> = settings.alphas.iter().copied().map(penalty).collect();
+        let smallest = SMALLEST_SHARE * problem.largest_value()?;
+        if penalties.iter().any(|penalty| *penalty <= smallest) {
+            return Ok(None);
+        }
+        problem.leaving_out(held_rows, &penalties)
+    }
+
+    fn decomposed(
+        problem: &Problem<T>,
+        held_rows: &[usize],
+        settings: &RidgeSettings,
+    ) -> Result<Way<T>, RidgeError> {
+        let mut is_kept = vec![true; problem.features.nrows()];
         for row in held_rows {
             is_kept[*row] = false;
         }
         let kept_rows: Vec<usize> = (0..is_kept.len()).filter(|row| is_kept[*row]).collect();
-        let basis = products.without(held_rows, &kept_rows)?;
-        Ok(Self {
-            held_rows: held_rows.to_vec(),
-            kept_rows,
+        let basis = problem.without(held_rows, &kept_rows)?;
+        Ok(Way::Decomposed {
             shrinkages: shrinkages(&basis, settings),
+            kept_rows,
             basis,
         })
     }
 
-    /// Scores of the voxels of one tile, `(n_alphas, n_voxels)`. `sums`: `XᵀY` of all rows.
-    fn score(
-        &self,
-        plan: &RoundsPlan<T>,
-        sums: ArrayView2<T>,
-        tile: ArrayView2<T>,
-        mut scores: ArrayViewMut2<f64>,
-    ) {
-        let held = tile.select(Axis(0), &self.held_rows);
-        let coordinates = match plan.form {
-            Form::Primal => {
-                let features = plan.features.select(Axis(1), &self.held_rows);
-                let kept = &sums - &product(features.view(), held.view());
-                product(self.basis.directions.view(), kept.view())
-            }
-            Form::Kernel => {
-                let kept = tile.select(Axis(0), &self.kept_rows);
-                product(self.basis.directions.view(), kept.view())
-            }
-        };
+    /// Scores of the voxels of one tile, `(n_alphas, n_voxels)`.
+    fn score(&self, plan: &RoundsPlan<'_, T>, tile: &Tile<T>, mut scores: ArrayViewMut2<f64>) {
+        let held = tile.responses.select(Axis(0), &self.held_rows);
         let measured = Centred::new(held.view());
-        for (shrinkage, mut scores) in self.shrinkages.iter().zip(scores.rows_mut()) {
-            let shrunk = &coordinates * &shrinkage.view().insert_axis(Axis(1));
-            let predicted = product(self.basis.seen.view(), shrunk.view());
+        let coordinates = self.coordinates(plan, tile, &held);
+        for (alpha, mut scores) in scores.rows_mut().into_iter().enumerate() {
+            let predicted = match &self.way {
+                Way::Decomposed {
+                    basis, shrinkages, ..
+                } => {
+                    let shrunk = &coordinates * &shrinkages[alpha].view().insert_axis(Axis(1));
+                    product(basis.seen.view(), shrunk.view())
+                }
+                Way::LeftOut(left_out) => {
+                    product(left_out.predictors[alpha].view(), coordinates.view())
+                }
+            };
             scores.assign(&measured.score(predicted.view(), plan.score));
+        }
+    }
+
+    /// Coordinates of the kept rows' responses, `(k, n_voxels)`. `held`: the responses held out.
+    fn coordinates(&self, plan: &RoundsPlan<'_, T>, tile: &Tile<T>, held: &Array2<T>) -> Array2<T> {
+        match (&self.way, plan.problem.form) {
+            (Way::LeftOut(left_out), _) => {
+                &tile.coordinates - &product(left_out.seen.view(), held.view())
+            }
+            (Way::Decomposed { basis, .. }, Form::Primal) => {
+                let features = plan.problem.transposed.select(Axis(1), &self.held_rows);
+                let kept = &tile.sums - &product(features.view(), held.view());
+                product(basis.directions.view(), kept.view())
+            }
+            (
+                Way::Decomposed {
+                    basis, kept_rows, ..
+                },
+                Form::Kernel,
+            ) => {
+                let kept = tile.responses.select(Axis(0), kept_rows);
+                product(basis.directions.view(), kept.view())
+            }
         }
     }
 }
 
 /// The fit on all training scans.
-pub struct RefitPlan<T> {
-    form: Form,
-    /// `(n_features, n_scans)`: the training features.
-    features: Array2<T>,
+pub struct RefitPlan<'a, T> {
+    problem: &'a Problem<'a, T>,
     basis: Basis<T>,
     shrinkages: Vec<Array1<T>>,
 }
@@ -173,33 +276,26 @@ pub enum Weights {
     Left,
 }
 
-impl<T: Real> RefitPlan<T> {
+impl<'a, T: Real> RefitPlan<'a, T> {
     /// Works out the fit on all training scans, and how it predicts the test scans.
     ///
     /// # Errors
     /// [`RidgeError`] if the features or an α are no numbers, or memory does not suffice.
     pub fn new(
-        training: &TrainingFeatures,
+        problem: &'a Problem<'a, T>,
         test: &TestFeatures,
         settings: &RidgeSettings,
     ) -> Result<Self, RidgeError> {
         check_alphas(&settings.alphas)?;
-        if test.0.ncols() != training.0.ncols() {
+        if test.0.ncols() != problem.features.ncols() {
             return Err(RidgeError::Columns {
                 test: test.0.ncols(),
-                training: training.0.ncols(),
+                training: problem.features.ncols(),
             });
         }
-        let products = Products::new(training.0.view())?;
-        let basis = products.whole(test.0.view())?;
+        let basis = problem.whole(test.0.view())?;
         Ok(Self {
-            form: products.form,
-            features: products
-                .features
-                .t()
-                .mapv(T::nearest)
-                .as_standard_layout()
-                .into_owned(),
+            problem,
             shrinkages: shrinkages(&basis, settings),
             basis,
         })
@@ -223,7 +319,7 @@ impl<T: Real> RefitPlan<T> {
         let n_voxels = responses.ncols();
         let mut predictions = Array2::zeros((self.basis.seen.nrows(), n_voxels));
         let n_weights = if weights == Weights::Formed {
-            self.features.nrows()
+            self.problem.features.ncols()
         } else {
             0
         };
@@ -251,9 +347,9 @@ impl<T: Real> RefitPlan<T> {
     /// Coordinates of the fit in the basis, `(k, n_voxels)`.
     fn shrunk(&self, tile: ArrayView2<T>, alphas: &[usize]) -> Array2<T> {
         let finite = tile.mapv(|value| if value.is_finite() { value } else { T::zero() });
-        let mut coordinates = match self.form {
+        let mut coordinates = match self.problem.form {
             Form::Primal => {
-                let sums = product(self.features.view(), finite.view());
+                let sums = product(self.problem.transposed.view(), finite.view());
                 product(self.basis.directions.view(), sums.view())
             }
             Form::Kernel => product(self.basis.directions.view(), finite.view()),
@@ -268,9 +364,9 @@ impl<T: Real> RefitPlan<T> {
 
     fn weights(&self, shrunk: ArrayView2<T>) -> Array2<T> {
         let back = product(self.basis.directions.t(), shrunk);
-        match self.form {
+        match self.problem.form {
             Form::Primal => back,
-            Form::Kernel => product(self.features.view(), back.view()),
+            Form::Kernel => product(self.problem.transposed.view(), back.view()),
         }
     }
 }
@@ -297,15 +393,4 @@ fn shrinkages<T: Real>(basis: &Basis<T>, settings: &RidgeSettings) -> Vec<Array1
     alphas
         .map(|alpha| basis.shrinkage(penalty(alpha * unit)))
         .collect()
-}
-
-/// The features in the fit's precision, one feature per row; nothing in the kernel form, which does not need them.
-fn transposed<T: Real>(products: &Products) -> Array2<T> {
-    match products.form {
-        Form::Primal => {
-            let features = products.features.t().mapv(T::nearest);
-            features.as_standard_layout().into_owned()
-        }
-        Form::Kernel => Array2::zeros((0, 0)),
-    }
 }

@@ -7,8 +7,8 @@ use heschl_core::matrix::{Real, product_peak_flops};
 use heschl_core::random::PythonRandom;
 use heschl_core::recipe::Alphas;
 use heschl_core::ridge::{
-    AlphaUnit, RefitPlan, RidgeSettings, RoundScore, RoundsPlan, Weights, best_alpha_per_voxel,
-    mean_over_rounds,
+    AlphaUnit, Problem, RefitPlan, RidgeSettings, RoundScore, RoundsPlan, Weights,
+    best_alpha_per_voxel, mean_over_rounds,
 };
 use heschl_core::split::{CrossValidation, HeldChunks, TestFeatures, TrainingFeatures};
 use ndarray::{Array2, ArrayView2, Axis, s};
@@ -153,7 +153,8 @@ fn fit<T: Real>(
             .elapsed()
             .as_secs_f64()
     };
-    let plan = RoundsPlan::<T>::new(training, rounds, settings)?;
+    let problem = Problem::<T>::new(training)?;
+    let plan = RoundsPlan::new(&problem, rounds, settings)?;
     let plan_rounds = lap();
     let mut best = Vec::with_capacity(args.voxels);
     for block in responses.axis_chunks_iter(Axis(1), heschl_core::encoding::BLOCK_VOXELS) {
@@ -162,7 +163,7 @@ fn fit<T: Real>(
     }
     drop(plan);
     let rounds = lap();
-    let plan = RefitPlan::<T>::new(training, test, settings)?;
+    let plan = RefitPlan::new(&problem, test, settings)?;
     let plan_refit = lap();
     let weights = if args.weights {
         Weights::Formed
