@@ -2,6 +2,7 @@
 
 pub mod audio;
 pub mod card;
+pub mod ceiling;
 pub mod delay;
 pub mod design;
 pub mod downsample;
@@ -20,6 +21,7 @@ pub mod responses;
 pub mod ridge;
 pub mod scans;
 pub mod score;
+pub mod significance;
 pub mod split;
 pub mod stimuli;
 pub mod store;

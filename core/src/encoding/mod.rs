@@ -1,10 +1,12 @@
 //! The parts of an encoding model's fit that are not its method: blocks of voxels, what was measured, tables of scores.
 
+mod columns_file;
 mod measured;
 mod precision;
 mod table;
 mod voxels;
 
+pub use columns_file::ColumnsFile;
 pub use measured::{Measured, MeasuredError};
 pub use precision::{CHECKED_VOXELS, precision_warning};
 pub use table::{Column, ScoreTable, VoxelScores};

@@ -3,21 +3,24 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use ndarray::{Array2, Axis, s};
+use ndarray::{Array2, Axis};
+
+use crate::ceiling::{NoiseCeiling, SHOWN_ABOVE};
 
 use crate::design::{Design, DesignError, scans_of};
 use crate::encoding::{
-    BLOCK_VOXELS, CHECKED_VOXELS, Column, Measured, MeasuredError, ScoreTable, VoxelScores,
-    VoxelShare, precision_warning, reading_voxels,
+    BLOCK_VOXELS, CHECKED_VOXELS, Column, ColumnsFile, Measured, MeasuredError, ScoreTable,
+    VoxelScores, VoxelShare, precision_warning, reading_voxels,
 };
 use crate::progress::{CancelToken, Event, Stage};
 use crate::recipe::{EncodeFacts, EncodeFile, EncodeRecipe, FitPrecision};
 use crate::responses::{Readable, ResponseSource};
 use crate::ridge::{
-    AlphaSharing, Problem, RefitPlan, RidgeError, RoundsPlan, Weights, best_alpha_per_voxel,
-    best_alphas,
+    AlphaSharing, Fitted, Problem, RefitPlan, RidgeError, RoundsPlan, Weights,
+    best_alpha_per_voxel, best_alphas,
 };
 use crate::score::{correlation, r_squared, signed_square};
+use crate::significance::{BlockPermutations, q_values};
 use crate::split::SplitError;
 use crate::store::{
     FileChecksum, Found, Journal, JournalHeader, StoreError, atomic, sha256_of_file, sha256_of_text,
@@ -77,15 +80,28 @@ pub struct Encoding<'a> {
     pub groups: Option<Vec<usize>>,
     /// Which voxels.
     pub share: VoxelShare,
+    /// What becomes of scores that lie in the folder already.
+    pub existing: Existing,
     /// Version of Heschl, for the records.
     pub heschl: &'a str,
     /// Asks for a stop after the block in hand.
     pub cancel: &'a CancelToken,
 }
 
+/// What becomes of scores that lie in the folder already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// Those of the same recipe and the same files stay; others are refused.
+    Kept,
+    /// They are written over.
+    Overwritten,
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum EncodeSummary {
+    /// The same scores lay in the folder already.
+    DoneBefore,
     /// The scores lie in the folder.
     Finished(Box<ScoreTable>),
     /// A stop was asked for before all was done; what is done is kept.
@@ -124,12 +140,17 @@ fn encode_in<T: Readable>(
     let inputs = checksums(&design, &measured)?;
     refuse_known_test(&design, &inputs)?;
     let run = Run::new(work, &design, &measured, &inputs)?;
+    if work.existing == Existing::Kept && run.is_done(&inputs)? {
+        return Ok(EncodeSummary::DoneBefore);
+    }
     announce(&run, report);
     if run.recipe_precision_is_single() {
         check_precision(&run, report)?;
     }
 
     let problem = Problem::<T>::new(&design.training)?;
+    // A folder without scores is not done: they are taken away first, and come last.
+    atomic::remove(&run.folder.join("scores.npz"))?;
     let Some(round_scores) = choose_alphas(&run, &problem, report)? else {
         return Ok(EncodeSummary::Stopped);
     };
@@ -206,6 +227,23 @@ impl<'a> Run<'a> {
             folder: folder(&recipe.output.folder, work.share),
             fingerprint: fingerprint(recipe, work, inputs),
         })
+    }
+
+    /// Whether the scores of this very run lie in the folder.
+    fn is_done(&self, inputs: &[FileChecksum]) -> Result<bool, EncodeError> {
+        if !self.folder.join("scores.npz").exists() {
+            return Ok(false);
+        }
+        let other = || EncodeError::OtherScores(self.folder.clone());
+        let file = EncodeFile::read(&self.folder.join("recipe.toml")).map_err(|_| other())?;
+        let run = file.run.ok_or_else(other)?;
+        let then = fingerprint(&file.encode, self.work, &run.inputs);
+        if then == fingerprint(self.work.recipe, self.work, inputs)
+            && run.heschl == self.work.heschl
+        {
+            return Ok(true);
+        }
+        Err(other())
     }
 
     fn recipe_precision_is_single(&self) -> bool {
@@ -295,6 +333,10 @@ impl<'a> Run<'a> {
             voxel.set(Column::Alpha, tried[*alpha]);
             voxel.set(Column::RoundScore, round_scores[(*alpha, index)]);
         }
+        let p: Vec<f64> = voxels.iter().map(|voxel| voxel.get(Column::P)).collect();
+        for (voxel, q) in voxels.iter_mut().zip(q_values(&p)) {
+            voxel.set(Column::Q, q);
+        }
         ScoreTable {
             first_voxel: self.voxels.start,
             voxels,
@@ -319,8 +361,6 @@ impl<'a> Run<'a> {
         let text = file.to_toml().map_err(EncodeError::Recipe)?;
         let scores = self.folder.join("scores.npz");
         let archive = table.to_npz().map_err(|source| failed(source, &scores))?;
-        // A folder without scores is not done: they are taken away first, and come last.
-        atomic::remove(&scores)?;
         atomic::write(&self.folder.join("recipe.toml"), text.as_bytes())?;
         atomic::write(&self.folder.join("scores.csv"), table.to_csv().as_bytes())?;
         atomic::write(&scores, &archive)?;
@@ -370,6 +410,7 @@ fn fingerprint(recipe: &EncodeRecipe, work: &Encoding, inputs: &[FileChecksum]) 
     let decisive = EncodeRecipe {
         output: crate::recipe::EncodeOutput {
             folder: PathBuf::new(),
+            memory_gib: 0.0,
             ..recipe.output.clone()
         },
         ..recipe.clone()
@@ -536,17 +577,19 @@ fn fit_and_score<T: Readable>(
     report: &mut dyn FnMut(Event),
 ) -> Result<Option<Vec<VoxelScores>>, EncodeError> {
     let (mut journal, found) = run.journal(FIT, Column::ALL.len())?;
+    let (mut files, found) = Files::open(run, &mut journal, found)?;
     run.begin(Stage::FitAndScore, found, report);
     if !journal.is_complete() {
         let settings = run.work.recipe.ridge.settings();
         let plan = RefitPlan::new(problem, &run.design.test, &settings)?;
+        let judge = Judge::new(run, report);
         let finished =
             run.for_blocks(&mut journal, Stage::FitAndScore, report, |voxels, block| {
-                let first = run.voxels.start;
-                let alphas = &alphas[voxels.start - first..voxels.end - first];
-                let fitted = plan.fit(block, alphas, Weights::Left);
-                let measured = run.measured.test::<T>(voxels)?;
-                let scores = scored(&fitted.predictions, &measured, block);
+                let first = voxels.start - run.voxels.start;
+                let alphas = &alphas[first..first + block.ncols()];
+                let fitted = plan.fit(block, alphas, files.weights());
+                files.write(first, &fitted)?;
+                let scores = judge.scores(&fitted.predictions, block, voxels)?;
                 Ok(scores
                     .iter()
                     .flat_map(|voxel| voxel.values().to_vec())
@@ -556,6 +599,7 @@ fn fit_and_score<T: Readable>(
             return Ok(None);
         }
     }
+    files.commit()?;
     let mut voxels = Vec::with_capacity(run.voxels.len());
     journal.for_each_batch(|values| {
         let rows = values.chunks_exact(Column::ALL.len());
@@ -565,25 +609,142 @@ fn fit_and_score<T: Readable>(
     Ok(Some(voxels))
 }
 
+/// The large files that grow along with the fit.
+struct Files {
+    weights: Option<ColumnsFile>,
+    predictions: Option<ColumnsFile>,
+}
+
+impl Files {
+    /// Opens those that are wanted. If they do not hold what the journal says, the journal begins anew.
+    fn open(
+        run: &Run,
+        journal: &mut Journal<f64>,
+        found: Found,
+    ) -> Result<(Self, Found), EncodeError> {
+        let open = |is_wanted: bool, name: &str, n_rows: usize| {
+            let path = run.folder.join(name);
+            is_wanted
+                .then(|| ColumnsFile::open(&path, n_rows, run.voxels.len()))
+                .transpose()
+        };
+        let output = &run.work.recipe.output;
+        let files = Self {
+            weights: open(output.weights, "weights.npy", run.design.training.0.ncols())?,
+            predictions: open(
+                output.predictions,
+                "predictions.npy",
+                run.design.test.0.nrows(),
+            )?,
+        };
+        let done = journal.n_rows_done();
+        let all = [&files.weights, &files.predictions];
+        if all.into_iter().flatten().all(|file| file.holds(done)) {
+            return Ok((files, found));
+        }
+        journal.restart()?;
+        Ok((files, Found::Nothing))
+    }
+
+    fn weights(&self) -> Weights {
+        if self.weights.is_some() {
+            Weights::Formed
+        } else {
+            Weights::Left
+        }
+    }
+
+    fn write<T: Readable>(&mut self, first: usize, fitted: &Fitted<T>) -> Result<(), StoreError> {
+        if let (Some(file), Some(weights)) = (&mut self.weights, &fitted.weights) {
+            file.write(first, weights.view())?;
+        }
+        match &mut self.predictions {
+            Some(file) => file.write(first, fitted.predictions.view()),
+            None => Ok(()),
+        }
+    }
+
+    fn commit(self) -> Result<(), StoreError> {
+        let files = [self.weights, self.predictions].into_iter();
+        files.flatten().try_for_each(ColumnsFile::commit)
+    }
+}
+
 /// Compares predictions with what was measured, voxel by voxel.
-fn scored<T: Readable>(
-    predictions: &Array2<T>,
-    measured: &Array2<T>,
-    training: ndarray::ArrayView2<T>,
-) -> Vec<VoxelScores> {
-    let r = correlation(predictions.view(), measured.view());
-    let r2 = r_squared(predictions.view(), measured.view());
-    let voxel = |index: usize| {
-        let mut scores = VoxelScores::default();
-        scores.set(Column::R, r[index]);
-        scores.set(Column::SignedSquare, signed_square(r[index]));
-        scores.set(Column::R2, r2[index]);
-        let missing = training.slice(s![.., index]);
-        let n_missing = missing.iter().filter(|value| !value.is_finite()).count();
-        scores.set(Column::NMissing, n_missing as f64);
-        scores
-    };
-    (0..measured.ncols()).map(voxel).collect()
+struct Judge<'a> {
+    run: &'a Run<'a>,
+    permutations: Option<BlockPermutations>,
+}
+
+impl<'a> Judge<'a> {
+    fn new(run: &'a Run<'a>, report: &mut dyn FnMut(Event)) -> Self {
+        let (settings, seed) = (&run.work.recipe.scores, run.work.recipe.ridge.seed);
+        let n_scans = run.design.test.0.nrows();
+        let permutations = (settings.n_permutations > 0).then(|| {
+            BlockPermutations::new(n_scans, settings.block_scans, settings.n_permutations, seed)
+        });
+        let warning = permutations.as_ref().and_then(BlockPermutations::warning);
+        if let Some(message) = warning {
+            report(Event::Warning { message });
+        }
+        Self { run, permutations }
+    }
+
+    fn scores<T: Readable>(
+        &self,
+        predictions: &Array2<T>,
+        training: ndarray::ArrayView2<T>,
+        voxels: Range<usize>,
+    ) -> Result<Vec<VoxelScores>, EncodeError> {
+        let measured = self.run.measured.test::<T>(voxels.clone())?;
+        let r = correlation(predictions.view(), measured.view());
+        let r2 = r_squared(predictions.view(), measured.view());
+        let p = self.permutations.as_ref();
+        let p = p.map(|orders| orders.p_values(predictions.view(), measured.view()));
+        let ceiling = self.ceiling::<T>(voxels)?;
+        let voxel = |index: usize| {
+            let mut scores = VoxelScores::default();
+            scores.set(Column::R, r[index]);
+            scores.set(Column::SignedSquare, signed_square(r[index]));
+            scores.set(Column::R2, r2[index]);
+            if let Some(p) = &p {
+                scores.set(Column::P, p[index]);
+            }
+            if let Some(ceiling) = &ceiling {
+                let largest = ceiling.largest_r[index];
+                scores.set(Column::NoiseCeiling, largest);
+                scores.set(
+                    Column::ExplainableVariance,
+                    ceiling.explainable_variance[index],
+                );
+                let is_shown = largest > SHOWN_ABOVE;
+                scores.set(
+                    Column::NormalisedR,
+                    if is_shown {
+                        r[index] / largest
+                    } else {
+                        f64::NAN
+                    },
+                );
+            }
+            let missing = training.column(index);
+            let n_missing = missing.iter().filter(|value| !value.is_finite()).count();
+            scores.set(Column::NMissing, n_missing as f64);
+            scores
+        };
+        Ok((0..measured.ncols()).map(voxel).collect())
+    }
+
+    fn ceiling<T: Readable>(
+        &self,
+        voxels: Range<usize>,
+    ) -> Result<Option<NoiseCeiling>, EncodeError> {
+        if self.run.measured.n_presentations() < 2 {
+            return Ok(None);
+        }
+        let presentations = self.run.measured.test_presentations::<T>(voxels)?;
+        Ok(NoiseCeiling::of(presentations.view()))
+    }
 }
 
 /// What a user should know of the scores.

@@ -68,10 +68,9 @@ impl AtomicFile {
     /// # Errors
     /// [`StoreError`] if the disk refuses.
     pub fn commit(mut self) -> Result<(), StoreError> {
-        fs::rename(&self.temporary, &self.path)
-            .map_err(|source| StoreError::write(source, &self.path))?;
+        rename(&self.temporary, &self.path)?;
         self.committed = true;
-        sync_folder_of(&self.path)
+        Ok(())
     }
 }
 
@@ -112,6 +111,15 @@ pub fn write(path: &Path, content: &[u8]) -> Result<(), StoreError> {
         .map_err(|source| StoreError::write(source, path))?;
     file.sync()?;
     file.commit()
+}
+
+/// Gives a file that is out on the disk its final name, in place of what had it before, and makes that last.
+///
+/// # Errors
+/// [`StoreError`] if the disk refuses.
+pub fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
+    fs::rename(from, to).map_err(|source| StoreError::write(source, to))?;
+    sync_folder_of(to)
 }
 
 /// Removes a file if it is there, and makes that last.

@@ -148,6 +148,15 @@ impl<V: JournalValue> Journal<V> {
         self.header.n_batch_rows
     }
 
+    /// Drops what is done.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the disk refuses.
+    pub fn restart(&mut self) -> Result<(), StoreError> {
+        self.n_rows_done = 0;
+        self.begin()
+    }
+
     /// Values of one row.
     #[must_use]
     pub fn n_values(&self) -> usize {

@@ -226,16 +226,12 @@ fn voxel_flops(args: &Args) -> f64 {
         args.alphas as f64,
         args.test_scans as f64,
     );
-    let round = if n < p {
-        let kept = n - held;
-        kept * kept + alphas * held * kept
-    } else {
-        held * p + p * p + alphas * held * p
-    };
     let k = n.min(p);
-    let shared = if n < p { n * n } else { 2.0 * n * p + p * p };
+    // Coordinates of all rows for the rounds and for the refit; in each round those of the held-out rows, and their predictions.
+    let coordinates = if n < p { n * n } else { n * p + p * p };
+    let round = held * k + alphas * held * k;
     let weights = if args.weights { k * p } else { 0.0 };
-    2.0 * v * (rounds * round + shared + test * k + weights)
+    2.0 * v * (rounds * round + 2.0 * coordinates + test * k + weights)
 }
 
 fn noise(n_rows: usize, n_columns: usize, seed: u64) -> Array2<f64> {

@@ -1,0 +1,133 @@
+//! A large `.npy` that grows voxel by voxel: weights or predictions.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use ndarray::ArrayView2;
+
+use crate::formats::npz_arrays::{Order, header};
+use crate::matrix::Real;
+use crate::store::{StoreError, atomic};
+
+/// An array of single precision, `(n_rows, n_voxels)`, whose columns are written in blocks under a temporary name. Voxel by
+/// voxel in the file (Fortran order), so that one voxel is one read.
+#[derive(Debug)]
+pub struct ColumnsFile {
+    file: File,
+    path: PathBuf,
+    temporary: PathBuf,
+    n_header_bytes: u64,
+    n_rows: usize,
+    n_voxels: usize,
+}
+
+impl ColumnsFile {
+    /// Opens what an earlier run left, or begins anew, for the file that will be `path`.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the disk refuses.
+    pub fn open(path: &Path, n_rows: usize, n_voxels: usize) -> Result<Self, StoreError> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let temporary = path.with_file_name(format!(".{name}.partial"));
+        let header = header("<f4", Order::Fortran, &[n_rows, n_voxels]);
+        let begun = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&temporary)
+            .and_then(|mut file| file.write_all(&header).map(|()| file));
+        Ok(Self {
+            file: begun.map_err(|source| StoreError::write(source, path))?,
+            path: path.to_path_buf(),
+            temporary,
+            n_header_bytes: header.len() as u64,
+            n_rows,
+            n_voxels,
+        })
+    }
+
+    /// Whether the first `n_voxels` are there.
+    #[must_use]
+    pub fn holds(&self, n_voxels: usize) -> bool {
+        let length = self.file.metadata().map_or(0, |facts| facts.len());
+        length >= self.n_header_bytes + self.bytes(n_voxels)
+    }
+
+    fn bytes(&self, n_voxels: usize) -> u64 {
+        (self.n_rows * n_voxels * size_of::<f32>()) as u64
+    }
+
+    /// Writes columns from `first_voxel` on, out to the disk: the journal that counts them comes after.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the disk refuses.
+    pub fn write<T: Real>(
+        &mut self,
+        first_voxel: usize,
+        columns: ArrayView2<T>,
+    ) -> Result<(), StoreError> {
+        let values = columns.t();
+        let values = values.iter().map(|value| value.double() as f32);
+        let bytes: Vec<u8> = values.flat_map(f32::to_le_bytes).collect();
+        let at = self.n_header_bytes + self.bytes(first_voxel);
+        let written = self
+            .file
+            .seek(SeekFrom::Start(at))
+            .and_then(|_| self.file.write_all(&bytes))
+            .and_then(|()| self.file.sync_data());
+        written.map_err(|source| StoreError::write(source, &self.path))
+    }
+
+    /// Gives the file its final name.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the disk refuses.
+    pub fn commit(self) -> Result<(), StoreError> {
+        let length = self.n_header_bytes + self.bytes(self.n_voxels);
+        let failed = |source| StoreError::write(source, &self.path);
+        self.file.set_len(length).map_err(failed)?;
+        self.file.sync_all().map_err(failed)?;
+        atomic::rename(&self.temporary, &self.path)
+    }
+
+    /// Removes what a run left that was made otherwise.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the disk refuses.
+    pub fn remove(path: &Path) -> Result<(), StoreError> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        atomic::remove(&path.with_file_name(format!(".{name}.partial")))?;
+        atomic::remove(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, array};
+
+    use super::*;
+    use crate::formats::npy::NpyMatrix;
+
+    #[test]
+    fn columns_written_in_two_runs_are_one_array() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.npy");
+        let mut first = ColumnsFile::open(&path, 2, 3).unwrap();
+        first
+            .write(0, array![[1.0, 2.0], [10.0, 20.0]].view())
+            .unwrap();
+        assert!(first.holds(2) && !first.holds(3));
+        drop(first);
+        let mut second = ColumnsFile::open(&path, 2, 3).unwrap();
+        assert!(second.holds(2));
+        second.write(2, array![[3.0_f32], [30.0]].view()).unwrap();
+        assert!(!path.exists());
+        second.commit().unwrap();
+        let all: Array2<f64> = NpyMatrix::open(&path).unwrap().read(0..2, 0..3).unwrap();
+        assert_eq!(all, array![[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]]);
+        ColumnsFile::remove(&path).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,410 @@
+//! NumPy's `.npy`: one array, read in blocks of rows and columns.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use half::f16;
+use ndarray::Array2;
+
+use super::npz_arrays::Order;
+use crate::matrix::Real;
+
+/// A header longer than this is none of NumPy's.
+const MOST_HEADER_BYTES: usize = 1 << 20;
+
+/// Why an array cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message says what its fields are"
+)]
+pub enum NpyError {
+    #[error("The file cannot be read: {source}\nFile: {}", path.display())]
+    Unreadable { source: io::Error, path: PathBuf },
+    #[error("This is no NumPy array, or a damaged one: {reason}. Save it again with numpy.save.\nFile: {}", path.display())]
+    Damaged { reason: String, path: PathBuf },
+    #[error(
+        "The array holds values of the kind \"{kind}\"; numbers are expected. Convert it with .astype(\"float32\").\nFile: {}",
+        path.display()
+    )]
+    Kind { kind: String, path: PathBuf },
+    #[error(
+        "The array has the shape {shape:?}; expected are two dimensions, scans and voxels.\nFile: {}", path.display()
+    )]
+    Dimensions { shape: Vec<usize>, path: PathBuf },
+}
+
+/// The number format of an array's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kind {
+    letter: u8,
+    /// Bytes of one value.
+    pub value_bytes: usize,
+    is_big_endian: bool,
+}
+
+impl Kind {
+    /// Reads NumPy's name of it, such as `<f4`; `None` if it is no kind of number.
+    #[must_use]
+    pub fn parse(descr: &str) -> Option<Self> {
+        let (order, rest) = match descr.as_bytes() {
+            [order @ (b'<' | b'>' | b'|' | b'='), rest @ ..] => (*order, rest),
+            rest => (b'=', rest),
+        };
+        let (letter, digits) = rest.split_first()?;
+        let value_bytes: usize = str::from_utf8(digits).ok()?.parse().ok()?;
+        let is_known = match letter {
+            b'f' => matches!(value_bytes, 2 | 4 | 8),
+            b'i' | b'u' => matches!(value_bytes, 1 | 2 | 4 | 8),
+            b'b' => value_bytes == 1,
+            _ => false,
+        };
+        is_known.then_some(Self {
+            letter: *letter,
+            value_bytes,
+            is_big_endian: order == b'>',
+        })
+    }
+
+    /// Reads one value out of [`Kind::value_bytes`] bytes.
+    #[must_use]
+    pub fn value(self, bytes: &[u8]) -> f64 {
+        let mut word = [0; 8];
+        let n = self.value_bytes.min(bytes.len());
+        word[..n].copy_from_slice(&bytes[..n]);
+        if self.is_big_endian {
+            word[..n].reverse();
+        }
+        let unsigned = u64::from_le_bytes(word);
+        match (self.letter, self.value_bytes) {
+            (b'f', 2) => f16::from_bits(unsigned as u16).to_f64(),
+            (b'f', 4) => f64::from(f32::from_bits(unsigned as u32)),
+            (b'f', _) => f64::from_bits(unsigned),
+            (b'i', n) => {
+                let unused = 64 - 8 * n as u32;
+                ((unsigned << unused) as i64 >> unused) as f64
+            }
+            (b'b', _) => f64::from(u8::from(unsigned != 0)),
+            _ => unsigned as f64,
+        }
+    }
+}
+
+/// What an array's header says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NpyHeader {
+    /// The kind of its values.
+    pub kind: Kind,
+    /// How they lie.
+    pub order: Order,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Where the values begin.
+    pub n_header_bytes: u64,
+}
+
+/// Why a header cannot be used.
+enum HeaderError {
+    Damaged(String),
+    Kind(String),
+    Io(io::Error),
+}
+
+impl From<io::Error> for HeaderError {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            return Self::Damaged("it ends within its header".into());
+        }
+        Self::Io(error)
+    }
+}
+
+fn read_header(source: &mut impl Read) -> Result<NpyHeader, HeaderError> {
+    let damaged = |reason: &str| HeaderError::Damaged(reason.to_string());
+    let mut start = [0; 8];
+    source.read_exact(&mut start)?;
+    let Some([major, _minor]) = start.strip_prefix(b"\x93NUMPY") else {
+        return Err(damaged("it does not begin as one"));
+    };
+    let (n_length_bytes, n_text_bytes) = match major {
+        1 => {
+            let mut length = [0; 2];
+            source.read_exact(&mut length)?;
+            (2, usize::from(u16::from_le_bytes(length)))
+        }
+        2 | 3 => {
+            let mut length = [0; 4];
+            source.read_exact(&mut length)?;
+            (4, u32::from_le_bytes(length) as usize)
+        }
+        _ => return Err(damaged("its version is not known")),
+    };
+    if n_text_bytes > MOST_HEADER_BYTES {
+        return Err(damaged("its header is far too long"));
+    }
+    let mut text = vec![0; n_text_bytes];
+    source.read_exact(&mut text)?;
+    let text = String::from_utf8_lossy(&text);
+    let descr = entry(&text, "descr").ok_or_else(|| damaged("its header has no \"descr\""))?;
+    let kind = quoted(descr).and_then(Kind::parse);
+    let kind = kind.ok_or_else(|| HeaderError::Kind(short(descr)))?;
+    let fortran = entry(&text, "fortran_order");
+    let order = match fortran.map(|value| value.starts_with("True")) {
+        Some(true) => Order::Fortran,
+        Some(false) => Order::C,
+        None => return Err(damaged("its header has no \"fortran_order\"")),
+    };
+    let shape = entry(&text, "shape").and_then(shape_of);
+    Ok(NpyHeader {
+        kind,
+        order,
+        shape: shape.ok_or_else(|| damaged("its header has no \"shape\""))?,
+        n_header_bytes: (8 + n_length_bytes + n_text_bytes) as u64,
+    })
+}
+
+/// What follows a name in the header's dictionary.
+fn entry<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let quoted = [format!("'{name}'"), format!("\"{name}\"")];
+    let after = quoted
+        .iter()
+        .find_map(|name| text.split_once(name.as_str()))?
+        .1;
+    Some(after.trim_start().strip_prefix(':')?.trim_start())
+}
+
+fn quoted(value: &str) -> Option<&str> {
+    let quote = value.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+    value[1..].split_once(quote).map(|(text, _)| text)
+}
+
+fn short(value: &str) -> String {
+    value.chars().take_while(|c| *c != '}').take(40).collect()
+}
+
+fn shape_of(value: &str) -> Option<Vec<usize>> {
+    let sizes = value.strip_prefix('(')?.split_once(')')?.0;
+    let sizes = sizes
+        .split(',')
+        .map(str::trim)
+        .filter(|size| !size.is_empty());
+    sizes
+        .map(|size| size.trim_end_matches('L').parse().ok())
+        .collect()
+}
+
+/// A two-dimensional array in a file, of which blocks are read.
+#[derive(Debug)]
+pub struct NpyMatrix {
+    file: Mutex<File>,
+    path: PathBuf,
+    header: NpyHeader,
+}
+
+impl NpyMatrix {
+    /// Reads the header and looks whether the file is as long as it claims. Takes no memory for the values.
+    ///
+    /// # Errors
+    /// [`NpyError`] if the file cannot be read, is damaged, or holds no matrix of numbers.
+    pub fn open(path: &Path) -> Result<Self, NpyError> {
+        let path = path.to_path_buf();
+        let unreadable = |source| NpyError::Unreadable {
+            source,
+            path: path.clone(),
+        };
+        let mut file = File::open(&path).map_err(unreadable)?;
+        let header = read_header(&mut file).map_err(|error| match error {
+            HeaderError::Damaged(reason) => NpyError::Damaged {
+                reason,
+                path: path.clone(),
+            },
+            HeaderError::Kind(kind) => NpyError::Kind {
+                kind,
+                path: path.clone(),
+            },
+            HeaderError::Io(source) => unreadable(source),
+        })?;
+        if header.shape.len() != 2 {
+            return Err(NpyError::Dimensions {
+                shape: header.shape,
+                path,
+            });
+        }
+        let n_values = header
+            .shape
+            .iter()
+            .try_fold(1_usize, |n, size| n.checked_mul(*size));
+        let n_bytes = n_values.and_then(|n| n.checked_mul(header.kind.value_bytes));
+        let n_there = file.metadata().map_err(unreadable)?.len();
+        let n_claimed = n_bytes.and_then(|n| header.n_header_bytes.checked_add(n as u64));
+        if n_claimed.is_none_or(|claimed| claimed > n_there) {
+            return Err(NpyError::Damaged {
+                reason: format!(
+                    "its shape {:?} needs more than the {n_there} bytes that are there",
+                    header.shape
+                ),
+                path,
+            });
+        }
+        Ok(Self {
+            file: Mutex::new(file),
+            path,
+            header,
+        })
+    }
+
+    /// Rows and columns.
+    #[must_use]
+    pub fn dim(&self) -> (usize, usize) {
+        (self.header.shape[0], self.header.shape[1])
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads some rows and columns.
+    ///
+    /// # Errors
+    /// [`NpyError`] if the file cannot be read, or they lie outside of it.
+    pub fn read<T: Real>(
+        &self,
+        rows: Range<usize>,
+        columns: Range<usize>,
+    ) -> Result<Array2<T>, NpyError> {
+        let (n_rows, n_columns) = self.dim();
+        if rows.end > n_rows || columns.end > n_columns {
+            return Err(NpyError::Damaged {
+                reason: format!(
+                    "it has {n_rows} rows and {n_columns} columns, and more are wanted"
+                ),
+                path: self.path.clone(),
+            });
+        }
+        match self.header.order {
+            Order::C => self.lines(rows, columns, n_columns),
+            Order::Fortran => Ok(self.lines(columns, rows, n_rows)?.reversed_axes()),
+        }
+    }
+
+    /// Reads a stretch of each of some lines, a line being what lies together in the file.
+    fn lines<T: Real>(
+        &self,
+        lines: Range<usize>,
+        stretch: Range<usize>,
+        line_values: usize,
+    ) -> Result<Array2<T>, NpyError> {
+        let size = self.header.kind.value_bytes;
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bytes = vec![0; stretch.len() * size];
+        let mut block = Array2::zeros((lines.len(), stretch.len()));
+        for (line, mut values) in lines.zip(block.rows_mut()) {
+            let at = (line * line_values + stretch.start) * size;
+            let read = file
+                .seek(SeekFrom::Start(self.header.n_header_bytes + at as u64))
+                .and_then(|_| file.read_exact(&mut bytes));
+            read.map_err(|source| NpyError::Unreadable {
+                source,
+                path: self.path.clone(),
+            })?;
+            for (value, bytes) in values.iter_mut().zip(bytes.chunks_exact(size)) {
+                *value = T::nearest(self.header.kind.value(bytes));
+            }
+        }
+        Ok(block)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::npz_arrays::header;
+
+    fn written(content: &[u8]) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npy");
+        std::fs::write(&path, content).unwrap();
+        (folder, path)
+    }
+
+    fn file(kind: &str, order: Order, values: &[u8]) -> Vec<u8> {
+        let mut bytes = header(kind, order, &[2, 3]);
+        bytes.extend(values);
+        bytes
+    }
+
+    #[test]
+    fn blocks_of_all_kinds_and_orders_are_read() {
+        let values = [1_i16, 2, 3, 4, 5, -6];
+        let big: Vec<u8> = values.iter().flat_map(|v| v.to_be_bytes()).collect();
+        let single: Vec<u8> = values
+            .iter()
+            .flat_map(|v| f32::from(*v).to_le_bytes())
+            .collect();
+        let half: Vec<u8> = values
+            .iter()
+            .flat_map(|v| f16::from_f32(f32::from(*v)).to_le_bytes())
+            .collect();
+        for (kind, bytes) in [(">i2", big), ("<f4", single), ("<f2", half)] {
+            let (_folder, path) = written(&file(kind, Order::C, &bytes));
+            let matrix = NpyMatrix::open(&path).unwrap();
+            let block = matrix.read::<f64>(0..2, 1..3).unwrap();
+            assert_eq!(block, ndarray::array![[2.0, 3.0], [5.0, -6.0]], "{kind}");
+            let (_folder, path) = written(&file(kind, Order::Fortran, &bytes));
+            let block = NpyMatrix::open(&path)
+                .unwrap()
+                .read::<f32>(1..2, 0..3)
+                .unwrap();
+            assert_eq!(block, ndarray::array![[2.0_f32, 4.0, -6.0]], "{kind}");
+        }
+        let (_folder, path) = written(&file("|b1", Order::C, &[1, 0, 2, 0, 0, 1]));
+        let block = NpyMatrix::open(&path)
+            .unwrap()
+            .read::<f32>(0..1, 0..3)
+            .unwrap();
+        assert_eq!(block, ndarray::array![[1.0_f32, 0.0, 1.0]]);
+    }
+
+    #[test]
+    fn what_claims_too_much_or_is_no_matrix_is_refused_with_a_sentence() {
+        let vast = header("<f4", Order::C, &[1 << 40, 1 << 40]);
+        let long = header("<f4", Order::C, &[1 << 20, 1 << 18]);
+        for (content, sentence) in [
+            (vast, "more than the"),
+            (long, "more than the"),
+            (header("<f4", Order::C, &[7]), "two dimensions"),
+            (header("<c8", Order::C, &[1, 1]), "kind \"'<c8'"),
+            (header("|O", Order::C, &[1, 1]), "kind \"'|O'"),
+            (b"PK\x03\x04 not one".to_vec(), "does not begin as one"),
+            (
+                b"\x93NUMPY\x01\x00\xff\xff{".to_vec(),
+                "ends within its header",
+            ),
+            (
+                b"\x93NUMPY\x02\x00\xff\xff\xff\xff{".to_vec(),
+                "far too long",
+            ),
+            (
+                b"\x93NUMPY\x09\x00\x01\x00{".to_vec(),
+                "version is not known",
+            ),
+            (b"\x93NUMPY\x01\x00\x02\x00{}".to_vec(), "no \"descr\""),
+        ] {
+            let (_folder, path) = written(&content);
+            let error = NpyMatrix::open(&path).unwrap_err().to_string();
+            assert!(error.contains(sentence), "{error}");
+        }
+        let (_folder, path) = written(&file("<f4", Order::C, &[0; 24]));
+        assert!(
+            NpyMatrix::open(&path)
+                .unwrap()
+                .read::<f32>(0..3, 0..1)
+                .is_err()
+        );
+    }
+}
