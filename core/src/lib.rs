@@ -22,6 +22,7 @@ pub mod ridge;
 pub mod scans;
 pub mod score;
 pub mod significance;
+pub mod simulate;
 pub mod split;
 pub mod stimuli;
 pub mod store;

@@ -40,7 +40,7 @@ impl BlockPermutations {
     /// A sentence, if there are too few blocks for the p that is hoped for.
     #[must_use]
     pub fn warning(&self) -> Option<String> {
-        let n_orders = (1..=self.n_blocks).try_fold(1_usize, |n, k| n.checked_mul(k));
+        let n_orders = (1..=self.n_blocks).try_fold(1, usize::checked_mul);
         n_orders.filter(|n| *n < self.orders.len()).map(|n_orders| {
             format!(
                 "The test scans make {} blocks, which have only {n_orders} orders: no p can be smaller than about {:.2}. Test on \

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use heschl_core::encoding::{Column, ScoreTable, VoxelShare};
+use heschl_core::encoding::{Column, ScoreTable, VoxelShare, merge};
+use heschl_core::formats::npy::NpyMatrix;
 use heschl_core::formats::npz::RowsWriter;
 use heschl_core::pipeline::{EncodeError, EncodeSummary, Encoding, Existing, encode};
 use heschl_core::progress::{CancelToken, Event};
@@ -265,13 +266,20 @@ fn a_stopped_run_goes_on_where_it_was_and_gives_the_same_files() {
         assert!(scores == expected, "stopped after {n_blocks} blocks");
     }
     // Shares give the bits of the whole.
-    let all = table(
-        run(
-            &recipe(folder.path(), "again"),
-            &responses,
-            VoxelShare::WHOLE,
-        )
-        .0,
+    let recipe = |folder: &Path, name: &str| {
+        let mut recipe = recipe(folder, name);
+        (recipe.output.weights, recipe.output.predictions) = (true, true);
+        recipe
+    };
+    let whole = recipe(folder.path(), "again");
+    let all = table(run(&whole, &responses, VoxelShare::WHOLE).0);
+    let again = whole.output.folder;
+    let shares = recipe(folder.path(), "shares").output.folder;
+    assert!(
+        merge(&shares)
+            .unwrap_err()
+            .to_string()
+            .contains("no shares here")
     );
     let mut next = 0;
     for index in 1..=2 {
@@ -294,6 +302,19 @@ fn a_stopped_run_goes_on_where_it_was_and_gives_the_same_files() {
         assert!(part.round_scores == rounds);
     }
     assert_eq!(next, 5000);
+    merge(&shares).unwrap();
+    for file in ["scores.npz", "scores.csv", "weights.npy", "predictions.npy"] {
+        let of = |folder: &Path| std::fs::read(folder.join(file)).unwrap();
+        assert!(of(&shares) == of(&again), "{file}");
+    }
+    let predicted = NpyMatrix::open(&again.join("predictions.npy")).unwrap();
+    assert_eq!(predicted.dim(), (N_SCANS, 5000));
+    std::fs::remove_file(shares.join("shares/0002-of-0002/scores.npz")).unwrap();
+    let error = merge(&shares).unwrap_err().to_string();
+    assert!(
+        error.contains("share 2 of 2 are missing. Run with --blocks 2/2"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -29,14 +29,18 @@ pub struct Frames {
 }
 
 /// A set of features, ready to be asked for stories.
-pub(super) struct FrameReader<'a> {
+pub struct FrameReader<'a> {
     set: &'a FeatureSet,
     /// Recordings by story, where the features are computed from them.
     recordings: BTreeMap<String, PathBuf>,
 }
 
 impl<'a> FrameReader<'a> {
-    pub(super) fn new(set: &'a FeatureSet) -> Result<Self, DesignError> {
+    /// Looks for the recordings, if the features are computed from them.
+    ///
+    /// # Errors
+    /// [`DesignError`] if there are none.
+    pub fn new(set: &'a FeatureSet) -> Result<Self, DesignError> {
         let found = match set.kind {
             FeatureKind::MelSpectrogram | FeatureKind::Rms => {
                 find_stimuli(&set.folder, Depth::Recursive)?
@@ -51,7 +55,8 @@ impl<'a> FrameReader<'a> {
     }
 
     /// The files that a story's features are read from.
-    pub(super) fn files(&self, story: &str) -> Vec<PathBuf> {
+    #[must_use]
+    pub fn files(&self, story: &str) -> Vec<PathBuf> {
         let folder = &self.set.folder;
         match self.set.kind {
             FeatureKind::Features => {
@@ -68,7 +73,10 @@ impl<'a> FrameReader<'a> {
     }
 
     /// The features of a story.
-    pub(super) fn read(&self, story: &str) -> Result<Frames, DesignError> {
+    ///
+    /// # Errors
+    /// [`DesignError`] if a file is missing or broken.
+    pub fn read(&self, story: &str) -> Result<Frames, DesignError> {
         match self.set.kind {
             FeatureKind::Features => read_features(self.set, story),
             FeatureKind::WordRate => rate(&self.set.folder, story, TextGrid::words),

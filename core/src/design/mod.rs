@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 
-pub use frames::Frames;
+pub use frames::{FrameReader, Frames};
 
 use crate::audio::AudioError;
 use crate::delay::delayed;
@@ -20,7 +20,6 @@ use crate::split::{TestFeatures, TrainingFeatures};
 use crate::stimuli::StimuliError;
 use crate::textgrid::TextGridError;
 use crate::zscore::{ColumnStatistics, zscore};
-use frames::FrameReader;
 
 /// Features may end this long before the last scan, or last this much longer, before something is likely wrong, seconds.
 const USUAL_SLACK_SECS: f64 = 30.0;

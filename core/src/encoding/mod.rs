@@ -2,12 +2,14 @@
 
 mod columns_file;
 mod measured;
+mod merge;
 mod precision;
 mod table;
 mod voxels;
 
 pub use columns_file::ColumnsFile;
 pub use measured::{Measured, MeasuredError};
+pub use merge::{MergeError, merge};
 pub use precision::{CHECKED_VOXELS, precision_warning};
 pub use table::{Column, ScoreTable, VoxelScores};
 pub use voxels::{BLOCK_VOXELS, VoxelShare, reading_voxels};

@@ -2,10 +2,13 @@
 
 use std::fmt::Write as _;
 use std::io;
+use std::path::Path;
 
-use ndarray::Array2;
+use ndarray::{Array2, Ix0, Ix1, Ix2};
 
+use crate::formats::npz::{self, NpzError};
 use crate::formats::npz_arrays::ArraysWriter;
+use crate::significance::q_values;
 
 /// What is known of each voxel after a fit. The order is that of the journal and of the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,6 +168,38 @@ impl ScoreTable {
         archive.finish()
     }
 
+    /// Reads `scores.npz`.
+    ///
+    /// # Errors
+    /// [`NpzError`] if it cannot be read or lacks a column.
+    pub fn read(path: &Path) -> Result<Self, NpzError> {
+        let column = |name: &str| npz::read_as::<f64, Ix1>(path, name);
+        let first_voxel = npz::read_as::<f64, Ix0>(path, "first_voxel")?.into_scalar();
+        let mut voxels = Vec::new();
+        for kind in Column::ALL {
+            let values = column(kind.name())?;
+            voxels.resize(values.len(), VoxelScores::default());
+            for (voxel, value) in voxels.iter_mut().zip(values) {
+                voxel.set(kind, value);
+            }
+        }
+        Ok(Self {
+            first_voxel: first_voxel as usize,
+            voxels,
+            alphas: column("alphas")?.to_vec(),
+            round_scores: npz::read_as::<f64, Ix2>(path, "round_scores")?,
+            fdr_level: npz::read_as::<f64, Ix0>(path, "fdr_level")?.into_scalar(),
+        })
+    }
+
+    /// Corrects p for the number of voxels.
+    pub fn correct_for_number(&mut self) {
+        let p: Vec<f64> = self.column(Column::P).collect();
+        for (voxel, q) in self.voxels.iter_mut().zip(q_values(&p)) {
+            voxel.set(Column::Q, q);
+        }
+    }
+
     /// The table `scores.csv`: a row per voxel, empty where something is not defined.
     #[must_use]
     pub fn to_csv(&self) -> String {
@@ -230,6 +265,11 @@ mod tests {
     #[test]
     fn the_archive_holds_every_column() {
         let bytes = table().to_npz().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("scores.npz");
+        std::fs::write(&path, &bytes).unwrap();
+        let read = ScoreTable::read(&path).unwrap();
+        assert_eq!(format!("{read:?}"), format!("{:?}", table()));
         let archive = zip::ZipArchive::new(io::Cursor::new(bytes)).unwrap();
         let names: Vec<_> = archive.file_names().flatten().map(String::from).collect();
         let columns = Column::ALL.iter().map(|column| column.name());

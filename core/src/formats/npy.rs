@@ -32,7 +32,8 @@ pub enum NpyError {
     )]
     Kind { kind: String, path: PathBuf },
     #[error(
-        "The array has the shape {shape:?}; expected are two dimensions, scans and voxels.\nFile: {}", path.display()
+        "The array has the shape {shape:?}; expected are two dimensions, scans and voxels (or one, for a list with a value per \
+         voxel).\nFile: {}", path.display()
     )]
     Dimensions { shape: Vec<usize>, path: PathBuf },
 }
@@ -210,13 +211,31 @@ impl NpyMatrix {
     /// # Errors
     /// [`NpyError`] if the file cannot be read, is damaged, or holds no matrix of numbers.
     pub fn open(path: &Path) -> Result<Self, NpyError> {
+        Self::open_shaped(path, |shape| (shape.len() == 2).then(|| shape.to_vec()))
+    }
+
+    /// As [`NpyMatrix::open`], but for a list, which is read as one row.
+    ///
+    /// # Errors
+    /// [`NpyError`] if the file cannot be read, is damaged, or holds no list of numbers.
+    pub fn open_row(path: &Path) -> Result<Self, NpyError> {
+        Self::open_shaped(path, |shape| match shape {
+            [n] => Some(vec![1, *n]),
+            _ => None,
+        })
+    }
+
+    fn open_shaped(
+        path: &Path,
+        as_matrix: impl Fn(&[usize]) -> Option<Vec<usize>>,
+    ) -> Result<Self, NpyError> {
         let path = path.to_path_buf();
         let unreadable = |source| NpyError::Unreadable {
             source,
             path: path.clone(),
         };
         let mut file = File::open(&path).map_err(unreadable)?;
-        let header = read_header(&mut file).map_err(|error| match error {
+        let mut header = read_header(&mut file).map_err(|error| match error {
             HeaderError::Damaged(reason) => NpyError::Damaged {
                 reason,
                 path: path.clone(),
@@ -227,12 +246,10 @@ impl NpyMatrix {
             },
             HeaderError::Io(source) => unreadable(source),
         })?;
-        if header.shape.len() != 2 {
-            return Err(NpyError::Dimensions {
-                shape: header.shape,
-                path,
-            });
-        }
+        header.shape = as_matrix(&header.shape).ok_or_else(|| NpyError::Dimensions {
+            shape: header.shape.clone(),
+            path: path.clone(),
+        })?;
         let n_values = header
             .shape
             .iter()
@@ -362,6 +379,14 @@ mod tests {
                 .unwrap();
             assert_eq!(block, ndarray::array![[2.0_f32, 4.0, -6.0]], "{kind}");
         }
+        let mut list = header("<i4", Order::C, &[2]);
+        list.extend([7_i32, -1].map(i32::to_le_bytes).concat());
+        let (_folder, path) = written(&list);
+        let row = NpyMatrix::open_row(&path)
+            .unwrap()
+            .read::<f64>(0..1, 0..2)
+            .unwrap();
+        assert_eq!(row, ndarray::array![[7.0, -1.0]]);
         let (_folder, path) = written(&file("|b1", Order::C, &[1, 0, 2, 0, 0, 1]));
         let block = NpyMatrix::open(&path)
             .unwrap()

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use ndarray::{Array, ArrayViewD};
-use ndarray_npy::ViewNpyExt as _;
+use ndarray_npy::{ViewElement, ViewNpyExt as _};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
@@ -207,6 +207,17 @@ fn npy_header(n_rows: usize, n_columns: usize) -> Vec<u8> {
 /// # Errors
 /// [`NpzError`] if the file cannot be read, is no archive, or has no such array.
 pub fn read<D: ndarray::Dimension>(path: &Path, name: &str) -> Result<Array<f32, D>, NpzError> {
+    read_as(path, name)
+}
+
+/// Reads the array `name` of values of the kind `A`, with as many dimensions as `D`.
+///
+/// # Errors
+/// [`NpzError`] if the file cannot be read, is no archive, or has no such array.
+pub fn read_as<A: ViewElement + Clone, D: ndarray::Dimension>(
+    path: &Path,
+    name: &str,
+) -> Result<Array<A, D>, NpzError> {
     let damaged = |reason: String| NpzError::Damaged {
         reason,
         path: path.to_path_buf(),
@@ -230,7 +241,7 @@ pub fn read<D: ndarray::Dimension>(path: &Path, name: &str) -> Result<Array<f32,
     BufReader::new(file)
         .read_to_end(&mut bytes)
         .map_err(|error| damaged(error.to_string()))?;
-    let array = ArrayViewD::<f32>::view_npy(&bytes)
+    let array = ArrayViewD::<A>::view_npy(&bytes)
         .map_err(|error| damaged(error.to_string()))?
         .to_owned();
     let found = array.ndim();

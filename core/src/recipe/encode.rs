@@ -1,7 +1,7 @@
 //! Everything that decides voxel scores.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,26 @@ pub struct EncodeRecipe {
     pub scores: ScoresRecipe,
     /// Where the results go.
     pub output: EncodeOutput,
+}
+
+impl EncodeRecipe {
+    /// The same with all paths from the root; those that are not count from `folder`.
+    #[must_use]
+    pub fn rooted(mut self, folder: &Path) -> Self {
+        let root = |path: &mut PathBuf| *path = folder.join(&*path);
+        self.features
+            .iter_mut()
+            .for_each(|set| root(&mut set.folder));
+        root(&mut self.responses.path);
+        self.responses.mask.iter_mut().for_each(root);
+        match &mut self.scans {
+            ScansRecipe::Simulated { .. } => {}
+            ScansRecipe::Reports { folder, .. } | ScansRecipe::Lists { folder } => root(folder),
+        }
+        self.ridge.groups.iter_mut().for_each(root);
+        root(&mut self.output.folder);
+        self
+    }
 }
 
 /// One set of features.

@@ -35,7 +35,6 @@ pub struct EncodeFile {
 
 impl EncodeFile {
     /// Reads a recipe file. `preset = "…"` in `[encode]` fills in whatever `[encode.design]` and `[encode.ridge]` leave out.
-    /// Paths that are not absolute count from the file's folder.
     ///
     /// # Errors
     /// [`RecipeError`] if it cannot be read or has entries that make no sense.
@@ -147,6 +146,20 @@ mod tests {
             }
         ));
         assert_eq!(recipe.design.trim_test, Trim::from([50, 5]));
+    }
+
+    #[test]
+    fn paths_count_from_the_file() {
+        let recipe = EncodeFile::parse(SHORT)
+            .unwrap()
+            .encode
+            .rooted(Path::new("/study"));
+        assert_eq!(recipe.output.folder, Path::new("/study/scores"));
+        assert_eq!(
+            recipe.responses.path,
+            Path::new("/study/UTS03_responses.jbl")
+        );
+        assert_eq!(recipe.clone().rooted(Path::new("/other")), recipe);
     }
 
     #[test]

@@ -1,0 +1,289 @@
+//! `heschl simulate`: a study whose truth is known, on real features.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use heschl_core::design::FrameReader;
+use heschl_core::downsample::{Downsampling, downsample};
+use heschl_core::formats::npz_arrays::{ArraysWriter, Order, header};
+use heschl_core::recipe::{
+    EncodeFile, EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet, Preset, ResponsesRecipe,
+    ScansRecipe, ScoresRecipe, StoriesRecipe, Trim,
+};
+use heschl_core::scans::ScanTimes;
+use heschl_core::simulate::{Haemodynamics, SimulatedBrain, SimulationSettings, reachable_r};
+use heschl_core::store::atomic;
+use ndarray::{Array2, s};
+
+use super::extract::absolute;
+use crate::console::{note, say};
+use crate::failure::{CommandResult, Failure, Outcome};
+
+/// The sound begins this long after the first scan, and the scanner goes on as long after the sound, seconds.
+const REST_SECS: f64 = 10.0;
+
+/// Make a study whose truth is known: responses planted on real features, and the recipe that finds them
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Features of at least two stories, such as features_cnk0.1_ctx16.0/whisper-tiny
+    features: PathBuf,
+
+    /// The layer that voxels listen to, such as encoder.3; the final output if left out
+    #[arg(long, value_name = "LAYER")]
+    layer: Option<String>,
+
+    /// Folder for the study
+    #[arg(long, value_name = "FOLDER", default_value = "simulated")]
+    out: PathBuf,
+
+    /// The story to test on; the last one if left out
+    #[arg(long, value_name = "STORY")]
+    test: Option<String>,
+
+    /// Voxels
+    #[arg(long, value_name = "N", default_value_t = 20_484)]
+    voxels: usize,
+
+    /// Share of voxels that hold nothing but noise
+    #[arg(long = "empty-share", value_name = "SHARE", default_value_t = 0.5)]
+    empty_share: f64,
+
+    /// Largest share of a voxel's variance that is signal
+    #[arg(long = "signal-share", value_name = "SHARE", default_value_t = 0.5)]
+    signal_share: f64,
+
+    /// Correlation of each noise value with the one before
+    #[arg(long = "noise-correlation", value_name = "R", default_value_t = 0.3)]
+    noise_correlation: f64,
+
+    /// How the blood follows: random weights at delays of 1 to 4 scans, or the canonical response
+    #[arg(long, value_enum, default_value_t = Response::Delays)]
+    response: Response,
+
+    /// How often the test story was heard, for the noise ceiling
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    presentations: usize,
+
+    /// Repetition time, seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
+    tr: f64,
+
+    /// Seed of all random choices
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Response {
+    Delays,
+    Canonical,
+}
+
+/// Makes the study.
+///
+/// # Errors
+/// A sentence if there are too few stories or a setting makes no sense.
+pub(crate) fn run(args: &Args) -> CommandResult {
+    let folder = absolute(&args.features)?;
+    let out = absolute(&args.out)?;
+    let set = FeatureSet {
+        name: args.layer.clone().unwrap_or_else(|| "final".into()),
+        kind: FeatureKind::Features,
+        folder: folder.clone(),
+        layer: args.layer.clone(),
+    };
+    let stories = stories_in(&set)?;
+    let test = test_story(args, &stories)?;
+    let design = Preset::DeepFmri.design();
+    let reader = FrameReader::new(&set)?;
+    let mut brain = None;
+    for (number, story) in stories.iter().enumerate() {
+        let features = at_scans(&reader, story, args.tr)?;
+        let brain = match &mut brain {
+            Some(brain) => brain,
+            slot => slot.insert(SimulatedBrain::new(
+                settings(args),
+                features.ncols(),
+                args.tr,
+            )?),
+        };
+        let signal = brain.signal(&features);
+        let names = presentations(story, *story == test, args.presentations);
+        for (presentation, name) in names.iter().enumerate() {
+            let seed = (number * 1000 + presentation) as u64;
+            let measured = trimmed(&brain.present(&signal, seed), design.trim_train);
+            let path = out.join("responses").join(format!("{name}.npy"));
+            atomic::write(&path, &npy(&measured))?;
+        }
+        note(format_args!(
+            "✓ {story}: {} scans",
+            signal.nrows() - design.trim_train.total()
+        ));
+    }
+    let Some(brain) = brain else {
+        return Err(Failure("There are no stories.".into()));
+    };
+    write_truth(&out, &brain)?;
+    write_recipe(&out, recipe(args, set, &stories, &test))?;
+    say(format_args!(
+        "{} voxels, {} of them with signal; a perfect model would reach a mean r of {:.3} on those in a single presentation.",
+        args.voxels,
+        brain
+            .signal_shares()
+            .iter()
+            .filter(|share| **share > 0.0)
+            .count(),
+        reachable_r(brain.signal_shares())
+    ));
+    say(format_args!(
+        "Now: heschl encode {}",
+        out.join("recipe.toml").display()
+    ));
+    Ok(Outcome::Done)
+}
+
+fn settings(args: &Args) -> SimulationSettings {
+    SimulationSettings {
+        n_voxels: args.voxels,
+        empty_share: args.empty_share,
+        largest_signal_share: args.signal_share,
+        haemodynamics: match args.response {
+            Response::Delays => Haemodynamics::Delays,
+            Response::Canonical => Haemodynamics::Canonical,
+        },
+        noise_correlation: args.noise_correlation,
+        seed: args.seed,
+    }
+}
+
+/// Stories of which there are features and times, sorted.
+fn stories_in(set: &FeatureSet) -> Result<Vec<String>, Failure> {
+    let layer = set
+        .layer
+        .as_ref()
+        .map_or_else(|| set.folder.clone(), |layer| set.folder.join(layer));
+    let entries = std::fs::read_dir(&layer).map_err(|error| {
+        let folder = layer.display();
+        Failure(format!(
+            "There are no features here: {error}. Look at the folder and --layer.\nFolder: {folder}"
+        ))
+    })?;
+    let names = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok());
+    let stories = names.filter_map(|name| name.strip_suffix(".npz").map(String::from));
+    let has_times = |story: &String| set.folder.join(format!("{story}_times.npz")).is_file();
+    let mut stories: Vec<String> = stories.filter(has_times).collect();
+    stories.sort();
+    if stories.len() < 2 {
+        return Err(Failure(format!(
+            "A study needs features of at least two stories, one to learn from and one to test on; here are {}.\nFolder: {}",
+            stories.len(),
+            layer.display()
+        )));
+    }
+    Ok(stories)
+}
+
+fn test_story(args: &Args, stories: &[String]) -> Result<String, Failure> {
+    let last = stories.last().cloned().unwrap_or_default();
+    let test = args.test.clone().unwrap_or(last);
+    if stories.contains(&test) {
+        return Ok(test);
+    }
+    Err(Failure(format!(
+        "There is no story \"{test}\" to test on. There are {}.",
+        stories.join(", ")
+    )))
+}
+
+/// A story's features at all its scans, `(n_scans, n_features)`.
+fn at_scans(reader: &FrameReader, story: &str, tr: f64) -> Result<Array2<f64>, Failure> {
+    let frames = reader.read(story)?;
+    let frame_secs = frames.frame_secs.unwrap_or_default();
+    let sound_secs = frame_secs.iter().copied().fold(0.0, f64::max);
+    let n_scans = ((sound_secs + 2.0 * REST_SECS) / tr).ceil() as usize;
+    let scans = ScanTimes::simulated(n_scans, tr, REST_SECS)?;
+    let method = Downsampling::default();
+    Ok(downsample(frames.features.view(), &frame_secs, &scans, method)?.features)
+}
+
+/// The names of a story's presentations.
+fn presentations(story: &str, is_test: bool, n: usize) -> Vec<String> {
+    if is_test && n > 1 {
+        return (1..=n).map(|index| format!("{story}_{index}")).collect();
+    }
+    vec![story.to_string()]
+}
+
+fn trimmed(measured: &Array2<f64>, trim: Trim) -> Array2<f32> {
+    let end = measured.nrows().saturating_sub(trim.end_scans);
+    let rows = trim.start_scans.min(end)..end;
+    measured.slice(s![rows, ..]).mapv(|value| value as f32)
+}
+
+fn npy(rows: &Array2<f32>) -> Vec<u8> {
+    let mut bytes = header("<f4", Order::C, &[rows.nrows(), rows.ncols()]);
+    bytes.extend(rows.iter().flat_map(|value| value.to_le_bytes()));
+    bytes
+}
+
+fn write_truth(out: &Path, brain: &SimulatedBrain) -> Result<(), Failure> {
+    let mut truth = ArraysWriter::default();
+    let shares = brain.signal_shares();
+    truth.numbers("signal_share", &[shares.len()], shares.iter().copied())?;
+    truth.flags("has_signal", shares.iter().map(|share| *share > 0.0))?;
+    atomic::write(&out.join("truth.npz"), &truth.finish()?)?;
+    Ok(())
+}
+
+fn write_recipe(out: &Path, recipe: EncodeRecipe) -> Result<(), Failure> {
+    let file = EncodeFile {
+        encode: recipe,
+        run: None,
+    };
+    let text = file.to_toml().map_err(Failure)?;
+    atomic::write(&out.join("recipe.toml"), text.as_bytes())?;
+    Ok(())
+}
+
+fn recipe(args: &Args, set: FeatureSet, stories: &[String], test: &str) -> EncodeRecipe {
+    let mut repeats = BTreeMap::new();
+    if args.presentations > 1 {
+        repeats.insert(
+            test.to_string(),
+            presentations(test, true, args.presentations),
+        );
+    }
+    EncodeRecipe {
+        features: vec![set],
+        responses: ResponsesRecipe {
+            path: "responses".into(),
+            mask: None,
+            repeats,
+        },
+        stories: StoriesRecipe {
+            train: stories
+                .iter()
+                .filter(|story| *story != test)
+                .cloned()
+                .collect(),
+            test: vec![test.to_string()],
+        },
+        scans: ScansRecipe::Simulated {
+            repetition_secs: args.tr,
+            sound_start_secs: REST_SECS,
+        },
+        downsampling: Downsampling::default(),
+        design: Preset::DeepFmri.design(),
+        ridge: Preset::ScalingLaws2023.ridge(),
+        scores: ScoresRecipe::default(),
+        output: EncodeOutput {
+            folder: "scores".into(),
+            weights: false,
+            predictions: true,
+            memory_gib: 6.0,
+        },
+    }
+}

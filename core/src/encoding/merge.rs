@@ -1,0 +1,204 @@
+//! Shares of the voxels, fitted apart, put together.
+
+use std::path::{Path, PathBuf};
+
+use ndarray::{Axis, concatenate};
+
+use super::{Column, ScoreTable, VoxelScores};
+use crate::encoding::ColumnsFile;
+use crate::formats::npy::{NpyError, NpyMatrix};
+use crate::formats::npz::NpzError;
+use crate::recipe::{EncodeFile, RecipeError};
+use crate::store::{StoreError, atomic};
+
+/// Voxels that are copied at once.
+const COPIED_VOXELS: usize = 1024;
+
+/// Why shares cannot be put together.
+#[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message says what its fields are"
+)]
+pub enum MergeError {
+    #[error("There are no shares here. Give the folder of the scores, which holds \"shares\".\nFolder: {}", .0.display())]
+    NoShares(PathBuf),
+    #[error(
+        "The scores of share {missing} of {count} are missing. Run with --blocks {missing}/{count}, and merge again.\nFolder: {}",
+        folder.display()
+    )]
+    Missing {
+        missing: usize,
+        count: usize,
+        folder: PathBuf,
+    },
+    #[error("There are shares of several divisions ({counts}). Remove those that are not meant.\nFolder: {}", folder.display())]
+    Divisions { counts: String, folder: PathBuf },
+    #[error(
+        "This share was fitted with another recipe or other files than the first one. Fit it again.\nFolder: {}", .0.display()
+    )]
+    OtherRecipe(PathBuf),
+    #[error("The shares do not join: voxel {expected} is expected next and {found} found.\nFolder: {}", folder.display())]
+    Gap {
+        expected: usize,
+        found: usize,
+        folder: PathBuf,
+    },
+    #[error(transparent)]
+    Npz(#[from] NpzError),
+    #[error(transparent)]
+    Npy(#[from] NpyError),
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("The recipe cannot be written: {0}")]
+    Text(String),
+}
+
+/// Puts the shares below `folder` together: scores, and weights and predictions if there are any. q is computed anew, since it
+/// depends on all voxels. The shares stay.
+///
+/// # Errors
+/// [`MergeError`] if a share is missing, or they do not belong together.
+pub fn merge(folder: &Path) -> Result<ScoreTable, MergeError> {
+    let shares = shares_in(folder)?;
+    let file = common_recipe(&shares)?;
+    let mut tables = Vec::new();
+    let mut next = 0;
+    for share in &shares {
+        let table = ScoreTable::read(&share.join("scores.npz"))?;
+        if table.first_voxel != next {
+            return Err(MergeError::Gap {
+                expected: next,
+                found: table.first_voxel,
+                folder: share.clone(),
+            });
+        }
+        next += table.voxels.len();
+        tables.push(table);
+    }
+    let merged = joined(tables);
+    for name in ["weights.npy", "predictions.npy"] {
+        merge_columns(folder, &shares, name, next)?;
+    }
+    let text = file.to_toml().map_err(MergeError::Text)?;
+    let scores = folder.join("scores.npz");
+    let archive = merged
+        .to_npz()
+        .map_err(|source| StoreError::write(source, &scores))?;
+    atomic::remove(&scores)?;
+    atomic::write(&folder.join("recipe.toml"), text.as_bytes())?;
+    atomic::write(&folder.join("scores.csv"), merged.to_csv().as_bytes())?;
+    atomic::write(&scores, &archive)?;
+    Ok(merged)
+}
+
+/// The folders of the shares, in order, all of them done.
+fn shares_in(folder: &Path) -> Result<Vec<PathBuf>, MergeError> {
+    let all = folder.join("shares");
+    let entries = std::fs::read_dir(&all).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut counts: Vec<usize> = names
+        .filter_map(|name| {
+            name.split_once("-of-")
+                .and_then(|(_, count)| count.parse().ok())
+        })
+        .collect();
+    counts.sort_unstable();
+    counts.dedup();
+    let [count] = counts[..] else {
+        if counts.is_empty() {
+            return Err(MergeError::NoShares(folder.to_path_buf()));
+        }
+        let named: Vec<String> = counts.iter().map(|count| format!("of {count}")).collect();
+        return Err(MergeError::Divisions {
+            counts: named.join(", "),
+            folder: all,
+        });
+    };
+    let shares = (1..=count).map(|index| {
+        let share = all.join(format!("{index:04}-of-{count:04}"));
+        if share.join("scores.npz").is_file() {
+            return Ok(share);
+        }
+        Err(MergeError::Missing {
+            missing: index,
+            count,
+            folder: all.clone(),
+        })
+    });
+    shares.collect()
+}
+
+/// The recipe that all shares were fitted with, from the same files.
+fn common_recipe(shares: &[PathBuf]) -> Result<EncodeFile, MergeError> {
+    let mut common: Option<EncodeFile> = None;
+    for share in shares {
+        let file = EncodeFile::read(&share.join("recipe.toml"))?;
+        let inputs = |file: &EncodeFile| file.run.as_ref().map(|run| run.inputs.clone());
+        if let Some(first) = &common
+            && (first.encode != file.encode || inputs(first) != inputs(&file))
+        {
+            return Err(MergeError::OtherRecipe(share.clone()));
+        }
+        common = common.or(Some(file));
+    }
+    common.ok_or_else(|| MergeError::NoShares(PathBuf::new()))
+}
+
+fn joined(tables: Vec<ScoreTable>) -> ScoreTable {
+    let rounds: Vec<_> = tables
+        .iter()
+        .map(|table| table.round_scores.view())
+        .collect();
+    // All have as many α: their recipes are equal.
+    let round_scores = concatenate(Axis(1), &rounds).unwrap_or_default();
+    let voxels: Vec<VoxelScores> = tables
+        .iter()
+        .flat_map(|table| table.voxels.clone())
+        .collect();
+    let mut merged = ScoreTable {
+        first_voxel: 0,
+        voxels,
+        alphas: tables
+            .first()
+            .map_or_else(Vec::new, |table| table.alphas.clone()),
+        round_scores,
+        fdr_level: tables.first().map_or(f64::NAN, |table| table.fdr_level),
+    };
+    if merged.column(Column::P).any(f64::is_finite) {
+        merged.correct_for_number();
+    }
+    merged
+}
+
+fn merge_columns(
+    folder: &Path,
+    shares: &[PathBuf],
+    name: &str,
+    n_voxels: usize,
+) -> Result<(), MergeError> {
+    let parts = shares.iter().map(|share| share.join(name));
+    let parts: Vec<PathBuf> = parts.filter(|part| part.is_file()).collect();
+    if parts.is_empty() {
+        return Ok(());
+    }
+    let mut file: Option<ColumnsFile> = None;
+    let mut next = 0;
+    for part in parts {
+        let part = NpyMatrix::open(&part)?;
+        let (n_rows, n_columns) = part.dim();
+        let file = match &mut file {
+            Some(file) => file,
+            slot => slot.insert(ColumnsFile::open(&folder.join(name), n_rows, n_voxels)?),
+        };
+        for first in (0..n_columns).step_by(COPIED_VOXELS) {
+            let end = n_columns.min(first + COPIED_VOXELS);
+            let columns = part.read::<f32>(0..n_rows, first..end)?;
+            file.write(next + first, columns.view())?;
+        }
+        next += n_columns;
+    }
+    file.map_or(Ok(()), |file| Ok(file.commit()?))
+}

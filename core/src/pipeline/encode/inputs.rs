@@ -1,0 +1,62 @@
+//! The files that a fit reads, and what they say of it.
+
+use std::path::{Path, PathBuf};
+
+use super::EncodeError;
+use crate::design::Design;
+use crate::encoding::Measured;
+use crate::store::{FileChecksum, StoreError, sha256_of_file};
+
+/// Every file with its checksum, sorted.
+pub(super) fn checksums(
+    design: &Design,
+    measured: &Measured,
+) -> Result<Vec<FileChecksum>, StoreError> {
+    let mut files = design.files.clone();
+    files.extend(measured.files());
+    files.sort();
+    files.dedup();
+    let checksum = |path: &PathBuf| {
+        let sha256 = sha256_of_file(path)?;
+        Ok(FileChecksum::new(path.display().to_string(), sha256))
+    };
+    files.iter().map(checksum).collect()
+}
+
+/// A test story whose features are those of a training story is known to the model.
+pub(super) fn refuse_known_test(
+    design: &Design,
+    inputs: &[FileChecksum],
+) -> Result<(), EncodeError> {
+    let of = |story: &str| {
+        let name = |file: &str| {
+            Path::new(file)
+                .file_stem()
+                .is_some_and(|stem| stem == story)
+        };
+        let features = inputs.iter().filter(move |input| {
+            name(&input.file)
+                && Path::new(&input.file)
+                    .extension()
+                    .is_some_and(|end| end == "npz")
+        });
+        features
+            .map(|input| input.sha256.as_str())
+            .collect::<Vec<_>>()
+    };
+    for test in &design.test_stories {
+        for training in &design.training_stories {
+            let (test_files, training_files) = (of(&test.story), of(&training.story));
+            if training_files
+                .iter()
+                .any(|sha256| test_files.contains(sha256))
+            {
+                return Err(EncodeError::SameRecording {
+                    training: training.story.clone(),
+                    test: test.story.clone(),
+                });
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! Predictions beside what was measured.
+
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayView2};
+
+use super::EncodeError;
+use super::run::Run;
+use crate::ceiling::{NoiseCeiling, SHOWN_ABOVE};
+use crate::encoding::{Column, VoxelScores};
+use crate::progress::Event;
+use crate::responses::Readable;
+use crate::score::{correlation, r_squared, signed_square};
+use crate::significance::BlockPermutations;
+
+/// Compares predictions with what was measured, voxel by voxel.
+pub(super) struct Judge<'a> {
+    run: &'a Run<'a>,
+    permutations: Option<BlockPermutations>,
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(run: &'a Run<'a>, report: &mut dyn FnMut(Event)) -> Self {
+        let (settings, seed) = (&run.work.recipe.scores, run.work.recipe.ridge.seed);
+        let n_scans = run.design.test.0.nrows();
+        let permutations = (settings.n_permutations > 0).then(|| {
+            BlockPermutations::new(n_scans, settings.block_scans, settings.n_permutations, seed)
+        });
+        let warning = permutations.as_ref().and_then(BlockPermutations::warning);
+        if let Some(message) = warning {
+            report(Event::Warning { message });
+        }
+        Self { run, permutations }
+    }
+
+    pub(super) fn scores<T: Readable>(
+        &self,
+        predictions: &Array2<T>,
+        training: ArrayView2<T>,
+        voxels: Range<usize>,
+    ) -> Result<Vec<VoxelScores>, EncodeError> {
+        let measured = self.run.measured.test::<T>(voxels.clone())?;
+        let r = correlation(predictions.view(), measured.view());
+        let r2 = r_squared(predictions.view(), measured.view());
+        let p = self.permutations.as_ref();
+        let p = p.map(|orders| orders.p_values(predictions.view(), measured.view()));
+        let ceiling = self.ceiling::<T>(voxels)?;
+        let voxel = |index: usize| {
+            let mut scores = VoxelScores::default();
+            scores.set(Column::R, r[index]);
+            scores.set(Column::SignedSquare, signed_square(r[index]));
+            scores.set(Column::R2, r2[index]);
+            if let Some(p) = &p {
+                scores.set(Column::P, p[index]);
+            }
+            if let Some(ceiling) = &ceiling {
+                let largest = ceiling.largest_r[index];
+                scores.set(Column::NoiseCeiling, largest);
+                scores.set(
+                    Column::ExplainableVariance,
+                    ceiling.explainable_variance[index],
+                );
+                let is_shown = largest > SHOWN_ABOVE;
+                scores.set(
+                    Column::NormalisedR,
+                    if is_shown {
+                        r[index] / largest
+                    } else {
+                        f64::NAN
+                    },
+                );
+            }
+            let missing = training.column(index);
+            let n_missing = missing.iter().filter(|value| !value.is_finite()).count();
+            scores.set(Column::NMissing, n_missing as f64);
+            scores
+        };
+        Ok((0..measured.ncols()).map(voxel).collect())
+    }
+
+    fn ceiling<T: Readable>(
+        &self,
+        voxels: Range<usize>,
+    ) -> Result<Option<NoiseCeiling>, EncodeError> {
+        if self.run.measured.n_presentations() < 2 {
+            return Ok(None);
+        }
+        let presentations = self.run.measured.test_presentations::<T>(voxels)?;
+        Ok(NoiseCeiling::of(presentations.view()))
+    }
+}

@@ -1,0 +1,282 @@
+//! From features to voxel scores: the method, step by step.
+
+mod files;
+mod inputs;
+mod judge;
+mod run;
+mod warnings;
+
+use std::path::PathBuf;
+
+use ndarray::Array2;
+
+use crate::design::{Design, DesignError};
+use crate::encoding::{Column, Measured, MeasuredError, ScoreTable, VoxelScores, VoxelShare};
+use crate::progress::{CancelToken, Event, Stage};
+use crate::recipe::{EncodeFacts, EncodeRecipe, FitPrecision};
+use crate::responses::{Readable, ResponseSource};
+use crate::ridge::{
+    AlphaSharing, Problem, RefitPlan, RidgeError, RoundsPlan, best_alpha_per_voxel, best_alphas,
+};
+use crate::split::SplitError;
+use crate::store::{Journal, StoreError, atomic};
+use files::Files;
+use judge::Judge;
+use run::{FIT, Run, rounds_name};
+
+use super::now;
+
+/// Why voxels could not be scored.
+#[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message says what its fields are"
+)]
+pub enum EncodeError {
+    #[error(transparent)]
+    Design(#[from] DesignError),
+    #[error(transparent)]
+    Measured(#[from] MeasuredError),
+    #[error(transparent)]
+    Split(#[from] SplitError),
+    #[error(transparent)]
+    Ridge(#[from] RidgeError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(
+        "A share of the voxels cannot know the α that suits all of them best. Choose an α per voxel (sharing = \"per_voxel\"), or \
+         run without --blocks."
+    )]
+    SharedAlpha,
+    #[error(
+        "This share holds no voxels: there are {n_blocks} blocks of voxels. Use at most {n_blocks} shares."
+    )]
+    EmptyShare { n_blocks: usize },
+    #[error(
+        "The training story \"{training}\" and the test story \"{test}\" have the very same features: they are the same \
+         recording. Leave one of them out."
+    )]
+    SameRecording { training: String, test: String },
+    #[error("The groups are given for {found} voxels; the responses have {expected}.")]
+    Groups { found: usize, expected: usize },
+    #[error(
+        "Scores of another recipe lie in this folder. Choose another one (folder in [encode.output], or --out), or add \
+         --overwrite.\nFolder: {}", .0.display()
+    )]
+    OtherScores(PathBuf),
+    #[error("The recipe cannot be written: {0}")]
+    Recipe(String),
+}
+
+/// One run over the voxels, or a share of them.
+pub struct Encoding<'a> {
+    /// What to do.
+    pub recipe: &'a EncodeRecipe,
+    /// What was measured.
+    pub responses: &'a dyn ResponseSource,
+    /// For [`AlphaSharing::PerGroup`]: the group of each voxel.
+    pub groups: Option<Vec<usize>>,
+    /// Which voxels.
+    pub share: VoxelShare,
+    /// What becomes of scores that lie in the folder already.
+    pub existing: Existing,
+    /// Version of Heschl, for the records.
+    pub heschl: &'a str,
+    /// Asks for a stop after the block in hand.
+    pub cancel: &'a CancelToken,
+}
+
+/// What becomes of scores that lie in the folder already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// Those of the same recipe and the same files stay; others are refused.
+    Kept,
+    /// They are written over.
+    Overwritten,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EncodeSummary {
+    /// The same scores lay in the folder already.
+    DoneBefore,
+    /// The scores lie in the folder.
+    Finished(Box<ScoreTable>),
+    /// A stop was asked for before all was done; what is done is kept.
+    Stopped,
+}
+
+/// Fits an encoding model and writes the scores of its voxels.
+///
+/// 1. Features come to the scanner's clock, are trimmed, z-scored, stacked and delayed.
+/// 2. On held-out chunks of the training scans, each voxel's best α is found.
+/// 3. With it the model is fitted on all training scans and predicts the test scans.
+/// 4. Predictions are compared with what was measured.
+///
+/// Each block of voxels is journaled, so that a killed run goes on where it was.
+///
+/// # Errors
+/// [`EncodeError`] with a sentence. What was done before is kept.
+pub fn encode(
+    work: &Encoding,
+    report: &mut dyn FnMut(Event),
+) -> Result<EncodeSummary, EncodeError> {
+    match work.recipe.ridge.precision {
+        FitPrecision::F32 => encode_in::<f32>(work, report),
+        FitPrecision::F64 => encode_in::<f64>(work, report),
+    }
+}
+
+fn encode_in<T: Readable>(
+    work: &Encoding,
+    report: &mut dyn FnMut(Event),
+) -> Result<EncodeSummary, EncodeError> {
+    let recipe = work.recipe;
+    let started = now();
+    let design = Design::build(recipe, work.responses)?;
+    let measured = Measured::new(recipe, work.responses, &design)?;
+    let inputs = inputs::checksums(&design, &measured)?;
+    inputs::refuse_known_test(&design, &inputs)?;
+    let run = Run::new(work, &design, &measured, &inputs)?;
+    if work.existing == Existing::Kept && run.is_done(&inputs)? {
+        return Ok(EncodeSummary::DoneBefore);
+    }
+    warnings::announce(&run, report);
+    if run.recipe_precision_is_single() {
+        warnings::check_precision(&run, report)?;
+    }
+
+    let problem = Problem::<T>::new(&design.training)?;
+    // A folder without scores is not done: they are taken away first, and come last.
+    atomic::remove(&run.folder.join("scores.npz"))?;
+    let Some(round_scores) = choose_alphas(&run, &problem, report)? else {
+        return Ok(EncodeSummary::Stopped);
+    };
+    let alphas = best(&run, &round_scores)?;
+    let Some(voxels) = fit_and_score(&run, &problem, &alphas, report)? else {
+        return Ok(EncodeSummary::Stopped);
+    };
+
+    let table = run.table(round_scores, &alphas, voxels);
+    for message in warnings::of_scores(&table) {
+        report(Event::Warning { message });
+    }
+    let facts = EncodeFacts {
+        heschl: work.heschl.to_string(),
+        started,
+        finished: now(),
+        inputs,
+    };
+    run.write(&table, facts)?;
+    report(Event::EncodeFinished {
+        n_voxels: table.voxels.len(),
+        mean_r: Some(table.mean(Column::R)),
+        n_significant: table.n_significant(),
+    });
+    Ok(EncodeSummary::Finished(Box::new(table)))
+}
+
+/// Step 2: the mean score of each α over the rounds, `(n_alphas, n_voxels)`; `None` if a stop was asked for.
+fn choose_alphas<T: Readable>(
+    run: &Run,
+    problem: &Problem<T>,
+    report: &mut dyn FnMut(Event),
+) -> Result<Option<Array2<f64>>, EncodeError> {
+    let settings = run.work.recipe.ridge.settings();
+    let n_alphas = settings.alphas.len();
+    let mut sum = Array2::zeros((n_alphas, run.voxels.len()));
+    for (first, end) in run.round_groups() {
+        let n_values = (end - first) * n_alphas;
+        let (mut journal, found) = run.journal(&rounds_name(first, end), n_values)?;
+        run.begin(Stage::ChooseAlpha, found, report);
+        if !journal.is_complete() {
+            let rounds = &run.rounds[first..end];
+            let plan = RoundsPlan::new(problem, rounds, &settings)?;
+            let finished =
+                run.for_blocks(&mut journal, Stage::ChooseAlpha, report, |_, block| {
+                    // One voxel after the other: its rounds, and in each its α.
+                    let scores = plan.scores(block).permuted_axes([2, 0, 1]);
+                    Ok(scores.iter().copied().collect())
+                })?;
+            if !finished {
+                return Ok(None);
+            }
+        }
+        add_rounds(&mut journal, &mut sum)?;
+    }
+    Ok(Some(sum / run.rounds.len() as f64))
+}
+
+/// Adds up the rounds of a journal, in their order.
+fn add_rounds(journal: &mut Journal<f64>, sum: &mut Array2<f64>) -> Result<(), StoreError> {
+    let n_alphas = sum.nrows();
+    let n_values = journal.n_values();
+    let mut first = 0;
+    journal.for_each_batch(|values| {
+        for voxel in values.chunks_exact(n_values) {
+            for round in voxel.chunks_exact(n_alphas) {
+                for (alpha, score) in round.iter().enumerate() {
+                    sum[(alpha, first)] += score;
+                }
+            }
+            first += 1;
+        }
+        Ok(())
+    })
+}
+
+/// The number of each voxel's α.
+fn best(run: &Run, round_scores: &Array2<f64>) -> Result<Vec<usize>, EncodeError> {
+    let n_voxels = run.voxels.len();
+    Ok(match run.work.recipe.ridge.sharing {
+        AlphaSharing::PerVoxel => best_alpha_per_voxel(round_scores.view()),
+        AlphaSharing::One => best_alphas(round_scores.view(), &vec![0; n_voxels]),
+        AlphaSharing::PerGroup => {
+            let groups = run.work.groups.as_ref().ok_or(EncodeError::Groups {
+                found: 0,
+                expected: n_voxels,
+            })?;
+            best_alphas(round_scores.view(), groups)
+        }
+    })
+}
+
+/// Steps 3 and 4: the scores of each voxel; `None` if a stop was asked for.
+fn fit_and_score<T: Readable>(
+    run: &Run,
+    problem: &Problem<T>,
+    alphas: &[usize],
+    report: &mut dyn FnMut(Event),
+) -> Result<Option<Vec<VoxelScores>>, EncodeError> {
+    let (mut journal, found) = run.journal(FIT, Column::ALL.len())?;
+    let (mut files, found) = Files::open(run, &mut journal, found)?;
+    run.begin(Stage::FitAndScore, found, report);
+    if !journal.is_complete() {
+        let settings = run.work.recipe.ridge.settings();
+        let plan = RefitPlan::new(problem, &run.design.test, &settings)?;
+        let judge = Judge::new(run, report);
+        let finished =
+            run.for_blocks(&mut journal, Stage::FitAndScore, report, |voxels, block| {
+                let first = voxels.start - run.voxels.start;
+                let alphas = &alphas[first..first + block.ncols()];
+                let fitted = plan.fit(block, alphas, files.weights());
+                files.write(first, &fitted)?;
+                let scores = judge.scores(&fitted.predictions, block, voxels)?;
+                Ok(scores
+                    .iter()
+                    .flat_map(|voxel| voxel.values().to_vec())
+                    .collect())
+            })?;
+        if !finished {
+            return Ok(None);
+        }
+    }
+    files.commit()?;
+    let mut voxels = Vec::with_capacity(run.voxels.len());
+    journal.for_each_batch(|values| {
+        let rows = values.chunks_exact(Column::ALL.len());
+        voxels.extend(rows.map(VoxelScores::of_values));
+        Ok(())
+    })?;
+    Ok(Some(voxels))
+}

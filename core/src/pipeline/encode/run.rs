@@ -1,0 +1,265 @@
+//! What the steps of a fit share: its voxels, rounds, folder and journals.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use ndarray::{Array2, Axis};
+
+use super::{EncodeError, Encoding};
+use crate::design::{Design, scans_of};
+use crate::encoding::{
+    BLOCK_VOXELS, Column, Measured, ScoreTable, VoxelScores, VoxelShare, reading_voxels,
+};
+use crate::progress::{Event, Stage};
+use crate::recipe::{EncodeFacts, EncodeFile, EncodeOutput, EncodeRecipe, FitPrecision};
+use crate::responses::Readable;
+use crate::ridge::{AlphaSharing, RoundsPlan};
+use crate::store::{
+    FileChecksum, Found, Journal, JournalHeader, StoreError, atomic, sha256_of_text,
+};
+
+/// What the steps share.
+pub(super) struct Run<'a> {
+    pub(super) work: &'a Encoding<'a>,
+    pub(super) design: &'a Design,
+    pub(super) measured: &'a Measured<'a>,
+    pub(super) rounds: Vec<Vec<usize>>,
+    /// The voxels of this run.
+    pub(super) voxels: Range<usize>,
+    pub(super) folder: PathBuf,
+    /// What must be the same for a journal to go on.
+    fingerprint: String,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(
+        work: &'a Encoding<'a>,
+        design: &'a Design,
+        measured: &'a Measured<'a>,
+        inputs: &[FileChecksum],
+    ) -> Result<Self, EncodeError> {
+        let recipe = work.recipe;
+        if !work.share.is_whole() && recipe.ridge.sharing != AlphaSharing::PerVoxel {
+            return Err(EncodeError::SharedAlpha);
+        }
+        let n_voxels = measured.n_voxels();
+        if let Some(groups) = &work.groups
+            && groups.len() != n_voxels
+        {
+            return Err(EncodeError::Groups {
+                found: groups.len(),
+                expected: n_voxels,
+            });
+        }
+        let voxels = work.share.voxels(n_voxels);
+        if voxels.is_empty() {
+            let n_blocks = n_voxels.div_ceil(BLOCK_VOXELS);
+            return Err(EncodeError::EmptyShare { n_blocks });
+        }
+        let training_scans = scans_of(&design.training_stories);
+        let method = recipe.ridge.cross_validation;
+        Ok(Self {
+            work,
+            design,
+            measured,
+            rounds: method.rounds(&training_scans, recipe.ridge.seed)?,
+            voxels,
+            folder: folder(&recipe.output.folder, work.share),
+            fingerprint: fingerprint(recipe, work, inputs),
+        })
+    }
+
+    /// Whether the scores of this very run lie in the folder.
+    pub(super) fn is_done(&self, inputs: &[FileChecksum]) -> Result<bool, EncodeError> {
+        if !self.folder.join("scores.npz").exists() {
+            return Ok(false);
+        }
+        let other = || EncodeError::OtherScores(self.folder.clone());
+        let file = EncodeFile::read(&self.folder.join("recipe.toml")).map_err(|_| other())?;
+        let run = file.run.ok_or_else(other)?;
+        let then = fingerprint(&file.encode, self.work, &run.inputs);
+        if then == fingerprint(self.work.recipe, self.work, inputs)
+            && run.heschl == self.work.heschl
+        {
+            return Ok(true);
+        }
+        Err(other())
+    }
+
+    pub(super) fn recipe_precision_is_single(&self) -> bool {
+        self.work.recipe.ridge.precision == FitPrecision::F32
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        (self.work.recipe.output.memory_gib.max(0.25) * f64::from(1 << 30)) as u64
+    }
+
+    /// Opens the journal of one step, whose rows are the run's voxels.
+    pub(super) fn journal(
+        &self,
+        name: &str,
+        n_values: usize,
+    ) -> Result<(Journal<f64>, Found), StoreError> {
+        let header = JournalHeader {
+            story: name.to_string(),
+            n_rows: self.voxels.len(),
+            n_values,
+            n_batch_rows: BLOCK_VOXELS,
+            fingerprint: self.fingerprint.clone(),
+        };
+        Journal::open(&self.journal_path(name), header)
+    }
+
+    fn journal_path(&self, name: &str) -> PathBuf {
+        self.folder.join(".heschl").join(format!("{name}.journal"))
+    }
+
+    /// Visits what a journal still lacks, block by block, with the training responses. False if a stop was asked for.
+    pub(super) fn for_blocks<T: Readable>(
+        &self,
+        journal: &mut Journal<f64>,
+        stage: Stage,
+        report: &mut dyn FnMut(Event),
+        mut work: impl FnMut(Range<usize>, ndarray::ArrayView2<T>) -> Result<Vec<f64>, EncodeError>,
+    ) -> Result<bool, EncodeError> {
+        let n_voxels = self.voxels.len();
+        let n_scans = self.design.training.0.nrows() + self.design.test.0.nrows();
+        let n_at_once = reading_voxels(n_scans, size_of::<T>(), self.memory_bytes() / 3);
+        while !journal.is_complete() {
+            let first = journal.n_rows_done();
+            let read = first..n_voxels.min(first + n_at_once);
+            let absolute = self.voxels.start + read.start..self.voxels.start + read.end;
+            let responses = self.measured.training::<T>(absolute)?;
+            for block in responses.axis_chunks_iter(Axis(1), BLOCK_VOXELS) {
+                if self.work.cancel.is_cancelled() {
+                    journal.sync()?;
+                    return Ok(false);
+                }
+                let first = self.voxels.start + journal.n_rows_done();
+                let values = work(first..first + block.ncols(), block)?;
+                journal.append(&values)?;
+                report(Event::VoxelProgress {
+                    stage,
+                    n_done: journal.n_rows_done(),
+                    n_voxels,
+                });
+            }
+        }
+        Ok(true)
+    }
+
+    pub(super) fn begin(&self, stage: Stage, found: Found, report: &mut dyn FnMut(Event)) {
+        if found == Found::Foreign {
+            report(Event::Warning {
+                message: "The unfinished voxels in this folder were fitted with another recipe, other files or another version. \
+                          They cannot be continued, so the fit begins anew."
+                    .into(),
+            });
+        }
+        report(Event::StageStarted {
+            stage,
+            n_voxels: self.voxels.len(),
+            n_done: match found {
+                Found::Rows(n_rows) => n_rows,
+                Found::Nothing | Found::Foreign => 0,
+            },
+        });
+    }
+
+    pub(super) fn table(
+        &self,
+        round_scores: Array2<f64>,
+        alphas: &[usize],
+        mut voxels: Vec<VoxelScores>,
+    ) -> ScoreTable {
+        let tried = self.work.recipe.ridge.alphas.values();
+        for (index, (voxel, alpha)) in voxels.iter_mut().zip(alphas).enumerate() {
+            voxel.set(Column::Alpha, tried[*alpha]);
+            voxel.set(Column::RoundScore, round_scores[(*alpha, index)]);
+        }
+        let mut table = ScoreTable {
+            first_voxel: self.voxels.start,
+            voxels,
+            alphas: tried,
+            round_scores,
+            fdr_level: self.work.recipe.scores.fdr_level,
+        };
+        table.correct_for_number();
+        table
+    }
+
+    /// Writes the results, the scores last, and removes the journals.
+    pub(super) fn write(&self, table: &ScoreTable, run: EncodeFacts) -> Result<(), EncodeError> {
+        let failed = |source: std::io::Error, path: &Path| {
+            EncodeError::Store(StoreError::Write {
+                source,
+                path: path.to_path_buf(),
+            })
+        };
+        let file = EncodeFile {
+            encode: self.work.recipe.clone(),
+            run: Some(run),
+        };
+        let text = file.to_toml().map_err(EncodeError::Recipe)?;
+        let scores = self.folder.join("scores.npz");
+        let archive = table.to_npz().map_err(|source| failed(source, &scores))?;
+        atomic::write(&self.folder.join("recipe.toml"), text.as_bytes())?;
+        atomic::write(&self.folder.join("scores.csv"), table.to_csv().as_bytes())?;
+        atomic::write(&scores, &archive)?;
+        for (first, end) in self.round_groups() {
+            atomic::remove(&self.journal_path(&rounds_name(first, end)))?;
+        }
+        atomic::remove(&self.journal_path(FIT))?;
+        Ok(())
+    }
+
+    /// Rounds that are worked out at once, so that their bases fit into memory: first and end of each group.
+    pub(super) fn round_groups(&self) -> Vec<(usize, usize)> {
+        let shape = self.design.training.0.dim();
+        let n_alphas = self.work.recipe.ridge.alphas.values().len();
+        let n_held = self.rounds.iter().map(Vec::len).max().unwrap_or(0);
+        let bytes = |n| match self.work.recipe.ridge.precision {
+            FitPrecision::F32 => RoundsPlan::<f32>::bytes(shape, n_held, n, n_alphas),
+            FitPrecision::F64 => RoundsPlan::<f64>::bytes(shape, n_held, n, n_alphas),
+        };
+        let n_rounds = self.rounds.len();
+        let fits = |n: &usize| bytes(*n) <= self.memory_bytes() * 2 / 3;
+        let n_at_once = (1..=n_rounds).rev().find(fits).unwrap_or(1);
+        let groups = (0..n_rounds).step_by(n_at_once);
+        groups
+            .map(|first| (first, n_rounds.min(first + n_at_once)))
+            .collect()
+    }
+}
+
+pub(super) const FIT: &str = "fit";
+
+pub(super) fn rounds_name(first: usize, end: usize) -> String {
+    format!("rounds-{first}-{end}")
+}
+
+/// Where a share's results go: all voxels straight into the folder, a share into one of its own.
+fn folder(output: &Path, share: VoxelShare) -> PathBuf {
+    if share.is_whole() {
+        return output.to_path_buf();
+    }
+    let name = format!("{:04}-of-{:04}", share.index, share.count);
+    output.join("shares").join(name)
+}
+
+/// Everything that decides the numbers of a journal.
+fn fingerprint(recipe: &EncodeRecipe, work: &Encoding, inputs: &[FileChecksum]) -> String {
+    let decisive = EncodeRecipe {
+        output: EncodeOutput {
+            folder: PathBuf::new(),
+            memory_gib: 0.0,
+            ..recipe.output.clone()
+        },
+        ..recipe.clone()
+    };
+    let inputs: Vec<&str> = inputs.iter().map(|file| file.sha256.as_str()).collect();
+    let (groups, share, heschl) = (&work.groups, work.share, work.heschl);
+    sha256_of_text(&format!(
+        "{decisive:?} {inputs:?} {groups:?} {share} {heschl}"
+    ))
+}

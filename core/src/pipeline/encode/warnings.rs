@@ -1,0 +1,98 @@
+//! What a user should know: before a fit, and of its scores.
+
+use super::EncodeError;
+use super::run::Run;
+use crate::encoding::{CHECKED_VOXELS, Column, ScoreTable, precision_warning};
+use crate::progress::Event;
+
+/// Tells what is fitted, and what is odd about it.
+pub(super) fn announce(run: &Run, report: &mut dyn FnMut(Event)) {
+    let (n_training_scans, n_columns) = run.design.training.0.dim();
+    report(Event::EncodeStarted {
+        n_voxels: run.voxels.len(),
+        n_columns,
+        n_training_scans,
+        n_test_scans: run.design.test.0.nrows(),
+        folder: run.folder.display().to_string(),
+    });
+    let few = (n_training_scans < 300).then(|| {
+        format!(
+            "There are {n_training_scans} training scans. Fewer than 300, about ten minutes, seldom carry a model of speech: \
+             add stories."
+        )
+    });
+    let method = run.work.recipe.ridge.cross_validation.warning();
+    let warnings = run.design.warnings.iter().cloned();
+    for message in warnings.chain(few).chain(method) {
+        report(Event::Warning { message });
+    }
+}
+
+/// Tells if single precision is not enough for these features.
+pub(super) fn check_precision(run: &Run, report: &mut dyn FnMut(Event)) -> Result<(), EncodeError> {
+    let first = run.voxels.start;
+    let end = run.voxels.end.min(first + CHECKED_VOXELS);
+    let responses = run.measured.training::<f64>(first..end)?;
+    let settings = run.work.recipe.ridge.settings();
+    let training = &run.design.training;
+    let warning = precision_warning(training, &run.rounds, &settings, responses.view())?;
+    if let Some(message) = warning {
+        report(Event::Warning { message });
+    }
+    Ok(())
+}
+
+/// What a user should know of the scores.
+pub(super) fn of_scores(table: &ScoreTable) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let n_flat = table.column(Column::R).filter(|r| r.is_nan()).count();
+    if n_flat > 0 {
+        warnings.push(format!(
+            "For {n_flat} of {} voxels r is not defined: their test responses do not vary, or hold values that are no numbers. \
+             They have no score.",
+            table.voxels.len()
+        ));
+    }
+    let n_missing = table.column(Column::NMissing).filter(|n| *n > 0.0).count();
+    if n_missing > 0 {
+        warnings.push(format!(
+            "{n_missing} voxels hold values that are no numbers in the training responses. They count as 0 there, as in the \
+             published code; better leave these voxels out."
+        ));
+    }
+    warnings.extend(edge_warnings(table));
+    warnings
+}
+
+/// α at the edge of its range, among the voxels that are predicted at all.
+fn edge_warnings(table: &ScoreTable) -> Vec<String> {
+    let sorted = {
+        let mut sorted = table.alphas.clone();
+        sorted.sort_by(f64::total_cmp);
+        sorted
+    };
+    let (Some(smallest), Some(largest)) = (sorted.first(), sorted.last()) else {
+        return Vec::new();
+    };
+    if smallest >= largest {
+        return Vec::new();
+    }
+    let predicted: Vec<f64> = table
+        .voxels
+        .iter()
+        .filter(|voxel| voxel.get(Column::R) > 0.1)
+        .map(|voxel| voxel.get(Column::Alpha))
+        .collect();
+    let edges = [("smallest", *smallest), ("largest", *largest)];
+    let at_edge = edges.into_iter().filter_map(|(name, edge)| {
+        let n = predicted.iter().filter(|alpha| (**alpha - edge).abs() <= edge * 1e-12).count();
+        (n * 20 > predicted.len()).then(|| {
+            format!(
+                "For {n} of the {} voxels with r above 0.1 the best α is the {name} one tried ({edge}). Widen the range and fit \
+                 again.",
+                predicted.len()
+            )
+        })
+    });
+    at_edge.collect()
+}
