@@ -225,7 +225,7 @@ fn convolved(features: &Array2<f64>, repetition_secs: f64) -> Array2<f64> {
 /// The canonical response of the blood, one value per scan: a gamma density that peaks at 5 s, less a sixth of one that peaks
 /// at 15 s, with sum 1.
 ///
-/// Source: Friston et al. (1998), NeuroImage 7, 30; the parameters that SPM has as defaults.
+/// Source: Friston et al. (1998), `NeuroImage` 7, 30; the parameters that SPM has as defaults.
 #[must_use]
 pub fn canonical_response(repetition_secs: f64) -> Array1<f64> {
     let n = (HRF_SECS / repetition_secs).ceil().max(1.0) as usize;
