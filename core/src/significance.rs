@@ -37,6 +37,12 @@ impl BlockPermutations {
         }
     }
 
+    /// The orders: each lists all scans.
+    #[must_use]
+    pub fn orders(&self) -> &[Vec<usize>] {
+        &self.orders
+    }
+
     /// A sentence, if there are too few blocks for the p that is hoped for.
     #[must_use]
     pub fn warning(&self) -> Option<String> {

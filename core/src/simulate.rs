@@ -1,6 +1,6 @@
 //! Responses whose truth is known, planted on real features: what every statistic is checked against.
 
-use ndarray::{Array1, Array2, s};
+use ndarray::{Array1, Array2, ArrayView2, s};
 use serde::{Deserialize, Serialize};
 
 use crate::delay::{DelayBorders, delayed};
@@ -180,6 +180,50 @@ impl SimulatedBrain {
         }
         measured
     }
+}
+
+/// Responses that never were measured: a signal in them is the truth.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlantedResponses {
+    /// `(n_training_scans, n_voxels)`.
+    pub training: Array2<f64>,
+    /// `(n_test_scans, n_voxels)`.
+    pub test: Array2<f64>,
+}
+
+/// Plants a signal that a linear model of the given regressors can express exactly, with random weights for each voxel, and noise
+/// whose neighbours correlate 0.3.
+///
+/// * `training` and `test`: regressors, `(n_scans, n_columns)`.
+/// * `signal_share`: the share of each voxel's variance that is signal.
+#[must_use]
+pub fn plant(
+    (training, test): (ArrayView2<f64>, ArrayView2<f64>),
+    n_voxels: usize,
+    signal_share: f64,
+    random: &mut PythonRandom,
+) -> PlantedResponses {
+    const CORRELATION: f64 = 0.3;
+    let weights = Array2::from_shape_simple_fn((training.ncols(), n_voxels), || random.normal());
+    let mut planted = PlantedResponses {
+        training: product(training, weights.view()),
+        test: product(test, weights.view()),
+    };
+    let noise_scale = (1.0 - signal_share).sqrt();
+    for voxel in 0..n_voxels {
+        let signal = planted.training.column(voxel);
+        let deviation = signal.std(0.0).max(f64::MIN_POSITIVE);
+        let scale = signal_share.sqrt() / deviation;
+        for part in [&mut planted.training, &mut planted.test] {
+            let mut noise = random.normal();
+            for value in part.column_mut(voxel) {
+                *value = *value * scale + noise * noise_scale;
+                noise = CORRELATION * noise
+                    + (1.0 - CORRELATION * CORRELATION).sqrt() * random.normal();
+            }
+        }
+    }
+    planted
 }
 
 fn check(settings: &SimulationSettings, n_features: usize) -> Result<(), SimulationError> {

@@ -141,6 +141,8 @@ pub struct Design {
     pub sets: Vec<(String, usize)>,
     /// The furthest that any row looks ahead of its scan, seconds.
     pub look_ahead_secs: f64,
+    /// Mean interval between the scans of the first story, seconds.
+    pub repetition_secs: f64,
     /// Every file that was read.
     pub files: Vec<PathBuf>,
     /// What the user should know.
@@ -198,6 +200,7 @@ impl Design {
                 .collect::<Result<_, _>>()?,
             sets: Vec::new(),
             look_ahead_secs: 0.0,
+            repetition_secs: None,
             files: Vec::new(),
             warnings: Vec::new(),
         };
@@ -221,6 +224,7 @@ impl Design {
             test_stories: tested.0,
             sets: builder.sets,
             look_ahead_secs: builder.look_ahead_secs,
+            repetition_secs: builder.repetition_secs.unwrap_or(f64::NAN),
             files: builder.files,
             warnings: builder.warnings,
         })
@@ -262,6 +266,7 @@ struct Builder<'a> {
     readers: Vec<FrameReader<'a>>,
     sets: Vec<(String, usize)>,
     look_ahead_secs: f64,
+    repetition_secs: Option<f64>,
     files: Vec<PathBuf>,
     warnings: Vec<String>,
 }
@@ -296,6 +301,7 @@ impl Builder<'_> {
         let n_expected = response_rows.len() + trim.total();
         let (scans, file) = scan_times(&self.recipe.scans, story, n_expected)?;
         self.files.extend(file);
+        self.repetition_secs.get_or_insert(scans.repetition_secs);
         let mut all = Array2::zeros((response_rows.len(), 0));
         for set in 0..self.readers.len() {
             let features = self.set(set, story, &scans)?;

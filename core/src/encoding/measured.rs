@@ -106,7 +106,14 @@ impl<'a> Measured<'a> {
     /// Names under which the responses to a story lie.
     fn presentations(&self, story: &str) -> Vec<String> {
         let repeats = self.recipe.responses.repeats.get(story);
+        let repeats = repeats.filter(|repeats| !repeats.is_empty());
         repeats.cloned().unwrap_or_else(|| vec![story.to_string()])
+    }
+
+    /// The name under which the responses to a story's first presentation lie.
+    #[must_use]
+    pub fn first_presentation(&self, story: &str) -> String {
+        self.presentations(story).swap_remove(0)
     }
 
     /// Every file that is read.

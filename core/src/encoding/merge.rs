@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{Axis, concatenate};
 
-use super::{Column, ScoreTable, VoxelScores};
+use super::{Column, OutputError, ScoreTable, VoxelScores, write_results};
 use crate::encoding::ColumnsFile;
 use crate::formats::npy::{NpyError, NpyMatrix};
 use crate::formats::npz::NpzError;
@@ -52,8 +52,8 @@ pub enum MergeError {
     Recipe(#[from] RecipeError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("The recipe cannot be written: {0}")]
-    Text(String),
+    #[error(transparent)]
+    Output(#[from] OutputError),
 }
 
 /// Puts the shares below `folder` together: scores, and weights and predictions if there are any. q is computed anew, since it
@@ -82,15 +82,8 @@ pub fn merge(folder: &Path) -> Result<ScoreTable, MergeError> {
     for name in ["weights.npy", "predictions.npy"] {
         merge_columns(folder, &shares, name, next)?;
     }
-    let text = file.to_toml().map_err(MergeError::Text)?;
-    let scores = folder.join("scores.npz");
-    let archive = merged
-        .to_npz()
-        .map_err(|source| StoreError::write(source, &scores))?;
-    atomic::remove(&scores)?;
-    atomic::write(&folder.join("recipe.toml"), text.as_bytes())?;
-    atomic::write(&folder.join("scores.csv"), merged.to_csv().as_bytes())?;
-    atomic::write(&scores, &archive)?;
+    atomic::remove(&folder.join("scores.npz"))?;
+    write_results(folder, &file, &merged, None)?;
     Ok(merged)
 }
 
@@ -137,12 +130,16 @@ fn common_recipe(shares: &[PathBuf]) -> Result<EncodeFile, MergeError> {
     for share in shares {
         let file = EncodeFile::read(&share.join("recipe.toml"))?;
         let inputs = |file: &EncodeFile| file.run.as_ref().map(|run| run.inputs.clone());
-        if let Some(first) = &common
-            && (first.encode != file.encode || inputs(first) != inputs(&file))
-        {
+        let Some(first) = &mut common else {
+            common = Some(file);
+            continue;
+        };
+        if first.encode != file.encode || inputs(first) != inputs(&file) {
             return Err(MergeError::OtherRecipe(share.clone()));
         }
-        common = common.or(Some(file));
+        if let (Some(all), Some(run)) = (&mut first.run, file.run) {
+            all.add(run);
+        }
     }
     common.ok_or_else(|| MergeError::NoShares(PathBuf::new()))
 }

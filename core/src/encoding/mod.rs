@@ -3,13 +3,17 @@
 mod columns_file;
 mod measured;
 mod merge;
+mod outputs;
 mod precision;
+mod series;
 mod table;
 mod voxels;
 
 pub use columns_file::ColumnsFile;
 pub use measured::{Measured, MeasuredError};
 pub use merge::{MergeError, merge};
+pub use outputs::{OutputError, write_results};
 pub use precision::{CHECKED_VOXELS, precision_warning};
+pub use series::{ExampleSeries, example_voxels};
 pub use table::{Column, ScoreTable, VoxelScores};
 pub use voxels::{BLOCK_VOXELS, VoxelShare, reading_voxels};

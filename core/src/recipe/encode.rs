@@ -314,6 +314,8 @@ pub struct ScoresRecipe {
     pub block_scans: usize,
     /// The share of false discoveries that is accepted.
     pub fdr_level: f64,
+    /// Whether the controls look at a sample of the voxels.
+    pub controls: bool,
 }
 
 impl Default for ScoresRecipe {
@@ -322,6 +324,7 @@ impl Default for ScoresRecipe {
             n_permutations: 1000,
             block_scans: 10,
             fdr_level: 0.05,
+            controls: true,
         }
     }
 }

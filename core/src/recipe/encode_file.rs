@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::{EncodeRecipe, Preset, RecipeError};
+use crate::sanity::{Check, Verdict};
 use crate::store::FileChecksum;
 
 /// What a recipe file records of the run that wrote it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EncodeFacts {
     /// Version of Heschl.
@@ -18,8 +19,92 @@ pub struct EncodeFacts {
     pub started: String,
     /// When it ended, UTC.
     pub finished: String,
+    /// Voxels that were fitted.
+    pub n_voxels: usize,
+    /// Columns of the design matrix: features times delays.
+    pub n_columns: usize,
+    /// Scans that were learned from.
+    pub n_training_scans: usize,
+    /// Scans that were predicted.
+    pub n_test_scans: usize,
+    /// Rounds that chose α.
+    pub n_rounds: usize,
+    /// Scans held out in the largest round.
+    pub n_held_scans: usize,
+    /// How often the test was heard.
+    pub n_presentations: usize,
+    /// The furthest that any row of features looked ahead of its scan, seconds.
+    pub look_ahead_secs: f64,
+    /// Training stories, in the order of the rows.
+    pub training_stories: Vec<String>,
+    /// Test stories, in the order of the rows.
+    pub test_stories: Vec<String>,
+    /// What the user was told.
+    pub warnings: Vec<String>,
+    /// The sets of features, in the recipe's order.
+    pub sets: Vec<SetFacts>,
+    /// What the controls found.
+    pub checks: Vec<Check>,
     /// Every file that was read.
     pub inputs: Vec<FileChecksum>,
+}
+
+impl EncodeFacts {
+    /// Takes in those of another share of the voxels: what was told and found there is kept, each sentence once.
+    pub(crate) fn add(&mut self, share: Self) {
+        self.n_voxels += share.n_voxels;
+        self.started = std::mem::take(&mut self.started).min(share.started);
+        self.finished = std::mem::take(&mut self.finished).max(share.finished);
+        for warning in share.warnings {
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+        }
+        for check in share.checks {
+            let known = self
+                .checks
+                .iter_mut()
+                .find(|known| known.name == check.name);
+            match known {
+                // One failure is the finding of all.
+                Some(known)
+                    if known.verdict != Verdict::Failed && check.verdict == Verdict::Failed =>
+                {
+                    *known = check;
+                }
+                Some(_) => {}
+                None => self.checks.push(check),
+            }
+        }
+    }
+}
+
+/// What is known of a set of features.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetFacts {
+    /// Its name.
+    pub name: String,
+    /// Features, before delays.
+    pub n_features: usize,
+    /// For features of a speech encoder: where they come from, as the recipe beside them says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<FeatureSource>,
+}
+
+/// Where features of a speech encoder come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureSource {
+    /// The encoder.
+    pub model: String,
+    /// The layer; `None` for the final output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer: Option<String>,
+    /// What the encoder heard at each instant, seconds.
+    pub window_secs: f64,
+    /// From one instant to the next, seconds.
+    pub step_secs: f64,
 }
 
 /// The content of a recipe file for an encoding model.

@@ -17,7 +17,7 @@ pub use encode::{
     Normalisation, Preset, ResponsesRecipe, RidgeRecipe, ScansRecipe, ScoresRecipe, StoriesRecipe,
     Trim,
 };
-pub use encode_file::{EncodeFacts, EncodeFile};
+pub use encode_file::{EncodeFacts, EncodeFile, FeatureSource, SetFacts};
 
 /// One extraction of features.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -7,11 +7,11 @@ use crate::design::Design;
 use crate::encoding::Measured;
 use crate::store::{FileChecksum, StoreError, sha256_of_file};
 
+/// Every file that a fit reads, with its checksum.
+pub(super) type Inputs = Vec<FileChecksum>;
+
 /// Every file with its checksum, sorted.
-pub(super) fn checksums(
-    design: &Design,
-    measured: &Measured,
-) -> Result<Vec<FileChecksum>, StoreError> {
+pub(super) fn checksums(design: &Design, measured: &Measured) -> Result<Inputs, StoreError> {
     let mut files = design.files.clone();
     files.extend(measured.files());
     files.sort();

@@ -1,23 +1,31 @@
 //! From features to voxel scores: the method, step by step.
 
+mod controls;
+mod facts;
 mod files;
 mod inputs;
 mod judge;
 mod run;
 mod warnings;
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 
 use ndarray::Array2;
 
 use crate::design::{Design, DesignError};
-use crate::encoding::{Column, Measured, MeasuredError, ScoreTable, VoxelScores, VoxelShare};
+use crate::encoding::{
+    Column, ExampleSeries, Measured, MeasuredError, OutputError, ScoreTable, VoxelScores,
+    VoxelShare, example_voxels,
+};
 use crate::progress::{CancelToken, Event, Stage};
-use crate::recipe::{EncodeFacts, EncodeRecipe, FitPrecision};
+use crate::recipe::{EncodeRecipe, FitPrecision};
 use crate::responses::{Readable, ResponseSource};
 use crate::ridge::{
-    AlphaSharing, Problem, RefitPlan, RidgeError, RoundsPlan, best_alpha_per_voxel, best_alphas,
+    AlphaSharing, Problem, RefitPlan, RidgeError, RoundsPlan, Weights, best_alpha_per_voxel,
+    best_alphas,
 };
+use crate::sanity::{Check, Verdict};
 use crate::split::SplitError;
 use crate::store::{Journal, StoreError, atomic};
 use files::Files;
@@ -64,8 +72,8 @@ pub enum EncodeError {
          --overwrite.\nFolder: {}", .0.display()
     )]
     OtherScores(PathBuf),
-    #[error("The recipe cannot be written: {0}")]
-    Recipe(String),
+    #[error(transparent)]
+    Output(#[from] OutputError),
 }
 
 /// One run over the voxels, or a share of them.
@@ -112,6 +120,7 @@ pub enum EncodeSummary {
 /// 2. On held-out chunks of the training scans, each voxel's best α is found.
 /// 3. With it the model is fitted on all training scans and predicts the test scans.
 /// 4. Predictions are compared with what was measured.
+/// 5. Controls look for ways in which scores come about without a relation.
 ///
 /// Each block of voxels is journaled, so that a killed run goes on where it was.
 ///
@@ -133,6 +142,13 @@ fn encode_in<T: Readable>(
 ) -> Result<EncodeSummary, EncodeError> {
     let recipe = work.recipe;
     let started = now();
+    let warnings = RefCell::new(Vec::new());
+    let report = &mut |event: Event| {
+        if let Event::Warning { message } = &event {
+            warnings.borrow_mut().push(message.clone());
+        }
+        report(event);
+    };
     let design = Design::build(recipe, work.responses)?;
     let measured = Measured::new(recipe, work.responses, &design)?;
     let inputs = inputs::checksums(&design, &measured)?;
@@ -153,21 +169,19 @@ fn encode_in<T: Readable>(
         return Ok(EncodeSummary::Stopped);
     };
     let alphas = best(&run, &round_scores)?;
-    let Some(voxels) = fit_and_score(&run, &problem, &alphas, report)? else {
+    let plan = RefitPlan::new(&problem, &design.test, &recipe.ridge.settings())?;
+    let Some(voxels) = fit_and_score(&run, &plan, &alphas, report)? else {
         return Ok(EncodeSummary::Stopped);
     };
-
     let table = run.table(round_scores, &alphas, voxels);
+    let checks = control(&run, &plan, &alphas, &table, report)?;
+
     for message in warnings::of_scores(&table) {
         report(Event::Warning { message });
     }
-    let facts = EncodeFacts {
-        heschl: work.heschl.to_string(),
-        started,
-        finished: now(),
-        inputs,
-    };
-    run.write(&table, facts)?;
+    let series = series(&run, &plan, &alphas, &table)?;
+    let facts = facts::gather(&run, inputs, started, (warnings.take(), checks));
+    run.write(&table, Some(&series), facts)?;
     report(Event::EncodeFinished {
         n_voxels: table.voxels.len(),
         mean_r: Some(table.mean(Column::R)),
@@ -244,7 +258,7 @@ fn best(run: &Run, round_scores: &Array2<f64>) -> Result<Vec<usize>, EncodeError
 /// Steps 3 and 4: the scores of each voxel; `None` if a stop was asked for.
 fn fit_and_score<T: Readable>(
     run: &Run,
-    problem: &Problem<T>,
+    plan: &RefitPlan<T>,
     alphas: &[usize],
     report: &mut dyn FnMut(Event),
 ) -> Result<Option<Vec<VoxelScores>>, EncodeError> {
@@ -252,8 +266,6 @@ fn fit_and_score<T: Readable>(
     let (mut files, found) = Files::open(run, &mut journal, found)?;
     run.begin(Stage::FitAndScore, found, report);
     if !journal.is_complete() {
-        let settings = run.work.recipe.ridge.settings();
-        let plan = RefitPlan::new(problem, &run.design.test, &settings)?;
         let judge = Judge::new(run, report);
         let finished =
             run.for_blocks(&mut journal, Stage::FitAndScore, report, |voxels, block| {
@@ -279,4 +291,56 @@ fn fit_and_score<T: Readable>(
         Ok(())
     })?;
     Ok(Some(voxels))
+}
+
+/// Step 5: what the controls find; those that fail are told.
+fn control<T: Readable>(
+    run: &Run,
+    plan: &RefitPlan<T>,
+    alphas: &[usize],
+    table: &ScoreTable,
+    report: &mut dyn FnMut(Event),
+) -> Result<Vec<Check>, EncodeError> {
+    if !run.work.recipe.scores.controls {
+        return Ok(Vec::new());
+    }
+    let checks = controls::run(run, plan, alphas, &table.voxels)?;
+    for check in checks
+        .iter()
+        .filter(|check| check.verdict == Verdict::Failed)
+    {
+        let message = format!("The control \"{}\" failed. {}", check.name, check.finding);
+        report(Event::Warning { message });
+    }
+    Ok(checks)
+}
+
+/// The courses of the best, the middle and the worst voxels.
+fn series<T: Readable>(
+    run: &Run,
+    plan: &RefitPlan<T>,
+    alphas: &[usize],
+    table: &ScoreTable,
+) -> Result<ExampleSeries, EncodeError> {
+    let voxels = example_voxels(table);
+    let n_scans = run.design.test.0.nrows();
+    let mut predicted = Array2::zeros((n_scans, voxels.len()));
+    let mut measured = Array2::zeros((n_scans, voxels.len()));
+    for (index, voxel) in voxels.iter().enumerate() {
+        let training = run.measured.training::<T>(*voxel..voxel + 1)?;
+        let alpha = [alphas[voxel - run.voxels.start]];
+        let fitted = plan.fit(training.view(), &alpha, Weights::Left);
+        let test = run.measured.test::<T>(*voxel..voxel + 1)?;
+        predicted
+            .column_mut(index)
+            .assign(&fitted.predictions.column(0).mapv(T::double));
+        measured
+            .column_mut(index)
+            .assign(&test.column(0).mapv(T::double));
+    }
+    Ok(ExampleSeries {
+        voxels,
+        predicted,
+        measured,
+    })
 }

@@ -8,7 +8,8 @@ use ndarray::{Array2, Axis};
 use super::{EncodeError, Encoding};
 use crate::design::{Design, scans_of};
 use crate::encoding::{
-    BLOCK_VOXELS, Column, Measured, ScoreTable, VoxelScores, VoxelShare, reading_voxels,
+    BLOCK_VOXELS, Column, ExampleSeries, Measured, ScoreTable, VoxelScores, VoxelShare,
+    reading_voxels, write_results,
 };
 use crate::progress::{Event, Stage};
 use crate::recipe::{EncodeFacts, EncodeFile, EncodeOutput, EncodeRecipe, FitPrecision};
@@ -189,23 +190,17 @@ impl<'a> Run<'a> {
     }
 
     /// Writes the results, the scores last, and removes the journals.
-    pub(super) fn write(&self, table: &ScoreTable, run: EncodeFacts) -> Result<(), EncodeError> {
-        let failed = |source: std::io::Error, path: &Path| {
-            EncodeError::Store(StoreError::Write {
-                source,
-                path: path.to_path_buf(),
-            })
-        };
+    pub(super) fn write(
+        &self,
+        table: &ScoreTable,
+        series: Option<&ExampleSeries>,
+        facts: EncodeFacts,
+    ) -> Result<(), EncodeError> {
         let file = EncodeFile {
             encode: self.work.recipe.clone(),
-            run: Some(run),
+            run: Some(facts),
         };
-        let text = file.to_toml().map_err(EncodeError::Recipe)?;
-        let scores = self.folder.join("scores.npz");
-        let archive = table.to_npz().map_err(|source| failed(source, &scores))?;
-        atomic::write(&self.folder.join("recipe.toml"), text.as_bytes())?;
-        atomic::write(&self.folder.join("scores.csv"), table.to_csv().as_bytes())?;
-        atomic::write(&scores, &archive)?;
+        write_results(&self.folder, &file, table, series)?;
         for (first, end) in self.round_groups() {
             atomic::remove(&self.journal_path(&rounds_name(first, end)))?;
         }

@@ -1,0 +1,87 @@
+//! The courses of a few voxels: what was predicted beside what was measured.
+
+use std::io;
+
+use ndarray::Array2;
+
+use super::{Column, ScoreTable};
+use crate::formats::npz_arrays::ArraysWriter;
+
+/// Voxels kept at either end.
+const N_EACH: usize = 3;
+
+/// Predicted and measured test responses of the best, middle and worst voxels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExampleSeries {
+    /// Numbers of the voxels, from the best r to the worst.
+    pub voxels: Vec<usize>,
+    /// `(n_test_scans, n_voxels)`.
+    pub predicted: Array2<f64>,
+    /// `(n_test_scans, n_voxels)`.
+    pub measured: Array2<f64>,
+}
+
+impl ExampleSeries {
+    /// The archive `series.npz`: `voxels`, `predicted`, `measured`.
+    ///
+    /// # Errors
+    /// If it grows over what an archive can hold.
+    pub fn to_npz(&self) -> io::Result<Vec<u8>> {
+        let mut archive = ArraysWriter::default();
+        let voxels = self.voxels.iter().map(|voxel| *voxel as f64);
+        archive.numbers("voxels", &[self.voxels.len()], voxels)?;
+        for (name, series) in [("predicted", &self.predicted), ("measured", &self.measured)] {
+            archive.numbers(name, series.shape(), series.iter().copied())?;
+        }
+        archive.finish()
+    }
+}
+
+/// The voxels whose courses are worth a look: the best three, the middle one and the worst three by r, each once.
+#[must_use]
+pub fn example_voxels(table: &ScoreTable) -> Vec<usize> {
+    let r: Vec<f64> = table.column(Column::R).collect();
+    let mut order: Vec<usize> = (0..r.len()).filter(|voxel| r[*voxel].is_finite()).collect();
+    order.sort_by(|a, b| r[*b].total_cmp(&r[*a]).then(a.cmp(b)));
+    let n = order.len();
+    let mut chosen: Vec<usize> = (0..N_EACH.min(n))
+        .chain((n > 0).then_some(n / 2))
+        .chain(n.saturating_sub(N_EACH)..n)
+        .collect();
+    chosen.sort_unstable();
+    chosen.dedup();
+    chosen
+        .into_iter()
+        .map(|rank| table.first_voxel + order[rank])
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encoding::VoxelScores;
+
+    fn table(r: &[f64]) -> ScoreTable {
+        let voxel = |r: &f64| {
+            let mut voxel = VoxelScores::default();
+            voxel.set(Column::R, *r);
+            voxel
+        };
+        ScoreTable {
+            first_voxel: 100,
+            voxels: r.iter().map(voxel).collect(),
+            alphas: vec![1.0],
+            round_scores: Array2::zeros((1, r.len())),
+            fdr_level: 0.05,
+        }
+    }
+
+    #[test]
+    fn examples_are_the_best_the_middle_and_the_worst() {
+        let r = [0.1, f64::NAN, 0.9, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8];
+        let chosen = example_voxels(&table(&r));
+        assert_eq!(chosen, [102, 109, 108, 106, 104, 103, 100]);
+        assert_eq!(example_voxels(&table(&[0.1, 0.2])), [101, 100]);
+        assert_eq!(example_voxels(&table(&[f64::NAN])), [0; 0]);
+    }
+}

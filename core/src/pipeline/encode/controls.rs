@@ -1,0 +1,224 @@
+//! The controls of a study: a sample of its voxels goes through the same steps with the relation taken away, or put in.
+
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayView2, Axis, concatenate};
+
+use super::EncodeError;
+use super::run::Run;
+use crate::encoding::{Column, VoxelScores};
+use crate::random::PythonRandom;
+use crate::responses::Readable;
+use crate::ridge::{RefitPlan, Weights};
+use crate::sanity::{self, Check, median};
+use crate::score::correlation;
+use crate::significance::BlockPermutations;
+use crate::simulate::{PlantedResponses, plant};
+
+/// Runs of neighbouring voxels in the sample, and voxels in each.
+const N_RUNS: usize = 4;
+const RUN_VOXELS: usize = 64;
+/// Shuffles of the training responses.
+const N_SHUFFLES: usize = 10;
+/// Scans that a shuffle keeps together.
+const BLOCK_SCANS: usize = 10;
+/// Predictions are moved by at least this, seconds.
+const MOVED_SECS: f64 = 30.0;
+/// Voxels that a signal is planted in, and its share of their variance.
+const PLANTED_VOXELS: usize = 128;
+const PLANTED_SHARE: f64 = 0.5;
+
+/// Runs all controls on a sample of the voxels whose scores are known.
+pub(super) fn run<T: Readable>(
+    run: &Run,
+    plan: &RefitPlan<T>,
+    alphas: &[usize],
+    voxels: &[VoxelScores],
+) -> Result<Vec<Check>, EncodeError> {
+    let sample = Sample::<T>::new(run, alphas, voxels)?;
+    let (in_time, apart) = recordings(run, &sample.runs)?;
+    let as_double = |responses: &Array2<T>| responses.mapv(T::double);
+    let (training, test) = (as_double(&sample.training), as_double(&sample.test));
+    let shuffled = shuffled_medians(run, plan, &sample);
+    let chance = shuffled.iter().map(|median| median * median).sum::<f64>() / N_SHUFFLES as f64;
+    Ok(vec![
+        sanity::test_in_training(training.view(), test.view()),
+        sanity::neighbours_in_training(training.view(), test.view()),
+        in_time,
+        apart,
+        sanity::shuffled_is_null(&shuffled),
+        moved(run, plan, &sample),
+        planted(run, plan, &sample, chance.sqrt()),
+    ])
+}
+
+/// Some of the voxels, with what they measured and their α.
+struct Sample<T> {
+    /// Numbers of the voxels in the files.
+    runs: Vec<Range<usize>>,
+    training: Array2<T>,
+    test: Array2<T>,
+    alphas: Vec<usize>,
+    /// Those of the voxels that are best in the rounds, most frequent first.
+    usual_alpha: usize,
+}
+
+impl<T: Readable> Sample<T> {
+    fn new(run: &Run, alphas: &[usize], voxels: &[VoxelScores]) -> Result<Self, EncodeError> {
+        let runs = spread(run.voxels.len());
+        let absolute =
+            |within: &Range<usize>| run.voxels.start + within.start..run.voxels.start + within.end;
+        let mut training = Vec::new();
+        let mut test = Vec::new();
+        for within in &runs {
+            training.push(run.measured.training::<T>(absolute(within))?);
+            test.push(run.measured.test::<T>(absolute(within))?);
+        }
+        let chosen = runs
+            .iter()
+            .flat_map(|within| alphas[within.clone()].to_vec());
+        Ok(Self {
+            training: side_by_side(&training),
+            test: side_by_side(&test),
+            alphas: chosen.collect(),
+            usual_alpha: usual_alpha(alphas, voxels),
+            runs: runs.iter().map(absolute).collect(),
+        })
+    }
+}
+
+/// Runs of voxels spread evenly over `n_voxels`.
+fn spread(n_voxels: usize) -> Vec<Range<usize>> {
+    let step = n_voxels / N_RUNS;
+    let (n_runs, length) = if step >= RUN_VOXELS {
+        (N_RUNS, RUN_VOXELS)
+    } else {
+        (1, n_voxels)
+    };
+    (0..n_runs)
+        .map(|index| {
+            let first = index * step + step.saturating_sub(length) / 2;
+            first..first + length
+        })
+        .collect()
+}
+
+/// The α that is most frequent among the tenth of the voxels with the best scores in the rounds.
+fn usual_alpha(alphas: &[usize], voxels: &[VoxelScores]) -> usize {
+    let mut order: Vec<usize> = (0..voxels.len()).collect();
+    let score = |voxel: usize| {
+        let score = voxels[voxel].get(Column::RoundScore);
+        if score.is_finite() {
+            score
+        } else {
+            f64::NEG_INFINITY
+        }
+    };
+    order.sort_by(|a, b| score(*b).total_cmp(&score(*a)));
+    let best = &order[..order.len().div_ceil(10)];
+    let mut counts = vec![0_usize; alphas.iter().max().map_or(1, |last| last + 1)];
+    for voxel in best {
+        counts[alphas[*voxel]] += 1;
+    }
+    (0..counts.len())
+        .max_by_key(|alpha| counts[*alpha])
+        .unwrap_or(0)
+}
+
+fn side_by_side<T: Readable>(parts: &[Array2<T>]) -> Array2<T> {
+    let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
+    // All have the same scans.
+    concatenate(Axis(1), &views).unwrap_or_else(|_| Array2::zeros((0, 0)))
+}
+
+/// The controls that look at recordings as they are in the files.
+fn recordings(run: &Run, runs: &[Range<usize>]) -> Result<(Check, Check), EncodeError> {
+    let whole = |story: &str| -> Result<Array2<f64>, EncodeError> {
+        let name = run.measured.first_presentation(story);
+        let n_scans = run.work.responses.shape(&name).map_or(0, |shape| shape.0);
+        let parts: Result<Vec<_>, _> = runs
+            .iter()
+            .map(|voxels| {
+                run.work
+                    .responses
+                    .read_f64(&name, 0..n_scans, voxels.clone())
+            })
+            .collect();
+        Ok(side_by_side(
+            &parts.map_err(crate::encoding::MeasuredError::from)?,
+        ))
+    };
+    let named = |stories: &[crate::design::StoryScans]| {
+        let named = stories
+            .iter()
+            .map(|scans| Ok((scans.story.clone(), whole(&scans.story)?)));
+        named.collect::<Result<Vec<_>, EncodeError>>()
+    };
+    let mut training = named(&run.design.training_stories)?;
+    let test = named(&run.design.test_stories)?;
+    let stacked = |stories: &[(String, Array2<f64>)]| {
+        let views: Vec<_> = stories.iter().map(|(_, story)| story.view()).collect();
+        concatenate(Axis(0), &views).unwrap_or_default()
+    };
+    let apart = sanity::normalised_apart(stacked(&training).view(), stacked(&test).view());
+    training.extend(test);
+    Ok((sanity::in_order_of_time(&training), apart))
+}
+
+/// Median r of the sample for each of several shuffles of the training responses.
+fn shuffled_medians<T: Readable>(run: &Run, plan: &RefitPlan<T>, sample: &Sample<T>) -> Vec<f64> {
+    let n_scans = sample.training.nrows();
+    let seed = run.work.recipe.ridge.seed ^ 0x5a17;
+    let orders = BlockPermutations::new(n_scans, BLOCK_SCANS, N_SHUFFLES, seed);
+    let median_of = |order: &Vec<usize>| {
+        let shuffled = sample.training.select(Axis(0), order);
+        median_r(plan, &shuffled, &sample.alphas, sample.test.view())
+    };
+    orders.orders().iter().map(median_of).collect()
+}
+
+fn median_r<T: Readable>(
+    plan: &RefitPlan<T>,
+    training: &Array2<T>,
+    alphas: &[usize],
+    test: ArrayView2<T>,
+) -> f64 {
+    let fitted = plan.fit(training.view(), alphas, Weights::Left);
+    median(correlation(fitted.predictions.view(), test).into_iter())
+}
+
+/// The best quarter of the sample, with its predictions where they belong and moved around the test.
+fn moved<T: Readable>(run: &Run, plan: &RefitPlan<T>, sample: &Sample<T>) -> Check {
+    let fitted = plan.fit(sample.training.view(), &sample.alphas, Weights::Left);
+    let r = correlation(fitted.predictions.view(), sample.test.view());
+    let mut order: Vec<usize> = (0..r.len()).filter(|voxel| r[*voxel].is_finite()).collect();
+    order.sort_by(|a, b| r[*b].total_cmp(&r[*a]));
+    let best = &order[..order.len().div_ceil(4)];
+    let predictions = fitted.predictions.select(Axis(1), best);
+    let test = sample.test.select(Axis(1), best);
+    let n_scans = test.nrows();
+    let least = (MOVED_SECS / run.design.repetition_secs).ceil() as usize;
+    let moves = (least..n_scans.saturating_sub(least)).step_by(3);
+    let r_moved = moves.map(|by| {
+        let rows: Vec<usize> = (0..n_scans).map(|scan| (scan + by) % n_scans).collect();
+        let moved = predictions.select(Axis(0), &rows);
+        median(correlation(moved.view(), test.view()).into_iter())
+    });
+    let at_zero = median(best.iter().map(|voxel| r[*voxel]));
+    sanity::moved_is_null(at_zero, median(r_moved))
+}
+
+/// A signal planted in responses that never were measured.
+fn planted<T: Readable>(run: &Run, plan: &RefitPlan<T>, sample: &Sample<T>, chance: f64) -> Check {
+    let mut random = PythonRandom::new(run.work.recipe.ridge.seed ^ 0x91a7);
+    let PlantedResponses { training, test } = plant(
+        (run.design.training.0.view(), run.design.test.0.view()),
+        PLANTED_VOXELS,
+        PLANTED_SHARE,
+        &mut random,
+    );
+    let alphas = vec![sample.usual_alpha; PLANTED_VOXELS];
+    let (training, test) = (training.mapv(T::nearest), test.mapv(T::nearest));
+    let found = median_r(plan, &training, &alphas, test.view());
+    sanity::planted_is_found(found, PLANTED_SHARE.sqrt(), chance)
+}

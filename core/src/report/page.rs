@@ -1,0 +1,340 @@
+//! The page: one file, readable without a network, in light and dark.
+
+use std::fmt::Write as _;
+
+use super::EncodeReport;
+use super::figure::{course, escaped, histogram_of_alpha, histogram_of_r, rounds_curve};
+use super::methods::short;
+use crate::encoding::Column;
+use crate::sanity::Verdict;
+
+const STYLE: &str = "\
+:root{--ink:#1d2126;--soft:#5d6670;--line:#d9dde2;--ground:#fff;--accent:#1b6ac9;--quiet:#9aa5b1;--bad:#b3261e;--warn:#8a5a00}\
+@media(prefers-color-scheme:dark){:root{--ink:#e6e9ec;--soft:#9aa5b1;--line:#363d45;--ground:#16191d;--accent:#6fb1ff;--quiet:#6b7681;\
+--bad:#ff8a80;--warn:#f0b54a}}\
+body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--ground);max-width:52rem;margin:2rem auto;padding:0 1rem}\
+h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem;border-top:1px solid var(--line);padding-top:1rem}\
+table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line);\
+vertical-align:top}td.n{text-align:right;font-variant-numeric:tabular-nums}\
+figure{margin:1rem 0}figcaption{color:var(--soft);font-size:.9rem}svg{width:100%;height:auto}svg text{fill:var(--soft);font-size:11px}\
+.grid{stroke:var(--line);stroke-width:.7}.line{fill:none;stroke-width:1.6}.line.accent{stroke:var(--accent)}\
+.line.quiet{stroke:var(--quiet)}rect.accent{fill:var(--accent)}rect.quiet{fill:var(--quiet)}\
+.failed{color:var(--bad);font-weight:600}.skipped{color:var(--soft)}.warning{border-left:3px solid var(--warn);padding-left:.8rem}\
+code{font-size:.85em;word-break:break-all}dt{font-weight:600}";
+
+pub(super) fn html(report: &EncodeReport) -> String {
+    let title = title(report);
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+         <title>{0}</title><style>{STYLE}</style></head><body><h1>{0}</h1>\n",
+        escaped(&title)
+    );
+    result(&mut page, report);
+    warnings(&mut page, report);
+    checks(&mut page, report);
+    figures(&mut page, report);
+    courses(&mut page, report);
+    steps(&mut page, report);
+    reading(&mut page);
+    let _ = write!(page, "<h2>Methods</h2>\n{}", paragraphs(&report.methods()));
+    provenance(&mut page, report);
+    page.push_str("</body></html>\n");
+    page
+}
+
+fn title(report: &EncodeReport) -> String {
+    let names: Vec<&str> = report
+        .facts
+        .sets
+        .iter()
+        .map(|set| set.name.as_str())
+        .collect();
+    format!("Voxel scores of {}", names.join(" + "))
+}
+
+fn row(page: &mut String, name: &str, value: &str) {
+    let _ = writeln!(
+        page,
+        "<tr><td>{}</td><td class=\"n\">{}</td></tr>",
+        escaped(name),
+        escaped(value)
+    );
+}
+
+fn result(page: &mut String, report: &EncodeReport) {
+    let (table, facts) = (report.table, report.facts);
+    page.push_str("<table>\n");
+    row(page, "Voxels", &facts.n_voxels.to_string());
+    row(page, "Mean r", &format!("{:.4}", table.mean(Column::R)));
+    row(
+        page,
+        "Mean |r|·r",
+        &format!("{:.5}", table.mean(Column::SignedSquare)),
+    );
+    let best = table
+        .column(Column::R)
+        .filter(|r| r.is_finite())
+        .fold(f64::NAN, f64::max);
+    row(page, "Largest r", &format!("{best:.4}"));
+    if let Some(n) = table.n_significant() {
+        let level = report.recipe.scores.fdr_level;
+        row(
+            page,
+            &format!("Predicted better than by chance (FDR {level})"),
+            &n.to_string(),
+        );
+    }
+    let ceiling = table.mean(Column::NormalisedR);
+    if ceiling.is_finite() {
+        row(
+            page,
+            "Mean r divided by the noise ceiling, where that is shown",
+            &format!("{ceiling:.4}"),
+        );
+    }
+    row(
+        page,
+        "Training",
+        &format!(
+            "{} scans of {} stories",
+            facts.n_training_scans,
+            facts.training_stories.len()
+        ),
+    );
+    row(
+        page,
+        "Test",
+        &format!(
+            "{} scans of {}",
+            facts.n_test_scans,
+            facts.test_stories.join(", ")
+        ),
+    );
+    page.push_str("</table>\n");
+}
+
+fn warnings(page: &mut String, report: &EncodeReport) {
+    if report.facts.warnings.is_empty() {
+        return;
+    }
+    page.push_str("<h2>Warnings</h2>\n");
+    for warning in &report.facts.warnings {
+        let _ = writeln!(page, "<p class=\"warning\">{}</p>", escaped(warning));
+    }
+}
+
+fn checks(page: &mut String, report: &EncodeReport) {
+    page.push_str("<h2>Controls</h2>\n");
+    if report.facts.checks.is_empty() {
+        page.push_str("<p>None were run.</p>\n");
+        return;
+    }
+    page.push_str("<p>On a sample of the voxels, each looks for a way in which scores can come about without a relation between features and brain.</p>\n<table>\n");
+    for check in &report.facts.checks {
+        let (class, word) = match check.verdict {
+            Verdict::Passed => ("passed", "passed"),
+            Verdict::Failed => ("failed", "FAILED"),
+            Verdict::Skipped => ("skipped", "not judged"),
+        };
+        let _ = writeln!(
+            page,
+            "<tr><td class=\"{class}\">{word}</td><td><b>{}</b><br>{}</td></tr>",
+            escaped(&check.name),
+            escaped(&check.finding)
+        );
+    }
+    page.push_str("</table>\n");
+}
+
+fn figure(page: &mut String, svg: &str, caption: &str) {
+    let _ = writeln!(
+        page,
+        "<figure>{svg}<figcaption>{}</figcaption></figure>",
+        escaped(caption)
+    );
+}
+
+fn figures(page: &mut String, report: &EncodeReport) {
+    let table = report.table;
+    page.push_str("<h2>Scores</h2>\n");
+    let r: Vec<f64> = table.column(Column::R).collect();
+    let q = table.column(Column::Q);
+    let is_significant: Vec<bool> = q.map(|q| q <= table.fdr_level).collect();
+    figure(
+        page,
+        &histogram_of_r(&r, &is_significant),
+        "Voxels by Pearson's r of prediction and measurement. In colour: those that remain after correction for the number of voxels.",
+    );
+    let chosen: Vec<f64> = table.column(Column::Alpha).collect();
+    figure(
+        page,
+        &histogram_of_alpha(&table.alphas, &chosen),
+        "Voxels by the α that was chosen for them. Many at an edge mean that the range is too narrow.",
+    );
+    let (all, best) = round_means(report);
+    figure(
+        page,
+        &rounds_curve(&table.alphas, &all, &best),
+        "Mean score on held-out training scans by α: all voxels (grey), and the tenth with the best scores there (colour).",
+    );
+}
+
+/// Mean over voxels of the scores in the rounds, for each α: of all voxels, and of the tenth with the best.
+fn round_means(report: &EncodeReport) -> (Vec<f64>, Vec<f64>) {
+    let rounds = &report.table.round_scores;
+    let mut order: Vec<(usize, f64)> = report
+        .table
+        .column(Column::RoundScore)
+        .enumerate()
+        .filter(|(_, score)| score.is_finite())
+        .collect();
+    order.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let mean = |voxels: &[(usize, f64)]| -> Vec<f64> {
+        let sum = |row: ndarray::ArrayView1<f64>| {
+            voxels.iter().map(|(voxel, _)| row[*voxel]).sum::<f64>()
+        };
+        rounds
+            .rows()
+            .into_iter()
+            .map(|row| sum(row) / voxels.len() as f64)
+            .collect()
+    };
+    (mean(&order), mean(&order[..order.len().div_ceil(10)]))
+}
+
+fn courses(page: &mut String, report: &EncodeReport) {
+    let Some(series) = report.series else { return };
+    page.push_str("<h2>Courses of single voxels</h2>\n<p>From the best to the worst: measured (grey) and predicted (colour, brought to the same mean and deviation).</p>\n");
+    for (index, voxel) in series.voxels.iter().enumerate() {
+        let r = report.table.voxels[voxel - report.table.first_voxel].get(Column::R);
+        let caption = format!("Voxel {voxel}, r {r:.3}");
+        let svg = course(
+            &caption,
+            &series.measured.column(index).to_vec(),
+            &series.predicted.column(index).to_vec(),
+        );
+        figure(page, &svg, &caption);
+    }
+}
+
+fn steps(page: &mut String, report: &EncodeReport) {
+    let (recipe, facts) = (report.recipe, report.facts);
+    let step = |is_done: bool, name: &str, why_not: &str| {
+        if is_done {
+            format!("<li>{}: done</li>\n", escaped(name))
+        } else {
+            format!(
+                "<li class=\"skipped\">{}: left out, {}</li>\n",
+                escaped(name),
+                escaped(why_not)
+            )
+        }
+    };
+    page.push_str("<h2>Steps</h2>\n<ul>\n");
+    let look_ahead = format!(
+        "Features brought to the scanner's clock (a row looks at most {} s ahead of its scan)",
+        short(facts.look_ahead_secs)
+    );
+    for (is_done, name, why_not) in [
+        (true, look_ahead.as_str(), ""),
+        (true, "α chosen on held-out training scans", ""),
+        (true, "Fit on all training scans, test scans predicted", ""),
+        (
+            recipe.scores.n_permutations > 0,
+            "Significance",
+            "no permutations were asked for",
+        ),
+        (
+            facts.n_presentations > 1,
+            "Noise ceiling",
+            "the test was presented once",
+        ),
+        (
+            !facts.checks.is_empty(),
+            "Controls",
+            "they were switched off",
+        ),
+        (
+            recipe.output.weights,
+            "Weights written",
+            "they were not asked for",
+        ),
+        (
+            recipe.output.predictions,
+            "Predictions written",
+            "they were not asked for",
+        ),
+        (
+            report.series.is_some(),
+            "Courses of single voxels",
+            "shares of the voxels were put together",
+        ),
+    ] {
+        page.push_str(&step(is_done, name, why_not));
+    }
+    page.push_str("</ul>\n");
+}
+
+fn reading(page: &mut String) {
+    page.push_str(
+        "<h2>How to read this</h2>\n<dl>\
+         <dt>r</dt><dd>Correlation over the test scans of what the model predicts and what was measured, for one voxel. Single \
+         presentations are noisy: an r of 0.3 can be most of what any model could reach.</dd>\
+         <dt>|r|·r</dt><dd>Its square with its sign, which averages over voxels like explained variance.</dd>\
+         <dt>Noise ceiling</dt><dd>The largest r that any model could reach, estimated from how well presentations of the test \
+         agree.</dd>\
+         <dt>FDR</dt><dd>Of the voxels called predicted, the share that is so by chance.</dd>\
+         <dt>α</dt><dd>How strongly weights are held back: the penalty on the squared weights is α². scikit-learn and himalaya call \
+         that square alpha.</dd>\
+         <dt>Scan</dt><dd>One volume of the brain, every repetition time (TR).</dd></dl>\n",
+    );
+}
+
+/// The Markdown of the methods as a page has it: it holds headings, paragraphs, lists and slanted names.
+fn paragraphs(markdown: &str) -> String {
+    let mut page = String::new();
+    for line in markdown
+        .lines()
+        .filter(|line| !line.is_empty() && *line != "# Methods")
+    {
+        let slanted = |text: &str| {
+            let mut parts = escaped(text);
+            while let Some((before, rest)) = parts.clone().split_once('*') {
+                let Some((inner, after)) = rest.split_once('*') else {
+                    break;
+                };
+                parts = format!("{before}<i>{inner}</i>{after}");
+            }
+            parts
+        };
+        if let Some(heading) = line.strip_prefix("## ") {
+            let _ = writeln!(page, "<h3>{}</h3>", escaped(heading));
+        } else if let Some(item) = line.strip_prefix("- ") {
+            let _ = writeln!(page, "<p>{}</p>", slanted(item));
+        } else {
+            let _ = writeln!(page, "<p>{}</p>", escaped(&line.replace('`', "")));
+        }
+    }
+    page
+}
+
+fn provenance(page: &mut String, report: &EncodeReport) {
+    let facts = report.facts;
+    let _ = write!(
+        page,
+        "<h2>Where this comes from</h2>\n<p>Heschl {}, {} to {}. recipe.toml beside this page repeats it.</p>\n<table>\n<tr><th>File</th>\
+         <th>SHA-256</th></tr>\n",
+        escaped(&facts.heschl),
+        escaped(&facts.started),
+        escaped(&facts.finished)
+    );
+    for file in &facts.inputs {
+        let _ = writeln!(
+            page,
+            "<tr><td><code>{}</code></td><td><code>{}</code></td></tr>",
+            escaped(&file.file),
+            escaped(&file.sha256)
+        );
+    }
+    page.push_str("</table>\n");
+}

@@ -1,0 +1,390 @@
+//! Whether scores can be what they seem: controls on a sample of a study's voxels, and the leaks that spoil studies.
+
+use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate, s};
+use serde::{Deserialize, Serialize};
+
+use crate::matrix::product;
+
+/// Rows whose patterns over voxels correlate more than this are one and the same scan.
+const SAME_SCAN_R: f64 = 0.999;
+/// A diagonal that stands out by so many robust deviations is a story heard again.
+const STANDS_OUT: f64 = 7.0;
+/// Neighbouring scans correlate at least so much where scans are in the order of time.
+const SMALLEST_AUTOCORRELATION: f64 = 0.05;
+/// Fewer voxels than this have no pattern to compare scans by.
+const FEWEST_VOXELS: usize = 20;
+/// Fewer scans than this tell nothing.
+const FEWEST_SCANS: usize = 20;
+
+/// What a control found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// What it looks at.
+    pub name: String,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// The figures, in a sentence, and what to do if it failed.
+    pub finding: String,
+}
+
+/// How a control ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Nothing odd.
+    Passed,
+    /// The scores are not to be trusted before this is understood.
+    Failed,
+    /// There was too little to look at.
+    Skipped,
+}
+
+impl Check {
+    fn new(name: &str, verdict: Verdict, finding: String) -> Self {
+        Self {
+            name: name.into(),
+            verdict,
+            finding,
+        }
+    }
+
+    fn skipped(name: &str, why: &str) -> Self {
+        Self::new(name, Verdict::Skipped, why.into())
+    }
+
+    fn of(name: &str, is_good: bool, finding: String) -> Self {
+        let verdict = if is_good {
+            Verdict::Passed
+        } else {
+            Verdict::Failed
+        };
+        Self::new(name, verdict, finding)
+    }
+}
+
+/// Whether test scans, or the test story under another name, are among the training scans.
+///
+/// `training` and `test`: responses `(n_scans, n_voxels)` of the same voxels.
+#[must_use]
+pub fn test_in_training(training: ArrayView2<f64>, test: ArrayView2<f64>) -> Check {
+    const NAME: &str = "Test scans are not among the training scans";
+    if let Some(skipped) = too_little(NAME, &[training, test]) {
+        return skipped;
+    }
+    let similarity = pattern_correlation(test, training);
+    let same = |row: ndarray::ArrayView1<f64>| row.iter().any(|r| *r > SAME_SCAN_R);
+    let n_same = similarity
+        .rows()
+        .into_iter()
+        .filter(|row| same(*row))
+        .count();
+    if n_same > 0 {
+        return Check::of(
+            NAME,
+            false,
+            format!(
+                "{n_same} of {} test scans have the same pattern as a training scan. The model knows their answers: take them out of \
+                 the training.",
+                test.nrows()
+            ),
+        );
+    }
+    let (furthest, offset) = most_outstanding_diagonal(&similarity);
+    Check::of(
+        NAME,
+        furthest < STANDS_OUT,
+        if furthest < STANDS_OUT {
+            "No test scan equals a training scan, and no stretch of the training follows the course of the test.".into()
+        } else {
+            format!(
+                "The training scans from {} on follow the course of the test ({furthest:.0} deviations above any other stretch). It looks \
+                 like the same story, heard once more: leave it out of the training.",
+                offset.max(0)
+            )
+        },
+    )
+}
+
+/// Whether test scans have their neighbours in time among the training scans, as after a shuffled split.
+///
+/// `training` and `test`: responses `(n_scans, n_voxels)` of the same voxels, training in the order of time.
+#[must_use]
+pub fn neighbours_in_training(training: ArrayView2<f64>, test: ArrayView2<f64>) -> Check {
+    const NAME: &str = "Test scans have no neighbours among the training scans";
+    if let Some(skipped) = too_little(NAME, &[training, test]) {
+        return skipped;
+    }
+    // Halves of the training, apart in time, show how alike scans are that are not neighbours.
+    let half = training.nrows() / 2;
+    let gap = 10.min(half / 4);
+    let early = training.slice(s![..half - gap, ..]);
+    let late = training.slice(s![half + gap.., ..]);
+    let usual = nearest(late, early);
+    let found = nearest(test, training);
+    let (usual_mean, usual_deviation) = mean_and_deviation(&usual);
+    let (found_mean, _) = mean_and_deviation(&found);
+    let is_good = found_mean < usual_mean + usual_deviation + 0.05;
+    Check::of(
+        NAME,
+        is_good,
+        format!(
+            "The training scan most like a test scan correlates {found_mean:.2} with it on average; between distant parts of the \
+             training it is {usual_mean:.2}.{}",
+            if is_good {
+                ""
+            } else {
+                " Scans seem to have been divided at random, one by one. Divide by story."
+            }
+        ),
+    )
+}
+
+/// Whether scans are in the order of time: neighbours resemble each other in all recordings of blood flow.
+///
+/// `stories`: responses `(n_scans, n_voxels)` of each story.
+#[must_use]
+pub fn in_order_of_time(stories: &[(String, Array2<f64>)]) -> Check {
+    const NAME: &str = "Scans are in the order of time";
+    let long = stories
+        .iter()
+        .filter(|(_, story)| story.nrows() >= FEWEST_SCANS);
+    let all: Vec<(&str, f64)> = long
+        .map(|(name, story)| (name.as_str(), autocorrelation(story.view())))
+        .filter(|(_, r)| r.is_finite())
+        .collect();
+    let Some((least_name, least)) = all.iter().min_by(|a, b| a.1.total_cmp(&b.1)) else {
+        return Check::skipped(NAME, "No story has 20 scans.");
+    };
+    Check::of(
+        NAME,
+        *least >= SMALLEST_AUTOCORRELATION,
+        if *least >= SMALLEST_AUTOCORRELATION {
+            format!("Neighbouring scans correlate {least:.2} or more in every story.")
+        } else {
+            format!(
+                "Neighbouring scans of \"{least_name}\" correlate {least:.2}. In recordings of blood flow they always resemble each \
+                 other: its scans seem to have been shuffled."
+            )
+        },
+    )
+}
+
+/// Whether responses were z-scored over training and test together.
+///
+/// `training` and `test`: all scans of the files, before any trim, `(n_scans, n_voxels)`.
+#[must_use]
+pub fn normalised_apart(training: ArrayView2<f64>, test: ArrayView2<f64>) -> Check {
+    const NAME: &str = "Training and test were normalised apart";
+    if training.nrows() < FEWEST_SCANS || test.is_empty() {
+        return Check::skipped(NAME, "There are too few scans.");
+    }
+    let is_joint = |voxel: usize| {
+        let (training, test) = (training.column(voxel), test.column(voxel));
+        let n = (training.len() + test.len()) as f64;
+        let mean = (training.sum() + test.sum()) / n;
+        let squares = training
+            .iter()
+            .chain(test)
+            .map(|value| (value - mean).powi(2));
+        let variance = squares.sum::<f64>() / n;
+        let apart = training.mean().unwrap_or(0.0) - test.mean().unwrap_or(0.0);
+        mean.abs() < 1e-4 && (variance - 1.0).abs() < 2.0 / n && apart.abs() > 2e-3
+    };
+    let n_voxels = training.ncols();
+    let n_joint = (0..n_voxels).filter(|voxel| is_joint(*voxel)).count();
+    let is_good = n_joint * 2 < n_voxels;
+    Check::of(
+        NAME,
+        is_good,
+        if is_good {
+            "Responses do not have mean 0 and variance 1 over training and test together.".into()
+        } else {
+            format!(
+                "{n_joint} of {n_voxels} voxels have mean 0 and variance 1 over training and test together, but not in either: they \
+                 were z-scored over both, so that the training knows the test's mean. Z-score each story by itself."
+            )
+        },
+    )
+}
+
+/// What fits on training responses in a shuffled order came to: the median r of each shuffle must be about 0.
+#[must_use]
+pub fn shuffled_is_null(medians: &[f64]) -> Check {
+    const NAME: &str = "Shuffled responses are not predicted";
+    let n = medians.len();
+    if n < 3 {
+        return Check::skipped(NAME, "There were too few shuffles.");
+    }
+    let (mean, deviation) = mean_and_deviation(medians);
+    let error = deviation / (n as f64).sqrt();
+    // Student's t of 9 degrees of freedom stays below 4.3 in 998 of 1,000 cases.
+    let is_good = mean.abs() <= 4.3 * error + 1e-3;
+    Check::of(
+        NAME,
+        is_good,
+        format!(
+            "With the training responses shuffled in blocks the median r is {mean:.4} ± {:.4} (two standard errors of {n} shuffles).{}",
+            2.0 * error,
+            if is_good {
+                ""
+            } else {
+                " It should be 0: something else than the stimulus is predicted."
+            }
+        ),
+    )
+}
+
+/// Whether predictions that are moved by more than 30 s still agree: slow drifts would do that.
+///
+/// * `at_zero`: median r of the best voxels; `moved`: the same with the predictions moved.
+#[must_use]
+pub fn moved_is_null(at_zero: f64, moved: f64) -> Check {
+    const NAME: &str = "Predictions moved by more than 30 s do not agree";
+    if at_zero.is_nan() || moved.is_nan() || at_zero < 0.1 {
+        return Check::skipped(
+            NAME,
+            "The best voxels of the sample are not predicted well enough (median r below 0.1).",
+        );
+    }
+    let is_good = moved < at_zero / 2.0;
+    Check::of(
+        NAME,
+        is_good,
+        format!(
+            "The best voxels of the sample have a median r of {at_zero:.3}, and {moved:.3} with the predictions moved.{}",
+            if is_good {
+                ""
+            } else {
+                " Slow changes carry the score, not what is heard when. Detrend the responses."
+            }
+        ),
+    )
+}
+
+/// Whether a signal that was planted in simulated responses is found again through the same steps.
+///
+/// * `median_r`: of the planted voxels; `reachable_r`: of a perfect model; `chance`: how far medians stray without a signal.
+#[must_use]
+pub fn planted_is_found(median_r: f64, reachable_r: f64, chance: f64) -> Check {
+    const NAME: &str = "A planted signal is found";
+    let is_good = median_r > 0.05 && median_r > 5.0 * chance;
+    Check::of(
+        NAME,
+        is_good,
+        format!(
+            "Responses simulated from these features, half of them noise, are predicted with a median r of {median_r:.3}; a perfect \
+             model would reach {reachable_r:.3}.{}",
+            if is_good {
+                ""
+            } else {
+                " With so few scans or so large a penalty no signal can be found: an r of 0 says nothing about the brain."
+            }
+        ),
+    )
+}
+
+fn too_little(name: &str, all: &[ArrayView2<f64>]) -> Option<Check> {
+    let is_small =
+        |one: &ArrayView2<f64>| one.nrows() < FEWEST_SCANS || one.ncols() < FEWEST_VOXELS;
+    all.iter()
+        .any(is_small)
+        .then(|| Check::skipped(name, "There are fewer than 20 scans or 20 voxels."))
+}
+
+/// Correlation over voxels of each row of `a` with each row of `b`.
+fn pattern_correlation(a: ArrayView2<f64>, b: ArrayView2<f64>) -> Array2<f64> {
+    // A pattern that is common to all scans would make all alike.
+    let both = concatenate(Axis(0), &[a, b]).unwrap_or_default();
+    let common = both.mean_axis(Axis(0)).unwrap_or_default();
+    product(
+        unit_rows(&(&a - &common)).view(),
+        unit_rows(&(&b - &common)).t(),
+    )
+}
+
+fn unit_rows(rows: &Array2<f64>) -> Array2<f64> {
+    let mut rows = rows.mapv(|value| if value.is_finite() { value } else { 0.0 });
+    for mut row in rows.rows_mut() {
+        let mean = row.mean().unwrap_or(0.0);
+        row -= mean;
+        let length = row.dot(&row).sqrt();
+        if length > 0.0 {
+            row /= length;
+        }
+    }
+    rows
+}
+
+/// How far the diagonal that stands out most stands out, in robust deviations, and the training scan at which it begins.
+fn most_outstanding_diagonal(similarity: &Array2<f64>) -> (f64, isize) {
+    let (n_test, n_training) = similarity.dim();
+    let (n_test, n_training) = (n_test as isize, n_training as isize);
+    let mean = |offset: isize| {
+        let first = 0.max(-offset);
+        let end = n_test.min(n_training - offset);
+        if (end - first) * 2 < n_test {
+            return None;
+        }
+        let sum: f64 = (first..end)
+            .map(|row| similarity[(row as usize, (row + offset) as usize)])
+            .sum();
+        // Shorter diagonals stray further.
+        Some((sum / (end - first) as f64) * ((end - first) as f64).sqrt())
+    };
+    let all: Vec<(f64, isize)> = (-n_test..n_training)
+        .filter_map(|offset| mean(offset).map(|mean| (mean, offset)))
+        .collect();
+    let centre = median(all.iter().map(|(mean, _)| *mean));
+    let spread = 1.4826 * median(all.iter().map(|(mean, _)| (mean - centre).abs()));
+    let largest = all.iter().max_by(|a, b| a.0.total_cmp(&b.0));
+    largest.map_or((0.0, 0), |(mean, offset)| {
+        ((mean - centre) / spread.max(f64::MIN_POSITIVE), *offset)
+    })
+}
+
+/// For each row of `rows` the correlation with the row of `others` that is most like it.
+fn nearest(rows: ArrayView2<f64>, others: ArrayView2<f64>) -> Vec<f64> {
+    let similarity = pattern_correlation(rows, others);
+    let most = |row: ndarray::ArrayView1<f64>| row.iter().copied().fold(-1.0, f64::max);
+    similarity.rows().into_iter().map(most).collect()
+}
+
+/// Mean over voxels of the correlation of each scan with the next.
+fn autocorrelation(story: ArrayView2<f64>) -> f64 {
+    let of = |column: ndarray::ArrayView1<f64>| {
+        let centred: Array1<f64> = &column - column.mean().unwrap_or(0.0);
+        let n = centred.len();
+        let products = centred.slice(s![..n - 1]).dot(&centred.slice(s![1..]));
+        products / centred.dot(&centred)
+    };
+    let all: Vec<f64> = story
+        .columns()
+        .into_iter()
+        .map(of)
+        .filter(|r| r.is_finite())
+        .collect();
+    all.iter().sum::<f64>() / all.len() as f64
+}
+
+/// The median of the finite values; NaN if there are none.
+#[must_use]
+pub fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut finite: Vec<f64> = values.filter(|value| value.is_finite()).collect();
+    finite.sort_by(f64::total_cmp);
+    let n = finite.len();
+    match n {
+        0 => f64::NAN,
+        _ => f64::midpoint(finite[(n - 1) / 2], finite[n / 2]),
+    }
+}
+
+fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares = values
+        .iter()
+        .map(|value| (value - mean).powi(2))
+        .sum::<f64>();
+    (mean, (squares / (n - 1.0).max(1.0)).sqrt())
+}
