@@ -1,6 +1,7 @@
 //! The parts of an encoding model's fit that are not its method: blocks of voxels, what was measured, tables of scores.
 
 mod columns_file;
+mod forecast;
 mod measured;
 mod merge;
 mod outputs;
@@ -8,8 +9,11 @@ mod precision;
 mod series;
 mod table;
 mod voxels;
+mod work;
 
 pub use columns_file::ColumnsFile;
+pub use forecast::{FitForecast, FitSizes, MachineSpeed};
+pub(crate) use forecast::{memory_budget, round_groups};
 pub use measured::{Measured, MeasuredError};
 pub use merge::{MergeError, merge};
 pub use outputs::{OutputError, write_results};
@@ -17,3 +21,4 @@ pub use precision::{CHECKED_VOXELS, precision_warning};
 pub use series::{ExampleSeries, example_voxels};
 pub use table::{Column, ScoreTable, VoxelScores};
 pub use voxels::{BLOCK_VOXELS, VoxelShare, reading_voxels};
+pub use work::FitWork;

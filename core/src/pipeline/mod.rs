@@ -3,5 +3,5 @@
 mod encode;
 mod extract;
 
-pub use encode::{EncodeError, EncodeSummary, Encoding, Existing, encode};
+pub use encode::{EncodeError, EncodeSummary, Encoding, Existing, encode, encode_sizes};
 pub use extract::{ExtractError, Extraction, Summary, extract, now, row_layout};

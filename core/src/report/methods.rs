@@ -194,7 +194,7 @@ fn downsampling(paragraph: &mut Paragraph, recipe: &EncodeRecipe) {
             repetition_secs,
             sound_start_secs,
         } => format!(
-            "the times of volumes taken every {repetition_secs} s, the sound beginning {sound_start_secs} s after the first"
+            "the times of volumes taken every {repetition_secs} s, the sound beginning {sound_start_secs} s after the first,"
         ),
         ScansRecipe::Reports { .. } => "the recorded times of the scanner's triggers".into(),
         ScansRecipe::Lists { .. } => "the listed times of the volumes".into(),

@@ -19,6 +19,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use basis::{Form, Problem, RidgeError};
+pub(crate) use plan::leaves_out;
 pub use plan::{Fitted, RefitPlan, RoundsPlan, TILE_VOXELS, Weights};
 
 use ndarray::{Array2, ArrayView2, ArrayView3, Axis};

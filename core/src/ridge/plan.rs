@@ -42,7 +42,7 @@ enum Way<T> {
 
 /// Whether leaving rows out of the fit of all is less work than decomposing the others, `k` being the smaller side of the
 /// features. The factor stands for how much slower a decomposition is than a product, as measured.
-fn leaves_out(n_held: usize, k: usize, n_alphas: usize) -> bool {
+pub(crate) fn leaves_out(n_held: usize, k: usize, n_alphas: usize) -> bool {
     const DECOMPOSITION_FLOPS: usize = 12;
     4 * n_alphas * n_held * n_held < DECOMPOSITION_FLOPS * k * k
 }

@@ -15,7 +15,7 @@ use ndarray::Array2;
 
 use crate::design::{Design, DesignError};
 use crate::encoding::{
-    Column, ExampleSeries, Measured, MeasuredError, OutputError, ScoreTable, VoxelScores,
+    Column, ExampleSeries, FitSizes, Measured, MeasuredError, OutputError, ScoreTable, VoxelScores,
     VoxelShare, example_voxels,
 };
 use crate::progress::{CancelToken, Event, Stage};
@@ -134,6 +134,23 @@ pub fn encode(
         FitPrecision::F32 => encode_in::<f32>(work, report),
         FitPrecision::F64 => encode_in::<f64>(work, report),
     }
+}
+
+/// The sizes of a fit and what is odd about it, without fitting anything: all that is read is looked at as for the fit itself.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_sizes(work: &Encoding) -> Result<(FitSizes, Vec<String>), EncodeError> {
+    let design = Design::build(work.recipe, work.responses)?;
+    let measured = Measured::new(work.recipe, work.responses, &design)?;
+    let run = Run::new(work, &design, &measured, &[])?;
+    let mut warnings = Vec::new();
+    warnings::announce(&run, &mut |event| {
+        if let Event::Warning { message } = event {
+            warnings.push(message);
+        }
+    });
+    Ok((run.sizes(), warnings))
 }
 
 fn encode_in<T: Readable>(

@@ -8,13 +8,13 @@ use ndarray::{Array2, Axis};
 use super::{EncodeError, Encoding};
 use crate::design::{Design, scans_of};
 use crate::encoding::{
-    BLOCK_VOXELS, Column, ExampleSeries, Measured, ScoreTable, VoxelScores, VoxelShare,
-    reading_voxels, write_results,
+    BLOCK_VOXELS, Column, ExampleSeries, FitSizes, Measured, ScoreTable, VoxelScores, VoxelShare,
+    memory_budget, reading_voxels, round_groups, write_results,
 };
 use crate::progress::{Event, Stage};
 use crate::recipe::{EncodeFacts, EncodeFile, EncodeOutput, EncodeRecipe, FitPrecision};
 use crate::responses::Readable;
-use crate::ridge::{AlphaSharing, RoundsPlan};
+use crate::ridge::AlphaSharing;
 use crate::store::{
     FileChecksum, Found, Journal, JournalHeader, StoreError, atomic, sha256_of_text,
 };
@@ -91,10 +91,6 @@ impl<'a> Run<'a> {
         self.work.recipe.ridge.precision == FitPrecision::F32
     }
 
-    fn memory_bytes(&self) -> u64 {
-        (self.work.recipe.output.memory_gib.max(0.25) * f64::from(1 << 30)) as u64
-    }
-
     /// Opens the journal of one step, whose rows are the run's voxels.
     pub(super) fn journal(
         &self,
@@ -125,7 +121,8 @@ impl<'a> Run<'a> {
     ) -> Result<bool, EncodeError> {
         let n_voxels = self.voxels.len();
         let n_scans = self.design.training.0.nrows() + self.design.test.0.nrows();
-        let n_at_once = reading_voxels(n_scans, size_of::<T>(), self.memory_bytes() / 3);
+        let n_at_once =
+            reading_voxels(n_scans, size_of::<T>(), memory_budget(self.work.recipe) / 3);
         while !journal.is_complete() {
             let first = journal.n_rows_done();
             let read = first..n_voxels.min(first + n_at_once);
@@ -208,22 +205,26 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Rounds that are worked out at once, so that their bases fit into memory: first and end of each group.
+    /// Rounds that are worked out at once: first and end of each group.
     pub(super) fn round_groups(&self) -> Vec<(usize, usize)> {
-        let shape = self.design.training.0.dim();
-        let n_alphas = self.work.recipe.ridge.alphas.values().len();
-        let n_held = self.rounds.iter().map(Vec::len).max().unwrap_or(0);
-        let bytes = |n| match self.work.recipe.ridge.precision {
-            FitPrecision::F32 => RoundsPlan::<f32>::bytes(shape, n_held, n, n_alphas),
-            FitPrecision::F64 => RoundsPlan::<f64>::bytes(shape, n_held, n, n_alphas),
-        };
-        let n_rounds = self.rounds.len();
-        let fits = |n: &usize| bytes(*n) <= self.memory_bytes() * 2 / 3;
-        let n_at_once = (1..=n_rounds).rev().find(fits).unwrap_or(1);
-        let groups = (0..n_rounds).step_by(n_at_once);
-        groups
-            .map(|first| (first, n_rounds.min(first + n_at_once)))
-            .collect()
+        let recipe = self.work.recipe;
+        let (sizes, budget) = (self.sizes(), memory_budget(recipe));
+        let n_alphas = recipe.ridge.alphas.values().len();
+        match recipe.ridge.precision {
+            FitPrecision::F32 => round_groups::<f32>(&sizes, n_alphas, budget),
+            FitPrecision::F64 => round_groups::<f64>(&sizes, n_alphas, budget),
+        }
+    }
+
+    pub(super) fn sizes(&self) -> FitSizes {
+        FitSizes {
+            n_training_scans: self.design.training.0.nrows(),
+            n_test_scans: self.design.test.0.nrows(),
+            n_columns: self.design.training.0.ncols(),
+            n_voxels: self.voxels.len(),
+            n_rounds: self.rounds.len(),
+            n_held_scans: self.rounds.iter().map(Vec::len).max().unwrap_or(0),
+        }
     }
 }
 

@@ -1,0 +1,176 @@
+//! What a fit will take: time, memory and disk.
+
+use std::time::Instant;
+
+use ndarray::Array2;
+
+use super::{BLOCK_VOXELS, Column, FitWork, reading_voxels};
+use crate::matrix::{Real, eigen, gram, product_peak_flops};
+use crate::random::PythonRandom;
+use crate::recipe::{EncodeRecipe, FitPrecision};
+use crate::ridge::RoundsPlan;
+use crate::significance::BlockPermutations;
+
+/// Columns of the matrix whose decomposition is timed; the time of others grows with the cube.
+const EIGEN_TRIAL: usize = 640;
+/// Tiles of voxels reach this share of the machine's peak of products, as measured with `heschl bench ridge`.
+const SHARE_OF_PEAK: f64 = 0.85;
+
+/// The sizes of a fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FitSizes {
+    /// Scans that are learned from.
+    pub n_training_scans: usize,
+    /// Scans that are predicted.
+    pub n_test_scans: usize,
+    /// Columns of the design matrix.
+    pub n_columns: usize,
+    /// Voxels.
+    pub n_voxels: usize,
+    /// Rounds that choose α.
+    pub n_rounds: usize,
+    /// Scans held out in the largest of them.
+    pub n_held_scans: usize,
+}
+
+/// How fast this machine computes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MachineSpeed {
+    /// Floating-point operations per second of products, in the fit's precision.
+    pub product_flops: f64,
+    /// The same of products in double precision, which the features' own products take.
+    pub double_flops: f64,
+    /// Seconds of a decomposition, divided by the cube of its size.
+    pub eigen_secs: f64,
+    /// Seconds of one permutation of one scan of one voxel.
+    pub permutation_secs: f64,
+}
+
+impl MachineSpeed {
+    /// Measures it: about a second.
+    #[must_use]
+    pub fn measure(precision: FitPrecision) -> Self {
+        let double_flops = product_peak_flops::<f64>();
+        Self {
+            product_flops: match precision {
+                FitPrecision::F32 => product_peak_flops::<f32>(),
+                FitPrecision::F64 => double_flops,
+            },
+            double_flops,
+            eigen_secs: eigen_secs(),
+            permutation_secs: permutation_secs(),
+        }
+    }
+}
+
+fn eigen_secs() -> f64 {
+    let columns = noise(2 * EIGEN_TRIAL, EIGEN_TRIAL);
+    let square = gram(columns.view());
+    let begun = Instant::now();
+    std::hint::black_box(eigen(square.view()).is_ok());
+    begun.elapsed().as_secs_f64() / (EIGEN_TRIAL as f64).powi(3)
+}
+
+fn permutation_secs() -> f64 {
+    const SCANS: usize = 200;
+    const VOXELS: usize = 1024;
+    const PERMUTATIONS: usize = 100;
+    let (predictions, responses) = (noise(SCANS, VOXELS), noise(SCANS, VOXELS));
+    let orders = BlockPermutations::new(SCANS, 10, PERMUTATIONS, 0);
+    let begun = Instant::now();
+    std::hint::black_box(orders.p_values(predictions.view(), responses.view()));
+    begun.elapsed().as_secs_f64() / (SCANS * VOXELS * PERMUTATIONS) as f64
+}
+
+fn noise(n_rows: usize, n_columns: usize) -> Array2<f64> {
+    let mut random = PythonRandom::new(0);
+    Array2::from_shape_simple_fn((n_rows, n_columns), || random.unit() - 0.5)
+}
+
+/// What a fit will take.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FitForecast {
+    /// Seconds, once the features are read.
+    pub secs: f64,
+    /// Bytes of memory at the most.
+    pub memory_bytes: u64,
+    /// Bytes of the results.
+    pub disk_bytes: u64,
+}
+
+impl FitForecast {
+    /// Of a recipe at given sizes, on a machine of given speed.
+    #[must_use]
+    pub fn new(sizes: &FitSizes, recipe: &EncodeRecipe, speed: &MachineSpeed) -> Self {
+        match recipe.ridge.precision {
+            FitPrecision::F32 => Self::of::<f32>(sizes, recipe, speed),
+            FitPrecision::F64 => Self::of::<f64>(sizes, recipe, speed),
+        }
+    }
+
+    fn of<T: Real>(sizes: &FitSizes, recipe: &EncodeRecipe, speed: &MachineSpeed) -> Self {
+        let work = FitWork::of(sizes, recipe);
+        let voxels = sizes.n_voxels as f64;
+        let permutations = recipe.scores.n_permutations * sizes.n_test_scans;
+        let secs = work.eigen_cubes * speed.eigen_secs
+            + work.shared_flops / speed.double_flops
+            + voxels * work.voxel_flops / (speed.product_flops * SHARE_OF_PEAK)
+            + voxels * permutations as f64 * speed.permutation_secs;
+        Self {
+            secs,
+            memory_bytes: memory_bytes::<T>(sizes, recipe),
+            disk_bytes: disk_bytes(sizes, recipe),
+        }
+    }
+}
+
+fn memory_bytes<T: Real>(sizes: &FitSizes, recipe: &EncodeRecipe) -> u64 {
+    let n_scans = sizes.n_training_scans + sizes.n_test_scans;
+    let budget = memory_budget(recipe);
+    let n_alphas = recipe.ridge.alphas.values().len();
+    let shape = (sizes.n_training_scans, sizes.n_columns);
+    let (first, end) = round_groups::<T>(sizes, n_alphas, budget)[0];
+    let plan = RoundsPlan::<T>::bytes(shape, sizes.n_held_scans, end - first, n_alphas);
+    let n_at_once = reading_voxels(n_scans, size_of::<T>(), budget / 3).min(sizes.n_voxels.max(1));
+    let reading = 2 * n_scans * n_at_once * size_of::<T>();
+    let test = sizes.n_test_scans * sizes.n_columns * 8;
+    let scores = sizes.n_voxels * (2 * n_alphas + Column::ALL.len()) * 8;
+    plan + (reading + test + scores) as u64 + (64 << 20)
+}
+
+/// What a recipe lets a fit take, bytes.
+pub(crate) fn memory_budget(recipe: &EncodeRecipe) -> u64 {
+    (recipe.output.memory_gib.max(0.25) * f64::from(1 << 30)) as u64
+}
+
+/// Rounds that are worked out at once, so that their bases fit into memory: first and end of each group.
+pub(crate) fn round_groups<T: Real>(
+    sizes: &FitSizes,
+    n_alphas: usize,
+    budget: u64,
+) -> Vec<(usize, usize)> {
+    let shape = (sizes.n_training_scans, sizes.n_columns);
+    let n_rounds = sizes.n_rounds;
+    let fits = |n: &usize| {
+        RoundsPlan::<T>::bytes(shape, sizes.n_held_scans, *n, n_alphas) <= budget * 2 / 3
+    };
+    let n_at_once = (1..=n_rounds).rev().find(fits).unwrap_or(1);
+    let groups = (0..n_rounds).step_by(n_at_once);
+    groups
+        .map(|first| (first, n_rounds.min(first + n_at_once)))
+        .collect()
+}
+
+fn disk_bytes(sizes: &FitSizes, recipe: &EncodeRecipe) -> u64 {
+    /// Of a voxel's row in `scores.csv`, and of a page without its figures.
+    const CSV_BYTES: usize = 190;
+    let n_alphas = recipe.ridge.alphas.values().len();
+    let scores = sizes.n_voxels * (8 * (Column::ALL.len() + n_alphas) + CSV_BYTES);
+    let of_files =
+        |is_wanted: bool, n_rows: usize| usize::from(is_wanted) * n_rows * sizes.n_voxels * 4;
+    let files = of_files(recipe.output.weights, sizes.n_columns)
+        + of_files(recipe.output.predictions, sizes.n_test_scans);
+    // While it runs the journals are there, too.
+    let journals = sizes.n_voxels * 8 * (sizes.n_rounds * n_alphas + Column::ALL.len());
+    (scores + files + journals + BLOCK_VOXELS) as u64
+}
