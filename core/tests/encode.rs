@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use heschl_core::encoding::{Column, ScoreTable, VoxelShare, merge};
-use heschl_core::formats::npy::NpyMatrix;
+use heschl_core::formats::npy::StoredMatrix;
 use heschl_core::formats::npz::RowsWriter;
 use heschl_core::pipeline::{EncodeError, EncodeSummary, Encoding, Existing, encode};
 use heschl_core::progress::{CancelToken, Event};
@@ -318,7 +318,7 @@ fn shares_give_the_bits_of_the_whole() {
         let of = |folder: &Path| std::fs::read(folder.join(file)).unwrap();
         assert!(of(&shares) == of(&again), "{file}");
     }
-    let predicted = NpyMatrix::open(&again.join("predictions.npy")).unwrap();
+    let predicted = StoredMatrix::open(&again.join("predictions.npy")).unwrap();
     assert_eq!(predicted.dim(), (N_SCANS, 5000));
     std::fs::remove_file(shares.join("shares/0002-of-0002/scores.npz")).unwrap();
     let error = merge(&shares).unwrap_err().to_string();

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use heschl_core::encoding::{self, Column, ScoreTable, VoxelShare};
-use heschl_core::formats::npy::NpyMatrix;
-use heschl_core::formats::responses;
+use heschl_core::formats::npy::StoredMatrix;
+use heschl_core::formats::responses::{self, ResponseOptions};
 use heschl_core::pipeline::{self, EncodeSummary, Encoding, Existing};
 use heschl_core::recipe::{EncodeFile, EncodeRecipe};
 use heschl_core::ridge::AlphaSharing;
@@ -53,7 +53,11 @@ pub(crate) fn run(args: &Args) -> CommandResult {
     if let Some(out) = &args.out {
         recipe.output.folder = absolute(out)?;
     }
-    let responses = responses::open(&recipe.responses.path)?;
+    let options = ResponseOptions {
+        mask: recipe.responses.mask.clone(),
+        scratch: recipe.output.folder.join(".heschl"),
+    };
+    let responses = responses::open(&recipe.responses.path, &options)?;
     let cancel = workshop::cancel_on_signals()?;
     let work = Encoding {
         groups: groups(&recipe)?,
@@ -95,7 +99,7 @@ fn groups(recipe: &EncodeRecipe) -> Result<Option<Vec<usize>>, Failure> {
                 .into(),
         )
     })?;
-    let file = NpyMatrix::open_row(path)?;
+    let file = StoredMatrix::open_row(path)?;
     let numbers = file.read::<f64>(0..1, 0..file.dim().1)?;
     let is_group = |number: &f64| *number >= 0.0 && number.fract() == 0.0 && *number < 1e9;
     if let Some(odd) = numbers.iter().find(|number| !is_group(number)) {

@@ -108,7 +108,7 @@ mod tests {
     use ndarray::{Array2, array};
 
     use super::*;
-    use crate::formats::npy::NpyMatrix;
+    use crate::formats::npy::StoredMatrix;
 
     #[test]
     fn columns_written_in_two_runs_are_one_array() {
@@ -125,7 +125,7 @@ mod tests {
         second.write(2, array![[3.0_f32], [30.0]].view()).unwrap();
         assert!(!path.exists());
         second.commit().unwrap();
-        let all: Array2<f64> = NpyMatrix::open(&path).unwrap().read(0..2, 0..3).unwrap();
+        let all: Array2<f64> = StoredMatrix::open(&path).unwrap().read(0..2, 0..3).unwrap();
         assert_eq!(all, array![[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]]);
         ColumnsFile::remove(&path).unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

@@ -6,7 +6,7 @@ use ndarray::{Axis, concatenate};
 
 use super::{Column, OutputError, ScoreTable, VoxelScores, write_results};
 use crate::encoding::ColumnsFile;
-use crate::formats::npy::{NpyError, NpyMatrix};
+use crate::formats::npy::{NpyError, StoredMatrix};
 use crate::formats::npz::NpzError;
 use crate::recipe::{EncodeFile, RecipeError};
 use crate::store::{StoreError, atomic};
@@ -184,7 +184,7 @@ fn merge_columns(
     let mut file: Option<ColumnsFile> = None;
     let mut next = 0;
     for part in parts {
-        let part = NpyMatrix::open(&part)?;
+        let part = StoredMatrix::open(&part)?;
         let (n_rows, n_columns) = part.dim();
         let file = match &mut file {
             Some(file) => file,

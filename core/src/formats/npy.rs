@@ -1,10 +1,9 @@
 //! NumPy's `.npy`: one array, read in blocks of rows and columns.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use half::f16;
 use ndarray::Array2;
@@ -123,6 +122,19 @@ impl From<io::Error> for HeaderError {
     }
 }
 
+/// Reads the header that `source` begins with.
+///
+/// # Errors
+/// [`NpyError`] with `path`, if it is none.
+pub fn header_of(source: &mut impl Read, path: &Path) -> Result<NpyHeader, NpyError> {
+    let path = path.to_path_buf();
+    read_header(source).map_err(|error| match error {
+        HeaderError::Damaged(reason) => NpyError::Damaged { reason, path },
+        HeaderError::Kind(kind) => NpyError::Kind { kind, path },
+        HeaderError::Io(source) => NpyError::Unreadable { source, path },
+    })
+}
+
 fn read_header(source: &mut impl Read) -> Result<NpyHeader, HeaderError> {
     let damaged = |reason: &str| HeaderError::Damaged(reason.to_string());
     let mut start = [0; 8];
@@ -197,15 +209,15 @@ fn shape_of(value: &str) -> Option<Vec<usize>> {
         .collect()
 }
 
-/// A two-dimensional array in a file, of which blocks are read.
+/// A matrix of numbers that lie together in a file, of which blocks are read.
 #[derive(Debug)]
-pub struct NpyMatrix {
-    file: Mutex<File>,
+pub struct StoredMatrix {
+    file: File,
     path: PathBuf,
     header: NpyHeader,
 }
 
-impl NpyMatrix {
+impl StoredMatrix {
     /// Reads the header and looks whether the file is as long as it claims. Takes no memory for the values.
     ///
     /// # Errors
@@ -214,7 +226,7 @@ impl NpyMatrix {
         Self::open_shaped(path, |shape| (shape.len() == 2).then(|| shape.to_vec()))
     }
 
-    /// As [`NpyMatrix::open`], but for a list, which is read as one row.
+    /// As [`StoredMatrix::open`], but for a list, which is read as one row.
     ///
     /// # Errors
     /// [`NpyError`] if the file cannot be read, is damaged, or holds no list of numbers.
@@ -235,27 +247,34 @@ impl NpyMatrix {
             path: path.clone(),
         };
         let mut file = File::open(&path).map_err(unreadable)?;
-        let mut header = read_header(&mut file).map_err(|error| match error {
-            HeaderError::Damaged(reason) => NpyError::Damaged {
-                reason,
-                path: path.clone(),
-            },
-            HeaderError::Kind(kind) => NpyError::Kind {
-                kind,
-                path: path.clone(),
-            },
-            HeaderError::Io(source) => unreadable(source),
-        })?;
+        let mut header = header_of(&mut file, &path)?;
         header.shape = as_matrix(&header.shape).ok_or_else(|| NpyError::Dimensions {
             shape: header.shape.clone(),
             path: path.clone(),
         })?;
+        Self::new(file, &path, header)
+    }
+
+    /// A matrix that lies in `file` as `header` says; `path` is for sentences.
+    ///
+    /// # Errors
+    /// [`NpyError::Damaged`] if the file is shorter than the shape claims.
+    ///
+    /// # Panics
+    /// If the shape has not two dimensions: a fault of the caller.
+    pub fn new(file: File, path: &Path, header: NpyHeader) -> Result<Self, NpyError> {
+        assert_eq!(header.shape.len(), 2);
+        let path = path.to_path_buf();
         let n_values = header
             .shape
             .iter()
             .try_fold(1_usize, |n, size| n.checked_mul(*size));
         let n_bytes = n_values.and_then(|n| n.checked_mul(header.kind.value_bytes));
-        let n_there = file.metadata().map_err(unreadable)?.len();
+        let n_there = file.metadata().map_err(|source| NpyError::Unreadable {
+            source,
+            path: path.clone(),
+        })?;
+        let n_there = n_there.len();
         let n_claimed = n_bytes.and_then(|n| header.n_header_bytes.checked_add(n as u64));
         if n_claimed.is_none_or(|claimed| claimed > n_there) {
             return Err(NpyError::Damaged {
@@ -266,11 +285,7 @@ impl NpyMatrix {
                 path,
             });
         }
-        Ok(Self {
-            file: Mutex::new(file),
-            path,
-            header,
-        })
+        Ok(Self { file, path, header })
     }
 
     /// Rows and columns.
@@ -317,14 +332,15 @@ impl NpyMatrix {
         line_values: usize,
     ) -> Result<Array2<T>, NpyError> {
         let size = self.header.kind.value_bytes;
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let mut bytes = vec![0; stretch.len() * size];
         let mut block = Array2::zeros((lines.len(), stretch.len()));
         for (line, mut values) in lines.zip(block.rows_mut()) {
             let at = (line * line_values + stretch.start) * size;
-            let read = file
-                .seek(SeekFrom::Start(self.header.n_header_bytes + at as u64))
-                .and_then(|_| file.read_exact(&mut bytes));
+            let read = read_at(
+                &self.file,
+                &mut bytes,
+                self.header.n_header_bytes + at as u64,
+            );
             read.map_err(|source| NpyError::Unreadable {
                 source,
                 path: self.path.clone(),
@@ -334,6 +350,24 @@ impl NpyMatrix {
             }
         }
         Ok(block)
+    }
+}
+
+/// Fills `bytes` from a place of the file. Several matrices may lie in one open file, so its own place is left alone.
+fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
+    #[cfg(unix)]
+    return std::os::unix::fs::FileExt::read_exact_at(file, bytes, at);
+    #[cfg(windows)]
+    {
+        let mut n_read = 0;
+        while n_read < bytes.len() {
+            let at = at + n_read as u64;
+            match std::os::windows::fs::FileExt::seek_read(file, &mut bytes[n_read..], at)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                n => n_read += n,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -369,11 +403,11 @@ mod tests {
             .collect();
         for (kind, bytes) in [(">i2", big), ("<f4", single), ("<f2", half)] {
             let (_folder, path) = written(&file(kind, Order::C, &bytes));
-            let matrix = NpyMatrix::open(&path).unwrap();
+            let matrix = StoredMatrix::open(&path).unwrap();
             let block = matrix.read::<f64>(0..2, 1..3).unwrap();
             assert_eq!(block, ndarray::array![[2.0, 3.0], [5.0, -6.0]], "{kind}");
             let (_folder, path) = written(&file(kind, Order::Fortran, &bytes));
-            let block = NpyMatrix::open(&path)
+            let block = StoredMatrix::open(&path)
                 .unwrap()
                 .read::<f32>(1..2, 0..3)
                 .unwrap();
@@ -382,13 +416,13 @@ mod tests {
         let mut list = header("<i4", Order::C, &[2]);
         list.extend([7_i32, -1].map(i32::to_le_bytes).concat());
         let (_folder, path) = written(&list);
-        let row = NpyMatrix::open_row(&path)
+        let row = StoredMatrix::open_row(&path)
             .unwrap()
             .read::<f64>(0..1, 0..2)
             .unwrap();
         assert_eq!(row, ndarray::array![[7.0, -1.0]]);
         let (_folder, path) = written(&file("|b1", Order::C, &[1, 0, 2, 0, 0, 1]));
-        let block = NpyMatrix::open(&path)
+        let block = StoredMatrix::open(&path)
             .unwrap()
             .read::<f32>(0..1, 0..3)
             .unwrap();
@@ -421,12 +455,12 @@ mod tests {
             (b"\x93NUMPY\x01\x00\x02\x00{}".to_vec(), "no \"descr\""),
         ] {
             let (_folder, path) = written(&content);
-            let error = NpyMatrix::open(&path).unwrap_err().to_string();
+            let error = StoredMatrix::open(&path).unwrap_err().to_string();
             assert!(error.contains(sentence), "{error}");
         }
         let (_folder, path) = written(&file("<f4", Order::C, &[0; 24]));
         assert!(
-            NpyMatrix::open(&path)
+            StoredMatrix::open(&path)
                 .unwrap()
                 .read::<f32>(0..3, 0..1)
                 .is_err()

@@ -11,6 +11,9 @@ use ndarray_npy::{ViewElement, ViewNpyExt as _};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
+use super::compressed::unpacked;
+use super::npy::{NpyError, StoredMatrix, header_of};
+
 /// Level of deflate: feature values hardly compress, so higher levels only take longer.
 const DEFLATE_LEVEL: i64 = 1;
 /// Archives whose content may pass this get the 64-bit form of zip.
@@ -23,6 +26,8 @@ const MOST_32_BIT_BYTES: u64 = u32::MAX as u64 - (1 << 20);
     reason = "each variant's message says what its fields are"
 )]
 pub enum NpzError {
+    #[error(transparent)]
+    Array(#[from] NpyError),
     #[error("The file cannot be read: {source}\nFile: {}", path.display())]
     Unreadable { source: io::Error, path: PathBuf },
     #[error("This is no NumPy archive, or a damaged one: {reason}. Make it again.\nFile: {}", path.display())]
@@ -253,6 +258,53 @@ pub fn read_as<A: ViewElement + Clone, D: ndarray::Dimension>(
             expected: D::NDIM.unwrap_or(found),
             path: path.to_path_buf(),
         })
+}
+
+/// The matrices of an archive by their names. Those that are not compressed are read where they lie; others are unpacked into
+/// `scratch` once. Arrays of other dimensions are left out.
+///
+/// # Errors
+/// [`NpzError`] if the file cannot be read, or is no archive of numbers.
+pub fn matrices(path: &Path, scratch: &Path) -> Result<Vec<(String, StoredMatrix)>, NpzError> {
+    let damaged = |reason: String| NpzError::Damaged {
+        reason,
+        path: path.to_path_buf(),
+    };
+    let unreadable = |source| NpzError::Unreadable {
+        source,
+        path: path.to_path_buf(),
+    };
+    let mut archive = open(path)?;
+    let mut found = Vec::new();
+    for index in 0..archive.len() {
+        let mut member = archive
+            .by_index(index)
+            .map_err(|error| damaged(error.to_string()))?;
+        let name = member
+            .name()
+            .map_err(|error| damaged(error.to_string()))?
+            .to_string();
+        let Some(name) = name.strip_suffix(".npy").map(String::from) else {
+            continue;
+        };
+        let begin = (member.compression() == CompressionMethod::Stored)
+            .then(|| member.data_start())
+            .flatten();
+        let mut header = header_of(&mut member, path)?;
+        if header.shape.len() != 2 {
+            continue;
+        }
+        let file = if let Some(begin) = begin {
+            header.n_header_bytes += begin;
+            File::open(path).map_err(unreadable)?
+        } else {
+            let n_packed = member.compressed_size();
+            header.n_header_bytes = 0;
+            unpacked(member, n_packed, scratch).map_err(|error| damaged(error.to_string()))?
+        };
+        found.push((name, StoredMatrix::new(file, path, header)?));
+    }
+    Ok(found)
 }
 
 fn open(path: &Path) -> Result<ZipArchive<BufReader<File>>, NpzError> {

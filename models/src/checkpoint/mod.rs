@@ -2,7 +2,6 @@
 
 pub mod ctranslate2;
 mod numbers;
-pub mod pickle;
 mod placeholder;
 pub mod pytorch;
 pub mod safetensors;

@@ -5,7 +5,8 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::Storages;
-use crate::checkpoint::pickle::{self, Fault, Pickle};
+use heschl_core::formats::pickle::{self, Fault, Pickle};
+
 use crate::checkpoint::{CheckpointError, MOST_HEADER_BYTES};
 
 /// The number that the first pickle is, 0x1950a86a20f9469cfc6c, with its instruction and the pickle's end.
@@ -49,7 +50,7 @@ pub(super) fn read(
             break;
         }
     }
-    let pickles = last.map_err(|fault| fault.in_file(path))?;
+    let pickles = last.map_err(|fault| super::in_file(fault, path))?;
     let storages = pickles.storages(source, n_bytes, path)?;
     Ok((pickles.object, storages))
 }

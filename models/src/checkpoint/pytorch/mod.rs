@@ -18,7 +18,8 @@ use std::path::Path;
 
 use heschl_core::encoder::NumberFormat;
 
-use super::pickle::{self, Element, Id, Known, Pickle, Value, Values, View};
+use heschl_core::formats::pickle::{self, Element, Fault, Id, Known, Pickle, Value, Values, View};
+
 use super::{Checkpoint, CheckpointError, Dtype, Tensor};
 
 /// Byte ranges of the file by the keys of the storages that lie there.
@@ -67,7 +68,7 @@ pub fn parse(
     source.seek(SeekFrom::Start(0)).map_err(unreadable)?;
     if start.starts_with(b"PK") {
         let (pickle, storages) = archive::read(source, n_bytes, path)?;
-        let pickle = pickle::parse(&pickle).map_err(|fault| fault.in_file(path))?;
+        let pickle = pickle::parse(&pickle).map_err(|fault| in_file(fault, path))?;
         return place(&pickle, &storages, path);
     }
     if legacy::is_beginning(&start) {
@@ -84,6 +85,15 @@ pub fn parse(
         reason: "it is no file that PyTorch saved".into(),
         path: path.to_path_buf(),
     })
+}
+
+/// A fault of a pickle as one of the file at `path`.
+fn in_file(fault: Fault, path: &Path) -> CheckpointError {
+    let path = path.to_path_buf();
+    match fault {
+        Fault::Damaged(reason) => CheckpointError::Damaged { reason, path },
+        Fault::Call(name) => CheckpointError::Call { name, path },
+    }
 }
 
 /// The tensors that a pickle names, in storages that lie in the file as `storages` says.

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::arrays;
 use super::names::{self, Made};
-use super::{Fault, Id, Pickle, Value, Values};
+use super::{ArrayData, ArrayValue, Fault, Id, Pickle, Value, Values};
 
 /// Most instructions and copied values. The checkpoint of the largest speech encoder takes some ten thousand.
 const MOST_STEPS: usize = 8_000_000;
@@ -70,16 +71,18 @@ impl<'a> Machine<'a> {
             b'J' => Value::Int(i64::from(i32::from_le_bytes(self.array()?))),
             0x8a => long(self.counted::<1>()?),
             0x8b => long(self.counted::<4>()?),
-            b'F' => opaque(self.line()?),
-            b'G' => opaque(self.take(8)?),
-            b'X' | b'T' => text(self.counted::<4>()?),
-            0x8c | b'U' => text(self.counted::<1>()?),
+            b'F' => decimal(self.line()?),
+            b'G' => Value::Float(f64::from_be_bytes(self.array()?)),
+            b'X' => text(self.counted::<4>()?),
+            0x8c => text(self.counted::<1>()?),
+            b'T' => self.old_text::<4>()?,
+            b'U' => self.old_text::<1>()?,
             0x8d => text(self.counted::<8>()?),
             b'V' => text_of_line(self.line()?),
             b'S' => quoted(self.line()?)?,
-            b'B' => opaque(self.counted::<4>()?),
-            b'C' => opaque(self.counted::<1>()?),
-            0x8e | 0x96 => opaque(self.counted::<8>()?),
+            b'B' => self.bytes::<4>()?,
+            b'C' => self.bytes::<1>()?,
+            0x8e | 0x96 => self.bytes::<8>()?,
             b']' => Value::List(vec![]),
             b'}' => Value::Dict(vec![]),
             b')' => Value::Tuple(vec![]),
@@ -178,16 +181,58 @@ impl<'a> Machine<'a> {
                 let [class, _] = self.pop_two()?;
                 self.push(names::object(&self.values, class)?)
             }
-            // A state is for the object's own code, which is not run.
-            b'b' => self.pop().map(drop),
+            b'b' => self.build(),
             b'Q' => {
                 let identity = self.pop()?;
                 self.push(names::storage(&self.values, identity)?)
             }
             other => Err(Fault::Damaged(format!(
-                "the byte {other:#04x} in its pickle is no instruction that a checkpoint has"
+                "the byte {other:#04x} in its pickle is no instruction that is known here"
             ))),
         }
+    }
+
+    /// Gives a state to the uppermost value. It is for the object's own code, which is not run; what NumPy's and joblib's would
+    /// do is done here.
+    fn build(&mut self) -> Result<(), Fault> {
+        let [target, state] = self.pop_two()?;
+        self.push_id(target)?;
+        let changed = match self.values.get(target) {
+            Value::Dtype { name, .. } => self.values.sequence(state).map(|parts| Value::Dtype {
+                name: *name,
+                is_big_endian: parts.get(1).and_then(|order| self.values.text(*order)) == Some(">"),
+            }),
+            Value::EmptyArray => arrays::with_state(&self.values, state),
+            Value::Object { class, .. } => Some(Value::Object {
+                class: *class,
+                state: Some(state),
+            }),
+            Value::Wrapper => Some(self.wrapped_array(state)?),
+            _ => None,
+        };
+        if let (Some(changed), Some(value)) = (changed, self.values.get_mut(target)) {
+            *value = changed;
+        }
+        Ok(())
+    }
+
+    /// The array whose values follow here; they are skipped.
+    fn wrapped_array(&mut self, state: Id) -> Result<Value, Fault> {
+        let wrapped = arrays::wrapped(&self.values, state);
+        let wrapped = wrapped.ok_or_else(|| nonsense("an array in it has no shape"))?;
+        if wrapped.is_aligned {
+            let n_padding = self.byte()?;
+            self.take(u64::from(n_padding))?;
+        }
+        let at = self.at as u64;
+        let n_bytes = arrays::n_bytes(&self.values, wrapped.dtype, wrapped.shape)?;
+        self.take(n_bytes)?;
+        Ok(Value::Array(ArrayValue {
+            dtype: wrapped.dtype,
+            shape: Some(wrapped.shape),
+            order: wrapped.order,
+            data: ArrayData::At(at),
+        }))
     }
 
     fn protocol(&mut self) -> Result<(), Fault> {
@@ -425,6 +470,26 @@ impl<'a> Machine<'a> {
         self.take(u64::from_le_bytes(count))
     }
 
+    fn bytes<const N: usize>(&mut self) -> Result<Value, Fault> {
+        let n_bytes = self.counted::<N>()?.len();
+        Ok(Value::Bytes {
+            at: (self.at - n_bytes) as u64,
+            n_bytes: n_bytes as u64,
+        })
+    }
+
+    /// What Python 2 called a text: bytes, if they are no text.
+    fn old_text<const N: usize>(&mut self) -> Result<Value, Fault> {
+        let bytes = self.counted::<N>()?;
+        Ok(match std::str::from_utf8(bytes) {
+            Ok(text) => Value::Text(text.into()),
+            Err(_) => Value::Bytes {
+                at: (self.at - bytes.len()) as u64,
+                n_bytes: bytes.len() as u64,
+            },
+        })
+    }
+
     /// The bytes before the next line feed, which is skipped.
     fn line(&mut self) -> Result<&'a [u8], Fault> {
         let rest = &self.bytes[self.at..];
@@ -444,12 +509,16 @@ fn nonsense(reason: &str) -> Fault {
 
 fn too_many() -> Fault {
     Fault::Damaged(format!(
-        "its pickle holds more than {MOST_VALUES} values, which no checkpoint needs"
+        "its pickle holds more than {MOST_VALUES} values, which nothing here needs"
     ))
 }
 
-fn opaque(_: &[u8]) -> Value {
-    Value::Opaque
+/// A number in decimal digits, with a fraction.
+fn decimal(line: &[u8]) -> Value {
+    let number = std::str::from_utf8(line)
+        .ok()
+        .and_then(|text| text.parse().ok());
+    number.map_or(Value::Opaque, Value::Float)
 }
 
 /// A text; nothing that matters if it is not UTF-8.
@@ -457,12 +526,42 @@ fn text(bytes: &[u8]) -> Value {
     std::str::from_utf8(bytes).map_or(Value::Opaque, |text| Value::Text(text.into()))
 }
 
-/// A text without escapes; nothing that matters if it has any.
+/// A text with Python's escapes; nothing that matters if one of them makes no sense.
 fn text_of_line(bytes: &[u8]) -> Value {
-    if bytes.contains(&b'\\') {
-        return Value::Opaque;
+    // Letters above 127 stand for themselves in the oldest protocol.
+    let line: String = match std::str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
+    };
+    unescaped(&line).map_or(Value::Opaque, |text| Value::Text(text.into()))
+}
+
+fn unescaped(line: &str) -> Option<String> {
+    let mut text = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once('\\') {
+        text.push_str(before);
+        let letter = after.chars().next()?;
+        let (n_digits, plain) = match letter {
+            'x' => (2, None),
+            'u' => (4, None),
+            'U' => (8, None),
+            'n' => (0, Some('\n')),
+            't' => (0, Some('\t')),
+            'r' => (0, Some('\r')),
+            '\\' | '\'' | '"' => (0, Some(letter)),
+            _ => return None,
+        };
+        let end = letter.len_utf8() + n_digits;
+        let digits = after.get(letter.len_utf8()..end)?;
+        text.push(match plain {
+            Some(plain) => plain,
+            None => char::from_u32(u32::from_str_radix(digits, 16).ok()?)?,
+        });
+        rest = &after[end..];
     }
-    text(bytes)
+    text.push_str(rest);
+    Some(text)
 }
 
 /// A text as Python 2 wrote it, in quotes.

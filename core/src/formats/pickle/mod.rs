@@ -1,4 +1,4 @@
-//! Python's pickle format, as PyTorch writes it, read by an interpreter that runs nothing.
+//! Python's pickle format, as PyTorch, NumPy and joblib write it, read by an interpreter that runs nothing.
 //!
 //! A pickle is a program for a small stack machine, and a part of its instructions call Python functions by name. Here
 //! a short list of names stands for values that are made without Python (see `names`); every other call is refused.
@@ -7,14 +7,13 @@
 //!
 //! Source: the instructions and their protocols as Python's module `pickletools` documents them.
 
+mod arrays;
 mod machine;
 mod names;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
-
-use super::CheckpointError;
+pub use arrays::{ArrayData, ArrayValue, LocatedArray, LocatedValues};
 pub use names::{Element, Known};
 
 /// Reads the pickle that `bytes` begin with; more may follow it.
@@ -49,6 +48,17 @@ pub enum Value {
     Bool(bool),
     /// A whole number of at most 64 bits.
     Int(i64),
+    /// A number with a fraction.
+    Float(f64),
+    /// Bytes at this place of the pickle.
+    Bytes {
+        /// Where they begin.
+        at: u64,
+        /// Their number.
+        n_bytes: u64,
+    },
+    /// Bytes that are written as text, a letter each.
+    Encoded(Id),
     /// A text.
     Text(Box<str>),
     /// A list.
@@ -70,7 +80,27 @@ pub enum Value {
     Storage(Storage),
     /// A view of a storage.
     Tensor(View),
-    /// What no tensor needs: other numbers, bytes, sets, objects of classes that are not known.
+    /// A number format of NumPy.
+    Dtype {
+        /// The text of its name, such as `f4`.
+        name: Id,
+        /// Whether the highest byte of a number comes first.
+        is_big_endian: bool,
+    },
+    /// An array of NumPy that no state has filled yet.
+    EmptyArray,
+    /// An array of NumPy.
+    Array(ArrayValue),
+    /// An object of a class that is not known, as a record: none of its code runs.
+    Object {
+        /// The text of the class's name.
+        class: Id,
+        /// Its attributes, mostly a dictionary.
+        state: Option<Id>,
+    },
+    /// joblib's note of an array whose values follow in the file.
+    Wrapper,
+    /// What nothing here needs: sets, large numbers, text that is none.
     Opaque,
 }
 
@@ -107,18 +137,6 @@ pub enum Fault {
     Damaged(String),
     /// It calls a function by this name.
     Call(String),
-}
-
-impl Fault {
-    /// The fault as one of the file at `path`.
-    #[must_use]
-    pub fn in_file(self, path: &Path) -> CheckpointError {
-        let path = path.to_path_buf();
-        match self {
-            Self::Damaged(reason) => CheckpointError::Damaged { reason, path },
-            Self::Call(name) => CheckpointError::Call { name, path },
-        }
-    }
 }
 
 /// The values of a pickle, by [`Id`].

@@ -1,5 +1,6 @@
 //! The names that a pickle may use, and what becomes of a call to them.
 
+use super::arrays;
 use super::{Fault, Id, Storage, Value, Values, View};
 
 /// Longest name that an error shows.
@@ -33,7 +34,21 @@ pub enum Known {
     Parameter,
     /// The function that calls one of the former and sets attributes.
     Subclass,
-    /// A function or class without effects, whose results no tensor needs.
+    /// NumPy's number formats.
+    Dtype,
+    /// The function that makes an empty array, which is filled by a state.
+    EmptyArray,
+    /// The function that makes an array out of a buffer.
+    ArrayOfBuffer,
+    /// The function that makes a single number out of a number format and bytes.
+    Scalar,
+    /// The class of joblib's notes of arrays.
+    Wrapper,
+    /// The function that makes bytes out of text.
+    Encode,
+    /// Bytes that can be changed, made out of others.
+    ByteArray,
+    /// A function or class without effects, whose results nothing here needs.
     Harmless,
 }
 
@@ -77,15 +92,20 @@ pub(super) fn known(module: &str, name: &str) -> Option<Known> {
         ("torch" | "torch.storage" | "torch.cuda", _) => return format(name),
         (
             "builtins" | "__builtin__",
-            "set" | "frozenset" | "bytearray" | "complex" | "int" | "float" | "bool" | "object"
-            | "list" | "tuple" | "str" | "bytes" | "slice",
+            "set" | "frozenset" | "complex" | "int" | "float" | "bool" | "object" | "list"
+            | "tuple" | "str" | "bytes" | "slice",
         )
         | ("copy_reg" | "copyreg", "_reconstructor")
-        | ("_codecs", "encode")
         | ("collections", "Counter" | "deque")
-        | ("numpy", "dtype" | "ndarray")
-        | ("numpy.core.multiarray" | "numpy._core.multiarray", "scalar" | "_reconstruct") => {
-            Known::Harmless
+        | ("numpy", "ndarray") => Known::Harmless,
+        ("builtins" | "__builtin__", "bytearray") => Known::ByteArray,
+        ("_codecs", "encode") => Known::Encode,
+        ("numpy", "dtype") => Known::Dtype,
+        ("numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct") => Known::EmptyArray,
+        ("numpy.core.multiarray" | "numpy._core.multiarray", "scalar") => Known::Scalar,
+        ("numpy.core.numeric" | "numpy._core.numeric", "_frombuffer") => Known::ArrayOfBuffer,
+        ("joblib.numpy_pickle" | "sklearn.externals.joblib.numpy_pickle", "NumpyArrayWrapper") => {
+            Known::Wrapper
         }
         _ => return None,
     };
@@ -138,7 +158,19 @@ pub(super) fn call(values: &Values, callable: Id, arguments: Id) -> Result<Made,
         (Value::Known(Known::Subclass), &[inner, _, arguments, ..]) => {
             subclass(values, inner, arguments)
         }
-        (Value::Known(Known::Harmless | Known::Storage(_)), _) => Ok(Made::New(Value::Opaque)),
+        (Value::Known(Known::Dtype), &[name, ..]) => Ok(Made::New(Value::Dtype {
+            name,
+            is_big_endian: values.text(name).is_some_and(|name| name.starts_with('>')),
+        })),
+        (Value::Known(Known::ArrayOfBuffer), _) => Ok(Made::New(
+            arrays::from_buffer(values, given).unwrap_or(Value::Opaque),
+        )),
+        (Value::Known(Known::Encode), &[text, ..]) => Ok(Made::New(Value::Encoded(text))),
+        (Value::Known(Known::ByteArray), &[bytes, ..]) => Ok(Made::Same(bytes)),
+        (Value::Known(Known::Wrapper), _) => Ok(Made::New(Value::Wrapper)),
+        (Value::Known(Known::EmptyArray), _) => Ok(Made::New(Value::EmptyArray)),
+        (Value::Known(Known::Scalar), &[dtype, data]) => Ok(Made::New(arrays::scalar(dtype, data))),
+        (Value::Known(_), _) => Ok(Made::New(Value::Opaque)),
         (Value::Foreign { module, name }, _) => Err(Fault::Call(shown(values, *module, *name))),
         _ => Err(nonsense("it calls what is no function")),
     }
@@ -178,10 +210,14 @@ fn subclass(values: &Values, inner: Id, arguments: Id) -> Result<Made, Fault> {
 pub(super) fn object(values: &Values, class: Id) -> Result<Value, Fault> {
     match values.get(class) {
         Value::Known(Known::Dict) => Ok(Value::Dict(vec![])),
+        Value::Known(Known::Wrapper) => Ok(Value::Wrapper),
         Value::Known(_) | Value::Opaque => Ok(Value::Opaque),
         // By Python's custom a class begins with a capital. Nothing of it runs here.
         Value::Foreign { module, name } => match values.text(*name) {
-            Some(name) if is_class(name) => Ok(Value::Opaque),
+            Some(text) if is_class(text) => Ok(Value::Object {
+                class: *name,
+                state: None,
+            }),
             _ => Err(Fault::Call(shown(values, *module, *name))),
         },
         _ => Err(nonsense("it makes an object of what is no class")),

@@ -1,0 +1,134 @@
+//! Compressed files, unpacked once into a file that goes away by itself.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+/// A file that unpacks to more than this many times its length, and more than a gibibyte, is taken for a trap.
+const MOST_GROWTH: u64 = 200;
+const ALWAYS_ALLOWED: u64 = 1 << 30;
+
+/// How a file is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// gzip.
+    Gzip,
+    /// zlib, as joblib's default.
+    Zlib,
+    /// bzip2.
+    Bzip2,
+    /// xz.
+    Xz,
+    /// The older form of xz.
+    Lzma,
+    /// LZ4.
+    Lz4,
+}
+
+impl Compression {
+    /// Told by a file's first bytes; `None` if it is not compressed.
+    #[must_use]
+    pub fn of_beginning(head: &[u8]) -> Option<Self> {
+        let marks: [(&[u8], Self); 8] = [
+            (b"\x1f\x8b", Self::Gzip),
+            (b"BZh", Self::Bzip2),
+            (b"\xfd7zXZ\x00", Self::Xz),
+            (b"\x5d\x00\x00", Self::Lzma),
+            (b"\x04\x22\x4d\x18", Self::Lz4),
+            (b"\x78\x01", Self::Zlib),
+            (b"\x78\x9c", Self::Zlib),
+            (b"\x78\xda", Self::Zlib),
+        ];
+        // The levels between them.
+        let others: [(&[u8], Self); 1] = [(b"\x78\x5e", Self::Zlib)];
+        let found = marks.into_iter().chain(others);
+        let mut found = found.filter(|(mark, _)| head.starts_with(mark));
+        found.next().map(|(_, compression)| compression)
+    }
+
+    /// Reads what `source` unpacks to.
+    ///
+    /// # Errors
+    /// What the unpacker says if the beginning makes no sense.
+    pub fn reader<'a>(self, source: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+        let source = BufReader::new(source);
+        Ok(match self {
+            Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(source)),
+            Self::Zlib => Box::new(flate2::bufread::ZlibDecoder::new(source)),
+            Self::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(source)),
+            Self::Xz => Box::new(lzma_rust2::XzReader::new(source, true)),
+            // At most 256 MiB of memory, as for a dictionary of Python's highest level four times over.
+            Self::Lzma => Box::new(lzma_rust2::LzmaReader::new_mem_limit(
+                source,
+                256 << 10,
+                None,
+            )?),
+            Self::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(source)),
+        })
+    }
+}
+
+/// The compression of a file, whose place is set back to its beginning.
+///
+/// # Errors
+/// What the system says if it cannot be read.
+pub fn compression_of(file: &mut File) -> io::Result<Option<Compression>> {
+    let mut head = Vec::new();
+    file.take(8).read_to_end(&mut head)?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok(Compression::of_beginning(&head))
+}
+
+/// Unpacks `source` into a nameless file in `folder`, which is gone when it is closed, whatever happens.
+///
+/// `n_packed_bytes`: the length of what is unpacked.
+///
+/// # Errors
+/// What the system or the unpacker says; [`io::ErrorKind::FileTooLarge`] for what grows beyond measure.
+pub fn unpacked(source: impl Read, n_packed_bytes: u64, folder: &Path) -> io::Result<File> {
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::tempfile_in(folder)?;
+    let most = (n_packed_bytes.saturating_mul(MOST_GROWTH)).max(ALWAYS_ALLOWED);
+    let n_bytes = io::copy(&mut source.take(most + 1), &mut file)?;
+    if n_bytes > most {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("it unpacks to more than {most} bytes, far more than such a file should"),
+        ));
+    }
+    file.seek(SeekFrom::Start(0))?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn what_was_packed_is_unpacked() {
+        let folder = tempfile::tempdir().unwrap();
+        let content: Vec<u8> = (0..50_000_u32).flat_map(u32::to_le_bytes).collect();
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(&content).unwrap();
+        let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+        zlib.write_all(&content).unwrap();
+        for packed in [gzip.finish().unwrap(), zlib.finish().unwrap()] {
+            let compression = Compression::of_beginning(&packed).unwrap();
+            let reader = compression.reader(&packed[..]).unwrap();
+            let mut file = unpacked(reader, packed.len() as u64, folder.path()).unwrap();
+            let mut found = Vec::new();
+            file.read_to_end(&mut found).unwrap();
+            assert!(found == content);
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert_eq!(Compression::of_beginning(b"\x80\x04"), None);
+    }
+
+    #[test]
+    fn what_grows_beyond_measure_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = unpacked(io::repeat(0).take((1 << 30) + 1), 10, folder.path()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+    }
+}

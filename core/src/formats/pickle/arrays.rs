@@ -1,0 +1,230 @@
+//! NumPy arrays in a pickle: where their values lie, or what they are.
+
+use std::ops::Range;
+
+use super::{Fault, Id, Pickle, Value, Values};
+use crate::formats::npy::Kind;
+use crate::formats::npz_arrays::Order;
+
+/// An array as a pickle tells of it; what the fields hold is as yet unchecked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArrayValue {
+    /// Its number format.
+    pub dtype: Id,
+    /// Its dimensions, a tuple; none for a single number.
+    pub shape: Option<Id>,
+    /// How its values lie.
+    pub order: Order,
+    /// Its values.
+    pub data: ArrayData,
+}
+
+/// Where an array's values are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ArrayData {
+    /// In these bytes or this text of the pickle.
+    Value(Id),
+    /// In the file behind the instructions, from here on.
+    At(u64),
+}
+
+/// An array of numbers whose size has been checked against the bytes that are there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocatedArray {
+    /// Its number format.
+    pub kind: Kind,
+    /// How its values lie.
+    pub order: Order,
+    /// Its dimensions.
+    pub shape: Vec<usize>,
+    /// Where its values lie.
+    pub values: LocatedValues,
+}
+
+/// Where the values of an array lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LocatedValues {
+    /// At these bytes of the file.
+    InFile(Range<u64>),
+    /// Here: they were written as text.
+    Here(Vec<u8>),
+}
+
+impl Pickle {
+    /// The array that a value is; `None` if it is none. `n_file_bytes`: the length of the file.
+    ///
+    /// # Errors
+    /// A clause that says why the array cannot be used.
+    pub fn array(&self, id: Id, n_file_bytes: u64) -> Result<Option<LocatedArray>, Fault> {
+        let Value::Array(array) = self.values.get(id) else {
+            return Ok(None);
+        };
+        let kind = kind(&self.values, array.dtype)?;
+        let shape = array
+            .shape
+            .map_or(Ok(Vec::new()), |id| shape(&self.values, id))?;
+        let n_values = shape
+            .iter()
+            .try_fold(1_u64, |n, size| n.checked_mul(*size as u64));
+        let n_bytes = n_values.and_then(|n| n.checked_mul(kind.value_bytes as u64));
+        let vast = || {
+            Fault::Damaged(format!(
+                "an array of the shape {shape:?} is larger than the file"
+            ))
+        };
+        let n_bytes = n_bytes.ok_or_else(vast)?;
+        let values = match array.data {
+            ArrayData::At(at) => {
+                let end = at.checked_add(n_bytes).filter(|end| *end <= n_file_bytes);
+                LocatedValues::InFile(at..end.ok_or_else(vast)?)
+            }
+            ArrayData::Value(id) => match self.values.get(id) {
+                Value::Bytes { at, n_bytes: n } if *n >= n_bytes => {
+                    LocatedValues::InFile(*at..at + n_bytes)
+                }
+                Value::Encoded(text) => LocatedValues::Here(latin1(&self.values, *text)?),
+                Value::Text(text) => LocatedValues::Here(text.as_bytes().to_vec()),
+                Value::List(_) => {
+                    return Err(Fault::Damaged(
+                        "an array holds Python objects, not numbers".into(),
+                    ));
+                }
+                _ => {
+                    return Err(Fault::Damaged(
+                        "the values of an array are not there".into(),
+                    ));
+                }
+            },
+        };
+        if let LocatedValues::Here(bytes) = &values
+            && (bytes.len() as u64) < n_bytes
+        {
+            return Err(vast());
+        }
+        Ok(Some(LocatedArray {
+            kind,
+            order: array.order,
+            shape,
+            values,
+        }))
+    }
+}
+
+fn kind(values: &Values, dtype: Id) -> Result<Kind, Fault> {
+    let Value::Dtype {
+        name,
+        is_big_endian,
+    } = values.get(dtype)
+    else {
+        return Err(Fault::Damaged("an array has no number format".into()));
+    };
+    let name = values.text(*name).unwrap_or_default();
+    let order = if *is_big_endian { '>' } else { '<' };
+    let plain = name.trim_start_matches(['<', '>', '=', '|']);
+    Kind::parse(&format!("{order}{plain}")).ok_or_else(|| {
+        Fault::Damaged(format!(
+            "an array holds values of the kind \"{}\"; numbers are expected",
+            plain.chars().take(20).collect::<String>().escape_debug()
+        ))
+    })
+}
+
+fn shape(values: &Values, shape: Id) -> Result<Vec<usize>, Fault> {
+    let sizes = values.sequence(shape).unwrap_or_default().iter();
+    let sizes = sizes.map(|size| {
+        values
+            .int(*size)
+            .and_then(|size| usize::try_from(size).ok())
+    });
+    sizes
+        .collect::<Option<Vec<_>>>()
+        .filter(|sizes| sizes.len() <= 32)
+        .ok_or_else(|| Fault::Damaged("an array has no shape".into()))
+}
+
+/// Bytes that were written as text, a letter each.
+fn latin1(values: &Values, text: Id) -> Result<Vec<u8>, Fault> {
+    let letters = values.text(text).unwrap_or_default().chars();
+    letters
+        .map(|letter| u8::try_from(u32::from(letter)).ok())
+        .collect::<Option<_>>()
+        .ok_or_else(|| Fault::Damaged("bytes in it are written as text that is none".into()))
+}
+
+/// What the state that an array is given makes of it: version, shape, dtype, order, values.
+pub(super) fn with_state(values: &Values, state: Id) -> Option<Value> {
+    let &[_, shape, dtype, is_fortran, data] = values.sequence(state)? else {
+        return None;
+    };
+    Some(Value::Array(ArrayValue {
+        dtype,
+        shape: Some(shape),
+        order: order(matches!(
+            values.get(is_fortran),
+            Value::Bool(true) | Value::Int(1)
+        )),
+        data: ArrayData::Value(data),
+    }))
+}
+
+/// What the function that makes an array out of a buffer gives: buffer, dtype, shape, order.
+pub(super) fn from_buffer(values: &Values, given: &[Id]) -> Option<Value> {
+    let &[data, dtype, shape, letter] = given else {
+        return None;
+    };
+    Some(Value::Array(ArrayValue {
+        dtype,
+        shape: Some(shape),
+        order: order(values.text(letter) == Some("F")),
+        data: ArrayData::Value(data),
+    }))
+}
+
+/// What the function that makes a single number gives.
+pub(super) fn scalar(dtype: Id, data: Id) -> Value {
+    Value::Array(ArrayValue {
+        dtype,
+        shape: None,
+        order: Order::C,
+        data: ArrayData::Value(data),
+    })
+}
+
+/// What joblib says of an array whose values follow: shape, dtype, order and how they are aligned.
+pub(super) struct Wrapped {
+    pub(super) dtype: Id,
+    pub(super) shape: Id,
+    pub(super) order: Order,
+    pub(super) is_aligned: bool,
+}
+
+pub(super) fn wrapped(values: &Values, state: Id) -> Option<Wrapped> {
+    let entries = values.entries(state)?;
+    let entry = |name: &str| {
+        let found = entries
+            .iter()
+            .find(|(key, _)| values.text(*key) == Some(name));
+        found.map(|(_, value)| *value)
+    };
+    let alignment = entry("numpy_array_alignment_bytes");
+    Some(Wrapped {
+        dtype: entry("dtype")?,
+        shape: entry("shape")?,
+        order: order(entry("order").is_some_and(|order| values.text(order) == Some("F"))),
+        is_aligned: alignment.is_some_and(|bytes| values.int(bytes).is_some()),
+    })
+}
+
+/// Bytes that the values of an array take, by what its dtype and shape say; `None` if they say nothing.
+pub(super) fn n_bytes(values: &Values, dtype: Id, shape: Id) -> Result<u64, Fault> {
+    let size = kind(values, dtype)?.value_bytes as u64;
+    let sizes = self::shape(values, shape)?;
+    let n_values = sizes
+        .iter()
+        .try_fold(size, |n, size| n.checked_mul(*size as u64));
+    n_values.ok_or_else(|| Fault::Damaged("an array in it has no end".into()))
+}
+
+fn order(is_fortran: bool) -> Order {
+    if is_fortran { Order::Fortran } else { Order::C }
+}
