@@ -267,7 +267,7 @@ pub(crate) fn memory_in_use() -> u64 {
 }
 
 /// Bytes free on the disk that will hold `folder`, which need not be there yet.
-fn free_bytes(folder: &Path) -> Option<u64> {
+pub(crate) fn free_bytes(folder: &Path) -> Option<u64> {
     let existing = folder
         .ancestors()
         .find_map(|above| above.canonicalize().ok())?;

@@ -1,5 +1,6 @@
-//! A recipe as a script for a cluster: one task per story.
+//! A recipe as a script for a cluster: one task per story, or per share of the voxels.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use crate::command_text::quoted;
@@ -15,11 +16,7 @@ pub(crate) fn array_script(program: &Path, recipe: &str, stories: &[String]) -> 
     let names: Vec<String> = stories.iter().map(|story| quoted(story)).collect();
     let names = names.join("\n    ");
     let program = quoted(&program.display().to_string());
-    // A line that ends the recipe must not be one of its own.
-    let mut end = String::from("RECIPE");
-    while recipe.contains(&end) {
-        end.push('_');
-    }
+    let end = end_mark(recipe);
     format!(
         "#!/bin/bash
 #SBATCH --job-name=heschl
@@ -48,6 +45,54 @@ cat > \"$recipe\" <<'{end}'
 \"$heschl\" run \"$recipe\" --stories=\"$story\"
 "
     )
+}
+
+/// A script for `sbatch` that fits each share of the voxels in a task of its own.
+#[must_use]
+pub(crate) fn shares_script(
+    program: &Path,
+    recipe: &str,
+    folder: &Path,
+    n_shares: NonZeroUsize,
+) -> String {
+    let program = quoted(&program.display().to_string());
+    let folder = quoted(&folder.display().to_string());
+    let end = end_mark(recipe);
+    format!(
+        "#!/bin/bash
+#SBATCH --job-name=heschl-encode
+#SBATCH --array=1-{n_shares}
+#SBATCH --cpus-per-task=4
+#SBATCH --mem=16G
+#SBATCH --time=12:00:00
+#SBATCH --output=heschl-%A_%a.log
+# Voxel scores, a share of the voxels in each task. Give this file to sbatch. Shares that are done are left alone and what
+# was broken off goes on, so it can be given to sbatch again after a failure. When all are done, put them together:
+#   heschl merge {folder}
+#
+# The paths below are those of the machine where this was made; the cluster must know features, responses and the folder
+# for the scores by the same ones. Another program: HESCHL=/path/to/heschl sbatch …
+set -euo pipefail
+
+heschl=${{HESCHL:-{program}}}
+share=\"${{SLURM_ARRAY_TASK_ID:?Give this file to sbatch}}/{n_shares}\"
+recipe=\"$(mktemp)\"
+trap 'rm -f \"$recipe\"' EXIT
+cat > \"$recipe\" <<'{end}'
+{recipe}
+{end}
+\"$heschl\" encode \"$recipe\" --blocks \"$share\"
+"
+    )
+}
+
+/// A line that ends a recipe and is none of its own.
+fn end_mark(recipe: &str) -> String {
+    let mut end = String::from("RECIPE");
+    while recipe.contains(&end) {
+        end.push('_');
+    }
+    end
 }
 
 #[cfg(all(test, unix))]

@@ -1,18 +1,21 @@
 //! `heschl encode` and `heschl merge`: voxel scores from a recipe.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use heschl_core::encoding::{self, Column, ScoreTable, VoxelShare};
+use heschl_core::encoding::{self, Column, FitForecast, MachineSpeed, ScoreTable, VoxelShare};
 use heschl_core::formats::npy::StoredMatrix;
 use heschl_core::formats::responses::{self, ResponseOptions};
-use heschl_core::pipeline::{self, EncodeSummary, Encoding, Existing};
+use heschl_core::pipeline::{self, EncodeError, EncodeSummary, Encoding, Existing};
 use heschl_core::recipe::{EncodeFile, EncodeRecipe};
 use heschl_core::ridge::AlphaSharing;
 
 use super::extract::absolute;
-use crate::console::{note, say};
+use crate::console::{self, note, say};
 use crate::failure::{CommandResult, Failure, Outcome};
+use crate::forecast::free_bytes;
 use crate::report::{self, EventFormat, Reporter};
+use crate::slurm;
 use crate::workshop;
 
 /// Fit an encoding model to each voxel and score it on stories that it has not seen
@@ -34,11 +37,34 @@ pub(crate) struct Args {
 
     /// Write over scores that lie in the folder
     #[arg(long)]
-    overwrite: bool,
+    pub(super) overwrite: bool,
 
     /// Print events for people or as JSON lines
     #[arg(long, value_enum, default_value_t)]
     events: EventFormat,
+
+    /// Print sizes, time, memory and disk, and fit nothing
+    #[arg(long = "dry-run", alias = "dry_run")]
+    pub(super) dry_run: bool,
+
+    /// Print a script for a Slurm cluster that fits so many shares of the voxels apart, and fit nothing
+    #[arg(long, value_name = "N", conflicts_with = "dry_run")]
+    slurm: Option<NonZeroUsize>,
+}
+
+impl Args {
+    /// A plain run of a recipe.
+    pub(crate) fn of_recipe(recipe: PathBuf, out: Option<PathBuf>, events: EventFormat) -> Self {
+        Self {
+            recipe,
+            out,
+            blocks: VoxelShare::WHOLE,
+            overwrite: false,
+            events,
+            dry_run: false,
+            slurm: None,
+        }
+    }
 }
 
 /// Fits and scores.
@@ -52,6 +78,9 @@ pub(crate) fn run(args: &Args) -> CommandResult {
     let mut recipe = EncodeFile::read(&path)?.encode.rooted(&folder);
     if let Some(out) = &args.out {
         recipe.output.folder = absolute(out)?;
+    }
+    if let Some(n_shares) = args.slurm {
+        return print_slurm(recipe, n_shares);
     }
     let options = ResponseOptions {
         mask: recipe.responses.mask.clone(),
@@ -72,6 +101,9 @@ pub(crate) fn run(args: &Args) -> CommandResult {
         heschl: env!("CARGO_PKG_VERSION"),
         cancel: &cancel,
     };
+    if args.dry_run {
+        return tell_forecast(&work, args.events);
+    }
     let mut reporter = Reporter::new(args.events);
     match pipeline::encode(&work, &mut |event| reporter.tell(&event))? {
         EncodeSummary::Finished(_) => Ok(Outcome::Done),
@@ -86,6 +118,77 @@ pub(crate) fn run(args: &Args) -> CommandResult {
             Ok(Outcome::Stopped)
         }
     }
+}
+
+/// Reads what the fit would read, and says what it would take.
+fn tell_forecast(work: &Encoding, events: EventFormat) -> CommandResult {
+    let (sizes, warnings) = pipeline::encode_sizes(work)?;
+    let speed = MachineSpeed::measure(work.recipe.ridge.precision);
+    let forecast = FitForecast::new(&sizes, work.recipe, &speed);
+    let folder = &work.recipe.output.folder;
+    let free = free_bytes(folder);
+    if events == EventFormat::Json {
+        say(serde_json::json!({
+            "event": "encode_forecast",
+            "n_voxels": sizes.n_voxels,
+            "n_columns": sizes.n_columns,
+            "n_training_scans": sizes.n_training_scans,
+            "n_test_scans": sizes.n_test_scans,
+            "secs": forecast.secs,
+            "memory_bytes": forecast.memory_bytes,
+            "disk_bytes": forecast.disk_bytes,
+            "free_bytes": free,
+            "warnings": warnings,
+            "folder": folder.display().to_string(),
+        }));
+        return Ok(Outcome::Done);
+    }
+    for warning in warnings {
+        note(format_args!("! {warning}"));
+    }
+    say(format_args!("voxels    {}", sizes.n_voxels));
+    say(format_args!(
+        "training  {} scans × {} columns",
+        sizes.n_training_scans, sizes.n_columns
+    ));
+    say(format_args!("test      {} scans", sizes.n_test_scans));
+    say(format_args!(
+        "time      about {}",
+        console::duration(forecast.secs)
+    ));
+    say(format_args!(
+        "memory    at most about {}",
+        console::bytes(forecast.memory_bytes)
+    ));
+    let free = free.map_or(String::new(), |n| {
+        format!(", {} are free", console::bytes(n))
+    });
+    say(format_args!(
+        "disk      about {}{free}",
+        console::bytes(forecast.disk_bytes)
+    ));
+    say(format_args!("folder    {}", folder.display()));
+    Ok(Outcome::Done)
+}
+
+/// Prints the recipe as a script for a cluster.
+fn print_slurm(recipe: EncodeRecipe, n_shares: NonZeroUsize) -> CommandResult {
+    if recipe.ridge.sharing != AlphaSharing::PerVoxel {
+        return Err(Failure(EncodeError::SharedAlpha.to_string()));
+    }
+    let folder = recipe.output.folder.clone();
+    let file = EncodeFile {
+        encode: recipe,
+        run: None,
+    };
+    let text = file.to_toml().map_err(Failure)?;
+    say(slurm::shares_script(
+        &std::env::current_exe()?,
+        &text,
+        &folder,
+        n_shares,
+    ));
+    Ok(Outcome::Done)
 }
 
 /// The group of each voxel, if the recipe has groups.

@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
-use heschl_core::recipe::RecipeFile;
+use heschl_core::recipe::{EncodeFile, RecipeFile};
 
+use super::encode;
 use super::extract::{MachineArgs, Repetition, absolute, run_recipe};
 use crate::failure::CommandResult;
 use crate::report::{self, EventFormat};
 use crate::supply;
 
-/// Repeat an extraction from its recipe file
+/// Repeat an extraction or a fit from its recipe file
 ///
 /// A recipe written by an earlier run holds the checksums of its recordings and its model; other files are refused
 /// unless --changed is given.
@@ -68,6 +69,11 @@ pub(crate) struct Args {
 /// # Errors
 /// A sentence for whatever keeps it from being done.
 pub(crate) fn run(args: Args) -> CommandResult {
+    if EncodeFile::is_one(&args.recipe) {
+        let mut fit = encode::Args::of_recipe(args.recipe, args.out, args.events);
+        (fit.overwrite, fit.dry_run) = (args.overwrite, args.dry_run);
+        return encode::run(&fit);
+    }
     let file = RecipeFile::read(&args.recipe)?;
     report::tell_in(args.events);
     let mut recipe = file.extract;

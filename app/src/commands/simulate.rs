@@ -94,6 +94,13 @@ pub(crate) fn run(args: &Args) -> CommandResult {
         layer: args.layer.clone(),
     };
     let stories = stories_in(&set)?;
+    if stories.len() < 2 {
+        return Err(Failure(format!(
+            "A study needs features of at least two stories, one to learn from and one to test on; here are {}.\nFolder: {}",
+            stories.len(),
+            folder.display()
+        )));
+    }
     let test = test_story(args, &stories)?;
     let design = Preset::DeepFmri.design();
     let reader = FrameReader::new(&set)?;
@@ -158,7 +165,7 @@ fn settings(args: &Args) -> SimulationSettings {
 }
 
 /// Stories of which there are features and times, sorted.
-fn stories_in(set: &FeatureSet) -> Result<Vec<String>, Failure> {
+pub(crate) fn stories_in(set: &FeatureSet) -> Result<Vec<String>, Failure> {
     let layer = set
         .layer
         .as_ref()
@@ -176,11 +183,10 @@ fn stories_in(set: &FeatureSet) -> Result<Vec<String>, Failure> {
     let has_times = |story: &String| set.folder.join(format!("{story}_times.npz")).is_file();
     let mut stories: Vec<String> = stories.filter(has_times).collect();
     stories.sort();
-    if stories.len() < 2 {
+    if stories.is_empty() {
+        let folder = layer.display();
         return Err(Failure(format!(
-            "A study needs features of at least two stories, one to learn from and one to test on; here are {}.\nFolder: {}",
-            stories.len(),
-            layer.display()
+            "There are no features with times here. Extract them first.\nFolder: {folder}"
         )));
     }
     Ok(stories)

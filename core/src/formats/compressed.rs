@@ -79,6 +79,14 @@ pub fn compression_of(file: &mut File) -> io::Result<Option<Compression>> {
     Ok(Compression::of_beginning(&head))
 }
 
+/// What so many packed bytes may unpack to.
+#[must_use]
+pub fn most_unpacked(n_packed_bytes: u64) -> u64 {
+    n_packed_bytes
+        .saturating_mul(MOST_GROWTH)
+        .max(ALWAYS_ALLOWED)
+}
+
 /// Unpacks `source` into a nameless file in `folder`, which is gone when it is closed, whatever happens.
 ///
 /// `n_packed_bytes`: the length of what is unpacked.
@@ -88,7 +96,7 @@ pub fn compression_of(file: &mut File) -> io::Result<Option<Compression>> {
 pub fn unpacked(source: impl Read, n_packed_bytes: u64, folder: &Path) -> io::Result<File> {
     std::fs::create_dir_all(folder)?;
     let mut file = tempfile::tempfile_in(folder)?;
-    let most = (n_packed_bytes.saturating_mul(MOST_GROWTH)).max(ALWAYS_ALLOWED);
+    let most = most_unpacked(n_packed_bytes);
     let n_bytes = io::copy(&mut source.take(most + 1), &mut file)?;
     if n_bytes > most {
         return Err(io::Error::new(

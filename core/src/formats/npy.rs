@@ -106,6 +106,15 @@ pub struct NpyHeader {
     pub n_header_bytes: u64,
 }
 
+impl NpyHeader {
+    /// The number of values; `None` if it cannot be counted.
+    #[must_use]
+    pub fn n_values(&self) -> Option<usize> {
+        let sizes = self.shape.iter();
+        sizes.copied().try_fold(1_usize, usize::checked_mul)
+    }
+}
+
 /// Why a header cannot be used.
 enum HeaderError {
     Damaged(String),
@@ -265,11 +274,9 @@ impl StoredMatrix {
     pub fn new(file: File, path: &Path, header: NpyHeader) -> Result<Self, NpyError> {
         assert_eq!(header.shape.len(), 2);
         let path = path.to_path_buf();
-        let n_values = header
-            .shape
-            .iter()
-            .try_fold(1_usize, |n, size| n.checked_mul(*size));
-        let n_bytes = n_values.and_then(|n| n.checked_mul(header.kind.value_bytes));
+        let n_bytes = header
+            .n_values()
+            .and_then(|n| n.checked_mul(header.kind.value_bytes));
         let n_there = file.metadata().map_err(|source| NpyError::Unreadable {
             source,
             path: path.clone(),

@@ -6,13 +6,14 @@ use std::io::{self, BufReader, Read as _, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use ndarray::{Array, ArrayViewD};
-use ndarray_npy::{ViewElement, ViewNpyExt as _};
+use ndarray::{Array, ArrayD, IxDyn, ShapeBuilder as _};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
-use super::compressed::unpacked;
+use super::compressed::{most_unpacked, unpacked};
 use super::npy::{NpyError, StoredMatrix, header_of};
+use super::npz_arrays::Order;
+use crate::matrix::Real;
 
 /// Level of deflate: feature values hardly compress, so higher levels only take longer.
 const DEFLATE_LEVEL: i64 = 1;
@@ -215,11 +216,11 @@ pub fn read<D: ndarray::Dimension>(path: &Path, name: &str) -> Result<Array<f32,
     read_as(path, name)
 }
 
-/// Reads the array `name` of values of the kind `A`, with as many dimensions as `D`.
+/// Reads the array `name`, whatever kind of numbers it holds, with as many dimensions as `D`.
 ///
 /// # Errors
-/// [`NpzError`] if the file cannot be read, is no archive, or has no such array.
-pub fn read_as<A: ViewElement + Clone, D: ndarray::Dimension>(
+/// [`NpzError`] if the file cannot be read, is no archive, or has no such array of numbers.
+pub fn read_as<A: Real, D: ndarray::Dimension>(
     path: &Path,
     name: &str,
 ) -> Result<Array<A, D>, NpzError> {
@@ -234,21 +235,39 @@ pub fn read_as<A: ViewElement + Clone, D: ndarray::Dimension>(
         .flatten()
         .map(|name| name.trim_end_matches(".npy").to_string())
         .collect();
-    let Ok(file) = archive.by_name(&member) else {
+    let Ok(mut file) = archive.by_name(&member) else {
         return Err(NpzError::Missing {
             name: name.to_string(),
             found: found.join(", "),
             path: path.to_path_buf(),
         });
     };
+    let most = most_unpacked(file.compressed_size());
+    let header = header_of(&mut file, path)?;
     // The bytes first and the array over them: a header that claims more than there is takes no memory.
+    let n_values = header.n_values().filter(|n| {
+        n.checked_mul(header.kind.value_bytes)
+            .is_some_and(|n| n as u64 <= most)
+    });
+    let n_values = n_values
+        .ok_or_else(|| damaged("an array in it claims more values than it can hold".into()))?;
+    let n_bytes = n_values * header.kind.value_bytes;
     let mut bytes = Vec::new();
-    BufReader::new(file)
+    BufReader::new(file.take(n_bytes as u64))
         .read_to_end(&mut bytes)
         .map_err(|error| damaged(error.to_string()))?;
-    let array = ArrayViewD::<A>::view_npy(&bytes)
-        .map_err(|error| damaged(error.to_string()))?
-        .to_owned();
+    if bytes.len() < n_bytes {
+        return Err(damaged(format!("the array \"{name}\" is cut off")));
+    }
+    let values = bytes.chunks_exact(header.kind.value_bytes);
+    let values: Vec<A> = values
+        .map(|bytes| A::nearest(header.kind.value(bytes)))
+        .collect();
+    let array = match header.order {
+        Order::C => ArrayD::from_shape_vec(IxDyn(&header.shape), values),
+        Order::Fortran => ArrayD::from_shape_vec(IxDyn(&header.shape).f(), values),
+    };
+    let array = array.map_err(|error| damaged(error.to_string()))?;
     let found = array.ndim();
     array
         .into_dimensionality::<D>()

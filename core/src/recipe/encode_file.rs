@@ -119,6 +119,13 @@ pub struct EncodeFile {
 }
 
 impl EncodeFile {
+    /// Whether the file is a recipe of this kind, not of an extraction.
+    #[must_use]
+    pub fn is_one(path: &Path) -> bool {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        toml::from_str::<Table>(&text).is_ok_and(|file| file.contains_key("encode"))
+    }
+
     /// Reads a recipe file. `preset = "…"` in `[encode]` fills in whatever `[encode.design]` and `[encode.ridge]` leave out.
     ///
     /// # Errors

@@ -1,0 +1,193 @@
+//! `heschl downsample`: features on the scanner's clock.
+
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use heschl_core::design::{FrameReader, scan_times};
+use heschl_core::downsample::{Downsampling, downsample};
+use heschl_core::formats::npz_arrays::ArraysWriter;
+use heschl_core::recipe::{FeatureKind, FeatureSet, ScansRecipe};
+use heschl_core::scans::{ScanTimes, TriggerRepair};
+use heschl_core::store::atomic;
+
+use super::extract::absolute;
+use super::simulate::stories_in;
+use crate::console::{note, say};
+use crate::failure::{CommandResult, Failure, Outcome};
+
+/// Bring features to the scanner's clock
+///
+/// Writes an archive per story: the features (scans, features), the scans' centres in seconds from the sound's onset, and how
+/// long after its scan's centre a row's latest window ends. "heschl encode" does the same by itself.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Features, such as features_cnk0.1_ctx16.0/whisper-tiny
+    features: PathBuf,
+
+    /// The layer, such as encoder.3; the final output if left out
+    #[arg(long, value_name = "LAYER")]
+    layer: Option<String>,
+
+    /// Folder for the result
+    #[arg(long, value_name = "FOLDER", default_value = "downsampled")]
+    out: PathBuf,
+
+    /// Folder of TR reports, <story>.report
+    #[arg(long, value_name = "FOLDER", conflicts_with = "lists")]
+    reports: Option<PathBuf>,
+
+    /// Folder of plain lists of scan times, <story>.txt, .csv or .json
+    #[arg(long, value_name = "FOLDER")]
+    lists: Option<PathBuf>,
+
+    /// Without reports and lists: repetition time, seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
+    tr: f64,
+
+    /// Without reports and lists: when the sound began after the first scan, seconds
+    #[arg(long = "sound-start", value_name = "SECONDS", default_value_t = 10.0)]
+    sound_start: f64,
+
+    /// Without reports and lists: number of scans of every story; as many as cover the sound and 10 s more if left out
+    #[arg(long, value_name = "N", conflicts_with = "respdict")]
+    scans: Option<usize>,
+
+    /// A JSON file from story to number of scans, as the deep-fMRI dataset has it
+    #[arg(long, value_name = "FILE")]
+    respdict: Option<PathBuf>,
+
+    /// How frames become scans
+    #[arg(long, value_enum, default_value_t = Method::Lanczos)]
+    method: Method,
+
+    /// Lobes of the filter to either side
+    #[arg(long, value_name = "N", default_value_t = 3.0)]
+    window: f64,
+
+    /// Cut-off as a multiple of the scanner's rate
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    cutoff: f64,
+
+    /// Filter the negative and the positive part apart, side by side
+    #[arg(long)]
+    rectify: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Method {
+    Lanczos,
+    Sinc,
+    Mean,
+    Nearest,
+}
+
+/// Downsamples each story.
+///
+/// # Errors
+/// A sentence if features or times are missing, or a setting makes no sense.
+pub(crate) fn run(args: &Args) -> CommandResult {
+    let set = FeatureSet {
+        name: args.layer.clone().unwrap_or_else(|| "final".into()),
+        kind: FeatureKind::Features,
+        folder: absolute(&args.features)?,
+        layer: args.layer.clone(),
+    };
+    let out = absolute(&args.out)?;
+    let counts = args.respdict.as_deref().map(scan_counts).transpose()?;
+    let reader = FrameReader::new(&set)?;
+    for story in stories_in(&set)? {
+        let frames = reader.read(&story)?;
+        let Some(frame_secs) = &frames.frame_secs else {
+            return Err(Failure(format!(
+                "The story \"{story}\" has no times: its rows are scans already."
+            )));
+        };
+        let listed = counts.as_ref().map(|counts| counts.get(&story).copied());
+        let n_scans = match (args.scans, listed) {
+            (Some(n), _) | (None, Some(Some(n))) => n,
+            (None, Some(None)) => {
+                return Err(Failure(format!(
+                    "The list of scans does not have the story \"{story}\"."
+                )));
+            }
+            (None, None) => covering(args, frame_secs),
+        };
+        let (scans, _) = scan_times(&scans_recipe(args)?, &story, n_scans)?;
+        let result = downsample(frames.features.view(), frame_secs, &scans, method(args));
+        let result = result.map_err(|error| Failure(format!("Story \"{story}\": {error}")))?;
+        let archive = archive(&result.features, &scans, &result.look_ahead_secs)?;
+        atomic::write(&out.join(format!("{story}.npz")), &archive)?;
+        note(format_args!(
+            "✓ {story}: {} frames to {} scans, which look at most {:.1} s ahead",
+            frame_secs.len(),
+            result.features.nrows(),
+            result.longest_look_ahead_secs()
+        ));
+    }
+    say(out.display());
+    Ok(Outcome::Done)
+}
+
+fn scans_recipe(args: &Args) -> Result<ScansRecipe, Failure> {
+    Ok(match (&args.reports, &args.lists) {
+        (Some(folder), _) => ScansRecipe::Reports {
+            folder: absolute(folder)?,
+            repair: TriggerRepair::default(),
+        },
+        (None, Some(folder)) => ScansRecipe::Lists {
+            folder: absolute(folder)?,
+        },
+        (None, None) => ScansRecipe::Simulated {
+            repetition_secs: args.tr,
+            sound_start_secs: args.sound_start,
+        },
+    })
+}
+
+fn method(args: &Args) -> Downsampling {
+    match args.method {
+        Method::Lanczos => Downsampling::Lanczos {
+            window: args.window,
+            cutoff_mult: args.cutoff,
+            rectify: args.rectify,
+        },
+        Method::Sinc => Downsampling::Sinc {
+            window: args.window,
+            cutoff_mult: args.cutoff,
+        },
+        Method::Mean => Downsampling::Mean,
+        Method::Nearest => Downsampling::Nearest,
+    }
+}
+
+/// Scans that cover the sound and 10 s more.
+fn covering(args: &Args, frame_secs: &[f64]) -> usize {
+    let sound_secs = frame_secs.iter().copied().fold(0.0, f64::max);
+    ((args.sound_start + sound_secs + 10.0) / args.tr)
+        .ceil()
+        .max(0.0) as usize
+}
+
+fn scan_counts(path: &Path) -> Result<std::collections::BTreeMap<String, usize>, Failure> {
+    let failed = |reason: String| {
+        Failure(format!(
+            "The list of scans cannot be read: {reason}.\nFile: {}",
+            path.display()
+        ))
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    serde_json::from_str(&text).map_err(|error| failed(error.to_string()))
+}
+
+fn archive(
+    features: &ndarray::Array2<f64>,
+    scans: &ScanTimes,
+    look_ahead_secs: &[f64],
+) -> std::io::Result<Vec<u8>> {
+    let mut archive = ArraysWriter::default();
+    archive.numbers("features", features.shape(), features.iter().copied())?;
+    let n = scans.centre_secs.len();
+    archive.numbers("scan_secs", &[n], scans.centre_secs.iter().copied())?;
+    archive.numbers("look_ahead_secs", &[n], look_ahead_secs.iter().copied())?;
+    archive.finish()
+}
