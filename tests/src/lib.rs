@@ -6,6 +6,8 @@
     reason = "these helpers are for tests, which fail with the reason"
 )]
 
+pub mod faults;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;

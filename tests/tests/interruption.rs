@@ -7,29 +7,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use heschl_core::store;
+use heschl_tests::faults::{CALLS, Fault, MOST_CALLS, Strace, has_strace};
 use heschl_tests::{data, feature_files, heschl, noise, write_wav};
 
-/// Every call that changes a file or a folder. strace counts each of them by itself.
-const CALLS: [&str; 13] = [
-    "write",
-    "pwrite64",
-    "writev",
-    "fsync",
-    "fdatasync",
-    "rename",
-    "renameat",
-    "renameat2",
-    "unlink",
-    "unlinkat",
-    "ftruncate",
-    "mkdir",
-    "mkdirat",
-];
-/// More calls than the miniature job makes; reached only if the sweep does not end.
-const MOST_CALLS: usize = 2000;
 const BATCH: usize = 2;
 
 struct Job {
@@ -70,52 +53,13 @@ impl Job {
         arguments
     }
 
+    fn strace(&self) -> Strace {
+        Strace::new(self.scratch.path().join("trace"))
+    }
+
     fn run(&self, out: &Path) -> Output {
         heschl().args(self.arguments(out)).output().unwrap()
     }
-
-    /// Where strace writes what it saw.
-    fn trace(&self) -> PathBuf {
-        self.scratch.path().join("trace")
-    }
-
-    /// Whether the fault struck in the last run.
-    fn was_struck(&self) -> bool {
-        let trace = std::fs::read_to_string(self.trace()).unwrap();
-        trace.contains("(INJECTED)") || trace.contains("killed by SIGKILL")
-    }
-
-    fn run_with(&self, call: &str, injection: &str, out: &Path) -> Output {
-        let plain = heschl();
-        let mut strace = Command::new("strace");
-        strace
-            .args(["-f", "-qq", "-o"])
-            .arg(self.trace())
-            .arg("-e")
-            .arg(format!("trace={call}"));
-        strace
-            .arg("-e")
-            .arg(format!("inject={call}:{injection}"))
-            .arg(plain.get_program());
-        for (key, value) in plain.get_envs() {
-            if let Some(value) = value {
-                strace.env(key, value);
-            }
-        }
-        strace.args(self.arguments(out)).output().unwrap()
-    }
-}
-
-fn has_strace() -> bool {
-    let found = Command::new("strace").arg("-V").output().is_ok();
-    assert!(
-        found || std::env::var_os("CI").is_none(),
-        "strace is needed where CI is set"
-    );
-    if !found {
-        eprintln!("strace is not installed: the sweep is left out");
-    }
-    found
 }
 
 /// Rows that the events of a run, on standard output, say are done: by story.
@@ -133,36 +77,6 @@ fn rows_done(output: &Output, event: &str) -> BTreeMap<String, u64> {
             )
         })
         .collect()
-}
-
-/// What happens at the n-th call.
-#[derive(Clone, Copy)]
-enum Fault {
-    /// The program is killed.
-    Killed,
-    /// That call fails, with this error.
-    Once(&'static str),
-    /// That call and all after it fail, with this error.
-    FromThenOn(&'static str),
-}
-
-impl Fault {
-    fn injection(self, n: usize) -> String {
-        match self {
-            Self::Killed => format!("signal=KILL:when={n}"),
-            Self::Once(error) => format!("error={error}:when={n}"),
-            Self::FromThenOn(error) => format!("error={error}:when={n}+"),
-        }
-    }
-
-    /// Whether the program can still say what is wrong: not if it is dead, nor if it cannot write at all.
-    fn leaves_a_voice(self, call: &str) -> bool {
-        match self {
-            Self::Killed => false,
-            Self::Once(_) => true,
-            Self::FromThenOn(_) => call != "write",
-        }
-    }
 }
 
 /// Lets the fault strike at every call in turn; after each run the folder must be sound, and a second run must end the
@@ -189,10 +103,11 @@ fn sweep_one(job: &Job, call: &str, fault: Fault, expected: &BTreeMap<String, Ve
     for n in 1..=MOST_CALLS {
         let place = format!("{call} {n}");
         let out = job.out("out");
-        let first = job.run_with(call, &fault.injection(n), &out);
+        let (first, struck) = job
+            .strace()
+            .run(&job.arguments(&out), call, &fault.injection(n));
         let stderr = String::from_utf8_lossy(&first.stderr).into_owned();
         assert!(!stderr.contains("panicked"), "{place}: {stderr}");
-        let struck = job.was_struck();
         let failed = !first.status.success();
         assert!(
             struck || !failed,
