@@ -1,6 +1,7 @@
 //! The science of Heschl: audio, windows, speech encoders, feature files.
 
 pub mod audio;
+pub mod banded;
 pub mod card;
 pub mod ceiling;
 pub mod delay;

@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use heschl_models::checkpoint::{Dtype, pickle, pytorch};
+use heschl_core::formats::pickle;
+use heschl_models::checkpoint::{Dtype, pytorch};
 use libfuzzer_sys::fuzz_target;
 
 const STORAGE_BYTES: u64 = 4096;
