@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::features::Looking;
+use super::fitting::FitAs;
 use super::jobs::data::Order;
 use super::manual::Topic;
 use super::state::{Layout, Page, Settings, Study};
@@ -32,13 +33,30 @@ pub(crate) enum Purpose {
     Runtime,
     /// A recipe to take over.
     Recipe,
+    /// Features to fit with.
+    FitFeatures,
+    /// A folder of responses.
+    Responses,
+    /// A file of responses.
+    ResponsesFile,
+    /// The image whose voxels count.
+    Mask,
+    /// A folder of TR reports.
+    Reports,
+    /// Scores to look at.
+    Scores,
+    /// Scores to compare with.
+    OtherScores,
 }
 
 impl Purpose {
     /// Whether a file is picked, not a folder.
     #[must_use]
     pub(crate) fn is_file(self) -> bool {
-        matches!(self, Self::ModelFile | Self::Runtime | Self::Recipe)
+        matches!(
+            self,
+            Self::ModelFile | Self::Runtime | Self::Recipe | Self::ResponsesFile | Self::Mask
+        )
     }
 
     /// The dialog's title.
@@ -56,6 +74,13 @@ impl Purpose {
             Self::ModelFile => "ONNX file",
             Self::Runtime => "ONNX Runtime's library",
             Self::Recipe => "Recipe",
+            Self::FitFeatures => "Folder of features to fit with",
+            Self::Responses => "Folder of responses",
+            Self::ResponsesFile => "File of responses",
+            Self::Mask => "Mask",
+            Self::Reports => "Folder of TR reports",
+            Self::Scores => "Folder of scores",
+            Self::OtherScores => "Folder of scores to compare with",
         }
     }
 }
@@ -145,6 +170,8 @@ pub(crate) enum Action {
     Drop(Vec<PathBuf>),
     /// Extract as the study says.
     Run,
+    /// Fit as the study says, or give what does so.
+    Fit(FitAs),
     /// Do something with a job.
     Job(String, Order),
     /// Fetch a model.

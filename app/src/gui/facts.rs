@@ -9,6 +9,7 @@ use heschl_core::look::sound::Sound;
 
 use super::actions::Purpose;
 use super::features::FeatureFacts;
+use super::fitting::FitFacts;
 use super::jobs::data::QueueFacts;
 use super::loading::Loading;
 
@@ -138,6 +139,8 @@ pub(crate) struct Facts {
     pub(crate) recipe_of_now: Option<String>,
     /// The features that are looked at.
     pub(crate) features: FeatureFacts,
+    /// What is known of fits and scores.
+    pub(crate) fit: FitFacts,
     /// The jobs.
     pub(crate) queue: QueueFacts,
     /// How fast the study's model runs here.

@@ -12,6 +12,8 @@ pub(crate) enum Topic {
     Extract,
     Jobs,
     Features,
+    Fit,
+    Scores,
     Devices,
     Files,
     Keyboard,
@@ -20,7 +22,7 @@ pub(crate) enum Topic {
 
 impl Topic {
     /// All of them, in order.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::FirstSteps,
         Self::Numbers,
         Self::Stimuli,
@@ -29,6 +31,8 @@ impl Topic {
         Self::Extract,
         Self::Jobs,
         Self::Features,
+        Self::Fit,
+        Self::Scores,
         Self::Devices,
         Self::Files,
         Self::Keyboard,
@@ -47,6 +51,8 @@ impl Topic {
             Self::Extract => "Extracting features",
             Self::Jobs => "Running jobs",
             Self::Features => "Looking at features",
+            Self::Fit => "Fitting voxels",
+            Self::Scores => "Reading scores",
             Self::Devices => "Processor and GPU",
             Self::Files => "Files and folders",
             Self::Keyboard => "Keyboard",
@@ -66,6 +72,8 @@ impl Topic {
             Self::Extract => include_str!("../../../docs/manual/extract.md"),
             Self::Jobs => include_str!("../../../docs/manual/jobs.md"),
             Self::Features => include_str!("../../../docs/manual/features.md"),
+            Self::Fit => include_str!("../../../docs/manual/fit.md"),
+            Self::Scores => include_str!("../../../docs/manual/scores.md"),
             Self::Devices => include_str!("../../../docs/manual/devices.md"),
             Self::Files => include_str!("../../../docs/manual/files.md"),
             Self::Keyboard => include_str!("../../../docs/manual/keyboard.md"),

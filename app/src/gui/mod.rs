@@ -21,6 +21,8 @@ mod errands;
 mod facts;
 mod features;
 mod figure;
+mod fits;
+mod fitting;
 mod history;
 mod icons;
 mod jobs;

@@ -42,12 +42,12 @@ pub(crate) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut As
     panel.show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 2.0;
         head(ui, state, is_wide);
-        for page in &Page::ALL[..5] {
+        for page in &Page::ALL[..7] {
             entry(ui, state, facts, *page, is_wide, asked);
         }
         ui.with_layout(egui::Layout::bottom_up(egui::Align::LEFT), |ui| {
             collapse(ui, state, is_wide, asked);
-            for page in Page::ALL[5..].iter().rev() {
+            for page in Page::ALL[7..].iter().rev() {
                 entry(ui, state, facts, *page, is_wide, asked);
             }
         });
@@ -110,6 +110,8 @@ fn icon(page: Page) -> char {
         Page::Models => icons::BOXES,
         Page::Extract => icons::AUDIO_WAVEFORM,
         Page::Features => icons::GRID_3X3,
+        Page::Fit => icons::CHART_SPLINE,
+        Page::Scores => icons::CHART_SCATTER,
         Page::Jobs => icons::LIST_CHECKS,
         Page::Settings => icons::SETTINGS,
         Page::Help => icons::CIRCLE_HELP,
@@ -178,6 +180,8 @@ fn entry(
         .position(|known| *known == page)
         .unwrap_or(0)
         + 1;
+    // The tenth has the key 0.
+    let number = number % 10;
     let response = response.on_hover_text(format!("{label} (Ctrl+{number}){words}"));
     if response.clicked() {
         asked.push(Action::Go(page));

@@ -27,7 +27,7 @@ const fn ctrl_shift(key: Key) -> KeyboardShortcut {
 }
 
 /// The keys of the pages, in the order of the rail.
-pub(crate) const PAGE_KEYS: [Key; 8] = [
+pub(crate) const PAGE_KEYS: [Key; 10] = [
     Key::Num1,
     Key::Num2,
     Key::Num3,
@@ -36,6 +36,8 @@ pub(crate) const PAGE_KEYS: [Key; 8] = [
     Key::Num6,
     Key::Num7,
     Key::Num8,
+    Key::Num9,
+    Key::Num0,
 ];
 
 /// The shortcuts and what they ask for.

@@ -5,11 +5,14 @@ use std::path::PathBuf;
 
 use heschl_core::audio::Resampling;
 use heschl_core::encoder::{DeviceChoice, Precision};
-use heschl_core::recipe::{ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe, StimuliRecipe};
+use heschl_core::recipe::{
+    EncodeRecipe, ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe, StimuliRecipe,
+};
 use heschl_core::window::WindowSettings;
 use serde::{Deserialize, Serialize};
 
 use super::features::Looking;
+use super::fitting::FitStudy;
 
 /// The window's pages, in the order of the rail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -21,6 +24,8 @@ pub(crate) enum Page {
     Models,
     Extract,
     Features,
+    Fit,
+    Scores,
     Jobs,
     Settings,
     Help,
@@ -28,12 +33,14 @@ pub(crate) enum Page {
 
 impl Page {
     /// All of them, in order.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Home,
         Self::Stimuli,
         Self::Models,
         Self::Extract,
         Self::Features,
+        Self::Fit,
+        Self::Scores,
         Self::Jobs,
         Self::Settings,
         Self::Help,
@@ -48,6 +55,8 @@ impl Page {
             Self::Models => "Models",
             Self::Extract => "Extract",
             Self::Features => "Features",
+            Self::Fit => "Fit",
+            Self::Scores => "Scores",
             Self::Jobs => "Jobs",
             Self::Settings => "Settings",
             Self::Help => "Help",
@@ -146,6 +155,8 @@ pub(crate) struct Remembered {
     pub(crate) recent_stimuli: Vec<PathBuf>,
     /// Folders of features, the latest first.
     pub(crate) recent_features: Vec<PathBuf>,
+    /// Folders of scores, the latest first.
+    pub(crate) recent_scores: Vec<PathBuf>,
 }
 
 /// How many recent folders are kept.
@@ -194,6 +205,8 @@ pub(crate) struct Study {
     pub(crate) output: Option<PathBuf>,
     /// Whether stories that are done are computed again.
     pub(crate) overwrite: bool,
+    /// How the features are fitted to responses.
+    pub(crate) fit: FitStudy,
 }
 
 /// The version of study files that this program writes.
@@ -218,6 +231,7 @@ impl Default for Study {
             window: WindowSettings::default(),
             output: None,
             overwrite: false,
+            fit: FitStudy::default(),
         }
     }
 }
@@ -294,6 +308,10 @@ pub(crate) struct State {
     pub(crate) story: Option<String>,
     /// The features that are looked at.
     pub(crate) looking: Option<Looking>,
+    /// The scores that are looked at.
+    pub(crate) scores: Option<PathBuf>,
+    /// The scores that they are compared with.
+    pub(crate) other_scores: Option<PathBuf>,
     /// The instant that is looked at, in seconds.
     pub(crate) cursor_secs: f64,
     /// What is shown of the time, in seconds, if not all.
@@ -305,6 +323,32 @@ impl State {
     #[must_use]
     pub(crate) fn page(&self) -> Page {
         self.lasting.page
+    }
+
+    /// The features that the study's fit is made with: those chosen, or the study's own.
+    #[must_use]
+    pub(crate) fn fit_features(&self) -> Option<PathBuf> {
+        let open = self.open.as_ref()?;
+        open.study.fit.features.clone().or_else(|| {
+            let model = std::path::Path::new(&open.study.model)
+                .file_name()?
+                .to_string_lossy()
+                .into_owned();
+            Some(open.study.recipe(&open.folder, &[]).features_folder(&model))
+                .filter(|_| !model.is_empty())
+        })
+    }
+
+    /// The recipe of the study's fit.
+    ///
+    /// # Errors
+    /// A sentence that says what is missing.
+    pub(crate) fn fit_recipe(&self) -> Result<EncodeRecipe, String> {
+        let open = self.open.as_ref().ok_or("Open a study first.")?;
+        let features = self.fit_features();
+        open.study
+            .fit
+            .recipe(features.as_deref(), &open.folder.join("scores"))
     }
 
     /// What the open study says.

@@ -266,6 +266,7 @@ impl Window {
         if looking.is_some() {
             self.work.want_features(looking, &mut self.facts);
         }
+        self.want_fit();
         self.work
             .want_sound(self.recording_looked_at(), &mut self.facts);
         if self.runs_sample && self.facts.stories.ready().is_some() {

@@ -1,10 +1,12 @@
 //! The courses of a few voxels: what was predicted beside what was measured.
 
 use std::io;
+use std::path::Path;
 
-use ndarray::Array2;
+use ndarray::{Array2, Ix1};
 
 use super::{Column, ScoreTable};
+use crate::formats::npz::{self, NpzError};
 use crate::formats::npz_arrays::ArraysWriter;
 
 /// Voxels kept at either end.
@@ -34,6 +36,27 @@ impl ExampleSeries {
             archive.numbers(name, series.shape(), series.iter().copied())?;
         }
         archive.finish()
+    }
+
+    /// Reads `series.npz`.
+    ///
+    /// # Errors
+    /// [`NpzError`] if it cannot be read, or its arrays do not fit each other.
+    pub fn read(path: &Path) -> Result<Self, NpzError> {
+        let voxels = npz::read_as::<f64, Ix1>(path, "voxels")?;
+        let series = Self {
+            voxels: voxels.iter().map(|voxel| *voxel as usize).collect(),
+            predicted: npz::read_as(path, "predicted")?,
+            measured: npz::read_as(path, "measured")?,
+        };
+        let n_voxels = series.voxels.len();
+        if series.predicted.dim() != series.measured.dim() || series.measured.ncols() != n_voxels {
+            return Err(NpzError::Damaged {
+                reason: "its arrays do not fit each other".into(),
+                path: path.to_path_buf(),
+            });
+        }
+        Ok(series)
     }
 }
 

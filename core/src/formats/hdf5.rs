@@ -14,6 +14,9 @@ use crate::responses::ResponsesError;
 /// What PyTables calls a story's responses in the deep-fMRI dataset.
 const USUAL_NAME: &str = "data";
 
+/// Values of the largest chunk that is unpacked: a whole story of the largest subject in one chunk.
+const MOST_CHUNK_VALUES: usize = 64 << 20;
+
 /// A matrix in an HDF5 file.
 pub struct Hdf5Matrix {
     dataset: Mutex<H5Dataset>,
@@ -32,6 +35,7 @@ pub fn matrices(path: &Path) -> Result<Vec<(String, Hdf5Matrix)>, ResponsesError
     let mut others = Vec::new();
     for name in names {
         let dataset = guarded(path, || file.dataset(&name))?;
+        refuse_vast_chunks(path, &name, guarded(path, || Ok(dataset.chunk_dims()))?)?;
         match guarded(path, || Ok(dataset.shape()))?[..] {
             [n_rows, n_columns] => {
                 let matrix = Hdf5Matrix {
@@ -59,6 +63,28 @@ pub fn matrices(path: &Path) -> Result<Vec<(String, Hdf5Matrix)>, ResponsesError
         return Ok(vec![found.swap_remove(index)]);
     }
     Ok(found)
+}
+
+/// A chunk is unpacked as a whole, so its claimed size must make sense before any of it is read.
+fn refuse_vast_chunks(
+    path: &Path,
+    name: &str,
+    chunk: Option<Vec<usize>>,
+) -> Result<(), ResponsesError> {
+    let Some(chunk) = chunk else { return Ok(()) };
+    let n_values = chunk
+        .iter()
+        .try_fold(1_usize, |n, size| n.checked_mul(*size));
+    if n_values.is_some_and(|n| n <= MOST_CHUNK_VALUES) {
+        return Ok(());
+    }
+    Err(said(
+        path,
+        &format!(
+            "The dataset {} is kept in chunks of {chunk:?} values, more than can be unpacked at once. Write it again in smaller chunks",
+            name.escape_debug()
+        ),
+    ))
 }
 
 impl Hdf5Matrix {

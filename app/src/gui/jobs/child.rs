@@ -67,7 +67,7 @@ impl Runner {
         }
         let is_told_in_events = matches!(
             file.task,
-            Task::Extract { .. } | Task::Fetch { .. } | Task::Runtime
+            Task::Extract { .. } | Task::Encode { .. } | Task::Fetch { .. } | Task::Runtime
         );
         let out = if is_told_in_events { EVENTS } else { LOG };
         command
@@ -160,6 +160,14 @@ fn arguments(command: &mut Command, folder: &Path, file: &JobFile) {
                 .arg("run")
                 .arg(folder.join(RECIPE))
                 .args(["--fetch", "--events", "json"]);
+        }
+        Task::Encode { .. } => {
+            command
+                .arg("encode")
+                .arg(folder.join(RECIPE))
+                .args(["--events", "json"]);
+            // It needs no library that computes.
+            return;
         }
         Task::Fetch { model } => {
             command.args(["models", "fetch", model, "--events", "json"]);

@@ -15,6 +15,13 @@ pub(crate) enum Task {
         /// Where the features go: the model's folder.
         features: PathBuf,
     },
+    /// Scores of voxels, as the recipe beside the job says.
+    Encode {
+        /// The study's folder.
+        study: Option<PathBuf>,
+        /// Where the scores go.
+        scores: PathBuf,
+    },
     /// A model from the Hub.
     Fetch {
         /// Its name.
@@ -38,7 +45,10 @@ impl Task {
     /// Whether it computes, so that only one runs at a time.
     #[must_use]
     pub(crate) fn computes(&self) -> bool {
-        matches!(self, Self::Extract { .. } | Self::Check { .. })
+        matches!(
+            self,
+            Self::Extract { .. } | Self::Encode { .. } | Self::Check { .. }
+        )
     }
 
     /// Whether it extracts for the study of a folder.

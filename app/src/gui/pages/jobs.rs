@@ -150,10 +150,15 @@ impl JobsPage {
 
     /// What can be looked at: the folder, the last lines, the manual.
     fn looks(&mut self, ui: &mut egui::Ui, job: &JobFacts, asked: &mut Asked) {
-        if let (JobState::Done, Task::Extract { features, .. }) = (&job.state, &job.task)
+        let result = match &job.task {
+            Task::Extract { features, .. } => Some(features),
+            Task::Encode { scores, .. } => Some(scores),
+            _ => None,
+        };
+        if let (JobState::Done, Some(result)) = (&job.state, result)
             && small(ui, icons::FOLDER_OPEN, "Show the folder", job)
         {
-            asked.push(Action::ShowFolder(features.clone()));
+            asked.push(Action::ShowFolder(result.clone()));
         }
         let is_unfolded = self.is_unfolded(job);
         let words = if is_unfolded {
@@ -346,6 +351,11 @@ fn ways_on(ui: &mut egui::Ui, job: &JobFacts, queue: &QueueFacts, asked: &mut As
         && labelled(ui, icons::GRID_3X3, "Look at the features", job)
     {
         asked.push(Action::Use(Purpose::Features, features.clone()));
+    }
+    if let (JobState::Done, Task::Encode { scores, .. }) = (&job.state, &job.task)
+        && labelled(ui, icons::CHART_SCATTER, "Look at the scores", job)
+    {
+        asked.push(Action::Use(Purpose::Scores, scores.clone()));
     }
     let is_waiting = |other: &&JobFacts| other.state == JobState::Waiting;
     let mut waiting = queue.jobs.iter().filter(is_waiting);

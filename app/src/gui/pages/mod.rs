@@ -2,10 +2,12 @@
 
 mod extract;
 mod features;
+mod fit;
 mod help;
 mod home;
 mod jobs;
 mod models;
+mod scores;
 mod settings;
 mod sound_view;
 mod stimuli;
@@ -14,6 +16,7 @@ mod time_axis;
 use eframe::egui;
 
 pub(crate) use extract::why_not_run;
+pub(crate) use fit::why_not_fit;
 
 use super::actions::Asked;
 use super::facts::Facts;
@@ -31,6 +34,8 @@ pub(crate) struct Pages {
     models: models::ModelsPage,
     extract: extract::ExtractPage,
     features: features::FeaturesPage,
+    fit: fit::FitPage,
+    scores: scores::ScoresPage,
     jobs: jobs::JobsPage,
     pub(super) help: help::HelpPage,
 }
@@ -55,6 +60,8 @@ impl Pages {
                 Page::Models => scrolled(ui, |ui| self.models.ui(ui, state, facts, asked)),
                 Page::Extract => self.extract.ui(ui, state, facts, asked),
                 Page::Features => self.features.ui(ui, state, facts, asked),
+                Page::Fit => self.fit.ui(ui, state, facts, asked),
+                Page::Scores => self.scores.ui(ui, state, facts, asked),
                 Page::Jobs => scrolled(ui, |ui| self.jobs.ui(ui, state, facts, asked)),
                 Page::Settings => scrolled(ui, |ui| settings::ui(ui, state, facts, asked)),
                 Page::Help => self.help.ui(ui, asked),

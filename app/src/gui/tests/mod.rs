@@ -3,6 +3,8 @@
 
 mod extract;
 mod features;
+mod fit;
+mod fit_study;
 #[cfg(target_os = "linux")]
 mod frame_times;
 mod home;
@@ -163,6 +165,16 @@ impl Stage {
         assert!(
             self.sees(words),
             "\"{words}\" is not shown; but:\n{}",
+            self.all_words()
+        );
+    }
+
+    /// Fails unless something of this role and label is shown.
+    pub(crate) fn must_have(&self, role: Role, label: &str) {
+        let mut found = self.harness.query_all_by_role_and_label(role, label);
+        assert!(
+            found.next().is_some(),
+            "no {role:?} \"{label}\"; but:\n{}",
             self.all_words()
         );
     }

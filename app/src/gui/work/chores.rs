@@ -30,6 +30,8 @@ pub(crate) enum Chore {
     ReadRecipe(PathBuf),
     /// Write a recipe.
     WriteRecipe(PathBuf, Box<ExtractRecipe>),
+    /// Write the recipe of a fit.
+    WriteText(PathBuf, String),
     /// Keep a study.
     KeepStudy(PathBuf, Box<Study>),
     /// Keep what outlasts the window, in a folder.
@@ -110,6 +112,9 @@ fn run(chore: Chore) -> Option<Done> {
             .map(|file| Done::Recipe(Box::new(file.extract)))
             .map_err(|error| error.to_string()),
         Chore::WriteRecipe(path, recipe) => write_recipe(path, *recipe),
+        Chore::WriteText(path, text) => atomic::write(&path, text.as_bytes())
+            .map(|()| Done::RecipeWritten(path))
+            .map_err(|error| error.to_string()),
         Chore::KeepStudy(folder, study) => {
             let keeping = study::write(&folder, &study)
                 .map_or_else(|problem| Keeping::Unsaved(problem.0), |()| Keeping::Saved);

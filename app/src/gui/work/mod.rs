@@ -5,6 +5,7 @@ mod chores;
 mod desk;
 mod drops;
 mod features;
+mod fit;
 mod model;
 mod models;
 mod picker;
@@ -31,6 +32,7 @@ pub(crate) struct Work {
     models: Desk<models::Question, models::Answer>,
     trial: Desk<trial::Question, trial::Answer>,
     features: features::FeatureDesks,
+    fit: fit::FitDesks,
     picker: Desk<picker::Question, picker::Answer>,
     chores: Desk<Chore, Done>,
     drops: Desk<Vec<PathBuf>, Vec<drops::Meaning>>,
@@ -76,6 +78,7 @@ impl Work {
             models: models::open(waker),
             trial: trial::open(waker),
             features: features::FeatureDesks::open(waker),
+            fit: fit::FitDesks::open(waker),
             picker: picker::open(waker),
             chores: chores::open(waker),
             drops: drops::open(waker),
@@ -126,6 +129,36 @@ impl Work {
     /// Asks for what is looked at of features.
     pub(crate) fn want_features(&mut self, looking: Option<&Looking>, facts: &mut Facts) {
         self.features.want(looking, facts);
+    }
+
+    /// Asks for what a fit needs to know.
+    pub(crate) fn want_fit(
+        &mut self,
+        responses: Option<(PathBuf, Option<PathBuf>)>,
+        features: Option<PathBuf>,
+        facts: &mut Facts,
+    ) {
+        self.fit.want(responses, features, &mut facts.fit);
+    }
+
+    /// Asks what a fit would take.
+    pub(crate) fn want_fit_outlook(&mut self, recipe: Option<String>, facts: &mut Facts) {
+        self.fit.want_outlook(recipe, &mut facts.fit);
+    }
+
+    /// Asks for scores that are looked at.
+    pub(crate) fn want_scores(
+        &mut self,
+        folder: Option<&PathBuf>,
+        other: Option<&PathBuf>,
+        facts: &mut Facts,
+    ) {
+        self.fit.want_scores(folder, other, &mut facts.fit);
+    }
+
+    /// Asks for scores again, for a fit may have changed them.
+    pub(crate) fn forget_scores(&mut self) {
+        self.fit.forget_scores();
     }
 
     /// Asks what a model says of itself, unless it is known or asked for.
@@ -218,6 +251,7 @@ impl Work {
             stories::take(answer, &mut facts.stories);
         }
         self.features.collect(facts);
+        self.fit.collect(&mut facts.fit);
         for answer in self.sound.answers() {
             facts.sound = answer;
         }

@@ -30,12 +30,8 @@ pub(super) fn open(waker: &Waker) -> Desk<Question, Answer> {
         "trial",
         waker,
         |question: Question, cancel: &CancelToken, out: &Answers<Answer>| {
-            let begun = std::time::Instant::now();
-            while begun.elapsed() < STILL_FOR {
-                if cancel.is_cancelled() {
-                    return;
-                }
-                std::thread::sleep(LOOK_EVERY);
+            if !stays_still(cancel) {
+                return;
             }
             let answer = try_out(&question, cancel);
             if !cancel.is_cancelled() {
@@ -45,23 +41,52 @@ pub(super) fn open(waker: &Waker) -> Desk<Question, Answer> {
     )
 }
 
+/// Waits a moment; false if something else was asked meanwhile.
+pub(super) fn stays_still(cancel: &CancelToken) -> bool {
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < STILL_FOR {
+        if cancel.is_cancelled() {
+            return false;
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+    true
+}
+
 fn try_out(question: &Question, cancel: &CancelToken) -> Result<Trial, String> {
-    let cannot = |error: std::io::Error| format!("The encoder cannot be tried here ({error}).");
-    let folder = tempfile::tempdir().map_err(cannot)?;
-    let recipe = folder.path().join("recipe.toml");
     let file = RecipeFile {
         extract: question.recipe.clone(),
         run: None,
     };
-    std::fs::write(&recipe, file.to_toml()?).map_err(cannot)?;
+    let mut words = vec!["run".into()];
+    if let Some(runtime) = &question.runtime {
+        words.push("--runtime".into());
+        words.push(runtime.display().to_string());
+    }
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let said = ask_child(&file.to_toml()?, &words, cancel)?;
+    let found = said.iter().find_map(|line| forecast_of(line));
+    found.ok_or_else(|| "The encoder could not be tried here.".into())
+}
+
+/// The events of a dry run of a recipe in a child process; `words` are the command and what else it is to know.
+///
+/// # Errors
+/// The sentence that the child said, if it failed.
+pub(super) fn ask_child(
+    recipe: &str,
+    words: &[&str],
+    cancel: &CancelToken,
+) -> Result<Vec<String>, String> {
+    let cannot = |error: std::io::Error| format!("Nothing can be tried here ({error}).");
+    let folder = tempfile::tempdir().map_err(cannot)?;
+    let path = folder.path().join("recipe.toml");
+    std::fs::write(&path, recipe).map_err(cannot)?;
     let mut command = Command::new(std::env::current_exe().map_err(cannot)?);
     command
-        .arg("run")
-        .arg(&recipe)
+        .args(words)
+        .arg(&path)
         .args(["--dry-run", "--events", "json"]);
-    if let Some(runtime) = &question.runtime {
-        command.arg("--runtime").arg(runtime);
-    }
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -79,26 +104,17 @@ fn try_out(question: &Question, cancel: &CancelToken) -> Result<Trial, String> {
             .flat_map(|stream| BufReader::new(stream).lines());
         stream.map_while(Result::ok).collect()
     };
-    let said = lines(
-        child
-            .stdout
-            .take()
-            .map(|out| Box::new(out) as Box<dyn std::io::Read>),
-    );
-    let found = said.iter().find_map(|line| forecast_of(line));
-    found.ok_or_else(|| {
-        let complaint = lines(
-            child
-                .stderr
-                .take()
-                .map(|err| Box::new(err) as Box<dyn std::io::Read>),
-        )
-        .join("\n");
-        match complaint.trim_start_matches("Error: ") {
-            "" => "The encoder could not be tried here.".into(),
-            sentence => sentence.to_owned(),
-        }
-    })
+    let boxed = |out| Box::new(out) as Box<dyn std::io::Read>;
+    let said = lines(child.stdout.take().map(boxed));
+    if child.wait().is_ok_and(|status| status.success()) {
+        return Ok(said);
+    }
+    let boxed = |err| Box::new(err) as Box<dyn std::io::Read>;
+    let complaint = lines(child.stderr.take().map(boxed)).join("\n");
+    match complaint.trim_start_matches("Error: ") {
+        "" => Err("It could not be tried here.".into()),
+        sentence => Err(sentence.to_owned()),
+    }
 }
 
 /// The trial's figures, if the line is the event that has them.

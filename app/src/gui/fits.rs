@@ -1,0 +1,147 @@
+//! What the window does with fits and scores.
+
+use std::path::PathBuf;
+
+use eframe::egui;
+use heschl_core::recipe::EncodeFile;
+
+use super::fitting::{FitAs, FitStudy};
+use super::jobs::data::{JobFacts, NewJob, Task};
+use super::pages::why_not_fit;
+use super::state::{Page, remember};
+use super::toasts::Tone;
+use super::window::Window;
+use super::work::Chore;
+use crate::command_text::quoted;
+use crate::slurm;
+
+/// Shares of a fit that is given to a cluster.
+const SHARES: std::num::NonZeroUsize = std::num::NonZeroUsize::new(16).unwrap();
+
+impl Window {
+    /// Fits as the study says, or gives what does so.
+    pub(super) fn fit(&mut self, form: FitAs, ctx: &egui::Context) {
+        if let Some(sentence) = why_not_fit(&self.state, &self.facts) {
+            return self.tell(Tone::Amber, sentence);
+        }
+        let done = match form {
+            FitAs::Job => self.add_fit(),
+            FitAs::Command => self.copy_fit_command(ctx),
+            FitAs::Slurm => self.copy_fit_slurm(ctx),
+            FitAs::Recipe => self.save_fit_recipe().map(drop),
+        };
+        if let Err(sentence) = done {
+            self.tell(Tone::Red, sentence);
+        }
+    }
+
+    fn fit_text(&self) -> Result<String, String> {
+        let file = EncodeFile {
+            encode: self.state.fit_recipe()?,
+            run: None,
+        };
+        file.to_toml()
+    }
+
+    fn add_fit(&mut self) -> Result<(), String> {
+        let recipe = self.state.fit_recipe()?;
+        let text = self.fit_text()?;
+        let set = recipe.features.first();
+        let open = self.state.open.as_ref();
+        self.jobs.add(NewJob {
+            title: format!("Fit {}", set.map_or("", |set| &set.name)),
+            subtitle: format!("tested on {}", recipe.stories.test.join(", ")),
+            task: Task::Encode {
+                study: open.map(|open| open.folder.clone()),
+                scores: recipe.output.folder,
+            },
+            recipe: Some(text),
+            runtime: None,
+        });
+        self.go(Page::Jobs);
+        Ok(())
+    }
+
+    /// Saves the recipe in the study's folder, and gives its path.
+    fn save_fit_recipe(&mut self) -> Result<PathBuf, String> {
+        let text = self.fit_text()?;
+        let open = self.state.open.as_ref().ok_or("Open a study first.")?;
+        let path = open.folder.join("fit.toml");
+        self.work.chore(Chore::WriteText(path.clone(), text));
+        Ok(path)
+    }
+
+    fn copy_fit_command(&mut self, ctx: &egui::Context) -> Result<(), String> {
+        let path = self.save_fit_recipe()?;
+        ctx.copy_text(format!(
+            "heschl encode {}",
+            quoted(&path.display().to_string())
+        ));
+        self.tell(Tone::Plain, "Command copied; its recipe is saved.".into());
+        Ok(())
+    }
+
+    fn copy_fit_slurm(&mut self, ctx: &egui::Context) -> Result<(), String> {
+        let recipe = self.state.fit_recipe()?;
+        ctx.copy_text(slurm::shares_script(
+            &self.program,
+            &self.fit_text()?,
+            &recipe.output.folder,
+            SHARES,
+        ));
+        self.tell(Tone::Plain, "Slurm script copied.".into());
+        Ok(())
+    }
+
+    /// Changes the study's fit, so that it can be undone.
+    pub(super) fn edit_fit(&mut self, change: impl FnOnce(&mut FitStudy)) {
+        if self.state.open.is_none() {
+            return self.tell(
+                Tone::Amber,
+                "Open a study first: a fit belongs to a study.".into(),
+            );
+        }
+        self.edit_study(|study| change(&mut study.fit));
+        self.go(Page::Fit);
+    }
+
+    /// Looks at a folder of scores.
+    pub(super) fn look_at_scores(&mut self, folder: PathBuf) {
+        remember(&mut self.state.lasting.recent_scores, &folder);
+        self.state.scores = Some(folder);
+        self.work.forget_scores();
+        self.go(Page::Scores);
+    }
+
+    /// Tells that a fit has ended.
+    pub(super) fn take_scores(&mut self, job: &JobFacts, scores: PathBuf) {
+        self.tell(Tone::Good, format!("{}: the scores are there.", job.title));
+        self.work.forget_scores();
+        if matches!(self.state.page(), Page::Jobs | Page::Fit) {
+            self.look_at_scores(scores);
+        }
+    }
+
+    /// Asks for what the pages Fit and Scores show.
+    pub(super) fn want_fit(&mut self) {
+        match self.state.page() {
+            Page::Fit => {
+                let fit = self.state.study().map(|study| &study.fit);
+                let responses =
+                    fit.and_then(|fit| Some((fit.responses.clone()?, fit.mask.clone())));
+                let features = self.state.fit_features();
+                self.work.want_fit(responses, features, &mut self.facts);
+                let can_be_read = self.facts.fit.responses.ready().is_some()
+                    && self.facts.fit.layers.ready().is_some();
+                let recipe = self.fit_text().ok().filter(|_| can_be_read);
+                self.work.want_fit_outlook(recipe, &mut self.facts);
+            }
+            Page::Scores => {
+                let (scores, other) = (self.state.scores.clone(), self.state.other_scores.clone());
+                self.work
+                    .want_scores(scores.as_ref(), other.as_ref(), &mut self.facts);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Fits and scores: what a study says of them, and what was found out.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use heschl_core::delay::DelayBorders;
+use heschl_core::downsample::Downsampling;
+use heschl_core::encoding::{ExampleSeries, ScoreTable};
+use heschl_core::recipe::{
+    EncodeFacts, EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet, Preset, ResponsesRecipe,
+    ScansRecipe, ScoresRecipe, StoriesRecipe,
+};
+use heschl_core::scans::TriggerRepair;
+use serde::{Deserialize, Serialize};
+
+use super::loading::Loading;
+
+/// What a study says of its fit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct FitStudy {
+    /// Features to fit with, if not the study's own.
+    pub(crate) features: Option<PathBuf>,
+    /// The layer; the final output if left out.
+    pub(crate) layer: Option<String>,
+    /// What was measured: a file or a folder.
+    pub(crate) responses: Option<PathBuf>,
+    /// For volumes: the image whose voxels other than 0 are the columns.
+    pub(crate) mask: Option<PathBuf>,
+    /// Stories to test on.
+    pub(crate) test: Vec<String>,
+    /// Whose settings.
+    pub(crate) preset: Preset,
+    /// Whether delayed copies stay within their story.
+    pub(crate) keeps_borders: bool,
+    /// When the volumes were taken.
+    pub(crate) scans: ScansRecipe,
+    /// Whether weights are written.
+    pub(crate) weights: bool,
+    /// Whether predictions are written.
+    pub(crate) predictions: bool,
+}
+
+impl Default for FitStudy {
+    fn default() -> Self {
+        Self {
+            features: None,
+            layer: None,
+            responses: None,
+            mask: None,
+            test: Vec::new(),
+            preset: Preset::ScalingLaws2023,
+            keeps_borders: false,
+            scans: ScansRecipe::default(),
+            weights: false,
+            predictions: false,
+        }
+    }
+}
+
+impl FitStudy {
+    /// Takes scan times from TR reports.
+    pub(crate) fn set_reports(&mut self, folder: PathBuf) {
+        self.scans = ScansRecipe::Reports {
+            folder,
+            repair: TriggerRepair::default(),
+        };
+    }
+
+    /// The recipe; `features`: their folder, `scores`: the folder of all the study's scores.
+    ///
+    /// # Errors
+    /// A sentence that says what is missing.
+    pub(crate) fn recipe(
+        &self,
+        features: Option<&Path>,
+        scores: &Path,
+    ) -> Result<EncodeRecipe, String> {
+        let features = self.features.as_deref().or(features);
+        let features = features.ok_or("Choose a folder of features, or extract some first.")?;
+        let responses = self
+            .responses
+            .as_ref()
+            .ok_or("Choose what was measured: a file or a folder of responses.")?;
+        if self.test.is_empty() {
+            return Err("Choose a story to test on. The others are trained with.".into());
+        }
+        let mut design = self.preset.design();
+        if self.keeps_borders {
+            design.delay_borders = DelayBorders::WithinStories;
+        }
+        let model = features.file_name().unwrap_or_default().to_string_lossy();
+        let layer = self.layer.as_deref().unwrap_or("final");
+        Ok(EncodeRecipe {
+            features: vec![FeatureSet {
+                name: format!("{model} {layer}"),
+                kind: FeatureKind::Features,
+                folder: features.to_path_buf(),
+                layer: self.layer.clone(),
+            }],
+            responses: ResponsesRecipe {
+                path: responses.clone(),
+                mask: self.mask.clone(),
+                repeats: std::collections::BTreeMap::new(),
+            },
+            stories: StoriesRecipe {
+                train: Vec::new(),
+                test: self.test.clone(),
+            },
+            scans: self.scans.clone(),
+            downsampling: Downsampling::default(),
+            design,
+            ridge: self.preset.ridge(),
+            scores: ScoresRecipe::default(),
+            output: EncodeOutput {
+                folder: scores.join(format!("{model}-{layer}")),
+                weights: self.weights,
+                predictions: self.predictions,
+                memory_gib: 6.0,
+            },
+        })
+    }
+}
+
+/// One story's responses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoryResponses {
+    /// The story.
+    pub(crate) story: String,
+    /// Scans.
+    pub(crate) n_scans: usize,
+    /// Voxels.
+    pub(crate) n_voxels: usize,
+}
+
+/// What a fit would take.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct FitOutlook {
+    /// Voxels.
+    pub(crate) n_voxels: usize,
+    /// Columns of the design matrix.
+    pub(crate) n_columns: usize,
+    /// Scans that are learned from.
+    pub(crate) n_training_scans: usize,
+    /// Scans that are predicted.
+    pub(crate) n_test_scans: usize,
+    /// Time, seconds.
+    pub(crate) secs: f64,
+    /// Memory at the most.
+    pub(crate) memory_bytes: u64,
+    /// Bytes of the results.
+    pub(crate) disk_bytes: u64,
+    /// What should be known.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Scores that were read.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ScoresFacts {
+    /// Where they lie.
+    pub(crate) folder: PathBuf,
+    /// The scores.
+    pub(crate) table: ScoreTable,
+    /// What the run that made them met; `None` if its recipe cannot be read.
+    pub(crate) facts: Option<EncodeFacts>,
+    /// A few voxels' courses.
+    pub(crate) series: Option<ExampleSeries>,
+    /// Other fits in the same folder of fits, this one among them.
+    pub(crate) profile: Vec<ProfileEntry>,
+}
+
+/// One fit of a profile over layers or models.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ProfileEntry {
+    /// Its folder's name.
+    pub(crate) name: String,
+    /// Mean r over the voxels.
+    pub(crate) mean_r: f64,
+    /// The first, second and third quartile of r over the voxels.
+    pub(crate) quartiles: [f64; 3],
+}
+
+/// What was found out about fits.
+#[derive(Default)]
+pub(crate) struct FitFacts {
+    /// The stories of the responses.
+    pub(crate) responses: Loading<Vec<StoryResponses>>,
+    /// The layers of the features, by the names of their folders; `None` is the final output.
+    pub(crate) layers: Loading<Vec<Option<String>>>,
+    /// What the fit would take, or why it cannot be done.
+    pub(crate) outlook: Loading<FitOutlook>,
+    /// Scores that are looked at.
+    pub(crate) scores: Loading<Arc<ScoresFacts>>,
+    /// Scores to compare them with.
+    pub(crate) others: Loading<Arc<ScoresFacts>>,
+}
+
+/// What can be made of a fit's recipe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FitAs {
+    /// A job.
+    Job,
+    /// The command that does the same.
+    Command,
+    /// A script for a cluster.
+    Slurm,
+    /// A file.
+    Recipe,
+}

@@ -1,0 +1,419 @@
+//! Fit: features and responses, the preset, the forecast, and Run.
+
+use eframe::egui;
+use heschl_core::recipe::{Preset, ScansRecipe};
+use heschl_core::scans::TriggerRepair;
+
+use crate::gui::actions::{Action, Asked, Purpose};
+use crate::gui::facts::Facts;
+use crate::gui::fitting::{FitAs, FitStudy};
+use crate::gui::icons;
+use crate::gui::loading::Loading;
+use crate::gui::manual::Topic;
+use crate::gui::state::{Page, State};
+use crate::gui::text::{bytes, count, duration, thousands};
+use crate::gui::theme::{BETWEEN, INSIDE};
+use crate::gui::widgets::{
+    NumberField, PathField, button, card, choices, empty_state, field_label, heading, help_button,
+    page_title, primary_button, problem, tick, warning, weak,
+};
+
+/// Most stories that are listed to choose a test from.
+const MOST_LISTED: usize = 200;
+
+/// The page "Fit".
+#[derive(Default)]
+pub(crate) struct FitPage {
+    /// Sentences about what is wrong in the form.
+    wrong: Vec<String>,
+}
+
+impl FitPage {
+    /// Draws the page.
+    pub(crate) fn ui(
+        &mut self,
+        ui: &mut egui::Ui,
+        state: &State,
+        facts: &Facts,
+        asked: &mut Asked,
+    ) {
+        page_title(
+            ui,
+            "Fit",
+            "Learn on some stories how each voxel follows the features, and predict another one.",
+        );
+        let Some(study) = state.study() else {
+            if empty_state(
+                ui,
+                icons::CHART_SPLINE,
+                "There is no study open. Open or make one at Home, or try the sample.",
+                (icons::HOUSE, "Go to Home"),
+            ) {
+                asked.push(Action::Go(Page::Home));
+            }
+            return;
+        };
+        let mut fit = study.fit.clone();
+        let why_not = self
+            .wrong
+            .first()
+            .cloned()
+            .or_else(|| why_not_fit(state, facts));
+        egui::Panel::bottom("fit forecast and run")
+            .resizable(false)
+            .frame(egui::Frame::new())
+            .show(ui, |ui| {
+                ui.add_space(INSIDE);
+                outlook(ui, facts);
+                run(ui, why_not.as_deref(), asked);
+            });
+        egui::ScrollArea::vertical()
+            .auto_shrink(false)
+            .show(ui, |ui| {
+                ui.set_max_width(ui.available_width().min(super::MOST_WIDTH));
+                preset(ui, &mut fit, asked);
+                ui.add_space(INSIDE);
+                features(ui, state, facts, (&mut fit, asked));
+                ui.add_space(BETWEEN);
+                responses(ui, facts, (&mut fit, asked));
+                ui.add_space(BETWEEN);
+                self.wrong = scans(ui, facts, (&mut fit, asked));
+                ui.add_space(BETWEEN);
+                choices_of_output(ui, &mut fit);
+                ui.add_space(INSIDE);
+            });
+        if fit != study.fit {
+            let mut edited = study.clone();
+            edited.fit = fit;
+            asked.push(Action::EditStudy(Box::new(edited)));
+        }
+    }
+}
+
+/// Why the study's fit cannot run now: a sentence.
+#[must_use]
+pub(crate) fn why_not_fit(state: &State, facts: &Facts) -> Option<String> {
+    if let Err(sentence) = state.fit_recipe() {
+        return Some(sentence);
+    }
+    match (&facts.fit.responses, &facts.fit.layers, &facts.fit.outlook) {
+        (Loading::Failed(sentence), ..)
+        | (_, Loading::Failed(sentence), _)
+        | (.., Loading::Failed(sentence)) => Some(sentence.clone()),
+        (Loading::Ready(_), ..) => None,
+        _ => Some("The responses are being looked at.".into()),
+    }
+}
+
+fn preset(ui: &mut egui::Ui, fit: &mut FitStudy, asked: &mut Asked) {
+    ui.horizontal_wrapped(|ui| {
+        weak(ui, "Preset");
+        choices(
+            ui,
+            &mut fit.preset,
+            &[
+                (Preset::ScalingLaws2023, "Scaling laws 2023"),
+                (Preset::DeepFmri, "deep-fMRI"),
+                (Preset::SemanticDecoding2023, "Semantic decoding 2023"),
+                (Preset::SpeechTutorial, "Speech tutorial"),
+            ],
+        );
+        if help_button(ui, Topic::Fit) {
+            asked.push(Action::Manual(Topic::Fit));
+        }
+    });
+    let (design, ridge) = (fit.preset.design(), fit.preset.ridge());
+    let alphas = ridge.alphas.values();
+    weak(
+        ui,
+        format!(
+            "Trim {}:{} in training and {}:{} in the test · delays of {} scans · {} α from {} to {}",
+            design.trim_train.start_scans,
+            design.trim_train.end_scans,
+            design.trim_test.start_scans,
+            design.trim_test.end_scans,
+            design
+                .delays
+                .iter()
+                .map(i32::to_string)
+                .collect::<Vec<_>>()
+                .join(", "),
+            alphas.len(),
+            alphas.first().copied().unwrap_or_default(),
+            alphas.last().copied().unwrap_or_default(),
+        ),
+    );
+}
+
+fn features(
+    ui: &mut egui::Ui,
+    state: &State,
+    facts: &Facts,
+    (fit, asked): (&mut FitStudy, &mut Asked),
+) {
+    card(ui, |ui| {
+        ui.set_min_width(ui.available_width());
+        heading(ui, "Features");
+        let folder = state.fit_features();
+        PathField {
+            label: "Features to fit with",
+            purpose: Purpose::FitFeatures,
+            recent: &state.lasting.recent_features,
+            home: facts.home.as_deref(),
+            picking: facts.picking,
+        }
+        .show(ui, folder.as_deref(), asked);
+        match &facts.fit.layers {
+            Loading::Nothing => {
+                weak(
+                    ui,
+                    "A model's folder, such as features_cnk0.1_ctx16.0/whisper-tiny.",
+                );
+            }
+            Loading::Waiting => {
+                ui.spinner();
+            }
+            Loading::Failed(sentence) => problem(ui, sentence),
+            Loading::Ready(layers) => {
+                ui.horizontal_wrapped(|ui| {
+                    field_label(ui, "Layer");
+                    for layer in layers {
+                        let label = layer
+                            .as_deref()
+                            .map_or("final", |name| name.trim_start_matches("encoder."));
+                        let spoken = format!("Fit layer {label}");
+                        let response = ui.add(egui::Button::selectable(fit.layer == *layer, label));
+                        crate::gui::widgets::name(
+                            &response,
+                            egui::accesskit::Role::RadioButton,
+                            &spoken,
+                        );
+                        if response.clicked() {
+                            fit.layer.clone_from(layer);
+                        }
+                    }
+                });
+            }
+        }
+    });
+}
+
+fn responses(ui: &mut egui::Ui, facts: &Facts, (fit, asked): (&mut FitStudy, &mut Asked)) {
+    card(ui, |ui| {
+        ui.set_min_width(ui.available_width());
+        heading(ui, "Responses");
+        PathField {
+            label: "Responses",
+            purpose: Purpose::Responses,
+            recent: &[],
+            home: facts.home.as_deref(),
+            picking: facts.picking,
+        }
+        .show(ui, fit.responses.as_deref(), asked);
+        ui.horizontal_wrapped(|ui| {
+            if button(ui, icons::FILE, "Choose a file of all stories").clicked() {
+                asked.push(Action::Pick(Purpose::ResponsesFile));
+            }
+            if button(ui, icons::BRAIN, "Choose a mask").clicked() {
+                asked.push(Action::Pick(Purpose::Mask));
+            }
+            if let Some(mask) = fit.mask.clone() {
+                weak(ui, format!("Mask: {}", mask.display()));
+                if ui.link("Without a mask").clicked() {
+                    fit.mask = None;
+                }
+            }
+        });
+        match &facts.fit.responses {
+            Loading::Nothing => {
+                weak(
+                    ui,
+                    "A folder with one file per story (.npy, .npz, .hf5, .nii.gz, .mgz, .gii), or one file with all stories (.jbl, .npz, .h5).",
+                );
+            }
+            Loading::Waiting => {
+                ui.spinner();
+            }
+            Loading::Failed(sentence) => problem(ui, sentence),
+            Loading::Ready(stories) => test_stories(ui, stories, fit),
+        }
+    });
+}
+
+fn test_stories(
+    ui: &mut egui::Ui,
+    stories: &[crate::gui::fitting::StoryResponses],
+    fit: &mut FitStudy,
+) {
+    let n_voxels = stories.first().map_or(0, |story| story.n_voxels);
+    let n_scans: usize = stories.iter().map(|story| story.n_scans).sum();
+    weak(
+        ui,
+        format!(
+            "{} · {} scans · {} voxels. Tick those to test on; the others are trained with.",
+            count(stories.len(), "story", "stories"),
+            thousands(n_scans),
+            thousands(n_voxels)
+        ),
+    );
+    egui::ScrollArea::vertical()
+        .max_height(180.0)
+        .id_salt("test stories")
+        .show(ui, |ui| {
+            for story in stories.iter().take(MOST_LISTED) {
+                let mut is_test = fit.test.contains(&story.story);
+                let label = format!("Test on {} ({} scans)", story.story, story.n_scans);
+                if tick(ui, &mut is_test, &label).changed() {
+                    fit.test.retain(|test| *test != story.story);
+                    if is_test {
+                        fit.test.push(story.story.clone());
+                    }
+                }
+            }
+            if stories.len() > MOST_LISTED {
+                weak(
+                    ui,
+                    format!(
+                        "… and {} more: name them in the recipe.",
+                        stories.len() - MOST_LISTED
+                    ),
+                );
+            }
+        });
+}
+
+/// When the volumes were taken; returns the sentences about what is wrong.
+fn scans(
+    ui: &mut egui::Ui,
+    facts: &Facts,
+    (fit, asked): (&mut FitStudy, &mut Asked),
+) -> Vec<String> {
+    card(ui, |ui| {
+        ui.set_min_width(ui.available_width());
+        heading(ui, "Scan times");
+        let mut is_simulated = matches!(fit.scans, ScansRecipe::Simulated { .. });
+        if choices(ui, &mut is_simulated, &[(true, "Even intervals"), (false, "TR reports")]) {
+            fit.scans = if is_simulated {
+                ScansRecipe::default()
+            } else {
+                ScansRecipe::Reports {
+                    folder: std::path::PathBuf::new(),
+                    repair: TriggerRepair::default(),
+                }
+            };
+        }
+        let mut wrong = Vec::new();
+        match &mut fit.scans {
+            ScansRecipe::Simulated {
+                repetition_secs,
+                sound_start_secs,
+            } => {
+                let positive = |secs: f64| {
+                    let is_good = secs > 0.0 && secs <= 60.0;
+                    is_good.then_some(()).ok_or_else(|| "A repetition time lies between 0 and 60 seconds.".to_string())
+                };
+                let tr = NumberField {
+                    label: "TR",
+                    unit: "s",
+                    tooltip: "Repetition time: from one volume to the next.",
+                    default: 2.0,
+                    topic: Topic::Fit,
+                };
+                wrong.extend(tr.show(ui, repetition_secs, asked, positive));
+                let start = NumberField {
+                    label: "Sound begins",
+                    unit: "s",
+                    tooltip: "How long after the first volume's start the sound began. 10 s in the deep-fMRI dataset.",
+                    default: 10.0,
+                    topic: Topic::Fit,
+                };
+                let finite = |secs: f64| {
+                    let is_good = (-600.0..=600.0).contains(&secs);
+                    is_good.then_some(()).ok_or_else(|| "The sound begins within ten minutes of the first volume.".to_string())
+                };
+                wrong.extend(start.show(ui, sound_start_secs, asked, finite));
+            }
+            ScansRecipe::Reports { folder, .. } | ScansRecipe::Lists { folder } => {
+                let path = folder.clone();
+                PathField {
+                    label: "Folder of TR reports",
+                    purpose: Purpose::Reports,
+                    recent: &[],
+                    home: facts.home.as_deref(),
+                    picking: facts.picking,
+                }
+                .show(ui, Some(path.as_path()).filter(|path| !path.as_os_str().is_empty()), asked);
+                if path.as_os_str().is_empty() {
+                    wrong.push("Choose the folder of TR reports, or even intervals.".into());
+                }
+            }
+        }
+        wrong
+    })
+    .inner
+}
+
+fn choices_of_output(ui: &mut egui::Ui, fit: &mut FitStudy) {
+    ui.horizontal_wrapped(|ui| {
+        tick(ui, &mut fit.keeps_borders, "Delays within stories").on_hover_text(
+            "The published numbers have delayed copies that cross from one story into the next. Ticked, they stay within each: the \
+             corrected way.",
+        );
+        tick(ui, &mut fit.predictions, "Keep predictions");
+        tick(ui, &mut fit.weights, "Keep weights")
+            .on_hover_text("Columns × voxels in single precision: 2 GB for 5,120 columns and 95,000 voxels.");
+    });
+}
+
+fn outlook(ui: &mut egui::Ui, facts: &Facts) {
+    match &facts.fit.outlook {
+        // A failure is said as the reason why it cannot run.
+        Loading::Nothing | Loading::Failed(_) => {}
+        Loading::Waiting => {
+            weak(ui, "The forecast is being worked out.");
+        }
+        Loading::Ready(outlook) => {
+            weak(
+                ui,
+                format!(
+                    "{} voxels · {} × {} training · {} test scans · about {} · at most {} · {} disk",
+                    thousands(outlook.n_voxels),
+                    thousands(outlook.n_training_scans),
+                    thousands(outlook.n_columns),
+                    thousands(outlook.n_test_scans),
+                    duration(outlook.secs),
+                    bytes(outlook.memory_bytes),
+                    bytes(outlook.disk_bytes)
+                ),
+            );
+            for sentence in &outlook.warnings {
+                warning(ui, sentence);
+            }
+        }
+    }
+}
+
+fn run(ui: &mut egui::Ui, why_not: Option<&str>, asked: &mut Asked) {
+    if let Some(sentence) = why_not {
+        warning(ui, sentence);
+    }
+    ui.horizontal_wrapped(|ui| {
+        if primary_button(ui, icons::PLAY, "Fit", why_not).clicked() {
+            asked.push(Action::Fit(FitAs::Job));
+        }
+        ui.add_enabled_ui(why_not.is_none(), |ui| {
+            for (icon, label, form) in [
+                (icons::TERMINAL, "Copy as command", FitAs::Command),
+                (icons::SAVE, "Save recipe", FitAs::Recipe),
+                (icons::SERVER, "Copy as Slurm array", FitAs::Slurm),
+            ] {
+                if button(ui, icon, label).clicked() {
+                    asked.push(Action::Fit(form));
+                }
+            }
+        });
+        if button(ui, icons::CHART_SCATTER, "Look at scores").clicked() {
+            asked.push(Action::Go(Page::Scores));
+        }
+    });
+}

@@ -1,0 +1,277 @@
+//! Scores: how well each voxel is predicted, in pictures that can be asked.
+
+mod plots;
+
+use eframe::egui;
+use heschl_core::encoding::Column;
+use heschl_core::sanity::Verdict;
+
+use crate::gui::actions::{Action, Asked, Purpose};
+use crate::gui::facts::Facts;
+use crate::gui::fitting::ScoresFacts;
+use crate::gui::icons;
+use crate::gui::loading::Loading;
+use crate::gui::manual::Topic;
+use crate::gui::state::{Page, State};
+use crate::gui::text::thousands;
+use crate::gui::theme::{BETWEEN, INSIDE};
+use crate::gui::widgets::{
+    PathField, button, card, choices, empty_state, heading, help_button, page_title, problem,
+    warning, weak,
+};
+
+/// What is shown of the scores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum View {
+    #[default]
+    Histogram,
+    Alphas,
+    Profile,
+    Courses,
+    Compare,
+    Controls,
+}
+
+const VIEWS: [(View, &str); 6] = [
+    (View::Histogram, "Scores"),
+    (View::Alphas, "Choice of α"),
+    (View::Profile, "Profile"),
+    (View::Courses, "Voxels"),
+    (View::Compare, "Compare"),
+    (View::Controls, "Controls"),
+];
+
+/// The page "Scores".
+#[derive(Default)]
+pub(crate) struct ScoresPage {
+    view: View,
+    /// Which of the example voxels.
+    example: usize,
+}
+
+impl ScoresPage {
+    /// Draws the page.
+    pub(crate) fn ui(
+        &mut self,
+        ui: &mut egui::Ui,
+        state: &State,
+        facts: &Facts,
+        asked: &mut Asked,
+    ) {
+        page_title(
+            ui,
+            "Scores",
+            "How well each voxel is predicted on stories that the model has not heard.",
+        );
+        PathField {
+            label: "Folder of scores",
+            purpose: Purpose::Scores,
+            recent: &state.lasting.recent_scores,
+            home: facts.home.as_deref(),
+            picking: facts.picking,
+        }
+        .show(ui, state.scores.as_deref(), asked);
+        ui.add_space(INSIDE);
+        match &facts.fit.scores {
+            Loading::Nothing => {
+                if empty_state(
+                    ui,
+                    icons::CHART_SPLINE,
+                    "Choose a folder of scores, or fit a model first: its scores come here by themselves.",
+                    (icons::ARROW_RIGHT, "Go to Fit"),
+                ) {
+                    asked.push(Action::Go(Page::Fit));
+                }
+            }
+            Loading::Waiting => {
+                ui.spinner();
+            }
+            Loading::Failed(sentence) => problem(ui, sentence),
+            Loading::Ready(scores) => self.scores(ui, scores, facts, (state, asked)),
+        }
+    }
+
+    fn scores(
+        &mut self,
+        ui: &mut egui::Ui,
+        scores: &ScoresFacts,
+        facts: &Facts,
+        (state, asked): (&State, &mut Asked),
+    ) {
+        ui.horizontal_wrapped(|ui| {
+            choices(ui, &mut self.view, &VIEWS);
+            if button(ui, icons::FILE_TEXT, "Open the report").clicked() {
+                asked.push(Action::ShowFolder(scores.folder.join("report.html")));
+            }
+            if button(ui, icons::FOLDER_OPEN, "Show the folder").clicked() {
+                asked.push(Action::ShowFolder(scores.folder.clone()));
+            }
+            if help_button(ui, Topic::Scores) {
+                asked.push(Action::Manual(Topic::Scores));
+            }
+        });
+        summary(ui, scores);
+        ui.add_space(INSIDE);
+        match self.view {
+            View::Histogram => plots::histogram(ui, &scores.table),
+            View::Alphas => plots::alphas(ui, &scores.table),
+            View::Profile => plots::profile(ui, &scores.profile),
+            View::Courses => self.courses(ui, scores),
+            View::Compare => compare(ui, scores, facts, (state, asked)),
+            View::Controls => controls(ui, scores),
+        }
+    }
+
+    fn courses(&mut self, ui: &mut egui::Ui, scores: &ScoresFacts) {
+        let Some(series) = scores
+            .series
+            .as_ref()
+            .filter(|series| !series.voxels.is_empty())
+        else {
+            weak(
+                ui,
+                "There are no courses here: shares of the voxels were put together, or no voxel has a score.",
+            );
+            return;
+        };
+        self.example = self.example.min(series.voxels.len() - 1);
+        let label = |index: &usize| {
+            let voxel = series.voxels[*index];
+            let scores = scores
+                .table
+                .voxels
+                .get(voxel.saturating_sub(scores.table.first_voxel));
+            let r = scores.map_or(f64::NAN, |scores| scores.get(Column::R));
+            format!("voxel {voxel}: r {r:.3}")
+        };
+        let labels: Vec<String> = (0..series.voxels.len())
+            .map(|index| label(&index))
+            .collect();
+        let options: Vec<(usize, &str)> = labels
+            .iter()
+            .enumerate()
+            .map(|(index, label)| (index, label.as_str()))
+            .collect();
+        weak(
+            ui,
+            "The best three voxels, the middle one, and the worst three.",
+        );
+        choices(ui, &mut self.example, &options);
+        plots::course(ui, series, self.example);
+    }
+}
+
+fn summary(ui: &mut egui::Ui, scores: &ScoresFacts) {
+    let table = &scores.table;
+    let best = table
+        .column(Column::R)
+        .filter(|r| r.is_finite())
+        .fold(f64::NAN, f64::max);
+    let mut words = vec![
+        format!("{} voxels", thousands(table.voxels.len())),
+        format!("mean r {:.4}", table.mean(Column::R)),
+        format!("mean |r|·r {:.5}", table.mean(Column::SignedSquare)),
+        format!("largest r {best:.3}"),
+    ];
+    if let Some(n) = table.n_significant() {
+        words.push(format!(
+            "{} better than by chance (FDR {})",
+            thousands(n),
+            table.fdr_level
+        ));
+    }
+    let normalised = table.mean(Column::NormalisedR);
+    if normalised.is_finite() {
+        words.push(format!("r by the noise ceiling {normalised:.3}"));
+    }
+    ui.add(egui::Label::new(words.join(" · ")).wrap());
+    let failed = scores
+        .facts
+        .iter()
+        .flat_map(|facts| &facts.checks)
+        .filter(|check| check.verdict == Verdict::Failed);
+    let n_failed = failed.count();
+    if n_failed > 0 {
+        warning(
+            ui,
+            &format!(
+                "{n_failed} of the controls failed. Look at them under Controls before you trust these scores."
+            ),
+        );
+    }
+}
+
+fn compare(
+    ui: &mut egui::Ui,
+    scores: &ScoresFacts,
+    facts: &Facts,
+    (state, asked): (&State, &mut Asked),
+) {
+    PathField {
+        label: "Scores to compare with",
+        purpose: Purpose::OtherScores,
+        recent: &state.lasting.recent_scores,
+        home: facts.home.as_deref(),
+        picking: facts.picking,
+    }
+    .show(ui, state.other_scores.as_deref(), asked);
+    match &facts.fit.others {
+        Loading::Nothing => {
+            weak(
+                ui,
+                "Choose the scores of another model or layer: each voxel becomes a point.",
+            );
+        }
+        Loading::Waiting => {
+            ui.spinner();
+        }
+        Loading::Failed(sentence) => problem(ui, sentence),
+        Loading::Ready(others) if others.table.voxels.len() != scores.table.voxels.len() => {
+            let (n, n_others) = (scores.table.voxels.len(), others.table.voxels.len());
+            let sentence = format!(
+                "These are {} voxels and those {}: scores of other voxels cannot be compared point by point.",
+                thousands(n),
+                thousands(n_others)
+            );
+            problem(ui, &sentence);
+        }
+        Loading::Ready(others) => plots::scatter(ui, scores, others),
+    }
+}
+
+fn controls(ui: &mut egui::Ui, scores: &ScoresFacts) {
+    let Some(facts) = &scores.facts else {
+        weak(
+            ui,
+            "The recipe beside these scores cannot be read, so nothing is known of the controls.",
+        );
+        return;
+    };
+    egui::ScrollArea::vertical()
+        .auto_shrink(false)
+        .show(ui, |ui| {
+            for sentence in &facts.warnings {
+                warning(ui, sentence);
+            }
+            if facts.checks.is_empty() {
+                weak(ui, "No controls were run.");
+            }
+            for check in &facts.checks {
+                card(ui, |ui| {
+                    ui.set_min_width(ui.available_width());
+                    let word = match check.verdict {
+                        Verdict::Passed => "passed",
+                        Verdict::Failed => "failed",
+                        Verdict::Skipped => "not judged",
+                    };
+                    heading(ui, &format!("{}: {word}", check.name));
+                    if check.verdict == Verdict::Failed {
+                        problem(ui, &check.finding);
+                    } else {
+                        weak(ui, check.finding.as_str());
+                    }
+                });
+                ui.add_space(BETWEEN / 2.0);
+            }
+        });
+}

@@ -1,0 +1,194 @@
+//! Fit and Scores: the form, its empty states and refusals, and every view of real scores.
+
+use std::path::{Path, PathBuf};
+
+use eframe::egui::accesskit::Role;
+use heschl_core::formats::npz_arrays::{Order, header};
+
+use super::Stage;
+use crate::gui::actions::{Action, Purpose};
+use crate::gui::jobs::data::Task;
+use crate::gui::state::Page;
+
+const N_SCANS: usize = 40;
+const N_VOXELS: usize = 300;
+
+/// Responses of three stories, as a folder of arrays.
+fn responses(folder: &Path) -> PathBuf {
+    let folder = folder.join("responses");
+    std::fs::create_dir_all(&folder).unwrap();
+    for (number, story) in ["alpha", "beta", "gamma"].into_iter().enumerate() {
+        let mut bytes = header("<f4", Order::C, &[N_SCANS, N_VOXELS]);
+        let value = |index: usize| ((index * 7919 + number * 31) % 2003) as f32 / 1001.0 - 1.0;
+        bytes.extend((0..N_SCANS * N_VOXELS).flat_map(|index| value(index).to_le_bytes()));
+        std::fs::write(folder.join(format!("{story}.npy")), bytes).unwrap();
+    }
+    folder
+}
+
+/// A study that is ready to be fitted but for its test.
+fn stage() -> (tempfile::TempDir, Stage) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::with_recordings(&super::recordings(folder.path()));
+    let features = super::features::features(&stage.folder.path().join("f"), 0.0);
+    let responses = responses(stage.folder.path());
+    stage.ask(Action::Use(Purpose::FitFeatures, features));
+    stage.ask(Action::Use(Purpose::Responses, responses));
+    stage.until("responses and layers are known", |window| {
+        let fit = &window.facts.fit;
+        fit.responses.ready().is_some() && fit.layers.ready().is_some()
+    });
+    (folder, stage)
+}
+
+#[test]
+fn without_a_study_each_page_says_what_to_do() {
+    let mut stage = Stage::new();
+    stage.go(Page::Fit);
+    stage.must_see("There is no study open.");
+    stage.press("Go to Home");
+    assert_eq!(stage.state().page(), Page::Home);
+    stage.go(Page::Scores);
+    stage.must_see("Choose a folder of scores, or fit a model first");
+    stage.press("Go to Fit");
+    assert_eq!(stage.state().page(), Page::Fit);
+}
+
+#[test]
+fn the_form_leads_to_a_recipe_and_a_job() {
+    let (_folder, mut stage) = stage();
+    stage.must_see("3 stories · 120 scans · 300 voxels.");
+    stage.must_see("Choose a story to test on. The others are trained with.");
+    assert!(stage.is_greyed("Fit"));
+    stage.click(Role::CheckBox, "Test on gamma (40 scans)");
+    stage.click(Role::RadioButton, "Fit layer 1");
+    stage.click(Role::RadioButton, "deep-fMRI");
+    stage.click(Role::CheckBox, "Delays within stories");
+    let recipe = stage.state().fit_recipe().unwrap();
+    assert_eq!(recipe.stories.test, ["gamma"]);
+    assert_eq!(recipe.features[0].layer.as_deref(), Some("encoder.1"));
+    assert_eq!(recipe.ridge.alphas.values().len(), 10);
+    assert!(
+        recipe
+            .output
+            .folder
+            .ends_with("scores/whisper-tiny.en-encoder.1")
+    );
+    // The forecast fails here, where the program is no program; the sentence stands where the button is.
+    stage.until("the forecast has ended", |window| {
+        !matches!(
+            window.facts.fit.outlook,
+            crate::gui::loading::Loading::Waiting
+        )
+    });
+    // What is changed within a moment is one step.
+    stage.ask(Action::Undo);
+    assert!(!stage.study().fit.keeps_borders);
+}
+
+#[test]
+fn a_job_of_a_fit_is_added_with_its_recipe() {
+    let (_folder, mut stage) = stage();
+    stage.click(Role::CheckBox, "Test on beta (40 scans)");
+    stage.until("the forecast has ended", |window| {
+        !matches!(
+            window.facts.fit.outlook,
+            crate::gui::loading::Loading::Waiting
+        )
+    });
+    stage.harness.state_mut().facts.fit.outlook = crate::gui::loading::Loading::Nothing;
+    stage.ask(Action::Fit(crate::gui::fitting::FitAs::Job));
+    stage.until("the job is there", |window| {
+        !window.facts.queue.jobs.is_empty()
+    });
+    let job = &stage.facts().queue.jobs[0];
+    assert!(
+        job.title.starts_with("Fit whisper-tiny.en"),
+        "{}",
+        job.title
+    );
+    assert!(
+        matches!(&job.task, Task::Encode { scores, .. } if scores.ends_with("scores/whisper-tiny.en-final"))
+    );
+    assert!(job.recipe.as_ref().unwrap().contains("[encode"));
+}
+
+#[test]
+fn what_is_wrong_is_said_where_it_is() {
+    let (_folder, mut stage) = stage();
+    stage.click(Role::RadioButton, "TR reports");
+    stage.must_see("Choose the folder of TR reports, or even intervals.");
+    stage.click(Role::RadioButton, "Even intervals");
+    stage.write("TR", "0");
+    stage.must_see("A repetition time lies between 0 and 60 seconds.");
+    let nothing = stage.folder.path().join("nothing");
+    stage.ask(Action::Use(Purpose::Responses, nothing));
+    stage.until("it was looked for", |window| {
+        window.facts.fit.responses.failure().is_some()
+    });
+    stage.must_see("There are no responses here. Look at the path.");
+}
+
+/// Scores as a fit leaves them, made by the fit itself.
+fn scores(folder: &Path, name: &str, seed: u64) -> PathBuf {
+    use heschl_core::pipeline::{EncodeSummary, Encoding, Existing, encode};
+    let features = folder.join("features");
+    let mut brain = super::fit_study::Study::new(&features, seed);
+    let recipe = super::fit_study::recipe(&features, &folder.join("fits").join(name));
+    let cancel = heschl_core::progress::CancelToken::default();
+    let work = Encoding {
+        recipe: &recipe,
+        responses: &std::mem::take(&mut brain.responses),
+        groups: None,
+        share: heschl_core::encoding::VoxelShare::WHOLE,
+        existing: Existing::Kept,
+        heschl: "test",
+        cancel: &cancel,
+    };
+    assert!(matches!(
+        encode(&work, &mut |_| ()).unwrap(),
+        EncodeSummary::Finished(_)
+    ));
+    recipe.output.folder
+}
+
+#[test]
+fn every_view_of_scores_is_drawn() {
+    let mut stage = Stage::new();
+    let folder = stage.folder.path().to_path_buf();
+    let first = scores(&folder, "encoder.0", 1);
+    let second = scores(&folder, "encoder.1", 2);
+    stage.ask(Action::Use(Purpose::Scores, first));
+    stage.until("the scores are read", |window| {
+        window.facts.fit.scores.ready().is_some()
+    });
+    stage.must_see("60 voxels · mean r 0.");
+    stage.must_see("better than by chance");
+    for (view, expected) in [
+        ("Scores", "Voxels by r"),
+        ("Choice of α", "Voxels by α"),
+        ("Profile", "Profile over layers"),
+        ("Voxels", "Measured and predicted course"),
+    ] {
+        stage.click(Role::RadioButton, view);
+        stage.must_have(Role::Canvas, expected);
+    }
+    assert_eq!(stage.facts().fit.scores.ready().unwrap().profile.len(), 2);
+    stage.click(Role::RadioButton, "Controls");
+    stage.must_see("Shuffled responses are not predicted: passed");
+    stage.click(Role::RadioButton, "Compare");
+    stage.must_see("Choose the scores of another model or layer");
+    stage.ask(Action::Use(Purpose::OtherScores, second));
+    stage.until("the others are read", |window| {
+        window.facts.fit.others.ready().is_some()
+    });
+    stage.must_see("The others are better in");
+    stage.must_have(Role::Canvas, "Voxels of two models");
+    let empty = stage.folder.path().join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    stage.ask(Action::Use(Purpose::Scores, empty));
+    stage.until("it was looked for", |window| {
+        window.facts.fit.scores.failure().is_some()
+    });
+    stage.must_see("There are no scores here yet.");
+}
