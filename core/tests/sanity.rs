@@ -173,8 +173,8 @@ fn controls_of_the_fit_judge_by_their_figures() {
     assert_eq!(verdict(moved_is_null(0.4, 0.02)), Verdict::Passed);
     assert_eq!(verdict(moved_is_null(0.4, 0.3)), Verdict::Failed);
     assert_eq!(verdict(moved_is_null(0.04, 0.3)), Verdict::Skipped);
-    assert_eq!(verdict(planted_is_found(0.4, 0.7, 0.01)), Verdict::Passed);
-    assert_eq!(verdict(planted_is_found(0.04, 0.7, 0.01)), Verdict::Failed);
+    assert_eq!(verdict(planted_is_found(0.4, 0.7)), Verdict::Passed);
+    assert_eq!(verdict(planted_is_found(0.04, 0.7)), Verdict::Failed);
 }
 
 #[test]

@@ -30,6 +30,12 @@ fn responses(folder: &Path) -> PathBuf {
 fn stage() -> (tempfile::TempDir, Stage) {
     let folder = tempfile::tempdir().unwrap();
     let mut stage = Stage::with_recordings(&super::recordings(folder.path()));
+    fill_in(&mut stage);
+    (folder, stage)
+}
+
+/// Fills in the form of an open study.
+pub(super) fn fill_in(stage: &mut Stage) {
     let features = super::features::features(&stage.folder.path().join("f"), 0.0);
     let responses = responses(stage.folder.path());
     stage.ask(Action::Use(Purpose::FitFeatures, features));
@@ -38,7 +44,12 @@ fn stage() -> (tempfile::TempDir, Stage) {
         let fit = &window.facts.fit;
         fit.responses.ready().is_some() && fit.layers.ready().is_some()
     });
-    (folder, stage)
+}
+
+/// Two fits in one folder; the first one's scores.
+pub(super) fn two_fits(folder: &Path) -> PathBuf {
+    scores(folder, "encoder.1", 2);
+    scores(folder, "encoder.0", 1)
 }
 
 #[test]
@@ -156,8 +167,8 @@ fn scores(folder: &Path, name: &str, seed: u64) -> PathBuf {
 fn every_view_of_scores_is_drawn() {
     let mut stage = Stage::new();
     let folder = stage.folder.path().to_path_buf();
-    let first = scores(&folder, "encoder.0", 1);
-    let second = scores(&folder, "encoder.1", 2);
+    let first = two_fits(&folder);
+    let second = first.with_file_name("encoder.1");
     stage.ask(Action::Use(Purpose::Scores, first));
     stage.until("the scores are read", |window| {
         window.facts.fit.scores.ready().is_some()
@@ -176,6 +187,7 @@ fn every_view_of_scores_is_drawn() {
     assert_eq!(stage.facts().fit.scores.ready().unwrap().profile.len(), 2);
     stage.click(Role::RadioButton, "Controls");
     stage.must_see("Shuffled responses are not predicted: passed");
+    stage.must_see("A planted signal is found: passed");
     stage.click(Role::RadioButton, "Compare");
     stage.must_see("Choose the scores of another model or layer");
     stage.ask(Action::Use(Purpose::OtherScores, second));

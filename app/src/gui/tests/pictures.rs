@@ -18,7 +18,7 @@ const SIZES: [([f32; 2], f32); 6] = [
 ];
 
 #[test]
-#[ignore = "draws some fifty pictures; run it by name"]
+#[ignore = "draws some hundred pictures; run it by name"]
 fn pictures_of_every_page() {
     let folder = std::env::var_os("HESCHL_PICTURES")
         .map_or_else(|| PathBuf::from("../target/pictures"), PathBuf::from);
@@ -50,6 +50,16 @@ fn pictures_of_every_page() {
                     stage.ask(Action::Use(Purpose::Features, features));
                     stage.until("the layer is drawn", |window| {
                         window.facts.features.picture.is_some()
+                    });
+                }
+                if page == Page::Fit {
+                    super::fit::fill_in(&mut stage);
+                }
+                if page == Page::Scores {
+                    let scores = super::fit::two_fits(stage.folder.path());
+                    stage.ask(Action::Use(Purpose::Scores, scores));
+                    stage.until("the scores are read", |window| {
+                        window.facts.fit.scores.ready().is_some()
                     });
                 }
                 stage.until("the story is heard", |window| {
