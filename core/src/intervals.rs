@@ -1,10 +1,13 @@
 //! How far a voxel's r might lie from what was found, had other stretches of the test been heard.
 
-use ndarray::{Array2, ArrayView2, Zip};
+use ndarray::parallel::prelude::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
+use ndarray::{Array2, ArrayView2, Axis, Zip};
 
-use crate::matrix::{Real, product};
+use crate::matrix::{Real, product_by_one_thread};
 use crate::random::PythonRandom;
 
+/// Voxels that one thread looks at together.
+const TILE_VOXELS: usize = 128;
 /// Sums that a correlation is made of: x, y, xy, x², y².
 const N_SUMS: usize = 5;
 
@@ -48,12 +51,25 @@ impl BlockBootstrap {
         predictions: ArrayView2<T>,
         responses: ArrayView2<T>,
     ) -> Array2<f64> {
+        let mut ends = Array2::zeros((2, responses.ncols()));
+        ends.axis_chunks_iter_mut(Axis(1), TILE_VOXELS)
+            .into_par_iter()
+            .zip(predictions.axis_chunks_iter(Axis(1), TILE_VOXELS))
+            .zip(responses.axis_chunks_iter(Axis(1), TILE_VOXELS))
+            .for_each(|((mut ends, predictions), responses)| {
+                ends.assign(&self.tile(predictions, responses));
+            });
+        ends
+    }
+
+    /// The same for the voxels of one tile.
+    fn tile<T: Real>(&self, predictions: ArrayView2<T>, responses: ArrayView2<T>) -> Array2<f64> {
         let n_voxels = responses.ncols();
         let (n_draws, n_blocks) = self.counts.dim();
         let sums = self.block_sums(predictions, responses, n_blocks);
         let drawn: Vec<Array2<f64>> = sums
             .iter()
-            .map(|sums| product(self.counts.view(), sums.view()))
+            .map(|sums| product_by_one_thread(self.counts.view(), sums.view()))
             .collect();
         let lengths = self.lengths(predictions.nrows(), n_blocks);
         let n_scans: Vec<f64> = self
@@ -89,7 +105,7 @@ impl BlockBootstrap {
     ) -> [Array2<f64>; N_SUMS] {
         let centred = |columns: ArrayView2<T>| {
             let columns = columns.mapv(T::double);
-            let mean = columns.mean_axis(ndarray::Axis(0)).unwrap_or_default();
+            let mean = columns.mean_axis(Axis(0)).unwrap_or_default();
             columns - mean
         };
         let (predictions, responses) = (centred(predictions), centred(responses));
@@ -134,7 +150,6 @@ fn percentile(sorted: &[f64], share: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::score::correlation;
-    use ndarray::Axis;
 
     #[test]
     fn draws_are_correlations_of_the_blocks_drawn() {

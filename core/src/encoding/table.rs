@@ -33,13 +33,17 @@ pub enum Column {
     NormalisedR,
     /// Share of the variance that repeats from presentation to presentation.
     ExplainableVariance,
+    /// Lower end of the interval that holds r in 95 of 100 draws of blocks of test time.
+    RLow,
+    /// Its upper end.
+    RHigh,
     /// Values of the training responses that are no numbers.
     NMissing,
 }
 
 impl Column {
     /// All of them, in order.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::R,
         Self::SignedSquare,
         Self::R2,
@@ -50,6 +54,8 @@ impl Column {
         Self::NoiseCeiling,
         Self::NormalisedR,
         Self::ExplainableVariance,
+        Self::RLow,
+        Self::RHigh,
         Self::NMissing,
     ];
 
@@ -67,6 +73,8 @@ impl Column {
             Self::NoiseCeiling => "noise_ceiling",
             Self::NormalisedR => "r_normalised",
             Self::ExplainableVariance => "explainable_variance",
+            Self::RLow => "r_low",
+            Self::RHigh => "r_high",
             Self::NMissing => "n_missing",
         }
     }
@@ -257,8 +265,8 @@ mod tests {
         let csv = table().to_csv();
         let lines: Vec<&str> = csv.lines().collect();
         assert!(lines[0].starts_with("voxel,r,signed_square,r2,alpha"));
-        assert_eq!(lines[1], "7,0.5,,,,,,0.01,,,,,1");
-        assert_eq!(lines[2], "8,,,,,,,,,,,,0");
+        assert_eq!(lines[1], "7,0.5,,,,,,0.01,,,,,,,1");
+        assert_eq!(lines[2], "8,,,,,,,,,,,,,,0");
         assert_eq!(lines.len(), 4);
     }
 

@@ -312,6 +312,8 @@ pub struct ScoresRecipe {
     pub n_permutations: usize,
     /// Scans per block of test time.
     pub block_scans: usize,
+    /// Draws of blocks of test time for each voxel's interval of r; 0 for none.
+    pub n_draws: usize,
     /// The share of false discoveries that is accepted.
     pub fdr_level: f64,
     /// Whether the controls look at a sample of the voxels.
@@ -323,6 +325,7 @@ impl Default for ScoresRecipe {
         Self {
             n_permutations: 1000,
             block_scans: 10,
+            n_draws: 500,
             fdr_level: 0.05,
             controls: true,
         }

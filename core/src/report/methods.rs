@@ -354,6 +354,12 @@ fn scores(paragraph: &mut Paragraph, report: &EncodeReport) {
             recipe.scores.n_permutations, recipe.scores.block_scans, recipe.scores.fdr_level
         ));
     }
+    if recipe.scores.n_draws > 0 {
+        paragraph.say(&format!(
+            "Intervals of r hold 95 % of {} draws, with replacement, of blocks of {} test scans.",
+            recipe.scores.n_draws, recipe.scores.block_scans
+        ));
+    }
     if facts.n_presentations > 1 {
         let schoppe = paragraph.cite(Work::Schoppe2016);
         paragraph.say(&format!(

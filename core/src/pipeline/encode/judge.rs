@@ -8,6 +8,7 @@ use super::EncodeError;
 use super::run::Run;
 use crate::ceiling::{NoiseCeiling, SHOWN_ABOVE};
 use crate::encoding::{Column, VoxelScores};
+use crate::intervals::BlockBootstrap;
 use crate::progress::Event;
 use crate::responses::Readable;
 use crate::score::{correlation, r_squared, signed_square};
@@ -17,6 +18,7 @@ use crate::significance::BlockPermutations;
 pub(super) struct Judge<'a> {
     run: &'a Run<'a>,
     permutations: Option<BlockPermutations>,
+    bootstrap: Option<BlockBootstrap>,
 }
 
 impl<'a> Judge<'a> {
@@ -30,7 +32,13 @@ impl<'a> Judge<'a> {
         if let Some(message) = warning {
             report(Event::Warning { message });
         }
-        Self { run, permutations }
+        let bootstrap = (settings.n_draws > 0)
+            .then(|| BlockBootstrap::new(n_scans, settings.block_scans, settings.n_draws, seed));
+        Self {
+            run,
+            permutations,
+            bootstrap,
+        }
     }
 
     pub(super) fn scores<T: Readable>(
@@ -44,6 +52,8 @@ impl<'a> Judge<'a> {
         let r2 = r_squared(predictions.view(), measured.view());
         let p = self.permutations.as_ref();
         let p = p.map(|orders| orders.p_values(predictions.view(), measured.view()));
+        let interval = self.bootstrap.as_ref();
+        let interval = interval.map(|draws| draws.intervals(predictions.view(), measured.view()));
         let ceiling = self.ceiling::<T>(voxels)?;
         let voxel = |index: usize| {
             let mut scores = VoxelScores::default();
@@ -52,6 +62,10 @@ impl<'a> Judge<'a> {
             scores.set(Column::R2, r2[index]);
             if let Some(p) = &p {
                 scores.set(Column::P, p[index]);
+            }
+            if let Some(interval) = &interval {
+                scores.set(Column::RLow, interval[(0, index)]);
+                scores.set(Column::RHigh, interval[(1, index)]);
             }
             if let Some(ceiling) = &ceiling {
                 let largest = ceiling.largest_r[index];
