@@ -39,6 +39,11 @@ pub enum ScansError {
     NotAscending { index: usize, value: f64 },
     #[error("There are {0} scan times; at least two are needed.")]
     TooFewScans(usize),
+    #[error(
+        "The event file has no row that says when the sound began. Expected is a table with tabs whose column \"onset\" gives seconds \
+         from the first volume."
+    )]
+    NoOnset,
 }
 
 /// How lost triggers are put back.
@@ -269,6 +274,48 @@ impl ScanTimes {
     }
 }
 
+/// When the sound of a story began after the first volume, seconds, from a BIDS event file (`events.tsv`): the first row that
+/// names the story, or else the first row.
+///
+/// # Errors
+/// [`ScansError::NoOnset`] if there is none.
+///
+/// Source: Brain Imaging Data Structure 1.10, "Task events".
+pub fn sound_onset(text: &str, story: &str) -> Result<f64, ScansError> {
+    let mut lines = text
+        .trim_start_matches('\u{feff}')
+        .lines()
+        .filter(|line| !line.trim().is_empty());
+    let header: Vec<&str> = lines
+        .next()
+        .unwrap_or_default()
+        .split('\t')
+        .map(str::trim)
+        .collect();
+    let column = header
+        .iter()
+        .position(|name| *name == "onset")
+        .ok_or(ScansError::NoOnset)?;
+    let rows: Vec<Vec<&str>> = lines
+        .map(|line| line.split('\t').map(str::trim).collect())
+        .collect();
+    let names_story = |row: &&Vec<&str>| {
+        let stem = |field: &str| {
+            field.rsplit('/').next().unwrap_or(field).split('.').next() == Some(story)
+        };
+        row.iter().any(|field| stem(field))
+    };
+    let row = rows
+        .iter()
+        .find(names_story)
+        .or(rows.first())
+        .ok_or(ScansError::NoOnset)?;
+    let onset = row.get(column).and_then(|onset| onset.parse::<f64>().ok());
+    onset
+        .filter(|onset| onset.is_finite())
+        .ok_or(ScansError::NoOnset)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -327,5 +374,23 @@ mod tests {
         let list = ScanTimes::parse_list("1\n3\n2\n").unwrap_err().to_string();
         assert!(list.contains("number 3 is 2 s"), "{list}");
         assert!(ScanTimes::parse_list("1\ntwo\n").is_err());
+    }
+
+    #[test]
+    fn the_sound_begins_where_the_events_say() {
+        let table = "onset\tduration\ttrial_type\tstim_file\n0.0\t10\tfixation\tn/a\n12.5\t600\tstory\tstimuli/alpha.wav\n";
+        assert_eq!(sound_onset(table, "alpha"), Ok(12.5));
+        assert_eq!(sound_onset(table, "beta"), Ok(0.0));
+        assert_eq!(
+            sound_onset("duration\tonset\r\n600\t8.25\r\n", "alpha"),
+            Ok(8.25)
+        );
+        for text in ["", "onset\n", "time\n1\n", "onset\nn/a\n", "onset\nNaN\n"] {
+            assert_eq!(
+                sound_onset(text, "alpha"),
+                Err(ScansError::NoOnset),
+                "{text:?}"
+            );
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::downsample::{DownsampleError, Downsampled, downsample};
 use crate::formats::npz::NpzError;
 use crate::recipe::{EncodeRecipe, Normalisation, ScansRecipe, Trim};
 use crate::responses::ResponseSource;
-use crate::scans::{ScanTimes, ScansError, TrReport};
+use crate::scans::{ScanTimes, ScansError, TrReport, sound_onset};
 use crate::split::{TestFeatures, TrainingFeatures};
 use crate::stimuli::StimuliError;
 use crate::textgrid::TextGridError;
@@ -471,6 +471,21 @@ pub fn scan_times(
             let path = folder.join(format!("{story}.report"));
             let report = TrReport::parse(&read(&path)?, *repair);
             (report.map(|report| report.scan_times()), Some(path))
+        }
+        ScansRecipe::Events {
+            folder,
+            repetition_secs,
+        } => {
+            let named = |end: &str| folder.join(format!("{story}{end}"));
+            let there = ["_events.tsv", ".tsv"]
+                .map(named)
+                .into_iter()
+                .find(|path| path.is_file());
+            let path = there.unwrap_or_else(|| named("_events.tsv"));
+            let onset = sound_onset(&read(&path)?, story);
+            let times =
+                onset.and_then(|onset| ScanTimes::simulated(n_scans, *repetition_secs, onset));
+            (times, Some(path))
         }
         ScansRecipe::Lists { folder } => {
             let named = |extension| folder.join(format!("{story}.{extension}"));

@@ -49,7 +49,9 @@ impl EncodeRecipe {
         self.responses.mask.iter_mut().for_each(root);
         match &mut self.scans {
             ScansRecipe::Simulated { .. } => {}
-            ScansRecipe::Reports { folder, .. } | ScansRecipe::Lists { folder } => root(folder),
+            ScansRecipe::Reports { folder, .. }
+            | ScansRecipe::Events { folder, .. }
+            | ScansRecipe::Lists { folder } => root(folder),
         }
         self.ridge.groups.iter_mut().for_each(root);
         root(&mut self.output.folder);
@@ -135,6 +137,13 @@ pub enum ScansRecipe {
         /// How lost triggers are put back.
         #[serde(default)]
         repair: TriggerRepair,
+    },
+    /// Volumes at even intervals, the sound's onset from BIDS event files, `<story>_events.tsv` or `<story>.tsv`.
+    Events {
+        /// Their folder.
+        folder: PathBuf,
+        /// Repetition time (TR), seconds.
+        repetition_secs: f64,
     },
     /// Plain lists of the volumes' centres, `<story>.txt`, `.csv` or `.json`, in seconds from the sound's onset.
     Lists {

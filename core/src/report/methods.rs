@@ -196,6 +196,11 @@ fn downsampling(paragraph: &mut Paragraph, recipe: &EncodeRecipe) {
         } => format!(
             "the times of volumes taken every {repetition_secs} s, the sound beginning {sound_start_secs} s after the first,"
         ),
+        ScansRecipe::Events {
+            repetition_secs, ..
+        } => format!(
+            "the times of volumes taken every {repetition_secs} s, the sound's onsets as recorded,"
+        ),
         ScansRecipe::Reports { .. } => "the recorded times of the scanner's triggers".into(),
         ScansRecipe::Lists { .. } => "the listed times of the volumes".into(),
     };

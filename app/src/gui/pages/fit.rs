@@ -333,7 +333,9 @@ fn scans(
                 };
                 wrong.extend(start.show(ui, sound_start_secs, asked, finite));
             }
-            ScansRecipe::Reports { folder, .. } | ScansRecipe::Lists { folder } => {
+            ScansRecipe::Reports { folder, .. }
+            | ScansRecipe::Events { folder, .. }
+            | ScansRecipe::Lists { folder } => {
                 let path = folder.clone();
                 PathField {
                     label: "Folder of TR reports",
