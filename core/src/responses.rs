@@ -128,3 +128,93 @@ impl ResponseSource for ResponsesInMemory {
         Vec::new()
     }
 }
+
+/// Responses of another source, read once and kept in memory in single precision: for many fits of the same voxels.
+pub struct KeptResponses<'a> {
+    source: &'a dyn ResponseSource,
+    kept: BTreeMap<String, Array2<f32>>,
+}
+
+impl<'a> KeptResponses<'a> {
+    /// Reads the stories of `source`, if all of them fit into `memory_bytes`; else each read goes to the file as before.
+    ///
+    /// # Errors
+    /// As [`ResponseSource::read`].
+    pub fn new(source: &'a dyn ResponseSource, memory_bytes: u64) -> Result<Self, ResponsesError> {
+        let mut kept = BTreeMap::new();
+        let stories = source.stories();
+        let shapes = stories.iter().filter_map(|story| source.shape(story));
+        let n_values: usize = shapes.map(|(n_scans, n_voxels)| n_scans * n_voxels).sum();
+        if (n_values * size_of::<f32>()) as u64 <= memory_bytes {
+            for story in stories {
+                let (n_scans, n_voxels) = source.shape(&story).unwrap_or_default();
+                let read = source.read(&story, 0..n_scans, 0..n_voxels)?;
+                kept.insert(story, read);
+            }
+        }
+        Ok(Self { source, kept })
+    }
+}
+
+impl ResponseSource for KeptResponses<'_> {
+    fn stories(&self) -> Vec<String> {
+        self.source.stories()
+    }
+
+    fn shape(&self, story: &str) -> Option<(usize, usize)> {
+        self.source.shape(story)
+    }
+
+    fn read(
+        &self,
+        story: &str,
+        scans: Range<usize>,
+        voxels: Range<usize>,
+    ) -> Result<Array2<f32>, ResponsesError> {
+        match self.kept.get(story) {
+            Some(kept) if scans.end <= kept.nrows() && voxels.end <= kept.ncols() => {
+                Ok(kept.slice(s![scans, voxels]).to_owned())
+            }
+            _ => self.source.read(story, scans, voxels),
+        }
+    }
+
+    /// From the file: what is kept is in single precision.
+    fn read_f64(
+        &self,
+        story: &str,
+        scans: Range<usize>,
+        voxels: Range<usize>,
+    ) -> Result<Array2<f64>, ResponsesError> {
+        self.source.read_f64(story, scans, voxels)
+    }
+
+    fn files(&self, stories: &[String]) -> Vec<PathBuf> {
+        self.source.files(stories)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_what_the_source_has() {
+        let story = Array2::from_shape_fn((7, 5), |(scan, voxel)| scan as f64 + 0.1 * voxel as f64);
+        let source = ResponsesInMemory(BTreeMap::from([("a".to_string(), story)]));
+        for memory_bytes in [7 * 5 * 4, 7 * 5 * 4 - 1] {
+            let kept = KeptResponses::new(&source, memory_bytes).unwrap();
+            assert_eq!(kept.kept.len(), usize::from(memory_bytes == 140));
+            assert_eq!(
+                kept.read("a", 2..6, 1..4).unwrap(),
+                source.read("a", 2..6, 1..4).unwrap()
+            );
+            assert_eq!(
+                kept.read_f64("a", 2..6, 1..4).unwrap(),
+                source.read_f64("a", 2..6, 1..4).unwrap()
+            );
+            assert!(kept.read("a", 0..8, 0..1).is_err());
+            assert!(kept.read("b", 0..1, 0..1).is_err());
+        }
+    }
+}

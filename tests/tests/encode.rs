@@ -265,6 +265,53 @@ fn features_come_to_the_scanners_clock_by_themselves_and_files_are_told() {
     assert!(text(&refused.stderr).contains("no responses that can be read"));
 }
 
+#[test]
+fn a_sweep_fits_every_layer_and_goes_on_where_it_was() {
+    let study = Study::new(60);
+    // A second layer: the first story's features of another model.
+    let layer = study.path("features/encoder.0");
+    fs::create_dir(&layer).unwrap();
+    for story in ["one", "two", "three", "four"] {
+        let file = format!("{story}.npz");
+        fs::copy(study.path("features").join(&file), layer.join(&file)).unwrap();
+    }
+    let sweep = [
+        "sweep",
+        "study/recipe.toml",
+        "--out",
+        "sweep",
+        "--sizes",
+        "features=1e6",
+    ];
+    let output = succeed(&mut study.heschl(&sweep));
+    let told = text(&output.stdout);
+    assert!(
+        told.contains("encoder.0    mean r") && told.contains("final        mean r"),
+        "{told}"
+    );
+    let table = fs::read_to_string(study.path("sweep/sweep.csv")).unwrap();
+    assert_eq!(table.lines().count(), 3, "{table}");
+    let scores = fs::read(study.path("sweep/features-final/scores.npz")).unwrap();
+    // The same fit by itself gives the same scores.
+    succeed(&mut study.encode("alone"));
+    assert!(scores == study.results("alone")["scores.npz"]);
+    fs::remove_file(study.path("sweep/features-encoder.0/scores.npz")).unwrap();
+    succeed(&mut study.heschl(&sweep));
+    assert_eq!(
+        fs::read_to_string(study.path("sweep/sweep.csv")).unwrap(),
+        table
+    );
+    let refused = study
+        .heschl(&["sweep", "study/recipe.toml", "--layers", "encoder.9"])
+        .output()
+        .unwrap();
+    assert!(
+        text(&refused.stderr).contains("None of the layers encoder.9 is here"),
+        "{}",
+        text(&refused.stderr)
+    );
+}
+
 #[cfg(target_os = "linux")]
 mod struck {
     use super::*;

@@ -192,7 +192,7 @@ fn print_slurm(recipe: EncodeRecipe, n_shares: NonZeroUsize) -> CommandResult {
 }
 
 /// The group of each voxel, if the recipe has groups.
-fn groups(recipe: &EncodeRecipe) -> Result<Option<Vec<usize>>, Failure> {
+pub(super) fn groups(recipe: &EncodeRecipe) -> Result<Option<Vec<usize>>, Failure> {
     if recipe.ridge.sharing != AlphaSharing::PerGroup {
         return Ok(None);
     }

@@ -13,3 +13,4 @@ pub(crate) mod open;
 pub(crate) mod pick;
 pub(crate) mod run;
 pub(crate) mod simulate;
+pub(crate) mod sweep;

@@ -8,6 +8,7 @@
 //! Source: the instructions and their protocols as Python's module `pickletools` documents them.
 
 mod arrays;
+mod literals;
 mod machine;
 mod names;
 #[cfg(test)]
