@@ -1,22 +1,29 @@
-//! How far a voxel's r might lie from what was found, had other stretches of the test been heard.
+//! How far a correlation could have come out otherwise: intervals by drawing blocks of test time again.
 
 use ndarray::parallel::prelude::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
-use ndarray::{Array2, ArrayView2, Axis, Zip};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip, s};
 
 use crate::matrix::{Real, product_by_one_thread};
 use crate::random::PythonRandom;
 
 /// Voxels that one thread looks at together.
 const TILE_VOXELS: usize = 128;
-/// Sums that a correlation is made of: x, y, xy, x², y².
-const N_SUMS: usize = 5;
+/// With fewer blocks than this an interval is much too short.
+const FEWEST_BLOCKS: usize = 20;
 
-/// Blocks of test time drawn again and again, with replacement.
+/// Test time drawn again: as many blocks as there are, with replacement. Neighbouring scans resemble each other, so single scans
+/// must not be drawn: that would make intervals too short.
+///
+/// The same draws hold for all voxels, so what voxels share stays shared, and an interval of their mean is honest about it. The
+/// intervals speak of other test time from the same person and story, not of other people.
+///
+/// Source: Efron (1979), Ann. Stat. 7, 1; blocks after Künsch (1989), Ann. Stat. 17, 1217, without overlap.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BlockBootstrap {
-    /// How often each block is drawn, `(n_draws, n_blocks)`.
-    counts: Array2<f64>,
+    n_scans: usize,
     block_scans: usize,
+    /// `(n_draws, n_blocks)`: how often each block was drawn.
+    counts: Array2<f64>,
 }
 
 impl BlockBootstrap {
@@ -33,9 +40,47 @@ impl BlockBootstrap {
             }
         }
         Self {
-            counts,
+            n_scans,
             block_scans,
+            counts,
         }
+    }
+
+    /// A sentence, if there are too few blocks for intervals to hold what they say.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        let n_blocks = self.counts.ncols();
+        (n_blocks < FEWEST_BLOCKS).then(|| {
+            format!(
+                "The test scans make {n_blocks} blocks; with fewer than {FEWEST_BLOCKS}, intervals are too short. Test on more \
+                 scans, or use shorter blocks."
+            )
+        })
+    }
+
+    /// The correlation of each voxel in each draw, `(n_draws, n_voxels)`: the caller bounds the memory by passing voxels in
+    /// blocks. NaN where it is not defined.
+    ///
+    /// `predictions` and `responses`: `(n_scans, n_voxels)`.
+    ///
+    /// # Panics
+    /// If the number of scans is another than that of the draws: a fault of the caller.
+    #[must_use]
+    pub fn correlations<T: Real>(
+        &self,
+        predictions: ArrayView2<T>,
+        responses: ArrayView2<T>,
+    ) -> Array2<f64> {
+        assert_eq!(responses.nrows(), self.n_scans, "scans");
+        let mut r = Array2::zeros((self.counts.nrows(), responses.ncols()));
+        r.axis_chunks_iter_mut(Axis(1), TILE_VOXELS)
+            .into_par_iter()
+            .zip(predictions.axis_chunks_iter(Axis(1), TILE_VOXELS))
+            .zip(responses.axis_chunks_iter(Axis(1), TILE_VOXELS))
+            .for_each(|((mut r, predictions), responses)| {
+                r.assign(&self.tile(&scaled(predictions), &scaled(responses)));
+            });
+        r
     }
 
     /// The interval of each voxel's r that holds 95 of 100 draws: `(2, n_voxels)`, lower and upper end; NaN where r is not
@@ -44,106 +89,182 @@ impl BlockBootstrap {
     /// `predictions` and `responses`: `(n_scans, n_voxels)`.
     ///
     /// # Panics
-    /// If the sizes do not fit each other: a fault of the caller.
+    /// If the number of scans is another than that of the draws: a fault of the caller.
     #[must_use]
     pub fn intervals<T: Real>(
         &self,
         predictions: ArrayView2<T>,
         responses: ArrayView2<T>,
     ) -> Array2<f64> {
-        let mut ends = Array2::zeros((2, responses.ncols()));
-        ends.axis_chunks_iter_mut(Axis(1), TILE_VOXELS)
-            .into_par_iter()
-            .zip(predictions.axis_chunks_iter(Axis(1), TILE_VOXELS))
-            .zip(responses.axis_chunks_iter(Axis(1), TILE_VOXELS))
-            .for_each(|((mut ends, predictions), responses)| {
-                ends.assign(&self.tile(predictions, responses));
-            });
-        ends
-    }
-
-    /// The same for the voxels of one tile.
-    fn tile<T: Real>(&self, predictions: ArrayView2<T>, responses: ArrayView2<T>) -> Array2<f64> {
-        let n_voxels = responses.ncols();
-        let (n_draws, n_blocks) = self.counts.dim();
-        let sums = self.block_sums(predictions, responses, n_blocks);
-        let drawn: Vec<Array2<f64>> = sums
-            .iter()
-            .map(|sums| product_by_one_thread(self.counts.view(), sums.view()))
-            .collect();
-        let lengths = self.lengths(predictions.nrows(), n_blocks);
-        let n_scans: Vec<f64> = self
-            .counts
-            .rows()
+        let r = self.correlations(predictions, responses);
+        let mut ends = Array2::zeros((2, r.ncols()));
+        for (mut ends, interval) in ends
+            .columns_mut()
             .into_iter()
-            .map(|counts| counts.dot(&lengths))
-            .collect();
-        let mut ends = Array2::from_elem((2, n_voxels), f64::NAN);
-        let mut all = vec![0.0; n_draws];
-        for voxel in 0..n_voxels {
-            for (draw, r) in all.iter_mut().enumerate() {
-                let [x, y, xy, xx, yy] = std::array::from_fn(|sum| drawn[sum][(draw, voxel)]);
-                let n = n_scans[draw];
-                let variances = (xx - x * x / n) * (yy - y * y / n);
-                *r = (xy - x * y / n) / variances.sqrt();
-            }
-            if n_draws > 0 && all.iter().all(|r| r.is_finite()) {
-                all.sort_by(f64::total_cmp);
-                ends[(0, voxel)] = percentile(&all, 0.025);
-                ends[(1, voxel)] = percentile(&all, 0.975);
-            }
+            .zip(voxel_intervals(r.view(), 0.95))
+        {
+            (ends[0], ends[1]) = (interval.lower, interval.upper);
         }
         ends
     }
 
-    /// Sums of each block, `(n_blocks, n_voxels)` each. Columns are centred first, which changes no r and keeps figures.
-    fn block_sums<T: Real>(
-        &self,
-        predictions: ArrayView2<T>,
-        responses: ArrayView2<T>,
-        n_blocks: usize,
-    ) -> [Array2<f64>; N_SUMS] {
-        let centred = |columns: ArrayView2<T>| {
-            let columns = columns.mapv(T::double);
-            let mean = columns.mean_axis(Axis(0)).unwrap_or_default();
-            columns - mean
+    /// Every draw's sums are those of its blocks, each as often as it was drawn.
+    fn tile(&self, predictions: &Array2<f64>, responses: &Array2<f64>) -> Array2<f64> {
+        let drawn = |sums: Array2<f64>| product_by_one_thread(self.counts.view(), sums.view());
+        let n_scans = self.counts.dot(&self.block_lengths());
+        let one = Array2::ones((self.n_scans, predictions.ncols()));
+        let x = drawn(self.block_sums(predictions, &one));
+        let y = drawn(self.block_sums(responses, &one));
+        let x_squared = drawn(self.block_sums(predictions, predictions));
+        let y_squared = drawn(self.block_sums(responses, responses));
+        let mut r = drawn(self.block_sums(predictions, responses));
+        for (draw, n) in n_scans.iter().enumerate() {
+            Zip::from(r.row_mut(draw))
+                .and(x.row(draw))
+                .and(y.row(draw))
+                .and(x_squared.row(draw))
+                .and(y_squared.row(draw))
+                .for_each(|r, x, y, x_squared, y_squared| {
+                    let spread = (x_squared - x * x / n) * (y_squared - y * y / n);
+                    // What rounding leaves of a flat draw is no variance; columns have mean square 1.
+                    *r = if spread > 1e-20 * n * n {
+                        ((*r - x * y / n) / spread.sqrt()).clamp(-1.0, 1.0)
+                    } else {
+                        f64::NAN
+                    };
+                });
+        }
+        r
+    }
+
+    fn block_lengths(&self) -> Array1<f64> {
+        let length = |block: usize| {
+            let first = block * self.block_scans;
+            (self.n_scans.min(first + self.block_scans) - first) as f64
         };
-        let (predictions, responses) = (centred(predictions), centred(responses));
-        let mut sums: [Array2<f64>; N_SUMS] =
-            std::array::from_fn(|_| Array2::zeros((n_blocks, responses.ncols())));
-        for (scan, (predicted, measured)) in predictions
-            .rows()
-            .into_iter()
-            .zip(responses.rows())
-            .enumerate()
-        {
-            let block = scan / self.block_scans;
-            let terms: [fn(f64, f64) -> f64; N_SUMS] =
-                [|x, _| x, |_, y| y, |x, y| x * y, |x, _| x * x, |_, y| y * y];
-            for (sums, term) in sums.iter_mut().zip(terms) {
-                Zip::from(sums.row_mut(block))
-                    .and(predicted)
-                    .and(measured)
-                    .for_each(|sum, x, y| *sum += term(*x, *y));
-            }
+        (0..self.counts.ncols()).map(length).collect()
+    }
+
+    /// Sums of products within each block, `(n_blocks, n_voxels)`.
+    fn block_sums(&self, left: &Array2<f64>, right: &Array2<f64>) -> Array2<f64> {
+        let mut sums = Array2::zeros((self.counts.ncols(), left.ncols()));
+        for (scan, (left, right)) in left.rows().into_iter().zip(right.rows()).enumerate() {
+            Zip::from(sums.row_mut(scan / self.block_scans))
+                .and(left)
+                .and(right)
+                .for_each(|sum, left, right| *sum += left * right);
         }
         sums
     }
+}
 
-    /// Scans of each block.
-    fn lengths(&self, n_scans: usize, n_blocks: usize) -> ndarray::Array1<f64> {
-        let length =
-            |block: usize| (n_scans - block * self.block_scans).min(self.block_scans) as f64;
-        (0..n_blocks).map(length).collect()
+/// Columns with mean 0 and mean square 1, so that sums of squares do not lose digits; a flat column becomes 0.
+fn scaled<T: Real>(columns: ArrayView2<T>) -> Array2<f64> {
+    let mut columns = columns.mapv(T::double);
+    for mut column in columns.columns_mut() {
+        let mean = column.sum() / column.len() as f64;
+        column -= mean;
+        let spread = (column.dot(&column) / column.len() as f64).sqrt();
+        if spread <= 1e-12 * mean.abs() {
+            column.fill(0.0);
+        } else {
+            column /= spread;
+        }
+    }
+    columns
+}
+
+/// Where a value lies, with the confidence that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Interval {
+    /// Its lower end.
+    pub lower: f64,
+    /// Its upper end.
+    pub upper: f64,
+}
+
+impl Interval {
+    /// The middle of `values` that holds the share `confidence` of them, such as 0.95: percentiles between neighbours are
+    /// interpolated as `numpy.percentile` does. NaN for no values, or if one of them is NaN.
+    #[must_use]
+    pub fn of(values: ArrayView1<f64>, confidence: f64) -> Self {
+        if values.iter().any(|value| value.is_nan()) {
+            return Self {
+                lower: f64::NAN,
+                upper: f64::NAN,
+            };
+        }
+        let mut values = values.to_vec();
+        values.sort_by(f64::total_cmp);
+        let tail = (1.0 - confidence) / 2.0;
+        Self {
+            lower: percentile(&values, tail),
+            upper: percentile(&values, 1.0 - tail),
+        }
+    }
+
+    /// Whether `value` lies within.
+    #[must_use]
+    pub fn holds(&self, value: f64) -> bool {
+        self.lower <= value && value <= self.upper
     }
 }
 
-/// The value below which a share of the sorted values lies, between neighbours by a straight line, as NumPy has it.
+/// `sorted`: ascending. `share`: 0 to 1.
 fn percentile(sorted: &[f64], share: f64) -> f64 {
-    let place = share * (sorted.len() - 1) as f64;
+    let Some(last) = sorted.len().checked_sub(1) else {
+        return f64::NAN;
+    };
+    let place = share.clamp(0.0, 1.0) * last as f64;
     let below = place.floor() as usize;
-    let above = (below + 1).min(sorted.len() - 1);
+    let above = (below + 1).min(last);
     sorted[below] + (sorted[above] - sorted[below]) * (place - below as f64)
+}
+
+/// The interval of each voxel. `correlations`: `(n_draws, n_voxels)`, see [`BlockBootstrap::correlations`].
+#[must_use]
+pub fn voxel_intervals(correlations: ArrayView2<f64>, confidence: f64) -> Vec<Interval> {
+    (0..correlations.ncols())
+        .into_par_iter()
+        .map(|voxel| Interval::of(correlations.slice(s![.., voxel]), confidence))
+        .collect()
+}
+
+/// The mean over voxels in each draw, gathered from one block of voxels after the other.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeanOfDraws {
+    /// `(n_draws,)`.
+    sums: Array1<f64>,
+    /// `(n_draws,)`: how many voxels had a value.
+    n_voxels: Array1<f64>,
+}
+
+impl MeanOfDraws {
+    /// Of no voxel yet.
+    #[must_use]
+    pub fn new(n_draws: usize) -> Self {
+        Self {
+            sums: Array1::zeros(n_draws),
+            n_voxels: Array1::zeros(n_draws),
+        }
+    }
+
+    /// Adds voxels, `(n_draws, n_voxels)`: their r, or what was made of it, such as |r|·r. NaNs do not count. Give blocks in the
+    /// same order for the same last bit.
+    pub fn add(&mut self, values: ArrayView2<f64>) {
+        for (draw, values) in values.rows().into_iter().enumerate() {
+            for value in values.iter().filter(|value| !value.is_nan()) {
+                self.sums[draw] += value;
+                self.n_voxels[draw] += 1.0;
+            }
+        }
+    }
+
+    /// The interval of the mean over all voxels that were added.
+    #[must_use]
+    pub fn interval(&self, confidence: f64) -> Interval {
+        Interval::of((&self.sums / &self.n_voxels).view(), confidence)
+    }
 }
 
 #[cfg(test)]
@@ -151,54 +272,132 @@ mod tests {
     use super::*;
     use crate::score::correlation;
 
+    /// Predictions, and responses with the correlation `r` to them; a new value every scan.
+    fn pair(n_scans: usize, n_voxels: usize, r: f64, seed: u64) -> (Array2<f64>, Array2<f64>) {
+        let mut random = PythonRandom::new(seed);
+        let mut noise = || Array2::from_shape_simple_fn((n_scans, n_voxels), || random.normal());
+        let (predictions, rest) = (noise(), noise());
+        let responses = &predictions * r + &rest * (1.0 - r * r).sqrt();
+        (predictions, responses)
+    }
+
     #[test]
-    fn draws_are_correlations_of_the_blocks_drawn() {
-        let mut random = PythonRandom::new(1);
-        let responses = Array2::from_shape_simple_fn((37, 3), || random.normal());
-        let predictions = &responses + &Array2::from_shape_simple_fn((37, 3), || random.normal());
-        // One draw: both ends are its r.
-        for seed in 0..5 {
-            let bootstrap = BlockBootstrap::new(37, 10, 1, seed);
-            let ends = bootstrap.intervals(predictions.view(), responses.view());
-            let mut rows = Vec::new();
-            for (block, count) in bootstrap.counts.row(0).iter().enumerate() {
-                for _ in 0..*count as usize {
-                    rows.extend(block * 10..37.min((block + 1) * 10));
-                }
-            }
-            let (drawn, measured) = (
-                predictions.select(Axis(0), &rows),
-                responses.select(Axis(0), &rows),
-            );
-            let expected = correlation(drawn.view(), measured.view());
-            for voxel in 0..3 {
-                assert!((ends[(0, voxel)] - expected[voxel]).abs() < 1e-12);
-                assert!((ends[(1, voxel)] - expected[voxel]).abs() < 1e-12);
-            }
+    fn a_percentile_is_that_of_numpy() {
+        // numpy.percentile([0.3, -1.2, 2.5, 0.9, 4.0, -0.4], [2.5, 97.5, 10, 90])
+        let values = ndarray::array![0.3, -1.2, 2.5, 0.9, 4.0, -0.4];
+        let wide = Interval::of(values.view(), 0.95);
+        assert!((wide.lower - -1.1).abs() < 1e-12, "{wide:?}");
+        assert!((wide.upper - 3.8125).abs() < 1e-12, "{wide:?}");
+        let narrow = Interval::of(values.view(), 0.8);
+        assert!((narrow.lower - -0.8).abs() < 1e-12, "{narrow:?}");
+        assert!((narrow.upper - 3.25).abs() < 1e-12, "{narrow:?}");
+        assert!(
+            Interval::of(ndarray::array![1.0, f64::NAN].view(), 0.9)
+                .lower
+                .is_nan()
+        );
+    }
+
+    #[test]
+    fn a_draw_is_the_correlation_of_its_scans_put_together() {
+        // 53 scans in blocks of 10: the last has 3.
+        let (predictions, responses) = pair(53, 130, 0.5, 1);
+        let bootstrap = BlockBootstrap::new(53, 10, 40, 2);
+        // Far from 0, where sums of squares lose digits.
+        let (low, high) = (&responses - 500.0, &predictions * 0.01 + 1000.0);
+        let r = bootstrap.correlations(high.view(), low.view());
+        for (draw, counts) in bootstrap.counts.rows().into_iter().enumerate() {
+            assert!((counts.sum() - 6.0).abs() < 1e-12);
+            let block = |(block, n): (usize, &f64)| {
+                let scans: Vec<usize> = (block * 10..53.min(block * 10 + 10)).collect();
+                scans.repeat(*n as usize)
+            };
+            let scans: Vec<usize> = counts.iter().enumerate().flat_map(block).collect();
+            let of = |columns: &Array2<f64>| columns.select(Axis(0), &scans);
+            let expected = correlation(of(&predictions).view(), of(&responses).view());
+            let furthest = Zip::from(r.row(draw))
+                .and(&expected)
+                .fold(0.0_f64, |most, a, b| most.max((a - b).abs()));
+            assert!(furthest < 1e-9, "{furthest}");
         }
     }
 
     #[test]
-    fn intervals_hold_the_true_r_about_as_often_as_they_say() {
-        let mut random = PythonRandom::new(7);
-        let true_r = 0.5_f64;
-        let (n_scans, n_voxels) = (300, 400);
-        let predictions = Array2::from_shape_simple_fn((n_scans, n_voxels), || random.normal());
-        let noise = Array2::from_shape_simple_fn((n_scans, n_voxels), || random.normal());
-        let responses = &predictions * true_r + &(noise * (1.0 - true_r * true_r).sqrt());
-        let bootstrap = BlockBootstrap::new(n_scans, 10, 500, 3);
+    fn an_interval_of_95_percent_holds_the_truth_95_times_in_100() {
+        let (predictions, responses) = pair(600, 2000, 0.4, 3);
+        let bootstrap = BlockBootstrap::new(600, 10, 400, 4);
+        assert_eq!(bootstrap.warning(), None);
+        let r = bootstrap.correlations(predictions.view(), responses.view());
+        let intervals = voxel_intervals(r.view(), 0.95);
         let ends = bootstrap.intervals(predictions.view(), responses.view());
-        let holds = |voxel: &usize| ends[(0, *voxel)] <= true_r && true_r <= ends[(1, *voxel)];
-        let share = (0..n_voxels).filter(holds).count() as f64 / n_voxels as f64;
-        // Percentile intervals of 30 blocks are known to be a little short.
-        assert!((0.90..=0.98).contains(&share), "{share}");
+        assert_eq!(
+            ends.column(7).to_vec(),
+            [intervals[7].lower, intervals[7].upper]
+        );
+        let n_held = intervals
+            .iter()
+            .filter(|interval| interval.holds(0.4))
+            .count();
+        let share = n_held as f64 / 2000.0;
+        // 60 blocks: a percentile interval is a little short. Four standard errors are 0.02.
+        assert!((0.91..0.97).contains(&share), "{share}");
+        // Its length is that of Fisher's: 2 · 1.96 · (1 − r²) / √n.
+        let length = intervals.iter().map(|i| i.upper - i.lower).sum::<f64>() / 2000.0;
+        let fisher = 2.0 * 1.96 * (1.0 - 0.16) / 600_f64.sqrt();
+        assert!(
+            (length / fisher - 1.0).abs() < 0.05,
+            "{length} beside {fisher}"
+        );
     }
 
     #[test]
-    fn percentiles_are_those_of_numpy() {
-        // numpy.percentile([1, 2, 4, 8], [2.5, 97.5])
-        assert!((percentile(&[1.0, 2.0, 4.0, 8.0], 0.025) - 1.075).abs() < 1e-12);
-        assert!((percentile(&[1.0, 2.0, 4.0, 8.0], 0.975) - 7.7).abs() < 1e-12);
-        assert_eq!(percentile(&[3.0], 0.5).to_bits(), 3.0_f64.to_bits());
+    fn the_interval_of_the_mean_knows_that_voxels_share_their_noise() {
+        // 200 copies of one voxel are one voxel; 200 voxels of their own have a mean that is known 14 times better.
+        let length = |responses: &Array2<f64>, predictions: &Array2<f64>| {
+            let bootstrap = BlockBootstrap::new(400, 10, 500, 5);
+            let mut mean = MeanOfDraws::new(500);
+            for voxels in [s![.., ..70], s![.., 70..]] {
+                let r = bootstrap.correlations(predictions.slice(voxels), responses.slice(voxels));
+                mean.add(r.view());
+            }
+            let interval = mean.interval(0.95);
+            interval.upper - interval.lower
+        };
+        let (predictions, responses) = pair(400, 200, 0.3, 6);
+        let apart = length(&responses, &predictions);
+        let copies = |columns: &Array2<f64>| columns.select(Axis(1), &[0; 200]);
+        let together = length(&copies(&responses), &copies(&predictions));
+        let ratio = together / apart;
+        assert!((10.0..20.0).contains(&ratio), "{ratio}");
+    }
+
+    #[test]
+    fn threads_change_nothing_and_flat_voxels_have_no_interval() {
+        let (predictions, mut responses) = pair(100, 300, 0.2, 7);
+        responses.column_mut(5).fill(0.1);
+        responses[(3, 6)] = f64::NAN;
+        let bootstrap = BlockBootstrap::new(100, 10, 50, 8);
+        let with_threads = |n_threads| {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(n_threads)
+                .build()
+                .unwrap();
+            pool.install(|| bootstrap.correlations(predictions.view(), responses.view()))
+        };
+        let (alone, three) = (with_threads(1), with_threads(3));
+        let bits = |r: &Array2<f64>| r.mapv(f64::to_bits);
+        assert_eq!(bits(&alone), bits(&three));
+        for voxel in [5, 6] {
+            assert!(alone.column(voxel).iter().all(|r| r.is_nan()));
+            assert!(voxel_intervals(alone.view(), 0.9)[voxel].upper.is_nan());
+        }
+        // The others do not notice.
+        let rest = s![.., 200..];
+        let apart = bootstrap.correlations(predictions.slice(rest), responses.slice(rest));
+        let furthest = Zip::from(&apart)
+            .and(alone.slice(rest))
+            .fold(0.0_f64, |most, a, b| most.max((a - b).abs()));
+        assert!(furthest < 1e-13, "{furthest}");
+        assert!(bootstrap.warning().unwrap().contains("make 10 blocks"));
     }
 }

@@ -1,4 +1,10 @@
-//! What each of two sets of features explains alone, and what both share.
+//! Which feature set explains what: shares of variance that are one set's own, and shares that sets have in common.
+//!
+//! Shares come from the scores of models fitted on each set and on the sets together. A score is a share of variance: R², or
+//! |r|·r ([`crate::score::signed_square`]); not r itself. Parts can be negative, by noise or because a set helps only beside
+//! another; they are kept as they are, so that parts add up and their mean over voxels is not pushed upwards.
+//!
+//! Source: de Heer et al. (2017), J. Neurosci. 37, 6539.
 
 use ndarray::{Array1, ArrayView1, Zip};
 
@@ -35,33 +41,172 @@ pub fn partition(
     }
 }
 
+impl VariancePartition {
+    /// A sentence, if parts are negative for some voxels.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        negative_warning(&[&self.unique_first, &self.unique_second, &self.shared])
+    }
+}
+
+/// The scores of three sets, `(n_voxels,)` each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ThreeSets {
+    /// Of each set alone: a, b, c.
+    pub alone: [Array1<f64>; 3],
+    /// Of two together: ab, ac, bc.
+    pub pairs: [Array1<f64>; 3],
+    /// Of all three.
+    pub all: Array1<f64>,
+}
+
+/// What three sets explain, `(n_voxels,)` each. All seven add up to the score of the three together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ThreeParts {
+    /// By one set only: a, b, c.
+    pub alone: [Array1<f64>; 3],
+    /// By either of two, but not by the third: ab, ac, bc.
+    pub pairs: [Array1<f64>; 3],
+    /// By each of the three.
+    pub all: Array1<f64>,
+}
+
+impl ThreeSets {
+    /// Parts them.
+    ///
+    /// # Panics
+    /// If the numbers of voxels differ: a fault of the caller.
+    #[must_use]
+    pub fn parts(&self) -> ThreeParts {
+        let ([a, b, c], [ab, ac, bc], all) = (&self.alone, &self.pairs, &self.all);
+        ThreeParts {
+            alone: [all - bc, all - ac, all - ab],
+            pairs: [ac + bc - c - all, ab + bc - b - all, ab + ac - a - all],
+            all: a + b + c + all - ab - ac - bc,
+        }
+    }
+}
+
+impl ThreeParts {
+    /// A sentence, if parts are negative for some voxels.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        let parts: Vec<_> = self
+            .alone
+            .iter()
+            .chain(&self.pairs)
+            .chain([&self.all])
+            .collect();
+        negative_warning(&parts)
+    }
+}
+
+fn negative_warning(parts: &[&Array1<f64>]) -> Option<String> {
+    let n_voxels = parts.first().map_or(0, |part| part.len());
+    let mut lowest = Array1::<f64>::zeros(n_voxels);
+    for part in parts {
+        Zip::from(&mut lowest)
+            .and(*part)
+            .for_each(|lowest, part| *lowest = lowest.min(*part));
+    }
+    // What rounding leaves of 0 is not negative.
+    let n_negative = lowest.iter().filter(|lowest| **lowest < -1e-9).count();
+    (n_negative > 0).then(|| {
+        let lowest = lowest.iter().copied().fold(0.0, f64::min);
+        format!(
+            "For {n_negative} of {n_voxels} voxels a part of the variance is negative (down to {lowest:.3}): noise, or a set that \
+             helps only beside another. Read means over many voxels; single ones are kept as they are."
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
     use ndarray::array;
 
+    use super::*;
+    use crate::random::PythonRandom;
+
+    fn noise(random: &mut PythonRandom) -> Array1<f64> {
+        Array1::from_shape_simple_fn(500, || random.unit())
+    }
+
+    fn furthest(a: &Array1<f64>, b: &Array1<f64>) -> f64 {
+        (a - b).iter().fold(0.0, |most, d| most.max(d.abs()))
+    }
+
     #[test]
-    fn parts_add_up_to_what_each_model_explains() {
-        let (first, second, both) = (
-            array![0.3, 0.1, -0.05],
-            array![0.2, 0.0, 0.1],
-            array![0.4, 0.12, 0.02],
-        );
-        let parts = partition(first.view(), second.view(), both.view());
-        let sums = [
-            (&parts.unique_first + &parts.shared, first),
-            (&parts.unique_second + &parts.shared, second),
-            (
-                &parts.unique_first + &parts.unique_second + &parts.shared,
-                both,
-            ),
-        ];
-        for (sum, expected) in sums {
-            for (a, b) in sum.iter().zip(&expected) {
-                assert!((a - b).abs() < 1e-15);
-            }
+    fn areas_of_a_drawn_diagram_are_found_again() {
+        // Any seven areas; the scores are the areas that the sets cover.
+        let mut random = PythonRandom::new(1);
+        let areas: Vec<_> = (0..7).map(|_| noise(&mut random)).collect();
+        let of = |numbers: &[usize]| {
+            numbers
+                .iter()
+                .fold(Array1::zeros(500), |sum, number| sum + &areas[*number])
+        };
+        // 0 a, 1 b, 2 c, 3 ab, 4 ac, 5 bc, 6 abc.
+        let sets = ThreeSets {
+            alone: [of(&[0, 3, 4, 6]), of(&[1, 3, 5, 6]), of(&[2, 4, 5, 6])],
+            pairs: [
+                of(&[0, 1, 3, 4, 5, 6]),
+                of(&[0, 2, 3, 4, 5, 6]),
+                of(&[1, 2, 3, 4, 5, 6]),
+            ],
+            all: of(&[0, 1, 2, 3, 4, 5, 6]),
+        };
+        let parts = sets.parts();
+        for number in 0..3 {
+            assert!(furthest(&parts.alone[number], &areas[number]) < 1e-12);
+            assert!(furthest(&parts.pairs[number], &areas[number + 3]) < 1e-12);
         }
-        assert!((parts.unique_first[0] - 0.2).abs() < 1e-15);
-        assert!((parts.shared[0] - 0.1).abs() < 1e-15);
+        assert!(furthest(&parts.all, &areas[6]) < 1e-12);
+        assert_eq!(parts.warning(), None);
+        let [a, b, _] = sets.alone;
+        let [ab, ..] = sets.pairs;
+        let parts = partition(a.view(), b.view(), ab.view());
+        assert!(furthest(&parts.unique_first, &of(&[0, 4])) < 1e-12);
+        assert!(furthest(&parts.unique_second, &of(&[1, 5])) < 1e-12);
+        assert!(furthest(&parts.shared, &of(&[3, 6])) < 1e-12);
+    }
+
+    #[test]
+    fn parts_add_up_whatever_the_scores() {
+        let mut random = PythonRandom::new(2);
+        let mut score = || noise(&mut random) - 0.3;
+        let sets = ThreeSets {
+            alone: [score(), score(), score()],
+            pairs: [score(), score(), score()],
+            all: score(),
+        };
+        let parts = sets.parts();
+        let sum = parts
+            .alone
+            .iter()
+            .chain(&parts.pairs)
+            .fold(parts.all.clone(), |sum, p| sum + p);
+        assert!(furthest(&sum, &sets.all) < 1e-12);
+        let [a, b, _] = sets.alone;
+        let [ab, ..] = sets.pairs;
+        let parts = partition(a.view(), b.view(), ab.view());
+        assert!(
+            furthest(
+                &(&parts.unique_first + &parts.unique_second + &parts.shared),
+                &ab
+            ) < 1e-12
+        );
+        assert!(furthest(&(&parts.unique_first + &parts.shared), &a) < 1e-12);
+    }
+
+    #[test]
+    fn negative_parts_are_kept_and_said() {
+        let (first, second) = (array![0.2, 0.1, f64::NAN], array![0.1, 0.1, 0.1]);
+        let both = array![0.15, 0.15, 0.1];
+        let parts = partition(first.view(), second.view(), both.view());
+        assert!((parts.unique_second[0] - -0.05).abs() < 1e-12);
+        assert!(parts.shared[2].is_nan());
+        let warning = parts.warning().unwrap();
+        assert!(warning.starts_with("For 1 of 3 voxels"), "{warning}");
+        assert!(warning.contains("down to -0.050"), "{warning}");
     }
 }

@@ -1,5 +1,7 @@
 //! How performance grows with a model's parameters or with hours of data.
 
+use crate::intervals::Interval;
+
 /// A straight line through performance against the logarithm of size.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LogLinearFit {
@@ -11,6 +13,11 @@ pub struct LogLinearFit {
     pub intercept: f64,
     /// Share of the variance that the line explains.
     pub r_squared: f64,
+    n_points: usize,
+    /// Mean of log10(size).
+    centre: f64,
+    /// Variance of the points around the line.
+    spread: f64,
 }
 
 impl LogLinearFit {
@@ -49,6 +56,9 @@ impl LogLinearFit {
             slope_error: (residual / (n - 2.0) / xx).sqrt(),
             intercept: mean_y - slope * mean_x,
             r_squared,
+            n_points: points.len(),
+            centre: mean_x,
+            spread: residual / (n - 2.0),
         })
     }
 
@@ -57,6 +67,98 @@ impl LogLinearFit {
     pub fn at(&self, size: f64) -> f64 {
         self.intercept + self.slope_per_decade * size.log10()
     }
+
+    /// Where the slope lies, with `confidence` such as 0.95; NaN for two points.
+    ///
+    /// This takes the points as independent, with the same spread. Models of one family, or scores of one person, are less than
+    /// that: the interval is then too short.
+    #[must_use]
+    pub fn slope_interval(&self, confidence: f64) -> Interval {
+        around(
+            self.slope_per_decade,
+            self.reach(confidence) * self.slope_error,
+        )
+    }
+
+    /// Where the line itself lies at a size: the band to draw around it.
+    #[must_use]
+    pub fn band_at(&self, size: f64, confidence: f64) -> Interval {
+        let away = size.log10() - self.centre;
+        let error = (self.spread / self.n_points as f64 + (self.slope_error * away).powi(2)).sqrt();
+        around(self.at(size), self.reach(confidence) * error)
+    }
+
+    /// The chance of a slope at least as steep, up or down, if size did not matter; NaN for two points.
+    #[must_use]
+    pub fn p(&self) -> f64 {
+        if self.n_points <= 2 {
+            return f64::NAN;
+        }
+        // Equal performance everywhere.
+        if self.slope_per_decade == 0.0 {
+            return 1.0;
+        }
+        1.0 - within(
+            self.slope_per_decade.abs() / self.slope_error,
+            self.n_points - 2,
+        )
+    }
+
+    fn reach(&self, confidence: f64) -> f64 {
+        if self.n_points > 2 {
+            standard_errors(confidence, self.n_points - 2)
+        } else {
+            f64::NAN
+        }
+    }
+}
+
+fn around(value: f64, reach: f64) -> Interval {
+    Interval {
+        lower: value - reach,
+        upper: value + reach,
+    }
+}
+
+/// The chance that Student's t with `n_free` degrees of freedom lies within ±`t`.
+///
+/// Source: Abramowitz and Stegun (1964), 26.7.3 and 26.7.4.
+fn within(t: f64, n_free: usize) -> f64 {
+    let angle = (t / (n_free as f64).sqrt()).atan();
+    let (sine, cosine) = angle.sin_cos();
+    let is_odd = n_free % 2 == 1;
+    // Odd: cos + 2/3 cos³ + 2·4/(3·5) cos⁵ + …; even: 1 + 1/2 cos² + 1·3/(2·4) cos⁴ + …; both up to cos^(n_free − 2).
+    let mut power = usize::from(is_odd);
+    let mut term = if is_odd { cosine } else { 1.0 };
+    let mut sum = 0.0;
+    while power + 2 <= n_free {
+        sum += term;
+        power += 2;
+        term *= cosine * cosine * (power - 1) as f64 / power as f64;
+    }
+    if is_odd {
+        (angle + sine * sum) * std::f64::consts::FRAC_2_PI
+    } else {
+        sine * sum
+    }
+}
+
+/// How many standard errors to either side hold the share `confidence` of Student's t.
+fn standard_errors(confidence: f64, n_free: usize) -> f64 {
+    let (mut below, mut above) = (0.0, 1.0);
+    while within(above, n_free) < confidence && above < 1e12 {
+        above *= 2.0;
+    }
+    // Each step halves what is open: 200 leave nothing.
+    for _ in 0..200 {
+        let middle = f64::midpoint(below, above);
+        if within(middle, n_free) < confidence {
+            below = middle;
+        } else {
+            above = middle;
+        }
+    }
+    f64::midpoint(below, above)
 }
 
 #[cfg(test)]
@@ -83,6 +185,66 @@ mod tests {
             assert!((found - scipy).abs() < 1e-12, "{found} {scipy}");
         }
         assert!((fit.at(1e8) - (fit.intercept + 8.0 * fit.slope_per_decade)).abs() < 1e-15);
+    }
+
+    #[test]
+    fn students_t_is_that_of_scipy() {
+        // scipy.stats.t.ppf(share, n_free), share = (1 + confidence) / 2
+        for (share, n_free, t) in [
+            (0.975, 1, 12.706_204_736_174_694),
+            (0.975, 3, 3.182_446_305_283_707_8),
+            (0.9, 2, 1.885_618_083_164_127_2),
+            (0.995, 30, 2.749_995_653_567_225_4),
+            (0.95, 1000, 1.646_378_817_285_464_3),
+            (0.6, 5, 0.267_180_865_704_145_1),
+        ] {
+            let ours = standard_errors(2.0 * share - 1.0, n_free);
+            assert!((ours / t - 1.0).abs() < 1e-10, "{share} {n_free}: {ours}");
+        }
+        // 2 * scipy.stats.t.sf(t, n_free)
+        for (t, n_free, p) in [
+            (2.5, 3, 0.087_706_647_008_065_56),
+            (0.1, 10, 0.922_320_718_564_408_2),
+            (12.0, 4, 0.000_276_428_548_502_973),
+            (1.96, 100, 0.052_778_901_366_229_66),
+        ] {
+            let ours = 1.0 - within(t, n_free);
+            assert!((ours - p).abs() < 1e-13, "{t} {n_free}: {ours}");
+        }
+    }
+
+    #[test]
+    fn p_and_interval_are_those_of_scipy() {
+        // linregress(log10(sizes), scores), and slope ± t.ppf(0.95, 5) · stderr
+        let points = [
+            (1.0, 0.2),
+            (3.0, 0.1),
+            (3.0, 0.35),
+            (10.0, 0.3),
+            (30.0, 0.2),
+            (100.0, 0.4),
+            (5.0, 0.15),
+        ];
+        let fit = LogLinearFit::of(&points).unwrap();
+        let interval = fit.slope_interval(0.9);
+        let band = fit.band_at(1.0, 0.9);
+        for (ours, scipys) in [
+            (fit.slope_per_decade, 0.082_037_405_591_177_61),
+            (fit.p(), 0.245_343_843_718_196_98),
+            (interval.lower, -0.043_598_265_379_658_72),
+            (interval.upper, 0.207_673_076_562_013_95),
+            // At size 1 the band is the interval of the intercept, whose standard error is 0.0671753.
+            (
+                (band.upper - band.lower) / (interval.upper - interval.lower),
+                0.067_175_330_530_151_78 / 0.062_348_712_136_883_65,
+            ),
+        ] {
+            assert!((ours - scipys).abs() < 1e-11, "{ours} beside {scipys}");
+        }
+        let two = LogLinearFit::of(&[(1.0, 0.1), (10.0, 0.2)]).unwrap();
+        assert!(two.p().is_nan() && two.slope_interval(0.95).lower.is_nan());
+        let flat = LogLinearFit::of(&[(1.0, 0.25), (10.0, 0.25), (100.0, 0.25)]).unwrap();
+        assert!((flat.p() - 1.0).abs() < 1e-15);
     }
 
     #[test]

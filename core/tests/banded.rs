@@ -4,10 +4,11 @@
 mod common;
 
 use common::fixture;
-use heschl_core::banded::{BandedProblem, BandedSettings};
-use heschl_core::ridge::{AlphaUnit, Problem, RefitPlan, RidgeSettings, RoundScore, Weights};
+use heschl_core::banded::{BandedChoice, BandedProblem, BandedSettings, r_squared_of_parts};
+use heschl_core::ridge::{AlphaUnit, Form, Problem, RefitPlan, RidgeSettings, RoundScore, Weights};
+use heschl_core::score::r_squared;
 use heschl_core::split::{CrossValidation, TestFeatures, TrainingFeatures};
-use ndarray::{Array1, Array2, Ix1, Ix2, s};
+use ndarray::{Array1, Array2, Axis, Ix1, Ix2, s};
 
 const N_TRAINING: usize = 48;
 
@@ -15,7 +16,7 @@ fn array(name: &str) -> Array2<f64> {
     fixture::<f64, Ix2>("banded.npz", name)
 }
 
-fn problem() -> BandedProblem {
+fn problem(form: Form) -> BandedProblem {
     let (first, second) = (array("first"), array("second"));
     let of = |set: &Array2<f64>| {
         (
@@ -28,7 +29,7 @@ fn problem() -> BandedProblem {
         .iter()
         .map(|(training, test)| (training.view(), test.view()))
         .collect();
-    BandedProblem::new(&views)
+    BandedProblem::in_form(form, &views)
 }
 
 fn settings() -> BandedSettings {
@@ -54,9 +55,15 @@ fn assert_near(ours: &Array2<f64>, theirs: &Array2<f64>) {
 
 #[test]
 fn mixtures_penalties_scores_and_parts_are_those_of_himalaya() {
+    for form in [Form::Kernel, Form::Primal] {
+        assert_himalayas(&problem(form));
+    }
+}
+
+fn assert_himalayas(problem: &BandedProblem) {
     let responses = array("Y").slice(s![..N_TRAINING, ..]).to_owned();
     let settings = settings();
-    let fit = problem().fit(responses.view(), &settings).unwrap();
+    let fit = problem.fit(responses.view(), &settings).unwrap();
     let deltas = array("deltas");
     for voxel in 0..responses.ncols() {
         let mixture = &settings.candidates[fit.candidate[voxel]];
@@ -83,6 +90,62 @@ fn mixtures_penalties_scores_and_parts_are_those_of_himalaya() {
     for (a, b) in fit.round_score.iter().zip(expected) {
         assert!((a - b).abs() < 1e-8, "{a} {b}");
     }
+    let measured = array("Y").slice(s![N_TRAINING.., ..]).to_owned();
+    let views: Vec<_> = fit.parts.iter().map(|part| part.view()).collect();
+    let shares = r_squared_of_parts(&views, measured.view());
+    assert_near(&shares, &array("split_scores"));
+    let mean = measured.mean_axis(Axis(0)).unwrap();
+    let whole = r_squared(fit.predictions().view(), (measured - mean).view());
+    for (sum, whole) in shares.sum_axis(Axis(0)).iter().zip(&whole) {
+        assert!((sum - whole).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn voxels_can_pass_block_by_block() {
+    let responses = array("Y").slice(s![..N_TRAINING, ..]).to_owned();
+    let settings = settings();
+    for form in [Form::Kernel, Form::Primal] {
+        let problem = problem(form);
+        let whole = problem.fit(responses.view(), &settings).unwrap();
+        let blocks = [s![.., ..4], s![.., 4..]];
+        let mut choices = [
+            BandedChoice::new(4),
+            BandedChoice::new(responses.ncols() - 4),
+        ];
+        for candidate in 0..settings.candidates.len() {
+            let plan = problem.search_plan(candidate, &settings).unwrap();
+            for (choice, block) in choices.iter_mut().zip(blocks) {
+                choice.take(candidate, &plan.scores(responses.slice(block)));
+            }
+        }
+        let [first, second] = choices;
+        assert_eq!(
+            [first.candidate, second.candidate].concat(),
+            whole.candidate
+        );
+        assert_eq!([first.penalty, second.penalty].concat(), whole.penalty);
+    }
+}
+
+#[test]
+fn settings_that_make_no_sense_are_refused_with_a_sentence() {
+    let responses = array("Y").slice(s![..N_TRAINING, ..]).to_owned();
+    let refused = |change: fn(&mut BandedSettings)| {
+        let mut settings = settings();
+        change(&mut settings);
+        let fit = problem(Form::Kernel).fit(responses.view(), &settings);
+        fit.unwrap_err().to_string()
+    };
+    assert!(refused(|settings| settings.candidates.clear()).contains("no mixtures"));
+    assert!(refused(|settings| settings.candidates[0].push(0.1)).contains("3 weights"));
+    assert!(refused(|settings| settings.candidates[0][1] = -0.5).contains("weight -0.5"));
+    assert!(refused(|settings| settings.penalties.clear()).contains("no penalties"));
+    assert!(refused(|settings| settings.penalties[2] = 0.0).contains("A penalty is 0"));
+    assert!(refused(|settings| settings.rounds.clear()).contains("no rounds"));
+    assert!(
+        refused(|settings| settings.rounds[0] = (0..N_TRAINING).collect()).contains("no rounds")
+    );
 }
 
 #[test]

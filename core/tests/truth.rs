@@ -19,7 +19,6 @@ use ndarray::{Array2, ArrayView2, Axis, stack};
 const N_TRAINING: usize = 160;
 const N_TEST: usize = 100;
 const N_FEATURES: usize = 4;
-const N_VOXELS: usize = 60;
 const FDR_LEVEL: f64 = 0.05;
 
 /// What a whole fit says of a simulated study's voxels.
@@ -42,9 +41,9 @@ fn design(features: ArrayView2<f64>) -> Array2<f64> {
 }
 
 /// Simulates a study and fits it: α by chunks of the training scans, p by permutation of blocks of the test scans.
-fn study(seed: u64, empty_share: f64, n_permutations: usize) -> Outcome {
+fn study(seed: u64, n_voxels: usize, empty_share: f64, n_permutations: usize) -> Outcome {
     let settings = SimulationSettings {
-        n_voxels: N_VOXELS,
+        n_voxels,
         empty_share,
         seed,
         ..SimulationSettings::default()
@@ -102,7 +101,7 @@ fn over_200_studies_the_planted_are_found_the_empty_centre_on_0_and_false_discov
     let mut false_shares = Vec::new();
     let (mut n_strong, mut n_found) = (0, 0);
     for seed in 0..200 {
-        let outcome = study(seed, 0.5, 499);
+        let outcome = study(seed, 60, 0.5, 499);
         let q = q_values(&outcome.p);
         let (mut n_discoveries, mut n_false) = (0, 0);
         for (voxel, share) in outcome.signal_shares.iter().enumerate() {
@@ -135,32 +134,37 @@ fn over_200_studies_the_planted_are_found_the_empty_centre_on_0_and_false_discov
     );
     let fdr = mean(&false_shares);
     eprintln!("false discoveries {fdr:.4}, found {found:.4}, r of empty voxels {centre:.5}");
-    // Half of the voxels are empty, so that the procedure holds half of its level.
-    assert!((0.01..=FDR_LEVEL + 0.01).contains(&fdr), "{fdr}");
+    // Half of the voxels are empty, so that the procedure holds half of its level; 0.01 is four standard errors.
+    assert!((fdr - FDR_LEVEL / 2.0).abs() <= 0.01, "{fdr}");
 }
 
 #[test]
 fn over_1000_studies_without_a_signal_p_is_what_it_says() {
+    // Few voxels and many permutations: the smallest p, 0.002, is a discovery among 15 voxels, so that there can be false ones.
+    let (n_voxels, n_permutations) = (15, 499);
     let mut n_below = [0_usize; 3];
     let levels = [0.01, 0.05, 0.1];
     let mut n_studies_with_discoveries = 0;
     for seed in 0..1000 {
-        let outcome = study(10_000 + seed, 1.0, 199);
+        let outcome = study(10_000 + seed, n_voxels, 1.0, n_permutations);
         for (n, level) in n_below.iter_mut().zip(levels) {
             *n += outcome.p.iter().filter(|p| **p <= level).count();
         }
         let q = q_values(&outcome.p);
         n_studies_with_discoveries += usize::from(q.iter().any(|q| *q <= FDR_LEVEL));
     }
-    let n = 1000.0 * N_VOXELS as f64;
+    let n = 1000.0 * n_voxels as f64;
     for (n_below, level) in n_below.iter().zip(levels) {
         let share = *n_below as f64 / n;
         eprintln!("p at most {level}: {share:.4}");
-        assert!((share - level).abs() <= 0.01, "{share} of {level}");
+        // Four standard errors, and a tenth of the level: blocks of 5 scans do not hold all of the noise's correlation.
+        let allowed = 4.0 * (level * (1.0 - level) / n).sqrt() + 0.1 * level;
+        assert!((share - level).abs() <= allowed, "{share} of {level}");
     }
+    // Without a signal every discovery is false: the share of studies with one is the level, or less where p comes in steps.
     let family = n_studies_with_discoveries as f64 / 1000.0;
     eprintln!("studies with a discovery {family:.3}");
-    assert!(family <= FDR_LEVEL + 0.01, "{family}");
+    assert!((0.02..=FDR_LEVEL + 0.02).contains(&family), "{family}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 import numpy as np
 from himalaya.backend import set_backend
 from himalaya.kernel_ridge import predict_weighted_kernel_ridge, solve_multiple_kernel_ridge_random_search
-from himalaya.scoring import r2_score
+from himalaya.scoring import r2_score, r2_score_split
 from sklearn.model_selection import KFold
 
 set_backend("numpy")
@@ -24,8 +24,10 @@ deltas, dual, scores = solve_multiple_kernel_ridge_random_search(
     progress_bar=False, diagonalize_method="eigh", jitter_alphas=False,
 )[:3]
 parts = predict_weighted_kernel_ridge(Ks_test, dual, deltas, split=True)
+centred = Y[n_train:] - Y[n_train:].mean(0)
 # delta is log(gamma / alpha); the fit is with penalty 1 on the kernels weighted so.
 np.savez(
     "banded.npz", first=sets[0], second=sets[1], Y=Y, candidates=candidates, penalties=penalties, deltas=deltas,
     best_scores=scores.max(0), first_part=parts[0], second_part=parts[1],
+    split_scores=r2_score_split(centred, parts),
 )
