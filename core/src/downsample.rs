@@ -186,6 +186,41 @@ pub fn lanczos_weight(t: f64, window: f64) -> f64 {
     }
 }
 
+/// The frames that make up one scan, with their weights; none if there is no such scan.
+///
+/// * `frame_secs`: `(n_frames,)`, as for [`downsample`].
+/// * `scan`: its number among `scans`.
+#[must_use]
+pub fn frames_of_scan(
+    frame_secs: &[f64],
+    scans: &ScanTimes,
+    scan: usize,
+    method: Downsampling,
+) -> Vec<(usize, f64)> {
+    let centre = scans.centre_secs.get(scan);
+    let frames = SortedFrames::new(frame_secs);
+    centre.map_or_else(Vec::new, |centre| frames.of_scan(*centre, scans, method))
+}
+
+/// The weight of a frame that lies `secs` before a scan's centre (after it, if negative), in the methods that have a curve.
+///
+/// `rate_hz`: scans per second, see [`ScanTimes::rate_hz`].
+#[must_use]
+pub fn weight_at(secs: f64, rate_hz: f64, method: Downsampling) -> Option<f64> {
+    match method {
+        Downsampling::Lanczos {
+            window,
+            cutoff_mult,
+            ..
+        } => Some(lanczos_weight(secs * cutoff_mult * rate_hz, window)),
+        Downsampling::Sinc {
+            window,
+            cutoff_mult,
+        } => Some(sinc_weight(secs * cutoff_mult * rate_hz, window)),
+        Downsampling::Mean | Downsampling::Nearest => None,
+    }
+}
+
 fn sinc_weight(t: f64, window: f64) -> f64 {
     if t == 0.0 {
         1.0
@@ -203,27 +238,12 @@ struct Taps {
 
 impl Taps {
     fn new(frame_secs: &[f64], scans: &ScanTimes, method: Downsampling) -> Self {
-        let centres = &scans.centre_secs;
-        // `mean(diff(newtime))`, as NumPy sums it.
-        let n_steps = (centres.len() - 1) as f64;
-        let steps: f64 = centres.windows(2).map(|pair| pair[1] - pair[0]).sum();
-        let rate_hz = n_steps / steps;
         let frames = SortedFrames::new(frame_secs);
-        let of_scan = centres.iter().map(|centre| match method {
-            Downsampling::Lanczos {
-                window,
-                cutoff_mult,
-                ..
-            } => frames.within(*centre, cutoff_mult * rate_hz, window, lanczos_weight),
-            Downsampling::Sinc {
-                window,
-                cutoff_mult,
-            } => frames.within(*centre, cutoff_mult * rate_hz, window, sinc_weight),
-            Downsampling::Mean => frames.mean(*centre, scans.repetition_secs / 2.0),
-            Downsampling::Nearest => frames.nearest(*centre),
-        });
+        let centres = scans.centre_secs.iter();
         Self {
-            of_scan: of_scan.collect(),
+            of_scan: centres
+                .map(|centre| frames.of_scan(*centre, scans, method))
+                .collect(),
         }
     }
 
@@ -281,6 +301,27 @@ impl<'a> SortedFrames<'a> {
         let mut frames = self.order[first..end.max(first)].to_vec();
         frames.sort_unstable();
         frames
+    }
+
+    fn of_scan(&self, centre: f64, scans: &ScanTimes, method: Downsampling) -> Vec<(usize, f64)> {
+        match method {
+            Downsampling::Lanczos {
+                window,
+                cutoff_mult,
+                ..
+            } => self.within(
+                centre,
+                cutoff_mult * scans.rate_hz(),
+                window,
+                lanczos_weight,
+            ),
+            Downsampling::Sinc {
+                window,
+                cutoff_mult,
+            } => self.within(centre, cutoff_mult * scans.rate_hz(), window, sinc_weight),
+            Downsampling::Mean => self.mean(centre, scans.repetition_secs / 2.0),
+            Downsampling::Nearest => self.nearest(centre),
+        }
     }
 
     fn within(

@@ -229,6 +229,17 @@ impl ScanTimes {
         Ok(Self::of_triggers(&triggers, repetition_secs))
     }
 
+    /// Scans per second, from the mean interval as NumPy sums it: `1 / mean(diff(centres))`.
+    #[must_use]
+    pub fn rate_hz(&self) -> f64 {
+        let steps: f64 = self
+            .centre_secs
+            .windows(2)
+            .map(|pair| pair[1] - pair[0])
+            .sum();
+        self.centre_secs.len().saturating_sub(1) as f64 / steps
+    }
+
     /// Volumes whose centres are known, seconds from the sound's onset.
     ///
     /// # Errors

@@ -43,6 +43,8 @@ pub(crate) enum Purpose {
     Mask,
     /// A folder of TR reports.
     Reports,
+    /// A folder of `TextGrid`s.
+    Words,
     /// Scores to look at.
     Scores,
     /// Scores to compare with.
@@ -79,6 +81,7 @@ impl Purpose {
             Self::ResponsesFile => "File of responses",
             Self::Mask => "Mask",
             Self::Reports => "Folder of TR reports",
+            Self::Words => "Folder of TextGrids",
             Self::Scores => "Folder of scores",
             Self::OtherScores => "Folder of scores to compare with",
         }
@@ -170,6 +173,8 @@ pub(crate) enum Action {
     Drop(Vec<PathBuf>),
     /// Extract as the study says.
     Run,
+    /// Look at another voxel's responses.
+    Voxel(usize),
     /// Fit as the study says, or give what does so.
     Fit(FitAs),
     /// Do something with a job.

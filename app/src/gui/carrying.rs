@@ -61,6 +61,7 @@ impl Window {
             Action::Use(purpose, path) => self.use_path(purpose, path),
             Action::Drop(paths) => self.work.classify(paths),
             Action::Run => self.run(),
+            Action::Voxel(voxel) => self.state.voxel = voxel,
             Action::Fit(form) => self.fit(form, ctx),
             Action::Job(id, order) => self.jobs.order(&id, order),
             Action::FetchModel(name) => self.fetch_model(name),
@@ -178,16 +179,17 @@ impl Window {
             Purpose::Recipe => self.work.chore(Chore::ReadRecipe(path)),
             Purpose::ModelFolder | Purpose::ModelFile => self.add_model(path),
             Purpose::Features | Purpose::OtherFeatures => self.look_at_features(purpose, path),
-            Purpose::FitFeatures => self.edit_fit(|fit| {
+            Purpose::FitFeatures => self.edit_fit(Page::Fit, |fit| {
                 fit.features = Some(path);
                 fit.layer = None;
             }),
-            Purpose::Responses | Purpose::ResponsesFile => self.edit_fit(|fit| {
+            Purpose::Responses | Purpose::ResponsesFile => self.edit_fit(Page::Fit, |fit| {
                 fit.responses = Some(path);
                 fit.test.clear();
             }),
-            Purpose::Mask => self.edit_fit(|fit| fit.mask = Some(path)),
-            Purpose::Reports => self.edit_fit(|fit| fit.set_reports(path)),
+            Purpose::Mask => self.edit_fit(Page::Fit, |fit| fit.mask = Some(path)),
+            Purpose::Reports => self.edit_fit(Page::Align, |fit| fit.set_scans_folder(path)),
+            Purpose::Words => self.edit_fit(Page::Align, |fit| fit.words = Some(path)),
             Purpose::Scores => self.look_at_scores(path),
             Purpose::OtherScores => self.state.other_scores = Some(path),
         }

@@ -368,13 +368,19 @@ impl Window {
 
     /// Moves the cursor, and what is heard with it.
     pub(super) fn look_at(&mut self, secs: f64) {
-        let end_secs = self
-            .facts
-            .sound
-            .ready()
-            .map_or(f64::INFINITY, |sound| sound.secs());
-        self.state.cursor_secs = secs.clamp(0.0, end_secs);
-        self.work.player.seek(self.state.cursor_secs);
+        let mut ends = [0.0, f64::INFINITY];
+        if let Some(sound) = self.facts.sound.ready() {
+            ends[1] = sound.secs();
+        }
+        // Scans begin before the sound, and last longer.
+        let aligned = self.facts.fit.alignment.ready();
+        if let Some(alignment) = aligned.filter(|_| self.state.page() == Page::Align) {
+            let [first, last] = alignment.span_secs();
+            let sound_secs = if ends[1].is_finite() { ends[1] } else { 0.0 };
+            ends = [first.min(0.0), last.max(sound_secs)];
+        }
+        self.state.cursor_secs = secs.clamp(ends[0], ends[1]);
+        self.work.player.seek(self.state.cursor_secs.max(0.0));
     }
 
     pub(super) fn toggle_play(&mut self) {

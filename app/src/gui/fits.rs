@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use eframe::egui;
+use heschl_core::design::AlignmentQuestion;
 use heschl_core::recipe::EncodeFile;
 
 use super::fitting::{FitAs, FitStudy};
@@ -11,7 +12,7 @@ use super::pages::why_not_fit;
 use super::state::{Page, remember};
 use super::toasts::Tone;
 use super::window::Window;
-use super::work::Chore;
+use super::work::{AlignmentAsk, Chore, ResponsesQuestion};
 use crate::command_text::quoted;
 use crate::slurm;
 
@@ -93,8 +94,8 @@ impl Window {
         Ok(())
     }
 
-    /// Changes the study's fit, so that it can be undone.
-    pub(super) fn edit_fit(&mut self, change: impl FnOnce(&mut FitStudy)) {
+    /// Changes the study's fit, so that it can be undone, and shows the page of what was changed.
+    pub(super) fn edit_fit(&mut self, page: Page, change: impl FnOnce(&mut FitStudy)) {
         if self.state.open.is_none() {
             return self.tell(
                 Tone::Amber,
@@ -102,7 +103,7 @@ impl Window {
             );
         }
         self.edit_study(|study| change(&mut study.fit));
-        self.go(Page::Fit);
+        self.go(page);
     }
 
     /// Looks at a folder of scores.
@@ -122,15 +123,53 @@ impl Window {
         }
     }
 
-    /// Asks for what the pages Fit and Scores show.
+    /// The responses that the study names, and their mask.
+    fn responses(&self) -> Option<ResponsesQuestion> {
+        let fit = &self.state.study()?.fit;
+        Some((fit.responses.clone()?, fit.mask.clone()))
+    }
+
+    /// What is to be laid on one clock: the story that is looked at.
+    fn alignment_question(&mut self) -> Option<AlignmentAsk> {
+        let known = self.facts.fit.responses.ready();
+        if self.state.story.is_none() {
+            let first = known.and_then(|stories| stories.first());
+            self.state.story = first.map(|first| first.story.clone());
+        }
+        let story = self.state.story.clone()?;
+        let study = self.state.study()?;
+        let fit = &study.fit;
+        let [trim, trim_responses] = fit.trims().of(fit.test.contains(&story));
+        let is_measured =
+            known.is_some_and(|stories| stories.iter().any(|known| known.story == story));
+        Some(AlignmentAsk {
+            responses: self.responses().filter(|_| is_measured),
+            question: AlignmentQuestion {
+                features: self.state.fit_features(),
+                words: fit.words.clone().or_else(|| study.stimuli.clone()),
+                scans: fit.scans.clone(),
+                trim,
+                trim_responses,
+                voxel: self.state.voxel,
+                story,
+            },
+        })
+    }
+
+    /// Asks for what the pages Align, Fit and Scores show.
     pub(super) fn want_fit(&mut self) {
         match self.state.page() {
-            Page::Fit => {
-                let fit = self.state.study().map(|study| &study.fit);
-                let responses =
-                    fit.and_then(|fit| Some((fit.responses.clone()?, fit.mask.clone())));
+            Page::Align => {
                 let features = self.state.fit_features();
-                self.work.want_fit(responses, features, &mut self.facts);
+                self.work
+                    .want_fit(self.responses(), features, &mut self.facts);
+                let question = self.alignment_question();
+                self.work.want_alignment(question, &mut self.facts);
+            }
+            Page::Fit => {
+                let features = self.state.fit_features();
+                self.work
+                    .want_fit(self.responses(), features, &mut self.facts);
                 let can_be_read = self.facts.fit.responses.ready().is_some()
                     && self.facts.fit.layers.ready().is_some();
                 let recipe = self.fit_text().ok().filter(|_| can_be_read);

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use heschl_core::delay::DelayBorders;
+use heschl_core::design::Alignment;
 use heschl_core::downsample::Downsampling;
 use heschl_core::encoding::{ExampleSeries, ScoreTable};
 use heschl_core::recipe::{
     EncodeFacts, EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet, Preset, ResponsesRecipe,
-    ScansRecipe, ScoresRecipe, StoriesRecipe,
+    ScansRecipe, ScoresRecipe, StoriesRecipe, Trim,
 };
 use heschl_core::scans::TriggerRepair;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,10 @@ pub(crate) struct FitStudy {
     pub(crate) mask: Option<PathBuf>,
     /// Stories to test on.
     pub(crate) test: Vec<String>,
+    /// `TextGrid`s with the stories' words, if not beside the recordings.
+    pub(crate) words: Option<PathBuf>,
+    /// Scans left out, if not as the preset has it.
+    pub(crate) trims: Option<Trims>,
     /// Whose settings.
     pub(crate) preset: Preset,
     /// Whether delayed copies stay within their story.
@@ -49,6 +54,8 @@ impl Default for FitStudy {
             responses: None,
             mask: None,
             test: Vec::new(),
+            words: None,
+            trims: None,
             preset: Preset::ScalingLaws2023,
             keeps_borders: false,
             scans: ScansRecipe::default(),
@@ -59,12 +66,25 @@ impl Default for FitStudy {
 }
 
 impl FitStudy {
-    /// Takes scan times from TR reports.
-    pub(crate) fn set_reports(&mut self, folder: PathBuf) {
-        self.scans = ScansRecipe::Reports {
-            folder,
-            repair: TriggerRepair::default(),
-        };
+    /// Takes scan times from the files of a folder: of the kind that was chosen, or TR reports.
+    pub(crate) fn set_scans_folder(&mut self, found: PathBuf) {
+        match &mut self.scans {
+            ScansRecipe::Reports { folder, .. }
+            | ScansRecipe::Events { folder, .. }
+            | ScansRecipe::Lists { folder } => *folder = found,
+            ScansRecipe::Simulated { .. } => {
+                self.scans = ScansRecipe::Reports {
+                    folder: found,
+                    repair: TriggerRepair::default(),
+                };
+            }
+        }
+    }
+
+    /// The scans that are left out.
+    #[must_use]
+    pub(crate) fn trims(&self) -> Trims {
+        self.trims.unwrap_or_else(|| Trims::of_preset(self.preset))
     }
 
     /// The recipe; `features`: their folder, `scores`: the folder of all the study's scores.
@@ -86,6 +106,11 @@ impl FitStudy {
             return Err("Choose a story to test on. The others are trained with.".into());
         }
         let mut design = self.preset.design();
+        let trims = self.trims();
+        design.trim_train = trims.train;
+        design.trim_test = trims.test;
+        design.trim_responses_train = trims.responses_train;
+        design.trim_responses_test = trims.responses_test;
         if self.keeps_borders {
             design.delay_borders = DelayBorders::WithinStories;
         }
@@ -119,6 +144,53 @@ impl FitStudy {
                 memory_gib: 6.0,
             },
         })
+    }
+}
+
+/// Scans left out of each story.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Trims {
+    /// Of the features of training stories.
+    pub(crate) train: Trim,
+    /// Of the features of test stories.
+    pub(crate) test: Trim,
+    /// Of the responses to training stories.
+    pub(crate) responses_train: Trim,
+    /// Of the responses to test stories.
+    pub(crate) responses_test: Trim,
+}
+
+impl Trims {
+    /// Those of a preset.
+    #[must_use]
+    pub(crate) fn of_preset(preset: Preset) -> Self {
+        let design = preset.design();
+        Self {
+            train: design.trim_train,
+            test: design.trim_test,
+            responses_train: design.trim_responses_train,
+            responses_test: design.trim_responses_test,
+        }
+    }
+
+    /// Those of a story: of its features, and of its responses.
+    #[must_use]
+    pub(crate) fn of(self, is_test: bool) -> [Trim; 2] {
+        if is_test {
+            [self.test, self.responses_test]
+        } else {
+            [self.train, self.responses_train]
+        }
+    }
+
+    /// Changes those of a story's kind.
+    pub(crate) fn set(&mut self, is_test: bool, [features, responses]: [Trim; 2]) {
+        if is_test {
+            (self.test, self.responses_test) = (features, responses);
+        } else {
+            (self.train, self.responses_train) = (features, responses);
+        }
     }
 }
 
@@ -187,6 +259,8 @@ pub(crate) struct FitFacts {
     pub(crate) responses: Loading<Vec<StoryResponses>>,
     /// The layers of the features, by the names of their folders; `None` is the final output.
     pub(crate) layers: Loading<Vec<Option<String>>>,
+    /// The story that is looked at, on one clock.
+    pub(crate) alignment: Loading<Arc<Alignment>>,
     /// What the fit would take, or why it cannot be done.
     pub(crate) outlook: Loading<FitOutlook>,
     /// Scores that are looked at.

@@ -12,6 +12,7 @@ pub(crate) enum Topic {
     Extract,
     Jobs,
     Features,
+    Align,
     Fit,
     Scores,
     Devices,
@@ -22,7 +23,7 @@ pub(crate) enum Topic {
 
 impl Topic {
     /// All of them, in order.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::FirstSteps,
         Self::Numbers,
         Self::Stimuli,
@@ -31,6 +32,7 @@ impl Topic {
         Self::Extract,
         Self::Jobs,
         Self::Features,
+        Self::Align,
         Self::Fit,
         Self::Scores,
         Self::Devices,
@@ -51,6 +53,7 @@ impl Topic {
             Self::Extract => "Extracting features",
             Self::Jobs => "Running jobs",
             Self::Features => "Looking at features",
+            Self::Align => "Sound and scans on one clock",
             Self::Fit => "Fitting voxels",
             Self::Scores => "Reading scores",
             Self::Devices => "Processor and GPU",
@@ -72,6 +75,7 @@ impl Topic {
             Self::Extract => include_str!("../../../docs/manual/extract.md"),
             Self::Jobs => include_str!("../../../docs/manual/jobs.md"),
             Self::Features => include_str!("../../../docs/manual/features.md"),
+            Self::Align => include_str!("../../../docs/manual/align.md"),
             Self::Fit => include_str!("../../../docs/manual/fit.md"),
             Self::Scores => include_str!("../../../docs/manual/scores.md"),
             Self::Devices => include_str!("../../../docs/manual/devices.md"),

@@ -18,6 +18,9 @@ const NARROW: f32 = 1100.0;
 const WIDE_RAIL: f32 = 188.0;
 const SLIM_RAIL: f32 = 52.0;
 
+/// The first pages are steps of the study, in order; the others stand below.
+const N_STEPS: usize = 8;
+
 /// How far a step of the study is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
@@ -42,12 +45,12 @@ pub(crate) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut As
     panel.show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 2.0;
         head(ui, state, is_wide);
-        for page in &Page::ALL[..7] {
+        for page in &Page::ALL[..N_STEPS] {
             entry(ui, state, facts, *page, is_wide, asked);
         }
         ui.with_layout(egui::Layout::bottom_up(egui::Align::LEFT), |ui| {
             collapse(ui, state, is_wide, asked);
-            for page in Page::ALL[7..].iter().rev() {
+            for page in Page::ALL[N_STEPS..].iter().rev() {
                 entry(ui, state, facts, *page, is_wide, asked);
             }
         });
@@ -110,6 +113,7 @@ fn icon(page: Page) -> char {
         Page::Models => icons::BOXES,
         Page::Extract => icons::AUDIO_WAVEFORM,
         Page::Features => icons::GRID_3X3,
+        Page::Align => icons::RULER,
         Page::Fit => icons::CHART_SPLINE,
         Page::Scores => icons::CHART_SCATTER,
         Page::Jobs => icons::LIST_CHECKS,

@@ -26,7 +26,7 @@ const fn ctrl_shift(key: Key) -> KeyboardShortcut {
     KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), key)
 }
 
-/// The keys of the pages, in the order of the rail.
+/// The keys of the pages, in the order of the rail; the last page, Help, has F1.
 pub(crate) const PAGE_KEYS: [Key; 10] = [
     Key::Num1,
     Key::Num2,
@@ -97,7 +97,7 @@ pub(crate) fn read(ctx: &egui::Context, state: &State, is_palette_open: bool) ->
             asked.push(action);
         }
     }
-    // The keys 1 to 8 alone, where nothing is typed.
+    // The digits alone, where nothing is typed.
     if !is_typing && !is_palette_open {
         for (page, key) in Page::ALL.into_iter().zip(PAGE_KEYS) {
             if ctx.input_mut(|input| input.consume_key(Modifiers::NONE, key)) {

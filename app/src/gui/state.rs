@@ -24,6 +24,7 @@ pub(crate) enum Page {
     Models,
     Extract,
     Features,
+    Align,
     Fit,
     Scores,
     Jobs,
@@ -33,12 +34,13 @@ pub(crate) enum Page {
 
 impl Page {
     /// All of them, in order.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Home,
         Self::Stimuli,
         Self::Models,
         Self::Extract,
         Self::Features,
+        Self::Align,
         Self::Fit,
         Self::Scores,
         Self::Jobs,
@@ -55,6 +57,7 @@ impl Page {
             Self::Models => "Models",
             Self::Extract => "Extract",
             Self::Features => "Features",
+            Self::Align => "Align",
             Self::Fit => "Fit",
             Self::Scores => "Scores",
             Self::Jobs => "Jobs",
@@ -314,6 +317,8 @@ pub(crate) struct State {
     pub(crate) other_scores: Option<PathBuf>,
     /// The instant that is looked at, in seconds.
     pub(crate) cursor_secs: f64,
+    /// The voxel whose responses are looked at.
+    pub(crate) voxel: usize,
     /// What is shown of the time, in seconds, if not all.
     pub(crate) shown_secs: Option<[f64; 2]>,
 }

@@ -254,7 +254,12 @@ impl Window {
                 .iter()
                 .any(|known| known.story == *story)
         };
-        if !self.state.story.as_ref().is_some_and(is_there) && first.is_some() {
+        let is_measured = |story: &String| {
+            let measured = self.facts.fit.responses.ready();
+            measured.is_some_and(|stories| stories.iter().any(|known| known.story == *story))
+        };
+        let is_known = |story: &String| is_there(story) || is_measured(story);
+        if !self.state.story.as_ref().is_some_and(is_known) && first.is_some() {
             self.state.story = first;
         }
         self.choose_features();

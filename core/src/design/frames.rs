@@ -125,27 +125,51 @@ fn read_features(set: &FeatureSet, story: &str) -> Result<Frames, DesignError> {
         });
     }
     let features = npz::read::<Ix2>(&path, FEATURES)?;
-    let times = times_path(&set.folder, story);
-    let frame_secs = if times.is_file() {
-        let times = npz::read::<Ix2>(&times, TIMES)?;
-        // A window stands for the instant at which it ends.
-        let ends = times.columns().into_iter().next_back();
-        ends.map(|ends| ends.iter().map(|secs| f64::from(*secs)).collect())
-    } else {
-        None
-    };
     Ok(Frames {
         features,
-        frame_secs,
+        frame_secs: read_times(&set.folder, story)?,
     })
 }
 
+/// The instant that each row of a story's features stands for, seconds from the sound's onset; `None` if no file says so.
+///
+/// # Errors
+/// [`DesignError`] if the file is broken.
+pub(super) fn read_times(folder: &Path, story: &str) -> Result<Option<Vec<f64>>, DesignError> {
+    let times = times_path(folder, story);
+    if !times.is_file() {
+        return Ok(None);
+    }
+    let times = npz::read::<Ix2>(&times, TIMES)?;
+    // A window stands for the instant at which it ends.
+    let ends = times.columns().into_iter().next_back();
+    Ok(ends.map(|ends| ends.iter().map(|secs| f64::from(*secs)).collect()))
+}
+
+/// The words of a story, from its `TextGrid` in a folder; none if there is no such file.
+///
+/// # Errors
+/// [`DesignError`] if the file cannot be read or is no `TextGrid`.
+pub(super) fn read_words(folder: &Path, story: &str) -> Result<Vec<Interval>, DesignError> {
+    if textgrid_path(folder, story).is_file() {
+        speech(folder, story, TextGrid::words)
+    } else {
+        Ok(Vec::new())
+    }
+}
+
+type Speech = fn(&TextGrid) -> Result<Vec<Interval>, crate::textgrid::TextGridError>;
+
 /// One frame per word or phoneme, at its midpoint, of value 1: downsampled they are a rate.
-fn rate(
-    folder: &Path,
-    story: &str,
-    of: fn(&TextGrid) -> Result<Vec<Interval>, crate::textgrid::TextGridError>,
-) -> Result<Frames, DesignError> {
+fn rate(folder: &Path, story: &str, of: Speech) -> Result<Frames, DesignError> {
+    let intervals = speech(folder, story, of)?;
+    Ok(Frames {
+        features: Array2::ones((intervals.len(), 1)),
+        frame_secs: Some(intervals.iter().map(Interval::midpoint_secs).collect()),
+    })
+}
+
+fn speech(folder: &Path, story: &str, of: Speech) -> Result<Vec<Interval>, DesignError> {
     let path = textgrid_path(folder, story);
     let bytes = std::fs::read(&path).map_err(|source| DesignError::Unreadable {
         source,
@@ -155,11 +179,7 @@ fn rate(
         source,
         path: path.clone(),
     };
-    let intervals = of(&TextGrid::parse(&bytes).map_err(broken)?).map_err(broken)?;
-    Ok(Frames {
-        features: Array2::ones((intervals.len(), 1)),
-        frame_secs: Some(intervals.iter().map(Interval::midpoint_secs).collect()),
-    })
+    of(&TextGrid::parse(&bytes).map_err(broken)?).map_err(broken)
 }
 
 /// log10 of the mel power every 10 ms, at most 80 dB below the story's loudest bin. A frame stands for its centre.

@@ -1,13 +1,18 @@
 //! The design matrix: features on the scanner's clock, trimmed, z-scored, stacked and delayed.
 
+mod alignment;
 mod frames;
+mod lengths;
 
 use std::ops::Range;
 use std::path::PathBuf;
 
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 
+pub use alignment::{Alignment, AlignmentError, AlignmentQuestion, Course};
 pub use frames::{FrameReader, Frames};
+pub use lengths::fitting_trims;
+use lengths::{far_apart, trimmed};
 
 use crate::audio::AudioError;
 use crate::delay::delayed;
@@ -20,9 +25,6 @@ use crate::split::{TestFeatures, TrainingFeatures};
 use crate::stimuli::StimuliError;
 use crate::textgrid::TextGridError;
 use crate::zscore::{ColumnStatistics, zscore};
-
-/// Features may end this long before the last scan, or last this much longer, before something is likely wrong, seconds.
-const USUAL_SLACK_SECS: f64 = 30.0;
 
 /// Why no design matrix can be made.
 #[derive(Debug, thiserror::Error)]
@@ -307,14 +309,12 @@ impl Builder<'_> {
             let features = self.set(set, story, &scans)?;
             let rows = trimmed(story, features.nrows(), trim)?;
             if rows.len() != response_rows.len() {
-                return Err(DesignError::Lengths {
-                    story: story.to_string(),
-                    n_features: rows.len(),
-                    n_responses: response_rows.len(),
-                    trim,
-                    trim_responses,
-                    advice: advice(rows.len(), response_rows.len(), trim),
-                });
+                let n_responses = response_rows.len();
+                return Err(lengths::mismatch(
+                    story,
+                    [rows.len(), n_responses],
+                    [trim, trim_responses],
+                ));
             }
             let rows = features.slice(s![rows, ..]);
             // Both have as many rows.
@@ -382,64 +382,6 @@ fn n_scans(
     let shape = responses.shape(name);
     let (n_scans, _) = shape.ok_or_else(|| DesignError::NoResponses(name.to_string()))?;
     Ok(n_scans)
-}
-
-fn trimmed(story: &str, n_scans: usize, trim: Trim) -> Result<Range<usize>, DesignError> {
-    if n_scans <= trim.total() {
-        return Err(DesignError::NothingLeft {
-            story: story.to_string(),
-            n_scans,
-            trim,
-        });
-    }
-    Ok(trim.start_scans..n_scans - trim.end_scans)
-}
-
-/// What would make the two lengths equal.
-fn advice(n_features: usize, n_responses: usize, trim: Trim) -> String {
-    let [start, end] = trim.into();
-    if n_features > n_responses {
-        let more = n_features - n_responses;
-        return format!(
-            "A trim of [{start}, {}] would fit, if the responses end {more} scans earlier; one of [{}, {end}], if they begin \
-             {more} scans later.",
-            end + more,
-            start + more
-        );
-    }
-    let fewer = n_responses - n_features;
-    if fewer <= end {
-        return format!(
-            "A trim of [{start}, {}] would fit, if the responses end {fewer} scans later.",
-            end - fewer
-        );
-    }
-    if fewer <= start {
-        return format!(
-            "A trim of [{}, {end}] would fit, if the responses begin {fewer} scans earlier.",
-            start - fewer
-        );
-    }
-    format!(
-        "The responses are {fewer} scans longer than any trim explains: are they of another story?"
-    )
-}
-
-/// A sentence, if features and scans cover different stretches of time.
-fn far_apart(story: &str, set: &str, frame_secs: &[f64], scans: &ScanTimes) -> Option<String> {
-    let last_frame = frame_secs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let last_scan = scans
-        .centre_secs
-        .iter()
-        .copied()
-        .fold(f64::NEG_INFINITY, f64::max);
-    if (last_frame - last_scan).abs() <= USUAL_SLACK_SECS {
-        return None;
-    }
-    Some(format!(
-        "{story}: the features \"{set}\" end at {last_frame:.1} s and the scans at {last_scan:.1} s. Are they of the same story, \
-         and is the scans' start right?"
-    ))
 }
 
 /// When the volumes of a story were taken, and the file that says so.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::lengths::advice;
 use super::*;
 use crate::formats::npz::RowsWriter;
 use crate::recipe::{

@@ -1,9 +1,9 @@
 //! Fit: features and responses, the preset, the forecast, and Run.
 
 use eframe::egui;
-use heschl_core::recipe::{Preset, ScansRecipe};
-use heschl_core::scans::TriggerRepair;
+use heschl_core::recipe::Preset;
 
+use super::scan_times;
 use crate::gui::actions::{Action, Asked, Purpose};
 use crate::gui::facts::Facts;
 use crate::gui::fitting::{FitAs, FitStudy};
@@ -14,79 +14,60 @@ use crate::gui::state::{Page, State};
 use crate::gui::text::{bytes, count, duration, thousands};
 use crate::gui::theme::{BETWEEN, INSIDE};
 use crate::gui::widgets::{
-    NumberField, PathField, button, card, choices, empty_state, field_label, heading, help_button,
-    page_title, primary_button, problem, tick, warning, weak,
+    PathField, button, card, choices, empty_state, field_label, heading, help_button, page_title,
+    primary_button, problem, tick, warning, weak,
 };
 
 /// Most stories that are listed to choose a test from.
 const MOST_LISTED: usize = 200;
 
-/// The page "Fit".
-#[derive(Default)]
-pub(crate) struct FitPage {
-    /// Sentences about what is wrong in the form.
-    wrong: Vec<String>,
-}
-
-impl FitPage {
-    /// Draws the page.
-    pub(crate) fn ui(
-        &mut self,
-        ui: &mut egui::Ui,
-        state: &State,
-        facts: &Facts,
-        asked: &mut Asked,
-    ) {
-        page_title(
+/// Draws the page.
+pub(super) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
+    page_title(
+        ui,
+        "Fit",
+        "Learn on some stories how each voxel follows the features, and predict another one.",
+    );
+    let Some(study) = state.study() else {
+        if empty_state(
             ui,
-            "Fit",
-            "Learn on some stories how each voxel follows the features, and predict another one.",
-        );
-        let Some(study) = state.study() else {
-            if empty_state(
-                ui,
-                icons::CHART_SPLINE,
-                "There is no study open. Open or make one at Home, or try the sample.",
-                (icons::HOUSE, "Go to Home"),
-            ) {
-                asked.push(Action::Go(Page::Home));
-            }
-            return;
-        };
-        let mut fit = study.fit.clone();
-        let why_not = self
-            .wrong
-            .first()
-            .cloned()
-            .or_else(|| why_not_fit(state, facts));
-        egui::Panel::bottom("fit forecast and run")
-            .resizable(false)
-            .frame(egui::Frame::new())
-            .show(ui, |ui| {
-                ui.add_space(INSIDE);
-                outlook(ui, facts);
-                run(ui, why_not.as_deref(), asked);
-            });
-        egui::ScrollArea::vertical()
-            .auto_shrink(false)
-            .show(ui, |ui| {
-                ui.set_max_width(ui.available_width().min(super::MOST_WIDTH));
-                preset(ui, &mut fit, asked);
-                ui.add_space(INSIDE);
-                features(ui, state, facts, (&mut fit, asked));
-                ui.add_space(BETWEEN);
-                responses(ui, facts, (&mut fit, asked));
-                ui.add_space(BETWEEN);
-                self.wrong = scans(ui, facts, (&mut fit, asked));
-                ui.add_space(BETWEEN);
-                choices_of_output(ui, &mut fit);
-                ui.add_space(INSIDE);
-            });
-        if fit != study.fit {
-            let mut edited = study.clone();
-            edited.fit = fit;
-            asked.push(Action::EditStudy(Box::new(edited)));
+            icons::CHART_SPLINE,
+            "There is no study open. Open or make one at Home, or try the sample.",
+            (icons::HOUSE, "Go to Home"),
+        ) {
+            asked.push(Action::Go(Page::Home));
         }
+        return;
+    };
+    let mut fit = study.fit.clone();
+    let why_not = why_not_fit(state, facts);
+    egui::Panel::bottom("fit forecast and run")
+        .resizable(false)
+        .frame(egui::Frame::new())
+        .show(ui, |ui| {
+            ui.add_space(INSIDE);
+            outlook(ui, facts);
+            run(ui, why_not.as_deref(), asked);
+        });
+    egui::ScrollArea::vertical()
+        .auto_shrink(false)
+        .show(ui, |ui| {
+            ui.set_max_width(ui.available_width().min(super::MOST_WIDTH));
+            preset(ui, &mut fit, asked);
+            ui.add_space(INSIDE);
+            features(ui, state, facts, (&mut fit, asked));
+            ui.add_space(BETWEEN);
+            responses(ui, facts, (&mut fit, asked));
+            ui.add_space(BETWEEN);
+            scans(ui, &fit, asked);
+            ui.add_space(BETWEEN);
+            choices_of_output(ui, &mut fit);
+            ui.add_space(INSIDE);
+        });
+    if fit != study.fit {
+        let mut edited = study.clone();
+        edited.fit = fit;
+        asked.push(Action::EditStudy(Box::new(edited)));
     }
 }
 
@@ -94,6 +75,10 @@ impl FitPage {
 #[must_use]
 pub(crate) fn why_not_fit(state: &State, facts: &Facts) -> Option<String> {
     if let Err(sentence) = state.fit_recipe() {
+        return Some(sentence);
+    }
+    let scans = state.study().map(|study| &study.fit.scans);
+    if let Some(sentence) = scans.and_then(scan_times::wrong) {
         return Some(sentence);
     }
     match (&facts.fit.responses, &facts.fit.layers, &facts.fit.outlook) {
@@ -122,16 +107,16 @@ fn preset(ui: &mut egui::Ui, fit: &mut FitStudy, asked: &mut Asked) {
             asked.push(Action::Manual(Topic::Fit));
         }
     });
-    let (design, ridge) = (fit.preset.design(), fit.preset.ridge());
+    let (design, ridge, trims) = (fit.preset.design(), fit.preset.ridge(), fit.trims());
     let alphas = ridge.alphas.values();
     weak(
         ui,
         format!(
             "Trim {}:{} in training and {}:{} in the test · delays of {} scans · {} α from {} to {}",
-            design.trim_train.start_scans,
-            design.trim_train.end_scans,
-            design.trim_test.start_scans,
-            design.trim_test.end_scans,
+            trims.train.start_scans,
+            trims.train.end_scans,
+            trims.test.start_scans,
+            trims.test.end_scans,
             design
                 .delays
                 .iter()
@@ -282,77 +267,14 @@ fn test_stories(
         });
 }
 
-/// When the volumes were taken; returns the sentences about what is wrong.
-fn scans(
-    ui: &mut egui::Ui,
-    facts: &Facts,
-    (fit, asked): (&mut FitStudy, &mut Asked),
-) -> Vec<String> {
-    card(ui, |ui| {
-        ui.set_min_width(ui.available_width());
-        heading(ui, "Scan times");
-        let mut is_simulated = matches!(fit.scans, ScansRecipe::Simulated { .. });
-        if choices(ui, &mut is_simulated, &[(true, "Even intervals"), (false, "TR reports")]) {
-            fit.scans = if is_simulated {
-                ScansRecipe::default()
-            } else {
-                ScansRecipe::Reports {
-                    folder: std::path::PathBuf::new(),
-                    repair: TriggerRepair::default(),
-                }
-            };
+/// When the volumes were taken, in words: they are set where they can be seen.
+fn scans(ui: &mut egui::Ui, fit: &FitStudy, asked: &mut Asked) {
+    ui.horizontal_wrapped(|ui| {
+        weak(ui, format!("Scans: {}.", scan_times::words(&fit.scans)));
+        if button(ui, icons::RULER, "Look at them on Align").clicked() {
+            asked.push(Action::Go(Page::Align));
         }
-        let mut wrong = Vec::new();
-        match &mut fit.scans {
-            ScansRecipe::Simulated {
-                repetition_secs,
-                sound_start_secs,
-            } => {
-                let positive = |secs: f64| {
-                    let is_good = secs > 0.0 && secs <= 60.0;
-                    is_good.then_some(()).ok_or_else(|| "A repetition time lies between 0 and 60 seconds.".to_string())
-                };
-                let tr = NumberField {
-                    label: "TR",
-                    unit: "s",
-                    tooltip: "Repetition time: from one volume to the next.",
-                    default: 2.0,
-                    topic: Topic::Fit,
-                };
-                wrong.extend(tr.show(ui, repetition_secs, asked, positive));
-                let start = NumberField {
-                    label: "Sound begins",
-                    unit: "s",
-                    tooltip: "How long after the first volume's start the sound began. 10 s in the deep-fMRI dataset.",
-                    default: 10.0,
-                    topic: Topic::Fit,
-                };
-                let finite = |secs: f64| {
-                    let is_good = (-600.0..=600.0).contains(&secs);
-                    is_good.then_some(()).ok_or_else(|| "The sound begins within ten minutes of the first volume.".to_string())
-                };
-                wrong.extend(start.show(ui, sound_start_secs, asked, finite));
-            }
-            ScansRecipe::Reports { folder, .. }
-            | ScansRecipe::Events { folder, .. }
-            | ScansRecipe::Lists { folder } => {
-                let path = folder.clone();
-                PathField {
-                    label: "Folder of TR reports",
-                    purpose: Purpose::Reports,
-                    recent: &[],
-                    home: facts.home.as_deref(),
-                    picking: facts.picking,
-                }
-                .show(ui, Some(path.as_path()).filter(|path| !path.as_os_str().is_empty()), asked);
-                if path.as_os_str().is_empty() {
-                    wrong.push("Choose the folder of TR reports, or even intervals.".into());
-                }
-            }
-        }
-        wrong
-    })
-    .inner
+    });
 }
 
 fn choices_of_output(ui: &mut egui::Ui, fit: &mut FitStudy) {

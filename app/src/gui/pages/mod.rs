@@ -1,5 +1,6 @@
 //! The pages: each a function of state and facts that returns what was asked for.
 
+mod align;
 mod extract;
 mod features;
 mod fit;
@@ -7,6 +8,7 @@ mod help;
 mod home;
 mod jobs;
 mod models;
+mod scan_times;
 mod scores;
 mod settings;
 mod sound_view;
@@ -34,7 +36,6 @@ pub(crate) struct Pages {
     models: models::ModelsPage,
     extract: extract::ExtractPage,
     features: features::FeaturesPage,
-    fit: fit::FitPage,
     scores: scores::ScoresPage,
     jobs: jobs::JobsPage,
     pub(super) help: help::HelpPage,
@@ -60,7 +61,8 @@ impl Pages {
                 Page::Models => scrolled(ui, |ui| self.models.ui(ui, state, facts, asked)),
                 Page::Extract => self.extract.ui(ui, state, facts, asked),
                 Page::Features => self.features.ui(ui, state, facts, asked),
-                Page::Fit => self.fit.ui(ui, state, facts, asked),
+                Page::Align => align::ui(ui, state, facts, asked),
+                Page::Fit => fit::ui(ui, state, facts, asked),
                 Page::Scores => self.scores.ui(ui, state, facts, asked),
                 Page::Jobs => scrolled(ui, |ui| self.jobs.ui(ui, state, facts, asked)),
                 Page::Settings => scrolled(ui, |ui| settings::ui(ui, state, facts, asked)),

@@ -63,7 +63,12 @@ impl SoundView {
         (state, facts): (&State, &Facts),
         asked: &mut Asked,
     ) {
-        controls(ui, sound, state, facts, asked);
+        ui.horizontal(|ui| {
+            controls(ui, [0.0, sound.secs()], state, facts, asked);
+            if let Some(story) = &state.story {
+                ui.add(egui::Label::new(story).truncate());
+            }
+        });
         let size = vec2(
             ui.available_width(),
             (ui.available_height() - 2.0).max(96.0),
@@ -117,7 +122,14 @@ impl SoundView {
     }
 }
 
-fn controls(ui: &mut egui::Ui, sound: &Sound, state: &State, facts: &Facts, asked: &mut Asked) {
+/// Plays, zooms, and tells where the cursor is; `span`: first and last instant that is drawn, seconds.
+pub(super) fn controls(
+    ui: &mut egui::Ui,
+    span: [f64; 2],
+    state: &State,
+    facts: &Facts,
+    asked: &mut Asked,
+) {
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = INSIDE / 2.0;
         let (icon, words) = if facts.is_playing {
@@ -132,7 +144,7 @@ fn controls(ui: &mut egui::Ui, sound: &Sound, state: &State, facts: &Facts, aske
             asked.push(Action::Cursor(0.0));
         }
         let whole = Rect::from_min_size(pos2(0.0, 0.0), vec2(1.0, 1.0));
-        let axis = TimeAxis::new(state, sound.secs(), whole);
+        let axis = TimeAxis::spanning(state, span, whole);
         if icon_button(ui, icons::ZOOM_IN, "Zoom in").clicked() {
             asked.push(Action::Show(axis.zoomed(
                 2.0,
@@ -153,14 +165,10 @@ fn controls(ui: &mut egui::Ui, sound: &Sound, state: &State, facts: &Facts, aske
             format!(
                 "{} of {}",
                 tick_words(state.cursor_secs, 0.1),
-                tick_words(sound.secs(), 0.1)
+                tick_words(span[1], 0.1)
             ),
         )
         .on_hover_text("The cursor. Space plays from here, the arrow keys move it.");
-        if let Some(story) = &state.story {
-            ui.add_space(INSIDE);
-            ui.add(egui::Label::new(story).truncate());
-        }
     });
 }
 

@@ -12,8 +12,8 @@ use crate::gui::theme::Palette;
 pub(crate) struct TimeAxis {
     /// First and last instant that is shown, in seconds.
     pub(crate) shown: [f64; 2],
-    /// Length of the story in seconds.
-    pub(crate) secs: f64,
+    /// First and last instant that there is, in seconds.
+    pub(crate) whole: [f64; 2],
     /// Where it is drawn.
     pub(crate) rect: Rect,
 }
@@ -27,13 +27,19 @@ impl TimeAxis {
     /// The axis of a story of a length, across a rectangle.
     #[must_use]
     pub(crate) fn new(state: &State, secs: f64, rect: Rect) -> Self {
-        let secs = secs.max(SHORTEST_SECS);
-        let shown = state.shown_secs.unwrap_or([0.0, secs]);
-        let from = shown[0].clamp(0.0, secs - SHORTEST_SECS);
-        let to = shown[1].clamp(from + SHORTEST_SECS, secs);
+        Self::spanning(state, [0.0, secs], rect)
+    }
+
+    /// The axis of what lies between two instants, across a rectangle.
+    #[must_use]
+    pub(crate) fn spanning(state: &State, [first, last]: [f64; 2], rect: Rect) -> Self {
+        let last = last.max(first + SHORTEST_SECS);
+        let shown = state.shown_secs.unwrap_or([first, last]);
+        let from = shown[0].clamp(first, last - SHORTEST_SECS);
+        let to = shown[1].clamp(from + SHORTEST_SECS, last);
         Self {
             shown: [from, to],
-            secs,
+            whole: [first, last],
             rect,
         }
     }
@@ -55,7 +61,9 @@ impl TimeAxis {
     /// Sets the cursor, zooms and moves along as the pointer asks.
     pub(crate) fn listen(&self, ui: &egui::Ui, response: &egui::Response, asked: &mut Asked) {
         if let Some(pointer) = response.interact_pointer_pos() {
-            asked.push(Action::Cursor(self.at(pointer.x).clamp(0.0, self.secs)));
+            asked.push(Action::Cursor(
+                self.at(pointer.x).clamp(self.whole[0], self.whole[1]),
+            ));
         }
         let Some(pointer) = response.hover_pos() else {
             return;
@@ -74,7 +82,8 @@ impl TimeAxis {
     /// What is shown after zooming in by a factor about an instant.
     #[must_use]
     pub(crate) fn zoomed(&self, factor: f64, about: f64) -> Option<[f64; 2]> {
-        let length = ((self.shown[1] - self.shown[0]) / factor).clamp(SHORTEST_SECS, self.secs);
+        let length = ((self.shown[1] - self.shown[0]) / factor)
+            .clamp(SHORTEST_SECS, self.whole[1] - self.whole[0]);
         let share = (about - self.shown[0]) / (self.shown[1] - self.shown[0]);
         self.kept_inside(about - share * length, length)
     }
@@ -86,10 +95,11 @@ impl TimeAxis {
     }
 
     fn kept_inside(&self, from: f64, length: f64) -> Option<[f64; 2]> {
-        if length >= self.secs - 1e-9 {
+        let [first, last] = self.whole;
+        if length >= last - first - 1e-9 {
             return None;
         }
-        let from = from.clamp(0.0, self.secs - length);
+        let from = from.clamp(first, last - length);
         Some([from, from + length])
     }
 
@@ -150,7 +160,8 @@ fn tick_step(secs: f64) -> f64 {
 #[must_use]
 pub(crate) fn tick_words(secs: f64, step: f64) -> String {
     if step >= 1.0 {
-        return crate::gui::text::clock(secs);
+        let sign = if secs <= -1.0 { "−" } else { "" };
+        return format!("{sign}{}", crate::gui::text::clock(secs.abs()));
     }
     let n_digits = (-step.log10()).ceil() as usize;
     format!("{secs:.n_digits$} s")
@@ -186,6 +197,17 @@ mod tests {
         assert_eq!(zoomed.zoomed(0.01, 50.0), None);
         assert_eq!(zoomed.moved(-100.0), Some([0.0, 25.0]));
         assert_eq!(zoomed.moved(1000.0), Some([75.0, 100.0]));
+    }
+
+    #[test]
+    fn what_lies_before_the_sound_has_a_sign() {
+        assert_eq!(
+            [tick_words(-10.0, 10.0), tick_words(0.0, 10.0)],
+            ["−0:10", "0:00"]
+        );
+        let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(100.0, 10.0));
+        let axis = TimeAxis::spanning(&State::default(), [-10.0, 90.0], whole);
+        assert!(axis.x(0.0) - 10.0 < 1e-4 && axis.zoomed(0.5, 0.0).is_none());
     }
 
     #[test]

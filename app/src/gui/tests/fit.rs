@@ -14,7 +14,7 @@ const N_SCANS: usize = 40;
 const N_VOXELS: usize = 300;
 
 /// Responses of three stories, as a folder of arrays.
-fn responses(folder: &Path) -> PathBuf {
+pub(super) fn responses(folder: &Path) -> PathBuf {
     let folder = folder.join("responses");
     std::fs::create_dir_all(&folder).unwrap();
     for (number, story) in ["alpha", "beta", "gamma"].into_iter().enumerate() {
@@ -127,10 +127,17 @@ fn a_job_of_a_fit_is_added_with_its_recipe() {
 #[test]
 fn what_is_wrong_is_said_where_it_is() {
     let (_folder, mut stage) = stage();
+    stage.click(Role::CheckBox, "Test on gamma (40 scans)");
+    stage.press("Look at them on Align");
     stage.click(Role::RadioButton, "TR reports");
-    stage.must_see("Choose the folder of TR reports, or even intervals.");
+    stage.must_see("Choose the folder of scan times, or even intervals.");
+    stage.go(Page::Fit);
+    stage.must_see("Choose the folder of scan times on Align");
+    stage.go(Page::Align);
     stage.click(Role::RadioButton, "Even intervals");
     stage.write("TR", "0");
+    stage.must_see("A repetition time lies between 0 and 60 seconds.");
+    stage.go(Page::Fit);
     stage.must_see("A repetition time lies between 0 and 60 seconds.");
     let nothing = stage.folder.path().join("nothing");
     stage.ask(Action::Use(Purpose::Responses, nothing));

@@ -1,6 +1,7 @@
 //! The window, driven by the labels that a screen reader reads. Every step also fails if a control has no name or a
 //! character has no glyph.
 
+mod align;
 mod extract;
 mod features;
 mod fit;

@@ -52,8 +52,9 @@ fn pictures_of_every_page() {
                         window.facts.features.picture.is_some()
                     });
                 }
-                if page == Page::Fit {
-                    super::fit::fill_in(&mut stage);
+                if page == Page::Align {
+                    super::align::fill_in(&mut stage);
+                    stage.ask(Action::Cursor(14.0));
                 }
                 if page == Page::Scores {
                     let scores = super::fit::two_fits(stage.folder.path());

@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use heschl_core::design::{Alignment, AlignmentQuestion};
 use heschl_core::encoding::{Column, ExampleSeries, ScoreTable};
 use heschl_core::formats::responses::{ResponseOptions, open as open_responses};
 use heschl_core::look::library::{FeatureLibrary, Layer};
 use heschl_core::progress::CancelToken;
 use heschl_core::recipe::EncodeFile;
+use heschl_core::responses::ResponseSource;
 
 use super::trial::{ask_child, stays_still};
 use super::{Answers, Desk, Waker};
@@ -17,10 +19,20 @@ use crate::gui::loading::Loading;
 /// Where responses lie, and the mask that they need.
 pub(crate) type ResponsesQuestion = (PathBuf, Option<PathBuf>);
 
+/// A story to lay on one clock, and the responses to it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct AlignmentAsk {
+    /// The responses, if there are any to this story.
+    pub(crate) responses: Option<ResponsesQuestion>,
+    /// What is to be laid on one clock.
+    pub(crate) question: AlignmentQuestion,
+}
+
 /// The desks, and what was asked of each last.
 pub(super) struct FitDesks {
     responses: Desk<ResponsesQuestion, Loading<Vec<StoryResponses>>>,
     layers: Desk<PathBuf, Loading<Vec<Option<String>>>>,
+    alignment: Desk<AlignmentAsk, Loading<Arc<Alignment>>>,
     outlook: Desk<String, Loading<FitOutlook>>,
     scores: Desk<PathBuf, Loading<Arc<ScoresFacts>>>,
     others: Desk<PathBuf, Loading<Arc<ScoresFacts>>>,
@@ -31,6 +43,7 @@ pub(super) struct FitDesks {
 struct Asked {
     responses: Option<ResponsesQuestion>,
     layers: Option<PathBuf>,
+    alignment: Option<AlignmentAsk>,
     outlook: Option<String>,
     scores: Option<PathBuf>,
     others: Option<PathBuf>,
@@ -57,6 +70,13 @@ impl FitDesks {
                     out.give(loading(
                         found.map(|library| library.layers.iter().map(layer_name).collect()),
                     ));
+                },
+            ),
+            alignment: Desk::open(
+                "alignment",
+                waker,
+                |ask: AlignmentAsk, _: &CancelToken, out: &Answers<_>| {
+                    out.give(loading(align(&ask).map(Arc::new)));
                 },
             ),
             outlook: Desk::open(
@@ -96,6 +116,23 @@ impl FitDesks {
             facts.layers = Loading::of(features.is_some());
             if let Some(folder) = features {
                 self.layers.ask(folder);
+            }
+        }
+    }
+
+    /// Asks for a story on one clock, unless it is known or asked for. What is shown stays until the answer comes.
+    pub(super) fn want_alignment(&mut self, ask: Option<AlignmentAsk>, facts: &mut FitFacts) {
+        if ask != self.asked.alignment {
+            let is_same_story = |ask: &AlignmentAsk| {
+                let shown = facts.alignment.ready();
+                shown.is_some_and(|shown| shown.story == ask.question.story)
+            };
+            if !ask.as_ref().is_some_and(is_same_story) {
+                facts.alignment = Loading::of(ask.is_some());
+            }
+            self.asked.alignment.clone_from(&ask);
+            if let Some(ask) = ask {
+                self.alignment.ask(ask);
             }
         }
     }
@@ -147,6 +184,9 @@ impl FitDesks {
         self.layers
             .answers()
             .for_each(|answer| facts.layers = answer);
+        self.alignment
+            .answers()
+            .for_each(|answer| facts.alignment = answer);
         self.outlook
             .answers()
             .for_each(|answer| facts.outlook = answer);
@@ -170,12 +210,22 @@ fn layer_name(layer: &Layer) -> Option<String> {
     }
 }
 
-fn read_responses((path, mask): &ResponsesQuestion) -> Result<Vec<StoryResponses>, String> {
+fn source((path, mask): &ResponsesQuestion) -> Result<Box<dyn ResponseSource>, String> {
     let options = ResponseOptions {
         mask: mask.clone(),
         ..ResponseOptions::default()
     };
-    let source = open_responses(path, &options).map_err(|error| error.to_string())?;
+    open_responses(path, &options).map_err(|error| error.to_string())
+}
+
+fn align(ask: &AlignmentAsk) -> Result<Alignment, String> {
+    let source = ask.responses.as_ref().map(source).transpose()?;
+    let responses = source.as_deref();
+    Alignment::of(&ask.question, responses).map_err(|error| error.to_string())
+}
+
+fn read_responses(question: &ResponsesQuestion) -> Result<Vec<StoryResponses>, String> {
+    let source = source(question)?;
     let of = |story: String| {
         let (n_scans, n_voxels) = source.shape(&story).unwrap_or_default();
         StoryResponses {

@@ -64,6 +64,7 @@ pub(crate) enum Wish {
 
 pub(crate) use chores::{Chore, Done, Opened, Origin};
 pub(crate) use drops::Meaning;
+pub(crate) use fit::{AlignmentAsk, ResponsesQuestion};
 use player::Player;
 pub(crate) use trial::Question as TrialQuestion;
 
@@ -134,11 +135,16 @@ impl Work {
     /// Asks for what a fit needs to know.
     pub(crate) fn want_fit(
         &mut self,
-        responses: Option<(PathBuf, Option<PathBuf>)>,
+        responses: Option<ResponsesQuestion>,
         features: Option<PathBuf>,
         facts: &mut Facts,
     ) {
         self.fit.want(responses, features, &mut facts.fit);
+    }
+
+    /// Asks for a story on one clock.
+    pub(crate) fn want_alignment(&mut self, question: Option<AlignmentAsk>, facts: &mut Facts) {
+        self.fit.want_alignment(question, &mut facts.fit);
     }
 
     /// Asks what a fit would take.

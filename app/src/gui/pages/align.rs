@@ -1,0 +1,318 @@
+//! Align: a story's sound, words, scans and responses on the one clock, and what decides how they lie.
+
+mod picture;
+
+use std::fmt::Write as _;
+
+use eframe::egui;
+use heschl_core::design::Alignment;
+use heschl_core::downsample::Downsampling;
+use heschl_core::recipe::Trim;
+
+use super::scan_times;
+use super::sound_view::controls;
+use crate::gui::actions::{Action, Asked, Purpose};
+use crate::gui::facts::Facts;
+use crate::gui::fitting::{FitStudy, Trims};
+use crate::gui::icons;
+use crate::gui::loading::Loading;
+use crate::gui::manual::Topic;
+use crate::gui::state::{Page, State};
+use crate::gui::text::thousands;
+use crate::gui::theme::{BETWEEN, INSIDE};
+use crate::gui::widgets::{
+    NumberField, button, card, empty_state, heading, help_button, page_title, problem, warning,
+    weak,
+};
+
+/// Room for the picture: it must be readable, and leave the form in sight.
+const PICTURE_HEIGHT: std::ops::RangeInclusive<f32> = 220.0..=560.0;
+
+/// Draws the page.
+pub(super) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
+    page_title(
+        ui,
+        "Align",
+        "Sound, words, scans and responses on one clock: seconds from the sound's onset.",
+    );
+    let Some(study) = state.study() else {
+        if empty_state(
+            ui,
+            icons::RULER,
+            "There is no study open. Open or make one at Home, or try the sample.",
+            (icons::HOUSE, "Go to Home"),
+        ) {
+            asked.push(Action::Go(Page::Home));
+        }
+        return;
+    };
+    let mut fit = study.fit.clone();
+    egui::ScrollArea::vertical()
+        .auto_shrink(false)
+        .show(ui, |ui| {
+            ui.set_max_width(ui.available_width().min(super::MOST_WIDTH));
+            story(ui, state, facts, asked);
+            let height = ui.available_height() * 0.62;
+            let height = height.clamp(*PICTURE_HEIGHT.start(), *PICTURE_HEIGHT.end());
+            match &facts.fit.alignment {
+                Loading::Nothing => nothing(ui, asked),
+                Loading::Waiting => {
+                    ui.spinner();
+                }
+                Loading::Failed(sentence) => problem(ui, sentence),
+                Loading::Ready(alignment) => {
+                    look(ui, alignment, (state, facts), (&mut fit, asked), height);
+                }
+            }
+            ui.add_space(BETWEEN);
+            settings(ui, state, facts, (&mut fit, asked));
+            ui.add_space(INSIDE);
+        });
+    if fit != study.fit {
+        let mut edited = study.clone();
+        edited.fit = fit;
+        asked.push(Action::EditStudy(Box::new(edited)));
+    }
+}
+
+fn nothing(ui: &mut egui::Ui, asked: &mut Asked) {
+    if empty_state(
+        ui,
+        icons::RULER,
+        "There is no story yet. Choose recordings, or responses on Fit.",
+        (icons::MUSIC, "Choose recordings"),
+    ) {
+        asked.push(Action::Pick(Purpose::Stimuli));
+    }
+}
+
+/// Which story, and where in it.
+fn story(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
+    ui.horizontal_wrapped(|ui| {
+        let current = state.story.clone().unwrap_or_default();
+        let of_sound = facts.stories().iter().map(|story| story.story.as_str());
+        let measured = facts.fit.responses.ready().map_or(&[][..], Vec::as_slice);
+        let all: std::collections::BTreeSet<&str> = of_sound
+            .chain(measured.iter().map(|story| story.story.as_str()))
+            .collect();
+        let combo = egui::ComboBox::from_id_salt("story on one clock")
+            .selected_text(&current)
+            .width(180.0);
+        let response = combo.show_ui(ui, |ui| {
+            for story in all {
+                if ui.selectable_label(story == current, story).clicked() {
+                    asked.push(Action::SelectStory(story.to_owned()));
+                }
+            }
+        });
+        response.response.widget_info(|| {
+            let mut info =
+                egui::WidgetInfo::labeled(egui::accesskit::Role::ComboBox, true, "Story");
+            info.current_text_value = Some(current.clone());
+            info
+        });
+        let span = facts
+            .fit
+            .alignment
+            .ready()
+            .map_or([0.0, 0.0], |alignment| picture::span(alignment, facts));
+        controls(ui, span, state, facts, asked);
+        if help_button(ui, Topic::Align) {
+            asked.push(Action::Manual(Topic::Align));
+        }
+    });
+}
+
+/// The picture, and what it says in words.
+fn look(
+    ui: &mut egui::Ui,
+    alignment: &Alignment,
+    (state, facts): (&State, &Facts),
+    (fit, asked): (&mut FitStudy, &mut Asked),
+    height: f32,
+) {
+    picture::show(ui, alignment, (state, facts), asked, height);
+    if let Some(words) = at_cursor(alignment, state) {
+        weak(ui, words);
+    }
+    if let Some(sentence) = &alignment.mismatch {
+        problem(ui, sentence);
+        ui.horizontal_wrapped(|ui| {
+            for remedy in &alignment.remedies {
+                let [start, end] = (*remedy).into();
+                if button(ui, icons::CHECK, &format!("Trim [{start}, {end}]")).clicked() {
+                    let is_test = fit.test.contains(&alignment.story);
+                    let mut trims = fit.trims();
+                    let [_, responses] = trims.of(is_test);
+                    trims.set(is_test, [*remedy, responses]);
+                    fit.trims = Some(trims);
+                }
+            }
+        });
+    }
+    for sentence in &alignment.warnings {
+        warning(ui, sentence);
+    }
+    if alignment.course.is_none() {
+        weak(
+            ui,
+            "No responses to this story: choose them on Fit, and one voxel's course is drawn here.",
+        );
+    }
+}
+
+/// What the scan at the cursor is made of.
+fn at_cursor(alignment: &Alignment, state: &State) -> Option<String> {
+    let scan = alignment.nearest_scan(state.cursor_secs)?;
+    let centre = alignment.scans.as_ref()?.centre_secs.get(scan)?;
+    let mut words = format!("Scan {}: centre at {centre:.2} s", scan + 1);
+    let frames = alignment.frames_of(scan, Downsampling::default());
+    if let (Some(first), Some(last)) = (frames.first(), frames.last()) {
+        let _ = write!(
+            words,
+            ", made of {} frames from {:.2} to {:.2} s; the last one ends {:.2} s after the centre",
+            frames.len(),
+            first.0,
+            last.0,
+            last.0 - centre
+        );
+    }
+    if !alignment.kept.contains(&scan) {
+        words += "; trimmed";
+    } else if let (Some(response), Some(course)) = (alignment.response_of(scan), &alignment.course)
+    {
+        let _ = write!(words, "; voxel {} measured {response:.3}", course.voxel);
+    }
+    Some(words + ".")
+}
+
+fn settings(
+    ui: &mut egui::Ui,
+    state: &State,
+    facts: &Facts,
+    (fit, asked): (&mut FitStudy, &mut Asked),
+) {
+    card(ui, |ui| {
+        ui.set_min_width(ui.available_width());
+        heading(ui, "Scan times");
+        scan_times::form(ui, facts, &mut fit.scans, asked);
+    });
+    ui.add_space(BETWEEN);
+    card(ui, |ui| {
+        ui.set_min_width(ui.available_width());
+        let is_test = state
+            .story
+            .as_ref()
+            .is_some_and(|story| fit.test.contains(story));
+        heading(
+            ui,
+            if is_test {
+                "Trims of test stories"
+            } else {
+                "Trims of training stories"
+            },
+        );
+        trims(ui, fit, is_test, asked);
+    });
+    ui.add_space(BETWEEN);
+    card(ui, |ui| {
+        ui.set_min_width(ui.available_width());
+        heading(ui, "Words and voxel");
+        ui.horizontal_wrapped(|ui| {
+            if button(ui, icons::FOLDER_OPEN, "Choose TextGrids").clicked() {
+                asked.push(Action::Pick(Purpose::Words));
+            }
+            let folder = fit.words.as_ref();
+            weak(
+                ui,
+                folder.map_or_else(
+                    || "Those beside the recordings, as <story>.TextGrid.".into(),
+                    |folder| folder.display().to_string(),
+                ),
+            );
+        });
+        voxel(ui, state, facts, asked);
+    });
+}
+
+fn voxel(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
+    let course = facts
+        .fit
+        .alignment
+        .ready()
+        .and_then(|alignment| alignment.course.as_ref());
+    let Some(course) = course else {
+        return;
+    };
+    let mut value = state.voxel as f64;
+    let field = NumberField {
+        label: "Voxel",
+        unit: "",
+        tooltip: "The voxel whose responses are drawn: its column, from 0.",
+        default: 0.0,
+        topic: Topic::Align,
+    };
+    let last = course.n_voxels.saturating_sub(1);
+    let check = |value: f64| {
+        let is_there = value >= 0.0 && value.fract() == 0.0 && value <= last as f64;
+        is_there
+            .then_some(())
+            .ok_or_else(|| format!("The voxels are numbered from 0 to {}.", thousands(last)))
+    };
+    field.show(ui, &mut value, asked, check);
+    let voxel = value.round().max(0.0) as usize;
+    if voxel != state.voxel {
+        asked.push(Action::Voxel(voxel));
+    }
+}
+
+/// How many scans are left out at either end, of the features and of the responses.
+fn trims(ui: &mut egui::Ui, fit: &mut FitStudy, is_test: bool, asked: &mut Asked) {
+    let preset = Trims::of_preset(fit.preset).of(is_test);
+    let mut edited = fit.trims().of(is_test);
+    let names = [
+        ["Features, start", "Features, end"],
+        ["Responses, start", "Responses, end"],
+    ];
+    for ((trim, preset), [start, end]) in edited.iter_mut().zip(preset).zip(names) {
+        let mut sides: [usize; 2] = (*trim).into();
+        let defaults: [usize; 2] = preset.into();
+        for ((side, default), label) in sides.iter_mut().zip(defaults).zip([start, end]) {
+            n_scans(ui, (label, default), side, asked);
+        }
+        *trim = Trim::from(sides);
+    }
+    if edited != fit.trims().of(is_test) {
+        let mut trims = fit.trims();
+        trims.set(is_test, edited);
+        fit.trims = Some(trims).filter(|trims| *trims != Trims::of_preset(fit.preset));
+    }
+    weak(
+        ui,
+        "Responses of the published data are trimmed already: their trim is 0.",
+    );
+}
+
+fn n_scans(
+    ui: &mut egui::Ui,
+    (label, default): (&str, usize),
+    side: &mut usize,
+    asked: &mut Asked,
+) {
+    let field = NumberField {
+        label,
+        unit: "scans",
+        tooltip: "Scans left out at this end of the story.",
+        default: default as f64,
+        topic: Topic::Align,
+    };
+    let check = |value: f64| {
+        let is_sensible = (0.0..=10_000.0).contains(&value);
+        is_sensible
+            .then_some(())
+            .ok_or_else(|| "A number of scans lies between 0 and 10,000.".to_string())
+    };
+    let mut value = *side as f64;
+    field.show(ui, &mut value, asked, check);
+    *side = value.round().max(0.0) as usize;
+}

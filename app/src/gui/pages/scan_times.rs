@@ -1,0 +1,192 @@
+//! When the volumes were taken: the form, and what it says in words.
+
+use std::path::{Path, PathBuf};
+
+use eframe::egui;
+use heschl_core::recipe::ScansRecipe;
+use heschl_core::scans::TriggerRepair;
+
+use crate::gui::actions::{Asked, Purpose};
+use crate::gui::facts::Facts;
+use crate::gui::manual::Topic;
+use crate::gui::widgets::{NumberField, PathField, choices, problem, weak};
+
+/// Where scan times come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Even,
+    Reports,
+    Events,
+    Lists,
+}
+
+const SOURCES: [(Source, &str); 4] = [
+    (Source::Even, "Even intervals"),
+    (Source::Reports, "TR reports"),
+    (Source::Events, "BIDS events"),
+    (Source::Lists, "Lists"),
+];
+
+fn source(scans: &ScansRecipe) -> Source {
+    match scans {
+        ScansRecipe::Simulated { .. } => Source::Even,
+        ScansRecipe::Reports { .. } => Source::Reports,
+        ScansRecipe::Events { .. } => Source::Events,
+        ScansRecipe::Lists { .. } => Source::Lists,
+    }
+}
+
+fn of_source(source: Source, folder: PathBuf) -> ScansRecipe {
+    match source {
+        Source::Even => ScansRecipe::default(),
+        Source::Reports => ScansRecipe::Reports {
+            folder,
+            repair: TriggerRepair::default(),
+        },
+        Source::Events => ScansRecipe::Events {
+            folder,
+            repetition_secs: 2.0,
+        },
+        Source::Lists => ScansRecipe::Lists { folder },
+    }
+}
+
+/// What the form says, in a few words.
+#[must_use]
+pub(super) fn words(scans: &ScansRecipe) -> String {
+    let of = |what: &str, folder: &Path| {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        if name.is_empty() {
+            format!("{what}, not chosen yet")
+        } else {
+            format!("{what} in {name}")
+        }
+    };
+    match scans {
+        ScansRecipe::Simulated {
+            repetition_secs,
+            sound_start_secs,
+        } => format!(
+            "every {repetition_secs} s, the sound begins {sound_start_secs} s after the first one"
+        ),
+        ScansRecipe::Reports { folder, .. } => of("TR reports", folder),
+        ScansRecipe::Events { folder, .. } => of("BIDS events", folder),
+        ScansRecipe::Lists { folder } => of("lists", folder),
+    }
+}
+
+/// Shows the form.
+pub(super) fn form(ui: &mut egui::Ui, facts: &Facts, scans: &mut ScansRecipe, asked: &mut Asked) {
+    let mut chosen = source(scans);
+    if choices(ui, &mut chosen, &SOURCES) {
+        let folder = folder(scans).map(Path::to_path_buf).unwrap_or_default();
+        *scans = of_source(chosen, folder);
+    }
+    match scans {
+        ScansRecipe::Simulated {
+            repetition_secs,
+            sound_start_secs,
+        } => {
+            repetition(ui, repetition_secs, asked);
+            let field = NumberField {
+                label: "Sound begins",
+                unit: "s",
+                tooltip: "How long after the first volume's start the sound began. 10 s in the deep-fMRI dataset.",
+                default: 10.0,
+                topic: Topic::Align,
+            };
+            let check = |secs: f64| {
+                let is_good = (-600.0..=600.0).contains(&secs);
+                is_good.then_some(()).ok_or_else(|| {
+                    "The sound begins within ten minutes of the first volume.".to_string()
+                })
+            };
+            field.show(ui, sound_start_secs, asked, check);
+        }
+        ScansRecipe::Events {
+            folder,
+            repetition_secs,
+        } => {
+            let folder = folder.clone();
+            repetition(ui, repetition_secs, asked);
+            path(ui, facts, ("Folder of events", &folder), asked);
+            weak(
+                ui,
+                "One file per story: <story>_events.tsv, with the sound's onset.",
+            );
+        }
+        ScansRecipe::Reports { folder, .. } => {
+            path(ui, facts, ("Folder of TR reports", &folder.clone()), asked);
+            weak(ui, "One file per story: <story>.report.");
+        }
+        ScansRecipe::Lists { folder } => {
+            path(ui, facts, ("Folder of lists", &folder.clone()), asked);
+            weak(
+                ui,
+                "One file per story: <story>.txt, .csv or .json, with the centre of each scan in seconds from the sound's onset.",
+            );
+        }
+    }
+}
+
+fn folder(scans: &ScansRecipe) -> Option<&Path> {
+    match scans {
+        ScansRecipe::Simulated { .. } => None,
+        ScansRecipe::Reports { folder, .. }
+        | ScansRecipe::Events { folder, .. }
+        | ScansRecipe::Lists { folder } => Some(folder),
+    }
+}
+
+/// What is wrong with the form: a sentence.
+#[must_use]
+pub(crate) fn wrong(scans: &ScansRecipe) -> Option<String> {
+    if folder(scans).is_some_and(|folder| folder.as_os_str().is_empty()) {
+        return Some("Choose the folder of scan times on Align, or even intervals.".into());
+    }
+    match scans {
+        ScansRecipe::Simulated {
+            repetition_secs, ..
+        }
+        | ScansRecipe::Events {
+            repetition_secs, ..
+        } => good_repetition(*repetition_secs).err(),
+        ScansRecipe::Reports { .. } | ScansRecipe::Lists { .. } => None,
+    }
+}
+
+fn good_repetition(secs: f64) -> Result<(), String> {
+    let is_good = secs > 0.0 && secs <= 60.0;
+    is_good
+        .then_some(())
+        .ok_or_else(|| "A repetition time lies between 0 and 60 seconds.".to_string())
+}
+
+fn repetition(ui: &mut egui::Ui, secs: &mut f64, asked: &mut Asked) {
+    let field = NumberField {
+        label: "TR",
+        unit: "s",
+        tooltip: "Repetition time: from one volume to the next.",
+        default: 2.0,
+        topic: Topic::Align,
+    };
+    field.show(ui, secs, asked, good_repetition);
+}
+
+fn path(ui: &mut egui::Ui, facts: &Facts, (label, folder): (&str, &Path), asked: &mut Asked) {
+    PathField {
+        label,
+        purpose: Purpose::Reports,
+        recent: &[],
+        home: facts.home.as_deref(),
+        picking: facts.picking,
+    }
+    .show(
+        ui,
+        Some(folder).filter(|path| !path.as_os_str().is_empty()),
+        asked,
+    );
+    if folder.as_os_str().is_empty() {
+        problem(ui, "Choose the folder of scan times, or even intervals.");
+    }
+}

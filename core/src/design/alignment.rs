@@ -1,0 +1,352 @@
+//! One story on one clock, to be looked at: words, frames, scans, trims, and what was measured.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use super::frames::{read_times, read_words};
+use super::lengths::{far_apart, fitting_trims, mismatch, trimmed};
+use super::{DesignError, scan_times};
+use crate::downsample::{Downsampling, frames_of_scan, weight_at};
+use crate::recipe::{ScansRecipe, Trim};
+use crate::responses::{ResponseSource, ResponsesError};
+use crate::scans::ScanTimes;
+use crate::textgrid::Interval;
+
+/// What is to be laid on one clock.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AlignmentQuestion {
+    /// The story.
+    pub story: String,
+    /// A model's folder of features, for the instants of its frames.
+    pub features: Option<PathBuf>,
+    /// A folder of `TextGrid`s.
+    pub words: Option<PathBuf>,
+    /// When the volumes were taken.
+    pub scans: ScansRecipe,
+    /// Scans of the features left out.
+    pub trim: Trim,
+    /// Scans of the responses left out.
+    pub trim_responses: Trim,
+    /// The voxel whose responses are read.
+    pub voxel: usize,
+}
+
+/// A story on one clock: seconds from the sound's onset.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alignment {
+    /// The story.
+    pub story: String,
+    /// Its words.
+    pub words: Vec<Interval>,
+    /// `(n_frames,)`: the instant each frame of the features stands for; empty if it is not known.
+    pub frame_secs: Vec<f64>,
+    /// Its scans; `None` if nothing says how many there are.
+    pub scans: Option<ScanTimes>,
+    /// The scans that the trim of the features leaves.
+    pub kept: Range<usize>,
+    /// What was measured, if there are responses.
+    pub course: Option<Course>,
+    /// Why features and responses do not go together: a sentence.
+    pub mismatch: Option<String>,
+    /// Trims of the features that would make them.
+    pub remedies: Vec<Trim>,
+    /// What looks wrong: sentences.
+    pub warnings: Vec<String>,
+}
+
+/// The responses of one voxel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Course {
+    /// The voxel.
+    pub voxel: usize,
+    /// How many there are.
+    pub n_voxels: usize,
+    /// Scans of the responses, before their trim.
+    pub n_scans: usize,
+    /// `(n_kept_scans,)`: the values after the trim of the responses; NaN where there is none.
+    pub values: Vec<f32>,
+}
+
+/// Why a story cannot be laid on a clock.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the sentences are those of the causes")]
+pub enum AlignmentError {
+    #[error(transparent)]
+    Design(#[from] DesignError),
+    #[error(transparent)]
+    Responses(#[from] ResponsesError),
+}
+
+impl Alignment {
+    /// Lays a story on one clock.
+    ///
+    /// # Errors
+    /// [`AlignmentError`] if a file is broken; what is missing is left out.
+    pub fn of(
+        question: &AlignmentQuestion,
+        responses: Option<&dyn ResponseSource>,
+    ) -> Result<Self, AlignmentError> {
+        let story = &question.story;
+        let frame_secs = match &question.features {
+            Some(folder) => read_times(folder, story)?.unwrap_or_default(),
+            None => Vec::new(),
+        };
+        let words = match &question.words {
+            Some(folder) => read_words(folder, story)?,
+            None => Vec::new(),
+        };
+        let course = responses
+            .map(|source| course(question, source))
+            .transpose()?
+            .flatten();
+        let mut alignment = Self {
+            story: story.clone(),
+            words,
+            frame_secs,
+            scans: None,
+            kept: 0..0,
+            course,
+            mismatch: None,
+            remedies: Vec::new(),
+            warnings: Vec::new(),
+        };
+        alignment.lay_scans(question)?;
+        Ok(alignment)
+    }
+
+    fn lay_scans(&mut self, question: &AlignmentQuestion) -> Result<(), AlignmentError> {
+        let (story, trim) = (&question.story, question.trim);
+        let Some(n_expected) = self.expected_scans(question) else {
+            return Ok(());
+        };
+        let (scans, _) = scan_times(&question.scans, story, n_expected)?;
+        let n_scans = scans.centre_secs.len();
+        self.kept = trimmed(story, n_scans, trim)?;
+        if let Some(course) = &self.course {
+            let lengths = [self.kept.len(), course.values.len()];
+            if lengths[0] != lengths[1] {
+                let error = mismatch(story, lengths, [trim, question.trim_responses]);
+                self.mismatch = Some(error.to_string());
+                self.remedies = fitting_trims(lengths[0], lengths[1], trim);
+            }
+        }
+        if !self.frame_secs.is_empty() {
+            self.warnings
+                .extend(far_apart(story, "features", &self.frame_secs, &scans));
+        }
+        self.scans = Some(scans);
+        Ok(())
+    }
+
+    /// How many scans there are if they are simulated: as many as the responses need, or as the features last for.
+    fn expected_scans(&self, question: &AlignmentQuestion) -> Option<usize> {
+        if let Some(course) = &self.course {
+            return Some(course.values.len() + question.trim.total());
+        }
+        let ScansRecipe::Simulated {
+            repetition_secs,
+            sound_start_secs,
+        } = question.scans
+        else {
+            // A file says it.
+            return Some(0);
+        };
+        let last = self.frame_secs.iter().copied().reduce(f64::max)?;
+        Some(((last + sound_start_secs) / repetition_secs).max(0.0) as usize)
+    }
+
+    /// First and last instant at which there is something.
+    #[must_use]
+    pub fn span_secs(&self) -> [f64; 2] {
+        let scans = self.scans.iter().flat_map(|scans| {
+            let half = scans.repetition_secs / 2.0;
+            let ends = [scans.centre_secs.first(), scans.centre_secs.last()];
+            [(ends[0], -half), (ends[1], half)]
+                .into_iter()
+                .filter_map(|(centre, half)| Some(centre? + half))
+        });
+        let words = self.words.last().map(|word| word.end_secs);
+        let all = scans.chain(words).chain(self.frame_secs.last().copied());
+        all.fold([0.0, 0.0], |[first, last], secs| {
+            [first.min(secs), last.max(secs)]
+        })
+    }
+
+    /// The scan whose centre is nearest to an instant.
+    #[must_use]
+    pub fn nearest_scan(&self, secs: f64) -> Option<usize> {
+        let centres = &self.scans.as_ref()?.centre_secs;
+        let apart = |scan: &usize| (centres[*scan] - secs).abs();
+        (0..centres.len()).min_by(|a, b| apart(a).total_cmp(&apart(b)))
+    }
+
+    /// The frames that make up a scan: the instants that they stand for, seconds, and their weights.
+    #[must_use]
+    pub fn frames_of(&self, scan: usize, method: Downsampling) -> Vec<(f64, f64)> {
+        let Some(scans) = &self.scans else {
+            return Vec::new();
+        };
+        frames_of_scan(&self.frame_secs, scans, scan, method)
+            .into_iter()
+            .map(|(frame, weight)| (self.frame_secs[frame], weight))
+            .collect()
+    }
+
+    /// The filter's weight at an instant, for a scan; `None` for methods without a curve.
+    #[must_use]
+    pub fn filter_at(&self, scan: usize, secs: f64, method: Downsampling) -> Option<f64> {
+        let scans = self.scans.as_ref()?;
+        let centre = scans.centre_secs.get(scan)?;
+        weight_at(centre - secs, scans.rate_hz(), method)
+    }
+
+    /// The response at a scan: its place among the kept ones.
+    #[must_use]
+    pub fn response_of(&self, scan: usize) -> Option<f32> {
+        let kept = scan.checked_sub(self.kept.start)?;
+        self.course.as_ref()?.values.get(kept).copied()
+    }
+}
+
+fn course(
+    question: &AlignmentQuestion,
+    source: &dyn ResponseSource,
+) -> Result<Option<Course>, AlignmentError> {
+    let Some((n_scans, n_voxels)) = source.shape(&question.story) else {
+        return Ok(None);
+    };
+    let rows = trimmed(&question.story, n_scans, question.trim_responses)?;
+    let voxel = question.voxel.min(n_voxels.saturating_sub(1));
+    let values = source.read(&question.story, rows, voxel..(voxel + 1).min(n_voxels))?;
+    Ok(Some(Course {
+        voxel,
+        n_voxels,
+        n_scans,
+        values: values.into_iter().collect(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+    use crate::formats::npz::RowsWriter;
+    use crate::responses::ResponsesInMemory;
+
+    /// Frames that end every second until 60 s, words and phones, and 25 scans of responses of two voxels.
+    fn story(folder: &std::path::Path) -> (AlignmentQuestion, ResponsesInMemory) {
+        let file = std::fs::File::create(folder.join("tale_times.npz")).unwrap();
+        let mut writer = RowsWriter::new(file, "times", 60, 2).unwrap();
+        let times: Vec<f32> = (0..60)
+            .flat_map(|row| [row as f32 - 15.0, row as f32 + 1.0])
+            .collect();
+        writer.write(&times).unwrap();
+        writer.finish().unwrap();
+        let tier = |name: &str, text: &str| {
+            format!(
+                "\"IntervalTier\"\n\"{name}\"\n0\n60\n2\n0\n1.5\n\"sp\"\n1.5\n2.5\n\"{text}\"\n"
+            )
+        };
+        let grid = format!(
+            "File type = \"ooTextFile\"\nObject class = \"TextGrid\"\n\n0\n60\n<exists>\n2\n{}{}",
+            tier("phone", "AH"),
+            tier("word", "OH")
+        );
+        std::fs::write(folder.join("tale.TextGrid"), grid).unwrap();
+        let measured = Array2::from_shape_fn((25, 2), |(scan, voxel)| (scan * 10 + voxel) as f64);
+        let mut responses = ResponsesInMemory::default();
+        responses.0.insert("tale".into(), measured);
+        let question = AlignmentQuestion {
+            story: "tale".into(),
+            features: Some(folder.to_path_buf()),
+            words: Some(folder.to_path_buf()),
+            scans: ScansRecipe::default(),
+            trim: Trim::from([5, 3]),
+            trim_responses: Trim::default(),
+            voxel: 1,
+        };
+        (question, responses)
+    }
+
+    #[test]
+    fn a_story_is_laid_on_the_clock_of_its_sound() {
+        let folder = tempfile::tempdir().unwrap();
+        let (question, responses) = story(folder.path());
+        let alignment = Alignment::of(&question, Some(&responses)).unwrap();
+        assert_eq!(alignment.words.len(), 1);
+        assert_eq!(alignment.words[0].text, "oh");
+        // 25 responses and 8 scans trimmed, the first of which began 10 s before the sound.
+        assert_eq!(alignment.kept, 5..30);
+        assert_eq!(alignment.span_secs(), [-10.0, 60.0]);
+        assert_eq!(alignment.nearest_scan(1.2), Some(5));
+        assert_eq!(alignment.response_of(5), Some(1.0));
+        assert_eq!(alignment.response_of(29), Some(241.0));
+        assert_eq!(
+            [alignment.response_of(4), alignment.response_of(30)],
+            [None, None]
+        );
+        assert_eq!((alignment.mismatch, alignment.warnings), (None, vec![]));
+    }
+
+    #[test]
+    fn a_scans_frames_have_the_weights_of_the_filter() {
+        let folder = tempfile::tempdir().unwrap();
+        let (question, responses) = story(folder.path());
+        let alignment = Alignment::of(&question, Some(&responses)).unwrap();
+        let method = Downsampling::default();
+        // The scan's centre lies at 31 s; three lobes of 2 s reach from 25 to 37 s.
+        let frames = alignment.frames_of(20, method);
+        assert!(frames.iter().all(|(secs, _)| (25.0..=37.0).contains(secs)));
+        assert!(
+            frames
+                .iter()
+                .any(|(secs, weight)| *secs == 31.0 && *weight == 1.0)
+        );
+        for (secs, weight) in frames {
+            let curve = alignment.filter_at(20, secs, method).unwrap();
+            assert!((weight - curve).abs() < 1e-15);
+        }
+        assert!(alignment.filter_at(20, 31.0, Downsampling::Mean).is_none());
+    }
+
+    #[test]
+    fn lengths_that_differ_are_explained_with_trims_that_fit() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut question, responses) = story(folder.path());
+        let list: String = (0..40).map(|scan| format!("{}\n", scan * 2)).collect();
+        std::fs::write(folder.path().join("tale.txt"), list).unwrap();
+        question.scans = ScansRecipe::Lists {
+            folder: folder.path().to_path_buf(),
+        };
+        let alignment = Alignment::of(&question, Some(&responses)).unwrap();
+        let sentence = alignment.mismatch.unwrap();
+        assert!(sentence.contains("32 scans of features"), "{sentence}");
+        assert!(sentence.contains("25 scans of responses"), "{sentence}");
+        assert_eq!(
+            alignment.remedies,
+            [Trim::from([5, 10]), Trim::from([12, 3])]
+        );
+        for remedy in alignment.remedies {
+            question.trim = remedy;
+            let mended = Alignment::of(&question, Some(&responses)).unwrap();
+            assert_eq!(mended.mismatch, None);
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let (question, _) = story(folder.path());
+        let alone = Alignment::of(&question, None).unwrap();
+        assert_eq!(alone.scans.unwrap().centre_secs.len(), 35);
+        assert_eq!(alone.course, None);
+        let nothing = AlignmentQuestion {
+            features: None,
+            words: None,
+            ..question
+        };
+        let nothing = Alignment::of(&nothing, None).unwrap();
+        assert_eq!((nothing.span_secs(), nothing.scans), ([0.0, 0.0], None));
+    }
+}

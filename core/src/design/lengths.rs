@@ -1,0 +1,106 @@
+//! Whether features and responses cover the same scans, and what would make them.
+
+use std::ops::Range;
+
+use super::DesignError;
+use crate::recipe::Trim;
+use crate::scans::ScanTimes;
+
+/// Features may end this long before the last scan, or last this much longer, before something is likely wrong, seconds.
+const USUAL_SLACK_SECS: f64 = 30.0;
+
+/// The scans that a trim leaves.
+pub(super) fn trimmed(
+    story: &str,
+    n_scans: usize,
+    trim: Trim,
+) -> Result<Range<usize>, DesignError> {
+    if n_scans <= trim.total() {
+        return Err(DesignError::NothingLeft {
+            story: story.to_string(),
+            n_scans,
+            trim,
+        });
+    }
+    Ok(trim.start_scans..n_scans - trim.end_scans)
+}
+
+/// Why features and responses do not go together; `n_scans`: of both after their trims, which are given in the same order.
+pub(super) fn mismatch(
+    story: &str,
+    [n_features, n_responses]: [usize; 2],
+    [trim, trim_responses]: [Trim; 2],
+) -> DesignError {
+    DesignError::Lengths {
+        story: story.to_string(),
+        n_features,
+        n_responses,
+        trim,
+        trim_responses,
+        advice: advice(n_features, n_responses, trim),
+    }
+}
+
+/// Trims of the features that would make as many scans of them as there are of responses: at the end first, at the start second.
+///
+/// `n_features` and `n_responses`: scans of both with the trims as they are now.
+#[must_use]
+pub fn fitting_trims(n_features: usize, n_responses: usize, trim: Trim) -> Vec<Trim> {
+    let [start, end] = trim.into();
+    let with = |side: usize| (side + n_features).checked_sub(n_responses);
+    let at_end = with(end).map(|end| Trim::from([start, end]));
+    let at_start = with(start).map(|start| Trim::from([start, end]));
+    at_end.into_iter().chain(at_start).collect()
+}
+
+/// What would make the two lengths equal, in words.
+pub(super) fn advice(n_features: usize, n_responses: usize, trim: Trim) -> String {
+    let apart = n_features.abs_diff(n_responses);
+    let (end_is, start_is) = if n_features > n_responses {
+        ("end earlier", "begin later")
+    } else {
+        ("end later", "begin earlier")
+    };
+    let ways: Vec<String> = fitting_trims(n_features, n_responses, trim)
+        .into_iter()
+        .map(|fitting| {
+            let reason = if fitting.end_scans == trim.end_scans {
+                start_is
+            } else {
+                end_is
+            };
+            let [start, end] = fitting.into();
+            format!(
+                "A trim of [{start}, {end}] would fit, if the responses {reason} by {apart} scans."
+            )
+        })
+        .collect();
+    if ways.is_empty() {
+        return format!(
+            "The responses are {apart} scans longer than any trim explains: are they of another story?"
+        );
+    }
+    ways.join(" ")
+}
+
+/// A sentence, if features and scans cover different stretches of time.
+pub(super) fn far_apart(
+    story: &str,
+    set: &str,
+    frame_secs: &[f64],
+    scans: &ScanTimes,
+) -> Option<String> {
+    let last_frame = frame_secs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let last_scan = scans
+        .centre_secs
+        .iter()
+        .copied()
+        .fold(f64::NEG_INFINITY, f64::max);
+    if (last_frame - last_scan).abs() <= USUAL_SLACK_SECS {
+        return None;
+    }
+    Some(format!(
+        "{story}: the features \"{set}\" end at {last_frame:.1} s and the scans at {last_scan:.1} s. Are they of the same story, \
+         and is the scans' start right?"
+    ))
+}
