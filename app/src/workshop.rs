@@ -1,6 +1,7 @@
 //! What extraction needs, put together: the runtime, the model, the encoder, the stories.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use heschl_core::encoder::{
@@ -185,6 +186,11 @@ pub(crate) fn find_stories(recipe: &ExtractRecipe) -> Result<Vec<Stimulus>, Fail
 /// # Errors
 /// A sentence if the system takes no handler.
 pub(crate) fn cancel_on_signals() -> Result<CancelToken, Failure> {
+    static CANCEL: OnceLock<CancelToken> = OnceLock::new();
+    // A command of several steps asks for each of them.
+    if let Some(cancel) = CANCEL.get() {
+        return Ok(cancel.clone());
+    }
     let cancel = CancelToken::default();
     let token = cancel.clone();
     let asked = AtomicBool::new(false);
@@ -195,5 +201,5 @@ pub(crate) fn cancel_on_signals() -> Result<CancelToken, Failure> {
         crate::console::note("Stopping after the windows in hand. What is done is kept.");
         token.cancel();
     })?;
-    Ok(cancel)
+    Ok(CANCEL.get_or_init(|| cancel).clone())
 }

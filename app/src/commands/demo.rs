@@ -5,18 +5,23 @@ use std::path::{Path, PathBuf};
 use heschl_core::audio::Resampling;
 use heschl_core::encoder::{DeviceChoice, Precision};
 use heschl_core::formats::npz;
-use heschl_core::recipe::{ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe, StimuliRecipe};
+use heschl_core::recipe::{
+    EncodeFile, ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe, StimuliRecipe,
+};
 use heschl_core::store::{FEATURES, FeaturesFolder, atomic};
 use heschl_core::window::WindowSettings;
 use heschl_models::catalogue;
 use ndarray::{Array2, Ix2};
 
+use super::encode;
 use super::extract::{MachineArgs, Repetition, absolute, run_recipe};
+use super::simulate;
 use crate::console::say;
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::gui;
+use crate::gui::sample;
 use crate::picture;
-use crate::report::EventFormat;
+use crate::report::{self, EventFormat};
 use crate::supply::fetch_model_if_missing;
 use crate::workshop;
 
@@ -25,7 +30,11 @@ const STORY: &str = "austen";
 /// Extract the features of a bundled recording with the starter model, and draw them
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Draw into a file, and open no window
+    /// A whole study instead: four stories, their features, a simulated brain, and its scores
+    #[arg(long)]
+    study: bool,
+
+    /// Open no window
     #[arg(long)]
     headless: bool,
 
@@ -40,6 +49,10 @@ pub(crate) struct Args {
     /// ONNX Runtime library to use instead of the one that is found
     #[arg(long, value_name = "FILE")]
     runtime: Option<PathBuf>,
+
+    /// Print events for people or as JSON lines
+    #[arg(long, value_enum, default_value_t, requires = "study")]
+    events: EventFormat,
 }
 
 /// Runs the demonstration.
@@ -47,6 +60,9 @@ pub(crate) struct Args {
 /// # Errors
 /// A sentence for whatever keeps it from being done.
 pub(crate) fn run(args: Args) -> CommandResult {
+    if args.study {
+        return whole_study(args);
+    }
     let out = absolute(&args.out)?;
     let recordings = out.join("stories");
     atomic::write(&recordings.join(format!("{STORY}.wav")), crate::RECORDING)?;
@@ -69,6 +85,52 @@ pub(crate) fn run(args: Args) -> CommandResult {
         return Ok(outcome);
     }
     gui::open(Some(features))
+}
+
+/// Stories, features, responses and scores; what is done already stays.
+fn whole_study(args: Args) -> CommandResult {
+    report::tell_in(args.events);
+    let out = absolute(&args.out)?;
+    std::fs::create_dir_all(&out)?;
+    let study = sample::write_whole(&out).map_err(Failure)?;
+    fetch_model_if_missing(&study.model)?;
+    let recipe = study.recipe(&out, &[]);
+    let machine = MachineArgs {
+        device: args.device,
+        precision: Precision::F32,
+        runtime: args.runtime,
+        events: args.events,
+        dry_run: false,
+        slurm: false,
+    };
+    let outcome = run_recipe(&recipe, &machine, &Repetition::default())?;
+    if outcome != Outcome::Done {
+        return Ok(outcome);
+    }
+    let features = recipe.features_folder(&study.model);
+    simulate::plant(&simulate::Args::of_sample(features.clone(), &out))?;
+    let fit = EncodeFile {
+        encode: study
+            .fit
+            .recipe(Some(&features), &out.join("scores"))
+            .map_err(Failure)?,
+        run: None,
+    };
+    let scores = fit.encode.output.folder.clone();
+    let path = out.join("fit.toml");
+    atomic::write(&path, fit.to_toml().map_err(Failure)?.as_bytes())?;
+    let outcome = encode::run(&encode::Args::of_recipe(path, None, args.events))?;
+    if args.events == EventFormat::Text {
+        say(format_args!("scores    {}", scores.display()));
+        say(format_args!(
+            "report    {}",
+            scores.join("report.html").display()
+        ));
+    }
+    if args.headless || outcome != Outcome::Done {
+        return Ok(outcome);
+    }
+    gui::open(Some(out))
 }
 
 fn recipe(recordings: &Path, out: &Path, device: DeviceChoice) -> ExtractRecipe {

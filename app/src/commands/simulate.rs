@@ -19,6 +19,7 @@ use ndarray::{Array2, s};
 use super::extract::absolute;
 use crate::console::{note, say};
 use crate::failure::{CommandResult, Failure, Outcome};
+use crate::gui::sample;
 
 /// The sound begins this long after the first scan, and the scanner goes on as long after the sound, seconds.
 const REST_SECS: f64 = 10.0;
@@ -74,17 +75,57 @@ pub(crate) struct Args {
     seed: u64,
 }
 
+impl Args {
+    /// The brain of the sample study in a folder.
+    pub(crate) fn of_sample(features: PathBuf, study: &Path) -> Self {
+        Self {
+            features,
+            layer: None,
+            out: study.join("simulated"),
+            test: Some(sample::TEST_STORY.into()),
+            voxels: SimulationSettings::default().n_voxels,
+            empty_share: 0.5,
+            signal_share: 0.5,
+            noise_correlation: 0.3,
+            response: Response::Delays,
+            presentations: sample::N_PRESENTATIONS,
+            tr: sample::REPETITION_SECS,
+            seed: 0,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Response {
     Delays,
     Canonical,
 }
 
-/// Makes the study.
+/// Makes the study, and says what it holds.
 ///
 /// # Errors
 /// A sentence if there are too few stories or a setting makes no sense.
 pub(crate) fn run(args: &Args) -> CommandResult {
+    let brain = plant(args)?;
+    let shares = brain.signal_shares();
+    say(format_args!(
+        "{} voxels, {} of them with signal; a perfect model would reach a mean r of {:.3} on those in a single presentation.",
+        args.voxels,
+        shares.iter().filter(|share| **share > 0.0).count(),
+        reachable_r(shares)
+    ));
+    say(format_args!(
+        "Now: heschl encode {}",
+        args.out.join("recipe.toml").display()
+    ));
+    Ok(Outcome::Done)
+}
+
+/// Makes the study.
+///
+/// # Errors
+/// As for [`run`].
+pub(crate) fn plant(args: &Args) -> Result<SimulatedBrain, Failure> {
     let folder = absolute(&args.features)?;
     let out = absolute(&args.out)?;
     let set = FeatureSet {
@@ -133,21 +174,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
     };
     write_truth(&out, &brain)?;
     write_recipe(&out, recipe(args, set, &stories, &test))?;
-    say(format_args!(
-        "{} voxels, {} of them with signal; a perfect model would reach a mean r of {:.3} on those in a single presentation.",
-        args.voxels,
-        brain
-            .signal_shares()
-            .iter()
-            .filter(|share| **share > 0.0)
-            .count(),
-        reachable_r(brain.signal_shares())
-    ));
-    say(format_args!(
-        "Now: heschl encode {}",
-        out.join("recipe.toml").display()
-    ));
-    Ok(Outcome::Done)
+    Ok(brain)
 }
 
 fn settings(args: &Args) -> SimulationSettings {

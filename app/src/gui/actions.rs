@@ -133,6 +133,8 @@ pub(crate) enum Action {
     CloseStudy,
     /// Make the sample study and run it.
     TrySample,
+    /// Make the whole sample and run it up to its scores.
+    TryWholeSample,
     /// Forget a recent study.
     ForgetRecent(PathBuf),
     /// Change the study; can be undone.

@@ -27,6 +27,10 @@ impl Window {
                 let parent = self.studies_folder();
                 self.work.chore(Chore::Sample { parent });
             }
+            Action::TryWholeSample => {
+                let parent = self.studies_folder();
+                self.work.chore(Chore::WholeSample { parent });
+            }
             Action::ForgetRecent(folder) => {
                 self.state
                     .lasting

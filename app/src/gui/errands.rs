@@ -205,7 +205,9 @@ impl Window {
                     self.look_at_features(Purpose::Features, features.clone());
                 }
             }
-            (JobState::Done, Task::Encode { scores, .. }) => self.take_scores(job, scores.clone()),
+            (JobState::Done, Task::Encode { scores, .. } | Task::Sample { scores, .. }) => {
+                self.take_scores(job, scores.clone());
+            }
             (JobState::Done, Task::Fetch { model }) => {
                 self.work.look_at_models_again();
                 self.tell(Tone::Good, format!("{model} is here."));

@@ -9,6 +9,7 @@ use heschl_core::recipe::EncodeFile;
 use super::fitting::{FitAs, FitStudy};
 use super::jobs::data::{JobFacts, NewJob, Task};
 use super::pages::why_not_fit;
+use super::sample;
 use super::state::{Page, remember};
 use super::toasts::Tone;
 use super::window::Window;
@@ -61,6 +62,28 @@ impl Window {
         });
         self.go(Page::Jobs);
         Ok(())
+    }
+
+    /// Extracts, simulates and fits the whole sample, which is open.
+    pub(super) fn run_whole_sample(&mut self) {
+        let Some(open) = &self.state.open else {
+            return;
+        };
+        let folder = open.folder.clone();
+        match sample::scores(&folder, &open.study) {
+            Ok(scores) => self.jobs.add(NewJob {
+                title: "Sample study with a brain".into(),
+                subtitle: "four stories, a simulated brain, and its scores".into(),
+                task: Task::Sample {
+                    study: folder,
+                    scores,
+                },
+                recipe: None,
+                runtime: self.state.lasting.settings.runtime.clone(),
+            }),
+            Err(sentence) => return self.tell(Tone::Red, sentence),
+        }
+        self.go(Page::Jobs);
     }
 
     /// Saves the recipe in the study's folder, and gives its path.
@@ -130,18 +153,15 @@ impl Window {
     }
 
     /// What is to be laid on one clock: the story that is looked at.
-    fn alignment_question(&mut self) -> Option<AlignmentAsk> {
-        let known = self.facts.fit.responses.ready();
-        if self.state.story.is_none() {
-            let first = known.and_then(|stories| stories.first());
-            self.state.story = first.map(|first| first.story.clone());
-        }
-        let story = self.state.story.clone()?;
+    fn alignment_question(&self) -> Option<AlignmentAsk> {
         let study = self.state.study()?;
         let fit = &study.fit;
+        let known = self.facts.fit.responses.ready();
+        let measured = known.map_or_else(Vec::new, |stories| fit.stories(stories));
+        let first = measured.first().map(|first| first.story.clone());
+        let story = self.state.story.clone().or(first)?;
         let [trim, trim_responses] = fit.trims().of(fit.test.contains(&story));
-        let is_measured =
-            known.is_some_and(|stories| stories.iter().any(|known| known.story == story));
+        let is_measured = measured.iter().any(|known| known.story == story);
         Some(AlignmentAsk {
             responses: self.responses().filter(|_| is_measured),
             question: AlignmentQuestion {
@@ -150,6 +170,10 @@ impl Window {
                 scans: fit.scans.clone(),
                 trim,
                 trim_responses,
+                presentation: fit
+                    .repeats
+                    .get(&story)
+                    .and_then(|names| names.first().cloned()),
                 voxel: self.state.voxel,
                 story,
             },

@@ -1,5 +1,6 @@
 //! Fits and scores: what a study says of them, and what was found out.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -28,6 +29,8 @@ pub(crate) struct FitStudy {
     pub(crate) responses: Option<PathBuf>,
     /// For volumes: the image whose voxels other than 0 are the columns.
     pub(crate) mask: Option<PathBuf>,
+    /// Stories that were heard several times: the names of their presentations, whose mean is the response.
+    pub(crate) repeats: BTreeMap<String, Vec<String>>,
     /// Stories to test on.
     pub(crate) test: Vec<String>,
     /// `TextGrid`s with the stories' words, if not beside the recordings.
@@ -53,6 +56,7 @@ impl Default for FitStudy {
             layer: None,
             responses: None,
             mask: None,
+            repeats: BTreeMap::new(),
             test: Vec::new(),
             words: None,
             trims: None,
@@ -79,6 +83,24 @@ impl FitStudy {
                 };
             }
         }
+    }
+
+    /// The stories of responses, those that were heard several times once.
+    #[must_use]
+    pub(crate) fn stories(&self, responses: &[StoryResponses]) -> Vec<StoryResponses> {
+        let of = |story: &StoryResponses| {
+            let mut repeats = self.repeats.iter();
+            match repeats.find(|(_, names)| names.contains(&story.story)) {
+                None => Some(story.clone()),
+                Some((together, names)) => {
+                    (names.first() == Some(&story.story)).then(|| StoryResponses {
+                        story: together.clone(),
+                        ..story.clone()
+                    })
+                }
+            }
+        };
+        responses.iter().filter_map(of).collect()
     }
 
     /// The scans that are left out.
@@ -126,7 +148,7 @@ impl FitStudy {
             responses: ResponsesRecipe {
                 path: responses.clone(),
                 mask: self.mask.clone(),
-                repeats: std::collections::BTreeMap::new(),
+                repeats: self.repeats.clone(),
             },
             stories: StoriesRecipe {
                 train: Vec::new(),
@@ -205,6 +227,33 @@ pub(crate) struct StoryResponses {
     pub(crate) n_voxels: usize,
 }
 
+/// Responses that look like presentations of one story: `story_1`, `story_2` and so on, where there is no `story`.
+#[must_use]
+pub(crate) fn presentations(responses: &[StoryResponses]) -> BTreeMap<String, Vec<String>> {
+    let mut found: BTreeMap<String, Vec<(usize, String)>> = BTreeMap::new();
+    for story in responses {
+        if let Some((base, number)) = story.story.rsplit_once('_')
+            && let Ok(number) = number.parse()
+        {
+            let names = found.entry(base.to_owned()).or_default();
+            names.push((number, story.story.clone()));
+        }
+    }
+    found.retain(|base, names| {
+        names.sort();
+        let is_counted = names
+            .iter()
+            .zip(1..)
+            .all(|((number, _), expected)| *number == expected);
+        is_counted && names.len() > 1 && responses.iter().all(|story| story.story != *base)
+    });
+    let names = |names: Vec<(usize, String)>| names.into_iter().map(|(_, name)| name).collect();
+    found
+        .into_iter()
+        .map(|(base, all)| (base, names(all)))
+        .collect()
+}
+
 /// What a fit would take.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct FitOutlook {
@@ -280,4 +329,39 @@ pub(crate) enum FitAs {
     Slurm,
     /// A file.
     Recipe,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn responses(names: &[&str]) -> Vec<StoryResponses> {
+        let of = |name: &&str| StoryResponses {
+            story: (*name).into(),
+            n_scans: 10,
+            n_voxels: 2,
+        };
+        names.iter().map(of).collect()
+    }
+
+    #[test]
+    fn presentations_are_counted_from_one() {
+        let all = responses(&[
+            "tale", "river_1", "river_2", "river_10", "night_2", "night_3", "tale_1", "tale_2",
+        ]);
+        assert_eq!(presentations(&all), BTreeMap::new());
+        let all = responses(&["tale", "river_1", "river_2"]);
+        let found = presentations(&all);
+        assert_eq!(found["river"], ["river_1", "river_2"]);
+        let fit = FitStudy {
+            repeats: found,
+            ..FitStudy::default()
+        };
+        let names: Vec<String> = fit
+            .stories(&all)
+            .into_iter()
+            .map(|story| story.story)
+            .collect();
+        assert_eq!(names, ["tale", "river"]);
+    }
 }

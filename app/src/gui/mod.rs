@@ -34,7 +34,7 @@ mod manual;
 mod pages;
 mod palette;
 mod rail;
-
+pub(crate) mod sample;
 mod shortcuts;
 mod start;
 mod state;

@@ -144,6 +144,7 @@ fn commands(state: &State) -> Vec<Command> {
     };
     let others = vec![
         plain("Try the sample", Action::TrySample),
+        plain("Try a whole study", Action::TryWholeSample),
         plain(
             "Choose a folder of recordings …",
             Action::Pick(Purpose::Stimuli),

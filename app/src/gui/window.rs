@@ -7,6 +7,7 @@ use eframe::egui;
 
 use super::actions::Asked;
 use super::facts::{Facts, Keeping};
+use super::fitting::FitStudy;
 use super::history::History;
 use super::jobs::Jobs;
 use super::leaving::Leaving;
@@ -175,7 +176,7 @@ impl Window {
         match opened.origin {
             Origin::Made => self.go(Page::Stimuli),
             Origin::Opened if self.state.lasting.page == Page::Home => self.go(Page::Extract),
-            Origin::Opened | Origin::Sample => {}
+            Origin::Opened | Origin::Sample | Origin::WholeSample => {}
         }
         self.hold = Some(opened.hold);
         self.state.open = Some(OpenStudy {
@@ -184,6 +185,9 @@ impl Window {
         });
         self.kept.open.clone_from(&self.state.open);
         self.runs_sample = opened.origin == Origin::Sample;
+        if opened.origin == Origin::WholeSample {
+            self.run_whole_sample();
+        }
         self.work.forget_stories();
     }
 
@@ -256,7 +260,10 @@ impl Window {
         };
         let is_measured = |story: &String| {
             let measured = self.facts.fit.responses.ready();
-            measured.is_some_and(|stories| stories.iter().any(|known| known.story == *story))
+            let fit = self.state.study().map(|study| &study.fit);
+            let of = |fit: &FitStudy| measured.map(|stories| fit.stories(stories));
+            let stories = fit.and_then(of).unwrap_or_default();
+            stories.iter().any(|known| known.story == *story)
         };
         let is_known = |story: &String| is_there(story) || is_measured(story);
         if !self.state.story.as_ref().is_some_and(is_known) && first.is_some() {

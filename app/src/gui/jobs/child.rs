@@ -67,7 +67,11 @@ impl Runner {
         }
         let is_told_in_events = matches!(
             file.task,
-            Task::Extract { .. } | Task::Encode { .. } | Task::Fetch { .. } | Task::Runtime
+            Task::Extract { .. }
+                | Task::Encode { .. }
+                | Task::Sample { .. }
+                | Task::Fetch { .. }
+                | Task::Runtime
         );
         let out = if is_told_in_events { EVENTS } else { LOG };
         command
@@ -168,6 +172,11 @@ fn arguments(command: &mut Command, folder: &Path, file: &JobFile) {
                 .args(["--events", "json"]);
             // It needs no library that computes.
             return;
+        }
+        Task::Sample { study, .. } => {
+            command
+                .args(["demo", "--study", "--headless", "--events", "json", "--out"])
+                .arg(study);
         }
         Task::Fetch { model } => {
             command.args(["models", "fetch", model, "--events", "json"]);

@@ -22,6 +22,13 @@ pub(crate) enum Task {
         /// Where the scores go.
         scores: PathBuf,
     },
+    /// The whole sample: features, responses and scores.
+    Sample {
+        /// The study's folder.
+        study: PathBuf,
+        /// Where the scores go.
+        scores: PathBuf,
+    },
     /// A model from the Hub.
     Fetch {
         /// Its name.
@@ -47,7 +54,7 @@ impl Task {
     pub(crate) fn computes(&self) -> bool {
         matches!(
             self,
-            Self::Extract { .. } | Self::Encode { .. } | Self::Check { .. }
+            Self::Extract { .. } | Self::Encode { .. } | Self::Sample { .. } | Self::Check { .. }
         )
     }
 

@@ -91,7 +91,9 @@ fn story(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
     ui.horizontal_wrapped(|ui| {
         let current = state.story.clone().unwrap_or_default();
         let of_sound = facts.stories().iter().map(|story| story.story.as_str());
-        let measured = facts.fit.responses.ready().map_or(&[][..], Vec::as_slice);
+        let measured = facts.fit.responses.ready().zip(state.study());
+        let measured =
+            measured.map_or_else(Vec::new, |(stories, study)| study.fit.stories(stories));
         let all: std::collections::BTreeSet<&str> = of_sound
             .chain(measured.iter().map(|story| story.story.as_str()))
             .collect();

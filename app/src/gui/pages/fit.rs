@@ -6,7 +6,7 @@ use heschl_core::recipe::Preset;
 use super::scan_times;
 use crate::gui::actions::{Action, Asked, Purpose};
 use crate::gui::facts::Facts;
-use crate::gui::fitting::{FitAs, FitStudy};
+use crate::gui::fitting::{FitAs, FitStudy, StoryResponses, presentations};
 use crate::gui::icons;
 use crate::gui::loading::Loading;
 use crate::gui::manual::Topic;
@@ -225,11 +225,34 @@ fn responses(ui: &mut egui::Ui, facts: &Facts, (fit, asked): (&mut FitStudy, &mu
     });
 }
 
-fn test_stories(
-    ui: &mut egui::Ui,
-    stories: &[crate::gui::fitting::StoryResponses],
-    fit: &mut FitStudy,
-) {
+/// Offers to take `story_1`, `story_2` … for one story that was heard several times.
+fn presentations_found(ui: &mut egui::Ui, responses: &[StoryResponses], fit: &mut FitStudy) {
+    let found = presentations(responses);
+    for (story, names) in &fit.repeats {
+        let n = names.len();
+        weak(
+            ui,
+            format!(
+                "{story} was heard {n} times: its responses are the mean, and give the noise ceiling."
+            ),
+        );
+    }
+    if fit.repeats.is_empty() && !found.is_empty() {
+        let stories: Vec<&str> = found.keys().map(String::as_str).collect();
+        let label = format!("Average the presentations of {}", stories.join(", "));
+        if button(ui, icons::LAYERS, &label).clicked() {
+            fit.test.clear();
+            fit.repeats = found;
+        }
+    } else if !fit.repeats.is_empty() && ui.link("Take each presentation for a story").clicked() {
+        fit.test.clear();
+        fit.repeats.clear();
+    }
+}
+
+fn test_stories(ui: &mut egui::Ui, responses: &[StoryResponses], fit: &mut FitStudy) {
+    presentations_found(ui, responses, fit);
+    let stories = fit.stories(responses);
     let n_voxels = stories.first().map_or(0, |story| story.n_voxels);
     let n_scans: usize = stories.iter().map(|story| story.n_scans).sum();
     weak(

@@ -82,6 +82,14 @@ impl HomePage {
             {
                 asked.push(Action::TrySample);
             }
+            if button(ui, icons::BRAIN, "Try a whole study")
+                .on_hover_text(
+                    "Four stories, their features, a simulated brain of 20,484 voxels, and its scores: some three minutes.",
+                )
+                .clicked()
+            {
+                asked.push(Action::TryWholeSample);
+            }
             if button(ui, icons::PLUS, "New study").clicked() {
                 self.new_name = Some("My study".into());
             }

@@ -152,7 +152,7 @@ impl JobsPage {
     fn looks(&mut self, ui: &mut egui::Ui, job: &JobFacts, asked: &mut Asked) {
         let result = match &job.task {
             Task::Extract { features, .. } => Some(features),
-            Task::Encode { scores, .. } => Some(scores),
+            Task::Encode { scores, .. } | Task::Sample { scores, .. } => Some(scores),
             _ => None,
         };
         if let (JobState::Done, Some(result)) = (&job.state, result)
@@ -352,7 +352,8 @@ fn ways_on(ui: &mut egui::Ui, job: &JobFacts, queue: &QueueFacts, asked: &mut As
     {
         asked.push(Action::Use(Purpose::Features, features.clone()));
     }
-    if let (JobState::Done, Task::Encode { scores, .. }) = (&job.state, &job.task)
+    if let (JobState::Done, Task::Encode { scores, .. } | Task::Sample { scores, .. }) =
+        (&job.state, &job.task)
         && labelled(ui, icons::CHART_SCATTER, "Look at the scores", job)
     {
         asked.push(Action::Use(Purpose::Scores, scores.clone()));

@@ -7,6 +7,7 @@ use egui_kittest::kittest::Queryable as _;
 
 use super::{Stage, recordings};
 use crate::gui::actions::Action;
+use crate::gui::jobs::data::Task;
 use crate::gui::manual::Topic;
 use crate::gui::shortcuts::PAGE_KEYS;
 use crate::gui::state::{Motion, Page, ThemeChoice};
@@ -57,6 +58,44 @@ fn a_study_that_cannot_be_made_or_opened_is_told_in_a_sentence() {
     });
     stage.until("it is told", |window| window.facts.log.len() == 3);
     assert!(stage.state().open.is_none());
+}
+
+#[test]
+fn the_whole_sample_is_a_study_that_can_be_fitted_and_one_job() {
+    let mut stage = Stage::new();
+    stage.press("Try a whole study");
+    stage.until("its job is there", |window| {
+        window.facts.queue.jobs.len() == 1
+    });
+    let folder = stage
+        .folder
+        .path()
+        .join("home/Heschl/Sample study with a brain");
+    assert_eq!(stage.state().page(), Page::Jobs);
+    let scores = folder.join("scores/whisper-tiny.en-final");
+    assert_eq!(
+        stage.facts().queue.jobs[0].task,
+        Task::Sample {
+            study: folder.clone(),
+            scores: scores.clone()
+        }
+    );
+    let recipe = stage.state().fit_recipe().unwrap();
+    assert_eq!(recipe.output.folder, scores);
+    assert_eq!(recipe.responses.repeats["river"].len(), 5);
+    assert!(
+        recipe.features[0]
+            .folder
+            .ends_with("features_cnk0.5_ctx8.0/whisper-tiny.en")
+    );
+    stage.go(Page::Stimuli);
+    stage.until("its stories are known", |window| {
+        let stories = window.facts.stories();
+        stories.len() == 4
+            && stories
+                .iter()
+                .all(|story| matches!(&story.header, Some(Ok(_))))
+    });
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::gui::actions::Format;
 use crate::gui::facts::Keeping;
 use crate::gui::figure::Figure;
 use crate::gui::lasting;
+use crate::gui::sample;
 use crate::gui::state::{Remembered, Study};
 use crate::gui::study::{self, Hold};
 
@@ -26,6 +27,8 @@ pub(crate) enum Chore {
     },
     /// Make the sample study, or open it if it is there.
     Sample { parent: PathBuf },
+    /// Make the whole sample, or open it if it is there.
+    WholeSample { parent: PathBuf },
     /// Read a recipe.
     ReadRecipe(PathBuf),
     /// Write a recipe.
@@ -83,9 +86,9 @@ pub(crate) enum Origin {
     Made,
     /// It is the sample, which runs by itself.
     Sample,
+    /// It is the whole sample, which runs by itself up to its scores.
+    WholeSample,
 }
-
-const SAMPLE: &str = "Sample study";
 
 pub(super) fn open(waker: &Waker) -> Desk<Chore, Done> {
     Desk::open(
@@ -107,7 +110,8 @@ fn run(chore: Chore) -> Option<Done> {
             name,
             stimuli,
         } => create(&parent, &name, stimuli),
-        Chore::Sample { parent } => sample(&parent),
+        Chore::Sample { parent } => short_sample(&parent),
+        Chore::WholeSample { parent } => whole_sample(&parent),
         Chore::ReadRecipe(file) => RecipeFile::read(&file)
             .map(|file| Done::Recipe(Box::new(file.extract)))
             .map_err(|error| error.to_string()),
@@ -172,20 +176,16 @@ fn free_name(parent: &Path, name: &str) -> String {
     free.next().unwrap_or_else(|| name.to_owned())
 }
 
-fn sample(parent: &Path) -> Result<Done, String> {
-    let folder = parent.join(SAMPLE);
-    let recordings = folder.join("stories");
-    atomic::write(&recordings.join("austen.wav"), crate::RECORDING)
-        .map_err(|error| error.to_string())?;
-    if !folder.join(study::FILE).is_file() {
-        study::create(parent, SAMPLE).map_err(|problem| problem.0)?;
-    }
-    let mut study = study::read(&folder).map_err(|problem| problem.0)?;
-    if study.stimuli.as_ref() != Some(&recordings) {
-        study.stimuli = Some(recordings);
-        study::write(&folder, &study).map_err(|problem| problem.0)?;
-    }
+fn short_sample(parent: &Path) -> Result<Done, String> {
+    let folder = parent.join(sample::SHORT);
+    let study = sample::write_short(&folder)?;
     Ok(opened(folder, study, Origin::Sample))
+}
+
+fn whole_sample(parent: &Path) -> Result<Done, String> {
+    let folder = parent.join(sample::WHOLE);
+    let study = sample::write_whole(&folder)?;
+    Ok(opened(folder, study, Origin::WholeSample))
 }
 
 fn write_recipe(path: PathBuf, recipe: ExtractRecipe) -> Result<Done, String> {
