@@ -72,7 +72,7 @@ impl Window {
         let folder = open.folder.clone();
         match sample::scores(&folder, &open.study) {
             Ok(scores) => self.jobs.add(NewJob {
-                title: "Sample study with a brain".into(),
+                title: "Sample brain".into(),
                 subtitle: "four stories, a simulated brain, and its scores".into(),
                 task: Task::Sample {
                     study: folder,

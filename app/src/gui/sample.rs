@@ -13,7 +13,7 @@ use super::study;
 /// What the folder of the short sample is called.
 pub(super) const SHORT: &str = "Sample study";
 /// What the folder of the whole sample is called.
-pub(super) const WHOLE: &str = "Sample study with a brain";
+pub(super) const WHOLE: &str = "Sample brain";
 /// The story that the whole sample is tested on.
 pub(crate) const TEST_STORY: &str = "river";
 /// How often it was heard.

@@ -24,7 +24,7 @@ pub(crate) struct HomePage {
 }
 
 /// The steps from sound to brain, as the first screen shows them.
-const STEPS: [(char, &str, &str); 4] = [
+const STEPS: [(char, &str, &str); 5] = [
     (
         icons::MUSIC,
         "Stories",
@@ -40,6 +40,11 @@ const STEPS: [(char, &str, &str); 4] = [
         icons::GRID_3X3,
         "Features",
         "time × dimension, layer by layer",
+    ),
+    (
+        icons::CHART_SCATTER,
+        "Voxels",
+        "how well a layer predicts each of them",
     ),
 ];
 
@@ -63,7 +68,7 @@ impl HomePage {
             name(&title, Role::Heading, "How does the brain hear speech?");
             weak(
                 ui,
-                "Heschl turns recordings into what speech models make of them, instant by instant.",
+                "Heschl turns recordings into what speech models make of them, instant by instant, and tells how well that predicts a brain.",
             );
             ui.add_space(BETWEEN);
             pipeline(ui);
@@ -204,7 +209,7 @@ fn pipeline(ui: &mut egui::Ui) {
     name(
         &response,
         Role::Image,
-        "From stories through a sliding window and an encoder to features",
+        "From stories through a sliding window and an encoder to features, and to voxels",
     );
     for (at, (icon, title, words)) in STEPS.iter().enumerate() {
         let left = rect.left_top() + vec2(at as f32 * (width + gap), 0.0);

@@ -67,10 +67,7 @@ fn the_whole_sample_is_a_study_that_can_be_fitted_and_one_job() {
     stage.until("its job is there", |window| {
         window.facts.queue.jobs.len() == 1
     });
-    let folder = stage
-        .folder
-        .path()
-        .join("home/Heschl/Sample study with a brain");
+    let folder = stage.folder.path().join("home/Heschl/Sample brain");
     assert_eq!(stage.state().page(), Page::Jobs);
     let scores = folder.join("scores/whisper-tiny.en-final");
     assert_eq!(
