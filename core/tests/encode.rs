@@ -6,18 +6,18 @@ use std::path::Path;
 
 use heschl_core::encoding::{Column, ScoreTable, VoxelShare, merge};
 use heschl_core::formats::npy::StoredMatrix;
-use heschl_core::formats::npz::RowsWriter;
+use heschl_core::formats::npz::{self, RowsWriter};
 use heschl_core::pipeline::{EncodeError, EncodeSummary, Encoding, Existing, encode};
 use heschl_core::progress::{CancelToken, Event};
 use heschl_core::random::PythonRandom;
 use heschl_core::recipe::{
-    Alphas, EncodeFile, EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet, FitPrecision, Preset,
-    ResponsesRecipe, ScansRecipe, ScoresRecipe, StoriesRecipe,
+    Alphas, BandedRecipe, EncodeFile, EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet,
+    FitPrecision, Preset, ResponsesRecipe, ScansRecipe, ScoresRecipe, StoriesRecipe,
 };
 use heschl_core::responses::ResponsesInMemory;
 use heschl_core::ridge::AlphaSharing;
 use heschl_core::split::{CrossValidation, HeldChunks};
-use ndarray::{Array2, s};
+use ndarray::{Array2, Ix2, s};
 
 /// Scans of each story that are fitted.
 const N_SCANS: usize = 150;
@@ -364,6 +364,132 @@ fn what_cannot_be_fitted_is_refused_with_a_sentence() {
     let error = refused(&recipe(folder.path(), "out"), &responses, VoxelShare::WHOLE);
     assert!(
         error.contains("\"beta\" has 41 voxels and \"alpha\" has 42"),
+        "{error}"
+    );
+}
+
+/// A second set that voxels follow as well, and what a fit with a penalty per set says of them.
+#[test]
+fn with_a_penalty_per_set_voxels_choose_the_set_that_they_follow() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut responses = study(folder.path());
+    let mut random = PythonRandom::new(9);
+    for (story, measured) in &mut responses.0 {
+        let features = Array2::from_shape_simple_fn((N_SCANS + 15, 40), || random.normal());
+        for voxel in N_PLANTED..2 * N_PLANTED {
+            for scan in 0..N_SCANS {
+                measured[(scan, voxel)] += features[(scan + 10 - 1, voxel)];
+            }
+        }
+        let rows = features.mapv(|value| value as f32);
+        write_features(&folder.path().join("second"), story, &rows);
+    }
+    let mut both = recipe(folder.path(), "both");
+    both.features.push(FeatureSet {
+        name: "second".into(),
+        folder: folder.path().join("second"),
+        ..both.features[0].clone()
+    });
+    let mut banded = both.clone();
+    banded.ridge.banded = Some(BandedRecipe { n_mixtures: 12 });
+    banded.output.folder = folder.path().join("banded");
+    let ordinary = table(run(&both, &responses, VoxelShare::WHOLE).0);
+    let found = table(run(&banded, &responses, VoxelShare::WHOLE).0);
+    let mean = |table: &ScoreTable, voxels: std::ops::Range<usize>| {
+        let n = voxels.len() as f64;
+        let r = table
+            .column(Column::R)
+            .skip(voxels.start)
+            .take(voxels.len());
+        r.sum::<f64>() / n
+    };
+    // The 160 columns of the second set are noise for those that follow the first one.
+    let (before, after) = (mean(&ordinary, 0..N_PLANTED), mean(&found, 0..N_PLANTED));
+    assert!(after > before + 0.02, "{before} {after}");
+    let second = mean(&found, N_PLANTED..2 * N_PLANTED);
+    assert!(
+        second > mean(&ordinary, N_PLANTED..2 * N_PLANTED) - 0.01,
+        "{second}"
+    );
+    let of = |name: &str| {
+        npz::read_as::<f64, Ix2>(&folder.path().join("banded/banded.npz"), name).unwrap()
+    };
+    let (mixtures, shares) = (of("mixture"), of("r2_of_sets"));
+    let mut n_right = 0;
+    for voxel in 0..2 * N_PLANTED {
+        let follows = usize::from(voxel >= N_PLANTED);
+        assert!((mixtures.row(voxel).sum() - 1.0).abs() < 1e-12);
+        n_right += usize::from(mixtures[(voxel, follows)] > 0.5);
+        assert!(
+            shares[(voxel, follows)] > shares[(voxel, 1 - follows)],
+            "{voxel}"
+        );
+    }
+    assert!(n_right >= 36, "{n_right} of 40");
+    let text = std::fs::read_to_string(folder.path().join("banded/methods.md")).unwrap();
+    assert!(
+        text.contains("12 random mixtures") && text.contains("Dupré la Tour"),
+        "{text}"
+    );
+    let left: Vec<_> = std::fs::read_dir(folder.path().join("banded/.heschl"))
+        .unwrap()
+        .flatten()
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_banded_fit_that_was_stopped_goes_on_to_the_same_scores() {
+    let folder = tempfile::tempdir().unwrap();
+    let responses = study(folder.path());
+    let mut whole = recipe(folder.path(), "whole");
+    whole.features.push(FeatureSet {
+        name: "the same again".into(),
+        ..whole.features[0].clone()
+    });
+    whole.ridge.banded = Some(BandedRecipe { n_mixtures: 3 });
+    let expected = table(run(&whole, &responses, VoxelShare::WHOLE).0);
+    let mut stopped = whole.clone();
+    stopped.output.folder = folder.path().join("stopped");
+    let mut n_runs = 0;
+    let found = loop {
+        n_runs += 1;
+        let cancel = CancelToken::default();
+        let work = Encoding {
+            recipe: &stopped,
+            responses: &responses,
+            groups: None,
+            share: VoxelShare::WHOLE,
+            existing: Existing::Kept,
+            heschl: "test",
+            cancel: &cancel,
+        };
+        // Stopped after each block of voxels.
+        let summary = encode(&work, &mut |event| {
+            if matches!(event, Event::VoxelProgress { .. }) {
+                cancel.cancel();
+            }
+        });
+        match summary.unwrap() {
+            EncodeSummary::Finished(table) => break *table,
+            EncodeSummary::Stopped => assert!(n_runs < 100),
+            EncodeSummary::DoneBefore => unreachable!("it was never finished"),
+        }
+    };
+    assert!(n_runs > 5, "{n_runs}");
+    let bits = |table: &ScoreTable| {
+        table
+            .column(Column::R)
+            .map(f64::to_bits)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(bits(&found), bits(&expected));
+    let alone = recipe(folder.path(), "alone");
+    let mut wrong = alone.clone();
+    wrong.ridge.banded = Some(BandedRecipe { n_mixtures: 3 });
+    let error = run(&wrong, &responses, VoxelShare::WHOLE).0.unwrap_err();
+    assert!(
+        error.to_string().contains("needs at least two sets"),
         "{error}"
     );
 }

@@ -222,9 +222,10 @@ fn tell_scaling(entries: &[Entry], sizes: &[(String, f64)]) {
         .filter_map(|(model, size)| best.get(model).map(|mean_r| (*size, *mean_r)))
         .collect();
     if let Some(fit) = LogLinearFit::of(&points) {
+        let interval = fit.slope_interval(0.95);
         say(format_args!(
-            "Best layers: mean r grows by {:.4} (standard error {:.4}) for ten times the size; R² {:.3}",
-            fit.slope_per_decade, fit.slope_error, fit.r_squared
+            "Best layers: mean r grows by {:.4} for ten times the size (95 % interval {:.4} to {:.4}); R² {:.3}",
+            fit.slope_per_decade, interval.lower, interval.upper, fit.r_squared
         ));
     }
 }

@@ -429,12 +429,17 @@ impl BandedChoice {
     pub fn take(&mut self, candidate: usize, scores: &Array2<f64>) {
         for (voxel, scores) in scores.columns().into_iter().enumerate() {
             for (penalty, score) in scores.iter().enumerate() {
-                if *score > self.score[voxel] {
-                    self.score[voxel] = *score;
-                    self.candidate[voxel] = candidate;
-                    self.penalty[voxel] = penalty;
-                }
+                self.offer(voxel, (candidate, penalty), *score);
             }
+        }
+    }
+
+    /// Compares one voxel's best so far with a mixture and a penalty; the first of equals stays.
+    pub fn offer(&mut self, voxel: usize, (candidate, penalty): (usize, usize), score: f64) {
+        if score > self.score[voxel] {
+            self.score[voxel] = score;
+            self.candidate[voxel] = candidate;
+            self.penalty[voxel] = penalty;
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
 use ndarray::{Array2, Ix0, Ix1, Ix2};
@@ -138,6 +139,23 @@ impl ScoreTable {
     /// One column.
     pub fn column(&self, column: Column) -> impl Iterator<Item = f64> + Clone {
         self.voxels.iter().map(move |voxel| voxel.get(column))
+    }
+
+    /// For some voxels the number of their α among those that were tried; 0 where none is known.
+    ///
+    /// # Panics
+    /// If there are no such voxels: a fault of the caller.
+    #[must_use]
+    pub fn chosen_alphas(&self, voxels: Range<usize>) -> Vec<usize> {
+        let number = |voxel: &VoxelScores| {
+            let alpha = voxel.get(Column::Alpha);
+            let apart = |tried: &f64| (tried - alpha).abs();
+            let tried = self.alphas.iter().enumerate();
+            tried
+                .min_by(|(_, a), (_, b)| apart(a).total_cmp(&apart(b)))
+                .map_or(0, |(number, _)| number)
+        };
+        self.voxels[voxels].iter().map(number).collect()
     }
 
     /// Mean of a column over the voxels where it is defined; NaN if there are none.

@@ -75,6 +75,26 @@ impl FitWork {
             )
         };
         let weights = if recipe.output.weights { k * p } else { 0.0 };
+        if let Some(banded) = &recipe.ridge.banded {
+            // Each mixture is decomposed in each round, and once more if a voxel chooses it.
+            let mixtures = (banded.n_mixtures + recipe.features.len() + 1) as f64;
+            let rows = match form {
+                Form::Primal => p,
+                Form::Kernel => n - held,
+            };
+            let round_voxel = match form {
+                Form::Primal => n * p + p * p,
+                Form::Kernel => rows * rows,
+            };
+            return Self {
+                eigen_cubes: mixtures * (rounds * rows.powi(3) + k.powi(3)),
+                shared_flops: square + mixtures * rounds * 2.0 * held * rows * rows,
+                voxel_flops: 2.0
+                    * (mixtures * rounds * (round_voxel + alphas * held * rows)
+                        + coordinates
+                        + test * k),
+            };
+        }
         Self {
             eigen_cubes: k.powi(3) + rounds * round_cubes,
             shared_flops: square + test_rows + rounds * round_shared,

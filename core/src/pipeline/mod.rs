@@ -2,6 +2,8 @@
 
 mod encode;
 mod extract;
+mod stack;
 
 pub use encode::{EncodeError, EncodeSummary, Encoding, Existing, encode, encode_sizes};
 pub use extract::{ExtractError, Extraction, Summary, extract, now, row_layout};
+pub use stack::{Stack, StackError, StackMember, stack};

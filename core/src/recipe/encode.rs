@@ -299,6 +299,22 @@ pub struct RidgeRecipe {
     /// Seed of all random choices, as for Python's `random.seed`.
     #[serde(default)]
     pub seed: u64,
+    /// A penalty for each set of features, in place of one for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub banded: Option<BandedRecipe>,
+}
+
+/// How mixtures of the sets are searched. A mixture is chosen per voxel by the mean R² over the rounds, in double precision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BandedRecipe {
+    /// Random mixtures to try, besides the equal one and each set alone.
+    #[serde(default = "usual_mixtures")]
+    pub n_mixtures: usize,
+}
+
+fn usual_mixtures() -> usize {
+    100
 }
 
 impl RidgeRecipe {
@@ -434,6 +450,7 @@ impl Preset {
             round_score,
             precision: FitPrecision::F32,
             seed: 0,
+            banded: None,
         }
     }
 }

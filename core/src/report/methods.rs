@@ -14,6 +14,7 @@ use crate::split::CrossValidation;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Work {
     Antonello2023,
+    Dupre2022,
     BenjaminiHochberg1995,
     Duchon1979,
     Hoerl1970,
@@ -28,6 +29,7 @@ impl Work {
     fn mark(self) -> &'static str {
         match self {
             Self::Antonello2023 => "Antonello et al., 2023",
+            Self::Dupre2022 => "Dupré la Tour et al., 2022",
             Self::BenjaminiHochberg1995 => "Benjamini & Hochberg, 1995",
             Self::Duchon1979 => "Duchon, 1979",
             Self::Hoerl1970 => "Hoerl & Kennard, 1970",
@@ -44,6 +46,10 @@ impl Work {
             Self::Antonello2023 => {
                 "Antonello, R., Vaidya, A., & Huth, A. G. (2023). Scaling laws for language encoding models in fMRI. *Advances in \
                  Neural Information Processing Systems*, 36."
+            }
+            Self::Dupre2022 => {
+                "Dupré la Tour, T., Eickenberg, M., Nunez-Elizalde, A. O., & Gallant, J. L. (2022). Feature-space selection with banded \
+                 ridge regression. *NeuroImage*, 264, 119728."
             }
             Self::BenjaminiHochberg1995 => {
                 "Benjamini, Y., & Hochberg, Y. (1995). Controlling the false discovery rate: A practical and powerful approach to \
@@ -332,6 +338,15 @@ fn fit(paragraph: &mut Paragraph, report: &EncodeReport) {
         (Some(only), _) => format!("as {}", short(*only)),
         _ => String::new(),
     };
+    if let Some(banded) = &ridge.banded {
+        let dupre = paragraph.cite(Work::Dupre2022);
+        paragraph.say(&format!(
+            "Each set of features had a penalty of its own ({dupre}): for each voxel the weights of the sets' kernels were chosen among \
+             the equal mixture, each set alone and {} random mixtures, and α {range}, by the mean of R² over {rounds}.",
+            banded.n_mixtures
+        ));
+        return;
+    }
     paragraph.say(&format!(
         "α was chosen {shared} {range}, by the mean of {score} over {rounds}."
     ));

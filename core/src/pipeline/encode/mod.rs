@@ -1,5 +1,6 @@
 //! From features to voxel scores: the method, step by step.
 
+mod banded;
 mod controls;
 mod facts;
 mod files;
@@ -13,13 +14,14 @@ use std::path::PathBuf;
 
 use ndarray::Array2;
 
+use crate::banded::BandedError;
 use crate::design::{Design, DesignError};
 use crate::encoding::{
     Column, ExampleSeries, FitSizes, Measured, MeasuredError, OutputError, ScoreTable, VoxelScores,
     VoxelShare, example_voxels,
 };
 use crate::progress::{CancelToken, Event, Stage};
-use crate::recipe::{EncodeRecipe, FitPrecision};
+use crate::recipe::{EncodeFacts, EncodeRecipe, FitPrecision};
 use crate::responses::{Readable, ResponseSource};
 use crate::ridge::{
     AlphaSharing, Problem, RefitPlan, RidgeError, RoundsPlan, Weights, best_alpha_per_voxel,
@@ -28,6 +30,7 @@ use crate::ridge::{
 use crate::sanity::{Check, Verdict};
 use crate::split::SplitError;
 use crate::store::{Journal, StoreError, atomic};
+use banded::Banded;
 use files::Files;
 use judge::Judge;
 use run::{FIT, Run, rounds_name};
@@ -72,6 +75,22 @@ pub enum EncodeError {
          --overwrite.\nFolder: {}", .0.display()
     )]
     OtherScores(PathBuf),
+    #[error(
+        "A penalty per set needs at least two sets of features; the recipe has one. Add a set, or take [encode.ridge.banded] away."
+    )]
+    OneSet,
+    #[error(
+        "With a penalty per set, each voxel has its own α, as it stands. Leave alpha_unit and sharing out, or take \
+         [encode.ridge.banded] away."
+    )]
+    BandedAlphas,
+    #[error(
+        "With a penalty per set, weights and predictions are not written. Set both to false in [encode.output], or take \
+         [encode.ridge.banded] away."
+    )]
+    BandedFiles,
+    #[error(transparent)]
+    Banded(#[from] BandedError),
     #[error(transparent)]
     Output(#[from] OutputError),
 }
@@ -179,9 +198,22 @@ fn encode_in<T: Readable>(
         warnings::check_precision(&run, report)?;
     }
 
-    let problem = Problem::<T>::new(&design.training)?;
     // A folder without scores is not done: they are taken away first, and come last.
     atomic::remove(&run.folder.join("scores.npz"))?;
+    if let Some(banded) = &recipe.ridge.banded {
+        let banded = Banded::new(&run, banded)?;
+        let Some(table) = banded.fit_and_score(report)? else {
+            return Ok(EncodeSummary::Stopped);
+        };
+        for message in warnings::of_scores(&table) {
+            report(Event::Warning { message });
+        }
+        let facts = facts::gather(&run, inputs, started, (warnings.take(), Vec::new()));
+        let summary = finish(&run, table, None, facts, report)?;
+        banded.forget()?;
+        return Ok(summary);
+    }
+    let problem = Problem::<T>::new(&design.training)?;
     let Some(round_scores) = choose_alphas(&run, &problem, report)? else {
         return Ok(EncodeSummary::Stopped);
     };
@@ -198,7 +230,18 @@ fn encode_in<T: Readable>(
     }
     let series = series(&run, &plan, &alphas, &table)?;
     let facts = facts::gather(&run, inputs, started, (warnings.take(), checks));
-    run.write(&table, Some(&series), facts)?;
+    finish(&run, table, Some(&series), facts, report)
+}
+
+/// Writes the results and says so.
+fn finish(
+    run: &Run,
+    table: ScoreTable,
+    series: Option<&ExampleSeries>,
+    facts: EncodeFacts,
+    report: &mut dyn FnMut(Event),
+) -> Result<EncodeSummary, EncodeError> {
+    run.write(&table, series, facts)?;
     report(Event::EncodeFinished {
         n_voxels: table.voxels.len(),
         mean_r: Some(table.mean(Column::R)),

@@ -205,6 +205,11 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Removes the journal of a step.
+    pub(super) fn forget(&self, name: &str) -> Result<(), StoreError> {
+        atomic::remove(&self.journal_path(name))
+    }
+
     /// Rounds that are worked out at once: first and end of each group.
     pub(super) fn round_groups(&self) -> Vec<(usize, usize)> {
         let recipe = self.work.recipe;

@@ -1,0 +1,204 @@
+//! Stacking of fitted models: their predictions mixed for each voxel.
+//!
+//! Each model predicts runs of training scans that it was not fitted on; the weights that make the mixture's error there least mix
+//! the predictions of the test scans.
+//!
+//! Source: Lin, R., et al. (2023), "A stacked regressions approach to improving encoding models", after Breiman (1996), Machine
+//! Learning 24, 49.
+
+use std::ops::Range;
+
+use ndarray::{Array1, Array2, ArrayView2, Axis, s};
+
+use crate::design::{Design, DesignError, scans_of};
+use crate::encoding::{Measured, MeasuredError, ScoreTable};
+use crate::progress::CancelToken;
+use crate::recipe::EncodeRecipe;
+use crate::responses::ResponseSource;
+use crate::ridge::{Problem, RefitPlan, RidgeError, Weights};
+use crate::score::correlation;
+use crate::split::{CrossValidation, SplitError, TestFeatures, TrainingFeatures};
+use crate::stacking::{ResidualProducts, stacked};
+
+/// Runs of training scans that are predicted in turn.
+const N_FOLDS: usize = 5;
+
+/// Why models cannot be stacked.
+#[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message says what its fields are"
+)]
+pub enum StackError {
+    #[error("Stacking needs the scores of at least two models.")]
+    TooFew,
+    #[error(
+        "\"{0}\" was fitted to other stories, scans or voxels than the first model. Stack models that were fitted alike."
+    )]
+    FittedOtherwise(String),
+    #[error("\"{0}\" has a penalty per set; models to be stacked have one α per voxel.")]
+    Banded(String),
+    #[error(transparent)]
+    Design(#[from] DesignError),
+    #[error(transparent)]
+    Measured(#[from] MeasuredError),
+    #[error(transparent)]
+    Split(#[from] SplitError),
+    #[error(transparent)]
+    Ridge(#[from] RidgeError),
+}
+
+/// A fitted model.
+#[derive(Debug, Clone)]
+pub struct StackMember {
+    /// What it is called.
+    pub name: String,
+    /// Its recipe, with paths from the root.
+    pub recipe: EncodeRecipe,
+    /// Its scores, of all voxels: they have each voxel's α.
+    pub table: ScoreTable,
+}
+
+/// Models mixed for each voxel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stack {
+    /// `(n_models, n_voxels)`: at least 0, with the sum 1.
+    pub weights: Array2<f64>,
+    /// `(n_voxels,)`: r of the mixture's prediction and the test responses.
+    pub r: Array1<f64>,
+    /// `(n_models, n_voxels)`: r of each model.
+    pub model_r: Array2<f64>,
+}
+
+/// Mixes models; `None` if a stop was asked for. `report` is told how many voxels are done, and of how many.
+///
+/// As many voxels as `memory_bytes` hold are worked out at once; each further lot decomposes the models' features again.
+///
+/// # Errors
+/// [`StackError`] if the models were not fitted alike, or a file cannot be read.
+pub fn stack(
+    members: &[StackMember],
+    responses: &dyn ResponseSource,
+    memory_bytes: u64,
+    (cancel, report): (&CancelToken, &mut dyn FnMut(usize, usize)),
+) -> Result<Option<Stack>, StackError> {
+    let [first, _, ..] = members else {
+        return Err(StackError::TooFew);
+    };
+    let designs = members
+        .iter()
+        .map(|member| Design::build(&member.recipe, responses))
+        .collect::<Result<Vec<_>, _>>()?;
+    let measured = Measured::new(&first.recipe, responses, &designs[0])?;
+    let n_voxels = measured.n_voxels();
+    for (member, design) in members.iter().zip(&designs) {
+        refuse_other(member, design, &designs[0], n_voxels)?;
+    }
+    let n_training = designs[0].training.0.nrows();
+    let folds = CrossValidation::KFold { n_folds: N_FOLDS };
+    let folds = folds.rounds(&scans_of(&designs[0].training_stories), 0)?;
+    let n_test = designs[0].test.0.nrows();
+    let mut all = Stack {
+        weights: Array2::zeros((members.len(), n_voxels)),
+        r: Array1::zeros(n_voxels),
+        model_r: Array2::zeros((members.len(), n_voxels)),
+    };
+    let bytes_of_voxel = 8 * (members.len() + 2) * (n_training + n_test);
+    let n_at_once = ((memory_bytes as usize) / bytes_of_voxel).max(64);
+    for from in (0..n_voxels).step_by(n_at_once) {
+        if cancel.is_cancelled() {
+            return Ok(None);
+        }
+        let voxels = from..n_voxels.min(from + n_at_once);
+        let training = finite(measured.training::<f64>(voxels.clone())?);
+        let mut products = ResidualProducts::new(members.len(), voxels.len());
+        for held in &folds {
+            let predictions = members
+                .iter()
+                .zip(&designs)
+                .map(|(member, design)| held_out(member, design, held, (&training, &voxels)))
+                .collect::<Result<Vec<_>, _>>()?;
+            let views: Vec<ArrayView2<f64>> = predictions.iter().map(|part| part.view()).collect();
+            products.add(&views, training.select(Axis(0), held).view());
+        }
+        let weights = products.weights();
+        let predictions = members
+            .iter()
+            .zip(&designs)
+            .map(|(member, design)| {
+                let sets = (&design.training, &design.test);
+                fitted(member, sets, (training.view(), &voxels))
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let views: Vec<ArrayView2<f64>> = predictions.iter().map(|part| part.view()).collect();
+        let test = measured.test::<f64>(voxels.clone())?;
+        let mixed = stacked(&views, weights.view());
+        all.r
+            .slice_mut(s![voxels.clone()])
+            .assign(&correlation(mixed.view(), test.view()));
+        for (view, mut row) in views.iter().zip(all.model_r.rows_mut()) {
+            row.slice_mut(s![voxels.clone()])
+                .assign(&correlation(*view, test.view()));
+        }
+        all.weights
+            .slice_mut(s![.., voxels.clone()])
+            .assign(&weights);
+        report(voxels.end, n_voxels);
+    }
+    Ok(Some(all))
+}
+
+fn refuse_other(
+    member: &StackMember,
+    design: &Design,
+    first: &Design,
+    n_voxels: usize,
+) -> Result<(), StackError> {
+    if member.recipe.ridge.banded.is_some() {
+        return Err(StackError::Banded(member.name.clone()));
+    }
+    let is_alike = design.training_stories == first.training_stories
+        && design.test_stories == first.test_stories
+        && member.table.first_voxel == 0
+        && member.table.voxels.len() == n_voxels;
+    if is_alike {
+        Ok(())
+    } else {
+        Err(StackError::FittedOtherwise(member.name.clone()))
+    }
+}
+
+/// A model's predictions of held-out training scans, fitted on the others.
+fn held_out(
+    member: &StackMember,
+    design: &Design,
+    held: &[usize],
+    (training, voxels): (&Array2<f64>, &Range<usize>),
+) -> Result<Array2<f64>, StackError> {
+    let mut is_kept = vec![true; training.nrows()];
+    for row in held {
+        is_kept[*row] = false;
+    }
+    let kept: Vec<usize> = (0..is_kept.len()).filter(|row| is_kept[*row]).collect();
+    let of = |rows: &[usize]| design.training.0.select(Axis(0), rows);
+    let sets = (TrainingFeatures(of(&kept)), TestFeatures(of(held)));
+    let responses = training.select(Axis(0), &kept);
+    fitted(member, (&sets.0, &sets.1), (responses.view(), voxels))
+}
+
+/// A model's predictions with each voxel's α.
+fn fitted(
+    member: &StackMember,
+    (training, test): (&TrainingFeatures, &TestFeatures),
+    (responses, voxels): (ArrayView2<f64>, &Range<usize>),
+) -> Result<Array2<f64>, StackError> {
+    let problem = Problem::<f64>::new(training)?;
+    let plan = RefitPlan::new(&problem, test, &member.recipe.ridge.settings())?;
+    let alphas = member.table.chosen_alphas(voxels.clone());
+    Ok(plan.fit(responses, &alphas, Weights::Left).predictions)
+}
+
+/// What is no number counts as 0, as in the fit.
+fn finite(responses: Array2<f64>) -> Array2<f64> {
+    responses.mapv_into(|value| if value.is_finite() { value } else { 0.0 })
+}
