@@ -7,7 +7,9 @@ use std::path::Path;
 use heschl_core::encoding::{Column, ScoreTable, VoxelShare, merge};
 use heschl_core::formats::npy::StoredMatrix;
 use heschl_core::formats::npz::{self, RowsWriter};
-use heschl_core::pipeline::{EncodeError, EncodeSummary, Encoding, Existing, encode};
+use heschl_core::pipeline::{
+    EncodeError, EncodeSummary, Encoding, Existing, StackError, StackMember, encode, stack,
+};
 use heschl_core::progress::{CancelToken, Event};
 use heschl_core::random::PythonRandom;
 use heschl_core::recipe::{
@@ -492,4 +494,76 @@ fn a_banded_fit_that_was_stopped_goes_on_to_the_same_scores() {
         error.to_string().contains("needs at least two sets"),
         "{error}"
     );
+}
+
+/// Two models of which each suits half of the voxels: the mixture is as good as the better one everywhere.
+#[test]
+fn a_stack_takes_for_each_voxel_the_model_that_suits_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let responses = study(folder.path());
+    let mut members = Vec::new();
+    for (name, columns) in [("first", s![.., ..3]), ("second", s![.., 3..])] {
+        for story in responses.0.keys() {
+            let file = folder.path().join("features").join(format!("{story}.npz"));
+            let all = npz::read_as::<f32, Ix2>(&file, "features").unwrap();
+            let rows = all.slice(columns).as_standard_layout().to_owned();
+            write_features(&folder.path().join(name), story, &rows);
+        }
+        let mut recipe = recipe(folder.path(), &format!("scores of {name}"));
+        recipe.features[0].folder = folder.path().join(name);
+        members.push(StackMember {
+            name: name.into(),
+            table: table(run(&recipe, &responses, VoxelShare::WHOLE).0),
+            recipe,
+        });
+    }
+    let mixed = |memory_bytes| {
+        let cancel = CancelToken::default();
+        let stacked = stack(
+            &members,
+            &responses,
+            memory_bytes,
+            (&cancel, &mut |_, _| ()),
+        );
+        stacked.unwrap().unwrap()
+    };
+    let found = mixed(1 << 30);
+    for voxel in 0..N_PLANTED {
+        let suits = usize::from(voxel % N_FEATURES >= 3);
+        assert!(
+            found.weights[(suits, voxel)] > 0.8,
+            "{voxel}: {}",
+            found.weights.column(voxel)
+        );
+        let better = found.model_r[(suits, voxel)];
+        assert!(
+            found.r[voxel] > better - 0.05,
+            "{} {better}",
+            found.r[voxel]
+        );
+        // A model in the stack scores as it does alone.
+        let alone = members[suits].table.voxels[voxel].get(Column::R);
+        assert!((better - alone).abs() < 1e-9, "{better} {alone}");
+    }
+    let bits =
+        |values: &ndarray::Array1<f64>| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(&mixed(1).r), bits(&found.r));
+    let mut other = members.clone();
+    other[1].recipe.design.delays = vec![1];
+    other[1].recipe.stories.test = vec!["alpha".into()];
+    let cancel = CancelToken::default();
+    let error = stack(&other, &responses, 1 << 30, (&cancel, &mut |_, _| ())).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("\"second\" was fitted to other stories"),
+        "{error}"
+    );
+    let alone = stack(
+        &members[..1],
+        &responses,
+        1 << 30,
+        (&cancel, &mut |_, _| ()),
+    );
+    assert!(matches!(alone, Err(StackError::TooFew)));
 }
