@@ -12,10 +12,11 @@ use faer::linalg::cholesky::llt::factor::{
 use faer::linalg::cholesky::llt::solve::solve_in_place;
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
 use faer::linalg::matmul::matmul;
+use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::traits::RealField;
 use faer::{Accum, Mat, MatMut, MatRef, Par, Spec};
 use ndarray::parallel::prelude::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
-use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, NdFloat, s};
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, NdFloat, ShapeBuilder, s};
 
 /// Rows of a tile of a product.
 const TILE_ROWS: usize = 256;
@@ -74,6 +75,31 @@ pub fn product_by_one_thread<T: Real>(left: ArrayView2<T>, right: ArrayView2<T>)
     let mut result = Array2::zeros((left.nrows(), right.ncols()));
     add_product(result.view_mut(), Accum::Replace, left, right, T::one());
     result
+}
+
+/// The lower half, with the diagonal, of a product `(n, n)` that is known to be symmetric; zeros above it. By one thread.
+///
+/// # Panics
+/// If the inner sizes differ, or the result is not square: a fault of the caller.
+#[must_use]
+pub fn lower_product_by_one_thread<T: Real>(
+    left: ArrayView2<T>,
+    right: ArrayView2<T>,
+) -> Array2<T> {
+    let n = left.nrows();
+    let mut result = Mat::<T>::zeros(n, n);
+    triangular::matmul(
+        result.as_mut(),
+        BlockStructure::TriangularLower,
+        Accum::Replace,
+        view(&left),
+        BlockStructure::Rectangular,
+        view(&right),
+        BlockStructure::Rectangular,
+        T::one(),
+        Par::Seq,
+    );
+    owned(result.as_ref())
 }
 
 /// Takes `left` `(m, k)` times `right` `(k, n)` away from `result` `(m, n)`.
@@ -164,16 +190,26 @@ fn add_product<T: Real>(
     right: ArrayView2<T>,
     factor: T,
 ) {
-    let (n_rows, n_columns) = tile.dim();
-    let strides = [tile.strides()[0], tile.strides()[1]];
+    let tile = view_mut(&mut tile);
+    matmul(tile, accum, view(&left), view(&right), factor, Par::Seq);
+}
+
+fn view_mut<'a, T: Real>(array: &'a mut ArrayViewMut2<T>) -> MatMut<'a, T> {
+    let (n_rows, n_columns) = array.dim();
+    let [row_stride, column_stride] = [array.strides()[0], array.strides()[1]];
     #[expect(
         unsafe_code,
         reason = "the shape and the strides are those of the array, which is borrowed mutably as long as the view lives"
     )]
-    let tile = unsafe {
-        MatMut::from_raw_parts_mut(tile.as_mut_ptr(), n_rows, n_columns, strides[0], strides[1])
-    };
-    matmul(tile, accum, view(&left), view(&right), factor, Par::Seq);
+    unsafe {
+        MatMut::from_raw_parts_mut(
+            array.as_mut_ptr(),
+            n_rows,
+            n_columns,
+            row_stride,
+            column_stride,
+        )
+    }
 }
 
 fn view<'a, T: Real>(array: &'a ArrayView2<T>) -> MatRef<'a, T> {
@@ -244,7 +280,7 @@ pub fn eigen(matrix: ArrayView2<f64>) -> Result<Eigen, EigenError> {
     .map_err(|_| EigenError::NoConvergence(n))?;
     Ok(Eigen {
         values: (0..n).map(|i| values.column_vector()[i]).collect(),
-        vectors: Array2::from_shape_fn((n, n), |(row, column)| vectors[(row, column)]),
+        vectors: owned(vectors.as_ref()),
     })
 }
 
@@ -259,9 +295,26 @@ pub fn solve_by_one_thread(matrix: Array2<f64>, right: ArrayView2<f64>) -> Optio
     let stack = MemStack::new(&mut memory);
     let rule = LltRegularization::default();
     cholesky_in_place(factor.as_mut(), rule, Par::Seq, stack, Spec::default()).ok()?;
-    let mut solution = view(&right).to_owned();
-    solve_in_place(factor.as_ref(), solution.as_mut(), Par::Seq, stack);
-    Some(Array2::from_shape_fn(right.dim(), |at| solution[at]))
+    // Row after row, as products want their left factor.
+    let mut solution = right.as_standard_layout().into_owned();
+    solve_in_place(
+        factor.as_ref(),
+        view_mut(&mut solution.view_mut()),
+        Par::Seq,
+        stack,
+    );
+    Some(solution)
+}
+
+/// The same numbers, column after column in memory.
+fn owned<T: Real>(matrix: MatRef<T>) -> Array2<T> {
+    let mut array = Array2::zeros((matrix.nrows(), matrix.ncols()).f());
+    for (mut column, values) in array.columns_mut().into_iter().zip(matrix.col_iter()) {
+        for (value, from) in column.iter_mut().zip(values.iter()) {
+            *value = *from;
+        }
+    }
+    array
 }
 
 #[cfg(test)]
@@ -309,6 +362,21 @@ mod tests {
         let expected = product(matrix.t(), matrix.view());
         assert!((&result - &expected).iter().all(|d| d.abs() < 1e-12));
         assert_eq!(result, result.t());
+    }
+
+    #[test]
+    fn a_lower_product_is_the_lower_half_of_the_product() {
+        let left = noise(130, 40);
+        let result = lower_product_by_one_thread(left.view(), left.t());
+        let expected = product(left.view(), left.t());
+        for (row, column) in (0..130).flat_map(|row| (0..130).map(move |column| (row, column))) {
+            let expected = if column <= row {
+                expected[(row, column)]
+            } else {
+                0.0
+            };
+            assert!((result[(row, column)] - expected).abs() < 1e-12);
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use ndarray::parallel::prelude::{IntoParallelIterator, ParallelIterator};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use crate::matrix::{
-    Eigen, EigenError, Real, eigen, gram, product, product_by_one_thread, solve_by_one_thread,
+    Eigen, EigenError, Real, eigen, gram, lower_product_by_one_thread, product, solve_by_one_thread,
 };
 use crate::split::TrainingFeatures;
 
@@ -160,7 +160,7 @@ impl<'a, T: Real> Problem<'a, T> {
                 }
             });
             let shrunk = &seen * &factors;
-            let mut rest = -product_by_one_thread(shrunk.view(), seen.t());
+            let mut rest = -lower_product_by_one_thread(shrunk.view(), seen.t());
             rest.diag_mut().mapv_inplace(|value| value + 1.0);
             solve_by_one_thread(rest, shrunk.view()).map(|solution| solution.mapv(T::nearest))
         };
