@@ -9,7 +9,7 @@ use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor::{
     LltRegularization, cholesky_in_place, cholesky_in_place_scratch,
 };
-use faer::linalg::cholesky::llt::solve::solve_in_place;
+use faer::linalg::cholesky::llt::solve::{solve_in_place, solve_in_place_scratch};
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
 use faer::linalg::matmul::matmul;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
@@ -284,24 +284,43 @@ pub fn eigen(matrix: ArrayView2<f64>) -> Result<Eigen, EigenError> {
     })
 }
 
+/// The lower triangle `L` with `L · Lᵀ = matrix`, of a symmetric, positive definite `matrix` `(n, n)`, of which the lower half is read; zeros
+/// above it. `None` if the matrix is not positive definite, or memory does not suffice.
+#[must_use]
+pub fn cholesky(matrix: Array2<f64>) -> Option<Array2<f64>> {
+    let mut factor = factorised(matrix.view(), Par::rayon(DECOMPOSITION_PARTS))?;
+    drop(matrix);
+    for column in 1..factor.ncols() {
+        factor.col_mut(column).subrows_mut(0, column).fill(0.0);
+    }
+    Some(owned(factor.as_ref()))
+}
+
+fn factorised(matrix: ArrayView2<f64>, parts: Par) -> Option<Mat<f64>> {
+    let mut factor = view(&matrix).to_owned();
+    let scratch = cholesky_in_place_scratch::<f64>(matrix.nrows(), parts, Spec::default());
+    let mut memory = MemBuffer::try_new(scratch).ok()?;
+    let rule = LltRegularization::default();
+    let stack = MemStack::new(&mut memory);
+    cholesky_in_place(factor.as_mut(), rule, parts, stack, Spec::default()).ok()?;
+    Some(factor)
+}
+
 /// Solves `matrix · x = right` for a symmetric, positive definite `matrix` `(n, n)`, of which the lower half is read, and `right`
 /// `(n, m)`. By one thread: for callers that solve several at once. `None` if the matrix is not positive definite.
 #[must_use]
 pub fn solve_by_one_thread(matrix: Array2<f64>, right: ArrayView2<f64>) -> Option<Array2<f64>> {
-    let n = matrix.nrows();
-    let mut factor = view(&matrix.view()).to_owned();
-    let scratch = cholesky_in_place_scratch::<f64>(n, Par::Seq, Spec::default());
-    let mut memory = MemBuffer::try_new(scratch).ok()?;
-    let stack = MemStack::new(&mut memory);
-    let rule = LltRegularization::default();
-    cholesky_in_place(factor.as_mut(), rule, Par::Seq, stack, Spec::default()).ok()?;
+    let factor = factorised(matrix.view(), Par::Seq)?;
+    drop(matrix);
     // Row after row, as products want their left factor.
     let mut solution = right.as_standard_layout().into_owned();
+    let scratch = solve_in_place_scratch::<f64>(factor.nrows(), right.ncols(), Par::Seq);
+    let mut memory = MemBuffer::try_new(scratch).ok()?;
     solve_in_place(
         factor.as_ref(),
         view_mut(&mut solution.view_mut()),
         Par::Seq,
-        stack,
+        MemStack::new(&mut memory),
     );
     Some(solution)
 }
@@ -404,6 +423,11 @@ mod tests {
                 .iter()
                 .all(|d| d.abs() < 1e-9)
         );
+        let factor = cholesky(matrix.clone()).unwrap();
+        let rebuilt = factor.dot(&factor.t());
+        assert!((&rebuilt - &matrix).iter().all(|d| d.abs() < 1e-12));
+        assert!(factor[(3, 40)].abs() < f64::MIN_POSITIVE);
+        assert!(cholesky(-&matrix).is_none());
         assert!(solve_by_one_thread(-matrix, right.view()).is_none());
     }
 

@@ -1,6 +1,6 @@
 //! How well predictions agree with what was measured.
 
-use ndarray::{Array1, Array2, ArrayView2, Axis, Zip};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
 
 use crate::matrix::Real;
 use crate::ridge::RoundScore;
@@ -16,10 +16,10 @@ pub struct Centred<T> {
 }
 
 /// Mean, variance of each prediction and its covariance with what was measured, over `n`.
-struct Moments {
-    mean: Array1<f64>,
-    variance: Array1<f64>,
-    covariance: Array1<f64>,
+pub(crate) struct Moments {
+    pub(crate) mean: Array1<f64>,
+    pub(crate) variance: Array1<f64>,
+    pub(crate) covariance: Array1<f64>,
 }
 
 impl<T: Real> Centred<T> {
@@ -70,7 +70,16 @@ impl<T: Real> Centred<T> {
     /// finite), as in the published code.
     #[must_use]
     pub fn score(&self, predictions: ArrayView2<T>, score: RoundScore) -> Array1<f64> {
-        let moments = self.moments(predictions);
+        self.score_of(&self.moments(predictions), score)
+    }
+
+    /// What was taken away from each voxel.
+    pub(crate) fn means(&self) -> ArrayView1<'_, f64> {
+        self.mean.view()
+    }
+
+    /// The same for predictions of which only the moments are known.
+    pub(crate) fn score_of(&self, moments: &Moments, score: RoundScore) -> Array1<f64> {
         // Starts as the squared error of the mean, which only one of the scores looks at.
         let mut scores = (&moments.mean - &self.mean).mapv(|apart| apart * apart);
         Zip::from(&mut scores)

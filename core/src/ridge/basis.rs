@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use ndarray::parallel::prelude::{IntoParallelIterator, ParallelIterator};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
+use super::spread::Spread;
 use crate::matrix::{
     Eigen, EigenError, Real, eigen, gram, lower_product_by_one_thread, product, solve_by_one_thread,
 };
@@ -120,7 +121,10 @@ impl<'a, T: Real> Problem<'a, T> {
     }
 
     /// The basis of all rows, and `others` `(n, n_features)` seen in it.
-    pub(super) fn whole(&self, others: ArrayView2<f64>) -> Result<Basis<T>, RidgeError> {
+    pub(super) fn whole(
+        &self,
+        others: ArrayView2<f64>,
+    ) -> Result<(Basis<T>, Array2<T>), RidgeError> {
         let Eigen { values, vectors } = self.eigen()?;
         let seen = match self.form {
             Form::Primal => product(others, vectors.view()),
@@ -129,7 +133,7 @@ impl<'a, T: Real> Problem<'a, T> {
                 product(kernel.view(), vectors.view())
             }
         };
-        Ok(Basis::new(values, vectors, &seen))
+        Ok((Basis::new(values, vectors), seen.mapv(T::nearest)))
     }
 
     /// How held-out rows are predicted from all the others, out of the basis of all rows; `None` if a penalty is too small for
@@ -186,7 +190,7 @@ impl<'a, T: Real> Problem<'a, T> {
         &self,
         held_rows: &[usize],
         kept_rows: &[usize],
-    ) -> Result<Basis<T>, RidgeError> {
+    ) -> Result<(Basis<T>, Held<T>), RidgeError> {
         let (square, held) = match self.form {
             Form::Primal => {
                 let held = self.features.select(Axis(0), held_rows);
@@ -201,9 +205,22 @@ impl<'a, T: Real> Problem<'a, T> {
             }
         };
         let Eigen { values, vectors } = eigen(square.view())?;
+        drop(square);
         let seen = product(held.view(), vectors.view());
-        Ok(Basis::new(&values, &vectors, &seen))
+        let held = match (self.form, Spread::of(seen.view())) {
+            (Form::Primal, Some(spread)) => Held::Spread(spread),
+            _ => Held::Rows(seen.mapv(T::nearest)),
+        };
+        Ok((Basis::new(&values, &vectors), held))
     }
+}
+
+/// Held-out rows in the basis of the others: what their scores are computed from.
+pub(super) enum Held<T> {
+    /// `(n_held, k)`: the rows, so that predictions can be formed.
+    Rows(Array2<T>),
+    /// Their second moments, if there are many.
+    Spread(Spread<T>),
 }
 
 /// Held-out rows in the basis of all rows, and what predicts them from the others.
@@ -222,22 +239,19 @@ fn rows_of_columns<T: Real>(columns: &Array2<f64>) -> Array2<T> {
         .into_owned()
 }
 
-/// Directions of the kept rows, and other rows seen in them.
+/// Directions of the rows of a fit.
 pub(super) struct Basis<T> {
     /// `(k,)`: squared singular values, at least 0.
     values: Array1<f64>,
     /// `(k, n_features)` (primal) or `(k, n_kept)` (kernel): one direction per row.
     pub(super) directions: Array2<T>,
-    /// `(n_rows, k)`: the rows to predict.
-    pub(super) seen: Array2<T>,
 }
 
 impl<T: Real> Basis<T> {
-    fn new(values: &Array1<f64>, vectors: &Array2<f64>, seen: &Array2<f64>) -> Self {
+    fn new(values: &Array1<f64>, vectors: &Array2<f64>) -> Self {
         Self {
             values: values.mapv(|value| value.max(0.0)),
             directions: rows_of_columns(vectors),
-            seen: seen.mapv(T::nearest),
         }
     }
 

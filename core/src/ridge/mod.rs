@@ -6,13 +6,15 @@
 //! What does not depend on voxels is worked out once, in a plan; then voxels pass in tiles, and no weight is formed in the
 //! rounds: with the eigenvectors `Q` and eigenvalues `λ` of `XᵀX` of the kept rows, the prediction of the held-out rows is
 //! `(X_held Q) · diag(1 / (λ + α²)) · (Qᵀ Xᵀ Y)`. `XᵀX` and `XᵀY` of the kept rows are those of all rows minus those of the
-//! held-out ones. With more features than scans, `XXᵀ` takes the place of `XᵀX`.
+//! held-out ones. With more features than scans, `XXᵀ` takes the place of `XᵀX`. Where few rows are held out, they are left out of
+//! the fit of all; where they are many, their scores come from second moments (`spread.rs`).
 //!
 //! Every voxel is computed within a tile whose borders do not depend on the machine: scores have the same bits on any number
 //! of threads.
 
 mod basis;
 mod plan;
+mod spread;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use basis::{Form, Problem, RidgeError};
 pub(crate) use plan::leaves_out;
 pub use plan::{Fitted, RefitPlan, RoundsPlan, TILE_VOXELS, Weights};
+pub(crate) use spread::is_less_work as is_spread;
 
 use ndarray::{Array2, ArrayView2, ArrayView3, Axis};
 

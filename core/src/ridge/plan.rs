@@ -3,7 +3,8 @@
 use ndarray::parallel::prelude::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayViewMut2, Axis, Zip};
 
-use super::basis::{Basis, Form, LeftOut, Problem, RidgeError};
+use super::basis::{Basis, Form, Held, LeftOut, Problem, RidgeError};
+use super::spread;
 use super::{AlphaUnit, RidgeSettings, RoundScore, penalty};
 use crate::matrix::{Real, product_by_one_thread as product};
 use crate::score::Centred;
@@ -31,13 +32,18 @@ struct Round<T> {
 
 enum Way<T> {
     /// By a decomposition of the kept rows.
-    Decomposed {
-        kept_rows: Vec<usize>,
-        basis: Basis<T>,
-        shrinkages: Vec<Array1<T>>,
-    },
+    Decomposed(Box<Decomposed<T>>),
     /// By leaving the held-out rows out of the fit of all rows: less work if they are few.
     LeftOut(LeftOut<T>),
+}
+
+struct Decomposed<T> {
+    kept_rows: Vec<usize>,
+    basis: Basis<T>,
+    shrinkages: Vec<Array1<T>>,
+    held: Held<T>,
+    /// `(n_features, n_held)`; empty in the kernel form.
+    held_features: Array2<T>,
 }
 
 /// Whether leaving rows out of the fit of all is less work than decomposing the others, `k` being the smaller side of the
@@ -93,7 +99,14 @@ impl<'a, T: Real> RoundsPlan<'a, T> {
                 k * p * size + k * k * 8,
             )
         } else {
-            ((k * k + held * k) * size, 0)
+            let held_features = if n < p { 0 } else { held * p };
+            // Held-out rows in the basis, or the triangle of their moments.
+            let seen = if n >= p && spread::is_less_work(n_held, k as usize) {
+                k * k
+            } else {
+                held * k
+            };
+            ((k * k + seen + held_features) * size, 0)
         };
         let working = (4 * k * k + 2 * held * k) * 8;
         n * p * (8 + size) + k * k * 8 + shared + round * n_rounds as u64 + working
@@ -198,55 +211,73 @@ impl<T: Real> Round<T> {
             is_kept[*row] = false;
         }
         let kept_rows: Vec<usize> = (0..is_kept.len()).filter(|row| is_kept[*row]).collect();
-        let basis = problem.without(held_rows, &kept_rows)?;
-        Ok(Way::Decomposed {
+        let (basis, held) = problem.without(held_rows, &kept_rows)?;
+        let held_features = match problem.form {
+            Form::Primal => problem.transposed.select(Axis(1), held_rows),
+            Form::Kernel => Array2::zeros((0, 0)),
+        };
+        Ok(Way::Decomposed(Box::new(Decomposed {
             shrinkages: shrinkages(&basis, settings),
             kept_rows,
             basis,
-        })
+            held,
+            held_features,
+        })))
     }
 
     /// Scores of the voxels of one tile, `(n_alphas, n_voxels)`.
     fn score(&self, plan: &RoundsPlan<'_, T>, tile: &Tile<T>, mut scores: ArrayViewMut2<f64>) {
         let held = tile.responses.select(Axis(0), &self.held_rows);
         let measured = Centred::new(held.view());
-        let coordinates = self.coordinates(plan, tile, &held);
-        for (alpha, mut scores) in scores.rows_mut().into_iter().enumerate() {
-            let predicted = match &self.way {
-                Way::Decomposed {
-                    basis, shrinkages, ..
-                } => {
-                    let shrunk = &coordinates * &shrinkages[alpha].view().insert_axis(Axis(1));
-                    product(basis.seen.view(), shrunk.view())
+        match &self.way {
+            Way::LeftOut(left_out) => {
+                let coordinates = &tile.coordinates - &product(left_out.seen.view(), held.view());
+                for (predictor, mut scores) in left_out.predictors.iter().zip(scores.rows_mut()) {
+                    let predicted = product(predictor.view(), coordinates.view());
+                    scores.assign(&measured.score(predicted.view(), plan.score));
                 }
-                Way::LeftOut(left_out) => {
-                    product(left_out.predictors[alpha].view(), coordinates.view())
-                }
-            };
-            scores.assign(&measured.score(predicted.view(), plan.score));
+            }
+            Way::Decomposed(way) => way.score(tile, &held, &measured, plan.score, scores),
         }
     }
+}
 
-    /// Coordinates of the kept rows' responses, `(k, n_voxels)`. `held`: the responses held out.
-    fn coordinates(&self, plan: &RoundsPlan<'_, T>, tile: &Tile<T>, held: &Array2<T>) -> Array2<T> {
-        match (&self.way, plan.problem.form) {
-            (Way::LeftOut(left_out), _) => {
-                &tile.coordinates - &product(left_out.seen.view(), held.view())
+impl<T: Real> Decomposed<T> {
+    fn score(
+        &self,
+        tile: &Tile<T>,
+        held: &Array2<T>,
+        measured: &Centred<T>,
+        score: RoundScore,
+        mut scores: ArrayViewMut2<f64>,
+    ) {
+        let directions = self.basis.directions.view();
+        // XᵀY of the held-out rows; none in the kernel form.
+        let held_sums = product(self.held_features.view(), held.view());
+        let kept = if tile.sums.is_empty() {
+            tile.responses.select(Axis(0), &self.kept_rows)
+        } else {
+            &tile.sums - &held_sums
+        };
+        let coordinates = product(directions, kept.view());
+        let crossed = match &self.held {
+            Held::Spread(spread) => {
+                let crossed = product(directions, held_sums.view());
+                spread.centre(crossed, measured.means())
             }
-            (Way::Decomposed { basis, .. }, Form::Primal) => {
-                let features = plan.problem.transposed.select(Axis(1), &self.held_rows);
-                let kept = &tile.sums - &product(features.view(), held.view());
-                product(basis.directions.view(), kept.view())
-            }
-            (
-                Way::Decomposed {
-                    basis, kept_rows, ..
-                },
-                Form::Kernel,
-            ) => {
-                let kept = tile.responses.select(Axis(0), kept_rows);
-                product(basis.directions.view(), kept.view())
-            }
+            Held::Rows(_) => Array2::zeros((0, 0)),
+        };
+        for (shrinkage, mut scores) in self.shrinkages.iter().zip(scores.rows_mut()) {
+            let shrunk = &coordinates * &shrinkage.view().insert_axis(Axis(1));
+            let row = match &self.held {
+                Held::Rows(seen) => {
+                    measured.score(product(seen.view(), shrunk.view()).view(), score)
+                }
+                Held::Spread(spread) => {
+                    measured.score_of(&spread.moments(shrunk.view(), crossed.view()), score)
+                }
+            };
+            scores.assign(&row);
         }
     }
 }
@@ -255,6 +286,8 @@ impl<T: Real> Round<T> {
 pub struct RefitPlan<'a, T> {
     problem: &'a Problem<'a, T>,
     basis: Basis<T>,
+    /// `(n_test_scans, k)`: the test scans in the basis.
+    seen: Array2<T>,
     shrinkages: Vec<Array1<T>>,
 }
 
@@ -293,11 +326,12 @@ impl<'a, T: Real> RefitPlan<'a, T> {
                 training: problem.features.ncols(),
             });
         }
-        let basis = problem.whole(test.0.view())?;
+        let (basis, seen) = problem.whole(test.0.view())?;
         Ok(Self {
             problem,
             shrinkages: shrinkages(&basis, settings),
             basis,
+            seen,
         })
     }
 
@@ -317,7 +351,7 @@ impl<'a, T: Real> RefitPlan<'a, T> {
     #[must_use]
     pub fn fit(&self, responses: ArrayView2<T>, alphas: &[usize], weights: Weights) -> Fitted<T> {
         let n_voxels = responses.ncols();
-        let mut predictions = Array2::zeros((self.basis.seen.nrows(), n_voxels));
+        let mut predictions = Array2::zeros((self.seen.nrows(), n_voxels));
         let n_weights = if weights == Weights::Formed {
             self.problem.features.ncols()
         } else {
@@ -333,7 +367,7 @@ impl<'a, T: Real> RefitPlan<'a, T> {
             .for_each(|(index, ((mut predictions, mut formed), tile))| {
                 let first = index * TILE_VOXELS;
                 let shrunk = self.shrunk(tile, &alphas[first..first + tile.ncols()]);
-                predictions.assign(&product(self.basis.seen.view(), shrunk.view()));
+                predictions.assign(&product(self.seen.view(), shrunk.view()));
                 if weights == Weights::Formed {
                     formed.assign(&self.weights(shrunk.view()));
                 }

@@ -98,9 +98,10 @@ fn scores_by_hand(
 fn rounds_score_what_a_fit_on_the_kept_rows_predicts() {
     // Few rows held out are left out of the fit of all; for many, or a small α, the others are decomposed.
     let few = vec![vec![5, 6, 7, 20], vec![0, 1, 2, 3]];
+    // Of more held-out rows than features only the second moments are kept.
     let many: Vec<Vec<usize>> = vec![(0..15).collect(), (10..25).collect()];
-    for (n_scans, n_features) in [(60, 30), (30, 50)] {
-        let (x, y) = (noise(n_scans, n_features, 5), noise(n_scans, 3, 6));
+    for (n_scans, n_features) in [(60, 30), (30, 50), (60, 12)] {
+        let (x, y) = (noise(n_scans, n_features, 5), noise(n_scans, 3, 6) + 0.7);
         let training = TrainingFeatures(x.clone());
         let problem = Problem::<f64>::new(&training).unwrap();
         // Without a penalty to speak of, more features than scans have no one solution to compare with.
@@ -113,6 +114,45 @@ fn rounds_score_what_a_fit_on_the_kept_rows_predicts() {
             let plan = RoundsPlan::new(&problem, rounds, &settings(&alphas)).unwrap();
             let expected = scores_by_hand((&x, &y), rounds, &alphas);
             let apart = &plan.scores(y.view()) - &expected;
+            assert!(apart.iter().all(|apart| apart.abs() < 1e-9), "{apart}");
+        }
+    }
+}
+
+/// A feature that is always 0, one that is there twice, and responses whose mean is far from 0: all four scores of the moments
+/// are those of the predictions.
+#[test]
+fn moments_of_held_out_rows_score_as_their_predictions_do() {
+    let mut x = noise(400, 30, 21);
+    x.column_mut(3).fill(0.0);
+    let copy = x.column(4).to_owned();
+    x.column_mut(5).assign(&copy);
+    let mut y = noise(400, 4, 22) + 5.0;
+    y.column_mut(0).scaled_add(1.0, &x.column(4));
+    y[(50, 3)] = f64::NAN;
+    let held: Vec<usize> = (20..100).collect();
+    let training = TrainingFeatures(x.clone());
+    let problem = Problem::<f64>::new(&training).unwrap();
+    for round_score in [
+        RoundScore::Correlation,
+        RoundScore::SignedRootR2,
+        RoundScore::ClippedR2,
+        RoundScore::R2,
+    ] {
+        let settings = RidgeSettings {
+            round_score,
+            ..settings(&[0.1, 10.0])
+        };
+        let plan = RoundsPlan::new(&problem, std::slice::from_ref(&held), &settings).unwrap();
+        let scores = plan.scores(y.view());
+        let kept: Vec<usize> = (0..400).filter(|row| !held.contains(row)).collect();
+        let of = |array: &Array2<f64>, rows: &[usize]| array.select(Axis(0), rows);
+        for (index, alpha) in settings.alphas.iter().enumerate() {
+            let weights = weights_by_hand(&of(&x, &kept), &of(&y, &kept), *alpha);
+            let predicted = of(&x, &held).dot(&weights);
+            let expected = crate::score::Centred::new(of(&y, &held).view())
+                .score(predicted.view(), round_score);
+            let apart = &scores.slice(s![0, index, ..]) - &expected;
             assert!(apart.iter().all(|apart| apart.abs() < 1e-9), "{apart}");
         }
     }
