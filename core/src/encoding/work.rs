@@ -20,40 +20,47 @@ impl FitWork {
     #[must_use]
     pub fn of(sizes: &FitSizes, recipe: &EncodeRecipe) -> Self {
         let n_alphas = recipe.ridge.alphas.values().len();
-        let form = Form::of_shape(sizes.n_training_scans, sizes.n_columns);
-        let lengths = Lengths::of(sizes, n_alphas, form);
-        let Lengths {
-            n,
-            p,
-            k,
-            test,
-            rounds,
-            ..
-        } = lengths;
-        // XᵀX or XXᵀ, half of it by symmetry, and the test rows in the basis.
-        let square = n * p * k;
-        let (test_rows, coordinates) = match form {
-            Form::Primal => (2.0 * test * p * k, n * p + p * p),
-            Form::Kernel => (2.0 * test * (p * k + k * k), n * n),
-        };
         if let Some(banded) = &recipe.ridge.banded {
             let n_mixtures = banded.n_mixtures + recipe.features.len() + 1;
-            return lengths.banded(form, n_mixtures as f64, square, coordinates);
+            return Lengths::of(sizes, n_alphas).banded(n_mixtures as f64);
         }
-        let round = if recipe.ridge.alpha_unit == AlphaUnit::Plain
-            && leaves_out(sizes.n_held_scans, k as usize, n_alphas)
-        {
-            lengths.left_out(coordinates)
-        } else {
-            let is_spread = form == Form::Primal && is_spread(sizes.n_held_scans, sizes.n_columns);
-            lengths.decomposed(form, is_spread)
+        let forms_weights = recipe.output.weights;
+        Self::of_ridge(sizes, n_alphas, recipe.ridge.alpha_unit, forms_weights)
+    }
+
+    /// Of ridge fits with one penalty for all columns.
+    #[must_use]
+    pub fn of_ridge(
+        sizes: &FitSizes,
+        n_alphas: usize,
+        unit: AlphaUnit,
+        forms_weights: bool,
+    ) -> Self {
+        let lengths = Lengths::of(sizes, n_alphas);
+        let Lengths {
+            p, k, test, rounds, ..
+        } = lengths;
+        let round =
+            if unit == AlphaUnit::Plain && leaves_out(sizes.n_held_scans, k as usize, n_alphas) {
+                lengths.left_out()
+            } else {
+                let few_columns = is_spread(sizes.n_held_scans, sizes.n_columns);
+                lengths.decomposed(lengths.form == Form::Primal && few_columns)
+            };
+        let test_rows = match lengths.form {
+            Form::Primal => 2.0 * test * p * k,
+            Form::Kernel => 2.0 * test * (p * k + k * k),
         };
-        let weights = if recipe.output.weights { k * p } else { 0.0 };
+        let weights = if forms_weights { k * p } else { 0.0 };
         Self {
             eigen_cubes: k.powi(3) + rounds * round.cubes,
-            shared_flops: square + test_rows + rounds * round.shared,
+            shared_flops: lengths.square() + test_rows + rounds * round.shared,
             voxel_flops: 2.0
-                * (round.common + rounds * round.voxel + coordinates + test * k + weights),
+                * (round.common
+                    + rounds * round.voxel
+                    + lengths.coordinates()
+                    + test * k
+                    + weights),
         }
     }
 }
@@ -69,6 +76,7 @@ struct RoundWork {
 
 /// Sizes of a fit as numbers to multiply: training scans `n`, columns `p`, the smaller of both `k`, rows held out and kept.
 struct Lengths {
+    form: Form,
     n: f64,
     p: f64,
     k: f64,
@@ -81,7 +89,8 @@ struct Lengths {
 }
 
 impl Lengths {
-    fn of(sizes: &FitSizes, n_alphas: usize, form: Form) -> Self {
+    fn of(sizes: &FitSizes, n_alphas: usize) -> Self {
+        let form = Form::of_shape(sizes.n_training_scans, sizes.n_columns);
         let [n, p, held, test, rounds, alphas] = [
             sizes.n_training_scans,
             sizes.n_columns,
@@ -92,6 +101,7 @@ impl Lengths {
         ]
         .map(|size| size as f64);
         Self {
+            form,
             n,
             p,
             k: n.min(p),
@@ -106,7 +116,20 @@ impl Lengths {
         }
     }
 
-    fn left_out(&self, coordinates: f64) -> RoundWork {
+    /// `XᵀX` or `XXᵀ`, half of it by symmetry.
+    fn square(&self) -> f64 {
+        self.n * self.p * self.k
+    }
+
+    /// Multiplications that bring a voxel's responses to the basis of all rows.
+    fn coordinates(&self) -> f64 {
+        match self.form {
+            Form::Primal => self.n * self.p + self.p * self.p,
+            Form::Kernel => self.n * self.n,
+        }
+    }
+
+    fn left_out(&self) -> RoundWork {
         let Self {
             p, k, held, alphas, ..
         } = self;
@@ -116,11 +139,11 @@ impl Lengths {
             cubes: 0.0,
             shared: 2.0 * held * p * k + solve,
             voxel: held * k + alphas * held * k,
-            common: coordinates,
+            common: self.coordinates(),
         }
     }
 
-    fn decomposed(&self, form: Form, is_spread: bool) -> RoundWork {
+    fn decomposed(&self, is_spread: bool) -> RoundWork {
         let Self {
             n,
             p,
@@ -130,7 +153,7 @@ impl Lengths {
             alphas,
             ..
         } = self;
-        let (without, common) = match form {
+        let (without, common) = match self.form {
             Form::Primal => (held * p + p * p, n * p),
             Form::Kernel => (kept * kept, 0.0),
         };
@@ -148,8 +171,9 @@ impl Lengths {
     }
 
     /// Each mixture is decomposed in each round, and once more if a voxel chooses it.
-    fn banded(&self, form: Form, mixtures: f64, square: f64, coordinates: f64) -> FitWork {
+    fn banded(&self, mixtures: f64) -> FitWork {
         let Self {
+            form,
             n,
             p,
             k,
@@ -165,10 +189,10 @@ impl Lengths {
         };
         FitWork {
             eigen_cubes: mixtures * (rounds * kept.powi(3) + k.powi(3)),
-            shared_flops: square + mixtures * rounds * 2.0 * held * kept * kept,
+            shared_flops: self.square() + mixtures * rounds * 2.0 * held * kept * kept,
             voxel_flops: 2.0
                 * (mixtures * rounds * (round_voxel + alphas * held * kept)
-                    + coordinates
+                    + self.coordinates()
                     + test * k),
         }
     }

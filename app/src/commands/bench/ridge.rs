@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use clap::ValueEnum;
+use heschl_core::encoding::{FitSizes, FitWork};
 use heschl_core::matrix::{Real, product_peak_flops};
 use heschl_core::random::PythonRandom;
 use heschl_core::recipe::Alphas;
@@ -217,21 +218,18 @@ fn print(args: &Args, times: &Times, peak_flops: f64) {
     }
 }
 
-/// Operations of the products that pass all voxels.
+/// Operations of the products that pass all voxels, as the fit orders them.
 fn voxel_flops(args: &Args) -> f64 {
-    let (n, p, v) = (args.scans as f64, args.columns as f64, args.voxels as f64);
-    let held = (args.chunk * args.held) as f64;
-    let (rounds, alphas, test) = (
-        args.rounds as f64,
-        args.alphas as f64,
-        args.test_scans as f64,
-    );
-    let k = n.min(p);
-    // Coordinates of all rows for the rounds and for the refit; in each round those of the held-out rows, and their predictions.
-    let coordinates = if n < p { n * n } else { n * p + p * p };
-    let round = held * k + alphas * held * k;
-    let weights = if args.weights { k * p } else { 0.0 };
-    2.0 * v * (rounds * round + 2.0 * coordinates + test * k + weights)
+    let sizes = FitSizes {
+        n_training_scans: args.scans,
+        n_test_scans: args.test_scans,
+        n_columns: args.columns,
+        n_voxels: args.voxels,
+        n_rounds: args.rounds,
+        n_held_scans: args.chunk * args.held,
+    };
+    let work = FitWork::of_ridge(&sizes, args.alphas, AlphaUnit::Plain, args.weights);
+    work.voxel_flops * args.voxels as f64
 }
 
 fn noise(n_rows: usize, n_columns: usize, seed: u64) -> Array2<f64> {
