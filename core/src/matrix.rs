@@ -296,9 +296,9 @@ pub fn cholesky(matrix: Array2<f64>) -> Option<Array2<f64>> {
     Some(owned(factor.as_ref()))
 }
 
-fn factorised(matrix: ArrayView2<f64>, parts: Par) -> Option<Mat<f64>> {
+fn factorised<T: Real>(matrix: ArrayView2<T>, parts: Par) -> Option<Mat<T>> {
     let mut factor = view(&matrix).to_owned();
-    let scratch = cholesky_in_place_scratch::<f64>(matrix.nrows(), parts, Spec::default());
+    let scratch = cholesky_in_place_scratch::<T>(matrix.nrows(), parts, Spec::default());
     let mut memory = MemBuffer::try_new(scratch).ok()?;
     let rule = LltRegularization::default();
     let stack = MemStack::new(&mut memory);
@@ -309,12 +309,12 @@ fn factorised(matrix: ArrayView2<f64>, parts: Par) -> Option<Mat<f64>> {
 /// Solves `matrix · x = right` for a symmetric, positive definite `matrix` `(n, n)`, of which the lower half is read, and `right`
 /// `(n, m)`. By one thread: for callers that solve several at once. `None` if the matrix is not positive definite.
 #[must_use]
-pub fn solve_by_one_thread(matrix: Array2<f64>, right: ArrayView2<f64>) -> Option<Array2<f64>> {
+pub fn solve_by_one_thread<T: Real>(matrix: Array2<T>, right: ArrayView2<T>) -> Option<Array2<T>> {
     let factor = factorised(matrix.view(), Par::Seq)?;
     drop(matrix);
     // Row after row, as products want their left factor.
     let mut solution = right.as_standard_layout().into_owned();
-    let scratch = solve_in_place_scratch::<f64>(factor.nrows(), right.ncols(), Par::Seq);
+    let scratch = solve_in_place_scratch::<T>(factor.nrows(), right.ncols(), Par::Seq);
     let mut memory = MemBuffer::try_new(scratch).ok()?;
     solve_in_place(
         factor.as_ref(),

@@ -143,6 +143,8 @@ pub enum Stage {
     ChooseAlpha,
     /// The model is fitted on all training scans and predicts the test scans.
     FitAndScore,
+    /// Controls look at a sample of the voxels.
+    Control,
 }
 
 impl Stage {
@@ -152,6 +154,7 @@ impl Stage {
         match self {
             Self::ChooseAlpha => "choosing α",
             Self::FitAndScore => "fitting and scoring",
+            Self::Control => "running the controls",
         }
     }
 }

@@ -45,6 +45,11 @@ pub trait ResponseSource: Sync {
         Ok(self.read(story, scans, voxels)?.mapv(f64::from))
     }
 
+    /// From one scan of a story to the next, if the file's header says so, seconds.
+    fn repetition_secs(&self, _story: &str) -> Option<f64> {
+        None
+    }
+
     /// The files that a run over `stories` depends on.
     fn files(&self, stories: &[String]) -> Vec<PathBuf>;
 }
@@ -187,6 +192,10 @@ impl ResponseSource for KeptResponses<'_> {
         voxels: Range<usize>,
     ) -> Result<Array2<f64>, ResponsesError> {
         self.source.read_f64(story, scans, voxels)
+    }
+
+    fn repetition_secs(&self, story: &str) -> Option<f64> {
+        self.source.repetition_secs(story)
     }
 
     fn files(&self, stories: &[String]) -> Vec<PathBuf> {

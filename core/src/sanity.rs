@@ -286,6 +286,120 @@ pub fn planted_is_found(median_r: f64, reachable_r: f64) -> Check {
     )
 }
 
+const NUISANCE: &str = "The features predict what words, sound and position do not";
+const SPECTROGRAM: &str = "The spectrogram predicts some voxels";
+const UNTRAINED: &str = "The network's training matters";
+
+/// Whether the features predict what is left of responses when everything is taken out that simple descriptions of the stimulus
+/// predict.
+///
+/// * `names`: what the simple descriptions are.
+/// * `medians`: median r of the features, of the simple descriptions, and the median partial correlation of the features given
+///   these.
+/// * `moved`: that partial correlation with the predictions moved by more than 30 s, for many moves.
+#[must_use]
+pub fn adds_to_nuisance(
+    names: &str,
+    [features, nuisance, unique]: [f64; 3],
+    moved: &[f64],
+) -> Check {
+    let moved: Vec<f64> = moved.iter().copied().filter(|r| r.is_finite()).collect();
+    if moved.len() < 5 || !unique.is_finite() {
+        return Check::skipped(
+            NUISANCE,
+            "The test is too short to be moved against itself.",
+        );
+    }
+    if features.is_nan() || features < FOUND_R {
+        return Check::skipped(
+            NUISANCE,
+            "The best voxels of the sample are not predicted well enough (median r below 0.1).",
+        );
+    }
+    let n_as_large = moved.iter().filter(|r| **r >= unique).count();
+    let is_good = unique > 0.0 && n_as_large * 20 <= moved.len();
+    Check::of(
+        NUISANCE,
+        is_good,
+        format!(
+            "In the best voxels of the sample the features reach a median r of {features:.3}; {names} alone reach {nuisance:.3}, and \
+             given these the features' partial correlation is {unique:.3}.{}",
+            if is_good {
+                ""
+            } else {
+                " It is not beyond chance: what these features predict, simpler descriptions of the stimulus predict as well."
+            }
+        ),
+    )
+}
+
+/// The same where it could not be asked, and why.
+#[must_use]
+pub fn nuisance_left_out(why: &str) -> Check {
+    Check::skipped(NUISANCE, why)
+}
+
+/// Whether sound alone predicts some of the voxels: those of auditory cortex follow the spectrogram in any recording of people who
+/// listen.
+///
+/// * `n_found` of `n_voxels` are predicted beyond chance; the best one has the correlation `best_r`.
+#[must_use]
+pub fn sound_is_heard(n_found: usize, n_voxels: usize, best_r: f64) -> Check {
+    Check::of(
+        SPECTROGRAM,
+        n_found > 0,
+        format!(
+            "Spectrogram and level of the sound alone predict {n_found} of the {n_voxels} voxels of the sample beyond chance; the best \
+             one with r = {best_r:.3}.{}",
+            if n_found > 0 {
+                ""
+            } else {
+                " In people who listen some should follow the sound: look whether recordings, scan times and responses belong \
+                 together, and whether auditory cortex was scanned."
+            }
+        ),
+    )
+}
+
+/// The same where it could not be asked, and why.
+#[must_use]
+pub fn spectrogram_left_out(why: &str) -> Check {
+    Check::skipped(SPECTROGRAM, why)
+}
+
+/// Whether features of the trained network predict better than those of an untrained one of the same shape.
+///
+/// Both are the median r over the best voxels of the sample, as the rounds found them.
+#[must_use]
+pub fn training_matters(trained: f64, untrained: f64) -> Check {
+    if trained.is_nan() || untrained.is_nan() || trained < FOUND_R {
+        return Check::skipped(
+            UNTRAINED,
+            "The best voxels of the sample are not predicted well enough (median r below 0.1).",
+        );
+    }
+    let is_good = trained > untrained;
+    Check::of(
+        UNTRAINED,
+        is_good,
+        format!(
+            "In the best voxels of the sample the features reach a median r of {trained:.3}; those of an untrained network of the same \
+             shape {untrained:.3}.{}",
+            if is_good {
+                ""
+            } else {
+                " What the network has learned does not help: the score comes from its shape and the sound."
+            }
+        ),
+    )
+}
+
+/// The same where it could not be asked, and why.
+#[must_use]
+pub fn untrained_left_out(why: &str) -> Check {
+    Check::skipped(UNTRAINED, why)
+}
+
 fn too_little(name: &str, all: &[ArrayView2<f64>]) -> Option<Check> {
     let is_small =
         |one: &ArrayView2<f64>| one.nrows() < FEWEST_SCANS || one.ncols() < FEWEST_VOXELS;

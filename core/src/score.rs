@@ -130,6 +130,26 @@ pub fn correlation<T: Real>(predictions: ArrayView2<T>, responses: ArrayView2<T>
     r
 }
 
+/// What is left of each column of `columns` when a constant and the same column of `explained_by` are taken out by least squares.
+/// Both are `(n_scans, n_voxels)`. Where `explained_by` is flat only the mean is taken out.
+///
+/// The correlation of two such remainders is their partial correlation.
+#[must_use]
+pub fn residual(columns: ArrayView2<f64>, explained_by: ArrayView2<f64>) -> Array2<f64> {
+    let mut left = columns.to_owned();
+    for (mut column, regressor) in left.columns_mut().into_iter().zip(explained_by.columns()) {
+        let mean = column.mean().unwrap_or(0.0);
+        column -= mean;
+        let centred = &regressor - regressor.mean().unwrap_or(0.0);
+        let square = centred.dot(&centred);
+        if square > 0.0 {
+            let slope = centred.dot(&column) / square;
+            column.scaled_add(-slope, &centred);
+        }
+    }
+    left
+}
+
 /// R² = 1 − Σ(y − ŷ)² / Σ(y − ȳ)² of each column of two `(n_scans, n_voxels)`; NaN where the responses are flat.
 #[must_use]
 pub fn r_squared<T: Real>(predictions: ArrayView2<T>, responses: ArrayView2<T>) -> Array1<f64> {

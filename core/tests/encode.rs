@@ -13,8 +13,8 @@ use heschl_core::pipeline::{
 use heschl_core::progress::{CancelToken, Event};
 use heschl_core::random::PythonRandom;
 use heschl_core::recipe::{
-    Alphas, BandedRecipe, EncodeFile, EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet,
-    FitPrecision, Preset, ResponsesRecipe, ScansRecipe, ScoresRecipe, StoriesRecipe,
+    Alphas, BandedRecipe, ControlsRecipe, EncodeFile, EncodeOutput, EncodeRecipe, FeatureKind,
+    FeatureSet, FitPrecision, Preset, ResponsesRecipe, ScansRecipe, ScoresRecipe, StoriesRecipe,
 };
 use heschl_core::responses::ResponsesInMemory;
 use heschl_core::ridge::AlphaSharing;
@@ -92,6 +92,7 @@ fn recipe(folder: &Path, name: &str) -> EncodeRecipe {
             n_permutations: 199,
             ..ScoresRecipe::default()
         },
+        controls: ControlsRecipe::default(),
         output: EncodeOutput {
             folder: folder.join(name),
             weights: false,

@@ -1,7 +1,7 @@
 //! Any text as a TR report or a list of scan times: a sentence, or times in order.
 #![no_main]
 
-use heschl_core::scans::{ScanTimes, TrReport, TriggerRepair};
+use heschl_core::scans::{ScanTimes, TrReport, TriggerRepair, sound_onset};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
@@ -9,6 +9,9 @@ fuzz_target!(|text: &str| {
         if let Ok(report) = TrReport::parse(text, repair) {
             let _ = report.scan_times();
         }
+    }
+    if let Ok(onset) = sound_onset(text, "story") {
+        assert!(onset.is_finite());
     }
     if let Ok(times) = ScanTimes::parse_list(text) {
         assert!(times.centre_secs.is_sorted());

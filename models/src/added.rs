@@ -11,6 +11,7 @@ use crate::fetch::is_folder_name;
 use crate::files;
 use crate::folders::{NoDataFolder, Surroundings};
 use crate::own_onnx;
+use crate::untrained;
 
 const LIST_FILE: &str = "added.json";
 const LIST_VERSION: u32 = 1;
@@ -165,8 +166,8 @@ pub fn added(around: &Surroundings) -> Result<Vec<Added>, AddError> {
     read(&list_path(around)?)
 }
 
-/// Takes a model off the list. Its folder stays as it is, but for the edited copy of an ONNX file in Heschl's own
-/// folder, which is removed. Returns whether it was on the list.
+/// Takes a model off the list. Its folder stays as it is, but for what Heschl wrote into its own folder (the edited copy of an
+/// ONNX file, an untrained network), which is removed. Returns whether it was on the list.
 ///
 /// # Errors
 /// See [`AddError`].
@@ -182,12 +183,12 @@ pub fn remove(around: &Surroundings, name: &str) -> Result<bool, AddError> {
     Ok(true)
 }
 
-/// Removes a model's folder if it is the edited copy that Heschl wrote.
+/// Removes a model's folder if Heschl wrote it: the edited copy of an ONNX file, or an untrained network.
 fn remove_copy(folder: &Path, own_folder: &Path) -> Result<(), AddError> {
     let is_same = own_folder
         .canonicalize()
         .is_ok_and(|own_folder| own_folder == folder);
-    if is_same && own_onnx::is_own(folder) {
+    if is_same && (own_onnx::is_own(folder) || untrained::is_untrained(folder)) {
         fs::remove_dir_all(folder).map_err(at(folder))?;
     }
     Ok(())

@@ -18,6 +18,7 @@ mod peak;
 pub mod resolve;
 pub mod runtime;
 mod transformer;
+pub mod untrained;
 pub mod wav2vec2;
 pub mod whisper;
 

@@ -10,7 +10,8 @@ use heschl_core::recipe::{
 };
 use heschl_core::store::{FEATURES, FeaturesFolder, atomic};
 use heschl_core::window::WindowSettings;
-use heschl_models::catalogue;
+use heschl_models::folders::Surroundings;
+use heschl_models::{catalogue, untrained};
 use ndarray::{Array2, Ix2};
 
 use super::encode;
@@ -107,6 +108,10 @@ fn whole_study(args: Args) -> CommandResult {
     if outcome != Outcome::Done {
         return Ok(outcome);
     }
+    let outcome = run_recipe(&untrained(&recipe)?, &machine, &Repetition::default())?;
+    if outcome != Outcome::Done {
+        return Ok(outcome);
+    }
     let features = recipe.features_folder(&study.model);
     simulate::plant(&simulate::Args::of_sample(features.clone(), &out))?;
     let fit = EncodeFile {
@@ -131,6 +136,15 @@ fn whole_study(args: Args) -> CommandResult {
         return Ok(outcome);
     }
     gui::open(Some(out))
+}
+
+/// The same extraction with a network of the same shape that has learned nothing, for the controls.
+fn untrained(recipe: &ExtractRecipe) -> Result<ExtractRecipe, Failure> {
+    let trained = workshop::open_model(&recipe.model.model)?;
+    let untrained = untrained::add(&Surroundings::of_this_process(), &trained, 0)?;
+    let mut recipe = recipe.clone();
+    recipe.model.model = untrained.name;
+    Ok(recipe)
 }
 
 fn recipe(recordings: &Path, out: &Path, device: DeviceChoice) -> ExtractRecipe {

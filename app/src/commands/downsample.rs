@@ -96,7 +96,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
     let counts = args.respdict.as_deref().map(scan_counts).transpose()?;
     let reader = FrameReader::new(&set)?;
     for story in stories_in(&set)? {
-        let frames = reader.read(&story)?;
+        let frames = reader.read(&story, 0)?;
         let Some(frame_secs) = &frames.frame_secs else {
             return Err(Failure(format!(
                 "The story \"{story}\" has no times: its rows are scans already."
@@ -112,7 +112,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
             }
             (None, None) => covering(args, frame_secs),
         };
-        let (scans, _) = scan_times(&scans_recipe(args)?, &story, n_scans)?;
+        let (scans, _) = scan_times(&scans_recipe(args)?, &story, n_scans, None)?;
         let result = downsample(frames.features.view(), frame_secs, &scans, method(args));
         let result = result.map_err(|error| Failure(format!("Story \"{story}\": {error}")))?;
         let archive = archive(&result.features, &scans, &result.look_ahead_secs)?;

@@ -8,12 +8,13 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use heschl_models::catalogue::Shelf;
 use heschl_models::folders::Surroundings;
-use heschl_models::{added, catalogue, fetch};
+use heschl_models::{added, catalogue, fetch, untrained};
 
 use crate::console::{note, say};
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::report::{self, EventFormat};
 use crate::supply;
+use crate::workshop;
 
 /// List, add, fetch and check speech encoders
 #[derive(clap::Args)]
@@ -42,6 +43,14 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         events: EventFormat,
     },
+    /// Make a network of the same shape that has learned nothing, as a control: its features beside those of the trained one
+    Untrained {
+        /// A name of the list, or a folder
+        model: String,
+        /// Seed of its weights
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        seed: u64,
+    },
     /// Run an encoder on a recording and print what comes out
     Check {
         /// A name of the list, or a folder
@@ -65,6 +74,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
             report::tell_in(events);
             supply::fetch_model(&name).map(|()| Outcome::Done)
         }
+        Command::Untrained { model, seed } => make_untrained(&model, seed),
         Command::Check { model, runtime } => check::check(&model, runtime.as_deref()),
     }
 }
@@ -113,6 +123,20 @@ fn list() -> CommandResult {
             own.folder.display()
         ));
     }
+    Ok(Outcome::Done)
+}
+
+fn make_untrained(model: &str, seed: u64) -> CommandResult {
+    let own = untrained::add(
+        &Surroundings::of_this_process(),
+        &workshop::open_model(model)?,
+        seed,
+    )?;
+    say(&own.name);
+    note(format_args!(
+        "Extract its features with the same settings and into the same folder as those of {model}: heschl extract --model {} …",
+        own.name
+    ));
     Ok(Outcome::Done)
 }
 

@@ -8,8 +8,8 @@ use heschl_core::design::FrameReader;
 use heschl_core::downsample::{Downsampling, downsample};
 use heschl_core::formats::npz_arrays::{ArraysWriter, Order, header};
 use heschl_core::recipe::{
-    EncodeFile, EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet, Preset, ResponsesRecipe,
-    ScansRecipe, ScoresRecipe, StoriesRecipe, Trim,
+    ControlsRecipe, EncodeFile, EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet, Preset,
+    ResponsesRecipe, ScansRecipe, ScoresRecipe, StoriesRecipe, Trim,
 };
 use heschl_core::scans::ScanTimes;
 use heschl_core::simulate::{Haemodynamics, SimulatedBrain, SimulationSettings, reachable_r};
@@ -233,7 +233,7 @@ fn test_story(args: &Args, stories: &[String]) -> Result<String, Failure> {
 
 /// A story's features at all its scans, `(n_scans, n_features)`.
 fn at_scans(reader: &FrameReader, story: &str, tr: f64) -> Result<Array2<f64>, Failure> {
-    let frames = reader.read(story)?;
+    let frames = reader.read(story, 0)?;
     let frame_secs = frames.frame_secs.unwrap_or_default();
     let sound_secs = frame_secs.iter().copied().fold(0.0, f64::max);
     let n_scans = ((sound_secs + 2.0 * REST_SECS) / tr).ceil() as usize;
@@ -312,6 +312,7 @@ fn recipe(args: &Args, set: FeatureSet, stories: &[String], test: &str) -> Encod
         design: Preset::DeepFmri.design(),
         ridge: Preset::ScalingLaws2023.ridge(),
         scores: ScoresRecipe::default(),
+        controls: ControlsRecipe::default(),
         output: EncodeOutput {
             folder: "scores".into(),
             weights: false,

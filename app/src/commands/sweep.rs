@@ -1,17 +1,20 @@
 //! `heschl sweep`: the same fit with many layers and models, and what grows with what.
 
-use std::collections::BTreeMap;
+mod fits;
+mod scaling;
+
 use std::fmt::Write as _;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use heschl_core::encoding::{Column, ScoreTable, VoxelShare};
 use heschl_core::formats::responses::{ResponseOptions, open};
-use heschl_core::look::library::{FeatureLibrary, Layer};
 use heschl_core::pipeline::{self, EncodeSummary, Encoding, Existing};
-use heschl_core::recipe::{EncodeFile, EncodeRecipe, FeatureSet};
+use heschl_core::recipe::EncodeFile;
 use heschl_core::responses::KeptResponses;
-use heschl_core::scaling::LogLinearFit;
 use heschl_core::store::atomic;
+
+use fits::Fit;
 
 use super::encode::groups;
 use super::extract::absolute;
@@ -41,7 +44,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
 
-    /// Sizes of the models, such as whisper-tiny=39e6: performance is then fitted against the logarithm of size
+    /// Numbers of training stories, such as 5 10 20: each fit is made with the first so many, besides all of them, and performance is
+    /// fitted against the logarithm of hours
+    #[arg(long, value_name = "N", num_args = 1..)]
+    stories: Vec<NonZeroUsize>,
+
+    /// Parameters of the models, such as mine=39e6, where they are not those of "heschl models list": performance is fitted against
+    /// the logarithm of their number
     #[arg(long, value_name = "MODEL=SIZE", num_args = 1.., value_parser = size)]
     sizes: Vec<(String, f64)>,
 
@@ -62,9 +71,16 @@ fn size(text: &str) -> Result<(String, f64), String> {
 
 /// One fit of a sweep.
 struct Entry {
-    model: String,
-    layer: String,
+    fit: Fit,
+    training_hours: f64,
     table: ScoreTable,
+}
+
+impl Entry {
+    /// Mean r, and the mean of |r|·r, over all voxels.
+    fn means(&self) -> [f64; 2] {
+        [Column::R, Column::SignedSquare].map(|column| self.table.mean(column))
+    }
 }
 
 /// Fits all of them.
@@ -81,22 +97,22 @@ pub(crate) fn run(args: &Args) -> CommandResult {
         .out
         .as_deref()
         .map_or(Ok(base.output.folder.clone()), absolute)?;
-    let sets = feature_sets(args, &base)?;
     let options = ResponseOptions {
         mask: base.responses.mask.clone(),
         scratch: out.join(".heschl"),
     };
     let source = open(&base.responses.path, &options)?;
+    let fits = fits::all(args, &base, source.as_ref())?;
     let memory_bytes = (base.output.memory_gib / 2.0 * f64::from(1 << 30)) as u64;
     let responses = KeptResponses::new(source.as_ref(), memory_bytes)?;
     let cancel = workshop::cancel_on_signals()?;
     let mut entries = Vec::new();
-    for (model, layer, set) in sets {
-        note(format_args!("{model}, {layer}"));
+    for fit in fits {
+        note(&fit);
         let mut recipe = base.clone();
-        recipe.features = vec![set];
-        recipe.output.folder = out.join(format!("{model}-{layer}"));
-        let folder = recipe.output.folder.clone();
+        recipe.features = vec![fit.set.clone()];
+        recipe.stories.train.clone_from(&fit.stories);
+        recipe.output.folder = out.join(fit.name());
         let work = Encoding {
             groups: groups(&recipe)?,
             recipe: &recipe,
@@ -106,93 +122,62 @@ pub(crate) fn run(args: &Args) -> CommandResult {
             heschl: env!("CARGO_PKG_VERSION"),
             cancel: &cancel,
         };
-        let mut reporter = Reporter::new(args.events);
-        let table = match pipeline::encode(&work, &mut |event| reporter.tell(&event))? {
-            EncodeSummary::Finished(table) => *table,
-            EncodeSummary::DoneBefore => ScoreTable::read(&folder.join("scores.npz"))?,
-            EncodeSummary::Stopped => {
-                note("Stopped. What is done is kept; the same command goes on from there.");
-                return Ok(Outcome::Stopped);
-            }
+        let Some(table) = scores(&work, args.events)? else {
+            note("Stopped. What is done is kept; the same command goes on from there.");
+            return Ok(Outcome::Stopped);
         };
         entries.push(Entry {
-            model,
-            layer,
+            training_hours: fits::hours(&recipe, &responses)?,
+            fit,
             table,
         });
     }
     atomic::write(&out.join("sweep.csv"), table(&entries).as_bytes())?;
     tell(&entries);
-    tell_scaling(&entries, &args.sizes);
+    let curves = scaling::curves(&entries, &args.sizes);
+    if !curves.is_empty() {
+        atomic::write(&out.join("scaling.csv"), scaling::table(&curves).as_bytes())?;
+        curves.iter().for_each(scaling::Curve::tell);
+    }
     Ok(Outcome::Done)
 }
 
-/// Model, layer and set of each fit.
-fn feature_sets(
-    args: &Args,
-    base: &EncodeRecipe,
-) -> Result<Vec<(String, String, FeatureSet)>, Failure> {
-    let own = base.features.first().cloned();
-    let own = own.ok_or_else(|| Failure("The recipe has no set of features to replace.".into()))?;
-    let folders = if args.features.is_empty() {
-        vec![own.folder.clone()]
-    } else {
-        args.features
-            .iter()
-            .map(|folder| absolute(folder))
-            .collect::<Result<_, _>>()?
-    };
-    let mut sets = Vec::new();
-    for folder in folders {
-        let library = FeatureLibrary::open(&folder)?;
-        let model = folder
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let mut n_chosen = 0;
-        for layer in &library.layers {
-            let (name, layer) = match layer {
-                Layer::Hidden(_, name) => (name.clone(), Some(name.clone())),
-                Layer::Final => ("final".to_string(), None),
-            };
-            if args.layers.is_empty() || args.layers.contains(&name) {
-                n_chosen += 1;
-                let set = FeatureSet {
-                    name: format!("{model} {name}"),
-                    folder: folder.clone(),
-                    layer,
-                    ..own.clone()
-                };
-                sets.push((model.clone(), name, set));
+/// The scores of one fit; `None` if a stop was asked for.
+fn scores(work: &Encoding, events: EventFormat) -> Result<Option<ScoreTable>, Failure> {
+    let mut reporter = Reporter::new(events);
+    Ok(
+        match pipeline::encode(work, &mut |event| reporter.tell(&event))? {
+            EncodeSummary::Finished(table) => Some(*table),
+            EncodeSummary::DoneBefore => {
+                let folder = &work.recipe.output.folder;
+                Some(ScoreTable::read(&folder.join("scores.npz"))?)
             }
-        }
-        if n_chosen == 0 {
-            return Err(Failure(format!(
-                "None of the layers {} is here.\nFolder: {}",
-                args.layers.join(", "),
-                folder.display()
-            )));
-        }
-    }
-    Ok(sets)
+            EncodeSummary::Stopped => None,
+        },
+    )
 }
 
 fn table(entries: &[Entry]) -> String {
-    let mut text = String::from("model,layer,n_voxels,mean_r,mean_signed_square,n_significant\n");
+    let mut text = String::from(
+        "model,layer,n_training_stories,training_hours,n_voxels,mean_r,mean_signed_square,n_significant\n",
+    );
     for entry in entries {
-        let table = &entry.table;
+        let Entry {
+            fit,
+            training_hours,
+            table,
+        } = entry;
+        let [mean_r, mean_square] = entry.means();
+        let n_significant = table
+            .n_significant()
+            .map_or(String::new(), |n| n.to_string());
         let _ = writeln!(
             text,
-            "{},{},{},{},{},{}",
-            entry.model,
-            entry.layer,
+            "{},{},{},{training_hours},{},{mean_r},{mean_square},{n_significant}",
+            fit.model,
+            fit.layer,
+            fit.n_stories,
             table.voxels.len(),
-            table.mean(Column::R),
-            table.mean(Column::SignedSquare),
-            table
-                .n_significant()
-                .map_or(String::new(), |n| n.to_string())
         );
     }
     text
@@ -201,31 +186,11 @@ fn table(entries: &[Entry]) -> String {
 fn tell(entries: &[Entry]) {
     for entry in entries {
         say(format_args!(
-            "{:<24} {:<12} mean r {:.4}",
-            entry.model,
-            entry.layer,
+            "{:<24} {:<12} {:>6.2} h  mean r {:.4}",
+            entry.fit.model,
+            entry.fit.layer,
+            entry.training_hours,
             entry.table.mean(Column::R)
-        ));
-    }
-}
-
-/// The best layer of each model against its size.
-fn tell_scaling(entries: &[Entry], sizes: &[(String, f64)]) {
-    let mut best = BTreeMap::new();
-    for entry in entries {
-        let mean_r = entry.table.mean(Column::R);
-        let known: &mut f64 = best.entry(&entry.model).or_insert(mean_r);
-        *known = known.max(mean_r);
-    }
-    let points: Vec<(f64, f64)> = sizes
-        .iter()
-        .filter_map(|(model, size)| best.get(model).map(|mean_r| (*size, *mean_r)))
-        .collect();
-    if let Some(fit) = LogLinearFit::of(&points) {
-        let interval = fit.slope_interval(0.95);
-        say(format_args!(
-            "Best layers: mean r grows by {:.4} for ten times the size (95 % interval {:.4} to {:.4}); R² {:.3}",
-            fit.slope_per_decade, interval.lower, interval.upper, fit.r_squared
         ));
     }
 }

@@ -9,8 +9,8 @@ use heschl_core::design::Alignment;
 use heschl_core::downsample::Downsampling;
 use heschl_core::encoding::{ExampleSeries, ScoreTable};
 use heschl_core::recipe::{
-    EncodeFacts, EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet, Preset, ResponsesRecipe,
-    ScansRecipe, ScoresRecipe, StoriesRecipe, Trim,
+    ControlsRecipe, EncodeFacts, EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet, Preset,
+    ResponsesRecipe, ScansRecipe, ScoresRecipe, StoriesRecipe, Trim,
 };
 use heschl_core::scans::TriggerRepair;
 use serde::{Deserialize, Serialize};
@@ -159,6 +159,7 @@ impl FitStudy {
             design,
             ridge: self.preset.ridge(),
             scores: ScoresRecipe::default(),
+            controls: ControlsRecipe::default(),
             output: EncodeOutput {
                 folder: scores.join(format!("{model}-{layer}")),
                 weights: self.weights,

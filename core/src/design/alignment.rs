@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::frames::{read_times, read_words};
 use super::lengths::{far_apart, fitting_trims, mismatch, trimmed};
-use super::{DesignError, scan_times};
+use super::{DesignError, other_repetition, scan_times};
 use crate::downsample::{Downsampling, frames_of_scan, weight_at};
 use crate::recipe::{ScansRecipe, Trim};
 use crate::responses::{ResponseSource, ResponsesError};
@@ -65,6 +65,8 @@ pub struct Course {
     pub n_voxels: usize,
     /// Scans of the responses, before their trim.
     pub n_scans: usize,
+    /// From one scan to the next, if the header says so, seconds.
+    pub repetition_secs: Option<f64>,
     /// `(n_kept_scans,)`: the values after the trim of the responses; NaN where there is none.
     pub values: Vec<f32>,
 }
@@ -121,7 +123,11 @@ impl Alignment {
         let Some(n_expected) = self.expected_scans(question) else {
             return Ok(());
         };
-        let (scans, _) = scan_times(&question.scans, story, n_expected)?;
+        let header_secs = self
+            .course
+            .as_ref()
+            .and_then(|course| course.repetition_secs);
+        let (scans, _) = scan_times(&question.scans, story, n_expected, header_secs)?;
         let n_scans = scans.centre_secs.len();
         self.kept = trimmed(story, n_scans, trim)?;
         if let Some(course) = &self.course {
@@ -132,6 +138,8 @@ impl Alignment {
                 self.remedies = fitting_trims(lengths[0], lengths[1], trim);
             }
         }
+        self.warnings
+            .extend(other_repetition(story, &scans, header_secs));
         if !self.frame_secs.is_empty() {
             self.warnings
                 .extend(far_apart(story, "features", &self.frame_secs, &scans));
@@ -225,6 +233,7 @@ fn course(
         voxel,
         n_voxels,
         n_scans,
+        repetition_secs: source.repetition_secs(name),
         values: values.into_iter().collect(),
     }))
 }

@@ -45,7 +45,10 @@ impl<'a> FrameReader<'a> {
             FeatureKind::MelSpectrogram | FeatureKind::Rms => {
                 find_stimuli(&set.folder, Depth::Recursive)?
             }
-            FeatureKind::Features | FeatureKind::WordRate | FeatureKind::PhonemeRate => Vec::new(),
+            FeatureKind::Features
+            | FeatureKind::WordRate
+            | FeatureKind::PhonemeRate
+            | FeatureKind::Position => Vec::new(),
         };
         let named = |Stimulus { story, path }| (story, path);
         Ok(Self {
@@ -69,20 +72,24 @@ impl<'a> FrameReader<'a> {
             FeatureKind::MelSpectrogram | FeatureKind::Rms => {
                 self.recordings.get(story).cloned().into_iter().collect()
             }
+            FeatureKind::Position => Vec::new(),
         }
     }
 
     /// The features of a story.
     ///
+    /// `n_scans`: how many scans it has; only a position among them needs to know.
+    ///
     /// # Errors
     /// [`DesignError`] if a file is missing or broken.
-    pub fn read(&self, story: &str) -> Result<Frames, DesignError> {
+    pub fn read(&self, story: &str, n_scans: usize) -> Result<Frames, DesignError> {
         match self.set.kind {
             FeatureKind::Features => read_features(self.set, story),
             FeatureKind::WordRate => rate(&self.set.folder, story, TextGrid::words),
             FeatureKind::PhonemeRate => rate(&self.set.folder, story, TextGrid::phones),
             FeatureKind::MelSpectrogram => Ok(mel(&self.samples(story)?)),
             FeatureKind::Rms => Ok(rms(&self.samples(story)?)),
+            FeatureKind::Position => Ok(position(n_scans)),
         }
     }
 
@@ -219,6 +226,18 @@ fn rms(samples: &[f32]) -> Frames {
     Frames {
         frame_secs: Some(clock(levels.len(), 1)),
         features: ndarray::Array1::from(levels).insert_axis(ndarray::Axis(1)),
+    }
+}
+
+/// From −1 at the first scan to 1 at the last, and its square.
+fn position(n_scans: usize) -> Frames {
+    let last = n_scans.saturating_sub(1).max(1) as f32;
+    let features = Array2::from_shape_fn((n_scans, 2), |(scan, power)| {
+        (2.0 * scan as f32 / last - 1.0).powi(power as i32 + 1)
+    });
+    Frames {
+        features,
+        frame_secs: None,
     }
 }
 

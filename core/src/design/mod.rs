@@ -59,6 +59,11 @@ pub enum DesignError {
     },
     #[error("{source}\nFile: {}", path.display())]
     Scans { source: ScansError, path: PathBuf },
+    #[error(
+        "The recipe gives no repetition time, and the header of the responses to \"{0}\" has none either. Add it to [encode.scans]: \
+         repetition_secs = 2.0, for instance."
+    )]
+    NoRepetition(String),
     #[error("Story \"{story}\": {source}")]
     Downsample {
         story: String,
@@ -301,8 +306,11 @@ impl Builder<'_> {
         let n_measured = n_scans(self.recipe, self.responses, story)?;
         let response_rows = trimmed(story, n_measured, trim_responses)?;
         let n_expected = response_rows.len() + trim.total();
-        let (scans, file) = scan_times(&self.recipe.scans, story, n_expected)?;
+        let header_secs = header_secs(self.recipe, self.responses, story);
+        let (scans, file) = scan_times(&self.recipe.scans, story, n_expected, header_secs)?;
         self.files.extend(file);
+        self.warnings
+            .extend(other_repetition(story, &scans, header_secs));
         self.repetition_secs.get_or_insert(scans.repetition_secs);
         let mut all = Array2::zeros((response_rows.len(), 0));
         for set in 0..self.readers.len() {
@@ -336,7 +344,7 @@ impl Builder<'_> {
     ) -> Result<Array2<f64>, DesignError> {
         let name = &self.recipe.features[index].name;
         self.files.extend(self.readers[index].files(story));
-        let frames = self.readers[index].read(story)?;
+        let frames = self.readers[index].read(story, scans.centre_secs.len())?;
         let features = match &frames.frame_secs {
             None => frames.features.mapv(f64::from),
             Some(frame_secs) => {
@@ -369,16 +377,39 @@ impl Builder<'_> {
     }
 }
 
+/// The name under which a story's responses lie, or those of its first presentation.
+fn response_name<'a>(recipe: &'a EncodeRecipe, story: &'a str) -> &'a str {
+    let repeats = recipe.responses.repeats.get(story);
+    repeats
+        .and_then(|names| names.first())
+        .map_or(story, String::as_str)
+}
+
+/// The repetition time that the header of a story's responses has.
+fn header_secs(recipe: &EncodeRecipe, responses: &dyn ResponseSource, story: &str) -> Option<f64> {
+    responses.repetition_secs(response_name(recipe, story))
+}
+
+/// A sentence, if scan times and header are of different scanners.
+fn other_repetition(story: &str, scans: &ScanTimes, header_secs: Option<f64>) -> Option<String> {
+    let header_secs = header_secs?;
+    let is_other = (scans.repetition_secs / header_secs - 1.0).abs() > 0.01;
+    is_other.then(|| {
+        format!(
+            "Story \"{story}\": scans are taken to be {:.4} s apart, but the header of the responses says {header_secs:.4} s. One of \
+             the two is wrong.",
+            scans.repetition_secs
+        )
+    })
+}
+
 /// Scans of a story's responses, or of its presentations where it has several.
 fn n_scans(
     recipe: &EncodeRecipe,
     responses: &dyn ResponseSource,
     story: &str,
 ) -> Result<usize, DesignError> {
-    let repeats = recipe.responses.repeats.get(story);
-    let name = repeats
-        .and_then(|names| names.first())
-        .map_or(story, String::as_str);
+    let name = response_name(recipe, story);
     let shape = responses.shape(name);
     let (n_scans, _) = shape.ok_or_else(|| DesignError::NoResponses(name.to_string()))?;
     Ok(n_scans)
@@ -386,7 +417,8 @@ fn n_scans(
 
 /// When the volumes of a story were taken, and the file that says so.
 ///
-/// `n_scans`: how many there are, if they are simulated.
+/// * `n_scans`: how many there are, if nothing else says so.
+/// * `header_secs`: from one volume to the next as the responses' header has it, seconds.
 ///
 /// # Errors
 /// [`DesignError`] if the file is missing or makes no sense.
@@ -394,6 +426,7 @@ pub fn scan_times(
     recipe: &ScansRecipe,
     story: &str,
     n_scans: usize,
+    header_secs: Option<f64>,
 ) -> Result<(ScanTimes, Option<PathBuf>), DesignError> {
     let read = |path: &PathBuf| {
         std::fs::read_to_string(path).map_err(|source| DesignError::Unreadable {
@@ -424,9 +457,12 @@ pub fn scan_times(
                 .into_iter()
                 .find(|path| path.is_file());
             let path = there.unwrap_or_else(|| named("_events.tsv"));
+            let repetition_secs = repetition_secs
+                .or(header_secs)
+                .ok_or_else(|| DesignError::NoRepetition(story.to_string()))?;
             let onset = sound_onset(&read(&path)?, story);
             let times =
-                onset.and_then(|onset| ScanTimes::simulated(n_scans, *repetition_secs, onset));
+                onset.and_then(|onset| ScanTimes::simulated(n_scans, repetition_secs, onset));
             (times, Some(path))
         }
         ScansRecipe::Lists { folder } => {

@@ -61,6 +61,7 @@ fn recipe(folder: &Path) -> EncodeRecipe {
         },
         ridge: Preset::DeepFmri.ridge(),
         scores: crate::recipe::ScoresRecipe::default(),
+        controls: crate::recipe::ControlsRecipe::default(),
         output: EncodeOutput {
             folder: folder.join("out"),
             weights: false,
@@ -95,7 +96,7 @@ fn stories_are_trimmed_z_scored_stacked_and_delayed() {
     // The same by hand, for story bb: 25 scans, of which 3 and 2 are trimmed.
     let frames = FrameReader::new(&recipe(folder.path()).features[0])
         .unwrap()
-        .read("bb")
+        .read("bb", 0)
         .unwrap();
     let scans = ScanTimes::simulated(25, 2.0, 10.0).unwrap();
     let by_hand = downsample(

@@ -61,6 +61,14 @@ impl MachineSpeed {
             permutation_secs: permutation_secs(),
         }
     }
+
+    /// Seconds that the bases and the products of a fit take.
+    #[must_use]
+    pub fn secs(&self, work: &FitWork, n_voxels: usize) -> f64 {
+        work.eigen_cubes * self.eigen_secs
+            + work.shared_flops / self.double_flops
+            + n_voxels as f64 * work.voxel_flops / (self.product_flops * SHARE_OF_PEAK)
+    }
 }
 
 fn eigen_secs() -> f64 {
@@ -109,15 +117,10 @@ impl FitForecast {
     }
 
     fn of<T: Real>(sizes: &FitSizes, recipe: &EncodeRecipe, speed: &MachineSpeed) -> Self {
-        let work = FitWork::of(sizes, recipe);
-        let voxels = sizes.n_voxels as f64;
-        let permutations = recipe.scores.n_permutations * sizes.n_test_scans;
-        let secs = work.eigen_cubes * speed.eigen_secs
-            + work.shared_flops / speed.double_flops
-            + voxels * work.voxel_flops / (speed.product_flops * SHARE_OF_PEAK)
-            + voxels * permutations as f64 * speed.permutation_secs;
+        let permutations = sizes.n_voxels * recipe.scores.n_permutations * sizes.n_test_scans;
         Self {
-            secs,
+            secs: speed.secs(&FitWork::of(sizes, recipe), sizes.n_voxels)
+                + permutations as f64 * speed.permutation_secs,
             memory_bytes: memory_bytes::<T>(sizes, recipe),
             disk_bytes: disk_bytes(sizes, recipe),
         }

@@ -33,6 +33,9 @@ pub struct EncodeRecipe {
     /// How it is judged.
     #[serde(default)]
     pub scores: ScoresRecipe,
+    /// What the controls may compare it with.
+    #[serde(default, skip_serializing_if = "ControlsRecipe::is_empty")]
+    pub controls: ControlsRecipe,
     /// Where the results go.
     pub output: EncodeOutput,
 }
@@ -54,6 +57,13 @@ impl EncodeRecipe {
             | ScansRecipe::Lists { folder } => root(folder),
         }
         self.ridge.groups.iter_mut().for_each(root);
+        let ControlsRecipe {
+            recordings,
+            textgrids,
+            untrained,
+        } = &mut self.controls;
+        let controls = [recordings, textgrids, untrained];
+        controls.into_iter().flatten().for_each(root);
         root(&mut self.output.folder);
         self
     }
@@ -69,10 +79,15 @@ pub struct FeatureSet {
     #[serde(default)]
     pub kind: FeatureKind,
     /// The folder that it is read from: a model's features (`features_cnk0.1_ctx16.0/whisper-tiny`), `TextGrid`s or recordings.
+    #[serde(default, skip_serializing_if = "is_nowhere")]
     pub folder: PathBuf,
     /// For features: a layer's folder in it, such as `encoder.3`; the final output if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer: Option<String>,
+}
+
+fn is_nowhere(folder: &Path) -> bool {
+    folder.as_os_str().is_empty()
 }
 
 /// What a set of features is.
@@ -91,6 +106,8 @@ pub enum FeatureKind {
     MelSpectrogram,
     /// Root mean square of the recording, every 10 ms.
     Rms,
+    /// How far a story has come, and its square, scan by scan: what drifts look like. No folder.
+    Position,
 }
 
 /// What was measured.
@@ -142,8 +159,9 @@ pub enum ScansRecipe {
     Events {
         /// Their folder.
         folder: PathBuf,
-        /// Repetition time (TR), seconds.
-        repetition_secs: f64,
+        /// Repetition time (TR), seconds; as the header of the responses has it if left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        repetition_secs: Option<f64>,
     },
     /// Plain lists of the volumes' centres, `<story>.txt`, `.csv` or `.json`, in seconds from the sound's onset.
     Lists {
@@ -354,6 +372,30 @@ impl Default for ScoresRecipe {
             fdr_level: 0.05,
             controls: true,
         }
+    }
+}
+
+/// What else could predict the voxels. Whatever is left out here is looked for beside the features, and a control that finds
+/// nothing to compare with says so.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ControlsRecipe {
+    /// Folder of the recordings; that of the recipe beside the features if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recordings: Option<PathBuf>,
+    /// Folder of the `TextGrid`s; that of the recordings if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub textgrids: Option<PathBuf>,
+    /// Features of an untrained network of the same shape; the folder of the features' name with `-untrained` if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub untrained: Option<PathBuf>,
+}
+
+impl ControlsRecipe {
+    /// Whether everything is left out.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 }
 

@@ -13,9 +13,9 @@ use crate::store::{FileChecksum, SourceRecording};
 use crate::window::WindowSettings;
 
 pub use encode::{
-    Alphas, BandedRecipe, DesignRecipe, EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet,
-    FitPrecision, Normalisation, Preset, ResponsesRecipe, RidgeRecipe, ScansRecipe, ScoresRecipe,
-    StoriesRecipe, Trim,
+    Alphas, BandedRecipe, ControlsRecipe, DesignRecipe, EncodeOutput, EncodeRecipe, FeatureKind,
+    FeatureSet, FitPrecision, Normalisation, Preset, ResponsesRecipe, RidgeRecipe, ScansRecipe,
+    ScoresRecipe, StoriesRecipe, Trim,
 };
 pub use encode_file::{EncodeFacts, EncodeFile, FeatureSource, SetFacts};
 

@@ -146,6 +146,7 @@ fn features(paragraph: &mut Paragraph, report: &EncodeReport) {
                 "the log-mel spectrogram of the recording (80 bands, every 10 ms)".into()
             }
             FeatureKind::Rms => "the root mean square of the recording (every 10 ms)".into(),
+            FeatureKind::Position => "the position in the story and its square".into(),
         })
         .collect();
     let stimuli = if sets.len() == 1 {
@@ -203,10 +204,15 @@ fn downsampling(paragraph: &mut Paragraph, recipe: &EncodeRecipe) {
             "the times of volumes taken every {repetition_secs} s, the sound beginning {sound_start_secs} s after the first,"
         ),
         ScansRecipe::Events {
-            repetition_secs, ..
+            repetition_secs: Some(repetition_secs),
+            ..
         } => format!(
             "the times of volumes taken every {repetition_secs} s, the sound's onsets as recorded,"
         ),
+        ScansRecipe::Events { .. } => {
+            "the times of volumes taken as their headers say, the sound's onsets as recorded,"
+                .into()
+        }
         ScansRecipe::Reports { .. } => "the recorded times of the scanner's triggers".into(),
         ScansRecipe::Lists { .. } => "the listed times of the volumes".into(),
     };

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use heschl_core::card::{Card, FinalOutput, FrameRule, FrontEnd};
 use heschl_core::mel;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Checkpoint;
 pub use graph::graph;
@@ -23,7 +23,7 @@ const MOST_LAYERS: usize = 1000;
 const MOST_DIM: usize = 1 << 16;
 
 /// What `config.json` says of a Whisper checkpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WhisperConfig {
     /// Features per frame.
     pub d_model: usize,
@@ -81,6 +81,16 @@ impl WhisperConfig {
             }),
             None => Ok(config),
         }
+    }
+
+    /// The text of a `config.json` that says the same.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being written as JSON.
+    pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let mut config = serde_json::to_value(self)?;
+        config["model_type"] = "whisper".into();
+        serde_json::to_vec_pretty(&config)
     }
 
     /// The same facts out of a CTranslate2 file, whose `config.json` does not hold them.

@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use clap::ValueEnum;
-use heschl_core::encoding::{FitSizes, FitWork};
+use heschl_core::encoding::{FitSizes, FitWork, MachineSpeed};
 use heschl_core::matrix::{Real, product_peak_flops};
 use heschl_core::random::PythonRandom;
-use heschl_core::recipe::Alphas;
+use heschl_core::recipe::{Alphas, FitPrecision};
 use heschl_core::ridge::{
     AlphaUnit, Problem, RefitPlan, RidgeSettings, RoundScore, RoundsPlan, Weights,
     best_alpha_per_voxel, mean_over_rounds,
@@ -75,6 +75,15 @@ enum Precision {
     F64,
 }
 
+impl Precision {
+    fn of_a_fit(self) -> FitPrecision {
+        match self {
+            Precision::F32 => FitPrecision::F32,
+            Precision::F64 => FitPrecision::F64,
+        }
+    }
+}
+
 /// Seconds of each part of a fit.
 #[derive(Debug, Clone, Copy)]
 struct Times {
@@ -128,17 +137,21 @@ fn measure<T: Real>(args: &Args) -> CommandResult {
     let test = TestFeatures(features.slice(s![args.scans.., ..]).to_owned());
     drop(features);
     let responses = noise(args.scans, args.voxels, 2).mapv(T::nearest);
+    let work = work(args);
     let mut all = Vec::new();
     let mut peaks = Vec::new();
+    let mut forecasts = Vec::new();
     for _ in 0..args.repeats.max(1) {
         peaks.push(product_peak_flops::<f32>());
+        forecasts.push(MachineSpeed::measure(args.precision.of_a_fit()).secs(&work, args.voxels));
         let inputs = (&training, &test, responses.view());
         let times = fit(args, inputs, &rounds, &settings);
         all.push(times.map_err(|error| Failure(error.to_string()))?);
     }
     all.sort_by(|a, b| a.total().total_cmp(&b.total()));
-    peaks.sort_by(f64::total_cmp);
-    print(args, &all[all.len() / 2], peaks[peaks.len() / 2]);
+    let middle = &all[all.len() / 2];
+    print(args, middle, median(peaks));
+    print_forecast(args, middle, median(forecasts));
     Ok(Outcome::Done)
 }
 
@@ -182,6 +195,7 @@ fn fit<T: Real>(
 }
 
 fn print(args: &Args, times: &Times, peak_flops: f64) {
+    let voxel_flops = work(args).voxel_flops * args.voxels as f64;
     say(format_args!(
         "fit              {} × {} training, {} test, {} voxels, {} α, {} rounds of {} held out, {:?}",
         args.scans,
@@ -204,22 +218,34 @@ fn print(args: &Args, times: &Times, peak_flops: f64) {
     ));
     say(format_args!(
         "share of peak    {:.3} (matrix products of all voxels, {:.0} GFLOP; with the bases {:.3})",
-        voxel_flops(args) / times.of_voxels() / peak_flops,
-        voxel_flops(args) / 1e9,
-        voxel_flops(args) / times.total() / peak_flops,
+        voxel_flops / times.of_voxels() / peak_flops,
+        voxel_flops / 1e9,
+        voxel_flops / times.total() / peak_flops,
+    ));
+}
+
+fn print_forecast(args: &Args, times: &Times, forecast_secs: f64) {
+    say(format_args!(
+        "forecast         {forecast_secs:.2} s before the fit, {:.2} of what it took",
+        forecast_secs / times.total()
     ));
     if let Some(n_voxels) = args.forecast_voxels {
         let per_voxel = times.of_voxels() / args.voxels as f64;
         let secs = times.total() - times.of_voxels() + per_voxel * n_voxels as f64;
         say(format_args!(
-            "forecast         {} for {n_voxels} voxels",
+            "whole study      {} for {n_voxels} voxels",
             crate::console::duration(secs)
         ));
     }
 }
 
-/// Operations of the products that pass all voxels, as the fit orders them.
-fn voxel_flops(args: &Args) -> f64 {
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+/// What the fit computes, as the forecast of a recipe counts it.
+fn work(args: &Args) -> FitWork {
     let sizes = FitSizes {
         n_training_scans: args.scans,
         n_test_scans: args.test_scans,
@@ -228,8 +254,7 @@ fn voxel_flops(args: &Args) -> f64 {
         n_rounds: args.rounds,
         n_held_scans: args.chunk * args.held,
     };
-    let work = FitWork::of_ridge(&sizes, args.alphas, AlphaUnit::Plain, args.weights);
-    work.voxel_flops * args.voxels as f64
+    FitWork::of_ridge(&sizes, args.alphas, AlphaUnit::Plain, args.weights)
 }
 
 fn noise(n_rows: usize, n_columns: usize, seed: u64) -> Array2<f64> {

@@ -162,9 +162,10 @@ impl Tally {
             } => format!(
                 "Fitting {n_voxels} voxels: {n_columns} columns, {n_training_scans} training scans"
             ),
-            Event::StageStarted { stage, n_done, .. } => {
+            Event::StageStarted { stage, n_done, .. } if *n_done > 0 => {
                 format!("{} from voxel {n_done} on", stage.title())
             }
+            Event::StageStarted { stage, .. } => stage.title().to_string(),
             Event::EncodeFinished {
                 n_voxels,
                 mean_r: Some(mean_r),

@@ -45,7 +45,7 @@ fn of_source(source: Source, folder: PathBuf) -> ScansRecipe {
         },
         Source::Events => ScansRecipe::Events {
             folder,
-            repetition_secs: 2.0,
+            repetition_secs: Some(2.0),
         },
         Source::Lists => ScansRecipe::Lists { folder },
     }
@@ -108,7 +108,7 @@ pub(super) fn form(ui: &mut egui::Ui, facts: &Facts, scans: &mut ScansRecipe, as
             repetition_secs,
         } => {
             let folder = folder.clone();
-            repetition(ui, repetition_secs, asked);
+            repetition(ui, repetition_secs.get_or_insert(2.0), asked);
             path(ui, facts, ("Folder of events", &folder), asked);
             weak(
                 ui,
@@ -149,9 +149,12 @@ pub(crate) fn wrong(scans: &ScansRecipe) -> Option<String> {
             repetition_secs, ..
         }
         | ScansRecipe::Events {
-            repetition_secs, ..
+            repetition_secs: Some(repetition_secs),
+            ..
         } => good_repetition(*repetition_secs).err(),
-        ScansRecipe::Reports { .. } | ScansRecipe::Lists { .. } => None,
+        ScansRecipe::Events { .. } | ScansRecipe::Reports { .. } | ScansRecipe::Lists { .. } => {
+            None
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use std::path::Path;
 use heschl_core::formats::npz::RowsWriter;
 use heschl_core::random::PythonRandom;
 use heschl_core::recipe::{
-    EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet, Preset, ResponsesRecipe, ScansRecipe,
-    ScoresRecipe, StoriesRecipe,
+    ControlsRecipe, EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet, Preset, ResponsesRecipe,
+    ScansRecipe, ScoresRecipe, StoriesRecipe,
 };
 use heschl_core::responses::ResponsesInMemory;
 use ndarray::Array2;
@@ -75,6 +75,7 @@ pub(super) fn recipe(features: &Path, out: &Path) -> EncodeRecipe {
             n_permutations: 99,
             ..ScoresRecipe::default()
         },
+        controls: ControlsRecipe::default(),
         output: EncodeOutput {
             folder: out.to_path_buf(),
             weights: false,

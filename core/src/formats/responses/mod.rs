@@ -253,6 +253,10 @@ impl ResponseSource for Stories {
         self.block(story, scans, voxels)
     }
 
+    fn repetition_secs(&self, story: &str) -> Option<f64> {
+        self.0.get(story).and_then(StoryMatrix::repetition_secs)
+    }
+
     fn files(&self, stories: &[String]) -> Vec<PathBuf> {
         let matrices = stories.iter().filter_map(|story| self.0.get(story));
         let mut files: Vec<PathBuf> = matrices.map(|matrix| matrix.path().to_path_buf()).collect();

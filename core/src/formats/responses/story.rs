@@ -127,6 +127,14 @@ impl StoryMatrix {
         }
     }
 
+    /// From one scan to the next, if the header says so, seconds.
+    pub(super) fn repetition_secs(&self) -> Option<f64> {
+        match self {
+            Self::Volumes(volumes) => volumes.repetition_secs,
+            Self::Stored(_) | Self::Hdf5(_) | Self::Here(..) => None,
+        }
+    }
+
     pub(super) fn path(&self) -> &Path {
         match self {
             Self::Stored(matrix) => matrix.path(),

@@ -29,7 +29,7 @@ use crate::ridge::{
 };
 use crate::sanity::{Check, Verdict};
 use crate::split::SplitError;
-use crate::store::{Journal, StoreError, atomic};
+use crate::store::{Found, Journal, StoreError, atomic};
 use banded::Banded;
 use files::Files;
 use judge::Judge;
@@ -205,10 +205,16 @@ fn encode_in<T: Readable>(
         let Some(table) = banded.fit_and_score(report)? else {
             return Ok(EncodeSummary::Stopped);
         };
+        let checks = if recipe.scores.controls {
+            controls::of_recordings::<T>(&run)?
+        } else {
+            Vec::new()
+        };
+        tell_failures(&checks, report);
         for message in warnings::of_scores(&table) {
             report(Event::Warning { message });
         }
-        let facts = facts::gather(&run, inputs, started, (warnings.take(), Vec::new()));
+        let facts = facts::gather(&run, inputs, started, (warnings.take(), checks));
         let summary = finish(&run, table, None, facts, report)?;
         banded.forget()?;
         return Ok(summary);
@@ -364,15 +370,18 @@ fn control<T: Readable>(
     if !run.work.recipe.scores.controls {
         return Ok(Vec::new());
     }
+    run.begin(Stage::Control, Found::Nothing, report);
     let checks = controls::run(run, plan, alphas, &table.voxels)?;
-    for check in checks
-        .iter()
-        .filter(|check| check.verdict == Verdict::Failed)
-    {
+    tell_failures(&checks, report);
+    Ok(checks)
+}
+
+fn tell_failures(checks: &[Check], report: &mut dyn FnMut(Event)) {
+    let is_failed = |check: &&Check| check.verdict == Verdict::Failed;
+    for check in checks.iter().filter(is_failed) {
         let message = format!("The control \"{}\" failed. {}", check.name, check.finding);
         report(Event::Warning { message });
     }
-    Ok(checks)
 }
 
 /// The courses of the best, the middle and the worst voxels.

@@ -1,4 +1,7 @@
-//! The controls of a study: a sample of its voxels goes through the same steps with the relation taken away, or put in.
+//! The controls of a study: a sample of its voxels goes through the same steps with the relation taken away, or put in, or with
+//! what else could predict them.
+
+mod rivals;
 
 use std::ops::Range;
 
@@ -36,18 +39,43 @@ pub(super) fn run<T: Readable>(
     voxels: &[VoxelScores],
 ) -> Result<Vec<Check>, EncodeError> {
     let sample = Sample::<T>::new(run, alphas, voxels)?;
-    let (in_time, apart) = recordings(run, &sample.runs)?;
-    let as_double = |responses: &Array2<T>| responses.mapv(T::double);
-    let (training, test) = (as_double(&sample.training), as_double(&sample.test));
+    let mut checks = leaks(run, &sample.runs, [&sample.training, &sample.test])?;
     let shuffled = shuffled_medians(run, plan, &sample);
+    let predictions = plan
+        .fit(sample.training.view(), &sample.alphas, Weights::Left)
+        .predictions;
+    checks.extend([
+        sanity::shuffled_is_null(&shuffled),
+        moved(run, &sample, &predictions),
+        planted(run, plan, &sample),
+    ]);
+    checks.extend(rivals::run(run, &sample, &predictions));
+    Ok(checks)
+}
+
+/// Runs the controls that look at what was measured alone, whatever model is fitted to it.
+pub(super) fn of_recordings<T: Readable>(run: &Run) -> Result<Vec<Check>, EncodeError> {
+    let runs: Vec<Range<usize>> = spread(run.voxels.len())
+        .into_iter()
+        .map(|within| absolute(run, &within))
+        .collect();
+    let (training, test) = measured::<T>(run, &runs)?;
+    leaks(run, &runs, [&training, &test])
+}
+
+/// Ways in which the test can be known from the training.
+fn leaks<T: Readable>(
+    run: &Run,
+    runs: &[Range<usize>],
+    responses: [&Array2<T>; 2],
+) -> Result<Vec<Check>, EncodeError> {
+    let [training, test] = responses.map(|responses| responses.mapv(T::double));
+    let (in_time, apart) = recordings(run, runs)?;
     Ok(vec![
         sanity::test_in_training(training.view(), test.view()),
         sanity::neighbours_in_training(training.view(), test.view()),
         in_time,
         apart,
-        sanity::shuffled_is_null(&shuffled),
-        moved(run, plan, &sample),
-        planted(run, plan, &sample),
     ])
 }
 
@@ -58,32 +86,46 @@ struct Sample<T> {
     training: Array2<T>,
     test: Array2<T>,
     alphas: Vec<usize>,
+    scores: Vec<VoxelScores>,
     /// Those of the voxels that are best in the rounds, most frequent first.
     usual_alpha: usize,
 }
 
 impl<T: Readable> Sample<T> {
     fn new(run: &Run, alphas: &[usize], voxels: &[VoxelScores]) -> Result<Self, EncodeError> {
-        let runs = spread(run.voxels.len());
-        let absolute =
-            |within: &Range<usize>| run.voxels.start + within.start..run.voxels.start + within.end;
-        let mut training = Vec::new();
-        let mut test = Vec::new();
-        for within in &runs {
-            training.push(run.measured.training::<T>(absolute(within))?);
-            test.push(run.measured.test::<T>(absolute(within))?);
-        }
-        let chosen = runs
-            .iter()
-            .flat_map(|within| alphas[within.clone()].to_vec());
+        let mut within = spread(run.voxels.len());
+        within.extend(best_run(voxels, &within));
+        let runs: Vec<Range<usize>> = within.iter().map(|within| absolute(run, within)).collect();
+        let (training, test) = measured(run, &runs)?;
+        let all = || within.iter().flat_map(Clone::clone);
         Ok(Self {
-            training: side_by_side(&training),
-            test: side_by_side(&test),
-            alphas: chosen.collect(),
+            runs,
+            training,
+            test,
+            alphas: all().map(|voxel| alphas[voxel]).collect(),
+            scores: all().map(|voxel| voxels[voxel].clone()).collect(),
             usual_alpha: usual_alpha(alphas, voxels),
-            runs: runs.iter().map(absolute).collect(),
         })
     }
+}
+
+/// Numbers in the files of voxels that are counted within a share.
+fn absolute(run: &Run, within: &Range<usize>) -> Range<usize> {
+    run.voxels.start + within.start..run.voxels.start + within.end
+}
+
+/// Training and test responses of runs of voxels.
+fn measured<T: Readable>(
+    run: &Run,
+    runs: &[Range<usize>],
+) -> Result<(Array2<T>, Array2<T>), EncodeError> {
+    let mut training = Vec::new();
+    let mut test = Vec::new();
+    for voxels in runs {
+        training.push(run.measured.training::<T>(voxels.clone())?);
+        test.push(run.measured.test::<T>(voxels.clone())?);
+    }
+    Ok((side_by_side(&training), side_by_side(&test)))
 }
 
 /// Runs of voxels spread evenly over `n_voxels`.
@@ -100,6 +142,25 @@ fn spread(n_voxels: usize) -> Vec<Range<usize>> {
             first..first + length
         })
         .collect()
+}
+
+/// The run of neighbouring voxels outside the others that the rounds found best: a spread sample of the cortex would seldom hold
+/// any of those that listen.
+fn best_run(voxels: &[VoxelScores], others: &[Range<usize>]) -> Option<Range<usize>> {
+    let is_apart = |run: &Range<usize>| {
+        let overlaps = |other: &Range<usize>| run.start < other.end && other.start < run.end;
+        !others.iter().any(overlaps)
+    };
+    let mean = |run: &Range<usize>| {
+        let scores = voxels[run.clone()].iter();
+        let scores = scores.map(|voxel| voxel.get(Column::RoundScore));
+        scores.filter(|score| score.is_finite()).sum::<f64>()
+    };
+    let starts = (0..voxels.len() / RUN_VOXELS).map(|index| index * RUN_VOXELS);
+    starts
+        .map(|start| start..start + RUN_VOXELS)
+        .filter(is_apart)
+        .max_by(|a, b| mean(a).total_cmp(&mean(b)))
 }
 
 /// The α that is most frequent among the tenth of the voxels with the best scores in the rounds.
@@ -187,14 +248,20 @@ fn median_r<T: Readable>(
 }
 
 /// The best quarter of the sample, with its predictions where they belong and moved around the test.
-fn moved<T: Readable>(run: &Run, plan: &RefitPlan<T>, sample: &Sample<T>) -> Check {
-    let fitted = plan.fit(sample.training.view(), &sample.alphas, Weights::Left);
-    let r = correlation(fitted.predictions.view(), sample.test.view());
+fn moved<T: Readable>(run: &Run, sample: &Sample<T>, predictions: &Array2<T>) -> Check {
+    let r = correlation(predictions.view(), sample.test.view());
     let mut order: Vec<usize> = (0..r.len()).filter(|voxel| r[*voxel].is_finite()).collect();
     order.sort_by(|a, b| r[*b].total_cmp(&r[*a]));
     let best = &order[..order.len().div_ceil(4)];
-    let predictions = fitted.predictions.select(Axis(1), best);
+    let predictions = predictions.select(Axis(1), best);
     let test = sample.test.select(Axis(1), best);
+    let moved = moved_medians(run, &predictions, &test);
+    let at_zero = median(best.iter().map(|voxel| r[*voxel]));
+    sanity::moved_is_null(at_zero, median(moved.into_iter()))
+}
+
+/// Median r over the voxels for each of many moves of the predictions around the test, by 30 s or more.
+fn moved_medians<T: Readable>(run: &Run, predictions: &Array2<T>, test: &Array2<T>) -> Vec<f64> {
     let n_scans = test.nrows();
     let least = (MOVED_SECS / run.design.repetition_secs).ceil() as usize;
     let moves = (least..n_scans.saturating_sub(least)).step_by(3);
@@ -203,8 +270,7 @@ fn moved<T: Readable>(run: &Run, plan: &RefitPlan<T>, sample: &Sample<T>) -> Che
         let moved = predictions.select(Axis(0), &rows);
         median(correlation(moved.view(), test.view()).into_iter())
     });
-    let at_zero = median(best.iter().map(|voxel| r[*voxel]));
-    sanity::moved_is_null(at_zero, median(r_moved))
+    r_moved.collect()
 }
 
 /// A signal planted in responses that never were measured.
