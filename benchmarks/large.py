@@ -1,6 +1,6 @@
 """Fits a share of a study of the largest size on real files, and prints time, memory and how good the forecast was.
 
-    python benchmarks/large.py target/release/heschl [--folder FOLDER] [--share 1/48] [--scans 33000] [--voxels 95556]
+    python benchmarks/large.py target/release/heschl [--folder FOLDER] [--share 1/47] [--scans 33000] [--voxels 95556]
 
 Features (1,280 of falling spectrum, four delays) and responses of 60 training stories and one of test are written to FOLDER,
 story by story (13 GB in full size), unless they are there. The recipe is that of Scaling laws 2023. Needs NumPy; Linux or macOS.
@@ -93,7 +93,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("program")
     arguments.add_argument("--folder", type=pathlib.Path)
-    arguments.add_argument("--share", default="1/48")
+    arguments.add_argument("--share", default="1/47")
     arguments.add_argument("--scans", type=int, default=33_000)
     arguments.add_argument("--voxels", type=int, default=95_556)
     options = arguments.parse_args()

@@ -183,6 +183,21 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn remainders_correlate_as_the_formula_of_partial_correlation_says() {
+        let x = array![[1.0], [3.0], [2.0], [5.0], [4.0], [0.0]];
+        let y = array![[2.0], [2.5], [1.0], [4.0], [5.5], [1.0]];
+        let z = array![[0.0], [2.0], [1.0], [1.0], [3.0], [-1.0]];
+        let r = |a: &Array2<f64>, b: &Array2<f64>| correlation(a.view(), b.view())[0];
+        let (xy, xz, yz) = (r(&x, &y), r(&x, &z), r(&y, &z));
+        let expected = (xy - xz * yz) / ((1.0 - xz * xz) * (1.0 - yz * yz)).sqrt();
+        let left = |a: &Array2<f64>| residual(a.view(), z.view());
+        assert!((r(&left(&x), &left(&y)) - expected).abs() < 1e-12);
+        // What is flat explains nothing.
+        let flat = Array2::from_elem((6, 1), 3.0);
+        assert!((r(&residual(x.view(), flat.view()), &y) - xy).abs() < 1e-12);
+    }
+
     /// `numpy.corrcoef` and `sklearn.metrics.r2_score` of these columns.
     #[test]
     fn correlation_and_r2_are_those_of_numpy_and_scikit_learn() {

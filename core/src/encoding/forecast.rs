@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use ndarray::Array2;
 
-use super::{BLOCK_VOXELS, Column, FitWork, reading_voxels};
+use super::{BLOCK_VOXELS, CONTROLLED_VOXELS, Column, FitWork, reading_voxels};
 use crate::matrix::{Real, eigen, gram, product_peak_flops};
 use crate::random::PythonRandom;
 use crate::recipe::{EncodeRecipe, FitPrecision};
@@ -66,7 +66,7 @@ impl MachineSpeed {
     #[must_use]
     pub fn secs(&self, work: &FitWork, n_voxels: usize) -> f64 {
         work.eigen_cubes * self.eigen_secs
-            + work.shared_flops / self.double_flops
+            + work.shared_flops / (self.double_flops * SHARE_OF_PEAK)
             + n_voxels as f64 * work.voxel_flops / (self.product_flops * SHARE_OF_PEAK)
     }
 }
@@ -118,9 +118,18 @@ impl FitForecast {
 
     fn of<T: Real>(sizes: &FitSizes, recipe: &EncodeRecipe, speed: &MachineSpeed) -> Self {
         let permutations = sizes.n_voxels * recipe.scores.n_permutations * sizes.n_test_scans;
+        let controls = if recipe.scores.controls {
+            speed.secs(
+                &FitWork::of_controls(sizes),
+                CONTROLLED_VOXELS.min(sizes.n_voxels),
+            )
+        } else {
+            0.0
+        };
         Self {
             secs: speed.secs(&FitWork::of(sizes, recipe), sizes.n_voxels)
-                + permutations as f64 * speed.permutation_secs,
+                + permutations as f64 * speed.permutation_secs
+                + controls,
             memory_bytes: memory_bytes::<T>(sizes, recipe),
             disk_bytes: disk_bytes(sizes, recipe),
         }

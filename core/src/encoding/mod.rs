@@ -21,4 +21,4 @@ pub use precision::{CHECKED_VOXELS, precision_warning};
 pub use series::{ExampleSeries, example_voxels};
 pub use table::{Column, ScoreTable, VoxelScores};
 pub use voxels::{BLOCK_VOXELS, VoxelShare, reading_voxels};
-pub use work::FitWork;
+pub use work::{CONTROLLED_VOXELS, FitWork};

@@ -1,8 +1,11 @@
 //! How much a fit is to compute.
 
 use super::FitSizes;
-use crate::recipe::EncodeRecipe;
+use crate::recipe::{EncodeRecipe, FitPrecision};
 use crate::ridge::{AlphaUnit, Form, is_spread, leaves_out};
+
+/// Voxels of the sample that controls look at, at most.
+pub const CONTROLLED_VOXELS: usize = 320;
 
 /// Floating-point operations of a fit.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,7 +28,55 @@ impl FitWork {
             return Lengths::of(sizes, n_alphas).banded(n_mixtures as f64);
         }
         let forms_weights = recipe.output.weights;
-        Self::of_ridge(sizes, n_alphas, recipe.ridge.alpha_unit, forms_weights)
+        let work = Self::of_ridge(sizes, n_alphas, recipe.ridge.alpha_unit, forms_weights);
+        if recipe.ridge.precision == FitPrecision::F64 {
+            return work;
+        }
+        let check = Self::of_precision_check(sizes, n_alphas, recipe.ridge.alpha_unit);
+        Self {
+            eigen_cubes: work.eigen_cubes + check.eigen_cubes,
+            shared_flops: work.shared_flops + check.shared_flops,
+            ..work
+        }
+    }
+
+    /// Of the look whether single precision is enough: the bases of the first round, twice. Its voxels are few.
+    fn of_precision_check(sizes: &FitSizes, n_alphas: usize, unit: AlphaUnit) -> Self {
+        let first = FitSizes {
+            n_rounds: 1,
+            n_test_scans: 0,
+            ..*sizes
+        };
+        let lengths = Lengths::of(&first, n_alphas);
+        let round = lengths.round(&first, n_alphas, unit);
+        // A round that is left out of the fit of all rows needs their decomposition.
+        let cubes = if round.cubes > 0.0 {
+            round.cubes
+        } else {
+            lengths.k.powi(3)
+        };
+        Self {
+            eigen_cubes: 2.0 * cubes,
+            shared_flops: 2.0 * (lengths.square() + round.shared),
+            voxel_flops: 0.0,
+        }
+    }
+
+    /// Of the controls on a sample of [`CONTROLLED_VOXELS`]: a fit for each shuffle and one more, a planted signal, and each scan beside the
+    /// others.
+    #[must_use]
+    pub fn of_controls(sizes: &FitSizes) -> Self {
+        const N_FITS: f64 = 12.0;
+        let lengths = Lengths::of(sizes, 1);
+        let Lengths { n, p, k, test, .. } = lengths;
+        let n_voxels = CONTROLLED_VOXELS as f64;
+        let planted = 2.0 * (n + test) * p * n_voxels / 2.0;
+        let beside = 2.0 * (n * n / 4.0 + 2.0 * test * n) * n_voxels;
+        Self {
+            eigen_cubes: 0.0,
+            shared_flops: planted + beside,
+            voxel_flops: 2.0 * N_FITS * (lengths.coordinates() + test * k),
+        }
     }
 
     /// Of ridge fits with one penalty for all columns.
@@ -37,16 +88,10 @@ impl FitWork {
         forms_weights: bool,
     ) -> Self {
         let lengths = Lengths::of(sizes, n_alphas);
+        let round = lengths.round(sizes, n_alphas, unit);
         let Lengths {
             p, k, test, rounds, ..
         } = lengths;
-        let round =
-            if unit == AlphaUnit::Plain && leaves_out(sizes.n_held_scans, k as usize, n_alphas) {
-                lengths.left_out()
-            } else {
-                let few_columns = is_spread(sizes.n_held_scans, sizes.n_columns);
-                lengths.decomposed(lengths.form == Form::Primal && few_columns)
-            };
         let test_rows = match lengths.form {
             Form::Primal => 2.0 * test * p * k,
             Form::Kernel => 2.0 * test * (p * k + k * k),
@@ -114,6 +159,16 @@ impl Lengths {
             rounds,
             alphas,
         }
+    }
+
+    /// One round, in the way that the fit takes.
+    fn round(&self, sizes: &FitSizes, n_alphas: usize, unit: AlphaUnit) -> RoundWork {
+        let is_plain = unit == AlphaUnit::Plain;
+        if is_plain && leaves_out(sizes.n_held_scans, self.k as usize, n_alphas) {
+            return self.left_out();
+        }
+        let few_columns = is_spread(sizes.n_held_scans, sizes.n_columns);
+        self.decomposed(self.form == Form::Primal && few_columns)
     }
 
     /// `XᵀX` or `XXᵀ`, half of it by symmetry.

@@ -9,7 +9,7 @@ use ndarray::{Array2, ArrayView2, Axis, concatenate};
 
 use super::EncodeError;
 use super::run::Run;
-use crate::encoding::{Column, VoxelScores};
+use crate::encoding::{CONTROLLED_VOXELS, Column, VoxelScores};
 use crate::random::PythonRandom;
 use crate::responses::Readable;
 use crate::ridge::{RefitPlan, Weights};
@@ -18,9 +18,9 @@ use crate::score::correlation;
 use crate::significance::BlockPermutations;
 use crate::simulate::{PlantedResponses, plant};
 
-/// Runs of neighbouring voxels in the sample, and voxels in each.
+/// Runs of neighbouring voxels in the sample, besides the best one, and voxels in each.
 const N_RUNS: usize = 4;
-const RUN_VOXELS: usize = 64;
+const RUN_VOXELS: usize = CONTROLLED_VOXELS / (N_RUNS + 1);
 /// Shuffles of the training responses.
 const N_SHUFFLES: usize = 10;
 /// Scans that a shuffle keeps together.
@@ -103,7 +103,7 @@ impl<T: Readable> Sample<T> {
             training,
             test,
             alphas: all().map(|voxel| alphas[voxel]).collect(),
-            scores: all().map(|voxel| voxels[voxel].clone()).collect(),
+            scores: all().map(|voxel| voxels[voxel]).collect(),
             usual_alpha: usual_alpha(alphas, voxels),
         })
     }
