@@ -265,6 +265,20 @@ fn features_come_to_the_scanners_clock_by_themselves_and_files_are_told() {
     assert!(text(&refused.stderr).contains("no responses that can be read"));
 }
 
+/// Columns of those rows of a table that have a field.
+fn numbers(path: &Path, field: &str, columns: &[&str]) -> Vec<Vec<f64>> {
+    let table = fs::read_to_string(path).unwrap();
+    let mut rows = table
+        .lines()
+        .map(|line| line.split(',').collect::<Vec<_>>());
+    let header = rows.next().unwrap();
+    let at = |column: &&str| header.iter().position(|name| name == column).unwrap();
+    let chosen: Vec<usize> = columns.iter().map(at).collect();
+    rows.filter(|row| row.contains(&field))
+        .map(|row| chosen.iter().map(|at| row[*at].parse().unwrap()).collect())
+        .collect()
+}
+
 #[test]
 fn a_sweep_fits_every_layer_and_goes_on_where_it_was() {
     let study = Study::new(60);
@@ -280,17 +294,35 @@ fn a_sweep_fits_every_layer_and_goes_on_where_it_was() {
         "study/recipe.toml",
         "--out",
         "sweep",
-        "--sizes",
-        "features=1e6",
+        "--stories",
+        "2",
     ];
     let output = succeed(&mut study.heschl(&sweep));
     let told = text(&output.stdout);
+    assert!(told.contains("features final: mean r grows by"), "{told}");
+    // Two layers, each with two and with all three training stories.
+    let rows = numbers(
+        &study.path("sweep/sweep.csv"),
+        "final",
+        &["training_hours", "mean_r"],
+    );
+    assert_eq!(rows.len(), 2, "{rows:?}");
     assert!(
-        told.contains("encoder.0    mean r") && told.contains("final        mean r"),
-        "{told}"
+        study
+            .path("sweep/features-encoder.0-2-stories/scores.npz")
+            .is_file()
+    );
+    let slopes = numbers(
+        &study.path("sweep/scaling.csv"),
+        "features final",
+        &["slope_of_mean_r"],
+    );
+    let expected = (rows[1][1] - rows[0][1]) / (rows[1][0] / rows[0][0]).log10();
+    assert!(
+        (slopes[0][0] - expected).abs() < 1e-9,
+        "{slopes:?} {expected}"
     );
     let table = fs::read_to_string(study.path("sweep/sweep.csv")).unwrap();
-    assert_eq!(table.lines().count(), 3, "{table}");
     let scores = fs::read(study.path("sweep/features-final/scores.npz")).unwrap();
     // The same fit by itself gives the same scores.
     succeed(&mut study.encode("alone"));
