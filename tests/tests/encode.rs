@@ -279,6 +279,40 @@ fn numbers(path: &Path, field: &str, columns: &[&str]) -> Vec<Vec<f64>> {
         .collect()
 }
 
+/// Two models with the same features: their mixture predicts as each of them, and neither explains anything alone.
+fn mix_and_part(study: &Study, fits: [&str; 2]) {
+    let output = succeed(&mut study.heschl(&["stack", fits[0], fits[1], "--out", "stack.npz"]));
+    let told = text(&output.stdout);
+    let mean_r = |line: &str| line.split("mean r ").nth(1).unwrap()[..6].to_string();
+    let mixed = told
+        .lines()
+        .find(|line| line.starts_with("stacked"))
+        .unwrap();
+    assert_eq!(
+        mean_r(mixed),
+        mean_r(told.lines().next().unwrap()),
+        "{told}"
+    );
+    assert!(study.path("stack.npz").is_file());
+    succeed(&mut study.heschl(&["partition", fits[0], fits[1], fits[0]]));
+    let parts = fs::read_to_string(study.path("partition.csv")).unwrap();
+    assert_eq!(parts.lines().count(), 61);
+    for line in parts.lines().skip(1) {
+        let values: Vec<f64> = line
+            .split(',')
+            .map(|value| value.parse().unwrap())
+            .collect();
+        assert!(values[1].abs() < 1e-9 && values[2].abs() < 1e-9, "{line}");
+        assert!((values[3] - values[4]).abs() < 1e-9, "{line}");
+    }
+    let refused = study
+        .heschl(&["partition", fits[0], "nowhere", fits[0]])
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("There are no scores here"));
+}
+
 #[test]
 fn a_sweep_fits_every_layer_and_goes_on_where_it_was() {
     let study = Study::new(60);
@@ -327,38 +361,7 @@ fn a_sweep_fits_every_layer_and_goes_on_where_it_was() {
     // The same fit by itself gives the same scores.
     succeed(&mut study.encode("alone"));
     assert!(scores == study.results("alone")["scores.npz"]);
-    // Two models with the same features: their mixture predicts as each of them, and neither explains anything alone.
-    let fits = ["sweep/features-final", "sweep/features-encoder.0"];
-    let output = succeed(&mut study.heschl(&["stack", fits[0], fits[1], "--out", "stack.npz"]));
-    let told = text(&output.stdout);
-    let mean_r = |line: &str| line.split("mean r ").nth(1).unwrap()[..6].to_string();
-    let mixed = told
-        .lines()
-        .find(|line| line.starts_with("stacked"))
-        .unwrap();
-    assert_eq!(
-        mean_r(mixed),
-        mean_r(told.lines().next().unwrap()),
-        "{told}"
-    );
-    assert!(study.path("stack.npz").is_file());
-    succeed(&mut study.heschl(&["partition", fits[0], fits[1], fits[0]]));
-    let parts = fs::read_to_string(study.path("partition.csv")).unwrap();
-    assert_eq!(parts.lines().count(), 61);
-    for line in parts.lines().skip(1) {
-        let values: Vec<f64> = line
-            .split(',')
-            .map(|value| value.parse().unwrap())
-            .collect();
-        assert!(values[1].abs() < 1e-9 && values[2].abs() < 1e-9, "{line}");
-        assert!((values[3] - values[4]).abs() < 1e-9, "{line}");
-    }
-    let refused = study
-        .heschl(&["partition", fits[0], "nowhere", fits[0]])
-        .output()
-        .unwrap();
-    assert_eq!(refused.status.code(), Some(1));
-    assert!(text(&refused.stderr).contains("There are no scores here"));
+    mix_and_part(&study, ["sweep/features-final", "sweep/features-encoder.0"]);
 
     fs::remove_file(study.path("sweep/features-encoder.0/scores.npz")).unwrap();
     succeed(&mut study.heschl(&sweep));
