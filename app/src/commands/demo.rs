@@ -1,12 +1,13 @@
 //! `heschl demo`: a real recording through a real encoder, from nothing.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use heschl_core::audio::Resampling;
 use heschl_core::encoder::{DeviceChoice, Precision};
 use heschl_core::formats::npz;
 use heschl_core::recipe::{
-    EncodeFile, ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe, StimuliRecipe,
+    EncodeFile, ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe, RecipeFile, StimuliRecipe,
 };
 use heschl_core::store::{FEATURES, FeaturesFolder, atomic};
 use heschl_core::window::WindowSettings;
@@ -108,7 +109,8 @@ fn whole_study(args: Args) -> CommandResult {
     if outcome != Outcome::Done {
         return Ok(outcome);
     }
-    let outcome = run_recipe(&untrained(&recipe)?, &machine, &Repetition::default())?;
+    let path = out.join("untrained.toml");
+    let outcome = extract_apart(untrained(&recipe)?, &path, &machine)?;
     if outcome != Outcome::Done {
         return Ok(outcome);
     }
@@ -145,6 +147,30 @@ fn untrained(recipe: &ExtractRecipe) -> Result<ExtractRecipe, Failure> {
     let mut recipe = recipe.clone();
     recipe.model.model = untrained.name;
     Ok(recipe)
+}
+
+/// Extracts in a process of its own: one process loads ONNX Runtime once.
+fn extract_apart(recipe: ExtractRecipe, path: &Path, machine: &MachineArgs) -> CommandResult {
+    let file = RecipeFile {
+        extract: recipe,
+        run: None,
+    };
+    atomic::write(path, file.to_toml().map_err(Failure)?.as_bytes())?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("run").arg(path);
+    if machine.events == EventFormat::Json {
+        command.args(["--events", "json"]);
+    }
+    if let Some(runtime) = &machine.runtime {
+        command.arg("--runtime").arg(runtime);
+    }
+    match command.status()?.code() {
+        Some(0) => Ok(Outcome::Done),
+        Some(3) => Ok(Outcome::Stopped),
+        _ => Err(Failure(
+            "The features of the untrained network could not be extracted: see above. The same command goes on from there.".into(),
+        )),
+    }
 }
 
 fn recipe(recordings: &Path, out: &Path, device: DeviceChoice) -> ExtractRecipe {
