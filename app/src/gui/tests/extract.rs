@@ -192,6 +192,8 @@ fn beside_a_job_nothing_is_tried_and_the_forecast_says_so() {
     stage.until("nothing is tried", |window| {
         window.facts.trial == Loading::Nothing
     });
+    // The queue's own first news would take the place of the job below.
+    stage.until("the queue is known", |window| window.facts.queue.is_known);
     let running = super::jobs::job("it", crate::gui::jobs::data::JobState::Running);
     stage.harness.state_mut().facts.queue.jobs = vec![running];
     stage.go(Page::Extract);

@@ -11,18 +11,21 @@ pub(crate) type Waker = Arc<dyn Fn() + Send + Sync>;
 
 /// A thread that answers questions of type `Q` with any number of answers of type `A`.
 ///
-/// A new question cancels the one before it: nobody waits for what is no longer asked. The thread ends with the desk.
+/// A new question cancels the one before it: nobody waits for what is no longer asked, and an answer to it that comes
+/// late is not heard. The thread ends with the desk.
 pub(crate) struct Desk<Q, A> {
     /// `None` once no more is asked.
     questions: Option<Sender<(Q, CancelToken)>>,
-    answers: Receiver<A>,
+    answers: Receiver<(A, CancelToken)>,
     current: CancelToken,
     thread: Option<JoinHandle<()>>,
 }
 
 /// Where the one who answers puts the answers.
 pub(crate) struct Answers<A> {
-    to: Sender<A>,
+    to: Sender<(A, CancelToken)>,
+    /// Of the question that is being answered.
+    token: CancelToken,
     waker: Waker,
 }
 
@@ -30,7 +33,7 @@ impl<A> Answers<A> {
     /// Gives one answer and wakes the window.
     pub(crate) fn give(&self, answer: A) {
         // The window may have closed meanwhile.
-        let _ = self.to.send(answer);
+        let _ = self.to.send((answer, self.token.clone()));
         (self.waker)();
     }
 }
@@ -44,13 +47,15 @@ impl<Q: Send + 'static, A: Send + 'static> Desk<Q, A> {
     ) -> Self {
         let (questions, asked) = mpsc::channel::<(Q, CancelToken)>();
         let (to, answers) = mpsc::channel();
-        let out = Answers {
-            to,
-            waker: waker.clone(),
-        };
+        let waker = waker.clone();
         let work = move || {
             for (question, token) in asked {
                 if !token.is_cancelled() {
+                    let out = Answers {
+                        to: to.clone(),
+                        token: token.clone(),
+                        waker: waker.clone(),
+                    };
                     answer(question, &token, &out);
                 }
             }
@@ -70,9 +75,16 @@ impl<Q: Send + 'static, A: Send + 'static> Desk<Q, A> {
 
     /// Asks, in place of whatever was asked before.
     pub(crate) fn ask(&mut self, question: Q) {
+        self.ask_or_withdraw(Some(question));
+    }
+
+    /// Asks in place of whatever was asked before, or only takes that back.
+    pub(crate) fn ask_or_withdraw(&mut self, question: Option<Q>) {
         self.current.cancel();
         self.current = CancelToken::default();
-        self.ask_also(question);
+        if let Some(question) = question {
+            self.ask_also(question);
+        }
     }
 
     /// Asks besides what was asked before.
@@ -90,9 +102,10 @@ impl<Q: Send + 'static, A: Send + 'static> Desk<Q, A> {
         }
     }
 
-    /// The answers that have come since the last look.
+    /// The answers that have come since the last look, but for those to questions that were taken back.
     pub(crate) fn answers(&self) -> impl Iterator<Item = A> {
-        self.answers.try_iter()
+        let wanted = |(answer, token): (A, CancelToken)| (!token.is_cancelled()).then_some(answer);
+        self.answers.try_iter().filter_map(wanted)
     }
 }
 
@@ -107,29 +120,48 @@ mod tests {
     use super::*;
     use std::time::{Duration, Instant};
 
-    #[test]
-    fn a_new_question_takes_the_place_of_the_one_before() {
+    /// Answers with the question; the first only once it is taken back.
+    fn desk() -> Desk<u32, u32> {
         let waker: Waker = Arc::new(|| ());
-        let answer = |question: u32, token: &CancelToken, out: &Answers<(u32, bool)>| {
+        let answer = |question: u32, token: &CancelToken, out: &Answers<u32>| {
             let begun = Instant::now();
             while question == 1 && !token.is_cancelled() && begun.elapsed().as_secs() < 5 {
                 std::thread::sleep(Duration::from_millis(1));
             }
-            out.give((question, token.is_cancelled()));
+            out.give(question);
         };
-        let mut desk = Desk::open("test", &waker, answer);
+        Desk::open("test", &waker, answer)
+    }
+
+    #[test]
+    fn only_the_last_question_is_answered() {
+        let mut desk = desk();
         for question in [1, 2, 3] {
             desk.ask(question);
             if question == 1 {
                 std::thread::sleep(Duration::from_millis(20));
             }
         }
-        let mut answers = vec![];
-        while !answers.contains(&(3, false)) {
-            answers.extend(desk.answers());
-        }
-        // The second was never begun, or was told at once that it is not wanted.
-        assert_eq!(answers.first(), Some(&(1, true)));
-        assert!(!answers.contains(&(2, false)), "{answers:?}");
+        desk.finish();
+        assert_eq!(desk.answers().collect::<Vec<_>>(), [3]);
+    }
+
+    #[test]
+    fn what_was_taken_back_is_not_answered() {
+        let mut desk = desk();
+        desk.ask(1);
+        std::thread::sleep(Duration::from_millis(20));
+        desk.ask_or_withdraw(None);
+        desk.finish();
+        assert_eq!(desk.answers().count(), 0);
+    }
+
+    #[test]
+    fn what_is_asked_besides_is_answered_too() {
+        let mut desk = desk();
+        desk.ask(2);
+        desk.ask_also(3);
+        desk.finish();
+        assert_eq!(desk.answers().collect::<Vec<_>>(), [2, 3]);
     }
 }

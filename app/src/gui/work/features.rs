@@ -130,9 +130,10 @@ impl FeatureDesks {
                 library: Loading::of(folder.is_some()),
                 ..Default::default()
             };
-            if let Some(folder) = folder {
-                self.library.ask(folder);
-            }
+            self.library.ask_or_withdraw(folder);
+            self.layer.ask_or_withdraw(None);
+            self.picture.ask_or_withdraw(None);
+            self.analysis.ask_or_withdraw(None);
         }
         let (Some(looking), Some(library)) = (looking, facts.library.ready().cloned()) else {
             return;
@@ -201,15 +202,14 @@ impl FeatureDesks {
             return;
         }
         facts.analysis = Loading::of(wanted.is_some());
-        if wanted.is_some() {
-            self.analysis.ask(AnalysisQuestion {
-                view: looking.view,
-                library: library.clone(),
-                layer,
-                story,
-                other: looking.other.clone(),
-            });
-        }
+        let question = wanted.is_some().then(|| AnalysisQuestion {
+            view: looking.view,
+            library: library.clone(),
+            layer,
+            story,
+            other: looking.other.clone(),
+        });
+        self.analysis.ask_or_withdraw(question);
         self.asked.analysis = wanted;
     }
 

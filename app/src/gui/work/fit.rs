@@ -107,16 +107,12 @@ impl FitDesks {
         if responses != self.asked.responses {
             self.asked.responses.clone_from(&responses);
             facts.responses = Loading::of(responses.is_some());
-            if let Some(question) = responses {
-                self.responses.ask(question);
-            }
+            self.responses.ask_or_withdraw(responses);
         }
         if features != self.asked.layers {
             self.asked.layers.clone_from(&features);
             facts.layers = Loading::of(features.is_some());
-            if let Some(folder) = features {
-                self.layers.ask(folder);
-            }
+            self.layers.ask_or_withdraw(features);
         }
     }
 
@@ -131,9 +127,7 @@ impl FitDesks {
                 facts.alignment = Loading::of(ask.is_some());
             }
             self.asked.alignment.clone_from(&ask);
-            if let Some(ask) = ask {
-                self.alignment.ask(ask);
-            }
+            self.alignment.ask_or_withdraw(ask);
         }
     }
 
@@ -142,9 +136,7 @@ impl FitDesks {
         if recipe != self.asked.outlook {
             self.asked.outlook.clone_from(&recipe);
             facts.outlook = Loading::of(recipe.is_some());
-            if let Some(recipe) = recipe {
-                self.outlook.ask(recipe);
-            }
+            self.outlook.ask_or_withdraw(recipe);
         }
     }
 
@@ -158,16 +150,12 @@ impl FitDesks {
         if folder != self.asked.scores.as_ref() {
             self.asked.scores = folder.cloned();
             facts.scores = Loading::of(folder.is_some());
-            if let Some(folder) = folder {
-                self.scores.ask(folder.clone());
-            }
+            self.scores.ask_or_withdraw(folder.cloned());
         }
         if other != self.asked.others.as_ref() {
             self.asked.others = other.cloned();
             facts.others = Loading::of(other.is_some());
-            if let Some(other) = other {
-                self.others.ask(other.clone());
-            }
+            self.others.ask_or_withdraw(other.cloned());
         }
     }
 

@@ -104,9 +104,7 @@ impl Work {
         }
         self.asked.stories.clone_from(&question);
         facts.stories = Loading::of(question.is_some());
-        if let Some(question) = question {
-            self.stories.ask(question);
-        }
+        self.stories.ask_or_withdraw(question);
     }
 
     /// Asks for the stories again, for the folder may have changed.
@@ -121,9 +119,7 @@ impl Work {
             self.asked.sound.clone_from(&question);
             self.player.stop();
             facts.sound = Loading::of(question.is_some());
-            if let Some(question) = question {
-                self.sound.ask(question);
-            }
+            self.sound.ask_or_withdraw(question);
         }
     }
 
@@ -173,9 +169,7 @@ impl Work {
         if question != self.asked.model {
             self.asked.model.clone_from(&question);
             facts.model = Loading::Waiting;
-            if let Some(question) = question {
-                self.model.ask(question);
-            }
+            self.model.ask_or_withdraw(question);
         }
     }
 
@@ -209,9 +203,7 @@ impl Work {
         if question != self.asked.trial {
             self.asked.trial.clone_from(&question);
             facts.trial = Loading::of(question.is_some());
-            if let Some(question) = question {
-                self.trial.ask(question);
-            }
+            self.trial.ask_or_withdraw(question);
         }
     }
 
