@@ -4,28 +4,28 @@ use ndarray::{Array3, ArrayView2};
 
 use crate::matrix::Real;
 use crate::ridge::{Problem, RidgeError, RidgeSettings, RoundsPlan};
-use crate::split::TrainingFeatures;
 
 /// Voxels that are fitted in both precisions.
 pub const CHECKED_VOXELS: usize = 64;
 /// Scores in a round may differ by this.
 const TOLERANCE: f64 = 1e-3;
 
-/// Fits one round of some voxels in both precisions: a sentence, if their scores differ by more than a thousandth.
+/// Fits one round of some voxels in single precision, which is the problem's, and in double: a sentence, if their scores differ by
+/// more than a thousandth.
 ///
 /// `responses`: `(n_training_scans, n_voxels)`; at most [`CHECKED_VOXELS`] are enough.
 ///
 /// # Errors
-/// [`RidgeError`] if the features are no numbers or memory does not suffice.
-pub fn precision_warning(
-    training: &TrainingFeatures,
+/// [`RidgeError`] if an α is no number or memory does not suffice.
+pub fn precision_warning<T: Real>(
+    problem: &Problem<T>,
     rounds: &[Vec<usize>],
     settings: &RidgeSettings,
     responses: ArrayView2<f64>,
 ) -> Result<Option<String>, RidgeError> {
     let rounds = &rounds[..1.min(rounds.len())];
-    let single = scores::<f32>(training, rounds, settings, responses)?;
-    let double = scores::<f64>(training, rounds, settings, responses)?;
+    let double = scores(&problem.in_double(), rounds, settings, responses)?;
+    let single = scores(problem, rounds, settings, responses)?;
     let furthest = (&single - &double)
         .iter()
         .fold(0.0_f64, |most, apart| most.max(apart.abs()));
@@ -39,12 +39,11 @@ pub fn precision_warning(
 }
 
 fn scores<T: Real>(
-    training: &TrainingFeatures,
+    problem: &Problem<T>,
     rounds: &[Vec<usize>],
     settings: &RidgeSettings,
     responses: ArrayView2<f64>,
 ) -> Result<Array3<f64>, RidgeError> {
-    let problem = Problem::<T>::new(training)?;
-    let plan = RoundsPlan::new(&problem, rounds, settings)?;
+    let plan = RoundsPlan::new(problem, rounds, settings)?;
     Ok(plan.scores(responses.mapv(T::nearest).view()))
 }

@@ -32,33 +32,22 @@ impl FitWork {
         if recipe.ridge.precision == FitPrecision::F64 {
             return work;
         }
-        let check = Self::of_precision_check(sizes, n_alphas, recipe.ridge.alpha_unit);
         Self {
-            eigen_cubes: work.eigen_cubes + check.eigen_cubes,
-            shared_flops: work.shared_flops + check.shared_flops,
+            shared_flops: work.shared_flops
+                + Self::shared_by_precision_check(sizes, n_alphas, recipe.ridge.alpha_unit),
             ..work
         }
     }
 
-    /// Of the look whether single precision is enough: the bases of the first round, twice. Its voxels are few.
-    fn of_precision_check(sizes: &FitSizes, n_alphas: usize, unit: AlphaUnit) -> Self {
-        let first = FitSizes {
-            n_rounds: 1,
-            n_test_scans: 0,
-            ..*sizes
-        };
-        let lengths = Lengths::of(&first, n_alphas);
-        let round = lengths.round(&first, n_alphas, unit);
-        // A round that is left out of the fit of all rows needs their decomposition.
-        let cubes = if round.cubes > 0.0 {
-            round.cubes
+    /// What the look whether single precision is enough computes besides the fit, in either precision: how the first round is left out
+    /// of the fit of all rows. What it decomposes is the fit's, and its voxels are few.
+    fn shared_by_precision_check(sizes: &FitSizes, n_alphas: usize, unit: AlphaUnit) -> f64 {
+        let lengths = Lengths::of(sizes, n_alphas);
+        let round = lengths.round(sizes, n_alphas, unit);
+        if round.cubes > 0.0 {
+            0.0
         } else {
-            lengths.k.powi(3)
-        };
-        Self {
-            eigen_cubes: 2.0 * cubes,
-            shared_flops: 2.0 * (lengths.square() + round.shared),
-            voxel_flops: 0.0,
+            2.0 * round.shared
         }
     }
 

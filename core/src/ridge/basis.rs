@@ -1,13 +1,14 @@
 //! The principal directions of the training features, and rows seen in them.
 
-use std::sync::OnceLock;
+use std::sync::Arc;
 
 use ndarray::parallel::prelude::{IntoParallelIterator, ParallelIterator};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
+use super::products::Products;
 use super::spread::Spread;
 use crate::matrix::{
-    Eigen, EigenError, Real, eigen, gram, lower_product_by_one_thread, product, solve_by_one_thread,
+    Eigen, EigenError, Real, lower_product_by_one_thread, product, solve_by_one_thread,
 };
 use crate::split::TrainingFeatures;
 
@@ -64,13 +65,12 @@ impl Form {
 }
 
 /// The training features and their products: what all steps of a fit share.
+///
+/// All that is decomposed is decomposed in double precision; `T` is that of the products with voxels.
 pub struct Problem<'a, T> {
-    pub(super) features: &'a Array2<f64>,
-    /// `(n_features, n_scans)`: the same in the fit's precision, one feature per row.
+    products: Arc<Products<'a>>,
+    /// `(n_features, n_scans)`: the features in the fit's precision, one feature per row.
     pub(super) transposed: Array2<T>,
-    pub(super) form: Form,
-    square: Array2<f64>,
-    whole: OnceLock<Eigen>,
 }
 
 impl<'a, T: Real> Problem<'a, T> {
@@ -79,45 +79,33 @@ impl<'a, T: Real> Problem<'a, T> {
     /// # Errors
     /// [`RidgeError`] if there are none, or one is no number.
     pub fn new(training: &'a TrainingFeatures) -> Result<Self, RidgeError> {
-        let features = &training.0;
-        let (n_scans, n_features) = features.dim();
-        if n_scans == 0 || n_features == 0 {
-            return Err(RidgeError::Empty {
-                n_scans,
-                n_features,
-            });
-        }
-        let bad = features
-            .indexed_iter()
-            .find(|(_, value)| !value.is_finite());
-        if let Some(((scan, feature), _)) = bad {
-            return Err(RidgeError::NotFinite { scan, feature });
-        }
-        let form = Form::of_shape(n_scans, n_features);
-        let square = match form {
-            Form::Primal => gram(features.view()),
-            Form::Kernel => gram(features.t()),
-        };
-        Ok(Self {
-            transposed: features
-                .t()
-                .mapv(T::nearest)
-                .as_standard_layout()
-                .into_owned(),
-            features,
-            form,
-            square,
-            whole: OnceLock::new(),
-        })
+        Products::new(&training.0).map(|products| Self::of(Arc::new(products)))
     }
 
-    /// Eigenvectors of all rows, computed once.
-    fn eigen(&self) -> Result<&Eigen, RidgeError> {
-        if let Some(eigen) = self.whole.get() {
-            return Ok(eigen);
+    fn of(products: Arc<Products<'a>>) -> Self {
+        let transposed = products.features.t().mapv(T::nearest);
+        Self {
+            transposed: transposed.as_standard_layout().into_owned(),
+            products,
         }
-        let decomposed = eigen(self.square.view())?;
-        Ok(self.whole.get_or_init(|| decomposed))
+    }
+
+    /// The same in double precision; what either decomposes, the other need not.
+    pub(crate) fn in_double(&self) -> Problem<'a, f64> {
+        Problem::of(self.products.clone())
+    }
+
+    /// Lets go of what the round looked at last was decomposed into.
+    pub(crate) fn forget_round(&self) {
+        self.products.forget_round();
+    }
+
+    pub(super) fn features(&self) -> &'a Array2<f64> {
+        self.products.features
+    }
+
+    pub(super) fn form(&self) -> Form {
+        self.products.form
     }
 
     /// The basis of all rows, and `others` `(n, n_features)` seen in it.
@@ -125,11 +113,11 @@ impl<'a, T: Real> Problem<'a, T> {
         &self,
         others: ArrayView2<f64>,
     ) -> Result<(Basis<T>, Array2<T>), RidgeError> {
-        let Eigen { values, vectors } = self.eigen()?;
-        let seen = match self.form {
+        let Eigen { values, vectors } = self.products.eigen()?;
+        let seen = match self.form() {
             Form::Primal => product(others, vectors.view()),
             Form::Kernel => {
-                let kernel = product(others, self.features.t());
+                let kernel = product(others, self.features().t());
                 product(kernel.view(), vectors.view())
             }
         };
@@ -147,10 +135,11 @@ impl<'a, T: Real> Problem<'a, T> {
         held_rows: &[usize],
         penalties: &[f64],
     ) -> Result<Option<LeftOut<T>>, RidgeError> {
-        let Eigen { values, vectors } = self.eigen()?;
-        let seen = match self.form {
+        let Eigen { values, vectors } = self.products.eigen()?;
+        let form = self.form();
+        let seen = match form {
             Form::Primal => {
-                let held = self.features.select(Axis(0), held_rows);
+                let held = self.features().select(Axis(0), held_rows);
                 product(held.view(), vectors.view())
             }
             Form::Kernel => vectors.select(Axis(0), held_rows),
@@ -160,7 +149,7 @@ impl<'a, T: Real> Problem<'a, T> {
         let predictor = |penalty: &f64| {
             let factors = values.mapv(|value| {
                 let value = value.max(0.0);
-                match self.form {
+                match form {
                     Form::Primal => 1.0 / (value + penalty),
                     Form::Kernel => value / (value + penalty),
                 }
@@ -179,12 +168,13 @@ impl<'a, T: Real> Problem<'a, T> {
 
     /// The directions of all rows, `(k, n_features)` or `(k, n_scans)`.
     pub(super) fn directions(&self) -> Result<Array2<T>, RidgeError> {
-        Ok(rows_of_columns(&self.eigen()?.vectors))
+        Ok(rows_of_columns(&self.products.eigen()?.vectors))
     }
 
     /// The largest squared singular value of all rows.
     pub(super) fn largest_value(&self) -> Result<f64, RidgeError> {
-        Ok(self.eigen()?.values.iter().copied().fold(0.0, f64::max))
+        let values = &self.products.eigen()?.values;
+        Ok(values.iter().copied().fold(0.0, f64::max))
     }
 
     /// The basis of the rows that are kept, and the held-out ones seen in it.
@@ -193,27 +183,9 @@ impl<'a, T: Real> Problem<'a, T> {
         held_rows: &[usize],
         kept_rows: &[usize],
     ) -> Result<(Basis<T>, Held<T>), RidgeError> {
-        let (square, held) = match self.form {
-            Form::Primal => {
-                let held = self.features.select(Axis(0), held_rows);
-                (&self.square - &gram(held.view()), held)
-            }
-            Form::Kernel => {
-                let of = |rows: &[usize]| {
-                    let rows = self.square.select(Axis(0), rows);
-                    rows.select(Axis(1), kept_rows)
-                };
-                (of(kept_rows), of(held_rows))
-            }
-        };
-        let Eigen { values, vectors } = eigen(square.view())?;
-        drop(square);
-        let seen = product(held.view(), vectors.view());
-        let held = match (self.form, Spread::of(seen.view())) {
-            (Form::Primal, Some(spread)) => Held::Spread(spread),
-            _ => Held::Rows(seen.mapv(T::nearest)),
-        };
-        Ok((Basis::new(&values, &vectors), held))
+        let round = self.products.round(held_rows, kept_rows)?;
+        let Eigen { values, vectors } = &round.kept;
+        Ok((Basis::new(values, vectors), round.held.nearest()))
     }
 }
 
@@ -230,11 +202,22 @@ fn without_held<R: Real>(seen: &Array2<R>, factors: &Array1<R>) -> Option<Array2
 }
 
 /// Held-out rows in the basis of the others: what their scores are computed from.
+#[derive(Debug, Clone)]
 pub(super) enum Held<T> {
     /// `(n_held, k)`: the rows, so that predictions can be formed.
     Rows(Array2<T>),
     /// Their second moments, if there are many.
     Spread(Spread<T>),
+}
+
+impl Held<f64> {
+    /// The same in the precision of a fit.
+    fn nearest<T: Real>(&self) -> Held<T> {
+        match self {
+            Held::Rows(rows) => Held::Rows(rows.mapv(T::nearest)),
+            Held::Spread(spread) => Held::Spread(spread.nearest()),
+        }
+    }
 }
 
 /// Held-out rows in the basis of all rows, and what predicts them from the others.

@@ -14,6 +14,7 @@
 
 mod basis;
 mod plan;
+mod products;
 mod spread;
 #[cfg(test)]
 mod tests;

@@ -147,11 +147,11 @@ struct Tile<'a, T> {
 
 impl<'a, T: Real> Tile<'a, T> {
     fn new(plan: &RoundsPlan<T>, responses: ArrayView2<'a, T>) -> Self {
-        let sums = match plan.problem.form {
+        let sums = match plan.problem.form() {
             Form::Primal => product(plan.problem.transposed.view(), responses),
             Form::Kernel => Array2::zeros((0, 0)),
         };
-        let coordinates = match (&plan.directions, plan.problem.form) {
+        let coordinates = match (&plan.directions, plan.problem.form()) {
             (Some(directions), Form::Primal) => product(directions.view(), sums.view()),
             (Some(directions), Form::Kernel) => product(directions.view(), responses),
             (None, _) => Array2::zeros((0, 0)),
@@ -186,7 +186,7 @@ impl<T: Real> Round<T> {
         held_rows: &[usize],
         settings: &RidgeSettings,
     ) -> Result<Option<LeftOut<T>>, RidgeError> {
-        let (n_scans, n_features) = problem.features.dim();
+        let (n_scans, n_features) = problem.features().dim();
         let k = n_scans.min(n_features);
         // In units of the largest singular value of the kept rows, which only a decomposition knows.
         let is_plain = settings.alpha_unit == AlphaUnit::Plain;
@@ -206,13 +206,13 @@ impl<T: Real> Round<T> {
         held_rows: &[usize],
         settings: &RidgeSettings,
     ) -> Result<Way<T>, RidgeError> {
-        let mut is_kept = vec![true; problem.features.nrows()];
+        let mut is_kept = vec![true; problem.features().nrows()];
         for row in held_rows {
             is_kept[*row] = false;
         }
         let kept_rows: Vec<usize> = (0..is_kept.len()).filter(|row| is_kept[*row]).collect();
         let (basis, held) = problem.without(held_rows, &kept_rows)?;
-        let held_features = match problem.form {
+        let held_features = match problem.form() {
             Form::Primal => problem.transposed.select(Axis(1), held_rows),
             Form::Kernel => Array2::zeros((0, 0)),
         };
@@ -320,10 +320,10 @@ impl<'a, T: Real> RefitPlan<'a, T> {
         settings: &RidgeSettings,
     ) -> Result<Self, RidgeError> {
         check_alphas(&settings.alphas)?;
-        if test.0.ncols() != problem.features.ncols() {
+        if test.0.ncols() != problem.features().ncols() {
             return Err(RidgeError::Columns {
                 test: test.0.ncols(),
-                training: problem.features.ncols(),
+                training: problem.features().ncols(),
             });
         }
         let (basis, seen) = problem.whole(test.0.view())?;
@@ -353,7 +353,7 @@ impl<'a, T: Real> RefitPlan<'a, T> {
         let n_voxels = responses.ncols();
         let mut predictions = Array2::zeros((self.seen.nrows(), n_voxels));
         let n_weights = if weights == Weights::Formed {
-            self.problem.features.ncols()
+            self.problem.features().ncols()
         } else {
             0
         };
@@ -381,7 +381,7 @@ impl<'a, T: Real> RefitPlan<'a, T> {
     /// Coordinates of the fit in the basis, `(k, n_voxels)`.
     fn shrunk(&self, tile: ArrayView2<T>, alphas: &[usize]) -> Array2<T> {
         let finite = tile.mapv(|value| if value.is_finite() { value } else { T::zero() });
-        let mut coordinates = match self.problem.form {
+        let mut coordinates = match self.problem.form() {
             Form::Primal => {
                 let sums = product(self.problem.transposed.view(), finite.view());
                 product(self.basis.directions.view(), sums.view())
@@ -398,7 +398,7 @@ impl<'a, T: Real> RefitPlan<'a, T> {
 
     fn weights(&self, shrunk: ArrayView2<T>) -> Array2<T> {
         let back = product(self.basis.directions.t(), shrunk);
-        match self.problem.form {
+        match self.problem.form() {
             Form::Primal => back,
             Form::Kernel => product(self.problem.transposed.view(), back.view()),
         }

@@ -14,6 +14,7 @@ use crate::score::Moments;
 const PANEL_ROWS: usize = 256;
 
 /// The second moments of held-out rows in a basis.
+#[derive(Debug, Clone)]
 pub(super) struct Spread<T> {
     /// `(k, k)`, upper triangular.
     triangle: Array2<T>,
@@ -22,7 +23,7 @@ pub(super) struct Spread<T> {
     n_rows: usize,
 }
 
-impl<T: Real> Spread<T> {
+impl Spread<f64> {
     /// Of rows `(h, k)` seen in a basis; `None` if there are too few for it to be less work.
     pub(super) fn of(seen: ArrayView2<f64>) -> Option<Self> {
         let (n_rows, k) = seen.dim();
@@ -37,12 +38,23 @@ impl<T: Real> Spread<T> {
             .mapv_inplace(|value| value * (1.0 + 1e-14) + f64::MIN_POSITIVE);
         let lower = cholesky(square)?;
         Some(Self {
-            triangle: lower.t().mapv(T::nearest).as_standard_layout().into_owned(),
+            triangle: lower.t().as_standard_layout().into_owned(),
             mean,
             n_rows,
         })
     }
 
+    /// The same in the precision of a fit.
+    pub(super) fn nearest<T: Real>(&self) -> Spread<T> {
+        Spread {
+            triangle: self.triangle.mapv(T::nearest),
+            mean: self.mean.clone(),
+            n_rows: self.n_rows,
+        }
+    }
+}
+
+impl<T: Real> Spread<T> {
     /// `(k, n_voxels)`: the rows, centred, times centred responses. `crossed`: the rows times responses as they are, whose means
     /// are `means`.
     pub(super) fn centre(&self, mut crossed: Array2<T>, means: ArrayView1<f64>) -> Array2<T> {

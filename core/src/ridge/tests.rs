@@ -272,3 +272,28 @@ fn single_precision_predicts_as_double_precision_does() {
     let r: Array1<f64> = crate::score::correlation(single.mapv(f64::from).view(), double.view());
     assert!(r.iter().all(|r| *r > 0.99999), "{r}");
 }
+
+#[test]
+fn either_precision_takes_over_what_the_other_decomposed() {
+    let mut settings = settings(&[1.0, 10.0]);
+    // In units of the largest singular value of the kept rows no round is left out of the fit of all: each is decomposed.
+    settings.alpha_unit = AlphaUnit::LargestSingularValue;
+    for (n_scans, n_features, n_held) in [(60, 20, 10), (60, 20, 30), (20, 60, 5)] {
+        let training = TrainingFeatures(noise(n_scans, n_features, 20));
+        let y = noise(n_scans, 7, 21);
+        let rounds = [(0..n_held).collect(), (n_held / 2..n_held + 3).collect()];
+        let scores_in_double = |problem: &Problem<f64>| {
+            let plan = RoundsPlan::new(problem, &rounds, &settings).unwrap();
+            plan.scores(y.view())
+        };
+        let alone = scores_in_double(&Problem::new(&training).unwrap());
+        let single = Problem::<f32>::new(&training).unwrap();
+        // The second of these rounds is the last that was looked at; the first is not.
+        for rounds in [&rounds[..1], &rounds[1..]] {
+            RoundsPlan::new(&single, rounds, &settings).unwrap();
+            assert_eq!(scores_in_double(&single.in_double()), alone);
+        }
+        single.forget_round();
+        assert_eq!(scores_in_double(&single.in_double()), alone);
+    }
+}

@@ -194,13 +194,13 @@ fn encode_in<T: Readable>(
         return Ok(EncodeSummary::DoneBefore);
     }
     warnings::announce(&run, report);
-    if run.recipe_precision_is_single() {
-        warnings::check_precision(&run, report)?;
-    }
+    let problem = Problem::<T>::new(&design.training)?;
+    warnings::check_precision(&run, &problem, report)?;
 
     // A folder without scores is not done: they are taken away first, and come last.
     atomic::remove(&run.folder.join("scores.npz"))?;
     if let Some(banded) = &recipe.ridge.banded {
+        drop(problem);
         let banded = Banded::new(&run, banded)?;
         let Some(table) = banded.fit_and_score(report)? else {
             return Ok(EncodeSummary::Stopped);
@@ -219,7 +219,6 @@ fn encode_in<T: Readable>(
         banded.forget()?;
         return Ok(summary);
     }
-    let problem = Problem::<T>::new(&design.training)?;
     let Some(round_scores) = choose_alphas(&run, &problem, report)? else {
         return Ok(EncodeSummary::Stopped);
     };
@@ -272,6 +271,7 @@ fn choose_alphas<T: Readable>(
         if !journal.is_complete() {
             let rounds = &run.rounds[first..end];
             let plan = RoundsPlan::new(problem, rounds, &settings)?;
+            problem.forget_round();
             let finished =
                 run.for_blocks(&mut journal, Stage::ChooseAlpha, report, |_, block| {
                     // One voxel after the other: its rounds, and in each its α.
@@ -284,6 +284,7 @@ fn choose_alphas<T: Readable>(
         }
         add_rounds(&mut journal, &mut sum)?;
     }
+    problem.forget_round();
     Ok(Some(sum / run.rounds.len() as f64))
 }
 

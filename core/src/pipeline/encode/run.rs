@@ -87,10 +87,6 @@ impl<'a> Run<'a> {
         Err(other())
     }
 
-    pub(super) fn recipe_precision_is_single(&self) -> bool {
-        self.work.recipe.ridge.precision == FitPrecision::F32
-    }
-
     /// Opens the journal of one step, whose rows are the run's voxels.
     pub(super) fn journal(
         &self,

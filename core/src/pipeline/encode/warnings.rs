@@ -4,6 +4,9 @@ use super::EncodeError;
 use super::run::Run;
 use crate::encoding::{CHECKED_VOXELS, Column, ScoreTable, precision_warning};
 use crate::progress::Event;
+use crate::recipe::FitPrecision;
+use crate::responses::Readable;
+use crate::ridge::Problem;
 
 /// Tells what is fitted, and what is odd about it.
 pub(super) fn announce(run: &Run, report: &mut dyn FnMut(Event)) {
@@ -29,13 +32,19 @@ pub(super) fn announce(run: &Run, report: &mut dyn FnMut(Event)) {
 }
 
 /// Tells if single precision is not enough for these features.
-pub(super) fn check_precision(run: &Run, report: &mut dyn FnMut(Event)) -> Result<(), EncodeError> {
+pub(super) fn check_precision<T: Readable>(
+    run: &Run,
+    problem: &Problem<T>,
+    report: &mut dyn FnMut(Event),
+) -> Result<(), EncodeError> {
+    if run.work.recipe.ridge.precision == FitPrecision::F64 {
+        return Ok(());
+    }
     let first = run.voxels.start;
     let end = run.voxels.end.min(first + CHECKED_VOXELS);
     let responses = run.measured.training::<f64>(first..end)?;
     let settings = run.work.recipe.ridge.settings();
-    let training = &run.design.training;
-    let warning = precision_warning(training, &run.rounds, &settings, responses.view())?;
+    let warning = precision_warning(problem, &run.rounds, &settings, responses.view())?;
     if let Some(message) = warning {
         report(Event::Warning { message });
     }

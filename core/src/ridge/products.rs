@@ -1,0 +1,122 @@
+//! Products of the training features, and what they are decomposed into: in double precision, whatever a fit's is.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use ndarray::{Array2, Axis};
+
+use super::basis::{Form, Held, RidgeError};
+use super::spread::Spread;
+use crate::matrix::{Eigen, eigen, gram, product};
+
+/// The training features times themselves.
+pub(super) struct Products<'a> {
+    pub(super) features: &'a Array2<f64>,
+    pub(super) form: Form,
+    /// `XᵀX` or `XXᵀ`.
+    square: Array2<f64>,
+    whole: OnceLock<Eigen>,
+    /// The round looked at last: its decomposition takes long, and is asked for once for each precision.
+    round: Mutex<Option<Arc<DecomposedRound>>>,
+}
+
+/// A round's rows, decomposed.
+pub(super) struct DecomposedRound {
+    held_rows: Vec<usize>,
+    /// Of the kept rows.
+    pub(super) kept: Eigen,
+    /// The held-out rows, seen in the basis of the kept.
+    pub(super) held: Held<f64>,
+}
+
+impl<'a> Products<'a> {
+    /// `features`: `(n_scans, n_features)`.
+    pub(super) fn new(features: &'a Array2<f64>) -> Result<Self, RidgeError> {
+        let (n_scans, n_features) = features.dim();
+        if n_scans == 0 || n_features == 0 {
+            return Err(RidgeError::Empty {
+                n_scans,
+                n_features,
+            });
+        }
+        let bad = features
+            .indexed_iter()
+            .find(|(_, value)| !value.is_finite());
+        if let Some(((scan, feature), _)) = bad {
+            return Err(RidgeError::NotFinite { scan, feature });
+        }
+        let form = Form::of_shape(n_scans, n_features);
+        Ok(Self {
+            features,
+            form,
+            square: match form {
+                Form::Primal => gram(features.view()),
+                Form::Kernel => gram(features.t()),
+            },
+            whole: OnceLock::new(),
+            round: Mutex::new(None),
+        })
+    }
+
+    /// Eigenvectors of all rows, computed once.
+    pub(super) fn eigen(&self) -> Result<&Eigen, RidgeError> {
+        if let Some(eigen) = self.whole.get() {
+            return Ok(eigen);
+        }
+        let decomposed = eigen(self.square.view())?;
+        Ok(self.whole.get_or_init(|| decomposed))
+    }
+
+    /// A round, decomposed unless it is the one that was asked for last.
+    pub(super) fn round(
+        &self,
+        held_rows: &[usize],
+        kept_rows: &[usize],
+    ) -> Result<Arc<DecomposedRound>, RidgeError> {
+        let mut last = self.round.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(round) = last.as_ref().filter(|round| round.held_rows == held_rows) {
+            return Ok(round.clone());
+        }
+        // Let go of before the next is computed: both are large.
+        *last = None;
+        let round = Arc::new(self.decompose(held_rows, kept_rows)?);
+        *last = Some(round.clone());
+        Ok(round)
+    }
+
+    /// Lets go of the round that was asked for last.
+    pub(super) fn forget_round(&self) {
+        *self.round.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn decompose(
+        &self,
+        held_rows: &[usize],
+        kept_rows: &[usize],
+    ) -> Result<DecomposedRound, RidgeError> {
+        let (square, held) = match self.form {
+            Form::Primal => {
+                let held = self.features.select(Axis(0), held_rows);
+                (&self.square - &gram(held.view()), held)
+            }
+            Form::Kernel => {
+                let of = |rows: &[usize]| {
+                    let rows = self.square.select(Axis(0), rows);
+                    rows.select(Axis(1), kept_rows)
+                };
+                (of(kept_rows), of(held_rows))
+            }
+        };
+        let kept = eigen(square.view())?;
+        drop(square);
+        let seen = product(held.view(), kept.vectors.view());
+        let held = match (self.form, Spread::of(seen.view())) {
+            (Form::Primal, Some(spread)) => Held::Spread(spread),
+            _ => Held::Rows(seen),
+        };
+        Ok(DecomposedRound {
+            held_rows: held_rows.to_vec(),
+            kept,
+            held,
+        })
+    }
+}
