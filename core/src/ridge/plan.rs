@@ -42,7 +42,7 @@ struct Decomposed<T> {
     basis: Basis<T>,
     shrinkages: Vec<Array1<T>>,
     held: Held<T>,
-    /// `(n_features, n_held)`; empty in the kernel form.
+    /// `(n_features, n_held)`; without rows in the kernel form.
     held_features: Array2<T>,
 }
 
@@ -214,7 +214,7 @@ impl<T: Real> Round<T> {
         let (basis, held) = problem.without(held_rows, &kept_rows)?;
         let held_features = match problem.form() {
             Form::Primal => problem.transposed.select(Axis(1), held_rows),
-            Form::Kernel => Array2::zeros((0, 0)),
+            Form::Kernel => Array2::zeros((0, held_rows.len())),
         };
         Ok(Way::Decomposed(Box::new(Decomposed {
             shrinkages: shrinkages(&basis, settings),
