@@ -63,12 +63,18 @@ pub fn onnx_runtime_library() -> &'static Path {
     })
 }
 
-/// The folder of the starter model, found or fetched as the program does it.
+/// The folder of the starter model, found or fetched as the program does it, once for the whole process.
 pub fn starter_model() -> PathBuf {
-    let around = Surroundings::of_this_process();
-    let entry = catalogue::find(catalogue::STARTER).expect("the starter model is in the catalogue");
-    let fetched = quietly(|watch| fetch::fetch_model(&around, entry, &Limits::default(), watch));
-    fetched.expect("the starter model can be had").folder
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let around = Surroundings::of_this_process();
+        let entry =
+            catalogue::find(catalogue::STARTER).expect("the starter model is in the catalogue");
+        let fetched =
+            quietly(|watch| fetch::fetch_model(&around, entry, &Limits::default(), watch));
+        fetched.expect("the starter model can be had").folder
+    });
+    folder.clone()
 }
 
 fn quietly<T>(work: impl FnOnce(&mut Watch) -> T) -> T {

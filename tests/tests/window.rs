@@ -174,12 +174,10 @@ impl<'a> Window<'a> {
             .xdotool(&["mousemove", "--window", &self.id, &x, &y, "click", "1"]);
     }
 
-    /// Asks for something by its words, as a user of the keyboard does.
+    /// Asks for something by its words, as a user of the keyboard does who does not wait for the palette.
     fn command(&self, words: &str) {
         self.screen.xdotool(&["key", "ctrl+shift+p"]);
-        std::thread::sleep(Duration::from_millis(400));
-        self.screen.xdotool(&["type", "--delay", "20", words]);
-        std::thread::sleep(Duration::from_millis(400));
+        self.screen.xdotool(&["type", "--delay", "5", words]);
         self.screen.xdotool(&["key", "Return"]);
     }
 
@@ -213,6 +211,9 @@ fn from_the_sample_to_its_features_with_keyboard_and_mouse() {
     let mut window = Window::open(&user, &screen);
     window.command("try the sample");
     let study = user.study();
+    window.until("the words have led to the sample", |_| {
+        study.join("study.toml").is_file()
+    });
     window.until("the sample's features are there and shown", |_| {
         let has_features = study
             .join("features_cnk0.1_ctx16.0/whisper-tiny.en/austen_times.npz")

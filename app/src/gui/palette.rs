@@ -1,7 +1,7 @@
 //! The command palette: everything that can be asked for, by its name.
 
 use eframe::egui;
-use egui::{Key, Modifiers, accesskit::Role};
+use egui::{Event, Key, Modifiers, accesskit::Role};
 
 use super::actions::{Action, Asked, Format, Purpose};
 use super::manual::Topic;
@@ -13,8 +13,12 @@ use super::widgets::{TextField, name, weak};
 #[derive(Default)]
 pub(crate) struct Palette {
     is_open: bool,
+    /// Whether its field takes what is typed: not before it was drawn once.
+    has_keyboard: bool,
     text: String,
     chosen: usize,
+    /// What was typed after the keys that open it and before its field took anything.
+    early: Vec<Event>,
 }
 
 struct Command {
@@ -34,10 +38,37 @@ impl Palette {
 
     /// Shows or hides it.
     pub(crate) fn toggle(&mut self) {
+        let is_open = !self.is_open;
         *self = Self {
-            is_open: !self.is_open,
+            is_open,
+            early: std::mem::take(&mut self.early),
             ..Self::default()
         };
+        if !is_open {
+            self.early.clear();
+        }
+    }
+
+    /// Keeps for its field what is typed before the field is there, and gives it back then: on a busy machine one frame
+    /// brings the keys that open the palette, the words, and Enter.
+    pub(crate) fn keep_early(&mut self, ctx: &egui::Context) {
+        ctx.input_mut(|input| {
+            let events = &mut input.events;
+            if self.has_keyboard {
+                events.splice(0..0, self.early.drain(..));
+                return;
+            }
+            let first = match events.iter().position(opens) {
+                _ if self.is_open => 0,
+                Some(at) => at + 1,
+                None => return,
+            };
+            let is_typed = |event: &mut Event| matches!(event, Event::Text(_) | Event::Key { .. });
+            self.early.extend(events.extract_if(first.., is_typed));
+        });
+        if !self.early.is_empty() {
+            ctx.request_repaint();
+        }
     }
 
     /// Draws the palette, if it is open.
@@ -45,14 +76,7 @@ impl Palette {
         if !self.is_open {
             return;
         }
-        let commands: Vec<Command> = commands(state)
-            .into_iter()
-            .filter(|command| fits(&command.words, &self.text))
-            .take(MAX_SHOWN)
-            .collect();
-        self.step(ui, commands.len());
-        let is_entered = ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));
-        let mut picked = is_entered.then_some(self.chosen);
+        self.step(ui);
         let modal = egui::Modal::new(egui::Id::unique("palette")).show(ui.ctx(), |ui| {
             ui.set_width(440.0);
             let field = TextField {
@@ -65,6 +89,12 @@ impl Palette {
                 self.chosen = 0;
             }
             response.request_focus();
+            self.has_keyboard = true;
+            // Enter means what the words of this frame have found.
+            let commands = found(state, &self.text);
+            self.chosen = self.chosen.min(commands.len().saturating_sub(1));
+            let is_entered = ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));
+            let mut picked = is_entered.then_some(self.chosen);
             for (at, command) in commands.iter().enumerate() {
                 if row(ui, command, at == self.chosen).clicked() {
                     picked = Some(at);
@@ -73,8 +103,9 @@ impl Palette {
             if commands.is_empty() {
                 weak(ui, "No command of this name.");
             }
+            picked.and_then(|at| commands.into_iter().nth(at))
         });
-        if let Some(command) = picked.and_then(|at| commands.into_iter().nth(at)) {
+        if let Some(command) = modal.inner {
             asked.push(command.action);
             self.toggle();
         } else if modal.should_close() {
@@ -82,7 +113,7 @@ impl Palette {
         }
     }
 
-    fn step(&mut self, ui: &egui::Ui, n_commands: usize) {
+    fn step(&mut self, ui: &egui::Ui) {
         let pressed = |key| ui.input_mut(|input| input.consume_key(Modifiers::NONE, key));
         if pressed(Key::ArrowDown) {
             self.chosen += 1;
@@ -90,8 +121,31 @@ impl Palette {
         if pressed(Key::ArrowUp) {
             self.chosen = self.chosen.saturating_sub(1);
         }
-        self.chosen = self.chosen.min(n_commands.saturating_sub(1));
     }
+}
+
+/// Whether this opens the palette.
+fn opens(event: &Event) -> bool {
+    let Event::Key {
+        key,
+        pressed: true,
+        modifiers,
+        ..
+    } = event
+    else {
+        return false;
+    };
+    *key == shortcuts::PALETTE.logical_key
+        && modifiers.matches_logically(shortcuts::PALETTE.modifiers)
+}
+
+/// The commands whose names have these words.
+fn found(state: &State, words: &str) -> Vec<Command> {
+    commands(state)
+        .into_iter()
+        .filter(|command| fits(&command.words, words))
+        .take(MAX_SHOWN)
+        .collect()
 }
 
 fn row(ui: &mut egui::Ui, command: &Command, is_chosen: bool) -> egui::Response {

@@ -26,6 +26,9 @@ const fn ctrl_shift(key: Key) -> KeyboardShortcut {
     KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), key)
 }
 
+/// The keys of the command palette.
+pub(crate) const PALETTE: KeyboardShortcut = ctrl_shift(Key::P);
+
 /// The keys of the pages, in the order of the rail; the last page, Help, has F1.
 pub(crate) const PAGE_KEYS: [Key; 10] = [
     Key::Num1,
@@ -45,7 +48,7 @@ pub(crate) const PAGE_KEYS: [Key; 10] = [
 pub(crate) fn all(state: &State) -> Vec<(Shortcut, Action)> {
     let shortcut = |words, keys, action| (Shortcut { words, keys }, action);
     let mut all = vec![
-        shortcut("Command palette", ctrl_shift(Key::P), Action::TogglePalette),
+        shortcut("Command palette", PALETTE, Action::TogglePalette),
         shortcut(
             "Open study …",
             ctrl(Key::O),

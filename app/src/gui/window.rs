@@ -362,6 +362,7 @@ impl Window {
         if is_leaving && !self.palette.is_open() && self.leaving != Leaving::Asked {
             self.toasts.clear();
         }
+        self.palette.keep_early(ui.ctx());
         let mut asked = shortcuts::read(ui.ctx(), &self.state, self.palette.is_open());
         status_bar::ui(ui, &self.state, &self.facts, &mut asked);
         rail::ui(ui, &self.state, &self.facts, &mut asked);

@@ -1,7 +1,7 @@
 //! Home, the command palette, settings and help.
 
 use eframe::egui::accesskit::Role;
-use eframe::egui::{Key, Modifiers};
+use eframe::egui::{Event, Key, Modifiers};
 
 use egui_kittest::kittest::Queryable as _;
 
@@ -151,6 +151,50 @@ fn the_palette_finds_every_command_by_its_words() {
     stage.settle();
     assert_eq!(stage.state().lasting.settings.theme, ThemeChoice::Dark);
     assert!(!stage.sees("Dark theme"), "the palette is still there");
+}
+
+/// What a slow machine's one frame brings of a fast typist.
+#[test]
+fn the_palette_loses_nothing_that_is_typed_before_it_is_there() {
+    let press = |modifiers, key| Event::Key {
+        key,
+        physical_key: None,
+        pressed: true,
+        repeat: false,
+        modifiers,
+    };
+    // All in one frame; and the rest in the frame in which the field is drawn for the first time.
+    for rest_comes_late in [false, true] {
+        let mut stage = Stage::new();
+        let first = [
+            press(Modifiers::COMMAND | Modifiers::SHIFT, Key::P),
+            // It must not lead to a page.
+            press(Modifiers::NONE, Key::Num8),
+            Event::Text("theme ".into()),
+        ];
+        let rest = [
+            Event::Text("dark".into()),
+            press(Modifiers::NONE, Key::Enter),
+        ];
+        for event in first {
+            stage.harness.event(event);
+        }
+        if rest_comes_late {
+            stage.harness.step();
+        }
+        for event in rest {
+            stage.harness.event(event);
+        }
+        stage.settle();
+        stage.settle();
+        assert_eq!(
+            stage.state().lasting.settings.theme,
+            ThemeChoice::Dark,
+            "{rest_comes_late}"
+        );
+        assert_eq!(stage.state().page(), Page::Home);
+        assert!(!stage.sees("Command"), "the palette is still there");
+    }
 }
 
 #[test]
