@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use ndarray::Array2;
 
-use super::{BLOCK_VOXELS, CONTROLLED_VOXELS, Column, FitWork, reading_voxels};
+use super::{BLOCK_VOXELS, CONTROLLED_VOXELS, Column, FitWork, Reuse, reading_voxels};
 use crate::matrix::{Real, eigen, gram, product_peak_flops};
 use crate::random::PythonRandom;
 use crate::recipe::{EncodeRecipe, FitPrecision};
@@ -117,6 +117,7 @@ impl FitForecast {
     }
 
     fn of<T: Real>(sizes: &FitSizes, recipe: &EncodeRecipe, speed: &MachineSpeed) -> Self {
+        let work = FitWork::of(sizes, recipe, reuse::<T>(sizes, recipe));
         let permutations = sizes.n_voxels * recipe.scores.n_permutations * sizes.n_test_scans;
         let controls = if recipe.scores.controls {
             speed.secs(
@@ -127,7 +128,7 @@ impl FitForecast {
             0.0
         };
         Self {
-            secs: speed.secs(&FitWork::of(sizes, recipe), sizes.n_voxels)
+            secs: speed.secs(&work, sizes.n_voxels)
                 + permutations as f64 * speed.permutation_secs
                 + controls,
             memory_bytes: memory_bytes::<T>(sizes, recipe),
@@ -137,6 +138,11 @@ impl FitForecast {
 }
 
 fn memory_bytes<T: Real>(sizes: &FitSizes, recipe: &EncodeRecipe) -> u64 {
+    necessary_bytes::<T>(sizes, recipe) + kept_bytes::<T>(sizes, recipe)
+}
+
+/// What a fit takes if nothing of its voxels is kept from step to step.
+fn necessary_bytes<T: Real>(sizes: &FitSizes, recipe: &EncodeRecipe) -> u64 {
     let n_scans = sizes.n_training_scans + sizes.n_test_scans;
     let budget = memory_budget(recipe);
     let n_alphas = recipe.ridge.alphas.values().len();
@@ -148,6 +154,23 @@ fn memory_bytes<T: Real>(sizes: &FitSizes, recipe: &EncodeRecipe) -> u64 {
     let test = sizes.n_test_scans * sizes.n_columns * 8;
     let scores = sizes.n_voxels * (2 * n_alphas + Column::ALL.len()) * 8;
     plan + (reading + test + scores) as u64 + (64 << 20)
+}
+
+/// Bytes of what steps share of the voxels, as far as it is kept from one to the next: what the budget leaves.
+pub(crate) fn kept_bytes<T: Real>(sizes: &FitSizes, recipe: &EncodeRecipe) -> u64 {
+    let left = memory_budget(recipe).saturating_sub(necessary_bytes::<T>(sizes, recipe));
+    let wanted = FitWork::shared_values(sizes, recipe) * size_of::<T>();
+    left.min((wanted * sizes.n_voxels) as u64)
+}
+
+/// How often voxels pass, and what is kept of them in between.
+fn reuse<T: Real>(sizes: &FitSizes, recipe: &EncodeRecipe) -> Reuse {
+    let n_alphas = recipe.ridge.alphas.values().len();
+    let wanted = FitWork::shared_values(sizes, recipe) * size_of::<T>() * sizes.n_voxels;
+    Reuse {
+        n_groups: round_groups::<T>(sizes, n_alphas, memory_budget(recipe)).len(),
+        kept: kept_bytes::<T>(sizes, recipe) as f64 / wanted.max(1) as f64,
+    }
 }
 
 /// What a recipe lets a fit take, bytes.

@@ -13,7 +13,7 @@ mod work;
 
 pub use columns_file::ColumnsFile;
 pub use forecast::{FitForecast, FitSizes, MachineSpeed};
-pub(crate) use forecast::{memory_budget, round_groups};
+pub(crate) use forecast::{kept_bytes, memory_budget, round_groups};
 pub use measured::{Measured, MeasuredError};
 pub use merge::{MergeError, merge};
 pub use outputs::{OutputError, write_results};
@@ -21,4 +21,4 @@ pub use precision::{CHECKED_VOXELS, precision_warning};
 pub use series::{ExampleSeries, example_voxels};
 pub use table::{Column, ScoreTable, VoxelScores};
 pub use voxels::{BLOCK_VOXELS, VoxelShare, reading_voxels};
-pub use work::{CONTROLLED_VOXELS, FitWork};
+pub use work::{CONTROLLED_VOXELS, FitWork, Reuse};

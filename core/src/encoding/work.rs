@@ -18,23 +18,33 @@ pub struct FitWork {
     pub voxel_flops: f64,
 }
 
+/// How often voxels pass through the rounds, and what is kept of them from step to step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reuse {
+    /// Groups of rounds that are worked out at once: voxels pass once for each.
+    pub n_groups: usize,
+    /// Share of the voxels of which is kept what rounds and refit share.
+    pub kept: f64,
+}
+
 impl FitWork {
     /// Of a recipe at given sizes.
     #[must_use]
-    pub fn of(sizes: &FitSizes, recipe: &EncodeRecipe) -> Self {
+    pub fn of(sizes: &FitSizes, recipe: &EncodeRecipe, reuse: Reuse) -> Self {
         let n_alphas = recipe.ridge.alphas.values().len();
         if let Some(banded) = &recipe.ridge.banded {
             let n_mixtures = banded.n_mixtures + recipe.features.len() + 1;
             return Lengths::of(sizes, n_alphas).banded(n_mixtures as f64);
         }
         let forms_weights = recipe.output.weights;
-        let work = Self::of_ridge(sizes, n_alphas, recipe.ridge.alpha_unit, forms_weights);
+        let unit = recipe.ridge.alpha_unit;
+        let work = Self::of_ridge(sizes, n_alphas, unit, forms_weights, reuse);
         if recipe.ridge.precision == FitPrecision::F64 {
             return work;
         }
         Self {
             shared_flops: work.shared_flops
-                + Self::shared_by_precision_check(sizes, n_alphas, recipe.ridge.alpha_unit),
+                + Self::shared_by_precision_check(sizes, n_alphas, unit),
             ..work
         }
     }
@@ -68,6 +78,21 @@ impl FitWork {
         }
     }
 
+    /// Numbers that rounds and refit share of each voxel.
+    pub(super) fn shared_values(sizes: &FitSizes, recipe: &EncodeRecipe) -> usize {
+        if recipe.ridge.banded.is_some() {
+            return 0;
+        }
+        let n_alphas = recipe.ridge.alphas.values().len();
+        let lengths = Lengths::of(sizes, n_alphas);
+        let round = lengths.round(sizes, n_alphas, recipe.ridge.alpha_unit);
+        if round.common > 0.0 {
+            lengths.k as usize
+        } else {
+            0
+        }
+    }
+
     /// Of ridge fits with one penalty for all columns.
     #[must_use]
     pub fn of_ridge(
@@ -75,6 +100,7 @@ impl FitWork {
         n_alphas: usize,
         unit: AlphaUnit,
         forms_weights: bool,
+        reuse: Reuse,
     ) -> Self {
         let lengths = Lengths::of(sizes, n_alphas);
         let round = lengths.round(sizes, n_alphas, unit);
@@ -86,13 +112,16 @@ impl FitWork {
             Form::Kernel => 2.0 * test * (p * k + k * k),
         };
         let weights = if forms_weights { k * p } else { 0.0 };
+        // What is not kept is computed for each group of rounds again, and for the refit.
+        let again = (reuse.n_groups as f64 - 1.0) * (1.0 - reuse.kept);
+        let coordinates = lengths.coordinates() - reuse.kept * round.common;
         Self {
             eigen_cubes: k.powi(3) + rounds * round.cubes,
             shared_flops: lengths.square() + test_rows + rounds * round.shared,
             voxel_flops: 2.0
-                * (round.common
+                * (round.common * (1.0 + again)
                     + rounds * round.voxel
-                    + lengths.coordinates()
+                    + coordinates
                     + test * k
                     + weights),
         }
@@ -104,7 +133,7 @@ struct RoundWork {
     cubes: f64,
     shared: f64,
     voxel: f64,
-    /// Once per voxel for all rounds.
+    /// Once per voxel for all rounds, and for the refit, too.
     common: f64,
 }
 

@@ -15,6 +15,7 @@
 mod basis;
 mod plan;
 mod products;
+mod shared;
 mod spread;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 pub use basis::{Form, Problem, RidgeError};
 pub(crate) use plan::leaves_out;
 pub use plan::{Fitted, RefitPlan, RoundsPlan, TILE_VOXELS, Weights};
+pub use shared::Shared;
 pub(crate) use spread::is_less_work as is_spread;
 
 use ndarray::{Array2, ArrayView2, ArrayView3, Axis};

@@ -1,9 +1,10 @@
 //! What does not depend on voxels is worked out once; then voxels pass in tiles.
 
 use ndarray::parallel::prelude::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
-use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayViewMut2, Axis, Zip};
+use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayViewMut2, Axis, CowArray, Ix2, Zip};
 
 use super::basis::{Basis, Form, Held, LeftOut, Problem, RidgeError};
+use super::shared::{Shared, SharedTile, by_tiles};
 use super::spread;
 use super::{AlphaUnit, RidgeSettings, RoundScore, penalty};
 use crate::matrix::{Real, product_by_one_thread as product};
@@ -112,6 +113,31 @@ impl<'a, T: Real> RoundsPlan<'a, T> {
         n * p * (8 + size) + k * k * 8 + shared + round * n_rounds as u64 + working
     }
 
+    /// What these rounds want of voxels and a refit wants, too.
+    ///
+    /// `responses`: `(n_scans, n_voxels)`, the training responses of some voxels.
+    ///
+    /// # Panics
+    /// If `responses` has another number of scans than the features: a fault of the caller.
+    #[must_use]
+    pub fn shared(&self, responses: ArrayView2<T>) -> Shared<T> {
+        let transposed = self.problem.transposed.view();
+        match (&self.directions, self.problem.form()) {
+            (Some(directions), form) => {
+                let coordinates = |tile: ArrayView2<T>| match form {
+                    Form::Primal => product(directions.view(), product(transposed, tile).view()),
+                    Form::Kernel => product(directions.view(), tile),
+                };
+                Shared::Coordinates(by_tiles(directions.nrows(), responses, coordinates))
+            }
+            (None, Form::Primal) => {
+                let sums = |tile: ArrayView2<T>| product(transposed, tile);
+                Shared::Sums(by_tiles(transposed.nrows(), responses, sums))
+            }
+            (None, Form::Kernel) => Shared::Nothing,
+        }
+    }
+
     /// The score of each α in each round: `(n_rounds, n_alphas, n_voxels)`.
     ///
     /// `responses`: `(n_scans, n_voxels)`, the training responses of some voxels. A voxel with a value that is not finite
@@ -121,13 +147,24 @@ impl<'a, T: Real> RoundsPlan<'a, T> {
     /// If `responses` has another number of scans than the features: a fault of the caller.
     #[must_use]
     pub fn scores(&self, responses: ArrayView2<T>) -> Array3<f64> {
+        self.scores_sharing(responses, &self.shared(responses))
+    }
+
+    /// The same, of voxels of which is known what steps share; the bits are the same.
+    ///
+    /// # Panics
+    /// If the sizes do not fit each other: a fault of the caller.
+    #[must_use]
+    pub fn scores_sharing(&self, responses: ArrayView2<T>, shared: &Shared<T>) -> Array3<f64> {
         let mut scores = Array3::zeros((self.rounds.len(), self.n_alphas, responses.ncols()));
         scores
             .axis_chunks_iter_mut(Axis(2), TILE_VOXELS)
             .into_par_iter()
             .zip(responses.axis_chunks_iter(Axis(1), TILE_VOXELS))
-            .for_each(|(mut scores, tile)| {
-                let tile = Tile::new(self, tile);
+            .enumerate()
+            .for_each(|(index, (mut scores, tile))| {
+                let shared = shared.tile(index * TILE_VOXELS, tile.ncols());
+                let tile = Tile::new(self, tile, shared);
                 for (round, scores) in self.rounds.iter().zip(scores.outer_iter_mut()) {
                     round.score(self, &tile, scores);
                 }
@@ -139,22 +176,31 @@ impl<'a, T: Real> RoundsPlan<'a, T> {
 /// Some voxels' responses, with what all rounds want of them.
 struct Tile<'a, T> {
     responses: ArrayView2<'a, T>,
-    /// `XᵀY` of all rows; empty in the kernel form.
-    sums: Array2<T>,
+    /// `XᵀY` of all rows; empty in the kernel form, and if all rounds are left out.
+    sums: CowArray<'a, T, Ix2>,
     /// Coordinates of all rows in their basis; empty if no round is left out.
-    coordinates: Array2<T>,
+    coordinates: CowArray<'a, T, Ix2>,
 }
 
 impl<'a, T: Real> Tile<'a, T> {
-    fn new(plan: &RoundsPlan<T>, responses: ArrayView2<'a, T>) -> Self {
-        let sums = match plan.problem.form() {
-            Form::Primal => product(plan.problem.transposed.view(), responses),
-            Form::Kernel => Array2::zeros((0, 0)),
+    fn new(plan: &RoundsPlan<T>, responses: ArrayView2<'a, T>, shared: SharedTile<'a, T>) -> Self {
+        let form = plan.problem.form();
+        let is_decomposed = |round: &Round<T>| matches!(round.way, Way::Decomposed(_));
+        let sum = || product(plan.problem.transposed.view(), responses);
+        let sums: CowArray<'a, T, Ix2> = match shared {
+            SharedTile::Sums(sums) => sums.into(),
+            _ if form == Form::Primal && plan.rounds.iter().any(is_decomposed) => sum().into(),
+            _ => Array2::zeros((0, 0)).into(),
         };
-        let coordinates = match (&plan.directions, plan.problem.form()) {
-            (Some(directions), Form::Primal) => product(directions.view(), sums.view()),
-            (Some(directions), Form::Kernel) => product(directions.view(), responses),
-            (None, _) => Array2::zeros((0, 0)),
+        let coordinates = match (&plan.directions, shared) {
+            (None, _) => Array2::zeros((0, 0)).into(),
+            (Some(_), SharedTile::Coordinates(coordinates)) => coordinates.into(),
+            (Some(directions), _) => match form {
+                Form::Primal if sums.is_empty() => product(directions.view(), sum().view()),
+                Form::Primal => product(directions.view(), sums.view()),
+                Form::Kernel => product(directions.view(), responses),
+            }
+            .into(),
         };
         Self {
             responses,
@@ -350,6 +396,21 @@ impl<'a, T: Real> RefitPlan<'a, T> {
     /// If the sizes do not fit each other: a fault of the caller.
     #[must_use]
     pub fn fit(&self, responses: ArrayView2<T>, alphas: &[usize], weights: Weights) -> Fitted<T> {
+        self.fit_sharing(responses, &Shared::Nothing, alphas, weights)
+    }
+
+    /// The same, of voxels of which is known what steps share; the bits are the same.
+    ///
+    /// # Panics
+    /// If the sizes do not fit each other: a fault of the caller.
+    #[must_use]
+    pub fn fit_sharing(
+        &self,
+        responses: ArrayView2<T>,
+        shared: &Shared<T>,
+        alphas: &[usize],
+        weights: Weights,
+    ) -> Fitted<T> {
         let n_voxels = responses.ncols();
         let mut predictions = Array2::zeros((self.seen.nrows(), n_voxels));
         let n_weights = if weights == Weights::Formed {
@@ -366,7 +427,8 @@ impl<'a, T: Real> RefitPlan<'a, T> {
             .enumerate()
             .for_each(|(index, ((mut predictions, mut formed), tile))| {
                 let first = index * TILE_VOXELS;
-                let shrunk = self.shrunk(tile, &alphas[first..first + tile.ncols()]);
+                let shared = shared.tile(first, tile.ncols());
+                let shrunk = self.shrunk(tile, shared, &alphas[first..first + tile.ncols()]);
                 predictions.assign(&product(self.seen.view(), shrunk.view()));
                 if weights == Weights::Formed {
                     formed.assign(&self.weights(shrunk.view()));
@@ -379,21 +441,38 @@ impl<'a, T: Real> RefitPlan<'a, T> {
     }
 
     /// Coordinates of the fit in the basis, `(k, n_voxels)`.
-    fn shrunk(&self, tile: ArrayView2<T>, alphas: &[usize]) -> Array2<T> {
-        let finite = tile.mapv(|value| if value.is_finite() { value } else { T::zero() });
-        let mut coordinates = match self.problem.form() {
-            Form::Primal => {
-                let sums = product(self.problem.transposed.view(), finite.view());
-                product(self.basis.directions.view(), sums.view())
-            }
-            Form::Kernel => product(self.basis.directions.view(), finite.view()),
-        };
+    fn shrunk(
+        &self,
+        tile: ArrayView2<T>,
+        shared: SharedTile<'_, T>,
+        alphas: &[usize],
+    ) -> Array2<T> {
+        let mut coordinates = self.coordinates(tile, shared);
         for (mut column, alpha) in coordinates.columns_mut().into_iter().zip(alphas) {
             Zip::from(&mut column)
                 .and(&self.shrinkages[*alpha])
                 .for_each(|value, shrinkage| *value *= *shrinkage);
         }
         coordinates
+    }
+
+    fn coordinates(&self, tile: ArrayView2<T>, shared: SharedTile<'_, T>) -> Array2<T> {
+        let directions = self.basis.directions.view();
+        // What is shared has such values as they are.
+        let is_finite = tile.iter().all(|value| value.is_finite());
+        match shared {
+            SharedTile::Coordinates(coordinates) if is_finite => return coordinates.to_owned(),
+            SharedTile::Sums(sums) if is_finite => return product(directions, sums),
+            _ => {}
+        }
+        let finite = tile.mapv(|value| if value.is_finite() { value } else { T::zero() });
+        match self.problem.form() {
+            Form::Primal => {
+                let sums = product(self.problem.transposed.view(), finite.view());
+                product(directions, sums.view())
+            }
+            Form::Kernel => product(directions, finite.view()),
+        }
     }
 
     fn weights(&self, shrunk: ArrayView2<T>) -> Array2<T> {

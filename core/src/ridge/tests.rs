@@ -181,6 +181,48 @@ fn everything<T: Real>(n_threads: usize, y: &Array2<T>) -> (Vec<f64>, Array2<T>)
     })
 }
 
+/// Whatever of the voxels was shared by other rounds, the bits are those of voxels that share nothing.
+#[test]
+fn what_steps_share_does_not_move_a_bit() {
+    let few = vec![vec![5, 6, 7, 20], vec![0, 1, 2, 3]];
+    let many: Vec<Vec<usize>> = vec![(0..15).collect(), (10..25).collect()];
+    let mixed = vec![few[0].clone(), many[0].clone()];
+    // So many that only few rows are left out of the fit of all.
+    let alphas: Vec<f64> = (1..=20).map(f64::from).collect();
+    for (n_scans, n_features) in [(60, 30), (30, 50)] {
+        let x = noise(n_scans, n_features, 31);
+        let mut y = noise(n_scans, 300, 32);
+        // In the second tile.
+        y[(2, 140)] = f64::NAN;
+        let training = TrainingFeatures(x.clone());
+        let problem = Problem::<f64>::new(&training).unwrap();
+        let test = TestFeatures(x.slice(s![..7, ..]).to_owned());
+        let plans = [&few, &many, &mixed]
+            .map(|rounds| RoundsPlan::new(&problem, rounds, &settings(&alphas)).unwrap());
+        let kinds = plans.each_ref().map(|plan| plan.shared(y.view()));
+        let is_left_out = |kind: &Shared<f64>| matches!(kind, Shared::Coordinates(_));
+        assert_eq!(kinds.each_ref().map(is_left_out), [true, false, true]);
+        let refit = RefitPlan::new(&problem, &test, &settings(&alphas)).unwrap();
+        let best: Vec<usize> = (0..300).map(|voxel| voxel % 20).collect();
+        let alone = refit.fit(y.view(), &best, Weights::Formed);
+        assert!(alone.predictions.iter().all(|value| value.is_finite()));
+        for shared in &kinds {
+            for plan in &plans {
+                let scores = plan.scores_sharing(y.view(), shared);
+                assert_eq!(scores, plan.scores(y.view()));
+                assert!(
+                    scores
+                        .slice(s![.., .., 140])
+                        .iter()
+                        .all(|score| *score == 0.0)
+                );
+            }
+            let fitted = refit.fit_sharing(y.view(), shared, &best, Weights::Formed);
+            assert_eq!(fitted, alone);
+        }
+    }
+}
+
 #[test]
 fn one_thread_and_two_give_the_same_bits() {
     let y = noise(200, 300, 8);

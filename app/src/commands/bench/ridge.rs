@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use clap::ValueEnum;
-use heschl_core::encoding::{FitSizes, FitWork, MachineSpeed};
+use heschl_core::encoding::{BLOCK_VOXELS, FitSizes, FitWork, MachineSpeed, Reuse};
 use heschl_core::matrix::{Real, product_peak_flops};
 use heschl_core::random::PythonRandom;
 use heschl_core::recipe::{Alphas, FitPrecision};
@@ -170,10 +170,13 @@ fn fit<T: Real>(
     let problem = Problem::<T>::new(training)?;
     let plan = RoundsPlan::new(&problem, rounds, settings)?;
     let plan_rounds = lap();
-    let mut best = Vec::with_capacity(args.voxels);
-    for block in responses.axis_chunks_iter(Axis(1), heschl_core::encoding::BLOCK_VOXELS) {
-        let scores = plan.scores(block);
-        best.extend(best_alpha_per_voxel(mean_over_rounds(scores.view()).view()));
+    let blocks = || responses.axis_chunks_iter(Axis(1), BLOCK_VOXELS);
+    let mut kept = Vec::new();
+    for block in blocks() {
+        let shared = plan.shared(block);
+        let scores = plan.scores_sharing(block, &shared);
+        let best = best_alpha_per_voxel(mean_over_rounds(scores.view()).view());
+        kept.push((shared, best));
     }
     drop(plan);
     let rounds = lap();
@@ -184,8 +187,9 @@ fn fit<T: Real>(
     } else {
         Weights::Left
     };
-    let fitted = plan.fit(responses, &best, weights);
-    std::hint::black_box(&fitted);
+    for (block, (shared, best)) in blocks().zip(kept) {
+        std::hint::black_box(plan.fit_sharing(block, &shared, &best, weights));
+    }
     Ok(Times {
         plan_rounds,
         rounds,
@@ -254,7 +258,11 @@ fn work(args: &Args) -> FitWork {
         n_rounds: args.rounds,
         n_held_scans: args.chunk * args.held,
     };
-    FitWork::of_ridge(&sizes, args.alphas, AlphaUnit::Plain, args.weights)
+    let reuse = Reuse {
+        n_groups: 1,
+        kept: 1.0,
+    };
+    FitWork::of_ridge(&sizes, args.alphas, AlphaUnit::Plain, args.weights, reuse)
 }
 
 fn noise(n_rows: usize, n_columns: usize, seed: u64) -> Array2<f64> {

@@ -6,6 +6,7 @@ mod facts;
 mod files;
 mod inputs;
 mod judge;
+mod kept;
 mod run;
 mod warnings;
 
@@ -33,6 +34,7 @@ use crate::store::{Found, Journal, StoreError, atomic};
 use banded::Banded;
 use files::Files;
 use judge::Judge;
+use kept::Kept;
 use run::{FIT, Run, rounds_name};
 
 use super::now;
@@ -194,13 +196,10 @@ fn encode_in<T: Readable>(
         return Ok(EncodeSummary::DoneBefore);
     }
     warnings::announce(&run, report);
-    let problem = Problem::<T>::new(&design.training)?;
-    warnings::check_precision(&run, &problem, report)?;
 
     // A folder without scores is not done: they are taken away first, and come last.
     atomic::remove(&run.folder.join("scores.npz"))?;
     if let Some(banded) = &recipe.ridge.banded {
-        drop(problem);
         let banded = Banded::new(&run, banded)?;
         let Some(table) = banded.fit_and_score(report)? else {
             return Ok(EncodeSummary::Stopped);
@@ -219,12 +218,15 @@ fn encode_in<T: Readable>(
         banded.forget()?;
         return Ok(summary);
     }
-    let Some(round_scores) = choose_alphas(&run, &problem, report)? else {
+    let problem = Problem::<T>::new(&design.training)?;
+    warnings::check_precision(&run, &problem, report)?;
+    let mut kept = Kept::new(run.kept_bytes());
+    let Some(round_scores) = choose_alphas(&run, &problem, &mut kept, report)? else {
         return Ok(EncodeSummary::Stopped);
     };
     let alphas = best(&run, &round_scores)?;
     let plan = RefitPlan::new(&problem, &design.test, &recipe.ridge.settings())?;
-    let Some(voxels) = fit_and_score(&run, &plan, &alphas, report)? else {
+    let Some(voxels) = fit_and_score(&run, &plan, &alphas, kept, report)? else {
         return Ok(EncodeSummary::Stopped);
     };
     let table = run.table(round_scores, &alphas, voxels);
@@ -259,6 +261,7 @@ fn finish(
 fn choose_alphas<T: Readable>(
     run: &Run,
     problem: &Problem<T>,
+    kept: &mut Kept<T>,
     report: &mut dyn FnMut(Event),
 ) -> Result<Option<Array2<f64>>, EncodeError> {
     let settings = run.work.recipe.ridge.settings();
@@ -273,9 +276,10 @@ fn choose_alphas<T: Readable>(
             let plan = RoundsPlan::new(problem, rounds, &settings)?;
             problem.forget_round();
             let finished =
-                run.for_blocks(&mut journal, Stage::ChooseAlpha, report, |_, block| {
+                run.for_blocks(&mut journal, Stage::ChooseAlpha, report, |voxels, block| {
+                    let shared = kept.get_or(voxels.start, || plan.shared(block));
                     // One voxel after the other: its rounds, and in each its α.
-                    let scores = plan.scores(block).permuted_axes([2, 0, 1]);
+                    let scores = plan.scores_sharing(block, &shared).permuted_axes([2, 0, 1]);
                     Ok(scores.iter().copied().collect())
                 })?;
             if !finished {
@@ -327,6 +331,7 @@ fn fit_and_score<T: Readable>(
     run: &Run,
     plan: &RefitPlan<T>,
     alphas: &[usize],
+    mut kept: Kept<T>,
     report: &mut dyn FnMut(Event),
 ) -> Result<Option<Vec<VoxelScores>>, EncodeError> {
     let (mut journal, found) = run.journal(FIT, Column::ALL.len())?;
@@ -338,7 +343,8 @@ fn fit_and_score<T: Readable>(
             run.for_blocks(&mut journal, Stage::FitAndScore, report, |voxels, block| {
                 let first = voxels.start - run.voxels.start;
                 let alphas = &alphas[first..first + block.ncols()];
-                let fitted = plan.fit(block, alphas, files.weights());
+                let shared = kept.take(voxels.start);
+                let fitted = plan.fit_sharing(block, &shared, alphas, files.weights());
                 files.write(first, &fitted)?;
                 let scores = judge.scores(&fitted.predictions, block, voxels)?;
                 Ok(scores

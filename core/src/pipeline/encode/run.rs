@@ -9,7 +9,7 @@ use super::{EncodeError, Encoding};
 use crate::design::{Design, scans_of};
 use crate::encoding::{
     BLOCK_VOXELS, Column, ExampleSeries, FitSizes, Measured, ScoreTable, VoxelScores, VoxelShare,
-    memory_budget, reading_voxels, round_groups, write_results,
+    kept_bytes, memory_budget, reading_voxels, round_groups, write_results,
 };
 use crate::progress::{Event, Stage};
 use crate::recipe::{EncodeFacts, EncodeFile, EncodeOutput, EncodeRecipe, FitPrecision};
@@ -214,6 +214,15 @@ impl<'a> Run<'a> {
         match recipe.ridge.precision {
             FitPrecision::F32 => round_groups::<f32>(&sizes, n_alphas, budget),
             FitPrecision::F64 => round_groups::<f64>(&sizes, n_alphas, budget),
+        }
+    }
+
+    /// Bytes that may be kept of voxels from one step to the next.
+    pub(super) fn kept_bytes(&self) -> u64 {
+        let (sizes, recipe) = (self.sizes(), self.work.recipe);
+        match recipe.ridge.precision {
+            FitPrecision::F32 => kept_bytes::<f32>(&sizes, recipe),
+            FitPrecision::F64 => kept_bytes::<f64>(&sizes, recipe),
         }
     }
 

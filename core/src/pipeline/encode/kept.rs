@@ -1,0 +1,70 @@
+//! What steps share of each block of voxels, kept from one step to the next as far as memory allows.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::matrix::Real;
+use crate::ridge::Shared;
+
+/// What is kept, by the first voxel of its block.
+pub(super) struct Kept<T> {
+    blocks: HashMap<usize, Arc<Shared<T>>>,
+    bytes_left: u64,
+}
+
+impl<T: Real> Kept<T> {
+    /// Nothing yet, and never more than so many bytes.
+    pub(super) fn new(bytes: u64) -> Self {
+        Self {
+            blocks: HashMap::new(),
+            bytes_left: bytes,
+        }
+    }
+
+    /// Of the block that begins with this voxel: what is kept, else what is made now and kept if there is room.
+    pub(super) fn get_or(
+        &mut self,
+        first_voxel: usize,
+        make: impl FnOnce() -> Shared<T>,
+    ) -> Arc<Shared<T>> {
+        if let Some(shared) = self.blocks.get(&first_voxel) {
+            return shared.clone();
+        }
+        let shared = Arc::new(make());
+        if let Some(left) = self.bytes_left.checked_sub(shared.bytes()) {
+            self.bytes_left = left;
+            self.blocks.insert(first_voxel, shared.clone());
+        }
+        shared
+    }
+
+    /// Hands out what is kept of the block that begins with this voxel, for the last time.
+    pub(super) fn take(&mut self, first_voxel: usize) -> Arc<Shared<T>> {
+        self.blocks
+            .remove(&first_voxel)
+            .unwrap_or_else(|| Arc::new(Shared::Nothing))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fits_is_kept_and_the_rest_is_made_again() {
+        let made = |value: f32| Shared::Sums(ndarray::Array2::from_elem((2, 3), value));
+        let value = |shared: &Shared<f32>| match shared {
+            Shared::Sums(sums) => Some(sums[(0, 0)]),
+            Shared::Nothing | Shared::Coordinates(_) => None,
+        };
+        // One of 24 bytes fits, two do not.
+        let mut kept = Kept::new(40);
+        assert_eq!(value(&kept.get_or(0, || made(1.0))), Some(1.0));
+        assert_eq!(value(&kept.get_or(2048, || made(2.0))), Some(2.0));
+        assert_eq!(value(&kept.get_or(0, || made(3.0))), Some(1.0));
+        assert_eq!(value(&kept.get_or(2048, || made(4.0))), Some(4.0));
+        assert_eq!(value(&kept.take(0)), Some(1.0));
+        assert_eq!(value(&kept.take(0)), None);
+        assert_eq!(value(&kept.take(2048)), None);
+    }
+}

@@ -1,0 +1,63 @@
+//! What the rounds and the refit want of voxels alike: their products with all training rows, the longest of a fit.
+
+use ndarray::parallel::prelude::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
+
+use super::TILE_VOXELS;
+use crate::matrix::Real;
+
+/// Products of some voxels with all training rows, computed once and handed from step to step.
+#[derive(Debug, Clone)]
+pub enum Shared<T> {
+    /// There are none: the rounds decompose kernels of their own rows.
+    Nothing,
+    /// `XᵀY`, `(n_features, n_voxels)`.
+    Sums(Array2<T>),
+    /// Coordinates in the basis of all rows, `(k, n_voxels)`.
+    Coordinates(Array2<T>),
+}
+
+impl<T: Real> Shared<T> {
+    /// Bytes that it takes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Nothing => 0,
+            Self::Sums(products) | Self::Coordinates(products) => {
+                (products.len() * size_of::<T>()) as u64
+            }
+        }
+    }
+
+    /// The same of the voxels of one tile, counted from the first voxel.
+    pub(super) fn tile(&self, first: usize, n_voxels: usize) -> SharedTile<'_, T> {
+        let columns = ndarray::s![.., first..first + n_voxels];
+        match self {
+            Self::Nothing => SharedTile::Nothing,
+            Self::Sums(sums) => SharedTile::Sums(sums.slice(columns)),
+            Self::Coordinates(all) => SharedTile::Coordinates(all.slice(columns)),
+        }
+    }
+}
+
+/// [`Shared`] of the voxels of one tile.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum SharedTile<'a, T> {
+    Nothing,
+    Sums(ArrayView2<'a, T>),
+    Coordinates(ArrayView2<'a, T>),
+}
+
+/// Products of `n_rows` rows with the voxels of each tile: `(n_rows, n_voxels)`.
+pub(super) fn by_tiles<T: Real>(
+    n_rows: usize,
+    responses: ArrayView2<T>,
+    products: impl Fn(ArrayView2<T>) -> Array2<T> + Sync,
+) -> Array2<T> {
+    let mut all = Array2::zeros((n_rows, responses.ncols()));
+    all.axis_chunks_iter_mut(Axis(1), TILE_VOXELS)
+        .into_par_iter()
+        .zip(responses.axis_chunks_iter(Axis(1), TILE_VOXELS))
+        .for_each(|(mut part, tile): (ArrayViewMut2<T>, _)| part.assign(&products(tile)));
+    all
+}
