@@ -22,6 +22,8 @@ use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, NdFloat, ShapeBui
 const TILE_ROWS: usize = 256;
 /// Columns of a tile of a product.
 const TILE_COLUMNS: usize = 1024;
+/// Rows whose products [`gram`] adds at once.
+const GRAM_ROWS: usize = 2048;
 /// Parts that a decomposition is cut into, whatever the number of threads: the cuts decide the last bits.
 const DECOMPOSITION_PARTS: usize = 8;
 
@@ -102,6 +104,28 @@ pub fn lower_product_by_one_thread<T: Real>(
     owned(result.as_ref())
 }
 
+/// The transposed `matrix` `(m, n)`: `(n, m)`, row after row in memory, in a format of one's own.
+#[must_use]
+pub fn transposed<F: Real, T: Real>(matrix: ArrayView2<F>) -> Array2<T> {
+    /// Rows written at once: two lines of a cache are read of each row of the matrix.
+    const STRIP: usize = 16;
+    let mut result = Array2::zeros((matrix.ncols(), matrix.nrows()));
+    result
+        .axis_chunks_iter_mut(Axis(0), STRIP)
+        .into_par_iter()
+        .enumerate()
+        .for_each(|(index, mut strip): (_, ArrayViewMut2<T>)| {
+            let first = index * STRIP;
+            let columns = matrix.slice(s![.., first..first + strip.nrows()]);
+            for (mut to, from) in strip.columns_mut().into_iter().zip(columns.rows()) {
+                for (to, from) in to.iter_mut().zip(from) {
+                    *to = T::nearest(from.double());
+                }
+            }
+        });
+    result
+}
+
 /// Takes `left` `(m, k)` times `right` `(k, n)` away from `result` `(m, n)`.
 ///
 /// # Panics
@@ -142,22 +166,28 @@ pub fn product_peak_flops<T: Real>() -> f64 {
 }
 
 /// `matrixᵀ · matrix` of `(m, n)`: `(n, n)`, exactly symmetric. Only the tiles on and below the diagonal are computed.
+///
+/// The rows are taken in chunks, and each chunk is transposed in memory first: a product whose left factor has its
+/// columns in a row in memory runs at less than half of the speed (faer 0.24). The copy takes `GRAM_ROWS · n` values.
 #[must_use]
 pub fn gram<T: Real>(matrix: ArrayView2<T>) -> Array2<T> {
     let n = matrix.ncols();
     let mut result = Array2::zeros((n, n));
-    result
-        .axis_chunks_iter_mut(Axis(0), TILE_ROWS)
-        .into_par_iter()
-        .enumerate()
-        .for_each(|(i, mut rows)| {
-            let first = i * TILE_ROWS;
-            let end = first + rows.nrows();
-            let tile = rows.slice_mut(s![.., ..end]);
-            let left = matrix.slice(s![.., first..end]);
-            let right = matrix.slice(s![.., ..end]);
-            add_product(tile, Accum::Replace, left.t(), right, T::one());
-        });
+    for rows in matrix.axis_chunks_iter(Axis(0), GRAM_ROWS) {
+        let columns = transposed::<T, T>(rows);
+        result
+            .axis_chunks_iter_mut(Axis(0), TILE_ROWS)
+            .into_par_iter()
+            .enumerate()
+            .for_each(|(i, mut tile)| {
+                let first = i * TILE_ROWS;
+                let end = first + tile.nrows();
+                let left = columns.slice(s![first..end, ..]);
+                let right = columns.slice(s![..end, ..]);
+                let tile = tile.slice_mut(s![.., ..end]);
+                add_product(tile, Accum::Add, left, right.t(), T::one());
+            });
+    }
     for row in 0..n {
         for column in row + 1..n {
             result[(row, column)] = result[(column, row)];
@@ -375,12 +405,27 @@ mod tests {
     }
 
     #[test]
+    fn a_transposed_matrix_has_its_rows_as_columns() {
+        for (n_rows, n_columns) in [(50, 37), (3, 16), (0, 5)] {
+            let matrix = noise(n_rows, n_columns);
+            let result = transposed::<_, f64>(matrix.view());
+            assert_eq!(result, matrix.t());
+            assert!(result.is_standard_layout());
+            assert_eq!(transposed::<_, f64>(matrix.t()), matrix);
+            let single = transposed::<_, f32>(matrix.view());
+            assert_eq!(single, matrix.t().mapv(f32::nearest));
+        }
+    }
+
+    #[test]
     fn a_gram_matrix_is_the_product_with_the_transposed() {
-        let matrix = noise(50, 600);
-        let result = gram(matrix.view());
-        let expected = product(matrix.t(), matrix.view());
-        assert!((&result - &expected).iter().all(|d| d.abs() < 1e-12));
-        assert_eq!(result, result.t());
+        for (n_rows, n_columns) in [(50, 600), (GRAM_ROWS + 30, 40), (0, 3)] {
+            let matrix = noise(n_rows, n_columns);
+            let result = gram(matrix.view());
+            let expected = product(matrix.t(), matrix.view());
+            assert!((&result - &expected).iter().all(|d| d.abs() < 1e-10));
+            assert_eq!(result, result.t());
+        }
     }
 
     #[test]

@@ -230,6 +230,11 @@ impl Lengths {
             Form::Primal => (held * p + p * p, n * p),
             Form::Kernel => (kept * kept, 0.0),
         };
+        // The products of the held-out rows, which are taken away from those of all rows, half of them by symmetry.
+        let taken_away = match self.form {
+            Form::Primal => held * p * p,
+            Form::Kernel => 0.0,
+        };
         let (moments, of_held) = if is_spread {
             (held * p * p + p.powi(3) / 3.0, p * p + alphas * p * p / 2.0)
         } else {
@@ -237,7 +242,7 @@ impl Lengths {
         };
         RoundWork {
             cubes: kept.powi(3),
-            shared: 2.0 * held * kept * k + moments,
+            shared: taken_away + 2.0 * held * kept * k + moments,
             voxel: without + of_held,
             common,
         }

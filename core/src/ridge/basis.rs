@@ -8,7 +8,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 use super::products::Products;
 use super::spread::Spread;
 use crate::matrix::{
-    Eigen, EigenError, Real, lower_product_by_one_thread, product, solve_by_one_thread,
+    Eigen, EigenError, Real, lower_product_by_one_thread, product, solve_by_one_thread, transposed,
 };
 use crate::split::TrainingFeatures;
 
@@ -83,9 +83,8 @@ impl<'a, T: Real> Problem<'a, T> {
     }
 
     fn of(products: Arc<Products<'a>>) -> Self {
-        let transposed = products.features.t().mapv(T::nearest);
         Self {
-            transposed: transposed.as_standard_layout().into_owned(),
+            transposed: transposed(products.features.view()),
             products,
         }
     }
@@ -161,7 +160,7 @@ impl<'a, T: Real> Problem<'a, T> {
         };
         let predictors: Option<Vec<_>> = penalties.into_par_iter().map(predictor).collect();
         Ok(predictors.map(|predictors| LeftOut {
-            seen: seen.t().mapv(T::nearest).as_standard_layout().into_owned(),
+            seen: transposed(seen.view()),
             predictors,
         }))
     }
