@@ -129,6 +129,7 @@ impl Window {
                 let path = text::short_path(&path, self.facts.home.as_deref());
                 self.tell(Tone::Good, format!("Recipe saved: {path}"));
             }
+            Done::Found(folder, found) => self.take_found(&folder, found),
             Done::Kept(folder, keeping) => self.take_keeping(&folder, keeping),
             Done::Missing(missing) => self.facts.missing_studies = missing,
             Done::Refused(sentence) => self.tell(Tone::Red, sentence),

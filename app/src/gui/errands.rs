@@ -1,6 +1,6 @@
 //! What the window does with jobs, models and features.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use eframe::egui;
 use heschl_core::look::library::Layer;
@@ -8,6 +8,7 @@ use heschl_core::recipe::{ExtractRecipe, RecipeFile};
 use heschl_models::catalogue;
 
 use super::actions::{AtClose, Format, Purpose};
+use super::facts::Found;
 use super::features::Looking;
 use super::figure::Figure;
 use super::jobs::data::{JobFacts, JobState, NewJob, Order, QueueFacts, Task};
@@ -190,7 +191,33 @@ impl Window {
         }
     }
 
+    /// Has it seen what the open study has by now.
+    fn look_into_study(&mut self) {
+        if let Some(open) = &self.state.open {
+            let study = Box::new(open.study.clone());
+            self.work.chore(Chore::LookInto(open.folder.clone(), study));
+        }
+    }
+
+    /// Takes what the study of a folder has by now; shows it where nothing else is looked at.
+    pub(super) fn take_found(&mut self, folder: &Path, found: Found) {
+        let open = self.state.open.as_ref();
+        if open.is_none_or(|open| open.folder != folder) {
+            return;
+        }
+        if self.state.looking.is_none() {
+            self.state.looking = found.features.clone().map(Looking::at);
+        }
+        if self.state.scores.is_none() {
+            self.state.scores.clone_from(&found.scores);
+        }
+        self.facts.found = found;
+    }
+
     fn tell_change(&mut self, job: &JobFacts) {
+        if job.state == JobState::Done && job.task.computes() {
+            self.look_into_study();
+        }
         match (&job.state, &job.task) {
             (JobState::Done, Task::Extract { features, .. }) => {
                 self.tell(

@@ -1,5 +1,6 @@
 //! What the window has found out: plain data, written by the threads of `work` and only read by pages.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -101,6 +102,17 @@ pub(crate) struct Machine {
     pub(crate) free_memory_bytes: u64,
 }
 
+/// What a study had when it was last looked into.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Found {
+    /// Its own folder of features, and the stories in it.
+    pub(crate) extracted: Option<(PathBuf, BTreeSet<String>)>,
+    /// The features that its fit is made with.
+    pub(crate) features: Option<PathBuf>,
+    /// The scores of its fit.
+    pub(crate) scores: Option<PathBuf>,
+}
+
 /// How a study is kept.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) enum Keeping {
@@ -137,6 +149,10 @@ pub(crate) struct Facts {
     pub(crate) models: Loading<Vec<ModelEntry>>,
     /// The study's recipe as a job would have it now, if it can run.
     pub(crate) recipe_of_now: Option<String>,
+    /// The recipe of its fit, if it can be fitted.
+    pub(crate) fit_of_now: Option<String>,
+    /// What the study had when it was last looked into.
+    pub(crate) found: Found,
     /// The features that are looked at.
     pub(crate) features: FeatureFacts,
     /// What is known of fits and scores.

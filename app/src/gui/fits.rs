@@ -37,7 +37,7 @@ impl Window {
         }
     }
 
-    fn fit_text(&self) -> Result<String, String> {
+    pub(super) fn fit_text(&self) -> Result<String, String> {
         let file = EncodeFile {
             encode: self.state.fit_recipe()?,
             run: None,
@@ -141,8 +141,11 @@ impl Window {
     pub(super) fn take_scores(&mut self, job: &JobFacts, scores: PathBuf) {
         self.tell(Tone::Good, format!("{}: the scores are there.", job.title));
         self.work.forget_scores();
-        if matches!(self.state.page(), Page::Jobs | Page::Fit) {
-            self.look_at_scores(scores);
+        match self.state.page() {
+            Page::Jobs | Page::Fit => self.look_at_scores(scores),
+            // What is looked at stays.
+            Page::Scores if self.state.scores.is_some() => {}
+            _ => self.state.scores = Some(scores),
         }
     }
 

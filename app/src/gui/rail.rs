@@ -1,13 +1,15 @@
 //! The rail at the left: the study as a pipeline, each step with its state.
 
+use std::path::Path;
+
 use eframe::egui;
 use egui::accesskit::Role;
 use egui::{Align2, Color32, FontId, RichText, Sense, Vec2, WidgetInfo, vec2};
 
 use super::actions::{Action, Asked};
-use super::facts::Facts;
+use super::facts::{Facts, StoryFacts};
 use super::icons;
-use super::jobs::data::{JobFacts, JobState};
+use super::jobs::data::{JobFacts, JobState, Task};
 use super::loading::Loading;
 use super::state::{Page, State};
 use super::theme::{BETWEEN, CORNER, INSIDE, Palette, semibold};
@@ -23,7 +25,7 @@ const N_STEPS: usize = 8;
 
 /// How far a step of the study is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     Empty,
     Ready,
     Running,
@@ -240,7 +242,7 @@ fn mark(ui: &egui::Ui, rect: egui::Rect, step: Option<Step>, is_wide: bool) -> &
 }
 
 /// How far the step of a page is; `None` for pages that are no steps.
-fn step(state: &State, facts: &Facts, page: Page) -> Option<Step> {
+pub(super) fn step(state: &State, facts: &Facts, page: Page) -> Option<Step> {
     let study = state.study()?;
     let stimuli = match &facts.stories {
         Loading::Nothing | Loading::Waiting => Step::Empty,
@@ -266,27 +268,77 @@ fn step(state: &State, facts: &Facts, page: Page) -> Option<Step> {
             let can_run = (stimuli, model) == (Step::Done, Step::Done);
             Some(extraction(state, facts, page, can_run))
         }
+        Page::Align if study.fit.responses.is_none() => Some(Step::Empty),
+        Page::Align => Some(match fit(state, facts, Page::Fit) {
+            Step::Done => Step::Done,
+            _ => Step::Ready,
+        }),
+        Page::Fit | Page::Scores => Some(fit(state, facts, page)),
         _ => None,
     }
 }
 
-/// How far the steps are that a job of this study does.
+/// How far the steps are that an extraction of this study does.
 fn extraction(state: &State, facts: &Facts, page: Page, can_run: bool) -> Step {
     let idle = if can_run && page == Page::Extract {
         Step::Ready
     } else {
         Step::Empty
     };
-    let folder = state.open.as_ref().map(|open| open.folder.as_path());
-    let is_ours = |job: &&JobFacts| folder.is_some_and(|folder| job.task.is_of_study(folder));
-    let Some(last) = facts.queue.jobs.iter().rev().find(is_ours) else {
-        return idle;
+    match last_job(state, facts, Task::is_of_study) {
+        Some(job) => after_job(job, facts.recipe_of_now.as_ref(), page, idle),
+        None if has_all_features(state, facts) => Step::Done,
+        None => idle,
+    }
+}
+
+/// Whether features of all wanted stories lie where the study's would go.
+fn has_all_features(state: &State, facts: &Facts) -> bool {
+    let (Some(open), Some((folder, stories))) = (&state.open, &facts.found.extracted) else {
+        return false;
     };
-    match &last.state {
-        JobState::Done if last.recipe != facts.recipe_of_now => Step::OutOfDate,
+    let is_wanted = |story: &&StoryFacts| !open.study.left_out.contains(&story.story);
+    let mut wanted = facts.stories().iter().filter(is_wanted).peekable();
+    wanted.peek().is_some()
+        && wanted.all(|story| stories.contains(&story.story))
+        && open.study.own_features(&open.folder).as_ref() == Some(folder)
+}
+
+/// How far fit and scores are.
+fn fit(state: &State, facts: &Facts, page: Page) -> Step {
+    let idle = if facts.fit_of_now.is_some() && page == Page::Fit {
+        Step::Ready
+    } else {
+        Step::Empty
+    };
+    if let Some(job) = last_job(state, facts, Task::is_fit_of_study) {
+        return after_job(job, facts.fit_of_now.as_ref(), page, idle);
+    }
+    match state.fit_recipe() {
+        Ok(recipe) if facts.found.scores.as_ref() == Some(&recipe.output.folder) => Step::Done,
+        _ => idle,
+    }
+}
+
+/// The last of the jobs that are of the open study and of a kind.
+fn last_job<'a>(
+    state: &State,
+    facts: &'a Facts,
+    is_ours: impl Fn(&Task, &Path) -> bool,
+) -> Option<&'a JobFacts> {
+    let folder = state.open.as_ref()?.folder.as_path();
+    let mut jobs = facts.queue.jobs.iter().rev();
+    jobs.find(|job| is_ours(&job.task, folder))
+}
+
+/// How far the step of a page is by its last job; `now`: the recipe that a job would have now, `idle`: what it is without a job.
+fn after_job(job: &JobFacts, now: Option<&String>, page: Page, idle: Step) -> Step {
+    match &job.state {
+        // The whole sample has no recipe of its own.
+        JobState::Done if job.recipe.is_some() && job.recipe.as_ref() != now => Step::OutOfDate,
         JobState::Done => Step::Done,
-        // What runs or has failed is the step before; of features there are none yet.
-        _ if page == Page::Features => idle,
+        // What runs or has failed is the step before; of what it makes there is nothing yet.
+        _ if matches!(page, Page::Features | Page::Scores) => idle,
         JobState::Waiting | JobState::Running => Step::Running,
         JobState::Failed { .. } | JobState::Broken { .. } => Step::Troubled,
         JobState::Paused | JobState::Cancelled => idle,

@@ -101,9 +101,7 @@ fn responses(folder: &Path) -> PathBuf {
 /// # Errors
 /// A sentence if the study cannot be fitted.
 pub(crate) fn scores(folder: &Path, study: &Study) -> Result<PathBuf, String> {
-    let features = study.recipe(folder, &[]).features_folder(&study.model);
-    let recipe = study.fit.recipe(Some(&features), &folder.join("scores"))?;
-    Ok(recipe.output.folder)
+    Ok(study.fit_recipe(folder)?.output.folder)
 }
 
 /// Opens the study of a folder, or makes it; what a user has changed of it stays.

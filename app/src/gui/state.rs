@@ -274,6 +274,30 @@ impl Study {
         }
     }
 
+    /// Where this study's own features go; `None` without a model.
+    #[must_use]
+    pub(crate) fn own_features(&self, folder: &std::path::Path) -> Option<PathBuf> {
+        let model = std::path::Path::new(&self.model).file_name()?;
+        let recipe = self.recipe(folder, &[]);
+        Some(recipe.features_folder(&model.to_string_lossy()))
+    }
+
+    /// The features that its fit is made with: those chosen, or its own.
+    #[must_use]
+    pub(crate) fn fit_features(&self, folder: &std::path::Path) -> Option<PathBuf> {
+        let chosen = self.fit.features.clone();
+        chosen.or_else(|| self.own_features(folder))
+    }
+
+    /// The recipe of its fit.
+    ///
+    /// # Errors
+    /// A sentence that says what is missing.
+    pub(crate) fn fit_recipe(&self, folder: &std::path::Path) -> Result<EncodeRecipe, String> {
+        let features = self.fit_features(folder);
+        self.fit.recipe(features.as_deref(), &folder.join("scores"))
+    }
+
     /// Takes over what a recipe says.
     pub(crate) fn adopt(&mut self, recipe: &ExtractRecipe) {
         self.stimuli = Some(recipe.stimuli.folder.clone());
@@ -334,14 +358,7 @@ impl State {
     #[must_use]
     pub(crate) fn fit_features(&self) -> Option<PathBuf> {
         let open = self.open.as_ref()?;
-        open.study.fit.features.clone().or_else(|| {
-            let model = std::path::Path::new(&open.study.model)
-                .file_name()?
-                .to_string_lossy()
-                .into_owned();
-            Some(open.study.recipe(&open.folder, &[]).features_folder(&model))
-                .filter(|_| !model.is_empty())
-        })
+        open.study.fit_features(&open.folder)
     }
 
     /// The recipe of the study's fit.
@@ -350,10 +367,7 @@ impl State {
     /// A sentence that says what is missing.
     pub(crate) fn fit_recipe(&self) -> Result<EncodeRecipe, String> {
         let open = self.open.as_ref().ok_or("Open a study first.")?;
-        let features = self.fit_features();
-        open.study
-            .fit
-            .recipe(features.as_deref(), &open.folder.join("scores"))
+        open.study.fit_recipe(&open.folder)
     }
 
     /// What the open study says.

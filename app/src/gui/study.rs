@@ -3,8 +3,10 @@
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
+use heschl_core::look::library::FeatureLibrary;
 use heschl_core::store::atomic;
 
+use super::facts::Found;
 use super::state::{STUDY_VERSION, Study};
 
 /// The file that makes a folder a study.
@@ -39,6 +41,26 @@ impl Hold {
             Err(TryLockError::WouldBlock) => Self::Others,
             Err(TryLockError::Error(_)) => Self::Nobody,
         }
+    }
+}
+
+/// Sees what a study has from before.
+#[must_use]
+pub(crate) fn look_into(folder: &Path, study: &Study) -> Found {
+    let library = |features: &PathBuf| FeatureLibrary::open(features).ok();
+    let own = study.own_features(folder);
+    let extracted = own.and_then(|own| {
+        let stories = library(&own)?.stories.into_iter().collect();
+        Some((own, stories))
+    });
+    let features = study.fit_features(folder);
+    let scores = study.fit_recipe(folder).map(|recipe| recipe.output.folder);
+    Found {
+        extracted,
+        features: features.filter(|features| library(features).is_some()),
+        scores: scores
+            .ok()
+            .filter(|scores| scores.join("scores.npz").is_file()),
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use eframe::egui;
 
 use super::actions::Asked;
-use super::facts::{Facts, Keeping};
+use super::facts::{Facts, Found, Keeping};
+use super::features::Looking;
 use super::fitting::FitStudy;
 use super::history::History;
 use super::jobs::Jobs;
@@ -175,9 +176,16 @@ impl Window {
         }
         match opened.origin {
             Origin::Made => self.go(Page::Stimuli),
-            Origin::Opened if self.state.lasting.page == Page::Home => self.go(Page::Extract),
+            Origin::Opened if self.state.lasting.page == Page::Home => {
+                self.go(furthest(&opened.found));
+            }
             Origin::Opened | Origin::Sample | Origin::WholeSample => {}
         }
+        self.state.looking = opened.found.features.clone().map(Looking::at);
+        self.state.scores.clone_from(&opened.found.scores);
+        self.state.other_scores = None;
+        self.work.forget_scores();
+        self.facts.found = opened.found;
         self.hold = Some(opened.hold);
         self.state.open = Some(OpenStudy {
             folder: opened.folder,
@@ -237,6 +245,7 @@ impl Window {
             self.work.want_model(&study.model, &mut self.facts);
         }
         self.facts.recipe_of_now = self.recipe_of_now();
+        self.facts.fit_of_now = self.fit_text().ok();
         // Beside a job that computes, a trial would be slow and slow the job down; what was tried before still holds.
         let is_busy = self
             .facts
@@ -454,5 +463,16 @@ impl Window {
     /// Does what a page would ask for.
     pub(super) fn ask(&mut self, action: super::actions::Action, ctx: &egui::Context) {
         self.carry_out(action, ctx);
+    }
+}
+
+/// The page of the last thing that a study has.
+fn furthest(found: &Found) -> Page {
+    if found.scores.is_some() {
+        Page::Scores
+    } else if found.features.is_some() {
+        Page::Features
+    } else {
+        Page::Extract
     }
 }

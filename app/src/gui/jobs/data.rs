@@ -64,6 +64,16 @@ impl Task {
         matches!(self, Self::Extract { study: Some(study), .. } if study == folder)
     }
 
+    /// Whether it fits for the study of a folder.
+    #[must_use]
+    pub(crate) fn is_fit_of_study(&self, folder: &Path) -> bool {
+        match self {
+            Self::Encode { study, .. } => study.as_deref() == Some(folder),
+            Self::Sample { study, .. } => study == folder,
+            _ => false,
+        }
+    }
+
     /// The model that it fetches.
     #[must_use]
     pub(crate) fn fetched_model(&self) -> Option<&str> {

@@ -8,6 +8,7 @@ use heschl_core::formats::npz_arrays::{Order, header};
 use super::Stage;
 use crate::gui::actions::{Action, Purpose};
 use crate::gui::jobs::data::Task;
+use crate::gui::rail::{Step, step};
 use crate::gui::state::Page;
 
 const N_SCANS: usize = 40;
@@ -210,4 +211,61 @@ fn every_view_of_scores_is_drawn() {
         window.facts.fit.scores.failure().is_some()
     });
     stage.must_see("There are no scores here yet.");
+}
+
+#[test]
+fn a_study_that_is_opened_again_shows_what_it_has() {
+    let (_folder, mut stage) = stage();
+    let study = stage.state().open.as_ref().unwrap().folder.clone();
+    let marks = |stage: &Stage| {
+        [Page::Extract, Page::Features, Page::Fit, Page::Scores]
+            .map(|page| step(stage.state(), stage.facts(), page).unwrap())
+    };
+    let reopen = |stage: &mut Stage| {
+        stage.ask(Action::CloseStudy);
+        stage.ask(Action::OpenStudy(study.clone()));
+        stage.until("it is open, and its stories are known", |window| {
+            window.state.open.is_some() && !window.facts.stories().is_empty()
+        });
+    };
+    // Of three recordings one is wanted; the features are the study's own.
+    let mut wanted = stage.study().clone();
+    wanted.left_out = ["beta", "gamma"].map(String::from).into();
+    wanted.fit.features = None;
+    wanted.fit.test = vec!["gamma".into()];
+    stage.ask(Action::EditStudy(Box::new(wanted.clone())));
+    reopen(&mut stage);
+    assert_eq!(stage.state().page(), Page::Extract);
+    let [_, features, _, scores] = marks(&stage);
+    assert_eq!((features, scores), (Step::Empty, Step::Empty));
+
+    let own = super::features::features(&study, 0.0);
+    reopen(&mut stage);
+    assert_eq!(stage.state().page(), Page::Features);
+    assert_eq!(stage.state().looking.as_ref().unwrap().folder, own);
+    let expected = [Step::Done, Step::Done, Step::Ready, Step::Empty];
+    assert_eq!(marks(&stage), expected);
+
+    let made = two_fits(stage.folder.path());
+    let kept = stage.state().fit_recipe().unwrap().output.folder;
+    std::fs::create_dir_all(kept.parent().unwrap()).unwrap();
+    std::fs::rename(made, &kept).unwrap();
+    reopen(&mut stage);
+    assert_eq!(stage.state().page(), Page::Scores);
+    assert_eq!(stage.state().scores.as_ref(), Some(&kept));
+    assert_eq!(marks(&stage), [Step::Done; 4]);
+    stage.until("the scores are read", |window| {
+        window.facts.fit.scores.ready().is_some()
+    });
+    stage.must_see("60 voxels · mean r 0.");
+
+    // With another story, or other settings, there is something to do again.
+    wanted.left_out.remove("beta");
+    wanted.fit.layer = Some("encoder.1".into());
+    stage.ask(Action::EditStudy(Box::new(wanted)));
+    let [extract, _, fit, _] = marks(&stage);
+    assert!(
+        extract != Step::Done && fit == Step::Ready,
+        "{extract:?} {fit:?}"
+    );
 }

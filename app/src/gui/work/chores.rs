@@ -8,7 +8,7 @@ use heschl_core::store::atomic;
 
 use super::{Answers, Desk, Waker, models};
 use crate::gui::actions::Format;
-use crate::gui::facts::Keeping;
+use crate::gui::facts::{Found, Keeping};
 use crate::gui::figure::Figure;
 use crate::gui::lasting;
 use crate::gui::sample;
@@ -39,6 +39,8 @@ pub(crate) enum Chore {
     KeepStudy(PathBuf, Box<Study>),
     /// Keep what outlasts the window, in a folder.
     KeepLasting(PathBuf, Box<Remembered>),
+    /// See what a study has by now.
+    LookInto(PathBuf, Box<Study>),
     /// See which of these studies are not where they were.
     LookFor(Vec<PathBuf>),
     /// Show a folder in the system's file manager.
@@ -63,6 +65,8 @@ pub(crate) enum Done {
     RecipeWritten(PathBuf),
     /// How the study of a folder is kept.
     Kept(PathBuf, Keeping),
+    /// What the study of a folder has by now.
+    Found(PathBuf, Found),
     /// These studies are not where they were.
     Missing(Vec<PathBuf>),
     /// It could not be done: a sentence.
@@ -73,6 +77,7 @@ pub(crate) enum Done {
 pub(crate) struct Opened {
     pub(crate) folder: PathBuf,
     pub(crate) study: Study,
+    pub(crate) found: Found,
     pub(crate) hold: Hold,
     pub(crate) origin: Origin,
 }
@@ -129,6 +134,10 @@ fn run(chore: Chore) -> Option<Done> {
                 .err()
                 .map(Done::Refused);
         }
+        Chore::LookInto(folder, study) => {
+            let found = study::look_into(&folder, &study);
+            Ok(Done::Found(folder, found))
+        }
         Chore::LookFor(studies) => {
             let is_missing = |folder: &PathBuf| !folder.join(study::FILE).is_file();
             Ok(Done::Missing(
@@ -150,6 +159,7 @@ fn open_study(folder: &Path) -> Result<Done, String> {
 fn opened(folder: PathBuf, study: Study, origin: Origin) -> Done {
     Done::Opened(Box::new(Opened {
         hold: Hold::take(&folder),
+        found: study::look_into(&folder, &study),
         folder,
         study,
         origin,
