@@ -123,7 +123,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
 /// Reads what the fit would read, and says what it would take.
 fn tell_forecast(work: &Encoding, events: EventFormat) -> CommandResult {
     let (sizes, warnings) = pipeline::encode_sizes(work)?;
-    let speed = MachineSpeed::measure(work.recipe.ridge.precision);
+    let speed = MachineSpeed::measure(work.recipe.ridge.precision, &sizes);
     let forecast = FitForecast::new(&sizes, work.recipe, &speed);
     let folder = &work.recipe.output.folder;
     let free = free_bytes(folder);

@@ -11,10 +11,13 @@ use crate::recipe::{EncodeRecipe, FitPrecision};
 use crate::ridge::RoundsPlan;
 use crate::significance::BlockPermutations;
 
-/// Columns of the matrix whose decomposition is timed; the time of larger ones grows with the cube.
-const EIGEN_TRIAL: usize = 1024;
-/// How often it is timed; the median counts.
-const EIGEN_TRIALS: usize = 3;
+/// Columns of the matrix whose products and decomposition are timed: as many as the fit's, within these bounds. Beyond them the time
+/// grows with the cube.
+const TRIAL_COLUMNS: std::ops::RangeInclusive<usize> = 256..=2048;
+/// How often they are timed at most; the median counts.
+const TRIALS: usize = 3;
+/// They are not timed again once they took as long as this.
+const TRIAL_SECS: f64 = 0.5;
 /// Tiles of voxels reach this share of the machine's peak of products, as measured with `heschl bench ridge`.
 const SHARE_OF_PEAK: f64 = 0.85;
 
@@ -40,8 +43,8 @@ pub struct FitSizes {
 pub struct MachineSpeed {
     /// Floating-point operations per second of products, in the fit's precision.
     pub product_flops: f64,
-    /// The same of products in double precision, which the features' own products take.
-    pub double_flops: f64,
+    /// The same of the features' own products, which are taken in double precision, as they are measured.
+    pub gram_flops: f64,
     /// Seconds of a decomposition, divided by the cube of its size.
     pub eigen_secs: f64,
     /// Seconds of one permutation of one scan of one voxel.
@@ -49,17 +52,21 @@ pub struct MachineSpeed {
 }
 
 impl MachineSpeed {
-    /// Measures it: about two seconds.
+    /// Measures it, for fits of these sizes: one second to five.
     #[must_use]
-    pub fn measure(precision: FitPrecision) -> Self {
-        let double_flops = product_peak_flops::<f64>();
+    pub fn measure(precision: FitPrecision, sizes: &FitSizes) -> Self {
+        let n_columns = sizes.n_columns.min(sizes.n_training_scans);
+        let n_columns = n_columns.clamp(*TRIAL_COLUMNS.start(), *TRIAL_COLUMNS.end());
+        let columns = noise(n_columns, n_columns);
+        let square = gram(columns.view());
+        let cube = (n_columns as f64).powi(3);
         Self {
             product_flops: match precision {
                 FitPrecision::F32 => product_peak_flops::<f32>(),
-                FitPrecision::F64 => double_flops,
+                FitPrecision::F64 => product_peak_flops::<f64>(),
             },
-            double_flops,
-            eigen_secs: eigen_secs(),
+            gram_flops: cube / median_secs(|| gram(columns.view())),
+            eigen_secs: median_secs(|| eigen(square.view())) / cube,
             permutation_secs: permutation_secs(),
         }
     }
@@ -68,21 +75,21 @@ impl MachineSpeed {
     #[must_use]
     pub fn secs(&self, work: &FitWork, n_voxels: usize) -> f64 {
         work.eigen_cubes * self.eigen_secs
-            + work.shared_flops / (self.double_flops * SHARE_OF_PEAK)
-            + n_voxels as f64 * work.voxel_flops / (self.product_flops * SHARE_OF_PEAK)
+            + work.shared_flops / self.gram_flops
+            + (work.solved_flops + n_voxels as f64 * work.voxel_flops)
+                / (self.product_flops * SHARE_OF_PEAK)
     }
 }
 
-fn eigen_secs() -> f64 {
-    let columns = noise(EIGEN_TRIAL, EIGEN_TRIAL);
-    let square = gram(columns.view());
-    let mut secs = [(); EIGEN_TRIALS].map(|()| {
+fn median_secs<R>(work: impl Fn() -> R) -> f64 {
+    let mut secs = Vec::new();
+    while secs.len() < TRIALS && secs.iter().sum::<f64>() < TRIAL_SECS {
         let begun = Instant::now();
-        std::hint::black_box(eigen(square.view()).is_ok());
-        begun.elapsed().as_secs_f64()
-    });
+        std::hint::black_box(work());
+        secs.push(begun.elapsed().as_secs_f64());
+    }
     secs.sort_by(f64::total_cmp);
-    secs[EIGEN_TRIALS / 2] / (EIGEN_TRIAL as f64).powi(3)
+    secs[secs.len() / 2]
 }
 
 fn permutation_secs() -> f64 {

@@ -14,6 +14,8 @@ pub struct FitWork {
     pub eigen_cubes: f64,
     /// Of products that do not depend on voxels, in double precision.
     pub shared_flops: f64,
+    /// Of what is solved once a round, in the fit's precision.
+    pub solved_flops: f64,
     /// Of products for each voxel, in the fit's precision.
     pub voxel_flops: f64,
 }
@@ -42,22 +44,16 @@ impl FitWork {
         if recipe.ridge.precision == FitPrecision::F64 {
             return work;
         }
-        Self {
-            shared_flops: work.shared_flops
-                + Self::shared_by_precision_check(sizes, n_alphas, unit),
-            ..work
-        }
-    }
-
-    /// What the look whether single precision is enough computes besides the fit, in either precision: how the first round is left out
-    /// of the fit of all rows. What it decomposes is the fit's, and its voxels are few.
-    fn shared_by_precision_check(sizes: &FitSizes, n_alphas: usize, unit: AlphaUnit) -> f64 {
-        let lengths = Lengths::of(sizes, n_alphas);
-        let round = lengths.round(sizes, n_alphas, unit);
+        // The look whether single precision is enough leaves the first round out of the fit of all rows, in either precision. What
+        // it decomposes is the fit's, and its voxels are few.
+        let round = Lengths::of(sizes, n_alphas).round(sizes, n_alphas, unit);
         if round.cubes > 0.0 {
-            0.0
-        } else {
-            2.0 * round.shared
+            return work;
+        }
+        Self {
+            shared_flops: work.shared_flops + 2.0 * round.shared + round.solved,
+            solved_flops: work.solved_flops + round.solved,
+            ..work
         }
     }
 
@@ -74,6 +70,7 @@ impl FitWork {
         Self {
             eigen_cubes: 0.0,
             shared_flops: planted + beside,
+            solved_flops: 0.0,
             voxel_flops: 2.0 * N_FITS * (lengths.coordinates() + test * k),
         }
     }
@@ -118,6 +115,7 @@ impl FitWork {
         Self {
             eigen_cubes: k.powi(3) + rounds * round.cubes,
             shared_flops: lengths.square() + test_rows + rounds * round.shared,
+            solved_flops: rounds * round.solved,
             voxel_flops: 2.0
                 * (round.common * (1.0 + again)
                     + rounds * round.voxel
@@ -131,7 +129,10 @@ impl FitWork {
 /// What one round takes, and what is done once for all of them. Voxel work is in multiplications.
 struct RoundWork {
     cubes: f64,
+    /// In double precision.
     shared: f64,
+    /// In the fit's.
+    solved: f64,
     voxel: f64,
     /// Once per voxel for all rounds, and for the refit, too.
     common: f64,
@@ -206,11 +207,11 @@ impl Lengths {
         let Self {
             p, k, held, alphas, ..
         } = self;
-        let solve =
-            alphas * (2.0 * held * held * k + 2.0 * held.powi(3) / 3.0 + 2.0 * held * held * k);
         RoundWork {
             cubes: 0.0,
-            shared: 2.0 * held * p * k + solve,
+            shared: 2.0 * held * p * k,
+            solved: alphas
+                * (2.0 * held * held * k + 2.0 * held.powi(3) / 3.0 + 2.0 * held * held * k),
             voxel: held * k + alphas * held * k,
             common: self.coordinates(),
         }
@@ -243,6 +244,7 @@ impl Lengths {
         RoundWork {
             cubes: kept.powi(3),
             shared: taken_away + 2.0 * held * kept * k + moments,
+            solved: 0.0,
             voxel: without + of_held,
             common,
         }
@@ -268,6 +270,7 @@ impl Lengths {
         FitWork {
             eigen_cubes: mixtures * (rounds * kept.powi(3) + k.powi(3)),
             shared_flops: self.square() + mixtures * rounds * 2.0 * held * kept * kept,
+            solved_flops: 0.0,
             voxel_flops: 2.0
                 * (mixtures * rounds * (round_voxel + alphas * held * kept)
                     + self.coordinates()

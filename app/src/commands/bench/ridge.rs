@@ -137,13 +137,15 @@ fn measure<T: Real>(args: &Args) -> CommandResult {
     let test = TestFeatures(features.slice(s![args.scans.., ..]).to_owned());
     drop(features);
     let responses = noise(args.scans, args.voxels, 2).mapv(T::nearest);
-    let work = work(args);
+    let sizes = sizes(args);
+    let work = work(args, &sizes);
     let mut all = Vec::new();
     let mut peaks = Vec::new();
     let mut forecasts = Vec::new();
     for _ in 0..args.repeats.max(1) {
         peaks.push(product_peak_flops::<f32>());
-        forecasts.push(MachineSpeed::measure(args.precision.of_a_fit()).secs(&work, args.voxels));
+        let speed = MachineSpeed::measure(args.precision.of_a_fit(), &sizes);
+        forecasts.push(speed.secs(&work, args.voxels));
         let inputs = (&training, &test, responses.view());
         let times = fit(args, inputs, &rounds, &settings);
         all.push(times.map_err(|error| Failure(error.to_string()))?);
@@ -199,7 +201,7 @@ fn fit<T: Real>(
 }
 
 fn print(args: &Args, times: &Times, peak_flops: f64) {
-    let voxel_flops = work(args).voxel_flops * args.voxels as f64;
+    let voxel_flops = work(args, &sizes(args)).voxel_flops * args.voxels as f64;
     say(format_args!(
         "fit              {} × {} training, {} test, {} voxels, {} α, {} rounds of {} held out, {:?}",
         args.scans,
@@ -249,20 +251,23 @@ fn median(mut figures: Vec<f64>) -> f64 {
 }
 
 /// What the fit computes, as the forecast of a recipe counts it.
-fn work(args: &Args) -> FitWork {
-    let sizes = FitSizes {
+fn sizes(args: &Args) -> FitSizes {
+    FitSizes {
         n_training_scans: args.scans,
         n_test_scans: args.test_scans,
         n_columns: args.columns,
         n_voxels: args.voxels,
         n_rounds: args.rounds,
         n_held_scans: args.chunk * args.held,
-    };
+    }
+}
+
+fn work(args: &Args, sizes: &FitSizes) -> FitWork {
     let reuse = Reuse {
         n_groups: 1,
         kept: 1.0,
     };
-    FitWork::of_ridge(&sizes, args.alphas, AlphaUnit::Plain, args.weights, reuse)
+    FitWork::of_ridge(sizes, args.alphas, AlphaUnit::Plain, args.weights, reuse)
 }
 
 fn noise(n_rows: usize, n_columns: usize, seed: u64) -> Array2<f64> {
