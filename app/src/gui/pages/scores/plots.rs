@@ -16,6 +16,9 @@ const N_BINS: usize = 60;
 /// Points of a scatter: more cannot be told apart.
 const MOST_POINTS: usize = 20_000;
 
+/// Boxes of a profile that have room at least.
+const PROFILE_BOXES: usize = 6;
+
 fn plot(id: &str, x: &str, y: &str) -> Plot<'static> {
     Plot::new(id.to_owned())
         .x_axis_label(x.to_owned())
@@ -112,6 +115,14 @@ pub(super) fn profile(ui: &mut egui::Ui, entries: &[ProfileEntry]) {
         ui,
         "All fits in the folder of these scores, by layer. Dots: mean r over voxels. Boxes: the middle half of the voxels, with the median.",
     );
+    if entries.len() == 1 {
+        weak(
+            ui,
+            "This is the only one. Fit other layers, or all of them with \"heschl sweep\", to see where along the model the brain is predicted best.",
+        );
+    }
+    // A few boxes are as narrow as many.
+    let empty_at_sides = (PROFILE_BOXES.saturating_sub(entries.len()) as f64 / 2.0).max(0.5);
     let names: Vec<String> = entries.iter().map(|entry| entry.name.clone()).collect();
     let words = names.clone();
     let boxes = entries.iter().enumerate().map(|(index, entry)| {
@@ -126,6 +137,8 @@ pub(super) fn profile(ui: &mut egui::Ui, entries: &[ProfileEntry]) {
         .map(|(index, entry)| [index as f64, entry.mean_r])
         .collect();
     let response = plot("profile", "", "r")
+        .include_x(-0.5 - empty_at_sides)
+        .include_x(entries.len() as f64 - 0.5 + empty_at_sides)
         .x_axis_formatter(move |mark, _| {
             let index = mark.value.round();
             let is_whole = (mark.value - index).abs() < 1e-6 && index >= 0.0;
