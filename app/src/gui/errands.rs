@@ -191,7 +191,7 @@ impl Window {
         }
     }
 
-    /// Has it seen what the open study has by now.
+    /// Asks what the open study has by now.
     fn look_into_study(&mut self) {
         if let Some(open) = &self.state.open {
             let study = Box::new(open.study.clone());

@@ -167,7 +167,7 @@ impl<'a, T: Real> Problem<'a, T> {
 
     /// The directions of all rows, `(k, n_features)` or `(k, n_scans)`.
     pub(super) fn directions(&self) -> Result<Array2<T>, RidgeError> {
-        Ok(rows_of_columns(&self.products.eigen()?.vectors))
+        Ok(transposed(self.products.eigen()?.vectors.view()))
     }
 
     /// The largest squared singular value of all rows.
@@ -227,14 +227,6 @@ pub(super) struct LeftOut<T> {
     pub(super) predictors: Vec<Array2<T>>,
 }
 
-fn rows_of_columns<T: Real>(columns: &Array2<f64>) -> Array2<T> {
-    columns
-        .t()
-        .mapv(T::nearest)
-        .as_standard_layout()
-        .into_owned()
-}
-
 /// Directions of the rows of a fit.
 pub(super) struct Basis<T> {
     /// `(k,)`: squared singular values, at least 0.
@@ -247,7 +239,7 @@ impl<T: Real> Basis<T> {
     fn new(values: &Array1<f64>, vectors: &Array2<f64>) -> Self {
         Self {
             values: values.mapv(|value| value.max(0.0)),
-            directions: rows_of_columns(vectors),
+            directions: transposed(vectors.view()),
         }
     }
 

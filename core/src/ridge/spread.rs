@@ -7,7 +7,7 @@
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip, s};
 
-use crate::matrix::{Real, cholesky, gram, product_by_one_thread as product};
+use crate::matrix::{Real, cholesky, gram, product_by_one_thread as product, transposed};
 use crate::score::Moments;
 
 /// Rows of the triangle that are multiplied at once; what is left of its diagonal is skipped.
@@ -38,7 +38,7 @@ impl Spread<f64> {
             .mapv_inplace(|value| value * (1.0 + 1e-14) + f64::MIN_POSITIVE);
         let lower = cholesky(square)?;
         Some(Self {
-            triangle: lower.t().as_standard_layout().into_owned(),
+            triangle: transposed(lower.view()),
             mean,
             n_rows,
         })
