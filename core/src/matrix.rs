@@ -75,8 +75,28 @@ pub fn product<T: Real>(left: ArrayView2<T>, right: ArrayView2<T>) -> Array2<T> 
 #[must_use]
 pub fn product_by_one_thread<T: Real>(left: ArrayView2<T>, right: ArrayView2<T>) -> Array2<T> {
     let mut result = Array2::zeros((left.nrows(), right.ncols()));
-    add_product(result.view_mut(), Accum::Replace, left, right, T::one());
+    product_into(result.view_mut(), left, right);
     result
+}
+
+/// The same, written to memory that is there: `result` `(m, n)`, whatever stands in it.
+///
+/// # Panics
+/// If the sizes do not fit each other: a fault of the caller.
+pub fn product_into<T: Real>(result: ArrayViewMut2<T>, left: ArrayView2<T>, right: ArrayView2<T>) {
+    add_product(result, Accum::Replace, left, right, T::one());
+}
+
+/// Takes `left` `(m, k)` times `right` `(k, n)` away from `result` `(m, n)`, by one thread.
+///
+/// # Panics
+/// If the sizes do not fit each other: a fault of the caller.
+pub fn subtract_product_by_one_thread<T: Real>(
+    result: ArrayViewMut2<T>,
+    left: ArrayView2<T>,
+    right: ArrayView2<T>,
+) {
+    add_product(result, Accum::Add, left, right, -T::one());
 }
 
 /// The lower half, with the diagonal, of a product `(n, n)` that is known to be symmetric; zeros above it. By one thread.
@@ -402,6 +422,15 @@ mod tests {
         let mut rest = result.clone();
         subtract_product(rest.view_mut(), left.view(), right.view());
         assert!(rest.iter().all(|value| value.abs() < 1e-12));
+        // Into a part of something larger, whatever stood there.
+        let mut whole = Array2::from_elem((302, 1102), f64::NAN);
+        let part = whole.slice_mut(s![1..301, 1..1101]);
+        product_into(part, left.view(), right.view());
+        let mut part = whole.slice_mut(s![1..301, 1..1101]);
+        assert!((&part - &result).iter().all(|d| d.abs() < 1e-12));
+        subtract_product_by_one_thread(part.view_mut(), left.view(), right.view());
+        assert!(part.iter().all(|value| value.abs() < 1e-12));
+        assert!(whole.row(0).iter().all(|value| value.is_nan()));
     }
 
     #[test]

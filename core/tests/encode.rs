@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use heschl_core::encoding::{Column, ScoreTable, VoxelShare, merge};
+use heschl_core::encoding::{BLOCK_VOXELS, Column, ScoreTable, VoxelShare, merge};
 use heschl_core::formats::npy::StoredMatrix;
 use heschl_core::formats::npz::{self, RowsWriter};
 use heschl_core::pipeline::{
@@ -27,6 +27,8 @@ const N_FEATURES: usize = 6;
 /// Voxels that follow a feature; as many again hold nothing but noise.
 const N_PLANTED: usize = 20;
 const N_VOXELS: usize = 2 * N_PLANTED + 2;
+/// Voxels of a study of several blocks.
+const WIDE_VOXELS: usize = 5000;
 
 fn write_features(folder: &Path, story: &str, rows: &Array2<f32>) {
     std::fs::create_dir_all(folder).unwrap();
@@ -218,11 +220,11 @@ fn single_precision_and_less_memory_give_nearly_and_exactly_the_same() {
     assert!(format!("{whole:?}") == format!("{little:?}"));
 }
 
-/// A study of 5,000 voxels: three blocks.
+/// A study of [`WIDE_VOXELS`]: at least three blocks.
 fn wide_study(folder: &Path) -> ResponsesInMemory {
     let mut responses = study(folder);
     for story in responses.0.values_mut() {
-        let wide = Array2::from_shape_fn((N_SCANS, 5000), |(scan, voxel)| {
+        let wide = Array2::from_shape_fn((N_SCANS, WIDE_VOXELS), |(scan, voxel)| {
             story[(scan, voxel % 40)] * (1.0 + (voxel / 40) as f64)
         });
         *story = wide;
@@ -242,8 +244,10 @@ fn a_stopped_run_goes_on_where_it_was_and_gives_the_same_files() {
     let whole = recipe(folder.path(), "whole");
     table(run(&whole, &responses, VoxelShare::WHOLE).0);
     let expected = std::fs::read(whole.output.folder.join("scores.npz")).unwrap();
-    // Six blocks in all, three for each stage.
-    for n_blocks in 0..6 {
+    // The voxels pass twice: through the rounds, and through the fit.
+    let all_blocks = 2 * WIDE_VOXELS.div_ceil(BLOCK_VOXELS);
+    assert!(all_blocks >= 6);
+    for n_blocks in 0..all_blocks {
         let broken = recipe(folder.path(), &format!("broken-{n_blocks}"));
         let cancel = CancelToken::default();
         let mut n_done = 0;
@@ -269,7 +273,7 @@ fn a_stopped_run_goes_on_where_it_was_and_gives_the_same_files() {
         let n_repeated = events
             .iter()
             .filter(|event| matches!(event, Event::VoxelProgress { .. }));
-        assert_eq!(n_repeated.count(), 6 - n_blocks);
+        assert_eq!(n_repeated.count(), all_blocks - n_blocks);
         let scores = std::fs::read(broken.output.folder.join("scores.npz")).unwrap();
         assert!(scores == expected, "stopped after {n_blocks} blocks");
     }
@@ -315,14 +319,14 @@ fn shares_give_the_bits_of_the_whole() {
         let rounds = all.round_scores.slice(s![.., first..end]);
         assert!(part.round_scores == rounds);
     }
-    assert_eq!(next, 5000);
+    assert_eq!(next, WIDE_VOXELS);
     merge(&shares).unwrap();
     for file in ["scores.npz", "scores.csv", "weights.npy", "predictions.npy"] {
         let of = |folder: &Path| std::fs::read(folder.join(file)).unwrap();
         assert!(of(&shares) == of(&again), "{file}");
     }
     let predicted = StoredMatrix::open(&again.join("predictions.npy")).unwrap();
-    assert_eq!(predicted.dim(), (N_SCANS, 5000));
+    assert_eq!(predicted.dim(), (N_SCANS, WIDE_VOXELS));
     std::fs::remove_file(shares.join("shares/0002-of-0002/scores.npz")).unwrap();
     let error = merge(&shares).unwrap_err().to_string();
     assert!(

@@ -48,16 +48,16 @@ pub(super) enum SharedTile<'a, T> {
     Coordinates(ArrayView2<'a, T>),
 }
 
-/// Products of `n_rows` rows with the voxels of each tile: `(n_rows, n_voxels)`.
+/// Products of `n_rows` rows with the voxels of each tile, which `products` writes: `(n_rows, n_voxels)`.
 pub(super) fn by_tiles<T: Real>(
     n_rows: usize,
     responses: ArrayView2<T>,
-    products: impl Fn(ArrayView2<T>) -> Array2<T> + Sync,
+    products: impl Fn(ArrayView2<T>, ArrayViewMut2<T>) + Sync,
 ) -> Array2<T> {
     let mut all = Array2::zeros((n_rows, responses.ncols()));
     all.axis_chunks_iter_mut(Axis(1), TILE_VOXELS)
         .into_par_iter()
         .zip(responses.axis_chunks_iter(Axis(1), TILE_VOXELS))
-        .for_each(|(mut part, tile): (ArrayViewMut2<T>, _)| part.assign(&products(tile)));
+        .for_each(|(part, tile)| products(tile, part));
     all
 }
