@@ -291,7 +291,7 @@ impl<T: Real> Round<T> {
                 let mut coordinates = tile.coordinates.to_owned();
                 let seen = left_out.seen.view();
                 subtract_product_by_one_thread(coordinates.view_mut(), seen, held.view());
-                // One piece of memory for all α: a new one for each costs as much as its score.
+                // One piece of memory for all α.
                 let mut predicted = Array2::zeros(held.dim());
                 for (predictor, mut scores) in left_out.predictors.iter().zip(scores.rows_mut()) {
                     product_into(predicted.view_mut(), predictor.view(), coordinates.view());
