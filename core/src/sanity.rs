@@ -410,13 +410,16 @@ fn too_little(name: &str, all: &[ArrayView2<f64>]) -> Option<Check> {
 
 /// Correlation over voxels of each row of `a` with each row of `b`.
 fn pattern_correlation(a: ArrayView2<f64>, b: ArrayView2<f64>) -> Array2<f64> {
+    let [a, b] = unit_patterns(a, b);
+    product(a.view(), b.t())
+}
+
+/// The rows of both as patterns over voxels, of length 1, whose products are correlations.
+fn unit_patterns(a: ArrayView2<f64>, b: ArrayView2<f64>) -> [Array2<f64>; 2] {
     // A pattern that is common to all scans would make all alike.
     let both = concatenate(Axis(0), &[a, b]).unwrap_or_default();
     let common = both.mean_axis(Axis(0)).unwrap_or_default();
-    product(
-        unit_rows(&(&a - &common)).view(),
-        unit_rows(&(&b - &common)).t(),
-    )
+    [a, b].map(|rows| unit_rows(&(&rows - &common)))
 }
 
 fn unit_rows(rows: &Array2<f64>) -> Array2<f64> {
@@ -461,9 +464,13 @@ fn most_outstanding_diagonal(similarity: &Array2<f64>) -> (f64, isize) {
 
 /// For each row of `rows` the correlation with the row of `others` that is most like it.
 fn nearest(rows: ArrayView2<f64>, others: ArrayView2<f64>) -> Vec<f64> {
-    let similarity = pattern_correlation(rows, others);
+    /// Rows whose correlations are held at a time: those of half of a long study with the other half would take gigabytes.
+    const ROWS: usize = 512;
+    let [rows, others] = unit_patterns(rows, others);
     let most = |row: ndarray::ArrayView1<f64>| row.iter().copied().fold(-1.0, f64::max);
-    similarity.rows().into_iter().map(most).collect()
+    rows.axis_chunks_iter(Axis(0), ROWS)
+        .flat_map(|rows| product(rows, others.t()).map_axis(Axis(1), most))
+        .collect()
 }
 
 /// Mean over voxels of the correlation of each scan with the next.
