@@ -1,7 +1,7 @@
 //! Pickles and joblib's dumps of arrays: where each lies in the file.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 
@@ -15,6 +15,7 @@ pub struct PickledFile {
     file: File,
     pickle: Pickle,
     n_bytes: u64,
+    scratch: PathBuf,
 }
 
 /// An array that is not a matrix is shown by its number of dimensions.
@@ -22,7 +23,7 @@ const RANK: usize = 2;
 
 impl PickledFile {
     /// Reads the instructions of a pickle; arrays that joblib wrote behind them are located, not read. A compressed file is
-    /// unpacked into `scratch` once.
+    /// unpacked into `scratch` once, and so are arrays that stand among the instructions in another form than in memory.
     ///
     /// # Errors
     /// A sentence, if the file cannot be read, is no pickle, or calls what is not known here.
@@ -45,6 +46,7 @@ impl PickledFile {
             file,
             pickle,
             n_bytes,
+            scratch: scratch.to_path_buf(),
         })
     }
 
@@ -117,10 +119,11 @@ impl PickledFile {
                 (self.file.try_clone().map_err(unreadable)?, range.start)
             }
             LocatedValues::Here(bytes) => {
-                use std::io::Write as _;
-                let mut file = tempfile::tempfile().map_err(unreadable)?;
-                file.write_all(&bytes).map_err(unreadable)?;
-                (file, 0)
+                let file = unpacked(bytes.as_slice(), bytes.len() as u64, &self.scratch);
+                let unpack = |error: std::io::Error| {
+                    said(path, &format!("An array cannot be unpacked: {error}"))
+                };
+                (file.map_err(unpack)?, 0)
             }
         };
         let header = NpyHeader {
