@@ -53,11 +53,15 @@ pub(crate) fn look_into(folder: &Path, study: &Study) -> Found {
         let stories = library(&own)?.stories.into_iter().collect();
         Some((own, stories))
     });
-    let features = study.fit_features(folder);
+    // Usually those that are fitted are those that were extracted, and need no second look.
+    let is_there = |features: &PathBuf| {
+        extracted.as_ref().is_some_and(|(own, _)| own == features) || library(features).is_some()
+    };
+    let features = study.fit_features(folder).filter(is_there);
     let scores = study.fit_recipe(folder).map(|recipe| recipe.output.folder);
     Found {
         extracted,
-        features: features.filter(|features| library(features).is_some()),
+        features,
         scores: scores
             .ok()
             .filter(|scores| scores.join("scores.npz").is_file()),
