@@ -2,7 +2,7 @@
 
 use super::FitSizes;
 use crate::recipe::{EncodeRecipe, FitPrecision};
-use crate::ridge::{AlphaUnit, Form, is_spread, leaves_out};
+use crate::ridge::{AlphaUnit, Form, is_spread, leaves_out, work_of_squares};
 
 /// Voxels of the sample that controls look at, at most.
 pub const CONTROLLED_VOXELS: usize = 320;
@@ -34,19 +34,21 @@ impl FitWork {
     #[must_use]
     pub fn of(sizes: &FitSizes, recipe: &EncodeRecipe, reuse: Reuse) -> Self {
         let n_alphas = recipe.ridge.alphas.values().len();
+        let precision = recipe.ridge.precision;
         if let Some(banded) = &recipe.ridge.banded {
             let n_mixtures = banded.n_mixtures + recipe.features.len() + 1;
-            return Lengths::of(sizes, n_alphas).banded(n_mixtures as f64);
+            return Lengths::of(sizes, n_alphas, precision).banded(n_mixtures as f64);
         }
         let forms_weights = recipe.output.weights;
         let unit = recipe.ridge.alpha_unit;
-        let work = Self::of_ridge(sizes, n_alphas, unit, forms_weights, reuse);
-        if recipe.ridge.precision == FitPrecision::F64 {
+        let alphas = (n_alphas, unit);
+        let work = Self::of_ridge(sizes, alphas, precision, forms_weights, reuse);
+        if precision == FitPrecision::F64 {
             return work;
         }
         // The look whether single precision is enough leaves the first round out of the fit of all rows, in either precision. What
         // it decomposes is the fit's, and its voxels are few.
-        let round = Lengths::of(sizes, n_alphas).round(sizes, n_alphas, unit);
+        let round = Lengths::of(sizes, n_alphas, precision).round(sizes, n_alphas, unit);
         if round.cubes > 0.0 {
             return work;
         }
@@ -62,7 +64,7 @@ impl FitWork {
     #[must_use]
     pub fn of_controls(sizes: &FitSizes) -> Self {
         const N_FITS: f64 = 12.0;
-        let lengths = Lengths::of(sizes, 1);
+        let lengths = Lengths::of(sizes, 1, FitPrecision::F32);
         let Lengths { n, p, k, test, .. } = lengths;
         let n_voxels = CONTROLLED_VOXELS as f64;
         let planted = 2.0 * (n + test) * p * n_voxels / 2.0;
@@ -81,7 +83,7 @@ impl FitWork {
             return 0;
         }
         let n_alphas = recipe.ridge.alphas.values().len();
-        let lengths = Lengths::of(sizes, n_alphas);
+        let lengths = Lengths::of(sizes, n_alphas, recipe.ridge.precision);
         let round = lengths.round(sizes, n_alphas, recipe.ridge.alpha_unit);
         if round.common > 0.0 {
             lengths.k as usize
@@ -94,12 +96,12 @@ impl FitWork {
     #[must_use]
     pub fn of_ridge(
         sizes: &FitSizes,
-        n_alphas: usize,
-        unit: AlphaUnit,
+        (n_alphas, unit): (usize, AlphaUnit),
+        precision: FitPrecision,
         forms_weights: bool,
         reuse: Reuse,
     ) -> Self {
-        let lengths = Lengths::of(sizes, n_alphas);
+        let lengths = Lengths::of(sizes, n_alphas, precision);
         let round = lengths.round(sizes, n_alphas, unit);
         let Lengths {
             p, k, test, rounds, ..
@@ -150,11 +152,17 @@ struct Lengths {
     test: f64,
     rounds: f64,
     alphas: f64,
+    /// Multiplications for each direction of the squares of predictions at all α.
+    squares: f64,
 }
 
 impl Lengths {
-    fn of(sizes: &FitSizes, n_alphas: usize) -> Self {
+    fn of(sizes: &FitSizes, n_alphas: usize, precision: FitPrecision) -> Self {
         let form = Form::of_shape(sizes.n_training_scans, sizes.n_columns);
+        let squares = match precision {
+            FitPrecision::F32 => work_of_squares::<f32>,
+            FitPrecision::F64 => work_of_squares::<f64>,
+        };
         let [n, p, held, test, rounds, alphas] = [
             sizes.n_training_scans,
             sizes.n_columns,
@@ -177,6 +185,7 @@ impl Lengths {
             test,
             rounds,
             alphas,
+            squares: squares(n_alphas, sizes.n_columns) as f64,
         }
     }
 
@@ -225,6 +234,7 @@ impl Lengths {
             held,
             kept,
             alphas,
+            squares,
             ..
         } = self;
         let (without, common) = match self.form {
@@ -237,7 +247,7 @@ impl Lengths {
             Form::Kernel => 0.0,
         };
         let (moments, of_held) = if is_spread {
-            (held * p * p + p.powi(3) / 3.0, p * p + alphas * p * p / 2.0)
+            (held * p * p + p.powi(3) / 3.0, p * p + p * squares)
         } else {
             (0.0, alphas * held * kept)
         };
@@ -262,6 +272,7 @@ impl Lengths {
             test,
             rounds,
             alphas,
+            ..
         } = self;
         let round_voxel = match form {
             Form::Primal => n * p + p * p,

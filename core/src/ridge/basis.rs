@@ -250,16 +250,16 @@ impl<T: Real> Basis<T> {
 
     /// What each direction is multiplied by at a penalty: `1 / (λ + α²)`. Directions that hold nothing but rounding are
     /// dropped.
-    pub(super) fn shrinkage(&self, penalty: f64) -> Array1<T> {
+    pub(super) fn shrinkage(&self, penalty: f64) -> Array1<f64> {
         let largest = self.largest_singular_value().powi(2);
         let rounding = largest * f64::EPSILON * self.values.len() as f64;
         self.values.mapv(|value| {
             let is_dropped = value.sqrt() <= SINGULAR_CUTOFF || value + penalty <= rounding;
-            T::nearest(if is_dropped {
+            if is_dropped {
                 0.0
             } else {
                 1.0 / (value + penalty)
-            })
+            }
         })
     }
 }

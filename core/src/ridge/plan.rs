@@ -4,6 +4,7 @@ use ndarray::parallel::prelude::{IndexedParallelIterator, IntoParallelIterator, 
 use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayViewMut2, Axis, CowArray, Ix2, Zip};
 
 use super::basis::{Basis, Form, Held, LeftOut, Problem, RidgeError};
+use super::blend::Blend;
 use super::shared::{Shared, SharedTile, by_tiles};
 use super::spread;
 use super::{AlphaUnit, RidgeSettings, RoundScore, penalty};
@@ -48,6 +49,8 @@ struct Decomposed<T> {
     kept_rows: Vec<usize>,
     basis: Basis<T>,
     shrinkages: Vec<Array1<T>>,
+    /// The shrinkages in few terms.
+    blend: Blend<T>,
     held: Held<T>,
     /// `(n_features, n_held)`; without rows in the kernel form.
     held_features: Array2<T>,
@@ -273,8 +276,10 @@ impl<T: Real> Round<T> {
             Form::Primal => problem.transposed.select(Axis(1), held_rows),
             Form::Kernel => Array2::zeros((0, held_rows.len())),
         };
+        let factors = factors(&basis, settings);
         Ok(Way::Decomposed(Box::new(Decomposed {
-            shrinkages: shrinkages(&basis, settings),
+            shrinkages: nearest(&factors),
+            blend: Blend::of(factors.view()),
             kept_rows,
             basis,
             held,
@@ -321,24 +326,23 @@ impl<T: Real> Decomposed<T> {
             &tile.sums - &held_sums
         };
         let coordinates = product(directions, kept.view());
-        let crossed = match &self.held {
+        match &self.held {
+            Held::Rows(seen) => {
+                for (shrinkage, mut scores) in self.shrinkages.iter().zip(scores.rows_mut()) {
+                    let shrunk = &coordinates * &shrinkage.view().insert_axis(Axis(1));
+                    let predicted = product(seen.view(), shrunk.view());
+                    scores.assign(&measured.score(predicted.view(), score));
+                }
+            }
             Held::Spread(spread) => {
                 let crossed = product(directions, held_sums.view());
-                spread.centre(crossed, measured.means())
+                let crossed = spread.centre(crossed, measured.means());
+                let (coordinates, crossed) = (coordinates.view(), crossed.view());
+                let moments = spread.moments(coordinates, crossed, &self.shrinkages, &self.blend);
+                for (moments, mut scores) in moments.iter().zip(scores.rows_mut()) {
+                    scores.assign(&measured.score_of(moments, score));
+                }
             }
-            Held::Rows(_) => Array2::zeros((0, 0)),
-        };
-        for (shrinkage, mut scores) in self.shrinkages.iter().zip(scores.rows_mut()) {
-            let shrunk = &coordinates * &shrinkage.view().insert_axis(Axis(1));
-            let row = match &self.held {
-                Held::Rows(seen) => {
-                    measured.score(product(seen.view(), shrunk.view()).view(), score)
-                }
-                Held::Spread(spread) => {
-                    measured.score_of(&spread.moments(shrunk.view(), crossed.view()), score)
-                }
-            };
-            scores.assign(&row);
         }
     }
 }
@@ -390,7 +394,7 @@ impl<'a, T: Real> RefitPlan<'a, T> {
         let (basis, seen) = problem.whole(test.0.view())?;
         Ok(Self {
             problem,
-            shrinkages: shrinkages(&basis, settings),
+            shrinkages: nearest(&factors(&basis, settings)),
             basis,
             seen,
         })
@@ -518,13 +522,21 @@ fn check_alphas(alphas: &[f64]) -> Result<(), RidgeError> {
     }
 }
 
-fn shrinkages<T: Real>(basis: &Basis<T>, settings: &RidgeSettings) -> Vec<Array1<T>> {
+/// What each direction is multiplied by at each α, `(n_alphas, k)`.
+fn factors<T: Real>(basis: &Basis<T>, settings: &RidgeSettings) -> Array2<f64> {
     let unit = match settings.alpha_unit {
         AlphaUnit::Plain => 1.0,
         AlphaUnit::LargestSingularValue => basis.largest_singular_value(),
     };
-    let alphas = settings.alphas.iter();
-    alphas
-        .map(|alpha| basis.shrinkage(penalty(alpha * unit)))
-        .collect()
+    let mut factors = Array2::zeros((settings.alphas.len(), basis.directions.nrows()));
+    for (alpha, mut row) in settings.alphas.iter().zip(factors.rows_mut()) {
+        row.assign(&basis.shrinkage(penalty(alpha * unit)));
+    }
+    factors
+}
+
+/// The same in the fit's precision, for each α.
+fn nearest<T: Real>(factors: &Array2<f64>) -> Vec<Array1<T>> {
+    let rows = factors.rows().into_iter();
+    rows.map(|row| row.mapv(T::nearest)).collect()
 }

@@ -3,15 +3,16 @@
 //! A prediction of `h` held-out rows is `P s`, where `P` `(h, k)` are the rows in the basis and `s` the coordinates of the fit. Scores ask
 //! of it only its mean, its variance and its covariance with what was measured. With `P` centred and `PᵀP = RᵀR`, `R` upper
 //! triangular `(k, k)`, the variance is `|R s|² / h` and the covariance `s · Pᵀy / h`. For every α that takes `k²` operations in place of
-//! `2 h k`, whatever the number of held-out rows.
+//! `2 h k`, whatever the number of held-out rows; and `R s` of many α is mixed from that of fewer terms (`blend.rs`).
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip, s};
+use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, Axis, Zip, s};
 
-use crate::matrix::{Real, cholesky, gram, product_by_one_thread as product, transposed};
+use super::blend::Blend;
+use crate::matrix::{Real, cholesky, gram, product_into, transposed};
 use crate::score::Moments;
 
 /// Rows of the triangle that are multiplied at once; what is left of its diagonal is skipped.
-const PANEL_ROWS: usize = 256;
+const PANEL_ROWS: usize = 128;
 
 /// The second moments of held-out rows in a basis.
 #[derive(Debug, Clone)]
@@ -67,37 +68,75 @@ impl<T: Real> Spread<T> {
         crossed
     }
 
-    /// The moments of predictions with coordinates `shrunk` `(k, n_voxels)`, beside responses of which [`Self::centre`] gave `crossed`.
-    pub(super) fn moments(&self, shrunk: ArrayView2<T>, crossed: ArrayView2<T>) -> Moments {
-        let n_voxels = shrunk.ncols();
-        let [mut mean, mut covariance, mut squares] =
-            [(); 3].map(|()| Array1::<f64>::zeros(n_voxels));
-        let rows = shrunk.rows().into_iter().zip(crossed.rows());
-        for ((shrunk, crossed), direction) in rows.zip(&self.mean) {
-            Zip::from(&mut mean)
-                .and(&mut covariance)
-                .and(shrunk)
-                .and(crossed)
-                .for_each(|mean, covariance, shrunk, crossed| {
-                    *mean += direction * shrunk.double();
-                    *covariance += shrunk.double() * crossed.double();
-                });
-        }
-        for first in (0..shrunk.nrows()).step_by(PANEL_ROWS) {
-            let end = shrunk.nrows().min(first + PANEL_ROWS);
-            let panel = self.triangle.slice(s![first..end, first..]);
-            for row in product(panel, shrunk.slice(s![first.., ..])).rows() {
-                Zip::from(&mut squares)
+    /// The moments of predictions at each penalty, for what was measured of which [`Self::centre`] gave `crossed`.
+    ///
+    /// * `coordinates`: `(k, n_voxels)`, before the penalties.
+    /// * `factors`: `(n_alphas, k)`, what each direction is multiplied by at each; `blend`: the same in few terms.
+    pub(super) fn moments(
+        &self,
+        coordinates: ArrayView2<T>,
+        crossed: ArrayView2<T>,
+        factors: &[Array1<T>],
+        blend: &Blend<T>,
+    ) -> Vec<Moments> {
+        let squares = self.squares(coordinates, blend);
+        let n_rows = self.n_rows as f64;
+        let moments = |(factors, squares): (&Array1<T>, ArrayView1<f64>)| {
+            let n_voxels = coordinates.ncols();
+            let [mut mean, mut covariance] = [(); 2].map(|()| Array1::<f64>::zeros(n_voxels));
+            let rows = coordinates.rows().into_iter().zip(crossed.rows());
+            for ((row, crossed), (factor, direction)) in rows.zip(factors.iter().zip(&self.mean)) {
+                Zip::from(&mut mean)
+                    .and(&mut covariance)
                     .and(row)
+                    .and(crossed)
+                    .for_each(|mean, covariance, value, crossed| {
+                        let shrunk = factor.double() * value.double();
+                        *mean += direction * shrunk;
+                        *covariance += shrunk * crossed.double();
+                    });
+            }
+            Moments {
+                mean,
+                variance: &squares / n_rows,
+                covariance: covariance / n_rows,
+            }
+        };
+        factors.iter().zip(squares.rows()).map(moments).collect()
+    }
+
+    /// `|R s|²` at each penalty: `(n_alphas, n_voxels)`.
+    fn squares(&self, coordinates: ArrayView2<T>, blend: &Blend<T>) -> Array2<f64> {
+        let (k, n_voxels) = coordinates.dim();
+        let (n_alphas, n_terms) = blend.weights.dim();
+        let scaled: Vec<Array2<T>> = blend.scaled(coordinates);
+        let mut terms = Array3::zeros((n_terms, PANEL_ROWS, n_voxels));
+        let mut mixed = Array2::<T>::zeros((n_alphas, n_voxels));
+        let mut squares = Array2::<f64>::zeros((n_alphas, n_voxels));
+        for first in (0..k).step_by(PANEL_ROWS) {
+            let end = k.min(first + PANEL_ROWS);
+            // Left of the diagonal are zeros only.
+            let first_term = blend.first_term(first);
+            let directions = blend.terms().skip(first_term);
+            let all = terms.outer_iter_mut().zip(&scaled).skip(first_term);
+            for ((mut term, scaled), directions) in all.zip(directions) {
+                let from = directions.start.max(first);
+                product_into(
+                    term.slice_mut(s![..end - first, ..]),
+                    self.triangle.slice(s![first..end, from..directions.end]),
+                    scaled.slice(s![from - directions.start.., ..]),
+                );
+            }
+            let weights = blend.weights.slice(s![.., first_term..]);
+            for row in 0..end - first {
+                let of_row = terms.slice(s![first_term.., row, ..]);
+                product_into(mixed.view_mut(), weights, of_row);
+                Zip::from(&mut squares)
+                    .and(&mixed)
                     .for_each(|sum, value| *sum += value.double() * value.double());
             }
         }
-        let n_rows = self.n_rows as f64;
-        Moments {
-            mean,
-            variance: squares / n_rows,
-            covariance: covariance / n_rows,
-        }
+        squares
     }
 }
 

@@ -158,6 +158,44 @@ fn moments_of_held_out_rows_score_as_their_predictions_do() {
     }
 }
 
+/// Scores of many penalties, which few products are made for, are those of each penalty by itself.
+#[test]
+fn many_penalties_score_as_each_alone() {
+    /// The furthest that a score of many penalties is from the same of one.
+    fn apart<T: Real>(x: &Array2<f64>, y: &Array2<f64>, alphas: &[f64]) -> f64 {
+        let training = TrainingFeatures(x.clone());
+        let y = y.mapv(T::nearest);
+        let held: Vec<usize> = (100..500).collect();
+        let problem = Problem::<T>::new(&training).unwrap();
+        let scores = |alphas: &[f64]| {
+            let rounds = std::slice::from_ref(&held);
+            let plan = RoundsPlan::new(&problem, rounds, &settings(alphas)).unwrap();
+            plan.scores(y.view())
+        };
+        let together = scores(alphas);
+        assert!(together.iter().all(|score| *score != 0.0));
+        let of_one = |(index, alpha): (usize, &f64)| {
+            let apart =
+                &together.slice(s![.., index, ..]) - &scores(&[*alpha]).slice(s![.., 0, ..]);
+            apart.fold(0.0, |most: f64, apart| most.max(apart.abs()))
+        };
+        alphas.iter().enumerate().map(of_one).fold(0.0, f64::max)
+    }
+
+    let (n_scans, n_features) = (1000, 220);
+    // Singular values over three decades.
+    let scale = Array1::from_shape_fn(n_features, |i| 10_f64.powf(-3.0 * i as f64 / 219.0));
+    let x = noise(n_scans, n_features, 41) * &scale;
+    let y = product(x.view(), noise(n_features, 100, 42).view()) + noise(n_scans, 100, 43);
+    let alphas: Vec<f64> = (0..24)
+        .map(|i| 10_f64.powf(-1.0 + f64::from(i) / 8.0))
+        .collect();
+    let double = apart::<f64>(&x, &y, &alphas);
+    assert!(double < 1e-11, "{double}");
+    let single = apart::<f32>(&x, &y, &alphas);
+    assert!(single < 1e-5, "{single}");
+}
+
 fn with_threads<T: Send>(n_threads: usize, work: impl FnOnce() -> T + Send) -> T {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(n_threads)

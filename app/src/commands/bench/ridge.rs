@@ -267,7 +267,13 @@ fn work(args: &Args, sizes: &FitSizes) -> FitWork {
         n_groups: 1,
         kept: 1.0,
     };
-    FitWork::of_ridge(sizes, args.alphas, AlphaUnit::Plain, args.weights, reuse)
+    FitWork::of_ridge(
+        sizes,
+        (args.alphas, AlphaUnit::Plain),
+        args.precision.of_a_fit(),
+        args.weights,
+        reuse,
+    )
 }
 
 fn noise(n_rows: usize, n_columns: usize, seed: u64) -> Array2<f64> {

@@ -1,0 +1,301 @@
+//! Many penalties out of few products.
+//!
+//! At a penalty `α²` a direction with the squared singular value `λ` is multiplied by `1 / (λ + α²)`. Among directions of similar `λ` these
+//! factors are, for all penalties, mixtures of the same few functions of `λ`, to all digits that count. So what is linear in the
+//! directions is computed for these few, and mixed: five products or so in place of fifteen penalties' fifteen, whatever the spectrum.
+//!
+//! The functions are found by adaptive cross approximation (Bebendorf, Numerische Mathematik 86, 2000), and how well they do is looked at
+//! for every direction and penalty.
+
+use std::iter::repeat_n;
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
+
+use crate::matrix::Real;
+
+/// Directions that a stretch is first judged by: the factors are smooth functions of the direction.
+const SAMPLED: usize = 48;
+/// What it costs to write a term down and read it again, in multiplications: measured, as memory is slower than products.
+const TERM_COST: usize = 26;
+
+/// Factors of all penalties, as mixtures of terms.
+#[derive(Debug, Clone)]
+pub(super) struct Blend<T> {
+    /// Neighbouring directions with terms of their own; together all directions, in their order.
+    blocks: Vec<Block<T>>,
+    /// `(n_alphas, n_terms)`: how much of each block's terms, block after block, makes up a penalty.
+    pub(super) weights: Array2<T>,
+}
+
+/// Directions of similar singular values.
+#[derive(Debug, Clone)]
+struct Block<T> {
+    directions: Range<usize>,
+    /// `(n_terms, n_directions)`: what each direction is multiplied by.
+    terms: Array2<T>,
+}
+
+/// A block in double precision, with its weights `(n_alphas, n_terms)`.
+struct Cut {
+    directions: Range<usize>,
+    terms: Array2<f64>,
+    weights: Array2<f64>,
+}
+
+impl<T: Real> Blend<T> {
+    /// Of `factors` `(n_alphas, n_directions)`, all at least 0: with as many terms for each block as make the least work.
+    pub(super) fn of(factors: ArrayView2<f64>) -> Self {
+        let tolerance = tolerance::<T>();
+        let mut best = vec![plain(factors)];
+        for most_terms in 2..factors.nrows() {
+            let cuts = cut(factors, most_terms, tolerance);
+            if work(&cuts, factors.nrows()) < work(&best, factors.nrows()) {
+                best = cuts;
+            }
+        }
+        let weights: Vec<_> = best.iter().map(|cut| cut.weights.view()).collect();
+        let weights = concatenate(Axis(1), &weights).unwrap_or_default();
+        let block = |cut: Cut| Block {
+            directions: cut.directions,
+            terms: cut.terms.mapv(T::nearest),
+        };
+        Self {
+            // Row after row, as products want their left factor.
+            weights: weights.mapv(T::nearest).as_standard_layout().into_owned(),
+            blocks: best.into_iter().map(block).collect(),
+        }
+    }
+
+    /// For each term the directions that it is of.
+    pub(super) fn terms(&self) -> impl Iterator<Item = Range<usize>> {
+        let blocks = self.blocks.iter();
+        blocks.flat_map(|block| repeat_n(block.directions.clone(), block.terms.nrows()))
+    }
+
+    /// The first term of a direction from `direction` on.
+    pub(super) fn first_term(&self, direction: usize) -> usize {
+        let before = self.terms().take_while(|term| term.end <= direction);
+        before.count()
+    }
+
+    /// `coordinates` `(n_directions, n_voxels)`, multiplied by each term: for each `(n_directions of the term, n_voxels)`.
+    pub(super) fn scaled(&self, coordinates: ArrayView2<T>) -> Vec<Array2<T>> {
+        let of_block = |block: &Block<T>| {
+            let coordinates = coordinates.slice(s![block.directions.clone(), ..]);
+            let terms = block.terms.rows().into_iter();
+            let scaled = terms.map(|term| &coordinates * &term.insert_axis(Axis(1)));
+            scaled.collect::<Vec<_>>()
+        };
+        self.blocks.iter().flat_map(of_block).collect()
+    }
+}
+
+/// How far a factor may be off, as a share of itself: some rounding errors of the format.
+fn tolerance<T: Real>() -> f64 {
+    (8.0 * T::epsilon().double()).max(1e-13)
+}
+
+/// Multiplications for each row of a triangle over `k` directions, before their singular values are known: those of a spectrum that
+/// falls as `1/i`, as counted; one that falls as `1/i²` takes a little more, noise a third less.
+pub(crate) fn expected_work<T: Real>(n_alphas: usize, k: usize) -> usize {
+    let (n_terms, n_blocks) = if tolerance::<T>() > 1e-10 {
+        (5, 13)
+    } else {
+        (9, 12)
+    };
+    let mixing = n_blocks * n_terms * (n_alphas + TERM_COST);
+    (n_alphas * k / 2).min(n_terms * k / 2 + mixing)
+}
+
+/// One block, in which each penalty is a term.
+fn plain(factors: ArrayView2<f64>) -> Cut {
+    Cut {
+        directions: 0..factors.ncols(),
+        terms: factors.to_owned(),
+        weights: Array2::eye(factors.nrows()),
+    }
+}
+
+/// Multiplications for each row of a triangle over the directions.
+fn work(cuts: &[Cut], n_alphas: usize) -> usize {
+    let of = |cut: &Cut| cut.terms.len() / 2 + cut.terms.nrows() * (n_alphas + TERM_COST);
+    cuts.iter().map(of).sum()
+}
+
+/// Cuts the directions into blocks as long as `most_terms` terms suffice for.
+fn cut(factors: ArrayView2<f64>, most_terms: usize, tolerance: f64) -> Vec<Cut> {
+    let n_directions = factors.ncols();
+    let mut cuts = Vec::new();
+    let mut first = 0;
+    while first < n_directions {
+        let suffices = |end: usize| {
+            let n = end - first;
+            let steps = SAMPLED.min(n);
+            let at = |step: usize| first + step * (n - 1) / (steps - 1).max(1);
+            let sampled: Vec<usize> = (0..steps).map(at).collect();
+            let sampled = factors.select(Axis(1), &sampled);
+            approximated(sampled.view(), most_terms, tolerance).is_some()
+        };
+        // One direction is the multiple of one term.
+        let (mut enough, mut too_many) = (first + 1, n_directions + 1);
+        while too_many - enough > 1 {
+            let middle = usize::midpoint(enough, too_many);
+            if suffices(middle) {
+                enough = middle;
+            } else {
+                too_many = middle;
+            }
+        }
+        let found = loop {
+            let all = factors.slice(s![.., first..enough]);
+            match approximated(all, most_terms, tolerance) {
+                Some(found) => break found,
+                // The sample promised too much.
+                None => enough = first + (enough - first).div_ceil(2),
+            }
+        };
+        let (terms, weights) = found;
+        cuts.push(Cut {
+            directions: first..enough,
+            terms,
+            weights,
+        });
+        first = enough;
+    }
+    cuts
+}
+
+/// `factors` `(n_alphas, n)` as `weights` `(n_alphas, n_terms)` times `terms` `(n_terms, n)`; `None` if a factor is further off than
+/// `tolerance` times itself with as many terms as are allowed.
+fn approximated(
+    factors: ArrayView2<f64>,
+    most_terms: usize,
+    tolerance: f64,
+) -> Option<(Array2<f64>, Array2<f64>)> {
+    let largest = factors.fold_axis(Axis(1), 0.0, |a, b| f64::max(*a, *b));
+    let mut rest = factors.to_owned();
+    let (mut terms, mut weights) = (Vec::new(), Vec::new());
+    loop {
+        let (mut furthest, mut pivot) = (0.0, (0, 0));
+        for ((at, rest), factor) in rest.indexed_iter().zip(&factors) {
+            // A direction that is dropped at this penalty has the factor 0.
+            let size = if *factor > 0.0 {
+                *factor
+            } else {
+                largest[at.0]
+            };
+            if rest.abs() > furthest * size {
+                (furthest, pivot) = (rest.abs() / size, at);
+            }
+        }
+        if furthest <= tolerance {
+            break;
+        }
+        if terms.len() == most_terms {
+            return None;
+        }
+        let term = rest.row(pivot.0).to_owned();
+        let weight = rest.column(pivot.1).to_owned() / rest[pivot];
+        for (mut row, weight) in rest.rows_mut().into_iter().zip(&weight) {
+            row.scaled_add(-weight, &term);
+        }
+        terms.push(term);
+        weights.push(weight);
+    }
+    let rows = |rows: &[ndarray::Array1<f64>], n: usize| {
+        let mut all = Array2::zeros((rows.len(), n));
+        for (mut to, row) in all.rows_mut().into_iter().zip(rows) {
+            to.assign(row);
+        }
+        all
+    };
+    let weights = rows(&weights, factors.nrows());
+    Some((rows(&terms, factors.ncols()), weights.reversed_axes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn factors(values: impl Iterator<Item = f64>, alphas: &[f64]) -> Array2<f64> {
+        let values: Vec<f64> = values.collect();
+        let factor =
+            |(alpha, direction): (usize, usize)| 1.0 / (values[direction] + alphas[alpha].powi(2));
+        Array2::from_shape_fn((alphas.len(), values.len()), factor)
+    }
+
+    fn mixed<T: Real>(blend: &Blend<T>, n_directions: usize) -> Array2<f64> {
+        let mut mixed = Array2::zeros((blend.weights.nrows(), n_directions));
+        let mut first = 0;
+        for block in &blend.blocks {
+            let end = first + block.terms.nrows();
+            let weights = blend.weights.slice(s![.., first..end]).mapv(T::double);
+            let part = weights.dot(&block.terms.mapv(T::double));
+            mixed
+                .slice_mut(s![.., block.directions.clone()])
+                .assign(&part);
+            first = end;
+        }
+        assert_eq!(first, blend.weights.ncols());
+        mixed
+    }
+
+    fn furthest(a: &Array2<f64>, b: &Array2<f64>) -> f64 {
+        let apart = a.iter().zip(b).map(|(a, b)| (a / b - 1.0).abs());
+        apart.fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn penalties_are_mixed_from_fewer_terms_whatever_the_spectrum() {
+        let n = 3000;
+        let decades = |from: f64, to: f64, n: usize| -> Vec<f64> {
+            let step = (to - from) / (n - 1) as f64;
+            (0..n)
+                .map(|i| 10_f64.powf(from + step * i as f64))
+                .collect()
+        };
+        let spectra: [fn(f64) -> f64; 4] = [
+            |i| 3e7 / i,
+            |i| 3e7 / i.powi(2),
+            |i| 1e4 + i,
+            |i| if i < 1500.0 { 1e6 } else { 0.0 },
+        ];
+        for spectrum in spectra {
+            for alphas in [decades(1.0, 3.0, 10), decades(1.0, 4.0, 15)] {
+                let values = (1..=n).rev().map(|i| spectrum(f64::from(i)));
+                let factors = factors(values, &alphas);
+                let single = Blend::<f32>::of(factors.view());
+                assert!(furthest(&mixed(&single, n as usize), &factors) < 2e-6);
+                let n_products: usize = single.blocks.iter().map(|block| block.terms.len()).sum();
+                assert!(n_products < 7 * n as usize, "{n_products}");
+                let double = Blend::<f64>::of(factors.view());
+                assert!(furthest(&mixed(&double, n as usize), &factors) < 1e-12);
+            }
+        }
+    }
+
+    #[test]
+    fn few_penalties_or_directions_stay_as_they_are() {
+        let one = factors([4.0, 9.0].into_iter(), &[2.0]);
+        let few = factors((1..30).map(f64::from), &[1.0, 2.0, 5.0]);
+        for factors in [one, few] {
+            let blend = Blend::<f64>::of(factors.view());
+            assert_eq!(blend.blocks.len(), 1);
+            assert_eq!(mixed(&blend, factors.ncols()), factors);
+        }
+    }
+
+    #[test]
+    fn dropped_directions_stay_dropped() {
+        let alphas: Vec<f64> = (0..12).map(|i| 2_f64.powi(i)).collect();
+        let mut factors = factors((0..2000).map(|i| f64::from(i).powi(2)), &alphas);
+        factors.slice_mut(s![..3, ..40]).fill(0.0);
+        let blend = Blend::<f32>::of(factors.view());
+        let mixed = mixed(&blend, 2000);
+        let largest = factors.fold_axis(Axis(1), 0.0, |a, b| f64::max(*a, *b));
+        for ((at, mixed), factor) in mixed.indexed_iter().zip(&factors) {
+            assert!((mixed - factor).abs() <= 2e-6 * largest[at.0], "{at:?}");
+        }
+    }
+}
