@@ -22,6 +22,61 @@ pub(crate) struct Moments {
     pub(crate) covariance: Array1<f64>,
 }
 
+/// Moments of several predictions of the same voxels, as their scans are added.
+pub(crate) struct RunningMoments<'a, T> {
+    measured: &'a Centred<T>,
+    /// Each `(n_predictions, n_voxels)`.
+    sums: Array2<f64>,
+    squares: Array2<f64>,
+    products: Array2<f64>,
+}
+
+impl<'a, T: Real> RunningMoments<'a, T> {
+    pub(crate) fn new(measured: &'a Centred<T>, n_predictions: usize) -> Self {
+        let zeros = || Array2::zeros((n_predictions, measured.responses.ncols()));
+        Self {
+            measured,
+            sums: zeros(),
+            squares: zeros(),
+            products: zeros(),
+        }
+    }
+
+    /// Adds a scan: `predicted` `(n_predictions, n_voxels)`.
+    pub(crate) fn add(&mut self, scan: usize, predicted: ArrayView2<T>) {
+        let measured = self.measured.responses.row(scan);
+        for (index, predicted) in predicted.outer_iter().enumerate() {
+            Zip::from(self.sums.row_mut(index))
+                .and(self.squares.row_mut(index))
+                .and(self.products.row_mut(index))
+                .and(predicted)
+                .and(measured)
+                .for_each(|sum, squares, products, predicted, measured| {
+                    let predicted = predicted.double();
+                    *sum += predicted;
+                    *squares += predicted * predicted;
+                    *products += predicted * measured.double();
+                });
+        }
+    }
+
+    /// The moments of one of the predictions.
+    fn of(&self, index: usize) -> Moments {
+        let n_scans = self.measured.responses.nrows() as f64;
+        let mean = &self.sums.row(index) / n_scans;
+        Moments {
+            variance: &self.squares.row(index) / n_scans - &mean * &mean,
+            covariance: &self.products.row(index) / n_scans,
+            mean,
+        }
+    }
+
+    /// The moments of each prediction.
+    pub(crate) fn finish(&self) -> Vec<Moments> {
+        (0..self.sums.nrows()).map(|index| self.of(index)).collect()
+    }
+}
+
 impl<T: Real> Centred<T> {
     /// Centres `responses` `(n_scans, n_voxels)`.
     #[must_use]
@@ -40,30 +95,11 @@ impl<T: Real> Centred<T> {
     }
 
     fn moments(&self, predictions: ArrayView2<T>) -> Moments {
-        let n_scans = predictions.nrows() as f64;
-        let n_voxels = predictions.ncols();
-        let mut sum = Array1::<f64>::zeros(n_voxels);
-        let mut squares = Array1::<f64>::zeros(n_voxels);
-        let mut products = Array1::<f64>::zeros(n_voxels);
-        for (predicted, measured) in predictions.rows().into_iter().zip(self.responses.rows()) {
-            Zip::from(&mut sum)
-                .and(&mut squares)
-                .and(&mut products)
-                .and(predicted)
-                .and(measured)
-                .for_each(|sum, squares, products, predicted, measured| {
-                    let predicted = predicted.double();
-                    *sum += predicted;
-                    *squares += predicted * predicted;
-                    *products += predicted * measured.double();
-                });
+        let mut moments = RunningMoments::new(self, 1);
+        for (scan, predicted) in predictions.outer_iter().enumerate() {
+            moments.add(scan, predicted.insert_axis(Axis(0)));
         }
-        let mean = sum / n_scans;
-        Moments {
-            variance: squares / n_scans - &mean * &mean,
-            covariance: products / n_scans,
-            mean,
-        }
+        moments.of(0)
     }
 
     /// The score of each voxel's prediction; 0 where it is not defined (a flat voxel, a flat prediction, values that are not

@@ -2,7 +2,7 @@
 
 use super::FitSizes;
 use crate::recipe::{EncodeRecipe, FitPrecision};
-use crate::ridge::{AlphaUnit, Form, is_spread, leaves_out, work_of_squares};
+use crate::ridge::{AlphaUnit, Form, Shape, expected_work, is_spread, leaves_out};
 
 /// Voxels of the sample that controls look at, at most.
 pub const CONTROLLED_VOXELS: usize = 320;
@@ -152,17 +152,13 @@ struct Lengths {
     test: f64,
     rounds: f64,
     alphas: f64,
-    /// Multiplications for each direction of the squares of predictions at all α.
-    squares: f64,
+    /// Multiplications of a row of held-out scans, or of a triangle in their place, at so many α over so many directions.
+    row: fn(usize, usize, Shape) -> usize,
 }
 
 impl Lengths {
     fn of(sizes: &FitSizes, n_alphas: usize, precision: FitPrecision) -> Self {
         let form = Form::of_shape(sizes.n_training_scans, sizes.n_columns);
-        let squares = match precision {
-            FitPrecision::F32 => work_of_squares::<f32>,
-            FitPrecision::F64 => work_of_squares::<f64>,
-        };
         let [n, p, held, test, rounds, alphas] = [
             sizes.n_training_scans,
             sizes.n_columns,
@@ -185,7 +181,10 @@ impl Lengths {
             test,
             rounds,
             alphas,
-            squares: squares(n_alphas, sizes.n_columns) as f64,
+            row: match precision {
+                FitPrecision::F32 => expected_work::<f32>,
+                FitPrecision::F64 => expected_work::<f64>,
+            },
         }
     }
 
@@ -234,9 +233,10 @@ impl Lengths {
             held,
             kept,
             alphas,
-            squares,
+            row,
             ..
         } = self;
+        let row = |n: &f64, shape| row(*alphas as usize, *n as usize, shape) as f64;
         let (without, common) = match self.form {
             Form::Primal => (held * p + p * p, n * p),
             Form::Kernel => (kept * kept, 0.0),
@@ -247,9 +247,12 @@ impl Lengths {
             Form::Kernel => 0.0,
         };
         let (moments, of_held) = if is_spread {
-            (held * p * p + p.powi(3) / 3.0, p * p + p * squares)
+            (
+                held * p * p + p.powi(3) / 3.0,
+                p * p + p * row(p, Shape::UpperTriangle),
+            )
         } else {
-            (0.0, alphas * held * kept)
+            (0.0, held * row(kept, Shape::Rows))
         };
         RoundWork {
             cubes: kept.powi(3),

@@ -10,14 +10,37 @@
 use std::iter::repeat_n;
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
+use ndarray::{Array2, Array3, ArrayView2, Axis, concatenate, s};
 
-use crate::matrix::Real;
+use crate::matrix::{Real, product_into};
 
 /// Directions that a stretch is first judged by: the factors are smooth functions of the direction.
 const SAMPLED: usize = 48;
-/// What it costs to write a term down and read it again, in multiplications: measured, as memory is slower than products.
+/// What it costs to write a term down and read it again, in multiplications: an estimate, from some 12 GB/s of memory and 40 thousand
+/// million multiplications per second of one thread.
 const TERM_COST: usize = 26;
+
+/// Rows that are multiplied at once.
+const PANEL_ROWS: usize = 128;
+
+/// What is multiplied with the coordinates of the directions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Any rows.
+    Rows,
+    /// As many rows as directions, with zeros left of the diagonal.
+    UpperTriangle,
+}
+
+impl Shape {
+    /// Multiplications of a row with one term of all `n` directions, on average.
+    fn work(self, n: usize) -> usize {
+        match self {
+            Self::Rows => n,
+            Self::UpperTriangle => n / 2,
+        }
+    }
+}
 
 /// Factors of all penalties, as mixtures of terms.
 #[derive(Debug, Clone)]
@@ -25,7 +48,8 @@ pub(super) struct Blend<T> {
     /// Neighbouring directions with terms of their own; together all directions, in their order.
     blocks: Vec<Block<T>>,
     /// `(n_alphas, n_terms)`: how much of each block's terms, block after block, makes up a penalty.
-    pub(super) weights: Array2<T>,
+    weights: Array2<T>,
+    shape: Shape,
 }
 
 /// Directions of similar singular values.
@@ -44,13 +68,14 @@ struct Cut {
 }
 
 impl<T: Real> Blend<T> {
-    /// Of `factors` `(n_alphas, n_directions)`, all at least 0: with as many terms for each block as make the least work.
-    pub(super) fn of(factors: ArrayView2<f64>) -> Self {
+    /// Of `factors` `(n_alphas, n_directions)`, all at least 0: with as many terms for each block as make the least work of rows of
+    /// that shape.
+    pub(super) fn of(factors: ArrayView2<f64>, shape: Shape) -> Self {
         let tolerance = tolerance::<T>();
         let mut best = vec![plain(factors)];
         for most_terms in 2..factors.nrows() {
             let cuts = cut(factors, most_terms, tolerance);
-            if work(&cuts, factors.nrows()) < work(&best, factors.nrows()) {
+            if work(&cuts, shape) < work(&best, shape) {
                 best = cuts;
             }
         }
@@ -64,23 +89,58 @@ impl<T: Real> Blend<T> {
             // Row after row, as products want their left factor.
             weights: weights.mapv(T::nearest).as_standard_layout().into_owned(),
             blocks: best.into_iter().map(block).collect(),
+            shape,
+        }
+    }
+
+    /// Multiplies rows with shrunk coordinates, and shows each row what comes of it.
+    ///
+    /// * `rows`: `(n_rows, n_directions)`; `coordinates`: `(n_directions, n_voxels)`, before the penalties.
+    /// * `visit`: given the number of a row and its products at each penalty, `(n_alphas, n_voxels)`.
+    pub(super) fn for_each_row(
+        &self,
+        rows: ArrayView2<T>,
+        coordinates: ArrayView2<T>,
+        mut visit: impl FnMut(usize, ArrayView2<T>),
+    ) {
+        let n_voxels = coordinates.ncols();
+        let (n_alphas, n_terms) = self.weights.dim();
+        let scaled = self.scaled(coordinates);
+        let mut terms = Array3::zeros((n_terms, PANEL_ROWS, n_voxels));
+        let mut mixed = Array2::zeros((n_alphas, n_voxels));
+        for (index, panel) in rows.axis_chunks_iter(Axis(0), PANEL_ROWS).enumerate() {
+            let first_row = index * PANEL_ROWS;
+            let zeros = match self.shape {
+                Shape::Rows => 0,
+                Shape::UpperTriangle => first_row,
+            };
+            let first_term = self.directions().take_while(|of| of.end <= zeros).count();
+            let all = terms.outer_iter_mut().zip(&scaled).zip(self.directions());
+            for ((mut term, scaled), directions) in all.skip(first_term) {
+                let from = directions.start.max(zeros);
+                product_into(
+                    term.slice_mut(s![..panel.nrows(), ..]),
+                    panel.slice(s![.., from..directions.end]),
+                    scaled.slice(s![from - directions.start.., ..]),
+                );
+            }
+            let weights = self.weights.slice(s![.., first_term..]);
+            for row in 0..panel.nrows() {
+                let of_row = terms.slice(s![first_term.., row, ..]);
+                product_into(mixed.view_mut(), weights, of_row);
+                visit(first_row + row, mixed.view());
+            }
         }
     }
 
     /// For each term the directions that it is of.
-    pub(super) fn terms(&self) -> impl Iterator<Item = Range<usize>> {
+    fn directions(&self) -> impl Iterator<Item = Range<usize>> {
         let blocks = self.blocks.iter();
         blocks.flat_map(|block| repeat_n(block.directions.clone(), block.terms.nrows()))
     }
 
-    /// The first term of a direction from `direction` on.
-    pub(super) fn first_term(&self, direction: usize) -> usize {
-        let before = self.terms().take_while(|term| term.end <= direction);
-        before.count()
-    }
-
     /// `coordinates` `(n_directions, n_voxels)`, multiplied by each term: for each `(n_directions of the term, n_voxels)`.
-    pub(super) fn scaled(&self, coordinates: ArrayView2<T>) -> Vec<Array2<T>> {
+    fn scaled(&self, coordinates: ArrayView2<T>) -> Vec<Array2<T>> {
         let of_block = |block: &Block<T>| {
             let coordinates = coordinates.slice(s![block.directions.clone(), ..]);
             let terms = block.terms.rows().into_iter();
@@ -96,16 +156,17 @@ fn tolerance<T: Real>() -> f64 {
     (8.0 * T::epsilon().double()).max(1e-13)
 }
 
-/// Multiplications for each row of a triangle over `k` directions, before their singular values are known: those of a spectrum that
-/// falls as `1/i`, as counted; one that falls as `1/i²` takes a little more, noise a third less.
-pub(crate) fn expected_work<T: Real>(n_alphas: usize, k: usize) -> usize {
+/// Multiplications for each row over `k` directions, before their singular values are known: those of a spectrum that falls as `1/i`,
+/// as counted; one that falls as `1/i²` takes a little more, noise a third less.
+pub(crate) fn expected_work<T: Real>(n_alphas: usize, k: usize, shape: Shape) -> usize {
     let (n_terms, n_blocks) = if tolerance::<T>() > 1e-10 {
         (5, 13)
     } else {
         (9, 12)
     };
     let mixing = n_blocks * n_terms * (n_alphas + TERM_COST);
-    (n_alphas * k / 2).min(n_terms * k / 2 + mixing)
+    let plain = shape.work(n_alphas * k);
+    plain.min(shape.work(n_terms * k) + mixing)
 }
 
 /// One block, in which each penalty is a term.
@@ -117,9 +178,12 @@ fn plain(factors: ArrayView2<f64>) -> Cut {
     }
 }
 
-/// Multiplications for each row of a triangle over the directions.
-fn work(cuts: &[Cut], n_alphas: usize) -> usize {
-    let of = |cut: &Cut| cut.terms.len() / 2 + cut.terms.nrows() * (n_alphas + TERM_COST);
+/// Multiplications for each row.
+fn work(cuts: &[Cut], shape: Shape) -> usize {
+    let of = |cut: &Cut| {
+        let (n_alphas, n_terms) = cut.weights.dim();
+        shape.work(cut.terms.len()) + n_terms * (n_alphas + TERM_COST)
+    };
     cuts.iter().map(of).sum()
 }
 
@@ -265,11 +329,11 @@ mod tests {
             for alphas in [decades(1.0, 3.0, 10), decades(1.0, 4.0, 15)] {
                 let values = (1..=n).rev().map(|i| spectrum(f64::from(i)));
                 let factors = factors(values, &alphas);
-                let single = Blend::<f32>::of(factors.view());
+                let single = Blend::<f32>::of(factors.view(), Shape::UpperTriangle);
                 assert!(furthest(&mixed(&single, n as usize), &factors) < 2e-6);
                 let n_products: usize = single.blocks.iter().map(|block| block.terms.len()).sum();
                 assert!(n_products < 7 * n as usize, "{n_products}");
-                let double = Blend::<f64>::of(factors.view());
+                let double = Blend::<f64>::of(factors.view(), Shape::Rows);
                 assert!(furthest(&mixed(&double, n as usize), &factors) < 1e-12);
             }
         }
@@ -280,7 +344,7 @@ mod tests {
         let one = factors([4.0, 9.0].into_iter(), &[2.0]);
         let few = factors((1..30).map(f64::from), &[1.0, 2.0, 5.0]);
         for factors in [one, few] {
-            let blend = Blend::<f64>::of(factors.view());
+            let blend = Blend::<f64>::of(factors.view(), Shape::Rows);
             assert_eq!(blend.blocks.len(), 1);
             assert_eq!(mixed(&blend, factors.ncols()), factors);
         }
@@ -291,7 +355,7 @@ mod tests {
         let alphas: Vec<f64> = (0..12).map(|i| 2_f64.powi(i)).collect();
         let mut factors = factors((0..2000).map(|i| f64::from(i).powi(2)), &alphas);
         factors.slice_mut(s![..3, ..40]).fill(0.0);
-        let blend = Blend::<f32>::of(factors.view());
+        let blend = Blend::<f32>::of(factors.view(), Shape::UpperTriangle);
         let mixed = mixed(&blend, 2000);
         let largest = factors.fold_axis(Axis(1), 0.0, |a, b| f64::max(*a, *b));
         for ((at, mixed), factor) in mixed.indexed_iter().zip(&factors) {

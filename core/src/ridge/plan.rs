@@ -4,7 +4,7 @@ use ndarray::parallel::prelude::{IndexedParallelIterator, IntoParallelIterator, 
 use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayViewMut2, Axis, CowArray, Ix2, Zip};
 
 use super::basis::{Basis, Form, Held, LeftOut, Problem, RidgeError};
-use super::blend::Blend;
+use super::blend::{Blend, Shape};
 use super::shared::{Shared, SharedTile, by_tiles};
 use super::spread;
 use super::{AlphaUnit, RidgeSettings, RoundScore, penalty};
@@ -12,7 +12,7 @@ use crate::matrix::{
     Real, product_by_one_thread as product, product_into, subtract_product_by_one_thread,
     transposed,
 };
-use crate::score::Centred;
+use crate::score::{Centred, RunningMoments};
 use crate::split::TestFeatures;
 
 /// Voxels that one thread computes at a time. Blocks of responses should begin at a multiple of it: then a voxel's bits do not
@@ -49,7 +49,7 @@ struct Decomposed<T> {
     kept_rows: Vec<usize>,
     basis: Basis<T>,
     shrinkages: Vec<Array1<T>>,
-    /// The shrinkages in few terms.
+    /// The same in few terms.
     blend: Blend<T>,
     held: Held<T>,
     /// `(n_features, n_held)`; without rows in the kernel form.
@@ -277,9 +277,13 @@ impl<T: Real> Round<T> {
             Form::Kernel => Array2::zeros((0, held_rows.len())),
         };
         let factors = factors(&basis, settings);
+        let shape = match &held {
+            Held::Rows(_) => Shape::Rows,
+            Held::Spread(_) => Shape::UpperTriangle,
+        };
         Ok(Way::Decomposed(Box::new(Decomposed {
             shrinkages: nearest(&factors),
-            blend: Blend::of(factors.view()),
+            blend: Blend::of(factors.view(), shape),
             kept_rows,
             basis,
             held,
@@ -326,23 +330,23 @@ impl<T: Real> Decomposed<T> {
             &tile.sums - &held_sums
         };
         let coordinates = product(directions, kept.view());
-        match &self.held {
+        let moments = match &self.held {
             Held::Rows(seen) => {
-                for (shrinkage, mut scores) in self.shrinkages.iter().zip(scores.rows_mut()) {
-                    let shrunk = &coordinates * &shrinkage.view().insert_axis(Axis(1));
-                    let predicted = product(seen.view(), shrunk.view());
-                    scores.assign(&measured.score(predicted.view(), score));
-                }
+                let mut moments = RunningMoments::new(measured, self.shrinkages.len());
+                let add = |scan, predicted: ArrayView2<T>| moments.add(scan, predicted);
+                self.blend
+                    .for_each_row(seen.view(), coordinates.view(), add);
+                moments.finish()
             }
             Held::Spread(spread) => {
                 let crossed = product(directions, held_sums.view());
                 let crossed = spread.centre(crossed, measured.means());
                 let (coordinates, crossed) = (coordinates.view(), crossed.view());
-                let moments = spread.moments(coordinates, crossed, &self.shrinkages, &self.blend);
-                for (moments, mut scores) in moments.iter().zip(scores.rows_mut()) {
-                    scores.assign(&measured.score_of(moments, score));
-                }
+                spread.moments(coordinates, crossed, &self.shrinkages, &self.blend)
             }
+        };
+        for (moments, mut scores) in moments.iter().zip(scores.rows_mut()) {
+            scores.assign(&measured.score_of(moments, score));
         }
     }
 }

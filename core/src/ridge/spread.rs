@@ -5,14 +5,11 @@
 //! triangular `(k, k)`, the variance is `|R s|² / h` and the covariance `s · Pᵀy / h`. For every α that takes `k²` operations in place of
 //! `2 h k`, whatever the number of held-out rows; and `R s` of many α is mixed from that of fewer terms (`blend.rs`).
 
-use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, Axis, Zip, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
 
 use super::blend::Blend;
-use crate::matrix::{Real, cholesky, gram, product_into, transposed};
+use crate::matrix::{Real, cholesky, gram, transposed};
 use crate::score::Moments;
-
-/// Rows of the triangle that are multiplied at once; what is left of its diagonal is skipped.
-const PANEL_ROWS: usize = 128;
 
 /// The second moments of held-out rows in a basis.
 #[derive(Debug, Clone)]
@@ -79,7 +76,12 @@ impl<T: Real> Spread<T> {
         factors: &[Array1<T>],
         blend: &Blend<T>,
     ) -> Vec<Moments> {
-        let squares = self.squares(coordinates, blend);
+        let mut squares = Array2::<f64>::zeros((factors.len(), coordinates.ncols()));
+        blend.for_each_row(self.triangle.view(), coordinates, |_, row| {
+            Zip::from(&mut squares)
+                .and(row)
+                .for_each(|sum, value| *sum += value.double() * value.double());
+        });
         let n_rows = self.n_rows as f64;
         let moments = |(factors, squares): (&Array1<T>, ArrayView1<f64>)| {
             let n_voxels = coordinates.ncols();
@@ -103,40 +105,6 @@ impl<T: Real> Spread<T> {
             }
         };
         factors.iter().zip(squares.rows()).map(moments).collect()
-    }
-
-    /// `|R s|²` at each penalty: `(n_alphas, n_voxels)`.
-    fn squares(&self, coordinates: ArrayView2<T>, blend: &Blend<T>) -> Array2<f64> {
-        let (k, n_voxels) = coordinates.dim();
-        let (n_alphas, n_terms) = blend.weights.dim();
-        let scaled: Vec<Array2<T>> = blend.scaled(coordinates);
-        let mut terms = Array3::zeros((n_terms, PANEL_ROWS, n_voxels));
-        let mut mixed = Array2::<T>::zeros((n_alphas, n_voxels));
-        let mut squares = Array2::<f64>::zeros((n_alphas, n_voxels));
-        for first in (0..k).step_by(PANEL_ROWS) {
-            let end = k.min(first + PANEL_ROWS);
-            // Left of the diagonal are zeros only.
-            let first_term = blend.first_term(first);
-            let directions = blend.terms().skip(first_term);
-            let all = terms.outer_iter_mut().zip(&scaled).skip(first_term);
-            for ((mut term, scaled), directions) in all.zip(directions) {
-                let from = directions.start.max(first);
-                product_into(
-                    term.slice_mut(s![..end - first, ..]),
-                    self.triangle.slice(s![first..end, from..directions.end]),
-                    scaled.slice(s![from - directions.start.., ..]),
-                );
-            }
-            let weights = blend.weights.slice(s![.., first_term..]);
-            for row in 0..end - first {
-                let of_row = terms.slice(s![first_term.., row, ..]);
-                product_into(mixed.view_mut(), weights, of_row);
-                Zip::from(&mut squares)
-                    .and(&mixed)
-                    .for_each(|sum, value| *sum += value.double() * value.double());
-            }
-        }
-        squares
     }
 }
 

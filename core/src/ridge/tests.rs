@@ -162,10 +162,10 @@ fn moments_of_held_out_rows_score_as_their_predictions_do() {
 #[test]
 fn many_penalties_score_as_each_alone() {
     /// The furthest that a score of many penalties is from the same of one.
-    fn apart<T: Real>(x: &Array2<f64>, y: &Array2<f64>, alphas: &[f64]) -> f64 {
+    fn apart<T: Real>(x: &Array2<f64>, y: &Array2<f64>, alphas: &[f64], n_held: usize) -> f64 {
         let training = TrainingFeatures(x.clone());
         let y = y.mapv(T::nearest);
-        let held: Vec<usize> = (100..500).collect();
+        let held: Vec<usize> = (100..100 + n_held).collect();
         let problem = Problem::<T>::new(&training).unwrap();
         let scores = |alphas: &[f64]| {
             let rounds = std::slice::from_ref(&held);
@@ -190,10 +190,13 @@ fn many_penalties_score_as_each_alone() {
     let alphas: Vec<f64> = (0..24)
         .map(|i| 10_f64.powf(-1.0 + f64::from(i) / 8.0))
         .collect();
-    let double = apart::<f64>(&x, &y, &alphas);
-    assert!(double < 1e-11, "{double}");
-    let single = apart::<f32>(&x, &y, &alphas);
-    assert!(single < 1e-5, "{single}");
+    // More held-out rows than features, and fewer: these are left out of the fit of all where there is one penalty.
+    for n_held in [400, 150] {
+        let double = apart::<f64>(&x, &y, &alphas, n_held);
+        assert!(double < 1e-10, "{double}");
+        let single = apart::<f32>(&x, &y, &alphas, n_held);
+        assert!(single < 1e-4, "{single}");
+    }
 }
 
 fn with_threads<T: Send>(n_threads: usize, work: impl FnOnce() -> T + Send) -> T {
