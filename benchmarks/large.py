@@ -93,7 +93,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("program")
     arguments.add_argument("--folder", type=pathlib.Path)
-    arguments.add_argument("--share", default="1/47")
+    arguments.add_argument("--share", default="1/31")
     arguments.add_argument("--scans", type=int, default=33_000)
     arguments.add_argument("--voxels", type=int, default=95_556)
     options = arguments.parse_args()
