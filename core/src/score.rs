@@ -51,29 +51,37 @@ impl<'a, T: Real> RunningMoments<'a, T> {
                 .and(self.products.row_mut(index))
                 .and(predicted)
                 .and(measured)
-                .for_each(|sum, squares, products, predicted, measured| {
-                    let predicted = predicted.double();
-                    *sum += predicted;
-                    *squares += predicted * predicted;
-                    *products += predicted * measured.double();
-                });
-        }
-    }
-
-    /// The moments of one of the predictions.
-    fn of(&self, index: usize) -> Moments {
-        let n_scans = self.measured.responses.nrows() as f64;
-        let mean = &self.sums.row(index) / n_scans;
-        Moments {
-            variance: &self.squares.row(index) / n_scans - &mean * &mean,
-            covariance: &self.products.row(index) / n_scans,
-            mean,
+                .for_each(add);
         }
     }
 
     /// The moments of each prediction.
     pub(crate) fn finish(&self) -> Vec<Moments> {
-        (0..self.sums.nrows()).map(|index| self.of(index)).collect()
+        let n_scans = self.measured.responses.nrows();
+        let sums = [&self.sums, &self.squares, &self.products];
+        let of = |index| Moments::of(n_scans, sums.map(|sums| sums.row(index)));
+        (0..self.sums.nrows()).map(of).collect()
+    }
+}
+
+/// Adds a predicted value to the sum of its voxel, its squares, and its products with what was measured.
+fn add<T: Real>(sum: &mut f64, squares: &mut f64, products: &mut f64, predicted: &T, measured: &T) {
+    let predicted = predicted.double();
+    *sum += predicted;
+    *squares += predicted * predicted;
+    *products += predicted * measured.double();
+}
+
+impl Moments {
+    /// Out of the sums of so many scans, of their squares, and of their products with what was measured.
+    fn of(n_scans: usize, [sums, squares, products]: [ArrayView1<f64>; 3]) -> Self {
+        let n_scans = n_scans as f64;
+        let mean = &sums / n_scans;
+        Self {
+            variance: &squares / n_scans - &mean * &mean,
+            covariance: &products / n_scans,
+            mean,
+        }
     }
 }
 
@@ -95,11 +103,21 @@ impl<T: Real> Centred<T> {
     }
 
     fn moments(&self, predictions: ArrayView2<T>) -> Moments {
-        let mut moments = RunningMoments::new(self, 1);
-        for (scan, predicted) in predictions.outer_iter().enumerate() {
-            moments.add(scan, predicted.insert_axis(Axis(0)));
+        let n_voxels = predictions.ncols();
+        let [mut sums, mut squares, mut products] =
+            [(); 3].map(|()| Array1::<f64>::zeros(n_voxels));
+        for (predicted, measured) in predictions.rows().into_iter().zip(self.responses.rows()) {
+            Zip::from(&mut sums)
+                .and(&mut squares)
+                .and(&mut products)
+                .and(predicted)
+                .and(measured)
+                .for_each(add);
         }
-        moments.of(0)
+        Moments::of(
+            predictions.nrows(),
+            [&sums, &squares, &products].map(|sums| sums.view()),
+        )
     }
 
     /// The score of each voxel's prediction; 0 where it is not defined (a flat voxel, a flat prediction, values that are not
