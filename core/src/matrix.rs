@@ -208,12 +208,24 @@ pub fn gram<T: Real>(matrix: ArrayView2<T>) -> Array2<T> {
                 add_product(tile, Accum::Add, left, right.t(), T::one());
             });
     }
-    for row in 0..n {
-        for column in row + 1..n {
-            result[(row, column)] = result[(column, row)];
+    mirror(&mut result);
+    result
+}
+
+/// Writes the lower half of a square matrix over its upper one.
+pub(crate) fn mirror<T: Real>(matrix: &mut Array2<T>) {
+    /// Rows and columns that are copied at once: their lines stay close to the processor.
+    const SIDE: usize = 32;
+    let n = matrix.nrows();
+    for first_row in (0..n).step_by(SIDE) {
+        for first_column in (first_row..n).step_by(SIDE) {
+            for column in first_column..n.min(first_column + SIDE) {
+                for row in first_row..column.min(first_row + SIDE) {
+                    matrix[(row, column)] = matrix[(column, row)];
+                }
+            }
         }
     }
-    result
 }
 
 /// Visits the tiles of `result` with the row and column of their first element.

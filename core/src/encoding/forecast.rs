@@ -8,7 +8,7 @@ use super::{BLOCK_VOXELS, CONTROLLED_VOXELS, Column, FitWork, Reuse, reading_vox
 use crate::matrix::{Real, eigen, gram, product_peak_flops};
 use crate::random::PythonRandom;
 use crate::recipe::{EncodeRecipe, FitPrecision};
-use crate::ridge::RoundsPlan;
+use crate::ridge::{RoundsPlan, TILE_VOXELS};
 use crate::significance::BlockPermutations;
 
 /// Columns of the matrix whose products and decomposition are timed: as many as the fit's, within these bounds. Beyond them the time
@@ -36,6 +36,8 @@ pub struct FitSizes {
     pub n_rounds: usize,
     /// Scans held out in the largest of them.
     pub n_held_scans: usize,
+    /// Scans held out in any of them.
+    pub n_ever_held_scans: usize,
 }
 
 /// How fast this machine computes.
@@ -166,7 +168,9 @@ fn necessary_bytes<T: Real>(sizes: &FitSizes, recipe: &EncodeRecipe) -> u64 {
     let reading = 2 * n_scans * n_at_once * size_of::<T>();
     let test = sizes.n_test_scans * sizes.n_columns * 8;
     let scores = sizes.n_voxels * (2 * n_alphas + Column::ALL.len()) * 8;
-    plan + (reading + test + scores) as u64 + (64 << 20)
+    let tiles = TILE_VOXELS * rayon::current_num_threads();
+    let fits = FitWork::fits_values(sizes, recipe) * tiles * size_of::<T>();
+    plan + (reading + test + scores + fits) as u64 + (64 << 20)
 }
 
 /// Bytes of what steps share of the voxels, as far as it is kept from one to the next: what the budget leaves.

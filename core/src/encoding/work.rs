@@ -2,7 +2,7 @@
 
 use super::FitSizes;
 use crate::recipe::{EncodeRecipe, FitPrecision};
-use crate::ridge::{AlphaUnit, Form, Shape, expected_work, is_spread, leaves_out};
+use crate::ridge::{AlphaUnit, Form, Shape, expected_work, is_spread, leaves_out, row_work};
 
 /// Voxels of the sample that controls look at, at most.
 pub const CONTROLLED_VOXELS: usize = 320;
@@ -92,6 +92,18 @@ impl FitWork {
         }
     }
 
+    /// Numbers of each voxel that rounds share while it is computed.
+    pub(super) fn fits_values(sizes: &FitSizes, recipe: &EncodeRecipe) -> usize {
+        let n_alphas = recipe.ridge.alphas.values().len();
+        let lengths = Lengths::of(sizes, n_alphas, recipe.ridge.precision);
+        let round = lengths.round(sizes, n_alphas, recipe.ridge.alpha_unit);
+        if round.fits > 0.0 && recipe.ridge.banded.is_none() {
+            n_alphas * sizes.n_ever_held_scans
+        } else {
+            0
+        }
+    }
+
     /// Of ridge fits with one penalty for all columns.
     #[must_use]
     pub fn of_ridge(
@@ -120,6 +132,7 @@ impl FitWork {
             solved_flops: rounds * round.solved,
             voxel_flops: 2.0
                 * (round.common * (1.0 + again)
+                    + round.fits * reuse.n_groups as f64
                     + rounds * round.voxel
                     + coordinates
                     + test * k
@@ -136,6 +149,8 @@ struct RoundWork {
     /// In the fit's.
     solved: f64,
     voxel: f64,
+    /// Once per voxel for all rounds that are worked out at once.
+    fits: f64,
     /// Once per voxel for all rounds, and for the refit, too.
     common: f64,
 }
@@ -147,6 +162,8 @@ struct Lengths {
     p: f64,
     k: f64,
     held: f64,
+    /// Scans that any round holds out.
+    ever_held: f64,
     /// The side of what is decomposed without the held-out rows.
     kept: f64,
     test: f64,
@@ -159,10 +176,11 @@ struct Lengths {
 impl Lengths {
     fn of(sizes: &FitSizes, n_alphas: usize, precision: FitPrecision) -> Self {
         let form = Form::of_shape(sizes.n_training_scans, sizes.n_columns);
-        let [n, p, held, test, rounds, alphas] = [
+        let [n, p, held, ever_held, test, rounds, alphas] = [
             sizes.n_training_scans,
             sizes.n_columns,
             sizes.n_held_scans,
+            sizes.n_ever_held_scans,
             sizes.n_test_scans,
             sizes.n_rounds,
             n_alphas,
@@ -174,6 +192,7 @@ impl Lengths {
             p,
             k: n.min(p),
             held,
+            ever_held,
             kept: match form {
                 Form::Primal => p,
                 Form::Kernel => n - held,
@@ -213,14 +232,27 @@ impl Lengths {
 
     fn left_out(&self) -> RoundWork {
         let Self {
-            p, k, held, alphas, ..
+            p,
+            k,
+            held,
+            ever_held,
+            rounds,
+            alphas,
+            row,
+            ..
         } = self;
+        let [n_held, n_directions, n_alphas] = [*held, *k, *alphas].map(|size| size as usize);
+        let fitted = row(n_alphas, n_directions, Shape::Rows);
+        let (fitted, own) = row_work(fitted, n_held, n_directions, n_alphas);
+        // Of the right sides that are solved for: the held-out rows' own parts, or the rows in the basis.
+        let solved = if fitted > 0 { held } else { k };
         RoundWork {
             cubes: 0.0,
-            shared: 2.0 * held * p * k,
+            shared: 2.0 * ever_held * p * k / rounds.max(1.0),
             solved: alphas
-                * (2.0 * held * held * k + 2.0 * held.powi(3) / 3.0 + 2.0 * held * held * k),
-            voxel: held * k + alphas * held * k,
+                * (2.0 * held * held * k + 2.0 * held.powi(3) / 3.0 + 2.0 * held * held * solved),
+            voxel: held * own as f64,
+            fits: ever_held * fitted as f64,
             common: self.coordinates(),
         }
     }
@@ -259,6 +291,7 @@ impl Lengths {
             shared: taken_away + 2.0 * held * kept * k + moments,
             solved: 0.0,
             voxel: without + of_held,
+            fits: 0.0,
             common,
         }
     }

@@ -2,14 +2,11 @@
 
 use std::sync::Arc;
 
-use ndarray::parallel::prelude::{IntoParallelIterator, ParallelIterator};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::products::Products;
 use super::spread::Spread;
-use crate::matrix::{
-    Eigen, EigenError, Real, lower_product_by_one_thread, product, solve_by_one_thread, transposed,
-};
+use crate::matrix::{Eigen, EigenError, Real, product, transposed};
 use crate::split::TrainingFeatures;
 
 /// Singular values up to this one are dropped, as in the published rounds.
@@ -123,46 +120,16 @@ impl<'a, T: Real> Problem<'a, T> {
         Ok((Basis::new(values, vectors), seen.mapv(T::nearest)))
     }
 
-    /// How held-out rows are predicted from all the others, out of the basis of all rows; `None` if a penalty is too small for
-    /// that to be exact.
-    ///
-    /// With `P` the held-out rows in the basis, `d` what each direction is multiplied by, and `H = P d Pᵀ`, a fit without them
-    /// predicts `(I − H)⁻¹ P d (c − Pᵀ y)`, where `c` are the coordinates of all responses and `y` the held-out ones.
-    /// Source: the identity of Sherman, Morrison and Woodbury.
-    pub(super) fn leaving_out(
-        &self,
-        held_rows: &[usize],
-        penalties: &[f64],
-    ) -> Result<Option<LeftOut<T>>, RidgeError> {
-        let Eigen { values, vectors } = self.products.eigen()?;
-        let form = self.form();
-        let seen = match form {
+    /// Some of the rows, seen in the basis of all: `(n_rows, k)`, times its singular values in the primal form.
+    pub(super) fn seen_in_whole(&self, rows: &[usize]) -> Result<Array2<f64>, RidgeError> {
+        let vectors = &self.products.eigen()?.vectors;
+        Ok(match self.form() {
             Form::Primal => {
-                let held = self.features().select(Axis(0), held_rows);
-                product(held.view(), vectors.view())
+                let rows = self.features().select(Axis(0), rows);
+                product(rows.view(), vectors.view())
             }
-            Form::Kernel => vectors.select(Axis(0), held_rows),
-        };
-        let largest = self.largest_value()?;
-        let single = seen.mapv(T::nearest);
-        let predictor = |penalty: &f64| {
-            let factors = values.mapv(|value| {
-                let value = value.max(0.0);
-                match form {
-                    Form::Primal => 1.0 / (value + penalty),
-                    Form::Kernel => value / (value + penalty),
-                }
-            });
-            if penalty / (largest + penalty) >= WELL_CONDITIONED {
-                return without_held(&single, &factors.mapv(T::nearest));
-            }
-            without_held(&seen, &factors).map(|predictor| predictor.mapv(T::nearest))
-        };
-        let predictors: Option<Vec<_>> = penalties.into_par_iter().map(predictor).collect();
-        Ok(predictors.map(|predictors| LeftOut {
-            seen: transposed(seen.view()),
-            predictors,
-        }))
+            Form::Kernel => vectors.select(Axis(0), rows),
+        })
     }
 
     /// The directions of all rows, `(k, n_features)` or `(k, n_scans)`.
@@ -170,10 +137,9 @@ impl<'a, T: Real> Problem<'a, T> {
         Ok(transposed(self.products.eigen()?.vectors.view()))
     }
 
-    /// The largest squared singular value of all rows.
-    pub(super) fn largest_value(&self) -> Result<f64, RidgeError> {
-        let values = &self.products.eigen()?.values;
-        Ok(values.iter().copied().fold(0.0, f64::max))
+    /// Squared singular values of all rows, as they were computed: those that are 0 may be a little less.
+    pub(super) fn values(&self) -> Result<&Array1<f64>, RidgeError> {
+        Ok(&self.products.eigen()?.values)
     }
 
     /// The basis of the rows that are kept, and the held-out ones seen in it.
@@ -186,18 +152,6 @@ impl<'a, T: Real> Problem<'a, T> {
         let Eigen { values, vectors } = &round.kept;
         Ok((Basis::new(values, vectors), round.held.nearest()))
     }
-}
-
-/// The smallest eigenvalue of `I − H` from which on the fit's own precision solves it: what single precision loses, some 1e-7 over
-/// this, is then no more than what its products lose.
-const WELL_CONDITIONED: f64 = 0.01;
-
-/// `(I − P d Pᵀ)⁻¹ P d`, for `P` `(n_held, k)`; `None` if the matrix is not positive definite.
-fn without_held<R: Real>(seen: &Array2<R>, factors: &Array1<R>) -> Option<Array2<R>> {
-    let shrunk = seen * factors;
-    let mut rest = -lower_product_by_one_thread(shrunk.view(), seen.t());
-    rest.diag_mut().mapv_inplace(|value| value + R::one());
-    solve_by_one_thread(rest, shrunk.view())
 }
 
 /// Held-out rows in the basis of the others: what their scores are computed from.
@@ -217,14 +171,6 @@ impl Held<f64> {
             Held::Spread(spread) => Held::Spread(spread.nearest()),
         }
     }
-}
-
-/// Held-out rows in the basis of all rows, and what predicts them from the others.
-pub(super) struct LeftOut<T> {
-    /// `(k, n_held)`.
-    pub(super) seen: Array2<T>,
-    /// For each penalty `(n_held, k)`.
-    pub(super) predictors: Vec<Array2<T>>,
 }
 
 /// Directions of the rows of a fit.

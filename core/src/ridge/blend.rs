@@ -16,9 +16,9 @@ use crate::matrix::{Real, product_into};
 
 /// Directions that a stretch is first judged by: the factors are smooth functions of the direction.
 const SAMPLED: usize = 48;
-/// What it costs to write a term down and read it again, in multiplications: an estimate, from some 12 GB/s of memory and 40 thousand
-/// million multiplications per second of one thread.
-const TERM_COST: usize = 26;
+/// What it costs to write a term down and read it again, in multiplications, as measured beside the products of a fit with 96 voxels to a
+/// tile.
+const TERM_COST: usize = 12;
 
 /// Rows that are multiplied at once.
 const PANEL_ROWS: usize = 128;
@@ -93,6 +93,13 @@ impl<T: Real> Blend<T> {
         }
     }
 
+    /// Multiplications for each row and voxel.
+    pub(super) fn work_of_row(&self) -> usize {
+        let n_alphas = self.weights.nrows();
+        let of = |block: &Block<T>| work_of_block(block.terms.dim(), n_alphas, self.shape);
+        self.blocks.iter().map(of).sum()
+    }
+
     /// Multiplies rows with shrunk coordinates, and shows each row what comes of it.
     ///
     /// * `rows`: `(n_rows, n_directions)`; `coordinates`: `(n_directions, n_voxels)`, before the penalties.
@@ -106,7 +113,8 @@ impl<T: Real> Blend<T> {
         let n_voxels = coordinates.ncols();
         let (n_alphas, n_terms) = self.weights.dim();
         let scaled = self.scaled(coordinates);
-        let mut terms = Array3::zeros((n_terms, PANEL_ROWS, n_voxels));
+        // All terms of a row beside each other: so they are read again.
+        let mut terms = Array3::zeros((PANEL_ROWS, n_terms, n_voxels));
         let mut mixed = Array2::zeros((n_alphas, n_voxels));
         for (index, panel) in rows.axis_chunks_iter(Axis(0), PANEL_ROWS).enumerate() {
             let first_row = index * PANEL_ROWS;
@@ -115,7 +123,10 @@ impl<T: Real> Blend<T> {
                 Shape::UpperTriangle => first_row,
             };
             let first_term = self.directions().take_while(|of| of.end <= zeros).count();
-            let all = terms.outer_iter_mut().zip(&scaled).zip(self.directions());
+            let all = terms
+                .axis_iter_mut(Axis(1))
+                .zip(&scaled)
+                .zip(self.directions());
             for ((mut term, scaled), directions) in all.skip(first_term) {
                 let from = directions.start.max(zeros);
                 product_into(
@@ -126,7 +137,7 @@ impl<T: Real> Blend<T> {
             }
             let weights = self.weights.slice(s![.., first_term..]);
             for row in 0..panel.nrows() {
-                let of_row = terms.slice(s![first_term.., row, ..]);
+                let of_row = terms.slice(s![row, first_term.., ..]);
                 product_into(mixed.view_mut(), weights, of_row);
                 visit(first_row + row, mixed.view());
             }
@@ -180,11 +191,13 @@ fn plain(factors: ArrayView2<f64>) -> Cut {
 
 /// Multiplications for each row.
 fn work(cuts: &[Cut], shape: Shape) -> usize {
-    let of = |cut: &Cut| {
-        let (n_alphas, n_terms) = cut.weights.dim();
-        shape.work(cut.terms.len()) + n_terms * (n_alphas + TERM_COST)
-    };
+    let of = |cut: &Cut| work_of_block(cut.terms.dim(), cut.weights.nrows(), shape);
     cuts.iter().map(of).sum()
+}
+
+/// Multiplications for each row of a block of terms `(n_terms, n_directions)`.
+fn work_of_block((n_terms, n_directions): (usize, usize), n_alphas: usize, shape: Shape) -> usize {
+    shape.work(n_terms * n_directions) + n_terms * (n_alphas + TERM_COST)
 }
 
 /// Cuts the directions into blocks as long as `most_terms` terms suffice for.

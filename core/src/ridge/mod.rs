@@ -7,7 +7,7 @@
 //! rounds: with the eigenvectors `Q` and eigenvalues `λ` of `XᵀX` of the kept rows, the prediction of the held-out rows is
 //! `(X_held Q) · diag(1 / (λ + α²)) · (Qᵀ Xᵀ Y)`. `XᵀX` and `XᵀY` of the kept rows are those of all rows minus those of the
 //! held-out ones. With more features than scans, `XXᵀ` takes the place of `XᵀX`. Where few rows are held out, they are left out of
-//! the fit of all; where they are many, their scores come from second moments (`spread.rs`). Predictions at many α are mixed from few products
+//! the fit of all (`left_out.rs`); where they are many, their scores come from second moments (`spread.rs`). Predictions at many α are mixed from few products
 //! (`blend.rs`).
 //!
 //! Every voxel is computed within a tile whose borders do not depend on the machine: scores have the same bits on any number
@@ -15,6 +15,7 @@
 
 mod basis;
 mod blend;
+mod left_out;
 mod plan;
 mod products;
 mod shared;
@@ -26,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 pub use basis::{Form, Problem, RidgeError};
 pub(crate) use blend::{Shape, expected_work};
-pub(crate) use plan::leaves_out;
+pub(crate) use left_out::{leaves_out, row_work};
 pub use plan::{Fitted, RefitPlan, RoundsPlan, TILE_VOXELS, Weights};
 pub use shared::Shared;
 pub(crate) use spread::is_less_work as is_spread;

@@ -3,15 +3,13 @@
 use ndarray::parallel::prelude::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayViewMut2, Axis, CowArray, Ix2, Zip};
 
-use super::basis::{Basis, Form, Held, LeftOut, Problem, RidgeError};
+use super::basis::{Basis, Form, Held, Problem, RidgeError};
 use super::blend::{Blend, Shape};
+use super::left_out::{Fits, Leaving, LeftOut, leaves_out};
 use super::shared::{Shared, SharedTile, by_tiles};
 use super::spread;
 use super::{AlphaUnit, RidgeSettings, RoundScore, penalty};
-use crate::matrix::{
-    Real, product_by_one_thread as product, product_into, subtract_product_by_one_thread,
-    transposed,
-};
+use crate::matrix::{Real, product_by_one_thread as product, product_into, transposed};
 use crate::score::{Centred, RunningMoments};
 use crate::split::TestFeatures;
 
@@ -28,6 +26,8 @@ pub struct RoundsPlan<'a, T> {
     rounds: Vec<Round<T>>,
     /// The directions of all rows, if a round is left out of their fit; else none.
     directions: Option<Array2<T>>,
+    /// What the fit of all rows has at those left out, if it is wanted.
+    fits: Option<Fits<T>>,
     n_alphas: usize,
     score: RoundScore,
 }
@@ -56,17 +56,6 @@ struct Decomposed<T> {
     held_features: Array2<T>,
 }
 
-/// Whether leaving rows out of the fit of all is less work than decomposing the others, `k` being the smaller side of the
-/// features. The factor stands for how much slower a decomposition is than a product, as measured.
-pub(crate) fn leaves_out(n_held: usize, k: usize, n_alphas: usize) -> bool {
-    const DECOMPOSITION_FLOPS: usize = 12;
-    4 * n_alphas * n_held * n_held < DECOMPOSITION_FLOPS * k * k
-}
-
-/// Penalties smaller than this share of the largest squared singular value are left to a decomposition, which drops
-/// directions that hold nothing but rounding.
-const SMALLEST_SHARE: f64 = 1e-9;
-
 impl<'a, T: Real> RoundsPlan<'a, T> {
     /// Works out the rounds.
     ///
@@ -80,15 +69,16 @@ impl<'a, T: Real> RoundsPlan<'a, T> {
         settings: &RidgeSettings,
     ) -> Result<Self, RidgeError> {
         check_alphas(&settings.alphas)?;
+        let leaving = Leaving::new(problem, rounds, settings)?;
         let rounds = rounds.iter();
         let rounds: Result<Vec<_>, _> = rounds
-            .map(|held_rows| Round::new(problem, held_rows, settings))
+            .map(|held_rows| Round::new(problem, leaving.as_ref(), held_rows, settings))
             .collect();
         let rounds = rounds?;
-        let any_left_out = rounds
-            .iter()
-            .any(|round| matches!(round.way, Way::LeftOut(_)));
+        let left_out = || rounds.iter().filter_map(Round::left_out);
+        let any_left_out = left_out().next().is_some();
         Ok(Self {
+            fits: leaving.and_then(|leaving| leaving.fits(left_out())),
             directions: any_left_out.then(|| problem.directions()).transpose()?,
             rounds,
             problem,
@@ -104,9 +94,11 @@ impl<'a, T: Real> RoundsPlan<'a, T> {
         let size = size_of::<T>() as u64;
         let k = n.min(p);
         let (round, shared) = if leaves_out(n_held, k as usize, n_alphas) {
+            // Rows that several rounds hold out are there once.
+            let rows = n.min(held * n_rounds as u64);
             (
                 (1 + n_alphas as u64) * held * k * size,
-                k * p * size + k * k * 8,
+                k * p * size + k * k * 8 + rows * k * (8 + size),
             )
         } else {
             let held_features = if n < p { 0 } else { held * p };
@@ -194,6 +186,8 @@ struct Tile<'a, T> {
     sums: CowArray<'a, T, Ix2>,
     /// Coordinates of all rows in their basis; empty if no round is left out.
     coordinates: CowArray<'a, T, Ix2>,
+    /// What [`Fits`] are of them; empty if there are none.
+    fits: Array3<T>,
 }
 
 impl<'a, T: Real> Tile<'a, T> {
@@ -206,7 +200,7 @@ impl<'a, T: Real> Tile<'a, T> {
             _ if form == Form::Primal && plan.rounds.iter().any(is_decomposed) => sum().into(),
             _ => Array2::zeros((0, 0)).into(),
         };
-        let coordinates = match (&plan.directions, shared) {
+        let coordinates: CowArray<'a, T, Ix2> = match (&plan.directions, shared) {
             (None, _) => Array2::zeros((0, 0)).into(),
             (Some(_), SharedTile::Coordinates(coordinates)) => coordinates.into(),
             (Some(directions), _) => match form {
@@ -216,9 +210,14 @@ impl<'a, T: Real> Tile<'a, T> {
             }
             .into(),
         };
+        let fits = plan.fits.as_ref();
         Self {
             responses,
             sums,
+            fits: fits.map_or_else(
+                || Array3::zeros((0, 0, 0)),
+                |fits| fits.of(coordinates.view()),
+            ),
             coordinates,
         }
     }
@@ -227,11 +226,11 @@ impl<'a, T: Real> Tile<'a, T> {
 impl<T: Real> Round<T> {
     fn new(
         problem: &Problem<T>,
+        leaving: Option<&Leaving<T>>,
         held_rows: &[usize],
         settings: &RidgeSettings,
     ) -> Result<Self, RidgeError> {
-        let left_out = Self::left_out(problem, held_rows, settings)?;
-        let way = match left_out {
+        let way = match leaving.and_then(|leaving| leaving.round(held_rows)) {
             Some(left_out) => Way::LeftOut(left_out),
             None => Self::decomposed(problem, held_rows, settings)?,
         };
@@ -241,24 +240,11 @@ impl<T: Real> Round<T> {
         })
     }
 
-    fn left_out(
-        problem: &Problem<T>,
-        held_rows: &[usize],
-        settings: &RidgeSettings,
-    ) -> Result<Option<LeftOut<T>>, RidgeError> {
-        let (n_scans, n_features) = problem.features().dim();
-        let k = n_scans.min(n_features);
-        // In units of the largest singular value of the kept rows, which only a decomposition knows.
-        let is_plain = settings.alpha_unit == AlphaUnit::Plain;
-        if !is_plain || !leaves_out(held_rows.len(), k, settings.alphas.len()) {
-            return Ok(None);
+    fn left_out(&self) -> Option<&LeftOut<T>> {
+        match &self.way {
+            Way::LeftOut(left_out) => Some(left_out),
+            Way::Decomposed(_) => None,
         }
-        let penalties: Vec<f64> = settings.alphas.iter().copied().map(penalty).collect();
-        let smallest = SMALLEST_SHARE * problem.largest_value()?;
-        if penalties.iter().any(|penalty| *penalty <= smallest) {
-            return Ok(None);
-        }
-        problem.leaving_out(held_rows, &penalties)
     }
 
     fn decomposed(
@@ -292,20 +278,13 @@ impl<T: Real> Round<T> {
     }
 
     /// Scores of the voxels of one tile, `(n_alphas, n_voxels)`.
-    fn score(&self, plan: &RoundsPlan<'_, T>, tile: &Tile<T>, mut scores: ArrayViewMut2<f64>) {
+    fn score(&self, plan: &RoundsPlan<'_, T>, tile: &Tile<T>, scores: ArrayViewMut2<f64>) {
         let held = tile.responses.select(Axis(0), &self.held_rows);
         let measured = Centred::new(held.view());
         match &self.way {
             Way::LeftOut(left_out) => {
-                let mut coordinates = tile.coordinates.to_owned();
-                let seen = left_out.seen.view();
-                subtract_product_by_one_thread(coordinates.view_mut(), seen, held.view());
-                // One piece of memory for all α.
-                let mut predicted = Array2::zeros(held.dim());
-                for (predictor, mut scores) in left_out.predictors.iter().zip(scores.rows_mut()) {
-                    product_into(predicted.view_mut(), predictor.view(), coordinates.view());
-                    scores.assign(&measured.score(predicted.view(), plan.score));
-                }
+                let of_all = (tile.coordinates.view(), tile.fits.view());
+                left_out.score(of_all, (&held, &measured), plan.score, scores);
             }
             Way::Decomposed(way) => way.score(tile, &held, &measured, plan.score, scores),
         }

@@ -190,13 +190,37 @@ fn many_penalties_score_as_each_alone() {
     let alphas: Vec<f64> = (0..24)
         .map(|i| 10_f64.powf(-1.0 + f64::from(i) / 8.0))
         .collect();
-    // More held-out rows than features, and fewer: these are left out of the fit of all where there is one penalty.
-    for n_held in [400, 150] {
+    // More held-out rows than features, and fewer: these are left out of the fit of all where there is one penalty; so few that they are
+    // with many, too.
+    for n_held in [400, 150, 20] {
         let double = apart::<f64>(&x, &y, &alphas, n_held);
         assert!(double < 1e-10, "{double}");
         let single = apart::<f32>(&x, &y, &alphas, n_held);
         assert!(single < 1e-4, "{single}");
     }
+}
+
+/// Predictions that the penalty leaves next to nothing of score as well as others do, in single precision, too.
+#[test]
+fn rows_left_out_score_in_single_precision_as_in_double() {
+    let (n_scans, n_features) = (900, 200);
+    let scale = Array1::from_shape_fn(n_features, |i| 1.0 / (1.0 + i as f64));
+    let x = noise(n_scans, n_features, 51) * &scale;
+    let y = product(x.view(), noise(n_features, 200, 52).view()) + noise(n_scans, 200, 53);
+    let rounds: [Vec<usize>; 2] = [(10..60).collect(), (40..90).collect()];
+    let training = TrainingFeatures(x);
+    // Squared, from 1e-6 to 1e4 times the largest eigenvalue, some 900.
+    let alphas: Vec<f64> = (0..11)
+        .map(|i| 0.03 * 10_f64.powf(f64::from(i) / 2.0))
+        .collect();
+    let problem = Problem::<f64>::new(&training).unwrap();
+    let plan = RoundsPlan::new(&problem, &rounds, &settings(&alphas)).unwrap();
+    let double = plan.scores(y.view());
+    let problem = Problem::<f32>::new(&training).unwrap();
+    let plan = RoundsPlan::new(&problem, &rounds, &settings(&alphas)).unwrap();
+    let apart = &plan.scores(y.mapv(f32::nearest).view()) - &double;
+    let furthest = apart.fold(0.0, |most: f64, apart| most.max(apart.abs()));
+    assert!(furthest < 2e-5, "{furthest}");
 }
 
 fn with_threads<T: Send>(n_threads: usize, work: impl FnOnce() -> T + Send) -> T {

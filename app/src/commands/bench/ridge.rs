@@ -1,5 +1,6 @@
 //! `heschl bench ridge`: the fit of an encoding model beside the machine's peak, in one run.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use clap::ValueEnum;
@@ -137,7 +138,7 @@ fn measure<T: Real>(args: &Args) -> CommandResult {
     let test = TestFeatures(features.slice(s![args.scans.., ..]).to_owned());
     drop(features);
     let responses = noise(args.scans, args.voxels, 2).mapv(T::nearest);
-    let sizes = sizes(args);
+    let sizes = sizes(args, &rounds);
     let work = work(args, &sizes);
     let mut all = Vec::new();
     let mut peaks = Vec::new();
@@ -152,7 +153,7 @@ fn measure<T: Real>(args: &Args) -> CommandResult {
     }
     all.sort_by(|a, b| a.total().total_cmp(&b.total()));
     let middle = &all[all.len() / 2];
-    print(args, middle, median(peaks));
+    print(args, &work, middle, median(peaks));
     print_forecast(args, middle, median(forecasts));
     Ok(Outcome::Done)
 }
@@ -200,8 +201,8 @@ fn fit<T: Real>(
     })
 }
 
-fn print(args: &Args, times: &Times, peak_flops: f64) {
-    let voxel_flops = work(args, &sizes(args)).voxel_flops * args.voxels as f64;
+fn print(args: &Args, work: &FitWork, times: &Times, peak_flops: f64) {
+    let voxel_flops = work.voxel_flops * args.voxels as f64;
     say(format_args!(
         "fit              {} × {} training, {} test, {} voxels, {} α, {} rounds of {} held out, {:?}",
         args.scans,
@@ -251,7 +252,7 @@ fn median(mut figures: Vec<f64>) -> f64 {
 }
 
 /// What the fit computes, as the forecast of a recipe counts it.
-fn sizes(args: &Args) -> FitSizes {
+fn sizes(args: &Args, rounds: &[Vec<usize>]) -> FitSizes {
     FitSizes {
         n_training_scans: args.scans,
         n_test_scans: args.test_scans,
@@ -259,6 +260,7 @@ fn sizes(args: &Args) -> FitSizes {
         n_voxels: args.voxels,
         n_rounds: args.rounds,
         n_held_scans: args.chunk * args.held,
+        n_ever_held_scans: rounds.iter().flatten().collect::<HashSet<_>>().len(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the steps of a fit share: its voxels, rounds, folder and journals.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -234,6 +235,7 @@ impl<'a> Run<'a> {
             n_voxels: self.voxels.len(),
             n_rounds: self.rounds.len(),
             n_held_scans: self.rounds.iter().map(Vec::len).max().unwrap_or(0),
+            n_ever_held_scans: self.rounds.iter().flatten().collect::<HashSet<_>>().len(),
         }
     }
 }
