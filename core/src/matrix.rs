@@ -199,6 +199,9 @@ pub fn gram<T: Real>(matrix: ArrayView2<T>) -> Array2<T> {
             .axis_chunks_iter_mut(Axis(0), TILE_ROWS)
             .into_par_iter()
             .enumerate()
+            // The longest first, one by one: so the threads end together.
+            .rev()
+            .with_max_len(1)
             .for_each(|(i, mut tile)| {
                 let first = i * TILE_ROWS;
                 let end = first + tile.nrows();

@@ -2,15 +2,14 @@
 //!
 //! At a penalty `α²` a direction with the squared singular value `λ` is multiplied by `1 / (λ + α²)`. Among directions of similar `λ` these
 //! factors are, for all penalties, mixtures of the same few functions of `λ`, to all digits that count. So what is linear in the
-//! directions is computed for these few, and mixed: five products or so in place of fifteen penalties' fifteen, whatever the spectrum.
+//! directions is computed for these few, and mixed: three products or four in place of fifteen penalties' fifteen, whatever the spectrum.
 //!
 //! The functions are found by adaptive cross approximation (Bebendorf, Numerische Mathematik 86, 2000), and how well they do is looked at
 //! for every direction and penalty.
 
-use std::iter::repeat_n;
 use std::ops::Range;
 
-use ndarray::{Array2, Array3, ArrayView2, Axis, concatenate, s};
+use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 
 use crate::matrix::{Real, product_into};
 
@@ -71,7 +70,7 @@ impl<T: Real> Blend<T> {
     /// Of `factors` `(n_alphas, n_directions)`, all at least 0: with as many terms for each block as make the least work of rows of
     /// that shape.
     pub(super) fn of(factors: ArrayView2<f64>, shape: Shape) -> Self {
-        let tolerance = tolerance::<T>();
+        let tolerance = tolerance::<T>(factors.ncols());
         let mut best = vec![plain(factors)];
         for most_terms in 2..factors.nrows() {
             let cuts = cut(factors, most_terms, tolerance);
@@ -112,9 +111,13 @@ impl<T: Real> Blend<T> {
     ) {
         let n_voxels = coordinates.ncols();
         let (n_alphas, n_terms) = self.weights.dim();
-        let scaled = self.scaled(coordinates);
-        // All terms of a row beside each other: so they are read again.
-        let mut terms = Array3::zeros((PANEL_ROWS, n_terms, n_voxels));
+        let scaled: Vec<_> = self
+            .blocks
+            .iter()
+            .map(|block| block.scaled(coordinates))
+            .collect();
+        // All terms of a row beside each other.
+        let mut terms = Array2::zeros((PANEL_ROWS, n_terms * n_voxels));
         let mut mixed = Array2::zeros((n_alphas, n_voxels));
         for (index, panel) in rows.axis_chunks_iter(Axis(0), PANEL_ROWS).enumerate() {
             let first_row = index * PANEL_ROWS;
@@ -122,58 +125,65 @@ impl<T: Real> Blend<T> {
                 Shape::Rows => 0,
                 Shape::UpperTriangle => first_row,
             };
-            let first_term = self.directions().take_while(|of| of.end <= zeros).count();
-            let all = terms
-                .axis_iter_mut(Axis(1))
-                .zip(&scaled)
-                .zip(self.directions());
-            for ((mut term, scaled), directions) in all.skip(first_term) {
-                let from = directions.start.max(zeros);
-                product_into(
-                    term.slice_mut(s![..panel.nrows(), ..]),
-                    panel.slice(s![.., from..directions.end]),
-                    scaled.slice(s![from - directions.start.., ..]),
-                );
+            let (mut first_term, mut term) = (0, 0);
+            for (block, scaled) in self.blocks.iter().zip(&scaled) {
+                let Range { start, end } = block.directions;
+                let end_term = term + block.terms.nrows();
+                if end > zeros {
+                    let from = start.max(zeros);
+                    let columns = term * n_voxels..end_term * n_voxels;
+                    product_into(
+                        terms.slice_mut(s![..panel.nrows(), columns]),
+                        panel.slice(s![.., from..end]),
+                        scaled.slice(s![from - start.., ..]),
+                    );
+                } else {
+                    first_term = end_term;
+                }
+                term = end_term;
             }
             let weights = self.weights.slice(s![.., first_term..]);
             for row in 0..panel.nrows() {
-                let of_row = terms.slice(s![row, first_term.., ..]);
-                product_into(mixed.view_mut(), weights, of_row);
+                let of_row = terms.slice(s![row, first_term * n_voxels..]);
+                let shape = (n_terms - first_term, n_voxels);
+                // A row's values follow each other in memory: it always has that shape.
+                if let Ok(of_row) = of_row.into_shape_with_order(shape) {
+                    product_into(mixed.view_mut(), weights, of_row);
+                }
                 visit(first_row + row, mixed.view());
             }
         }
     }
+}
 
-    /// For each term the directions that it is of.
-    fn directions(&self) -> impl Iterator<Item = Range<usize>> {
-        let blocks = self.blocks.iter();
-        blocks.flat_map(|block| repeat_n(block.directions.clone(), block.terms.nrows()))
-    }
-
-    /// `coordinates` `(n_directions, n_voxels)`, multiplied by each term: for each `(n_directions of the term, n_voxels)`.
-    fn scaled(&self, coordinates: ArrayView2<T>) -> Vec<Array2<T>> {
-        let of_block = |block: &Block<T>| {
-            let coordinates = coordinates.slice(s![block.directions.clone(), ..]);
-            let terms = block.terms.rows().into_iter();
-            let scaled = terms.map(|term| &coordinates * &term.insert_axis(Axis(1)));
-            scaled.collect::<Vec<_>>()
-        };
-        self.blocks.iter().flat_map(of_block).collect()
+impl<T: Real> Block<T> {
+    /// `coordinates` `(k, n_voxels)` multiplied by each term, one beside the other: `(n_directions, n_terms · n_voxels)`.
+    fn scaled(&self, coordinates: ArrayView2<T>) -> Array2<T> {
+        let n_voxels = coordinates.ncols();
+        let mut scaled = Array2::zeros((self.directions.len(), self.terms.nrows() * n_voxels));
+        let of_terms = scaled.axis_chunks_iter_mut(Axis(1), n_voxels.max(1));
+        for (mut scaled, term) in of_terms.zip(self.terms.rows()) {
+            let coordinates = coordinates.slice(s![self.directions.clone(), ..]);
+            scaled.assign(&coordinates);
+            scaled *= &term.insert_axis(Axis(1));
+        }
+        scaled
     }
 }
 
-/// How far a factor may be off, as a share of itself: some rounding errors of the format.
-fn tolerance<T: Real>() -> f64 {
-    (8.0 * T::epsilon().double()).max(1e-13)
+/// How far a factor may be off, as a share of itself: as far as sums over so many directions are by rounding.
+fn tolerance<T: Real>(n_directions: usize) -> f64 {
+    let terms = (n_directions as f64).sqrt().max(8.0);
+    (terms * T::epsilon().double()).max(1e-13)
 }
 
 /// Multiplications for each row over `k` directions, before their singular values are known: those of a spectrum that falls as `1/i`,
-/// as counted; one that falls as `1/i²` takes a little more, noise a third less.
+/// as counted for 1,500 to 5,000 directions; one that falls as `1/i²` and noise take about as much.
 pub(crate) fn expected_work<T: Real>(n_alphas: usize, k: usize, shape: Shape) -> usize {
-    let (n_terms, n_blocks) = if tolerance::<T>() > 1e-10 {
-        (5, 13)
+    let (n_terms, n_blocks) = if tolerance::<T>(k) > 1e-10 {
+        (3, 35)
     } else {
-        (9, 12)
+        (8, 14)
     };
     let mixing = n_blocks * n_terms * (n_alphas + TERM_COST);
     let plain = shape.work(n_alphas * k);
@@ -343,7 +353,7 @@ mod tests {
                 let values = (1..=n).rev().map(|i| spectrum(f64::from(i)));
                 let factors = factors(values, &alphas);
                 let single = Blend::<f32>::of(factors.view(), Shape::UpperTriangle);
-                assert!(furthest(&mixed(&single, n as usize), &factors) < 2e-6);
+                assert!(furthest(&mixed(&single, n as usize), &factors) < 7e-6);
                 let n_products: usize = single.blocks.iter().map(|block| block.terms.len()).sum();
                 assert!(n_products < 7 * n as usize, "{n_products}");
                 let double = Blend::<f64>::of(factors.view(), Shape::Rows);
@@ -372,7 +382,7 @@ mod tests {
         let mixed = mixed(&blend, 2000);
         let largest = factors.fold_axis(Axis(1), 0.0, |a, b| f64::max(*a, *b));
         for ((at, mixed), factor) in mixed.indexed_iter().zip(&factors) {
-            assert!((mixed - factor).abs() <= 2e-6 * largest[at.0], "{at:?}");
+            assert!((mixed - factor).abs() <= 6e-6 * largest[at.0], "{at:?}");
         }
     }
 }
