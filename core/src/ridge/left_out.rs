@@ -323,7 +323,7 @@ mod tests {
     fn penalties_that_would_magnify_rounding_are_predicted_from_coordinates() {
         let mut random = PythonRandom::new(1);
         // As many columns as make the fit of all rows all but exact without a penalty.
-        let features = Array2::from_shape_simple_fn((30, 50), || random.normal());
+        let features = Array2::from_shape_simple_fn((200, 300), || random.normal());
         let training = TrainingFeatures(features);
         let problem = Problem::<f64>::new(&training).unwrap();
         let settings = RidgeSettings {
@@ -337,7 +337,7 @@ mod tests {
         let round = leaving.round(&held).unwrap();
         let of_coordinates = round.predictors.iter().map(Predictor::is_of_coordinates);
         assert!(of_coordinates.eq([true, false, false]));
-        assert_eq!(round.seen.dim(), (30, 4));
+        assert_eq!(round.seen.dim(), (200, 4));
         assert_eq!(leaving.rows, held);
         assert!(leaving.fits(std::iter::once(&round)).is_some());
     }

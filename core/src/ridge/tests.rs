@@ -100,7 +100,8 @@ fn rounds_score_what_a_fit_on_the_kept_rows_predicts() {
     let few = vec![vec![5, 6, 7, 20], vec![0, 1, 2, 3]];
     // Of more held-out rows than features only the second moments are kept.
     let many: Vec<Vec<usize>> = vec![(0..15).collect(), (10..25).collect()];
-    for (n_scans, n_features) in [(60, 30), (30, 50), (60, 12)] {
+    // So many features that residuals are less work than coordinates, too.
+    for (n_scans, n_features) in [(60, 30), (30, 50), (60, 12), (200, 120), (120, 200)] {
         let (x, y) = (noise(n_scans, n_features, 5), noise(n_scans, 3, 6) + 0.7);
         let training = TrainingFeatures(x.clone());
         let problem = Problem::<f64>::new(&training).unwrap();
@@ -231,7 +232,7 @@ fn with_threads<T: Send>(n_threads: usize, work: impl FnOnce() -> T + Send) -> T
 }
 
 fn everything<T: Real>(n_threads: usize, y: &Array2<T>) -> (Vec<f64>, Array2<T>) {
-    let x = noise(200, 40, 7);
+    let x = noise(200, 100, 7);
     with_threads(n_threads, || {
         let training = TrainingFeatures(x.clone());
         let rounds = [(0..20).collect(), (60..90).collect(), (150..170).collect()];
