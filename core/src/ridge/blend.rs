@@ -9,6 +9,7 @@
 
 use std::ops::Range;
 
+use ndarray::parallel::prelude::{IntoParallelIterator, ParallelIterator};
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 
 use crate::matrix::{Real, product_into};
@@ -71,9 +72,12 @@ impl<T: Real> Blend<T> {
     /// that shape.
     pub(super) fn of(factors: ArrayView2<f64>, shape: Shape) -> Self {
         let tolerance = tolerance::<T>(factors.ncols());
+        let most_terms = (2..factors.nrows()).into_par_iter();
+        let all: Vec<_> = most_terms
+            .map(|most_terms| cut(factors, most_terms, tolerance))
+            .collect();
         let mut best = vec![plain(factors)];
-        for most_terms in 2..factors.nrows() {
-            let cuts = cut(factors, most_terms, tolerance);
+        for cuts in all {
             if work(&cuts, shape) < work(&best, shape) {
                 best = cuts;
             }
