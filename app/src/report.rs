@@ -204,14 +204,18 @@ impl TextReporter {
             Event::EncodeFinished {
                 n_voxels,
                 mean_r,
+                mean_r_interval,
                 n_significant,
             } => {
                 self.bar.finish_and_clear();
                 let mean = mean_r.map_or(String::new(), |r| format!(", mean r {r:.4}"));
+                let interval = mean_r_interval.map_or(String::new(), |[lower, upper]| {
+                    format!(" (95 %: {lower:.4} to {upper:.4})")
+                });
                 let significant = n_significant.map_or(String::new(), |n| {
                     format!(", {n} predicted better than by chance")
                 });
-                self.line(&format!("✓ {n_voxels} voxels{mean}{significant}"));
+                self.line(&format!("✓ {n_voxels} voxels{mean}{interval}{significant}"));
             }
             _ => {}
         }

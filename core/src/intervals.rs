@@ -8,6 +8,8 @@ use crate::random::PythonRandom;
 
 /// Voxels that one thread looks at together.
 const TILE_VOXELS: usize = 128;
+/// The share of the draws that an interval of a score holds.
+pub const CONFIDENCE: f64 = 0.95;
 /// With fewer blocks than this an interval is much too short.
 const FEWEST_BLOCKS: usize = 20;
 
@@ -81,31 +83,6 @@ impl BlockBootstrap {
                 r.assign(&self.tile(&scaled(predictions), &scaled(responses)));
             });
         r
-    }
-
-    /// The interval of each voxel's r that holds 95 of 100 draws: `(2, n_voxels)`, lower and upper end; NaN where r is not
-    /// defined in a draw.
-    ///
-    /// `predictions` and `responses`: `(n_scans, n_voxels)`.
-    ///
-    /// # Panics
-    /// If the number of scans is another than that of the draws: a fault of the caller.
-    #[must_use]
-    pub fn intervals<T: Real>(
-        &self,
-        predictions: ArrayView2<T>,
-        responses: ArrayView2<T>,
-    ) -> Array2<f64> {
-        let r = self.correlations(predictions, responses);
-        let mut ends = Array2::zeros((2, r.ncols()));
-        for (mut ends, interval) in ends
-            .columns_mut()
-            .into_iter()
-            .zip(voxel_intervals(r.view(), 0.95))
-        {
-            (ends[0], ends[1]) = (interval.lower, interval.upper);
-        }
-        ends
     }
 
     /// Every draw's sums are those of its blocks, each as often as it was drawn.
@@ -203,6 +180,12 @@ impl Interval {
         }
     }
 
+    /// Its lower and its upper end.
+    #[must_use]
+    pub fn ends(self) -> [f64; 2] {
+        [self.lower, self.upper]
+    }
+
     /// Whether `value` lies within.
     #[must_use]
     pub fn holds(&self, value: f64) -> bool {
@@ -230,7 +213,7 @@ pub fn voxel_intervals(correlations: ArrayView2<f64>, confidence: f64) -> Vec<In
         .collect()
 }
 
-/// The mean over voxels in each draw, gathered from one block of voxels after the other.
+/// What the mean over voxels is in each draw, gathered from one block of voxels after the other.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MeanOfDraws {
     /// `(n_draws,)`.
@@ -249,14 +232,44 @@ impl MeanOfDraws {
         }
     }
 
-    /// Adds voxels, `(n_draws, n_voxels)`: their r, or what was made of it, such as |r|·r. NaNs do not count. Give blocks in the
-    /// same order for the same last bit.
+    /// Adds voxels, `(n_draws, n_voxels)`: their r, or what was made of it, such as |r|·r. NaNs do not count.
     pub fn add(&mut self, values: ArrayView2<f64>) {
         for (draw, values) in values.rows().into_iter().enumerate() {
             for value in values.iter().filter(|value| !value.is_nan()) {
                 self.sums[draw] += value;
                 self.n_voxels[draw] += 1.0;
             }
+        }
+    }
+
+    /// Adds other voxels of the same draws. Give blocks in the same order for the same last bit.
+    pub fn join(&mut self, others: &Self) {
+        self.sums += &others.sums;
+        self.n_voxels += &others.n_voxels;
+    }
+
+    /// Draws.
+    #[must_use]
+    pub fn n_draws(&self) -> usize {
+        self.sums.len()
+    }
+
+    /// For a file: the sum over voxels in each draw, and how many voxels were summed.
+    #[must_use]
+    pub fn parts(&self) -> [ArrayView1<'_, f64>; 2] {
+        [self.sums.view(), self.n_voxels.view()]
+    }
+
+    /// Of what [`MeanOfDraws::parts`] gave.
+    ///
+    /// # Panics
+    /// If they differ in length: a fault of the caller.
+    #[must_use]
+    pub fn of_parts([sums, n_voxels]: [ArrayView1<f64>; 2]) -> Self {
+        assert_eq!(sums.len(), n_voxels.len(), "draws");
+        Self {
+            sums: sums.to_owned(),
+            n_voxels: n_voxels.to_owned(),
         }
     }
 
@@ -329,11 +342,6 @@ mod tests {
         assert_eq!(bootstrap.warning(), None);
         let r = bootstrap.correlations(predictions.view(), responses.view());
         let intervals = voxel_intervals(r.view(), 0.95);
-        let ends = bootstrap.intervals(predictions.view(), responses.view());
-        assert_eq!(
-            ends.column(7).to_vec(),
-            [intervals[7].lower, intervals[7].upper]
-        );
         let n_held = intervals
             .iter()
             .filter(|interval| interval.holds(0.4))
@@ -358,7 +366,9 @@ mod tests {
             let mut mean = MeanOfDraws::new(500);
             for voxels in [s![.., ..70], s![.., 70..]] {
                 let r = bootstrap.correlations(predictions.slice(voxels), responses.slice(voxels));
-                mean.add(r.view());
+                let mut block = MeanOfDraws::new(500);
+                block.add(r.view());
+                mean.join(&MeanOfDraws::of_parts(block.parts()));
             }
             let interval = mean.interval(0.95);
             interval.upper - interval.lower

@@ -114,6 +114,8 @@ pub enum Event {
         n_voxels: usize,
         /// Mean r over the voxels where it is defined; `None` if the run was stopped.
         mean_r: Option<f64>,
+        /// Where that mean lies in 95 of 100 draws of test time: lower and upper end; `None` if nothing was drawn.
+        mean_r_interval: Option<[f64; 2]>,
         /// Voxels that are predicted better than by chance; `None` if that was not asked for.
         n_significant: Option<usize>,
     },

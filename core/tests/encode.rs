@@ -7,6 +7,7 @@ use std::path::Path;
 use heschl_core::encoding::{BLOCK_VOXELS, Column, ScoreTable, VoxelShare, merge};
 use heschl_core::formats::npy::StoredMatrix;
 use heschl_core::formats::npz::{self, RowsWriter};
+use heschl_core::intervals::{BlockBootstrap, Interval};
 use heschl_core::pipeline::{
     EncodeError, EncodeSummary, Encoding, Existing, StackError, StackMember, encode, stack,
 };
@@ -19,7 +20,7 @@ use heschl_core::recipe::{
 use heschl_core::responses::ResponsesInMemory;
 use heschl_core::ridge::AlphaSharing;
 use heschl_core::split::{CrossValidation, HeldChunks};
-use ndarray::{Array2, Ix2, s};
+use ndarray::{Array2, Axis, Ix2, s};
 
 /// Scans of each story that are fitted.
 const N_SCANS: usize = 150;
@@ -291,7 +292,7 @@ fn shares_give_the_bits_of_the_whole() {
     };
     let whole = recipe(folder.path(), "again");
     let all = table(run(&whole, &responses, VoxelShare::WHOLE).0);
-    let again = whole.output.folder;
+    let (again, seed) = (whole.output.folder, whole.ridge.seed);
     let shares = recipe(folder.path(), "shares").output.folder;
     assert!(
         merge(&shares)
@@ -327,6 +328,16 @@ fn shares_give_the_bits_of_the_whole() {
     }
     let predicted = StoredMatrix::open(&again.join("predictions.npy")).unwrap();
     assert_eq!(predicted.dim(), (N_SCANS, WIDE_VOXELS));
+    // The interval of the mean, once more, from what was written, and all voxels at once.
+    let predicted = predicted.read(0..N_SCANS, 0..WIDE_VOXELS).unwrap();
+    let draws = BlockBootstrap::new(N_SCANS, 10, 500, seed);
+    let r = draws.correlations::<f64>(predicted.view(), responses.0["delta"].view());
+    let expected = Interval::of(r.mean_axis(Axis(1)).unwrap().view(), 0.95);
+    let interval = all.mean_interval().unwrap();
+    assert!(interval.holds(all.mean(Column::R)), "{interval:?}");
+    for (end, expected) in interval.ends().into_iter().zip(expected.ends()) {
+        assert!((end - expected).abs() < 1e-6, "{end} {expected}");
+    }
     std::fs::remove_file(shares.join("shares/0002-of-0002/scores.npz")).unwrap();
     let error = merge(&shares).unwrap_err().to_string();
     assert!(
@@ -418,6 +429,14 @@ fn with_a_penalty_per_set_voxels_choose_the_set_that_they_follow() {
         second > mean(&ordinary, N_PLANTED..2 * N_PLANTED) - 0.01,
         "{second}"
     );
+    // Each voxel is drawn with the mixture that it chose, and with no other.
+    let [_, n_drawn] = found.draws[0].parts();
+    assert!(
+        n_drawn
+            .iter()
+            .all(|n| (n - 2.0 * N_PLANTED as f64).abs() < 1e-12)
+    );
+    assert!(found.mean_interval().unwrap().holds(found.mean(Column::R)));
     let of = |name: &str| {
         npz::read_as::<f64, Ix2>(&folder.path().join("banded/banded.npz"), name).unwrap()
     };

@@ -237,8 +237,11 @@ fn summary(table: &ScoreTable) -> String {
     let significant = table.n_significant().map_or(String::new(), |n| {
         format!(", {n} predicted better than by chance")
     });
+    let interval = table.mean_interval().map_or(String::new(), |interval| {
+        format!(" (95 %: {:.4} to {:.4})", interval.lower, interval.upper)
+    });
     format!(
-        "{} voxels, mean r {:.4}{significant}",
+        "{} voxels, mean r {:.4}{interval}{significant}",
         table.voxels.len(),
         table.mean(Column::R)
     )

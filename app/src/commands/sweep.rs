@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use heschl_core::encoding::{Column, ScoreTable, VoxelShare};
 use heschl_core::formats::responses::{ResponseOptions, open};
+use heschl_core::intervals::Interval;
 use heschl_core::pipeline::{self, EncodeSummary, Encoding, Existing};
 use heschl_core::recipe::EncodeFile;
 use heschl_core::responses::KeptResponses;
@@ -159,7 +160,7 @@ fn scores(work: &Encoding, events: EventFormat) -> Result<Option<ScoreTable>, Fa
 
 fn table(entries: &[Entry]) -> String {
     let mut text = String::from(
-        "model,layer,n_training_stories,training_hours,n_voxels,mean_r,mean_signed_square,n_significant\n",
+        "model,layer,n_training_stories,training_hours,n_voxels,mean_r,mean_r_low,mean_r_high,mean_signed_square,n_significant\n",
     );
     for entry in entries {
         let Entry {
@@ -171,9 +172,13 @@ fn table(entries: &[Entry]) -> String {
         let n_significant = table
             .n_significant()
             .map_or(String::new(), |n| n.to_string());
+        let interval = table.mean_interval().map(Interval::ends);
+        let [low, high] = interval.map_or([String::new(), String::new()], |ends| {
+            ends.map(|end| end.to_string())
+        });
         let _ = writeln!(
             text,
-            "{},{},{},{training_hours},{},{mean_r},{mean_square},{n_significant}",
+            "{},{},{},{training_hours},{},{mean_r},{low},{high},{mean_square},{n_significant}",
             fit.model,
             fit.layer,
             fit.n_stories,

@@ -225,5 +225,7 @@ fn disk_bytes(sizes: &FitSizes, recipe: &EncodeRecipe) -> u64 {
         + of_files(recipe.output.predictions, sizes.n_test_scans);
     // While it runs the journals are there, too.
     let journals = sizes.n_voxels * 8 * (sizes.n_rounds * n_alphas + Column::ALL.len());
-    (scores + files + journals + BLOCK_VOXELS) as u64
+    // In the journal and in the scores.
+    let draws = 2 * sizes.n_voxels.div_ceil(BLOCK_VOXELS) * 16 * recipe.scores.n_draws;
+    (scores + files + journals + draws + BLOCK_VOXELS) as u64
 }

@@ -162,6 +162,10 @@ fn joined(tables: Vec<ScoreTable>) -> ScoreTable {
             .first()
             .map_or_else(Vec::new, |table| table.alphas.clone()),
         round_scores,
+        draws: tables
+            .iter()
+            .flat_map(|table| table.draws.clone())
+            .collect(),
         fdr_level: tables.first().map_or(f64::NAN, |table| table.fdr_level),
     };
     if merged.column(Column::P).any(f64::is_finite) {

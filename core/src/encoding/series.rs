@@ -95,6 +95,7 @@ mod tests {
             voxels: r.iter().map(voxel).collect(),
             alphas: vec![1.0],
             round_scores: Array2::zeros((1, r.len())),
+            draws: Vec::new(),
             fdr_level: 0.05,
         }
     }

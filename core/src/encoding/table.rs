@@ -9,6 +9,7 @@ use ndarray::{Array2, Ix0, Ix1, Ix2};
 
 use crate::formats::npz::{self, NpzError};
 use crate::formats::npz_arrays::ArraysWriter;
+use crate::intervals::{CONFIDENCE, Interval, MeanOfDraws};
 use crate::significance::q_values;
 
 /// What is known of each voxel after a fit. The order is that of the journal and of the files.
@@ -131,6 +132,8 @@ pub struct ScoreTable {
     pub alphas: Vec<f64>,
     /// Mean score in the rounds, `(n_alphas, n_voxels)`.
     pub round_scores: Array2<f64>,
+    /// r in each draw of test time, for each block of voxels; none if nothing was drawn.
+    pub draws: Vec<MeanOfDraws>,
     /// Share of false discoveries up to which a voxel counts as predicted.
     pub fdr_level: f64,
 }
@@ -166,6 +169,22 @@ impl ScoreTable {
         sum / n as f64
     }
 
+    /// Where the mean r over all voxels lies in 95 of 100 draws of blocks of test time; `None` if nothing was drawn. It knows that
+    /// voxels share their noise.
+    #[must_use]
+    pub fn mean_interval(&self) -> Option<Interval> {
+        let (first, others) = self.draws.split_first()?;
+        let mut all = first.clone();
+        for block in others {
+            // Shares of a fit that was made in other ways are not put together.
+            if block.n_draws() != all.n_draws() {
+                return None;
+            }
+            all.join(block);
+        }
+        Some(all.interval(CONFIDENCE)).filter(|interval| interval.lower.is_finite())
+    }
+
     /// Voxels whose q is at most the level; `None` if no p was computed.
     #[must_use]
     pub fn n_significant(&self) -> Option<usize> {
@@ -175,7 +194,8 @@ impl ScoreTable {
             .then(|| q.by_ref().filter(|q| *q <= self.fdr_level).count())
     }
 
-    /// The archive `scores.npz`: a column each, `significant`, `alphas` and `round_scores`.
+    /// The archive `scores.npz`: a column each, `significant`, `alphas` and `round_scores`; `mean_r_interval`, and what it comes
+    /// from, `draw_sums` and `draw_voxels` `(n_blocks, n_draws)`.
     ///
     /// # Errors
     /// If it grows over what an archive can hold.
@@ -191,6 +211,14 @@ impl ScoreTable {
         archive.numbers("alphas", &[self.alphas.len()], self.alphas.iter().copied())?;
         let shape = self.round_scores.shape();
         archive.numbers("round_scores", shape, self.round_scores.iter().copied())?;
+        let interval = self.mean_interval().map(Interval::ends);
+        archive.numbers("mean_r_interval", &[2], interval.unwrap_or([f64::NAN; 2]))?;
+        let n_draws = self.draws.first().map_or(0, MeanOfDraws::n_draws);
+        for (part, name) in DRAWS.into_iter().enumerate() {
+            let blocks = self.draws.iter();
+            let values = blocks.flat_map(|block| block.parts()[part].to_vec());
+            archive.numbers(name, &[self.draws.len(), n_draws], values)?;
+        }
         archive.finish()
     }
 
@@ -214,6 +242,7 @@ impl ScoreTable {
             voxels,
             alphas: column("alphas")?.to_vec(),
             round_scores: npz::read_as::<f64, Ix2>(path, "round_scores")?,
+            draws: read_draws(path)?,
             fdr_level: npz::read_as::<f64, Ix0>(path, "fdr_level")?.into_scalar(),
         })
     }
@@ -246,6 +275,29 @@ impl ScoreTable {
     }
 }
 
+/// What draws are called in `scores.npz`.
+const DRAWS: [&str; 2] = ["draw_sums", "draw_voxels"];
+
+/// Scores from before draws were kept have none.
+fn read_draws(path: &Path) -> Result<Vec<MeanOfDraws>, NpzError> {
+    let [sums, n_voxels] = DRAWS.map(|name| match npz::read_as::<f64, Ix2>(path, name) {
+        Err(NpzError::Missing { .. }) => Ok(Array2::zeros((0, 0))),
+        read => read,
+    });
+    let (sums, n_voxels) = (sums?, n_voxels?);
+    if sums.dim() != n_voxels.dim() {
+        let [sums, n_voxels] = DRAWS;
+        return Err(NpzError::Damaged {
+            reason: format!("{sums} and {n_voxels} differ in shape"),
+            path: path.to_path_buf(),
+        });
+    }
+    let blocks = sums.rows().into_iter().zip(n_voxels.rows());
+    Ok(blocks
+        .map(|(sums, n_voxels)| MeanOfDraws::of_parts([sums, n_voxels]))
+        .collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -264,6 +316,12 @@ mod tests {
             voxels,
             alphas: vec![1.0, 10.0],
             round_scores: Array2::zeros((2, 3)),
+            draws: [[1.0, 2.0], [3.0, 6.0]]
+                .map(|sums| {
+                    let sums = ndarray::aview1(&sums).to_owned();
+                    MeanOfDraws::of_parts([sums.view(), ndarray::aview1(&[2.0, 2.0])])
+                })
+                .to_vec(),
             fdr_level: 0.05,
         }
     }
@@ -276,6 +334,10 @@ mod tests {
         assert!((table().mean(Column::R) - 0.2).abs() < 1e-15);
         assert!(table().mean(Column::P).is_nan());
         assert_eq!(table().n_significant(), Some(1));
+        // Draws of 4 / 4 and 8 / 4: 95 of 100 lie between 1.025 and 1.975, as numpy.percentile says.
+        let interval = table().mean_interval().unwrap();
+        assert!((interval.lower - 1.025).abs() < 1e-12, "{interval:?}");
+        assert!((interval.upper - 1.975).abs() < 1e-12, "{interval:?}");
     }
 
     #[test]
@@ -299,8 +361,35 @@ mod tests {
         let archive = zip::ZipArchive::new(io::Cursor::new(bytes)).unwrap();
         let names: Vec<_> = archive.file_names().flatten().map(String::from).collect();
         let columns = Column::ALL.iter().map(|column| column.name());
-        for name in columns.chain(["round_scores", "significant"]) {
+        let more = ["round_scores", "significant", "mean_r_interval"];
+        for name in columns.chain(more).chain(DRAWS) {
             assert!(names.contains(&format!("{name}.npy")), "{name}");
         }
+    }
+
+    #[test]
+    fn scores_without_draws_are_read_also_those_of_older_versions() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("scores.npz");
+        for draws in [Vec::new(), vec![MeanOfDraws::new(0); 2]] {
+            let table = ScoreTable { draws, ..table() };
+            assert_eq!(table.mean_interval(), None);
+            std::fs::write(&path, table.to_npz().unwrap()).unwrap();
+            let read = ScoreTable::read(&path).unwrap();
+            assert_eq!(read.draws, table.draws);
+        }
+        let table = table();
+        let mut archive = ArraysWriter::default();
+        for column in Column::ALL {
+            let values = table.column(column);
+            archive.numbers(column.name(), &[3], values).unwrap();
+        }
+        archive.numbers("first_voxel", &[], [7.0]).unwrap();
+        archive.numbers("fdr_level", &[], [0.05]).unwrap();
+        archive.numbers("alphas", &[2], [1.0, 10.0]).unwrap();
+        archive.numbers("round_scores", &[2, 3], [0.0; 6]).unwrap();
+        std::fs::write(&path, archive.finish().unwrap()).unwrap();
+        let older = ScoreTable::read(&path).unwrap();
+        assert_eq!((older.voxels.len(), older.mean_interval()), (3, None));
     }
 }

@@ -341,6 +341,7 @@ fn journal_header(
         n_rows: windows.len(),
         n_values: layout.n_values(),
         n_batch_rows,
+        n_batch_values: 0,
         fingerprint: sha256_of_text(&decisive),
     }
 }

@@ -66,6 +66,13 @@ fn result(page: &mut String, report: &EncodeReport) {
     page.push_str("<table>\n");
     row(page, "Voxels", &facts.n_voxels.to_string());
     row(page, "Mean r", &format!("{:.4}", table.mean(Column::R)));
+    if let Some(interval) = table.mean_interval() {
+        row(
+            page,
+            "Mean r in 95 of 100 draws of test time",
+            &format!("{:.4} to {:.4}", interval.lower, interval.upper),
+        );
+    }
     row(
         page,
         "Mean |r|·r",

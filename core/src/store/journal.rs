@@ -32,6 +32,9 @@ pub struct JournalHeader {
     pub n_values: usize,
     /// Rows of one batch; only the last one may have fewer.
     pub n_batch_rows: usize,
+    /// Values that each batch has beside its rows: what is of all of them together.
+    #[serde(default)]
+    pub n_batch_values: usize,
     /// What else decides the numbers: settings, checksums, versions.
     pub fingerprint: String,
 }
@@ -44,6 +47,11 @@ impl JournalHeader {
             ..other.clone()
         };
         *self == same_batches && self.n_batch_rows > 0 && self.n_values > 0
+    }
+
+    /// Rows of a batch with so many values.
+    fn n_rows_of(&self, n_batch: usize) -> usize {
+        n_batch.saturating_sub(self.n_batch_values) / self.n_values
     }
 }
 
@@ -175,12 +183,12 @@ impl<V: JournalValue> Journal<V> {
         self.n_rows_done == self.header.n_rows
     }
 
-    /// Appends one batch, `(rows, layers × features)` in C order.
+    /// Appends one batch, `(rows, layers × features)` in C order, and after them what it has beside its rows.
     ///
     /// # Errors
     /// [`StoreError`] if the disk refuses; what was appended before stays good.
     pub fn append(&mut self, values: &[V]) -> Result<(), StoreError> {
-        let n_rows = values.len() / self.header.n_values;
+        let n_rows = self.header.n_rows_of(values.len());
         let mut frame = Vec::with_capacity(values.len() * V::BYTES + FRAME_BYTES as usize);
         frame.extend((n_rows as u32).to_le_bytes());
         for value in values {
@@ -209,13 +217,13 @@ impl<V: JournalValue> Journal<V> {
         Ok(())
     }
 
-    /// Hands every batch to `take`, in order.
+    /// Hands every batch to `take`, in order: its rows, and what it has beside them.
     ///
     /// # Errors
     /// What `take` says, or [`StoreError`] if the journal cannot be read.
     pub fn for_each_batch(
         &mut self,
-        mut take: impl FnMut(&[V]) -> Result<(), StoreError>,
+        mut take: impl FnMut(&[V], &[V]) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let path = self.path.clone();
         let failed = |source| StoreError::read(source, &path);
@@ -229,8 +237,9 @@ impl<V: JournalValue> Journal<V> {
             let Some(values) = batch.next(&mut reader, n_rows).map_err(failed)? else {
                 return Err(failed(ErrorKind::UnexpectedEof.into()));
             };
-            n_rows += values.len() / self.header.n_values;
-            take(values)?;
+            n_rows += self.header.n_rows_of(values.len());
+            let (rows, of_all) = values.split_at(values.len() - self.header.n_batch_values);
+            take(rows, of_all)?;
         }
         Ok(())
     }
@@ -277,7 +286,7 @@ impl<V: JournalValue> Journal<V> {
         let mut batch = BatchReader::<V>::new(&self.header);
         let mut n_bytes = self.n_header_bytes;
         while let Some(values) = batch.next(&mut reader, self.n_rows_done).map_err(failed)? {
-            self.n_rows_done += values.len() / self.header.n_values;
+            self.n_rows_done += self.header.n_rows_of(values.len());
             n_bytes += (values.len() * V::BYTES) as u64 + FRAME_BYTES;
         }
         let cut = self
@@ -338,6 +347,7 @@ struct BatchReader<V> {
     n_rows: usize,
     n_values: usize,
     n_batch_rows: usize,
+    n_batch_values: usize,
     bytes: Vec<u8>,
     values: Vec<V>,
 }
@@ -348,6 +358,7 @@ impl<V: JournalValue> BatchReader<V> {
             n_rows: header.n_rows,
             n_values: header.n_values,
             n_batch_rows: header.n_batch_rows,
+            n_batch_values: header.n_batch_values,
             bytes: Vec::new(),
             values: Vec::new(),
         }
@@ -359,8 +370,9 @@ impl<V: JournalValue> BatchReader<V> {
         if n_rows == 0 {
             return Ok(None);
         }
+        let n_values = n_rows * self.n_values + self.n_batch_values;
         self.bytes
-            .resize(n_rows * self.n_values * V::BYTES + FRAME_BYTES as usize, 0);
+            .resize(n_values * V::BYTES + FRAME_BYTES as usize, 0);
         if !fill(source, &mut self.bytes)? {
             return Ok(None);
         }
@@ -397,6 +409,7 @@ mod tests {
             n_rows: 5,
             n_values: 3,
             n_batch_rows: 2,
+            n_batch_values: 0,
             fingerprint: fingerprint.into(),
         }
     }
@@ -408,8 +421,9 @@ mod tests {
     fn everything(journal: &mut Journal) -> Vec<f32> {
         let mut all = Vec::new();
         journal
-            .for_each_batch(|values| {
-                all.extend_from_slice(values);
+            .for_each_batch(|rows, of_all| {
+                all.extend_from_slice(rows);
+                all.extend_from_slice(of_all);
                 Ok(())
             })
             .unwrap();
@@ -441,6 +455,43 @@ mod tests {
             }
             assert_eq!(everything(&mut journal), whole, "cut to {n_bytes} bytes");
         }
+    }
+
+    #[test]
+    fn what_a_batch_has_beside_its_rows_is_kept_and_torn_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.journal");
+        // More values beside the rows than a row has.
+        let header = || JournalHeader {
+            n_batch_values: 4,
+            ..header("a")
+        };
+        let (mut journal, _) = Journal::<f32>::open(&path, header()).unwrap();
+        for (first, n_rows) in [(0, 2), (2, 2), (4, 1)] {
+            let of_all = [first as f32 + 0.5; 4];
+            let values = [batch(first, n_rows), of_all.to_vec()].concat();
+            journal.append(&values).unwrap();
+        }
+        assert!(journal.is_complete());
+        let mut found = Vec::new();
+        let take = |rows: &[f32], of_all: &[f32]| {
+            found.push((rows.to_vec(), of_all.to_vec()));
+            Ok(())
+        };
+        journal.for_each_batch(take).unwrap();
+        assert_eq!(found[1], (batch(2, 2), vec![2.5; 4]));
+        assert_eq!(found[2], (batch(4, 1), vec![4.5; 4]));
+        drop(journal);
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        let reopened = Journal::<f32>::open(&path, header()).unwrap().1;
+        assert_eq!(reopened, Found::Rows(4));
+        // Journals from before such values were kept go on.
+        let old = serde_json::json!({
+            "story": "a", "n_rows": 5, "n_values": 3, "n_batch_rows": 2, "fingerprint": "a"
+        });
+        let old: JournalHeader = serde_json::from_value(old).unwrap();
+        assert_eq!(old.n_batch_values, 0);
     }
 
     #[test]

@@ -356,7 +356,7 @@ impl FeaturesFolder {
                 .map_err(|source| StoreError::write(source, &path))?;
             writers.push((layer, path, writer));
         }
-        journal.for_each_batch(|values| {
+        journal.for_each_batch(|values, _| {
             for row in values.chunks_exact(layout.n_values()) {
                 for (layer, path, writer) in &mut writers {
                     writer

@@ -6,12 +6,13 @@ use ndarray::{Array2, ArrayView2, Axis};
 
 use super::EncodeError;
 use super::judge::Judge;
-use super::run::Run;
+use super::run::{Run, draws_of, values_of};
 use crate::banded::{
     BandedChoice, BandedProblem, BandedSettings, RefitPlan, candidates, r_squared_of_parts,
 };
-use crate::encoding::{Column, ScoreTable, VoxelScores};
+use crate::encoding::{BLOCK_VOXELS, Column, ScoreTable, VoxelScores};
 use crate::formats::npz_arrays::ArraysWriter;
+use crate::intervals::MeanOfDraws;
 use crate::progress::{Event, Stage};
 use crate::recipe::{BandedRecipe, EncodeRecipe};
 use crate::ridge::{AlphaSharing, AlphaUnit, penalty};
@@ -33,6 +34,8 @@ pub(super) struct Banded<'a> {
 /// What was found of each voxel.
 struct Found {
     voxels: Vec<VoxelScores>,
+    /// Of each block.
+    draws: Vec<MeanOfDraws>,
     /// `(n_sets, n_voxels)`.
     set_r_squared: Array2<f64>,
 }
@@ -94,7 +97,7 @@ impl<'a> Banded<'a> {
         Ok(Some(self.run.table(
             round_scores,
             &choice.penalty,
-            found.voxels,
+            (found.voxels, found.draws),
         )))
     }
 
@@ -133,7 +136,7 @@ impl<'a> Banded<'a> {
                 }
             }
             let mut voxel = 0;
-            journal.for_each_batch(|values| {
+            journal.for_each_batch(|values, _| {
                 for pair in values.chunks_exact(N_CHOICE) {
                     choice.offer(voxel, (candidate, pair[1] as usize), pair[0]);
                     voxel += 1;
@@ -154,13 +157,17 @@ impl<'a> Banded<'a> {
         let used: BTreeSet<usize> = choice.candidate.iter().copied().collect();
         let used: Vec<usize> = used.into_iter().collect();
         let n_columns = Column::ALL.len();
+        let n_blocks = run.voxels.len().div_ceil(BLOCK_VOXELS);
+        let no_draws = MeanOfDraws::new(run.work.recipe.scores.n_draws);
         let mut all = Found {
             voxels: vec![VoxelScores::default(); run.voxels.len()],
+            draws: vec![no_draws; n_blocks],
             set_r_squared: Array2::from_elem((self.n_sets, run.voxels.len()), f64::NAN),
         };
         let judge = Judge::new(run, report);
         for group in used.chunks(self.plans_at_once()) {
-            let (mut journal, found) = run.journal(&fit_name(group[0]), n_columns + self.n_sets)?;
+            let (mut journal, found) =
+                run.journal_of_scores(&fit_name(group[0]), n_columns + self.n_sets)?;
             run.begin(Stage::FitAndScore, found, report);
             if !journal.is_complete() {
                 let plans = group
@@ -180,16 +187,19 @@ impl<'a> Banded<'a> {
                         let first = voxels.start - run.voxels.start;
                         let parts = self.parts(&plans, choice, first, block);
                         let predictions = sum(&parts, block.ncols());
-                        let scores = judge.scores(&predictions, block, voxels.clone())?;
+                        // Voxels of other mixtures are predicted flat, and do not count among the draws.
+                        let judged = judge.scores(&predictions, block, voxels.clone())?;
                         let test = run.measured.test::<f64>(voxels)?;
                         let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
                         let shares = r_squared_of_parts(&views, test.view());
-                        let values = scores.iter().zip(shares.columns());
-                        Ok(values
+                        let rows = judged.voxels.iter().zip(shares.columns());
+                        let mut values: Vec<f64> = rows
                             .flat_map(|(scores, shares)| {
                                 scores.values().iter().copied().chain(shares.to_vec())
                             })
-                            .collect())
+                            .collect();
+                        values.extend(values_of(&judged.draws));
+                        Ok(values)
                     },
                 )?;
                 if !finished {
@@ -197,7 +207,8 @@ impl<'a> Banded<'a> {
                 }
             }
             let mut voxel = 0;
-            journal.for_each_batch(|values| {
+            journal.for_each_batch(|values, of_block| {
+                all.draws[voxel / BLOCK_VOXELS].join(&draws_of(of_block));
                 for row in values.chunks_exact(n_columns + self.n_sets) {
                     if group.contains(&choice.candidate[voxel]) {
                         all.voxels[voxel] = VoxelScores::of_values(&row[..n_columns]);

@@ -8,7 +8,7 @@ use super::EncodeError;
 use super::run::Run;
 use crate::ceiling::{NoiseCeiling, SHOWN_ABOVE};
 use crate::encoding::{Column, VoxelScores};
-use crate::intervals::BlockBootstrap;
+use crate::intervals::{BlockBootstrap, CONFIDENCE, MeanOfDraws, voxel_intervals};
 use crate::progress::Event;
 use crate::responses::Readable;
 use crate::score::{correlation, r_squared, signed_square};
@@ -19,6 +19,13 @@ pub(super) struct Judge<'a> {
     run: &'a Run<'a>,
     permutations: Option<BlockPermutations>,
     bootstrap: Option<BlockBootstrap>,
+}
+
+/// The scores of a block of voxels.
+pub(super) struct Judged {
+    pub(super) voxels: Vec<VoxelScores>,
+    /// Their r in each draw of test time.
+    pub(super) draws: MeanOfDraws,
 }
 
 impl<'a> Judge<'a> {
@@ -46,14 +53,19 @@ impl<'a> Judge<'a> {
         predictions: &Array2<T>,
         training: ArrayView2<T>,
         voxels: Range<usize>,
-    ) -> Result<Vec<VoxelScores>, EncodeError> {
+    ) -> Result<Judged, EncodeError> {
         let measured = self.run.measured.test::<T>(voxels.clone())?;
         let r = correlation(predictions.view(), measured.view());
         let r2 = r_squared(predictions.view(), measured.view());
         let p = self.permutations.as_ref();
         let p = p.map(|orders| orders.p_values(predictions.view(), measured.view()));
-        let interval = self.bootstrap.as_ref();
-        let interval = interval.map(|draws| draws.intervals(predictions.view(), measured.view()));
+        let drawn = self.bootstrap.as_ref();
+        let drawn = drawn.map(|draws| draws.correlations(predictions.view(), measured.view()));
+        let mut draws = MeanOfDraws::new(drawn.as_ref().map_or(0, Array2::nrows));
+        let intervals = drawn.map(|r| {
+            draws.add(r.view());
+            voxel_intervals(r.view(), CONFIDENCE)
+        });
         let ceiling = self.ceiling::<T>(voxels)?;
         let voxel = |index: usize| {
             let mut scores = VoxelScores::default();
@@ -63,9 +75,9 @@ impl<'a> Judge<'a> {
             if let Some(p) = &p {
                 scores.set(Column::P, p[index]);
             }
-            if let Some(interval) = &interval {
-                scores.set(Column::RLow, interval[(0, index)]);
-                scores.set(Column::RHigh, interval[(1, index)]);
+            if let Some(intervals) = &intervals {
+                scores.set(Column::RLow, intervals[index].lower);
+                scores.set(Column::RHigh, intervals[index].upper);
             }
             if let Some(ceiling) = &ceiling {
                 let largest = ceiling.largest_r[index];
@@ -89,7 +101,10 @@ impl<'a> Judge<'a> {
             scores.set(Column::NMissing, n_missing as f64);
             scores
         };
-        Ok((0..measured.ncols()).map(voxel).collect())
+        Ok(Judged {
+            voxels: (0..measured.ncols()).map(voxel).collect(),
+            draws,
+        })
     }
 
     fn ceiling<T: Readable>(

@@ -21,6 +21,7 @@ use crate::encoding::{
     Column, ExampleSeries, FitSizes, Measured, MeasuredError, OutputError, ScoreTable, VoxelScores,
     VoxelShare, example_voxels,
 };
+use crate::intervals::{Interval, MeanOfDraws};
 use crate::progress::{CancelToken, Event, Stage};
 use crate::recipe::{EncodeFacts, EncodeRecipe, FitPrecision};
 use crate::responses::{Readable, ResponseSource};
@@ -35,7 +36,7 @@ use banded::Banded;
 use files::Files;
 use judge::Judge;
 use kept::Kept;
-use run::{FIT, Run, rounds_name};
+use run::{FIT, Run, draws_of, rounds_name, values_of};
 
 use super::now;
 
@@ -226,10 +227,10 @@ fn encode_in<T: Readable>(
     };
     let alphas = best(&run, &round_scores)?;
     let plan = RefitPlan::new(&problem, &design.test, &recipe.ridge.settings())?;
-    let Some(voxels) = fit_and_score(&run, &plan, &alphas, kept, report)? else {
+    let Some(scores) = fit_and_score(&run, &plan, &alphas, kept, report)? else {
         return Ok(EncodeSummary::Stopped);
     };
-    let table = run.table(round_scores, &alphas, voxels);
+    let table = run.table(round_scores, &alphas, scores);
     let checks = control(&run, &plan, &alphas, &table, report)?;
 
     for message in warnings::of_scores(&table) {
@@ -252,6 +253,7 @@ fn finish(
     report(Event::EncodeFinished {
         n_voxels: table.voxels.len(),
         mean_r: Some(table.mean(Column::R)),
+        mean_r_interval: table.mean_interval().map(Interval::ends),
         n_significant: table.n_significant(),
     });
     Ok(EncodeSummary::Finished(Box::new(table)))
@@ -297,7 +299,7 @@ fn add_rounds(journal: &mut Journal<f64>, sum: &mut Array2<f64>) -> Result<(), S
     let n_alphas = sum.nrows();
     let n_values = journal.n_values();
     let mut first = 0;
-    journal.for_each_batch(|values| {
+    journal.for_each_batch(|values, _| {
         for voxel in values.chunks_exact(n_values) {
             for round in voxel.chunks_exact(n_alphas) {
                 for (alpha, score) in round.iter().enumerate() {
@@ -326,15 +328,15 @@ fn best(run: &Run, round_scores: &Array2<f64>) -> Result<Vec<usize>, EncodeError
     })
 }
 
-/// Steps 3 and 4: the scores of each voxel; `None` if a stop was asked for.
+/// Steps 3 and 4: the scores of each voxel, and each block's draws; `None` if a stop was asked for.
 fn fit_and_score<T: Readable>(
     run: &Run,
     plan: &RefitPlan<T>,
     alphas: &[usize],
     mut kept: Kept<T>,
     report: &mut dyn FnMut(Event),
-) -> Result<Option<Vec<VoxelScores>>, EncodeError> {
-    let (mut journal, found) = run.journal(FIT, Column::ALL.len())?;
+) -> Result<Option<(Vec<VoxelScores>, Vec<MeanOfDraws>)>, EncodeError> {
+    let (mut journal, found) = run.journal_of_scores(FIT, Column::ALL.len())?;
     let (mut files, found) = Files::open(run, &mut journal, found)?;
     run.begin(Stage::FitAndScore, found, report);
     if !journal.is_complete() {
@@ -346,11 +348,11 @@ fn fit_and_score<T: Readable>(
                 let shared = kept.take(voxels.start);
                 let fitted = plan.fit_sharing(block, &shared, alphas, files.weights());
                 files.write(first, &fitted)?;
-                let scores = judge.scores(&fitted.predictions, block, voxels)?;
-                Ok(scores
-                    .iter()
-                    .flat_map(|voxel| voxel.values().to_vec())
-                    .collect())
+                let judged = judge.scores(&fitted.predictions, block, voxels)?;
+                let scores = judged.voxels.iter().flat_map(VoxelScores::values);
+                let mut values: Vec<f64> = scores.copied().collect();
+                values.extend(values_of(&judged.draws));
+                Ok(values)
             })?;
         if !finished {
             return Ok(None);
@@ -358,12 +360,14 @@ fn fit_and_score<T: Readable>(
     }
     files.commit()?;
     let mut voxels = Vec::with_capacity(run.voxels.len());
-    journal.for_each_batch(|values| {
+    let mut draws = Vec::new();
+    journal.for_each_batch(|values, of_block| {
         let rows = values.chunks_exact(Column::ALL.len());
         voxels.extend(rows.map(VoxelScores::of_values));
+        draws.push(draws_of(of_block));
         Ok(())
     })?;
-    Ok(Some(voxels))
+    Ok(Some((voxels, draws)))
 }
 
 /// Step 5: what the controls find; those that fail are told.

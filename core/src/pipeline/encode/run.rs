@@ -12,6 +12,7 @@ use crate::encoding::{
     BLOCK_VOXELS, Column, ExampleSeries, FitSizes, Measured, ScoreTable, VoxelScores, VoxelShare,
     kept_bytes, memory_budget, reading_voxels, round_groups, write_results,
 };
+use crate::intervals::MeanOfDraws;
 use crate::progress::{Event, Stage};
 use crate::recipe::{EncodeFacts, EncodeFile, EncodeOutput, EncodeRecipe, FitPrecision};
 use crate::responses::Readable;
@@ -94,11 +95,30 @@ impl<'a> Run<'a> {
         name: &str,
         n_values: usize,
     ) -> Result<(Journal<f64>, Found), StoreError> {
+        self.open_journal(name, n_values, 0)
+    }
+
+    /// Opens the journal of scores: beside its voxels each block has what [`values_of`] makes of its draws.
+    pub(super) fn journal_of_scores(
+        &self,
+        name: &str,
+        n_values: usize,
+    ) -> Result<(Journal<f64>, Found), StoreError> {
+        self.open_journal(name, n_values, 2 * self.work.recipe.scores.n_draws)
+    }
+
+    fn open_journal(
+        &self,
+        name: &str,
+        n_values: usize,
+        n_batch_values: usize,
+    ) -> Result<(Journal<f64>, Found), StoreError> {
         let header = JournalHeader {
             story: name.to_string(),
             n_rows: self.voxels.len(),
             n_values,
             n_batch_rows: BLOCK_VOXELS,
+            n_batch_values,
             fingerprint: self.fingerprint.clone(),
         };
         Journal::open(&self.journal_path(name), header)
@@ -165,7 +185,7 @@ impl<'a> Run<'a> {
         &self,
         round_scores: Array2<f64>,
         alphas: &[usize],
-        mut voxels: Vec<VoxelScores>,
+        (mut voxels, draws): (Vec<VoxelScores>, Vec<MeanOfDraws>),
     ) -> ScoreTable {
         let tried = self.work.recipe.ridge.alphas.values();
         for (index, (voxel, alpha)) in voxels.iter_mut().zip(alphas).enumerate() {
@@ -177,6 +197,7 @@ impl<'a> Run<'a> {
             voxels,
             alphas: tried,
             round_scores,
+            draws,
             fdr_level: self.work.recipe.scores.fdr_level,
         };
         table.correct_for_number();
@@ -238,6 +259,17 @@ impl<'a> Run<'a> {
             n_ever_held_scans: self.rounds.iter().flatten().collect::<HashSet<_>>().len(),
         }
     }
+}
+
+/// What a journal of scores has of a block's draws.
+pub(super) fn values_of(draws: &MeanOfDraws) -> Vec<f64> {
+    draws.parts().iter().flatten().copied().collect()
+}
+
+/// Of what [`values_of`] gave.
+pub(super) fn draws_of(values: &[f64]) -> MeanOfDraws {
+    let (sums, n_voxels) = values.split_at(values.len() / 2);
+    MeanOfDraws::of_parts([sums.into(), n_voxels.into()])
 }
 
 pub(super) const FIT: &str = "fit";
