@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use eframe::egui;
 use heschl_core::design::AlignmentQuestion;
-use heschl_core::recipe::EncodeFile;
+use heschl_core::recipe::{EncodeFile, EncodeRecipe};
 
 use super::fitting::{FitAs, FitStudy};
 use super::jobs::data::{JobFacts, NewJob, Task};
@@ -27,7 +27,8 @@ impl Window {
             return self.tell(Tone::Amber, sentence);
         }
         let done = match form {
-            FitAs::Job => self.add_fit(),
+            FitAs::Job => self.state.fit_recipe().and_then(|fit| self.add_fit(fit)),
+            FitAs::JobsOfLayers => self.add_fits_of_layers(),
             FitAs::Command => self.copy_fit_command(ctx),
             FitAs::Slurm => self.copy_fit_slurm(ctx),
             FitAs::Recipe => self.save_fit_recipe().map(drop),
@@ -38,16 +39,23 @@ impl Window {
     }
 
     pub(super) fn fit_text(&self) -> Result<String, String> {
-        let file = EncodeFile {
-            encode: self.state.fit_recipe()?,
-            run: None,
-        };
-        file.to_toml()
+        text_of(self.state.fit_recipe()?)
     }
 
-    fn add_fit(&mut self) -> Result<(), String> {
-        let recipe = self.state.fit_recipe()?;
-        let text = self.fit_text()?;
+    /// The same fit with each layer; they are seen beside each other as a profile.
+    fn add_fits_of_layers(&mut self) -> Result<(), String> {
+        let layers = self.facts.fit.layers.ready().cloned().unwrap_or_default();
+        for layer in layers {
+            let open = self.state.open.as_ref().ok_or("Open a study first.")?;
+            let mut study = open.study.clone();
+            study.fit.layer = layer;
+            self.add_fit(study.fit_recipe(&open.folder)?)?;
+        }
+        Ok(())
+    }
+
+    fn add_fit(&mut self, recipe: EncodeRecipe) -> Result<(), String> {
+        let text = text_of(recipe.clone())?;
         let set = recipe.features.first();
         let open = self.state.open.as_ref();
         self.jobs.add(NewJob {
@@ -210,4 +218,13 @@ impl Window {
             _ => {}
         }
     }
+}
+
+/// A recipe as its file has it.
+fn text_of(recipe: EncodeRecipe) -> Result<String, String> {
+    let file = EncodeFile {
+        encode: recipe,
+        run: None,
+    };
+    file.to_toml()
 }

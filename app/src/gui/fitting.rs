@@ -8,6 +8,7 @@ use heschl_core::delay::DelayBorders;
 use heschl_core::design::Alignment;
 use heschl_core::downsample::Downsampling;
 use heschl_core::encoding::{ExampleSeries, ScoreTable};
+use heschl_core::intervals::Interval;
 use heschl_core::recipe::{
     ControlsRecipe, EncodeFacts, EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet, Preset,
     ResponsesRecipe, ScansRecipe, ScoresRecipe, StoriesRecipe, Trim,
@@ -298,6 +299,8 @@ pub(crate) struct ProfileEntry {
     pub(crate) name: String,
     /// Mean r over the voxels.
     pub(crate) mean_r: f64,
+    /// Where that mean lies in 95 of 100 draws of test time; `None` if nothing was drawn.
+    pub(crate) mean_interval: Option<Interval>,
     /// The first, second and third quartile of r over the voxels.
     pub(crate) quartiles: [f64; 3],
 }
@@ -324,6 +327,8 @@ pub(crate) struct FitFacts {
 pub(crate) enum FitAs {
     /// A job.
     Job,
+    /// A job for each layer of the features.
+    JobsOfLayers,
     /// The command that does the same.
     Command,
     /// A script for a cluster.

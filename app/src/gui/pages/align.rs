@@ -17,7 +17,7 @@ use crate::gui::fitting::{FitStudy, Trims};
 use crate::gui::icons;
 use crate::gui::loading::Loading;
 use crate::gui::manual::Topic;
-use crate::gui::state::{Page, State};
+use crate::gui::state::State;
 use crate::gui::text::thousands;
 use crate::gui::theme::{BETWEEN, INSIDE};
 use crate::gui::widgets::{
@@ -36,15 +36,7 @@ pub(super) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut As
         "Sound, words, scans and responses on one clock: seconds from the sound's onset.",
     );
     let Some(study) = state.study() else {
-        if empty_state(
-            ui,
-            icons::RULER,
-            "There is no study open. Open or make one at Home, or try the sample.",
-            (icons::HOUSE, "Go to Home"),
-        ) {
-            asked.push(Action::Go(Page::Home));
-        }
-        return;
+        return super::no_study(ui, icons::RULER, asked);
     };
     let mut fit = study.fit.clone();
     egui::ScrollArea::vertical()

@@ -13,7 +13,7 @@ use crate::gui::manual::Topic;
 use crate::gui::state::{Page, State, Study};
 use crate::gui::theme::{BETWEEN, INSIDE};
 use crate::gui::widgets::{
-    button, card, choices, empty_state, heading, help_button, page_title, primary_button, weak,
+    button, card, choices, heading, help_button, page_title, primary_button, weak,
 };
 use heschl_core::window::{Coverage, WindowSettings};
 
@@ -74,15 +74,7 @@ impl ExtractPage {
             "Slide a causal window over each story and keep every layer's activity.",
         );
         let Some(study) = state.study() else {
-            if empty_state(
-                ui,
-                icons::AUDIO_WAVEFORM,
-                "There is no study open. Open or make one at Home, or try the sample.",
-                (icons::HOUSE, "Go to Home"),
-            ) {
-                asked.push(Action::Go(Page::Home));
-            }
-            return;
+            return super::no_study(ui, icons::AUDIO_WAVEFORM, asked);
         };
         let mut edited = study.clone();
         let outlook = forecast::Outlook::of(study, facts);

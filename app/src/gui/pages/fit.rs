@@ -14,7 +14,7 @@ use crate::gui::state::{Page, State};
 use crate::gui::text::{bytes, count, duration, thousands};
 use crate::gui::theme::{BETWEEN, INSIDE};
 use crate::gui::widgets::{
-    PathField, button, card, choices, empty_state, field_label, heading, help_button, page_title,
+    PathField, button, card, choices, field_label, heading, help_button, page_title,
     primary_button, problem, tick, warning, weak,
 };
 
@@ -29,15 +29,7 @@ pub(super) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut As
         "Learn on some stories how each voxel follows the features, and predict another one.",
     );
     let Some(study) = state.study() else {
-        if empty_state(
-            ui,
-            icons::CHART_SPLINE,
-            "There is no study open. Open or make one at Home, or try the sample.",
-            (icons::HOUSE, "Go to Home"),
-        ) {
-            asked.push(Action::Go(Page::Home));
-        }
-        return;
+        return super::no_study(ui, icons::CHART_SPLINE, asked);
     };
     let mut fit = study.fit.clone();
     let why_not = why_not_fit(state, facts);
@@ -47,7 +39,8 @@ pub(super) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut As
         .show(ui, |ui| {
             ui.add_space(INSIDE);
             outlook(ui, facts);
-            run(ui, why_not.as_deref(), asked);
+            let n_layers = facts.fit.layers.ready().map_or(0, Vec::len);
+            run(ui, n_layers, why_not.as_deref(), asked);
         });
     egui::ScrollArea::vertical()
         .auto_shrink(false)
@@ -340,7 +333,7 @@ fn outlook(ui: &mut egui::Ui, facts: &Facts) {
     }
 }
 
-fn run(ui: &mut egui::Ui, why_not: Option<&str>, asked: &mut Asked) {
+fn run(ui: &mut egui::Ui, n_layers: usize, why_not: Option<&str>, asked: &mut Asked) {
     if let Some(sentence) = why_not {
         warning(ui, sentence);
     }
@@ -349,6 +342,15 @@ fn run(ui: &mut egui::Ui, why_not: Option<&str>, asked: &mut Asked) {
             asked.push(Action::Fit(FitAs::Job));
         }
         ui.add_enabled_ui(why_not.is_none(), |ui| {
+            if n_layers > 1 {
+                let response = button(ui, icons::LAYERS, "Fit every layer").on_hover_text(format!(
+                    "{n_layers} jobs, one after the other. The profile under Scores shows where along the model the brain is \
+                     predicted best."
+                ));
+                if response.clicked() {
+                    asked.push(Action::Fit(FitAs::JobsOfLayers));
+                }
+            }
             for (icon, label, form) in [
                 (icons::TERMINAL, "Copy as command", FitAs::Command),
                 (icons::SAVE, "Save recipe", FitAs::Recipe),

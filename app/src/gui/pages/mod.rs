@@ -20,10 +20,12 @@ use eframe::egui;
 pub(crate) use extract::why_not_run;
 pub(crate) use fit::why_not_fit;
 
-use super::actions::Asked;
+use super::actions::{Action, Asked};
 use super::facts::Facts;
+use super::icons;
 use super::state::{Page, State};
 use super::theme::BETWEEN;
+use super::widgets::empty_state;
 
 /// What is wider is hard to take in.
 const MOST_WIDTH: f32 = 1400.0;
@@ -79,6 +81,14 @@ fn scrolled(ui: &mut egui::Ui, content: impl FnOnce(&mut egui::Ui)) {
             ui.set_max_width(ui.available_width().min(MOST_WIDTH));
             content(ui);
         });
+}
+
+/// Says what to do where no study is open.
+fn no_study(ui: &mut egui::Ui, icon: char, asked: &mut Asked) {
+    let sentence = "There is no study open. Open or make one at Home, or try the sample.";
+    if empty_state(ui, icon, sentence, (icons::HOUSE, "Go to Home")) {
+        asked.push(Action::Go(Page::Home));
+    }
 }
 
 /// Pixels that a length in points has on this screen, as far as a texture may have them.

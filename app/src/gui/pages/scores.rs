@@ -3,7 +3,8 @@
 mod plots;
 
 use eframe::egui;
-use heschl_core::encoding::Column;
+use heschl_core::encoding::{Column, ScoreTable};
+use heschl_core::intervals::Interval;
 use heschl_core::sanity::Verdict;
 
 use crate::gui::actions::{Action, Asked, Purpose};
@@ -16,7 +17,7 @@ use crate::gui::state::{Page, State};
 use crate::gui::text::thousands;
 use crate::gui::theme::{BETWEEN, INSIDE};
 use crate::gui::widgets::{
-    PathField, button, card, choices, empty_state, heading, help_button, page_title, problem,
+    PathField, button, card, choices, empty_state, heading, help_button, name, page_title, problem,
     warning, weak,
 };
 
@@ -161,6 +162,16 @@ impl ScoresPage {
     }
 }
 
+fn mean_r(table: &ScoreTable) -> String {
+    let mean = table.mean(Column::R);
+    match table.mean_interval() {
+        Some(Interval { lower, upper }) => {
+            format!("mean r {mean:.4} (95 %: {lower:.4} to {upper:.4})")
+        }
+        None => format!("mean r {mean:.4}"),
+    }
+}
+
 fn summary(ui: &mut egui::Ui, scores: &ScoresFacts) {
     let table = &scores.table;
     let best = table
@@ -169,7 +180,7 @@ fn summary(ui: &mut egui::Ui, scores: &ScoresFacts) {
         .fold(f64::NAN, f64::max);
     let mut words = vec![
         format!("{} voxels", thousands(table.voxels.len())),
-        format!("mean r {:.4}", table.mean(Column::R)),
+        mean_r(table),
         format!("mean |r|·r {:.5}", table.mean(Column::SignedSquare)),
         format!("largest r {best:.3}"),
     ];
@@ -215,6 +226,7 @@ fn compare(
         picking: facts.picking,
     }
     .show(ui, state.other_scores.as_deref(), asked);
+    neighbours(ui, scores, state, asked);
     match &facts.fit.others {
         Loading::Nothing => {
             weak(
@@ -237,6 +249,30 @@ fn compare(
         }
         Loading::Ready(others) => plots::scatter(ui, scores, others),
     }
+}
+
+/// Most fits of the same folder that are offered one beside the other.
+const MOST_NEIGHBOURS: usize = 40;
+
+/// Offers the other fits of the same folder.
+fn neighbours(ui: &mut egui::Ui, scores: &ScoresFacts, state: &State, asked: &mut Asked) {
+    let Some(folder) = scores.folder.parent() else {
+        return;
+    };
+    let others = scores.profile.iter().map(|entry| folder.join(&entry.name));
+    let others = others.filter(|other| *other != scores.folder);
+    ui.horizontal_wrapped(|ui| {
+        for other in others.take(MOST_NEIGHBOURS) {
+            let label = other.file_name().unwrap_or_default().to_string_lossy();
+            let is_here = state.other_scores.as_ref() == Some(&other);
+            let spoken = format!("Compare with {label}");
+            let response = ui.add(egui::Button::selectable(is_here, label));
+            name(&response, egui::accesskit::Role::RadioButton, &spoken);
+            if response.clicked() {
+                asked.push(Action::Use(Purpose::OtherScores, other));
+            }
+        }
+    });
 }
 
 fn controls(ui: &mut egui::Ui, scores: &ScoresFacts) {

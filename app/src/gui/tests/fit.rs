@@ -113,6 +113,22 @@ fn a_job_of_a_fit_is_added_with_its_recipe() {
     stage.until("the job is there", |window| {
         !window.facts.queue.jobs.is_empty()
     });
+    // The same with every layer: a job each, with scores of its own.
+    stage.ask(Action::Fit(crate::gui::fitting::FitAs::JobsOfLayers));
+    let n_layers = stage.facts().fit.layers.ready().unwrap().len();
+    assert!(n_layers > 1);
+    stage.until("the jobs of all layers are there", |window| {
+        window.facts.queue.jobs.len() == 1 + n_layers
+    });
+    let folders: std::collections::BTreeSet<_> = stage.facts().queue.jobs[1..]
+        .iter()
+        .filter_map(|job| match &job.task {
+            Task::Encode { scores, .. } => scores.file_name(),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(folders.len(), n_layers, "{folders:?}");
+    assert!(stage.study().fit.layer.is_none());
     let job = &stage.facts().queue.jobs[0];
     assert!(
         job.title.starts_with("Fit whisper-tiny.en"),
@@ -182,6 +198,7 @@ fn every_view_of_scores_is_drawn() {
         window.facts.fit.scores.ready().is_some()
     });
     stage.must_see("60 voxels · mean r 0.");
+    stage.must_see("(95 %: ");
     stage.must_see("better than by chance");
     for (view, expected) in [
         ("Scores", "Voxels by r"),
@@ -198,7 +215,8 @@ fn every_view_of_scores_is_drawn() {
     stage.must_see("A planted signal is found: passed");
     stage.click(Role::RadioButton, "Compare");
     stage.must_see("Choose the scores of another model or layer");
-    stage.ask(Action::Use(Purpose::OtherScores, second));
+    stage.click(Role::RadioButton, "Compare with encoder.1");
+    assert_eq!(stage.state().other_scores, Some(second));
     stage.until("the others are read", |window| {
         window.facts.fit.others.ready().is_some()
     });

@@ -295,6 +295,7 @@ fn entry(folder: &Path) -> Option<ProfileEntry> {
     Some(ProfileEntry {
         name: folder.file_name()?.to_string_lossy().into_owned(),
         mean_r: table.mean(Column::R),
+        mean_interval: table.mean_interval(),
         quartiles: [at(0.25), at(0.5), at(0.75)],
     })
 }

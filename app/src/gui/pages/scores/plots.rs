@@ -19,11 +19,14 @@ const MOST_POINTS: usize = 20_000;
 /// Boxes of a profile that have room at least.
 const PROFILE_BOXES: usize = 6;
 
-fn plot(id: &str, x: &str, y: &str) -> Plot<'static> {
+fn plot(id: &str, x: &str, y: &str, palette: &Palette) -> Plot<'static> {
     Plot::new(id.to_owned())
         .x_axis_label(x.to_owned())
         .y_axis_label(y.to_owned())
+        .grid_color(palette.hairline)
         .allow_scroll(false)
+        // Room for the legend beside what is drawn.
+        .set_margin_fraction(egui::vec2(0.02, 0.1))
         .legend(Legend::default())
 }
 
@@ -64,6 +67,7 @@ pub(super) fn histogram(ui: &mut egui::Ui, table: &ScoreTable) {
         "scores by r",
         "Pearson's r of prediction and measurement",
         "voxels",
+        palette,
     )
     .show(ui, |plot| {
         plot.bar_chart(BarChart::new("all voxels", drawn(all)).color(palette.weak));
@@ -94,7 +98,7 @@ pub(super) fn alphas(ui: &mut egui::Ui, table: &ScoreTable) {
         ui,
         "Many voxels at an edge mean that the range of α is too narrow.",
     );
-    let response = plot("scores by alpha", "log₁₀ α", "voxels")
+    let response = plot("scores by alpha", "log₁₀ α", "voxels", palette)
         .show(ui, |plot| {
             let drawn = bars(
                 logs.iter()
@@ -113,12 +117,12 @@ pub(super) fn profile(ui: &mut egui::Ui, entries: &[ProfileEntry]) {
     let palette = Palette::of(ui);
     weak(
         ui,
-        "All fits in the folder of these scores, by layer. Dots: mean r over voxels. Boxes: the middle half of the voxels, with the median.",
+        "All fits in the folder of these scores, by layer. Dots: mean r over voxels, with its interval (95 of 100 draws of test time). Boxes: the middle half of the voxels, with the median.",
     );
     if entries.len() == 1 {
         weak(
             ui,
-            "This is the only one. Fit other layers, or all of them with \"heschl sweep\", to see where along the model the brain is predicted best.",
+            "This is the only one. \"Fit every layer\" on the page Fit, or \"heschl sweep\" for several models, shows where along the model the brain is predicted best.",
         );
     }
     // A few boxes are as narrow as many.
@@ -136,7 +140,12 @@ pub(super) fn profile(ui: &mut egui::Ui, entries: &[ProfileEntry]) {
         .enumerate()
         .map(|(index, entry)| [index as f64, entry.mean_r])
         .collect();
-    let response = plot("profile", "", "r")
+    let interval = |(index, entry): (usize, &ProfileEntry)| {
+        let [low, high] = entry.mean_interval?.ends();
+        Some([[index as f64, low], [index as f64, high]])
+    };
+    let intervals: Vec<_> = entries.iter().enumerate().filter_map(interval).collect();
+    let response = plot("profile", "", "r", palette)
         .include_x(-0.5 - empty_at_sides)
         .include_x(entries.len() as f64 - 0.5 + empty_at_sides)
         .x_axis_formatter(move |mark, _| {
@@ -161,6 +170,10 @@ pub(super) fn profile(ui: &mut egui::Ui, entries: &[ProfileEntry]) {
         .show(ui, |plot| {
             plot.box_plot(BoxPlot::new("voxels", boxes.collect()).color(palette.weak));
             plot.line(Line::new("mean r", PlotPoints::from(means.clone())).color(palette.accent));
+            for ends in intervals {
+                let ends = PlotPoints::from(ends.to_vec());
+                plot.line(Line::new("mean r", ends).width(3.0).color(palette.accent));
+            }
             plot.points(
                 Points::new("mean r", PlotPoints::from(means))
                     .radius(4.0)
@@ -206,7 +219,7 @@ pub(super) fn course(ui: &mut egui::Ui, series: &ExampleSeries, index: usize) {
             .map(|(scan, value)| [scan as f64, value])
             .collect()
     };
-    let response = plot("course", "test scan", "response")
+    let response = plot("course", "test scan", "response", palette)
         .show(ui, |plot| {
             plot.line(Line::new("measured", points(measured)).color(palette.weak));
             plot.line(
@@ -255,7 +268,7 @@ pub(super) fn scatter(ui: &mut egui::Ui, scores: &ScoresFacts, others: &ScoresFa
             .to_string_lossy()
             .into_owned()
     };
-    let response = plot("scatter", &label(scores), &label(others))
+    let response = plot("scatter", &label(scores), &label(others), palette)
         .data_aspect(1.0)
         .show(ui, |plot| {
             let diagonal = PlotPoints::from(vec![[ends.0, ends.0], [ends.1, ends.1]]);
