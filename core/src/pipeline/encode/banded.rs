@@ -1,11 +1,12 @@
 //! Steps 2 to 4 with a penalty for each set of features.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, Axis};
 
 use super::EncodeError;
-use super::judge::Judge;
+use super::judge::{Judge, Scored};
 use super::run::{Run, draws_of, values_of};
 use crate::banded::{
     BandedChoice, BandedProblem, BandedSettings, RefitPlan, candidates, r_squared_of_parts,
@@ -33,9 +34,7 @@ pub(super) struct Banded<'a> {
 
 /// What was found of each voxel.
 struct Found {
-    voxels: Vec<VoxelScores>,
-    /// Of each block.
-    draws: Vec<MeanOfDraws>,
+    scored: Scored,
     /// `(n_sets, n_voxels)`.
     set_r_squared: Array2<f64>,
 }
@@ -90,14 +89,14 @@ impl<'a> Banded<'a> {
         };
         self.write(&choice, &found)?;
         let n_alphas = self.settings.penalties.len();
-        let mut round_scores = Array2::from_elem((n_alphas, found.voxels.len()), f64::NAN);
+        let mut round_scores = Array2::from_elem((n_alphas, found.scored.voxels.len()), f64::NAN);
         for (voxel, (alpha, score)) in choice.penalty.iter().zip(&choice.score).enumerate() {
             round_scores[(*alpha, voxel)] = *score;
         }
         Ok(Some(self.run.table(
             round_scores,
             &choice.penalty,
-            (found.voxels, found.draws),
+            found.scored,
         )))
     }
 
@@ -160,8 +159,10 @@ impl<'a> Banded<'a> {
         let n_blocks = run.voxels.len().div_ceil(BLOCK_VOXELS);
         let no_draws = MeanOfDraws::new(run.work.recipe.scores.n_draws);
         let mut all = Found {
-            voxels: vec![VoxelScores::default(); run.voxels.len()],
-            draws: vec![no_draws; n_blocks],
+            scored: Scored {
+                voxels: vec![VoxelScores::default(); run.voxels.len()],
+                draws: vec![no_draws; n_blocks],
+            },
             set_r_squared: Array2::from_elem((self.n_sets, run.voxels.len()), f64::NAN),
         };
         let judge = Judge::new(run, report);
@@ -183,24 +184,7 @@ impl<'a> Banded<'a> {
                     &mut journal,
                     Stage::FitAndScore,
                     report,
-                    |voxels, block| {
-                        let first = voxels.start - run.voxels.start;
-                        let parts = self.parts(&plans, choice, first, block);
-                        let predictions = sum(&parts, block.ncols());
-                        // Voxels of other mixtures are predicted flat, and do not count among the draws.
-                        let judged = judge.scores(&predictions, block, voxels.clone())?;
-                        let test = run.measured.test::<f64>(voxels)?;
-                        let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
-                        let shares = r_squared_of_parts(&views, test.view());
-                        let rows = judged.voxels.iter().zip(shares.columns());
-                        let mut values: Vec<f64> = rows
-                            .flat_map(|(scores, shares)| {
-                                scores.values().iter().copied().chain(shares.to_vec())
-                            })
-                            .collect();
-                        values.extend(values_of(&judged.draws));
-                        Ok(values)
-                    },
+                    |voxels, block| self.judged(&judge, (&plans, choice), voxels, block),
                 )?;
                 if !finished {
                     return Ok(None);
@@ -208,10 +192,10 @@ impl<'a> Banded<'a> {
             }
             let mut voxel = 0;
             journal.for_each_batch(|values, of_block| {
-                all.draws[voxel / BLOCK_VOXELS].join(&draws_of(of_block));
+                all.scored.draws[voxel / BLOCK_VOXELS].join(&draws_of(of_block));
                 for row in values.chunks_exact(n_columns + self.n_sets) {
                     if group.contains(&choice.candidate[voxel]) {
-                        all.voxels[voxel] = VoxelScores::of_values(&row[..n_columns]);
+                        all.scored.voxels[voxel] = VoxelScores::of_values(&row[..n_columns]);
                         let mut shares = all.set_r_squared.column_mut(voxel);
                         shares
                             .iter_mut()
@@ -224,6 +208,30 @@ impl<'a> Banded<'a> {
             })?;
         }
         Ok(Some(all))
+    }
+
+    /// What a journal holds of a block: each voxel's scores and each set's R², and the draws.
+    fn judged(
+        &self,
+        judge: &Judge,
+        (plans, choice): (&[(usize, RefitPlan)], &BandedChoice),
+        voxels: Range<usize>,
+        block: ArrayView2<f64>,
+    ) -> Result<Vec<f64>, EncodeError> {
+        let first = voxels.start - self.run.voxels.start;
+        let parts = self.parts(plans, choice, first, block);
+        let predictions = sum(&parts, block.ncols());
+        // Voxels of other mixtures are predicted flat, and do not count among the draws.
+        let judged = judge.scores(&predictions, block, voxels.clone())?;
+        let test = self.run.measured.test::<f64>(voxels)?;
+        let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
+        let shares = r_squared_of_parts(&views, test.view());
+        let rows = judged.voxels.iter().zip(shares.columns());
+        let mut values: Vec<f64> = rows
+            .flat_map(|(scores, shares)| scores.values().iter().copied().chain(shares.to_vec()))
+            .collect();
+        values.extend(values_of(&judged.draws));
+        Ok(values)
     }
 
     /// Each set's part of the predictions of a block of voxels; 0 for voxels that chose none of these mixtures.
@@ -266,7 +274,7 @@ impl<'a> Banded<'a> {
 
     /// The mixture of each voxel, and what each set contributes to its R².
     fn write(&self, choice: &BandedChoice, found: &Found) -> Result<(), EncodeError> {
-        let n_voxels = found.voxels.len();
+        let n_voxels = found.scored.voxels.len();
         let path = self.run.folder.join(FILE);
         let archive = || {
             let mut archive = ArraysWriter::default();

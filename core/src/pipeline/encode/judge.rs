@@ -21,6 +21,12 @@ pub(super) struct Judge<'a> {
     bootstrap: Option<BlockBootstrap>,
 }
 
+/// The scores of a run's voxels, and each block's draws.
+pub(super) struct Scored {
+    pub(super) voxels: Vec<VoxelScores>,
+    pub(super) draws: Vec<MeanOfDraws>,
+}
+
 /// The scores of a block of voxels.
 pub(super) struct Judged {
     pub(super) voxels: Vec<VoxelScores>,

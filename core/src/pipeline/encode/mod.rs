@@ -21,7 +21,7 @@ use crate::encoding::{
     Column, ExampleSeries, FitSizes, Measured, MeasuredError, OutputError, ScoreTable, VoxelScores,
     VoxelShare, example_voxels,
 };
-use crate::intervals::{Interval, MeanOfDraws};
+use crate::intervals::Interval;
 use crate::progress::{CancelToken, Event, Stage};
 use crate::recipe::{EncodeFacts, EncodeRecipe, FitPrecision};
 use crate::responses::{Readable, ResponseSource};
@@ -34,7 +34,7 @@ use crate::split::SplitError;
 use crate::store::{Found, Journal, StoreError, atomic};
 use banded::Banded;
 use files::Files;
-use judge::Judge;
+use judge::{Judge, Scored};
 use kept::Kept;
 use run::{FIT, Run, draws_of, rounds_name, values_of};
 
@@ -328,14 +328,14 @@ fn best(run: &Run, round_scores: &Array2<f64>) -> Result<Vec<usize>, EncodeError
     })
 }
 
-/// Steps 3 and 4: the scores of each voxel, and each block's draws; `None` if a stop was asked for.
+/// Steps 3 and 4: the scores of each voxel; `None` if a stop was asked for.
 fn fit_and_score<T: Readable>(
     run: &Run,
     plan: &RefitPlan<T>,
     alphas: &[usize],
     mut kept: Kept<T>,
     report: &mut dyn FnMut(Event),
-) -> Result<Option<(Vec<VoxelScores>, Vec<MeanOfDraws>)>, EncodeError> {
+) -> Result<Option<Scored>, EncodeError> {
     let (mut journal, found) = run.journal_of_scores(FIT, Column::ALL.len())?;
     let (mut files, found) = Files::open(run, &mut journal, found)?;
     run.begin(Stage::FitAndScore, found, report);
@@ -367,7 +367,7 @@ fn fit_and_score<T: Readable>(
         draws.push(draws_of(of_block));
         Ok(())
     })?;
-    Ok(Some((voxels, draws)))
+    Ok(Some(Scored { voxels, draws }))
 }
 
 /// Step 5: what the controls find; those that fail are told.

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, Axis};
 
+use super::judge::Scored;
 use super::{EncodeError, Encoding};
 use crate::design::{Design, scans_of};
 use crate::encoding::{
-    BLOCK_VOXELS, Column, ExampleSeries, FitSizes, Measured, ScoreTable, VoxelScores, VoxelShare,
-    kept_bytes, memory_budget, reading_voxels, round_groups, write_results,
+    BLOCK_VOXELS, Column, ExampleSeries, FitSizes, Measured, ScoreTable, VoxelShare, kept_bytes,
+    memory_budget, reading_voxels, round_groups, write_results,
 };
 use crate::intervals::MeanOfDraws;
 use crate::progress::{Event, Stage};
@@ -185,7 +186,7 @@ impl<'a> Run<'a> {
         &self,
         round_scores: Array2<f64>,
         alphas: &[usize],
-        (mut voxels, draws): (Vec<VoxelScores>, Vec<MeanOfDraws>),
+        Scored { mut voxels, draws }: Scored,
     ) -> ScoreTable {
         let tried = self.work.recipe.ridge.alphas.values();
         for (index, (voxel, alpha)) in voxels.iter_mut().zip(alphas).enumerate() {
