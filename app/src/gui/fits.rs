@@ -149,8 +149,11 @@ impl Window {
     pub(super) fn take_scores(&mut self, job: &JobFacts, scores: PathBuf) {
         self.tell(Tone::Good, format!("{}: the scores are there.", job.title));
         self.work.forget_scores();
+        let jobs = &self.facts.queue.jobs;
+        let fits = jobs.iter().filter(|job| job.task.is_fit());
+        let more_to_come = fits.filter(|job| job.state.is_alive()).count() > 0;
         match self.state.page() {
-            Page::Jobs | Page::Fit => self.look_at_scores(scores),
+            Page::Jobs | Page::Fit if !more_to_come => self.look_at_scores(scores),
             // What is looked at stays.
             Page::Scores if self.state.scores.is_some() => {}
             _ => self.state.scores = Some(scores),

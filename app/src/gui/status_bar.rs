@@ -8,6 +8,7 @@ use super::facts::{Facts, Keeping};
 use super::icons;
 use super::jobs::data::QueueFacts;
 use super::manual::Topic;
+use super::pages::speed_words;
 use super::state::{Page, State};
 use super::text::{bytes, duration};
 use super::theme::{BETWEEN, Palette};
@@ -138,11 +139,7 @@ fn jobs(ui: &mut egui::Ui, facts: &Facts, asked: &mut Asked) {
         .progress
         .share()
         .map_or_else(String::new, |share| format!(" {:.0} %", share * 100.0));
-    let speed = match (job.progress.per_sec, job.progress.is_download) {
-        (Some(per_sec), false) => format!("  {per_sec:.1} windows/s"),
-        (Some(per_sec), true) => format!("  {}/s", bytes(per_sec as u64)),
-        (None, _) => String::new(),
-    };
+    let speed = speed_words(&job.progress).map_or_else(String::new, |speed| format!("  {speed}"));
     let left = job
         .progress
         .secs_left()

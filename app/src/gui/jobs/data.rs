@@ -64,6 +64,12 @@ impl Task {
         matches!(self, Self::Extract { study: Some(study), .. } if study == folder)
     }
 
+    /// Whether it fits.
+    #[must_use]
+    pub(crate) fn is_fit(&self) -> bool {
+        matches!(self, Self::Encode { .. } | Self::Sample { .. })
+    }
+
     /// Whether it fits for the study of a folder.
     #[must_use]
     pub(crate) fn is_fit_of_study(&self, folder: &Path) -> bool {
@@ -156,6 +162,18 @@ pub(crate) enum Order {
     Remove,
 }
 
+/// What a job's progress counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Counted {
+    /// Windows of sound.
+    #[default]
+    Windows,
+    /// Voxels.
+    Voxels,
+    /// What is fetched.
+    Bytes,
+}
+
 /// How much is done.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Progress {
@@ -163,10 +181,10 @@ pub(crate) struct Progress {
     pub(crate) stage: String,
     /// The story in hand.
     pub(crate) story: Option<String>,
-    /// Things done and things in all: windows, or bytes.
+    /// Things done and things in all.
     pub(crate) done: Option<(u64, u64)>,
-    /// Whether they are bytes.
-    pub(crate) is_download: bool,
+    /// What they are.
+    pub(crate) counted: Counted,
     /// Things a second.
     pub(crate) per_sec: Option<f64>,
     /// Stories that could not be done, each with its sentence.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use heschl_core::progress::Event;
 use serde_json::Value;
 
-use super::data::Progress;
+use super::data::{Counted, Progress};
 use crate::workshop::ON_CPU;
 
 /// Adds up events.
@@ -62,7 +62,7 @@ impl Tally {
             self.speed = Speed::default();
         }
         self.progress.stage = stage;
-        self.progress.is_download = true;
+        self.progress.counted = Counted::Bytes;
         self.progress.done = value["n_bytes_total"].as_u64().map(|all| (n_bytes, all));
         self.progress.per_sec = self.speed.at(n_bytes, now);
     }
@@ -79,7 +79,7 @@ impl Tally {
                 progress.failed.clear();
                 progress.finished = None;
                 self.speed = Speed::default();
-                progress.is_download = false;
+                progress.counted = Counted::Windows;
                 progress.per_sec = None;
                 progress.stage = "Extracting".into();
                 progress.device = Some(device);
@@ -112,7 +112,7 @@ impl Tally {
             Event::EncodeStarted { .. } => {
                 progress.failed.clear();
                 progress.finished = None;
-                progress.is_download = false;
+                progress.counted = Counted::Voxels;
                 progress.stage = "Reading features".into();
             }
             Event::StageStarted {

@@ -7,7 +7,7 @@ use egui::{RichText, vec2};
 use crate::gui::actions::{Action, Asked, Purpose};
 use crate::gui::facts::Facts;
 use crate::gui::icons;
-use crate::gui::jobs::data::{JobFacts, JobState, Order, Progress, QueueFacts, Task};
+use crate::gui::jobs::data::{Counted, JobFacts, JobState, Order, Progress, QueueFacts, Task};
 use crate::gui::manual::Topic;
 use crate::gui::state::{Page, State};
 use crate::gui::text::{bytes, count, duration, thousands};
@@ -302,21 +302,17 @@ pub(crate) fn progress_words(progress: &Progress, is_running: bool) -> String {
         return progress.stage.clone();
     };
     let mut words = vec![format!("{:.0} %", progress.share().unwrap_or(0.0) * 100.0)];
-    words.push(if progress.is_download {
-        format!("{} of {}", bytes(done), bytes(all))
-    } else {
-        format!(
-            "{} of {} windows",
-            thousands(done as usize),
-            thousands(all as usize)
-        )
+    let of_all = |unit: &str| {
+        let (done, all) = (thousands(done as usize), thousands(all as usize));
+        format!("{done} of {all} {unit}")
+    };
+    words.push(match progress.counted {
+        Counted::Windows => of_all("windows"),
+        Counted::Voxels => of_all("voxels"),
+        Counted::Bytes => format!("{} of {}", bytes(done), bytes(all)),
     });
-    if let (Some(per_sec), true) = (progress.per_sec, is_running) {
-        words.push(if progress.is_download {
-            format!("{}/s", bytes(per_sec as u64))
-        } else {
-            format!("{per_sec:.1} windows/s")
-        });
+    if let (Some(speed), true) = (speed_words(progress), is_running) {
+        words.push(speed);
         words.extend(
             progress
                 .secs_left()
@@ -324,6 +320,17 @@ pub(crate) fn progress_words(progress: &Progress, is_running: bool) -> String {
         );
     }
     words.join(" · ")
+}
+
+/// `11.4 windows/s`; `None` if no speed is known.
+#[must_use]
+pub(crate) fn speed_words(progress: &Progress) -> Option<String> {
+    let per_sec = progress.per_sec?;
+    Some(match progress.counted {
+        Counted::Windows => format!("{per_sec:.1} windows/s"),
+        Counted::Voxels => format!("{} voxels/s", thousands(per_sec.round() as usize)),
+        Counted::Bytes => format!("{}/s", bytes(per_sec as u64)),
+    })
 }
 
 /// What can be made of a job next.

@@ -19,6 +19,7 @@ use eframe::egui;
 
 pub(crate) use extract::why_not_run;
 pub(crate) use fit::why_not_fit;
+pub(crate) use jobs::speed_words;
 
 use super::actions::{Action, Asked};
 use super::facts::Facts;

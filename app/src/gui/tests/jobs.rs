@@ -8,7 +8,7 @@ use heschl_models::catalogue;
 use super::{Stage, recordings};
 use crate::gui::actions::Action;
 use crate::gui::facts::{ModelEntry, ModelSource};
-use crate::gui::jobs::data::{JobFacts, JobState, Progress, QueueFacts, Task};
+use crate::gui::jobs::data::{Counted, JobFacts, JobState, Progress, QueueFacts, Task};
 use crate::gui::loading::Loading;
 use crate::gui::state::Page;
 
@@ -122,6 +122,16 @@ fn a_card_says_how_far_how_fast_and_for_how_long() {
     // The bar below leads back.
     stage.click(Role::Link, "Job it 25 %  5.0 windows/s  15 s left");
     assert_eq!(stage.state().page(), Page::Jobs);
+    // Of a fit, voxels are counted.
+    let queue = &mut stage.harness.state_mut().facts.queue;
+    queue.jobs[0].progress = Progress {
+        done: Some((2_048, 20_484)),
+        counted: Counted::Voxels,
+        per_sec: Some(6213.8),
+        ..Progress::default()
+    };
+    stage.settle();
+    stage.must_see("10 % · 2,048 of 20,484 voxels · 6,214 voxels/s · 3 s left");
     stage.harness.state_mut().facts.queue.is_led_elsewhere = true;
     stage.settle();
     stage.must_see("Another window leads the queue");
@@ -270,7 +280,7 @@ fn a_fetch_is_shown_on_its_card() {
     models(&mut stage, |_| ());
     let progress = Progress {
         done: Some((10_000_000, 151_000_000)),
-        is_download: true,
+        counted: Counted::Bytes,
         per_sec: Some(2_000_000.0),
         ..Progress::default()
     };

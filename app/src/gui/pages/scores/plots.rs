@@ -127,8 +127,8 @@ pub(super) fn profile(ui: &mut egui::Ui, entries: &[ProfileEntry]) {
     }
     // A few boxes are as narrow as many.
     let empty_at_sides = (PROFILE_BOXES.saturating_sub(entries.len()) as f64 / 2.0).max(0.5);
-    let names: Vec<String> = entries.iter().map(|entry| entry.name.clone()).collect();
-    let words = names.clone();
+    let words: Vec<String> = entries.iter().map(|entry| entry.name.clone()).collect();
+    let names = short_names(&words);
     let boxes = entries.iter().enumerate().map(|(index, entry)| {
         let [low, middle, high] = entry.quartiles;
         BoxElem::new(index as f64, BoxSpread::new(low, low, middle, high, high))
@@ -182,6 +182,20 @@ pub(super) fn profile(ui: &mut egui::Ui, entries: &[ProfileEntry]) {
         })
         .response;
     name(&response, Role::Canvas, "Profile over layers");
+}
+
+/// Names without the words that all of them begin with, such as the model of its layers: there is little room under an axis.
+fn short_names(names: &[String]) -> Vec<String> {
+    let [first, others @ ..] = names else {
+        return Vec::new();
+    };
+    let ends = first.match_indices('-').map(|(at, _)| at + 1);
+    let is_shared = |end: &usize| {
+        let mut others = others.iter();
+        others.len() > 0 && others.all(|name| name.starts_with(&first[..*end]))
+    };
+    let shared = ends.rev().find(is_shared).unwrap_or(0);
+    names.iter().map(|name| name[shared..].to_owned()).collect()
 }
 
 /// One voxel's test scans: measured, and predicted with the same mean and deviation.
@@ -244,7 +258,7 @@ pub(super) fn scatter(ui: &mut egui::Ui, scores: &ScoresFacts, others: &ScoresFa
     let step = pairs.len().div_ceil(MOST_POINTS).max(1);
     let share = 100.0 * n_better as f64 / pairs.len().max(1) as f64;
     let shown = if step > 1 {
-        format!(" Every {step}th voxel is shown.")
+        format!(" Of {step} voxels one is shown.")
     } else {
         String::new()
     };
@@ -282,4 +296,31 @@ pub(super) fn scatter(ui: &mut egui::Ui, scores: &ScoresFacts, others: &ScoresFa
         })
         .response;
     name(&response, Role::Canvas, "Voxels of two models");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn under_an_axis_stands_what_tells_fits_apart() {
+        let short = |names: &[&str]| {
+            short_names(
+                &names
+                    .iter()
+                    .map(|name| (*name).to_owned())
+                    .collect::<Vec<_>>(),
+            )
+        };
+        let layers = [
+            "whisper-tiny.en-encoder.0",
+            "whisper-tiny.en-encoder.1",
+            "whisper-tiny.en-final",
+        ];
+        assert_eq!(short(&layers), ["encoder.0", "encoder.1", "final"]);
+        let models = ["whisper-tiny-final", "hubert-base-final"];
+        assert_eq!(short(&models), models);
+        assert_eq!(short(&models[..1]), models[..1]);
+        assert!(short(&[]).is_empty());
+    }
 }
