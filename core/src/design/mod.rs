@@ -59,6 +59,8 @@ pub enum DesignError {
     },
     #[error("{source}\nFile: {}", path.display())]
     Scans { source: ScansError, path: PathBuf },
+    #[error(transparent)]
+    EvenScans(ScansError),
     #[error(
         "The recipe gives no repetition time, and the header of the responses to \"{0}\" has none either. Add it to [encode.scans]: \
          repetition_secs = 2.0, for instance."
@@ -475,9 +477,9 @@ pub fn scan_times(
             (ScanTimes::parse_list(&read(&path)?), Some(path))
         }
     };
-    let times = times.map_err(|source| DesignError::Scans {
-        source,
-        path: path.clone().unwrap_or_default(),
+    let times = times.map_err(|source| match path.clone() {
+        Some(path) => DesignError::Scans { source, path },
+        None => DesignError::EvenScans(source),
     })?;
     Ok((times, path))
 }

@@ -189,6 +189,17 @@ fn what_is_missing_is_named() {
     short.stories.train = vec!["a".into()];
     short.design.trim_responses_train = [20, 5].into();
     assert!(refused(&short, &responses).contains("leaves none"));
+    // Even intervals are in no file, and none is named.
+    let mut still = recipe(folder.path());
+    still.stories.train = vec!["a".into()];
+    still.scans = ScansRecipe::Simulated {
+        repetition_secs: 0.0,
+        sound_start_secs: 10.0,
+    };
+    assert_eq!(
+        refused(&still, &responses),
+        "A repetition time of 0 s makes no sense. Give seconds, such as 2.0."
+    );
 }
 
 #[test]
