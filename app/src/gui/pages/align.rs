@@ -46,7 +46,9 @@ pub(super) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut As
             story(ui, state, facts, asked);
             let height = ui.available_height() * 0.62;
             let height = height.clamp(*PICTURE_HEIGHT.start(), *PICTURE_HEIGHT.end());
-            match &facts.fit.alignment {
+            // In a room of its own: whatever comes and goes in it, the controls below keep their identity, and with it the focus and
+            // a click that has begun.
+            ui.vertical(|ui| match &facts.fit.alignment {
                 Loading::Nothing => nothing(ui, asked),
                 Loading::Waiting => {
                     ui.spinner();
@@ -55,7 +57,7 @@ pub(super) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut As
                 Loading::Ready(alignment) => {
                     look(ui, alignment, (state, facts), (&mut fit, asked), height);
                 }
-            }
+            });
             ui.add_space(BETWEEN);
             settings(ui, state, facts, (&mut fit, asked));
             ui.add_space(INSIDE);
