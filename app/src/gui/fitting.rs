@@ -10,8 +10,8 @@ use heschl_core::downsample::Downsampling;
 use heschl_core::encoding::{ExampleSeries, ScoreTable};
 use heschl_core::intervals::Interval;
 use heschl_core::recipe::{
-    ControlsRecipe, EncodeFacts, EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet, Preset,
-    ResponsesRecipe, ScansRecipe, ScoresRecipe, StoriesRecipe, Trim,
+    Alphas, ControlsRecipe, EncodeFacts, EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet,
+    Preset, ResponsesRecipe, ScansRecipe, ScoresRecipe, StoriesRecipe, Trim,
 };
 use heschl_core::scans::TriggerRepair;
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,8 @@ pub(crate) struct FitStudy {
     pub(crate) trims: Option<Trims>,
     /// Whose settings.
     pub(crate) preset: Preset,
+    /// The α that are tried, if not as the preset has them.
+    pub(crate) alphas: Option<AlphaRange>,
     /// Whether delayed copies stay within their story.
     pub(crate) keeps_borders: bool,
     /// When the volumes were taken.
@@ -62,6 +64,7 @@ impl Default for FitStudy {
             words: None,
             trims: None,
             preset: Preset::ScalingLaws2023,
+            alphas: None,
             keeps_borders: false,
             scans: ScansRecipe::default(),
             weights: false,
@@ -110,6 +113,13 @@ impl FitStudy {
         self.trims.unwrap_or_else(|| Trims::of_preset(self.preset))
     }
 
+    /// The α that are tried.
+    #[must_use]
+    pub(crate) fn alphas(&self) -> AlphaRange {
+        self.alphas
+            .unwrap_or_else(|| AlphaRange::of_preset(self.preset))
+    }
+
     /// The recipe; `features`: their folder, `scores`: the folder of all the study's scores.
     ///
     /// # Errors
@@ -137,6 +147,11 @@ impl FitStudy {
         if self.keeps_borders {
             design.delay_borders = DelayBorders::WithinStories;
         }
+        let mut ridge = self.preset.ridge();
+        if let Some(range) = self.alphas {
+            range.check()?;
+            ridge.alphas = range.alphas();
+        }
         let model = features.file_name().unwrap_or_default().to_string_lossy();
         let layer = self.layer.as_deref().unwrap_or("final");
         Ok(EncodeRecipe {
@@ -158,7 +173,7 @@ impl FitStudy {
             scans: self.scans.clone(),
             downsampling: Downsampling::default(),
             design,
-            ridge: self.preset.ridge(),
+            ridge,
             scores: ScoresRecipe::default(),
             controls: ControlsRecipe::default(),
             output: EncodeOutput {
@@ -216,6 +231,69 @@ impl Trims {
             (self.train, self.responses_train) = (features, responses);
         }
     }
+}
+
+/// The α that are tried: evenly on a logarithmic scale.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AlphaRange {
+    /// The smallest one.
+    pub(crate) smallest: f64,
+    /// The largest one.
+    pub(crate) largest: f64,
+    /// How many.
+    pub(crate) count: usize,
+}
+
+impl AlphaRange {
+    /// From the first to the last one of a preset.
+    #[must_use]
+    pub(crate) fn of_preset(preset: Preset) -> Self {
+        let alphas = preset.ridge().alphas.values();
+        Self {
+            smallest: alphas.first().copied().unwrap_or(1.0),
+            largest: alphas.last().copied().unwrap_or(1.0),
+            count: alphas.len(),
+        }
+    }
+
+    /// As a recipe has them.
+    #[must_use]
+    pub(crate) fn alphas(self) -> Alphas {
+        Alphas::LogSpace {
+            logspace: (self.smallest.log10(), self.largest.log10(), self.count),
+        }
+    }
+
+    /// # Errors
+    /// A sentence, if no fit can be made with them.
+    pub(crate) fn check(self) -> Result<(), String> {
+        check_alpha(self.smallest)?;
+        check_alpha(self.largest)?;
+        check_count(self.count as f64)?;
+        if self.largest <= self.smallest {
+            return Err("The largest α must be larger than the smallest one.".into());
+        }
+        Ok(())
+    }
+}
+
+/// # Errors
+/// A sentence, if that is no α.
+pub(crate) fn check_alpha(alpha: f64) -> Result<(), String> {
+    let is_good = (1e-6..=1e9).contains(&alpha);
+    is_good
+        .then_some(())
+        .ok_or_else(|| "An α lies between 0.000001 and 1000000000.".to_string())
+}
+
+/// # Errors
+/// A sentence, if that is no number of α.
+pub(crate) fn check_count(count: f64) -> Result<(), String> {
+    let is_good = (2.0..=100.0).contains(&count) && count.fract() == 0.0;
+    is_good
+        .then_some(())
+        .ok_or_else(|| "A whole number of α is tried, from 2 to 100.".to_string())
 }
 
 /// One story's responses.

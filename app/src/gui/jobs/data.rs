@@ -195,6 +195,8 @@ pub(crate) struct Progress {
     pub(crate) device: Option<String>,
     /// How it ended, if it said so: stories done, done before, failed, and whether a stop was asked for.
     pub(crate) finished: Option<(usize, usize, usize, bool)>,
+    /// What came of it, in a few words.
+    pub(crate) outcome: Option<String>,
 }
 
 impl Progress {

@@ -6,6 +6,7 @@ use heschl_core::progress::Event;
 use serde_json::Value;
 
 use super::data::{Counted, Progress};
+use crate::gui::text::thousands;
 use crate::workshop::ON_CPU;
 
 /// Adds up events.
@@ -128,7 +129,13 @@ impl Tally {
                 self.count(n_done, now);
             }
             Event::VoxelProgress { n_done, .. } => self.count(n_done, now),
-            Event::EncodeFinished { .. } => progress.finished = Some((1, 0, 0, false)),
+            Event::EncodeFinished {
+                n_voxels, mean_r, ..
+            } => {
+                progress.finished = Some((1, 0, 0, false));
+                progress.outcome =
+                    mean_r.map(|r| format!("{} voxels · mean r {r:.4}", thousands(n_voxels)));
+            }
             // The status bar says at all times why no GPU is used.
             Event::Warning { message } if message.starts_with(ON_CPU) => {}
             Event::Warning { message } => progress.warnings.push(message),

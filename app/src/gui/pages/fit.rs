@@ -6,7 +6,9 @@ use heschl_core::recipe::Preset;
 use super::scan_times;
 use crate::gui::actions::{Action, Asked, Purpose};
 use crate::gui::facts::Facts;
-use crate::gui::fitting::{FitAs, FitStudy, StoryResponses, presentations};
+use crate::gui::fitting::{
+    AlphaRange, FitAs, FitStudy, StoryResponses, check_alpha, check_count, presentations,
+};
 use crate::gui::icons;
 use crate::gui::loading::Loading;
 use crate::gui::manual::Topic;
@@ -14,7 +16,7 @@ use crate::gui::state::{Page, State};
 use crate::gui::text::{bytes, count, duration, thousands};
 use crate::gui::theme::{BETWEEN, INSIDE};
 use crate::gui::widgets::{
-    PathField, button, card, choices, field_label, heading, help_button, page_title,
+    NumberField, PathField, button, card, choices, field_label, heading, help_button, page_title,
     primary_button, problem, tick, warning, weak,
 };
 
@@ -38,7 +40,13 @@ pub(super) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut As
         .frame(egui::Frame::new())
         .show(ui, |ui| {
             ui.add_space(INSIDE);
-            outlook(ui, facts);
+            // In a room of its own, so that the buttons below keep their identity whatever is said here.
+            ui.vertical(|ui| {
+                outlook(ui, facts);
+                if let Some(sentence) = &why_not {
+                    warning(ui, sentence);
+                }
+            });
             let n_layers = facts.fit.layers.ready().map_or(0, Vec::len);
             run(ui, n_layers, why_not.as_deref(), asked);
         });
@@ -51,6 +59,8 @@ pub(super) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut As
             features(ui, state, facts, (&mut fit, asked));
             ui.add_space(BETWEEN);
             responses(ui, facts, (&mut fit, asked));
+            ui.add_space(BETWEEN);
+            alphas(ui, &mut fit, asked);
             ui.add_space(BETWEEN);
             scans(ui, &fit, asked);
             ui.add_space(BETWEEN);
@@ -100,8 +110,7 @@ fn preset(ui: &mut egui::Ui, fit: &mut FitStudy, asked: &mut Asked) {
             asked.push(Action::Manual(Topic::Fit));
         }
     });
-    let (design, ridge, trims) = (fit.preset.design(), fit.preset.ridge(), fit.trims());
-    let alphas = ridge.alphas.values();
+    let (design, trims, alphas) = (fit.preset.design(), fit.trims(), fit.alphas());
     weak(
         ui,
         format!(
@@ -116,11 +125,49 @@ fn preset(ui: &mut egui::Ui, fit: &mut FitStudy, asked: &mut Asked) {
                 .map(i32::to_string)
                 .collect::<Vec<_>>()
                 .join(", "),
-            alphas.len(),
-            alphas.first().copied().unwrap_or_default(),
-            alphas.last().copied().unwrap_or_default(),
+            alphas.count,
+            alphas.smallest,
+            alphas.largest,
         ),
     );
+}
+
+/// The α that are tried: a fit that says its range is too narrow is made again with a wider one.
+fn alphas(ui: &mut egui::Ui, fit: &mut FitStudy, asked: &mut Asked) {
+    let of_preset = AlphaRange::of_preset(fit.preset);
+    let mut range = fit.alphas();
+    card(ui, |ui| {
+        ui.set_min_width(ui.available_width());
+        heading(ui, "Penalty");
+        let field = |label, tooltip, default| NumberField {
+            label,
+            unit: "",
+            tooltip,
+            default,
+            topic: Topic::Fit,
+        };
+        let smallest = field(
+            "Smallest α",
+            "The weakest penalty that is tried for each voxel. It is squared: scikit-learn's and himalaya's alpha is α².",
+            of_preset.smallest,
+        );
+        smallest.show(ui, &mut range.smallest, asked, check_alpha);
+        let largest = field(
+            "Largest α",
+            "The strongest penalty that is tried. If many voxels that are predicted choose it, try larger ones.",
+            of_preset.largest,
+        );
+        largest.show(ui, &mut range.largest, asked, check_alpha);
+        let number = field(
+            "Number of α",
+            "How many are tried, evenly on a logarithmic scale between the two.",
+            of_preset.count as f64,
+        );
+        let mut count = range.count as f64;
+        number.show(ui, &mut count, asked, check_count);
+        range.count = count.clamp(0.0, 1e6).round() as usize;
+    });
+    fit.alphas = (range != of_preset).then_some(range);
 }
 
 fn features(
@@ -334,9 +381,6 @@ fn outlook(ui: &mut egui::Ui, facts: &Facts) {
 }
 
 fn run(ui: &mut egui::Ui, n_layers: usize, why_not: Option<&str>, asked: &mut Asked) {
-    if let Some(sentence) = why_not {
-        warning(ui, sentence);
-    }
     ui.horizontal_wrapped(|ui| {
         if primary_button(ui, icons::PLAY, "Fit", why_not).clicked() {
             asked.push(Action::Fit(FitAs::Job));

@@ -242,8 +242,9 @@ fn state_words(job: &JobFacts) -> String {
             _ => job.progress.stage.clone(),
         },
         JobState::Paused => "paused".into(),
-        JobState::Done => match job.progress.finished {
-            Some((n_done, n_before, ..)) if n_done + n_before > 0 => {
+        JobState::Done => match (&job.progress.outcome, job.progress.finished) {
+            (Some(outcome), _) => outcome.clone(),
+            (None, Some((n_done, n_before, ..))) if n_done + n_before > 0 => {
                 let before = match n_before {
                     0 => String::new(),
                     n => format!(", {n} of them before"),

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use eframe::egui::accesskit::Role;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use heschl_core::formats::npz_arrays::{Order, header};
+use heschl_core::recipe::Preset;
 
 use super::Stage;
 use crate::gui::actions::{Action, Purpose};
@@ -79,7 +81,7 @@ fn the_form_leads_to_a_recipe_and_a_job() {
     let recipe = stage.state().fit_recipe().unwrap();
     assert_eq!(recipe.stories.test, ["gamma"]);
     assert_eq!(recipe.features[0].layer.as_deref(), Some("encoder.1"));
-    assert_eq!(recipe.ridge.alphas.values().len(), 10);
+    assert_eq!(recipe.ridge.alphas, Preset::DeepFmri.ridge().alphas);
     assert!(
         recipe
             .output
@@ -96,6 +98,24 @@ fn the_form_leads_to_a_recipe_and_a_job() {
     // What is changed within a moment is one step.
     stage.ask(Action::Undo);
     assert!(!stage.study().fit.keeps_borders);
+}
+
+#[test]
+fn a_wider_range_of_penalties_is_tried_where_it_makes_sense() {
+    let (_folder, mut stage) = stage();
+    stage.click(Role::CheckBox, "Test on gamma (40 scans)");
+    stage.click(Role::RadioButton, "deep-fMRI");
+    stage.must_see("10 α from 10 to 1000");
+    stage.write("Largest α", "100000");
+    stage.write("Number of α", "21");
+    let wider = stage.state().fit_recipe().unwrap().ridge.alphas.values();
+    assert_eq!(wider.len(), 21);
+    assert!((wider[0] / 10.0 - 1.0).abs() < 1e-12 && (wider[20] / 1e5 - 1.0).abs() < 1e-12);
+    stage.write("Largest α", "1");
+    stage.must_see("The largest α must be larger than the smallest one.");
+    stage.press("Reset largest α to 1000");
+    stage.press("Reset number of α to 10");
+    assert_eq!(stage.study().fit.alphas, None);
 }
 
 #[test]
@@ -139,6 +159,29 @@ fn a_job_of_a_fit_is_added_with_its_recipe() {
         matches!(&job.task, Task::Encode { scores, .. } if scores.ends_with("scores/whisper-tiny.en-final"))
     );
     assert!(job.recipe.as_ref().unwrap().contains("[encode"));
+}
+
+#[test]
+fn controls_keep_their_identity_while_something_is_worked_out_above_them() {
+    let (_folder, mut stage) = stage();
+    let id = |stage: &Stage, role, label: &str| {
+        let node = stage.harness.get_by_role_and_label(role, label);
+        node.accesskit_node().id()
+    };
+    stage.go(Page::Align);
+    stage.until("the story lies on its clock", |window| {
+        window.facts.fit.alignment.ready().is_some()
+    });
+    let before = id(&stage, Role::RadioButton, "TR reports");
+    stage.harness.state_mut().facts.fit.alignment = crate::gui::loading::Loading::Waiting;
+    stage.harness.run_steps(1);
+    assert_eq!(id(&stage, Role::RadioButton, "TR reports"), before);
+    stage.go(Page::Fit);
+    let before = id(&stage, Role::Button, "Save recipe");
+    stage.click(Role::CheckBox, "Test on gamma (40 scans)");
+    stage.harness.state_mut().facts.fit.outlook = crate::gui::loading::Loading::Nothing;
+    stage.harness.run_steps(1);
+    assert_eq!(id(&stage, Role::Button, "Save recipe"), before);
 }
 
 #[test]
