@@ -161,6 +161,11 @@ impl TextReporter {
             }
             Event::Warning { message } => self.line(&format!("! {}", indented(message))),
             Event::Finished { .. } => self.bar.finish_and_clear(),
+            Event::SetAside { folder } => {
+                self.line(&format!(
+                    "  scores of another recipe lay there; they are now in {folder}"
+                ));
+            }
             Event::EncodeStarted { .. }
             | Event::StageStarted { .. }
             | Event::VoxelProgress { .. }

@@ -119,6 +119,11 @@ pub enum Event {
         /// Voxels that are predicted better than by chance; `None` if that was not asked for.
         n_significant: Option<usize>,
     },
+    /// Scores of another recipe lay where these go.
+    SetAside {
+        /// The folder where they are now.
+        folder: String,
+    },
     /// Something that the user should know.
     Warning {
         /// What, with numbers and a way out.

@@ -105,20 +105,32 @@ fn recipe(folder: &Path, name: &str) -> EncodeRecipe {
     }
 }
 
+fn work<'a>(
+    recipe: &'a EncodeRecipe,
+    responses: &'a ResponsesInMemory,
+    cancel: &'a CancelToken,
+) -> Encoding<'a> {
+    Encoding {
+        recipe,
+        responses,
+        groups: None,
+        share: VoxelShare::WHOLE,
+        existing: Existing::Kept,
+        heschl: "test",
+        cancel,
+    }
+}
+
 fn run(
     recipe: &EncodeRecipe,
     responses: &ResponsesInMemory,
     share: VoxelShare,
 ) -> (Result<EncodeSummary, EncodeError>, Vec<Event>) {
     let mut events = Vec::new();
+    let cancel = CancelToken::default();
     let work = Encoding {
-        recipe,
-        responses,
-        groups: None,
         share,
-        existing: Existing::Kept,
-        heschl: "test",
-        cancel: &CancelToken::default(),
+        ..work(recipe, responses, &cancel)
     };
     let summary = encode(&work, &mut |event| events.push(event));
     (summary, events)
@@ -181,12 +193,8 @@ fn planted_voxels_are_found_and_empty_ones_score_about_0() {
     for file in ["scores.npz", "scores.csv", "recipe.toml"] {
         assert!(recipe.output.folder.join(file).is_file(), "{file}");
     }
-    assert_eq!(
-        std::fs::read_dir(recipe.output.folder.join(".heschl"))
-            .unwrap()
-            .count(),
-        0
-    );
+    let unfinished = std::fs::read_dir(recipe.output.folder.join(".heschl"));
+    assert_eq!(unfinished.unwrap().count(), 0);
     let written = EncodeFile::read(&recipe.output.folder.join("recipe.toml")).unwrap();
     assert_eq!(written.encode, recipe);
     // Once more: done before. With another seed: refused.
@@ -194,11 +202,25 @@ fn planted_voxels_are_found_and_empty_ones_score_about_0() {
     assert_eq!(again, EncodeSummary::DoneBefore);
     let mut other = recipe.clone();
     other.ridge.seed = 7;
-    let refused = run(&other, &responses, VoxelShare::WHOLE)
-        .0
-        .unwrap_err()
-        .to_string();
+    let refused = run(&other, &responses, VoxelShare::WHOLE).0.unwrap_err();
+    let refused = refused.to_string();
     assert!(refused.contains("Scores of another recipe"), "{refused}");
+    // Or what is there gets another name, as often as it is asked for.
+    for (seed, aside) in [(7, "out-before-1"), (8, "out-before-2")] {
+        other.ridge.seed = seed;
+        let there = std::fs::read(recipe.output.folder.join("scores.npz")).unwrap();
+        let cancel = CancelToken::default();
+        let work = Encoding {
+            existing: Existing::SetAside,
+            ..work(&other, &responses, &cancel)
+        };
+        let fitted = encode(&work, &mut |_| {}).unwrap();
+        assert!(matches!(fitted, EncodeSummary::Finished(_)));
+        let kept = folder.path().join(aside).join("scores.npz");
+        assert!(std::fs::read(kept).unwrap() == there);
+        let again = encode(&work, &mut |_| {});
+        assert_eq!(again.unwrap(), EncodeSummary::DoneBefore);
+    }
     assert_eq!(written.run.unwrap().inputs.len(), 4);
 }
 
@@ -252,15 +274,7 @@ fn a_stopped_run_goes_on_where_it_was_and_gives_the_same_files() {
         let broken = recipe(folder.path(), &format!("broken-{n_blocks}"));
         let cancel = CancelToken::default();
         let mut n_done = 0;
-        let work = Encoding {
-            recipe: &broken,
-            responses: &responses,
-            groups: None,
-            share: VoxelShare::WHOLE,
-            existing: Existing::Kept,
-            heschl: "test",
-            cancel: &cancel,
-        };
+        let work = work(&broken, &responses, &cancel);
         let summary = encode(&work, &mut |event| {
             n_done += usize::from(matches!(event, Event::VoxelProgress { .. }));
             if n_done == n_blocks {
@@ -481,15 +495,7 @@ fn a_banded_fit_that_was_stopped_goes_on_to_the_same_scores() {
     let found = loop {
         n_runs += 1;
         let cancel = CancelToken::default();
-        let work = Encoding {
-            recipe: &stopped,
-            responses: &responses,
-            groups: None,
-            share: VoxelShare::WHOLE,
-            existing: Existing::Kept,
-            heschl: "test",
-            cancel: &cancel,
-        };
+        let work = work(&stopped, &responses, &cancel);
         // Stopped after each block of voxels.
         let summary = encode(&work, &mut |event| {
             if matches!(event, Event::VoxelProgress { .. }) {

@@ -126,7 +126,9 @@ fn whole_study(args: Args) -> CommandResult {
     let scores = fit.encode.output.folder.clone();
     let path = out.join("fit.toml");
     atomic::write(&path, fit.to_toml().map_err(Failure)?.as_bytes())?;
-    let outcome = encode::run(&encode::Args::of_recipe(path, None, args.events))?;
+    let mut fit = encode::Args::of_recipe(path, None, args.events);
+    fit.set_aside = true;
+    let outcome = encode::run(&fit)?;
     if args.events == EventFormat::Text {
         say(format_args!("scores    {}", scores.display()));
         say(format_args!(

@@ -39,6 +39,10 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(super) overwrite: bool,
 
+    /// Give scores of another recipe that lie in the folder another name beside it: <folder>-before-1
+    #[arg(long = "set-aside", alias = "set_aside", conflicts_with = "overwrite")]
+    pub(super) set_aside: bool,
+
     /// Print events for people or as JSON lines
     #[arg(long, value_enum, default_value_t)]
     events: EventFormat,
@@ -60,6 +64,7 @@ impl Args {
             out,
             blocks: VoxelShare::WHOLE,
             overwrite: false,
+            set_aside: false,
             events,
             dry_run: false,
             slurm: None,
@@ -93,10 +98,10 @@ pub(crate) fn run(args: &Args) -> CommandResult {
         recipe: &recipe,
         responses: responses.as_ref(),
         share: args.blocks,
-        existing: if args.overwrite {
-            Existing::Overwritten
-        } else {
-            Existing::Kept
+        existing: match (args.overwrite, args.set_aside) {
+            (true, _) => Existing::Overwritten,
+            (false, true) => Existing::SetAside,
+            (false, false) => Existing::Kept,
         },
         heschl: env!("CARGO_PKG_VERSION"),
         cancel: &cancel,

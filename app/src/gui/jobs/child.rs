@@ -166,10 +166,11 @@ fn arguments(command: &mut Command, folder: &Path, file: &JobFile) {
                 .args(["--fetch", "--events", "json"]);
         }
         Task::Encode { .. } => {
-            command
-                .arg("encode")
-                .arg(folder.join(RECIPE))
-                .args(["--events", "json"]);
+            command.arg("encode").arg(folder.join(RECIPE)).args([
+                "--set-aside",
+                "--events",
+                "json",
+            ]);
             // It needs no library that computes.
             return;
         }

@@ -139,7 +139,7 @@ impl Tally {
             // The status bar says at all times why no GPU is used.
             Event::Warning { message } if message.starts_with(ON_CPU) => {}
             Event::Warning { message } => progress.warnings.push(message),
-            Event::StorySkipped { .. } => {}
+            Event::StorySkipped { .. } | Event::SetAside { .. } => {}
         }
     }
 
@@ -160,6 +160,9 @@ impl Tally {
             Event::StoryFinished { story, n_rows, .. } => format!("{story}: done, {n_rows} rows"),
             Event::StorySkipped { story } => format!("{story}: was done before"),
             Event::StoryFailed { story, message } => format!("{story}: {message}"),
+            Event::SetAside { folder } => {
+                format!("Scores of another recipe lay there; they are now in {folder}")
+            }
             Event::Warning { message } => message.clone(),
             Event::EncodeStarted {
                 n_voxels,

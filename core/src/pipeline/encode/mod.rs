@@ -75,7 +75,7 @@ pub enum EncodeError {
     Groups { found: usize, expected: usize },
     #[error(
         "Scores of another recipe lie in this folder. Choose another one (folder in [encode.output], or --out), or add \
-         --overwrite.\nFolder: {}", .0.display()
+         --set-aside, which gives them another name, or --overwrite.\nFolder: {}", .0.display()
     )]
     OtherScores(PathBuf),
     #[error(
@@ -121,6 +121,8 @@ pub struct Encoding<'a> {
 pub enum Existing {
     /// Those of the same recipe and the same files stay; others are refused.
     Kept,
+    /// Those of the same recipe and the same files stay; others get another name beside them.
+    SetAside,
     /// They are written over.
     Overwritten,
 }
@@ -193,8 +195,14 @@ fn encode_in<T: Readable>(
     let inputs = inputs::checksums(&design, &measured)?;
     inputs::refuse_known_test(&design, &inputs)?;
     let run = Run::new(work, &design, &measured, &inputs)?;
-    if work.existing == Existing::Kept && run.is_done(&inputs)? {
-        return Ok(EncodeSummary::DoneBefore);
+    match (work.existing, run.is_done(&inputs)) {
+        (Existing::Overwritten, _) | (_, Ok(false)) => {}
+        (_, Ok(true)) => return Ok(EncodeSummary::DoneBefore),
+        (Existing::SetAside, Err(EncodeError::OtherScores(_))) => {
+            let folder = run.set_aside()?.display().to_string();
+            report(Event::SetAside { folder });
+        }
+        (_, Err(error)) => return Err(error),
     }
     warnings::announce(&run, report);
 

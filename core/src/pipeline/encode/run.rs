@@ -90,6 +90,23 @@ impl<'a> Run<'a> {
         Err(other())
     }
 
+    /// Gives the folder another name, `<name>-before-1` or the next that is free, so that this run has its own.
+    pub(super) fn set_aside(&self) -> Result<PathBuf, StoreError> {
+        let name = self.folder.file_name().unwrap_or_default();
+        let numbered = |number: usize| {
+            let mut name = name.to_owned();
+            name.push(format!("-before-{number}"));
+            self.folder.with_file_name(name)
+        };
+        let mut number = 1;
+        while numbered(number).exists() {
+            number += 1;
+        }
+        let aside = numbered(number);
+        atomic::rename(&self.folder, &aside)?;
+        Ok(aside)
+    }
+
     /// Opens the journal of one step, whose rows are the run's voxels.
     pub(super) fn journal(
         &self,
