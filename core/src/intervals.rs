@@ -243,6 +243,9 @@ impl MeanOfDraws {
     }
 
     /// Adds other voxels of the same draws. Give blocks in the same order for the same last bit.
+    ///
+    /// # Panics
+    /// If there are not as many draws: a fault of the caller.
     pub fn join(&mut self, others: &Self) {
         self.sums += &others.sums;
         self.n_voxels += &others.n_voxels;

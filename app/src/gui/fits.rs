@@ -150,8 +150,9 @@ impl Window {
         self.tell(Tone::Good, format!("{}: the scores are there.", job.title));
         self.work.forget_scores();
         let jobs = &self.facts.queue.jobs;
-        let fits = jobs.iter().filter(|job| job.task.is_fit());
-        let more_to_come = fits.filter(|job| job.state.is_alive()).count() > 0;
+        let more_to_come = jobs
+            .iter()
+            .any(|job| job.task.is_fit() && job.state.is_alive());
         match self.state.page() {
             Page::Jobs | Page::Fit if !more_to_come => self.look_at_scores(scores),
             // What is looked at stays.

@@ -155,6 +155,15 @@ fn joined(tables: Vec<ScoreTable>) -> ScoreTable {
         .iter()
         .flat_map(|table| table.voxels.clone())
         .collect();
+    // A share from before draws were kept would be missing from the mean.
+    let draws = if tables.iter().all(|table| !table.draws.is_empty()) {
+        tables
+            .iter()
+            .flat_map(|table| table.draws.clone())
+            .collect()
+    } else {
+        Vec::new()
+    };
     let mut merged = ScoreTable {
         first_voxel: 0,
         voxels,
@@ -162,10 +171,7 @@ fn joined(tables: Vec<ScoreTable>) -> ScoreTable {
             .first()
             .map_or_else(Vec::new, |table| table.alphas.clone()),
         round_scores,
-        draws: tables
-            .iter()
-            .flat_map(|table| table.draws.clone())
-            .collect(),
+        draws,
         fdr_level: tables.first().map_or(f64::NAN, |table| table.fdr_level),
     };
     if merged.column(Column::P).any(f64::is_finite) {
