@@ -11,7 +11,8 @@ use heschl_core::pipeline::row_layout;
 use heschl_core::recipe::ExtractRecipe;
 use heschl_core::stimuli::Stimulus;
 use heschl_core::window::{EncoderReach, Windows};
-use sysinfo::{Disks, ProcessRefreshKind, ProcessesToUpdate, System};
+pub(crate) use heschl_models::free_bytes;
+use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 
 use crate::console;
 use crate::report::EventFormat;
@@ -264,20 +265,6 @@ pub(crate) fn memory_in_use() -> u64 {
     let memory = ProcessRefreshKind::nothing().with_memory();
     system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, memory);
     system.process(pid).map_or(0, sysinfo::Process::memory)
-}
-
-/// Bytes free on the disk that will hold `folder`, which need not be there yet.
-pub(crate) fn free_bytes(folder: &Path) -> Option<u64> {
-    let existing = folder
-        .ancestors()
-        .find_map(|above| above.canonicalize().ok())?;
-    let disks = Disks::new_with_refreshed_list().ok()?;
-    let holding = disks
-        .iter()
-        .filter(|disk| existing.starts_with(disk.mount_point()));
-    holding
-        .max_by_key(|disk| disk.mount_point().as_os_str().len())
-        .map(sysinfo::Disk::available_space)
 }
 
 /// Bytes of memory that the machine has, and that are free; 0 where the system does not tell.

@@ -106,14 +106,30 @@ pub(crate) fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// Free bytes on the disk that holds `folder`; `None` if the system does not say.
-pub(crate) fn free_bytes(folder: &Path) -> Option<u64> {
-    let folder = folder.canonicalize().ok()?;
+/// Bytes free on the file system that will hold `folder`, which need not be there yet; `None` if the system does not say.
+#[must_use]
+pub fn free_bytes(folder: &Path) -> Option<u64> {
+    let existing = folder
+        .ancestors()
+        .find_map(|above| above.canonicalize().ok())?;
+    free_at(&existing)
+}
+
+/// Asks the file system of the folder itself: a network share, a memory disk and a disk bound into another folder are in no
+/// list of disks.
+#[cfg(unix)]
+fn free_at(existing: &Path) -> Option<u64> {
+    let found = rustix::fs::statvfs(existing).ok()?;
+    Some(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+#[cfg(not(unix))]
+fn free_at(existing: &Path) -> Option<u64> {
     let storage = sysinfo::DiskRefreshKind::nothing().with_storage();
     let disks = sysinfo::Disks::new_with_refreshed_list_specifics(storage).ok()?;
     disks
         .iter()
-        .filter(|disk| folder.starts_with(disk.mount_point()) && disk.total_space() > 0)
+        .filter(|disk| existing.starts_with(disk.mount_point()) && disk.total_space() > 0)
         .max_by_key(|disk| disk.mount_point().as_os_str().len())
         .map(sysinfo::Disk::available_space)
 }
@@ -138,5 +154,29 @@ mod tests {
         write_atomically(&path, b"short").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"short");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    /// What `df` says of a folder's file system.
+    #[cfg(target_os = "linux")]
+    fn as_df_says(folder: &Path) -> u64 {
+        let output = std::process::Command::new("df")
+            .args(["--output=avail", "-B1"])
+            .arg(folder)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().nth(1).unwrap().trim().parse().unwrap()
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn free_space_is_that_of_the_folder_s_own_file_system() {
+        let temporary = tempfile::tempdir().unwrap();
+        for folder in [Path::new("/dev/shm"), temporary.path()] {
+            let found = free_bytes(&folder.join("not/there/yet")).unwrap();
+            // Others write meanwhile.
+            let apart = found.abs_diff(as_df_says(folder));
+            assert!(apart < 1 << 30, "{}: {apart} bytes apart", folder.display());
+        }
     }
 }

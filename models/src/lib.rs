@@ -29,6 +29,7 @@ use heschl_core::encoder::{Model, Precision};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+pub use files::free_bytes;
 pub use peak::matrix_product_peak;
 
 use catalogue::PREPROCESSOR_FILE;
