@@ -286,6 +286,31 @@ pub fn planted_is_found(median_r: f64, reachable_r: f64) -> Check {
     )
 }
 
+/// Simple descriptions of the stimulus that features are compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nuisance {
+    /// The sets by their names, as a sentence has them: `spectrogram, sound level and position`.
+    pub names: String,
+    /// What they describe: of `words`, `sound` and `position` those that were there.
+    pub kinds: Vec<&'static str>,
+    /// What could not be compared with, and why: sentences.
+    pub untested: Vec<String>,
+}
+
+impl Nuisance {
+    /// The question as far as it was asked.
+    fn title(&self) -> String {
+        let verb = if self.kinds.len() == 1 { "does" } else { "do" };
+        let kinds = match &self.kinds[..] {
+            [] => "other things".to_string(),
+            [only] => (*only).to_string(),
+            [first @ .., last] => format!("{} and {last}", first.join(", ")),
+        };
+        format!("The features predict what {kinds} {verb} not")
+    }
+}
+
+/// The same question where nothing could be compared with.
 const NUISANCE: &str = "The features predict what words, sound and position do not";
 const SPECTROGRAM: &str = "The spectrogram predicts some voxels";
 const UNTRAINED: &str = "The network's training matters";
@@ -293,44 +318,41 @@ const UNTRAINED: &str = "The network's training matters";
 /// Whether the features predict what is left of responses when everything is taken out that simple descriptions of the stimulus
 /// predict.
 ///
-/// * `names`: what the simple descriptions are.
 /// * `medians`: median r of the features, of the simple descriptions, and the median partial correlation of the features given
 ///   these.
 /// * `moved`: that partial correlation with the predictions moved by more than 30 s, for many moves.
 #[must_use]
 pub fn adds_to_nuisance(
-    names: &str,
+    compared: &Nuisance,
     [features, nuisance, unique]: [f64; 3],
     moved: &[f64],
 ) -> Check {
+    let title = compared.title();
     let moved: Vec<f64> = moved.iter().copied().filter(|r| r.is_finite()).collect();
     if moved.len() < 5 || !unique.is_finite() {
-        return Check::skipped(
-            NUISANCE,
-            "The test is too short to be moved against itself.",
-        );
+        return Check::skipped(&title, "The test is too short to be moved against itself.");
     }
     if features.is_nan() || features < FOUND_R {
         return Check::skipped(
-            NUISANCE,
+            &title,
             "The best voxels of the sample are not predicted well enough (median r below 0.1).",
         );
     }
     let n_as_large = moved.iter().filter(|r| **r >= unique).count();
     let is_good = unique > 0.0 && n_as_large * 20 <= moved.len();
-    Check::of(
-        NUISANCE,
-        is_good,
-        format!(
-            "In the best voxels of the sample the features reach a median r of {features:.3}; {names} alone reach {nuisance:.3}, and \
-             given these the features' partial correlation is {unique:.3}.{}",
-            if is_good {
-                ""
-            } else {
-                " It is not beyond chance: what these features predict, simpler descriptions of the stimulus predict as well."
-            }
-        ),
-    )
+    let mut finding = format!(
+        "In the best voxels of the sample the features reach a median r of {features:.3}; {} alone reach {nuisance:.3}, and given these \
+         the features' partial correlation is {unique:.3}.",
+        compared.names
+    );
+    if !is_good {
+        finding += " It is not beyond chance: what these features predict, simpler descriptions of the stimulus predict as well.";
+    }
+    for sentence in &compared.untested {
+        finding += " ";
+        finding += sentence;
+    }
+    Check::of(&title, is_good, finding)
 }
 
 /// The same where it could not be asked, and why.

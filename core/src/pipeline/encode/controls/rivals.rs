@@ -12,7 +12,7 @@ use crate::pipeline::encode::run::Run;
 use crate::recipe::{EncodeRecipe, FeatureKind, FeatureSet, RecipeFile};
 use crate::responses::Readable;
 use crate::ridge::{Problem, RefitPlan, RoundsPlan, Weights, best_alpha_per_voxel};
-use crate::sanity::{self, Check, median};
+use crate::sanity::{self, Check, Nuisance, median};
 use crate::score::{correlation, residual};
 use crate::significance::{BlockPermutations, q_values};
 use crate::stimuli::{Depth, find_stimuli};
@@ -63,13 +63,8 @@ pub(super) fn run<T: Readable>(
 impl<T: Readable> Rivals<'_, '_, T> {
     /// Whether the features predict what words, sound and position do not.
     fn nuisance(&self, sound: &Result<Vec<FeatureSet>, String>) -> Result<Check, String> {
-        let mut sets = words(self.run, sound.as_ref().ok());
-        sets.extend(sound.iter().flatten().cloned());
-        let names: Vec<&str> = sets.iter().map(|set| set.name.as_str()).collect();
-        let names = match names[..] {
-            [] => "position".to_string(),
-            _ => format!("{} and position", names.join(", ")),
-        };
+        let words = words(self.run, sound.as_ref().ok());
+        let (mut sets, compared) = nuisance_sets(words, sound.clone());
         sets.push(position());
         let nuisance = self.predicted_by(sets)?;
         let best = |all: &Array2<T>| all.select(ndarray::Axis(1), &self.best).mapv(T::double);
@@ -79,7 +74,7 @@ impl<T: Readable> Rivals<'_, '_, T> {
         let unexplained = residual(measured.view(), nuisance.view());
         let moved = super::moved_medians(self.run, &unique, &unexplained);
         Ok(sanity::adds_to_nuisance(
-            &names,
+            &compared,
             [
                 median(correlation(features.view(), measured.view()).into_iter()),
                 median(correlation(nuisance.view(), measured.view()).into_iter()),
@@ -194,24 +189,59 @@ fn recordings(run: &Run) -> Option<PathBuf> {
     folders.find(|folder| folder.is_dir())
 }
 
+/// The simple descriptions that are there, and what is not.
+fn nuisance_sets(
+    words: Result<Vec<FeatureSet>, String>,
+    sound: Result<Vec<FeatureSet>, String>,
+) -> (Vec<FeatureSet>, Nuisance) {
+    let (mut sets, mut kinds, mut untested) = (Vec::new(), Vec::new(), Vec::new());
+    for (kind, title, found) in [("words", "Words", words), ("sound", "Sound", sound)] {
+        match found {
+            Ok(found) => {
+                sets.extend(found);
+                kinds.push(kind);
+            }
+            Err(why) => untested.push(format!("{title}: not tested. {why}")),
+        }
+    }
+    kinds.push("position");
+    let names: Vec<&str> = sets
+        .iter()
+        .map(|set: &FeatureSet| set.name.as_str())
+        .collect();
+    let names = match names[..] {
+        [] => "position".to_string(),
+        _ => format!("{} and position", names.join(", ")),
+    };
+    let compared = Nuisance {
+        names,
+        kinds,
+        untested,
+    };
+    (sets, compared)
+}
+
 /// Rates of words and phonemes, where every story has its `TextGrid`.
-fn words(run: &Run, sound: Option<&Vec<FeatureSet>>) -> Vec<FeatureSet> {
+fn words(run: &Run, sound: Option<&Vec<FeatureSet>>) -> Result<Vec<FeatureSet>, String> {
     let beside_sound = || sound.and_then(|sets| sets.first().map(|set| set.folder.clone()));
     let given = run.work.recipe.controls.textgrids.clone();
-    let Some(folder) = given.or_else(beside_sound) else {
-        return Vec::new();
-    };
-    let is_there = |scans: &StoryScans| {
+    let folder = given.or_else(beside_sound).ok_or(
+        "It is not known where the TextGrids are. Name their folder: textgrids = \"…\" in [encode.controls].",
+    )?;
+    let is_there = |scans: &&StoryScans| {
         let name = format!("{}.TextGrid", scans.story);
         folder.join(name).is_file()
     };
-    if !stories(run).all(is_there) {
-        return Vec::new();
+    if let Some(wordless) = stories(run).find(|scans| !is_there(scans)) {
+        return Err(format!(
+            "There is no TextGrid of \"{}\" in their folder.",
+            wordless.story
+        ));
     }
-    vec![
+    Ok(vec![
         set("word rate", FeatureKind::WordRate, &folder),
         set("phoneme rate", FeatureKind::PhonemeRate, &folder),
-    ]
+    ])
 }
 
 fn position() -> FeatureSet {
