@@ -119,7 +119,11 @@ fn whole_study(args: Args) -> CommandResult {
     let fit = EncodeFile {
         encode: study
             .fit
-            .recipe(Some(&features), &out.join("scores"))
+            .recipe(
+                Some(&features),
+                study.stimuli.as_deref(),
+                &out.join("scores"),
+            )
             .map_err(Failure)?,
         run: None,
     };

@@ -129,6 +129,8 @@ pub(crate) enum Action {
     NewStudy { parent: PathBuf, name: String },
     /// Open a study.
     OpenStudy(PathBuf),
+    /// Take hold of the study, if no other window has it any more.
+    TakeHold,
     /// Close the study that is open.
     CloseStudy,
     /// Make the sample study and run it.
@@ -149,8 +151,12 @@ pub(crate) enum Action {
     Redo,
     /// Look at the folder of recordings again.
     RefreshStories,
+    /// Look at the files of the study again.
+    LookAgain,
     /// Look at a story.
     SelectStory(String),
+    /// Look at a story on a page.
+    LookAt(Page, String),
     /// Look at features so.
     Look(Box<Looking>),
     /// So many layers on.
@@ -208,6 +214,8 @@ pub(crate) enum Action {
     SaveRecipe,
     /// Put text into the clipboard; what it was.
     Copy { text: String, what: &'static str },
+    /// Tell something.
+    Tell(String),
     /// Show the manual at a place.
     Manual(Topic),
     /// Show a folder in the system's file manager.

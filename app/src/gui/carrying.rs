@@ -1,41 +1,46 @@
 //! Where what pages ask for is carried out, and what desks wish is granted.
 
 use super::actions::{Action, Purpose};
+use super::facts::StoryFacts;
+use super::fitting::FitStudy;
 use super::leaving::Leaving;
-use super::loading::Loading;
 use super::state::{OpenStudy, Page, Study, remember};
 use super::text;
 use super::toasts::Tone;
 use super::window::Window;
 use super::work::{Chore, Done, Meaning, Wish};
+use crate::command_text::quoted;
 use eframe::egui;
+use heschl_core::recipe::EncodeRecipe;
 use std::path::PathBuf;
 
 impl Window {
-    /// Carries out what was asked for.
+    /// Carries out what was asked for; what is known then belongs to what is asked now.
     pub(super) fn carry_out(&mut self, action: Action, ctx: &egui::Context) {
+        self.do_it(action, ctx);
+        self.ask();
+    }
+
+    fn do_it(&mut self, action: Action, ctx: &egui::Context) {
         match action {
             Action::Go(page) => self.go(page),
             Action::NewStudy { parent, name } => self.work.chore(Chore::Create {
                 parent,
                 name,
-                stimuli: None,
+                of: None,
             }),
             Action::OpenStudy(folder) => self.work.chore(Chore::Open(folder)),
+            Action::TakeHold => self.try_to_hold(),
             Action::CloseStudy => self.close_study(),
-            Action::TrySample => {
-                let parent = self.studies_folder();
-                self.work.chore(Chore::Sample { parent });
-            }
-            Action::TryWholeSample => {
-                let parent = self.studies_folder();
-                self.work.chore(Chore::WholeSample { parent });
-            }
+            Action::TrySample => self.work.chore(Chore::Sample {
+                parent: self.studies_folder(),
+            }),
+            Action::TryWholeSample => self.work.chore(Chore::WholeSample {
+                parent: self.studies_folder(),
+            }),
             Action::ForgetRecent(folder) => {
-                self.state
-                    .lasting
-                    .recent_studies
-                    .retain(|known| *known != folder);
+                let recent = &mut self.state.lasting.recent_studies;
+                recent.retain(|known| *known != folder);
             }
             Action::EditStudy(study) => self.edit(|state| {
                 if let Some(open) = &mut state.open {
@@ -49,7 +54,12 @@ impl Window {
             Action::Undo => self.undo(),
             Action::Redo => self.redo(),
             Action::RefreshStories => self.work.forget_stories(),
+            Action::LookAgain => self.work.look_again(),
             Action::SelectStory(story) => self.select_story(story),
+            Action::LookAt(page, story) => {
+                self.state.story = Some(story);
+                self.go(page);
+            }
             Action::Look(looking) => self.state.looking = Some(*looking),
             Action::StepLayer(step) => self.step_layer(step),
             Action::Export(format) => self.export(format),
@@ -83,6 +93,7 @@ impl Window {
                 ctx.copy_text(text);
                 self.tell(Tone::Plain, format!("{what} copied."));
             }
+            Action::Tell(sentence) => self.tell(Tone::Amber, sentence),
             Action::Manual(topic) => {
                 self.pages.help.show(topic);
                 self.go(Page::Help);
@@ -113,10 +124,14 @@ impl Window {
                 self.go(Page::Extract);
                 self.tell(Tone::Plain, "The recipe's settings are taken over.".into());
             }
-            Done::Recipe(_) => self.tell(
-                Tone::Amber,
-                "Open a study first, then drop the recipe on it.".into(),
-            ),
+            // Without a study, one is made of it.
+            Done::Recipe(recipe) => {
+                let mut study = Study::default();
+                study.adopt(&recipe);
+                self.make_study(&recipe.stimuli.folder.clone(), study);
+            }
+            Done::Fit(path, recipe) => self.adopt_fit(&path, *recipe),
+            Done::Held(folder, held) => self.take_hold(&folder, held),
             Done::ModelDeleted(name) => {
                 self.work.look_at_models_again();
                 self.tell(Tone::Plain, format!("{name} is deleted."));
@@ -129,7 +144,6 @@ impl Window {
                 let path = text::short_path(&path, self.facts.home.as_deref());
                 self.tell(Tone::Good, format!("Recipe saved: {path}"));
             }
-            Done::Found(folder, found) => self.take_found(&folder, found),
             Done::Kept(folder, keeping) => self.take_keeping(&folder, keeping),
             Done::Missing(missing) => self.facts.missing_studies = missing,
             Done::Refused(sentence) => self.tell(Tone::Red, sentence),
@@ -150,6 +164,10 @@ impl Window {
             Meaning::Model(path) if path.is_file() => self.use_path(Purpose::ModelFile, path),
             Meaning::Model(folder) => self.use_path(Purpose::ModelFolder, folder),
             Meaning::Recipe(file) => self.use_path(Purpose::Recipe, file),
+            Meaning::Fit(file) => self.work.chore(Chore::ReadFit(file)),
+            Meaning::Scores(folder) => self.use_path(Purpose::Scores, folder),
+            Meaning::Responses(path) => self.use_path(Purpose::Responses, path),
+            Meaning::Words(folder) => self.use_path(Purpose::Words, folder),
             Meaning::Nothing(sentence) => self.tell(Tone::Amber, sentence),
         }
     }
@@ -210,7 +228,10 @@ impl Window {
             return self.work.chore(Chore::Create {
                 parent,
                 name: name.unwrap_or_else(|| "Study".into()),
-                stimuli: Some(folder),
+                of: Some(Box::new(Study {
+                    stimuli: Some(folder),
+                    ..Study::default()
+                })),
             });
         }
         self.edit_study(|study| {
@@ -219,6 +240,49 @@ impl Window {
         });
         self.work.forget_stories();
         self.go(Page::Stimuli);
+    }
+
+    /// Makes a study of a recipe's settings, named after a folder.
+    pub(super) fn make_study(&mut self, named_after: &std::path::Path, study: Study) {
+        let name = named_after.file_name().unwrap_or_default();
+        let name = name.to_string_lossy().into_owned();
+        let name = if name.is_empty() {
+            "Study".into()
+        } else {
+            name
+        };
+        self.work.chore(Chore::Create {
+            parent: self.studies_folder(),
+            name,
+            of: Some(Box::new(study)),
+        });
+    }
+
+    /// Takes over the settings of a fit's recipe, as far as the window has them; says what it has not.
+    fn adopt_fit(&mut self, path: &std::path::Path, recipe: EncodeRecipe) {
+        let mut fit = FitStudy::default();
+        let unknown = fit.adopt(&recipe);
+        if self.state.open.is_some() {
+            self.edit_study(|study| study.fit = fit);
+            self.go(Page::Fit);
+        } else {
+            let named_after = recipe.responses.path.with_extension("");
+            let study = Study {
+                stimuli: recipe.controls.recordings.clone(),
+                fit,
+                ..Study::default()
+            };
+            self.make_study(&named_after, study);
+        }
+        if unknown.is_empty() {
+            return self.tell(Tone::Plain, "The fit's settings are taken over.".into());
+        }
+        let sentence = format!(
+            "The fit's settings are taken over but for {}, which the window does not have. To run the recipe as it is: heschl encode {}",
+            unknown.join(", "),
+            quoted(&path.display().to_string())
+        );
+        self.tell(Tone::Amber, sentence);
     }
 
     /// Changes the study, so that it can be undone.
@@ -244,10 +308,10 @@ impl Window {
     /// The recipe that the study makes of the stories that were found.
     pub(super) fn recipe(&self) -> Result<heschl_core::recipe::ExtractRecipe, String> {
         let open = self.state.open.as_ref().ok_or("Open a study first.")?;
-        let names: Vec<&str> = match &self.facts.stories {
-            Loading::Ready(stories) => stories.iter().map(|story| story.story.as_str()).collect(),
-            _ => return Err("Choose a folder of recordings first.".into()),
-        };
-        Ok(open.study.recipe(&open.folder, &names))
+        if open.study.stimuli.is_none() || self.facts.stories.ready().is_none() {
+            return Err("Choose a folder of recordings first.".into());
+        }
+        let stories: Vec<&StoryFacts> = self.facts.listed().collect();
+        Ok(open.study.recipe(&open.folder, &stories))
     }
 }

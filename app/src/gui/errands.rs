@@ -1,6 +1,6 @@
 //! What the window does with jobs, models and features.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use eframe::egui;
 use heschl_core::look::library::Layer;
@@ -8,7 +8,6 @@ use heschl_core::recipe::{ExtractRecipe, RecipeFile};
 use heschl_models::catalogue;
 
 use super::actions::{AtClose, Format, Purpose};
-use super::facts::Found;
 use super::features::Looking;
 use super::figure::Figure;
 use super::jobs::data::{JobFacts, JobState, NewJob, Order, QueueFacts, Task};
@@ -40,14 +39,14 @@ impl Window {
         let study = self.state.study();
         study.map_or_else(
             || Some("Open a study first.".into()),
-            |study| why_not_run(study, &self.facts),
+            |study| Some(why_not_run(study, &self.facts)?.sentence),
         )
     }
 
     fn extraction(&self) -> Result<NewJob, String> {
         let recipe = self.recipe()?;
         let n_stories = match recipe.stimuli.stories.len() {
-            0 => self.facts.stories().len(),
+            0 => self.facts.listed().count(),
             n => n,
         };
         let study = self.state.open.as_ref();
@@ -191,32 +190,26 @@ impl Window {
         }
     }
 
-    /// Asks what the open study has by now.
-    fn look_into_study(&mut self) {
-        if let Some(open) = &self.state.open {
-            let study = Box::new(open.study.clone());
-            self.work.chore(Chore::LookInto(open.folder.clone(), study));
-        }
-    }
-
-    /// Takes what the study of a folder has by now; shows it where nothing else is looked at.
-    pub(super) fn take_found(&mut self, folder: &Path, found: Found) {
-        let open = self.state.open.as_ref();
-        if open.is_none_or(|open| open.folder != folder) {
+    /// Shows what the open study has where nothing else is looked at.
+    pub(super) fn show_found(&mut self) {
+        let Some(found) = self.facts.found.ready() else {
             return;
-        }
+        };
         if self.state.looking.is_none() {
             self.state.looking = found.features.clone().map(Looking::at);
         }
         if self.state.scores.is_none() {
             self.state.scores.clone_from(&found.scores);
         }
-        self.facts.found = found;
     }
 
     fn tell_change(&mut self, job: &JobFacts) {
-        if job.state == JobState::Done && job.task.computes() {
-            self.look_into_study();
+        if !job.state.is_alive() {
+            // A job may have brought ONNX Runtime, a model, features or scores, whatever it was for.
+            self.work.look_into_study_again();
+            self.work.look_at_models_again();
+            self.work
+                .want_machine(self.state.lasting.settings.runtime.clone());
         }
         match (&job.state, &job.task) {
             (JobState::Done, Task::Extract { features, .. }) => {
@@ -227,7 +220,6 @@ impl Window {
                         job.title
                     ),
                 );
-                self.work.look_at_models_again();
                 if std::mem::take(&mut self.is_sample_running) && self.state.page() == Page::Jobs {
                     self.look_at_features(Purpose::Features, features.clone());
                 }
@@ -236,16 +228,12 @@ impl Window {
                 self.take_scores(job, scores.clone());
             }
             (JobState::Done, Task::Fetch { model }) => {
-                self.work.look_at_models_again();
                 self.tell(Tone::Good, format!("{model} is here."));
             }
             (JobState::Done, Task::Runtime) => {
-                self.work
-                    .want_machine(self.state.lasting.settings.runtime.clone());
                 self.tell(Tone::Good, "ONNX Runtime is here.".into());
             }
             (JobState::Done, Task::Add { .. }) => {
-                self.work.look_at_models_again();
                 self.tell(Tone::Good, format!("{}: done.", job.title));
             }
             (JobState::Done, Task::Check { .. }) => {
@@ -255,7 +243,7 @@ impl Window {
                 self.tell(Tone::Red, format!("{}: {message}", job.title));
             }
             // It can go on, so the note need not stand until it is closed.
-            (JobState::Broken { message }, _) => {
+            (JobState::Broken { message } | JobState::Partly { message }, _) => {
                 self.tell(Tone::Amber, format!("{}: {message}", job.title));
             }
             _ => {}
@@ -349,8 +337,7 @@ impl Window {
             let stories = match &recipe.stimuli.stories[..] {
                 [] => self
                     .facts
-                    .stories()
-                    .iter()
+                    .listed()
                     .map(|story| story.story.clone())
                     .collect(),
                 chosen => chosen.to_vec(),

@@ -13,6 +13,7 @@ use super::features::FeatureFacts;
 use super::fitting::FitFacts;
 use super::jobs::data::QueueFacts;
 use super::loading::Loading;
+use super::state::Study;
 
 /// One story of the folder.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +24,22 @@ pub(crate) struct StoryFacts {
     pub(crate) path: PathBuf,
     /// What its header says, or the sentence that says what is wrong; `None` while it is read.
     pub(crate) header: Option<Result<RecordingFacts, String>>,
+    /// Whether a run would find it: a file of a kind that is never read is shown and is no story.
+    pub(crate) is_listed: bool,
+}
+
+impl StoryFacts {
+    /// Whether nothing is known to keep it from being read.
+    #[must_use]
+    pub(crate) fn is_readable(&self) -> bool {
+        self.is_listed && !matches!(self.header, Some(Err(_)))
+    }
+
+    /// Whether a study extracts it: what cannot be read is not ticked.
+    #[must_use]
+    pub(crate) fn is_wanted(&self, study: &Study) -> bool {
+        self.is_readable() && !study.left_out.contains(&self.story)
+    }
 }
 
 /// What is known of the study's model.
@@ -151,8 +168,8 @@ pub(crate) struct Facts {
     pub(crate) recipe_of_now: Option<String>,
     /// The recipe of its fit, if it can be fitted.
     pub(crate) fit_of_now: Option<String>,
-    /// What the study had when it was last looked into.
-    pub(crate) found: Found,
+    /// What the study has by now.
+    pub(crate) found: Loading<Found>,
     /// The features that are looked at.
     pub(crate) features: FeatureFacts,
     /// What is known of fits and scores.
@@ -191,5 +208,15 @@ impl Facts {
     #[must_use]
     pub(crate) fn stories(&self) -> &[StoryFacts] {
         self.stories.ready().map_or(&[], Vec::as_slice)
+    }
+
+    /// Those that a run would find.
+    pub(crate) fn listed(&self) -> impl Iterator<Item = &StoryFacts> {
+        self.stories().iter().filter(|story| story.is_listed)
+    }
+
+    /// Those that a study extracts.
+    pub(crate) fn wanted<'a>(&'a self, study: &'a Study) -> impl Iterator<Item = &'a StoryFacts> {
+        self.stories().iter().filter(|story| story.is_wanted(study))
     }
 }

@@ -6,14 +6,15 @@ use eframe::egui;
 use heschl_core::design::AlignmentQuestion;
 use heschl_core::recipe::{EncodeFile, EncodeRecipe};
 
+use super::facts::Facts;
 use super::fitting::{FitAs, FitStudy};
 use super::jobs::data::{JobFacts, NewJob, Task};
 use super::pages::why_not_fit;
 use super::sample;
-use super::state::{Page, remember};
+use super::state::{Page, State, remember};
 use super::toasts::Tone;
 use super::window::Window;
-use super::work::{AlignmentAsk, Chore, ResponsesQuestion};
+use super::work::{AlignmentAsk, Chore, LengthsQuestion, Questions, ResponsesQuestion};
 use crate::command_text::quoted;
 use crate::slurm;
 
@@ -23,11 +24,11 @@ const SHARES: std::num::NonZeroUsize = std::num::NonZeroUsize::new(16).unwrap();
 impl Window {
     /// Fits as the study says, or gives what does so.
     pub(super) fn fit(&mut self, form: FitAs, ctx: &egui::Context) {
-        if let Some(sentence) = why_not_fit(&self.state, &self.facts) {
-            return self.tell(Tone::Amber, sentence);
+        if let Some(obstacle) = why_not_fit(&self.state, &self.facts) {
+            return self.tell(Tone::Amber, obstacle.sentence);
         }
         let done = match form {
-            FitAs::Job => self.state.fit_recipe().and_then(|fit| self.add_fit(fit)),
+            FitAs::Job => fit_recipe(&self.state, &self.facts).and_then(|fit| self.add_fit(fit)),
             FitAs::JobsOfLayers => self.add_fits_of_layers(),
             FitAs::Command => self.copy_fit_command(ctx),
             FitAs::Slurm => self.copy_fit_slurm(ctx),
@@ -39,17 +40,29 @@ impl Window {
     }
 
     pub(super) fn fit_text(&self) -> Result<String, String> {
-        text_of(self.state.fit_recipe()?)
+        text_of(fit_recipe(&self.state, &self.facts)?)
+    }
+
+    /// Takes the middle layer, where the brain is predicted best, as long as none is chosen.
+    pub(super) fn choose_layer(&mut self) {
+        let (Some(open), Some(features)) = (&mut self.state.open, self.facts.fit.layers.ready())
+        else {
+            return;
+        };
+        if open.study.fit.layer.is_none() {
+            open.study.fit.layer = features.middle().cloned();
+        }
     }
 
     /// The same fit with each layer; they are seen beside each other as a profile.
     fn add_fits_of_layers(&mut self) -> Result<(), String> {
-        let layers = self.facts.fit.layers.ready().cloned().unwrap_or_default();
-        for layer in layers {
-            let open = self.state.open.as_ref().ok_or("Open a study first.")?;
-            let mut study = open.study.clone();
-            study.fit.layer = layer;
-            self.add_fit(study.fit_recipe(&open.folder)?)?;
+        let features = self.facts.fit.layers.ready().cloned().unwrap_or_default();
+        let mut state = self.state.clone();
+        for layer in features.layers {
+            if let Some(open) = &mut state.open {
+                open.study.fit.layer = Some(layer);
+            }
+            self.add_fit(fit_recipe(&state, &self.facts)?)?;
         }
         Ok(())
     }
@@ -114,7 +127,7 @@ impl Window {
     }
 
     fn copy_fit_slurm(&mut self, ctx: &egui::Context) -> Result<(), String> {
-        let recipe = self.state.fit_recipe()?;
+        let recipe = fit_recipe(&self.state, &self.facts)?;
         ctx.copy_text(slurm::shares_script(
             &self.program,
             &self.fit_text()?,
@@ -195,33 +208,60 @@ impl Window {
         })
     }
 
+    /// Stories whose lengths are compared, once their responses can be read.
+    fn lengths_question(&self, questions: &Questions) -> Option<LengthsQuestion> {
+        self.facts.fit.responses.ready()?;
+        let fit = &self.state.study()?.fit;
+        Some(LengthsQuestion {
+            responses: questions.responses.clone()?,
+            features: questions.fit_features.clone(),
+            fit: FitStudy {
+                repeats: fit.repeats.clone(),
+                test: fit.test.clone(),
+                trims: Some(fit.trims()),
+                scans: fit.scans.clone(),
+                ..FitStudy::default()
+            },
+        })
+    }
+
     /// Asks for what the pages Align, Fit and Scores show.
-    pub(super) fn want_fit(&mut self) {
+    pub(super) fn want_fit(&mut self, questions: &Questions) {
         match self.state.page() {
             Page::Align => {
-                let features = self.state.fit_features();
-                self.work
-                    .want_fit(self.responses(), features, &mut self.facts);
+                let lengths = self.lengths_question(questions);
+                self.work.want_fit(questions, lengths, &mut self.facts);
                 let question = self.alignment_question();
                 self.work.want_alignment(question, &mut self.facts);
             }
             Page::Fit => {
-                let features = self.state.fit_features();
-                self.work
-                    .want_fit(self.responses(), features, &mut self.facts);
+                let lengths = self.lengths_question(questions);
+                self.work.want_fit(questions, lengths, &mut self.facts);
                 let can_be_read = self.facts.fit.responses.ready().is_some()
                     && self.facts.fit.layers.ready().is_some();
                 let recipe = self.fit_text().ok().filter(|_| can_be_read);
                 self.work.want_fit_outlook(recipe, &mut self.facts);
             }
-            Page::Scores => {
-                let (scores, other) = (self.state.scores.clone(), self.state.other_scores.clone());
-                self.work
-                    .want_scores(scores.as_ref(), other.as_ref(), &mut self.facts);
-            }
+            Page::Scores => self.work.want_scores(questions, &mut self.facts),
             _ => {}
         }
     }
+}
+
+/// The recipe of the study's fit: its stories are those that were measured, have features and are not left out, as far as that
+/// is known.
+///
+/// # Errors
+/// A sentence that says what is missing.
+pub(super) fn fit_recipe(state: &State, facts: &Facts) -> Result<EncodeRecipe, String> {
+    let mut recipe = state.fit_recipe()?;
+    let known = (facts.fit.responses.ready(), facts.fit.layers.ready());
+    if let (Some(study), (Some(measured), Some(features))) = (state.study(), known) {
+        study
+            .fit
+            .name_stories(&mut recipe, measured, &features.stories);
+    }
+    Ok(recipe)
 }
 
 /// A recipe as its file has it.

@@ -29,6 +29,7 @@ mod jobs;
 mod lasting;
 mod leaving;
 mod loading;
+mod lock;
 mod log;
 mod manual;
 mod pages;

@@ -7,10 +7,11 @@ use egui::accesskit::Role;
 use egui::{Align2, Color32, FontId, RichText, Sense, Vec2, WidgetInfo, vec2};
 
 use super::actions::{Action, Asked};
-use super::facts::{Facts, StoryFacts};
+use super::facts::Facts;
 use super::icons;
 use super::jobs::data::{JobFacts, JobState, Task};
 use super::loading::Loading;
+use super::shortcuts;
 use super::state::{Page, State};
 use super::theme::{BETWEEN, CORNER, INSIDE, Palette, semibold};
 use super::widgets::icon_button;
@@ -181,14 +182,8 @@ fn entry(
     }
     let label = page.title();
     response.widget_info(|| WidgetInfo::selected(Role::Tab, true, is_here, label));
-    let number = Page::ALL
-        .iter()
-        .position(|known| *known == page)
-        .unwrap_or(0)
-        + 1;
-    // The tenth has the key 0.
-    let number = number % 10;
-    let response = response.on_hover_text(format!("{label} (Ctrl+{number}){words}"));
+    let keys = shortcuts::of_page(page, ui.ctx());
+    let response = response.on_hover_text(format!("{label} ({keys}){words}"));
     if response.clicked() {
         asked.push(Action::Go(page));
     }
@@ -247,13 +242,7 @@ pub(super) fn step(state: &State, facts: &Facts, page: Page) -> Option<Step> {
     let stimuli = match &facts.stories {
         Loading::Nothing | Loading::Waiting => Step::Empty,
         Loading::Failed(_) => Step::Troubled,
-        Loading::Ready(stories)
-            if stories
-                .iter()
-                .all(|story| study.left_out.contains(&story.story)) =>
-        {
-            Step::Empty
-        }
+        Loading::Ready(_) if facts.wanted(study).next().is_none() => Step::Empty,
         Loading::Ready(_) => Step::Done,
     };
     let model = if facts.model.ready().is_some() {
@@ -294,11 +283,14 @@ fn extraction(state: &State, facts: &Facts, page: Page, can_run: bool) -> Step {
 
 /// Whether features of all wanted stories lie where the study's would go.
 fn has_all_features(state: &State, facts: &Facts) -> bool {
-    let (Some(open), Some((folder, stories))) = (&state.open, &facts.found.extracted) else {
+    let extracted = facts
+        .found
+        .ready()
+        .and_then(|found| found.extracted.as_ref());
+    let (Some(open), Some((folder, stories))) = (&state.open, extracted) else {
         return false;
     };
-    let is_wanted = |story: &&StoryFacts| !open.study.left_out.contains(&story.story);
-    let mut wanted = facts.stories().iter().filter(is_wanted).peekable();
+    let mut wanted = facts.wanted(&open.study).peekable();
     wanted.peek().is_some()
         && wanted.all(|story| stories.contains(&story.story))
         && open.study.own_features(&open.folder).as_ref() == Some(folder)
@@ -315,7 +307,12 @@ fn fit(state: &State, facts: &Facts, page: Page) -> Step {
         return after_job(job, facts.fit_of_now.as_ref(), page, idle);
     }
     match state.fit_recipe() {
-        Ok(recipe) if facts.found.scores.as_ref() == Some(&recipe.output.folder) => Step::Done,
+        Ok(recipe)
+            if facts.found.ready().and_then(|found| found.scores.as_ref())
+                == Some(&recipe.output.folder) =>
+        {
+            Step::Done
+        }
         _ => idle,
     }
 }
@@ -336,7 +333,7 @@ fn after_job(job: &JobFacts, now: Option<&String>, page: Page, idle: Step) -> St
     match &job.state {
         // The whole sample has no recipe of its own.
         JobState::Done if job.recipe.is_some() && job.recipe.as_ref() != now => Step::OutOfDate,
-        JobState::Done => Step::Done,
+        JobState::Done | JobState::Partly { .. } => Step::Done,
         // What runs or has failed is the step before; of what it makes there is nothing yet.
         _ if matches!(page, Page::Features | Page::Scores) => idle,
         JobState::Waiting | JobState::Running => Step::Running,

@@ -6,7 +6,7 @@ use heschl_core::recipe::{Preset, ScansRecipe};
 use heschl_core::store::atomic;
 use heschl_core::window::WindowSettings;
 
-use super::fitting::{FitStudy, Trims};
+use super::fitting::{FINAL, FitStudy, Trims};
 use super::state::Study;
 use super::study;
 
@@ -85,7 +85,7 @@ pub(crate) fn write_whole(folder: &Path) -> Result<Study, String> {
                 repetition_secs: REPETITION_SECS,
                 sound_start_secs: SOUND_START_SECS,
             },
-            predictions: true,
+            layer: Some(FINAL.into()),
             ..FitStudy::default()
         };
     })

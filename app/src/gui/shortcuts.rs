@@ -71,7 +71,30 @@ pub(crate) fn all(state: &State) -> Vec<(Shortcut, Action)> {
     for (page, key) in Page::ALL.into_iter().zip(PAGE_KEYS) {
         all.push(shortcut(page.title(), ctrl(key), Action::Go(page)));
     }
+    // Ctrl+Z is part of Ctrl+Shift+Z: those with more modifiers are looked for first.
+    all.sort_by_key(|(shortcut, _)| std::cmp::Reverse(n_modifiers(shortcut.keys.modifiers)));
     all
+}
+
+fn n_modifiers(modifiers: Modifiers) -> usize {
+    let pressed = [
+        modifiers.alt,
+        modifiers.shift,
+        modifiers.ctrl || modifiers.command || modifiers.mac_cmd,
+    ];
+    pressed.into_iter().filter(|is_pressed| *is_pressed).count()
+}
+
+/// The keys of a page, as they are written.
+#[must_use]
+pub(crate) fn of_page(page: Page, ctx: &egui::Context) -> String {
+    let at = Page::ALL.iter().position(|known| *known == page);
+    let keys = at.and_then(|at| PAGE_KEYS.get(at)).map_or(
+        // The last page, the manual.
+        KeyboardShortcut::new(Modifiers::NONE, Key::F1),
+        |key| ctrl(*key),
+    );
+    ctx.format_shortcut(&keys)
 }
 
 fn scale(state: &State, step: isize) -> Action {
@@ -100,16 +123,10 @@ pub(crate) fn read(ctx: &egui::Context, state: &State, is_palette_open: bool) ->
             asked.push(action);
         }
     }
-    // The digits alone, where nothing is typed.
-    if !is_typing && !is_palette_open {
-        for (page, key) in Page::ALL.into_iter().zip(PAGE_KEYS) {
-            if ctx.input_mut(|input| input.consume_key(Modifiers::NONE, key)) {
-                asked.push(Action::Go(page));
-            }
-        }
-    }
     // Keys that fields and buttons want for themselves.
-    let is_free = !is_typing && !is_palette_open && ctx.memory(|memory| memory.focused().is_none());
+    let is_free = !is_typing
+        && !is_palette_open
+        && ctx.memory(|memory| memory.focused().is_none_or(|id| id == page_start()));
     if is_free {
         let pressed = |key| ctx.input_mut(|input| input.consume_key(Modifiers::NONE, key));
         let keys = [
@@ -128,6 +145,12 @@ pub(crate) fn read(ctx: &egui::Context, state: &State, is_palette_open: bool) ->
         );
     }
     asked
+}
+
+/// Where the keyboard's walk through the controls begins: before the first control of the page.
+#[must_use]
+pub(crate) fn page_start() -> egui::Id {
+    egui::Id::unique("page start")
 }
 
 /// Takes what is dropped, and says so while it hovers.

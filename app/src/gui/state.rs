@@ -11,6 +11,7 @@ use heschl_core::recipe::{
 use heschl_core::window::WindowSettings;
 use serde::{Deserialize, Serialize};
 
+use super::facts::StoryFacts;
 use super::features::Looking;
 use super::fitting::FitStudy;
 
@@ -227,7 +228,7 @@ impl Default for Study {
             custom_stimuli: None,
             model: heschl_models::catalogue::STARTER.into(),
             layers: LayerChoice::All,
-            use_featext: false,
+            use_featext: true,
             precision: Precision::F32,
             device: DeviceChoice::Auto,
             batch: None,
@@ -242,13 +243,13 @@ impl Default for Study {
 impl Study {
     /// The recipe of an extraction, with the wanted stories of those that there are; `folder` is the study's.
     #[must_use]
-    pub(crate) fn recipe(&self, folder: &std::path::Path, stories: &[&str]) -> ExtractRecipe {
-        let wanted = |story: &&&str| !self.left_out.contains(**story);
-        let chosen: Vec<String> = stories
-            .iter()
-            .filter(wanted)
-            .map(ToString::to_string)
-            .collect();
+    pub(crate) fn recipe(
+        &self,
+        folder: &std::path::Path,
+        stories: &[&StoryFacts],
+    ) -> ExtractRecipe {
+        let wanted = stories.iter().filter(|story| story.is_wanted(self));
+        let chosen: Vec<String> = wanted.map(|story| story.story.clone()).collect();
         let is_all = chosen.len() == stories.len();
         ExtractRecipe {
             stimuli: StimuliRecipe {
@@ -295,7 +296,9 @@ impl Study {
     /// A sentence that says what is missing.
     pub(crate) fn fit_recipe(&self, folder: &std::path::Path) -> Result<EncodeRecipe, String> {
         let features = self.fit_features(folder);
-        self.fit.recipe(features.as_deref(), &folder.join("scores"))
+        let recordings = self.stimuli.as_deref();
+        self.fit
+            .recipe(features.as_deref(), recordings, &folder.join("scores"))
     }
 
     /// Takes over what a recipe says.

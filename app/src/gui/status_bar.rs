@@ -6,7 +6,7 @@ use egui::RichText;
 use super::actions::{Action, Asked};
 use super::facts::{Facts, Keeping};
 use super::icons;
-use super::jobs::data::QueueFacts;
+use super::jobs::data::{Progress, QueueFacts};
 use super::manual::Topic;
 use super::pages::speed_words;
 use super::state::{Page, State};
@@ -140,9 +140,9 @@ fn jobs(ui: &mut egui::Ui, facts: &Facts, asked: &mut Asked) {
         .share()
         .map_or_else(String::new, |share| format!(" {:.0} %", share * 100.0));
     let speed = speed_words(&job.progress).map_or_else(String::new, |speed| format!("  {speed}"));
-    let left = job
-        .progress
-        .secs_left()
+    let whole = Some(&job.progress).filter(|progress| progress.part.is_none());
+    let left = whole
+        .and_then(Progress::secs_left)
         .map_or_else(String::new, |secs| format!("  {} left", duration(secs)));
     let what = job.progress.story.as_ref().unwrap_or(&job.title);
     let words = format!("{what}{share}{speed}{left}");

@@ -7,6 +7,7 @@ use heschl_core::look::library::FeatureLibrary;
 use heschl_core::store::atomic;
 
 use super::facts::Found;
+use super::lock;
 use super::state::{STUDY_VERSION, Study};
 
 /// The file that makes a folder a study.
@@ -33,7 +34,7 @@ impl Hold {
     /// Takes hold of a study's folder.
     #[must_use]
     pub(crate) fn take(folder: &Path) -> Self {
-        let Ok(file) = File::create(folder.join(LOCK)) else {
+        let Ok(file) = lock::open(&folder.join(LOCK)) else {
             return Self::Nobody;
         };
         match file.try_lock() {

@@ -1,6 +1,12 @@
 //! How numbers and lengths read in the window.
 
-pub(crate) use crate::console::{bytes, clock, count, duration};
+pub(crate) use crate::console::{bytes, clock, duration};
+
+/// `1 story`, `6,151 rows`: the number with its noun.
+#[must_use]
+pub(crate) fn count(n: usize, one: &str, many: &str) -> String {
+    format!("{} {}", thousands(n), if n == 1 { one } else { many })
+}
 
 /// `6,151`: thousands set off.
 #[must_use]

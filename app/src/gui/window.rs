@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use eframe::egui;
+use heschl_core::recipe::ScansRecipe;
 
 use super::actions::Asked;
 use super::facts::{Facts, Found, Keeping};
@@ -16,10 +17,10 @@ use super::loading::Loading;
 use super::log;
 use super::pages::Pages;
 use super::palette::Palette;
-use super::state::{Motion, OpenStudy, Page, Remembered, Settings, State, remember};
+use super::state::{Motion, OpenStudy, Page, Remembered, Settings, State, Study, remember};
 use super::study::Hold;
 use super::toasts::{Toasts, Tone};
-use super::work::{Chore, Opened, Origin, TrialQuestion, Waker, Work};
+use super::work::{Chore, FoundQuestion, Opened, Origin, Questions, TrialQuestion, Waker, Work};
 use super::{leaving, rail, shortcuts, status_bar, theme};
 
 /// What the window begins with.
@@ -57,15 +58,21 @@ pub(crate) struct Window {
     folder: PathBuf,
     /// Who may write the study that is open.
     hold: Option<Hold>,
+    /// The study as it was when it was opened.
+    as_opened: Option<Study>,
     /// What is on the disk.
     kept: State,
     /// What was on the disk, or on its way there, when it was last looked.
     now_secs: f64,
     changed_secs: f64,
+    /// When it was last tried to take hold of the study.
+    held_secs: f64,
     /// The sample runs by itself once its stories are known.
     runs_sample: bool,
 }
 
+/// The window looks so often whether what it shows has changed.
+const LOOK_EVERY_SECS: f32 = 2.0;
 /// Changes are written once nothing has changed for so many seconds.
 const KEEP_AFTER_SECS: f64 = 0.4;
 
@@ -108,6 +115,8 @@ impl Window {
             history: History::default(),
             folder: beginning.folder,
             hold: None,
+            as_opened: None,
+            held_secs: 0.0,
             now_secs: 0.0,
             changed_secs: 0.0,
             runs_sample: false,
@@ -161,7 +170,8 @@ impl Window {
         self.facts.keeping = match &opened.hold {
             Hold::Ours(_) => Keeping::Saved,
             Hold::Others => Keeping::Elsewhere(
-                "Another window has this study open. What you change here is not kept.".into(),
+                "Another window has this study open. What you change here is not kept; once the other one is closed, this one takes over."
+                    .into(),
             ),
             Hold::Nobody => Keeping::Unsaved(
                 "This study's folder cannot be written to, so what you change is kept in this window only. Features \
@@ -185,8 +195,8 @@ impl Window {
         self.state.scores.clone_from(&opened.found.scores);
         self.state.other_scores = None;
         self.work.forget_scores();
-        self.facts.found = opened.found;
         self.hold = Some(opened.hold);
+        self.as_opened = Some(opened.study.clone());
         self.state.open = Some(OpenStudy {
             folder: opened.folder,
             study: opened.study,
@@ -197,18 +207,57 @@ impl Window {
             self.run_whole_sample();
         }
         self.work.forget_stories();
+        self.ask();
     }
 
     pub(super) fn close_study(&mut self) {
         self.keep_now();
         self.state.open = None;
         self.state.story = None;
+        self.state.looking = None;
+        self.state.scores = None;
+        self.state.other_scores = None;
         self.state.lasting.last_study = None;
         self.hold = None;
         self.facts.keeping = Keeping::Saved;
         self.history.clear();
         self.facts.undo = self.history.facts();
         self.go(Page::Home);
+    }
+
+    /// Asks whether the study can be had by now.
+    pub(super) fn try_to_hold(&mut self) {
+        self.held_secs = self.now_secs;
+        if let Some(open) = &self.state.open {
+            self.work.chore(Chore::TakeHold(open.folder.clone()));
+        }
+    }
+
+    /// Takes hold of the study that another window had. What that window changed is taken over, unless this one has changed
+    /// something itself.
+    pub(super) fn take_hold(&mut self, folder: &std::path::Path, held: Option<(Hold, Box<Study>)>) {
+        let (Some(open), Some((hold, left))) = (&mut self.state.open, held) else {
+            return;
+        };
+        if open.folder != folder || !matches!(self.hold, Some(Hold::Others)) {
+            return;
+        }
+        self.hold = Some(hold);
+        self.facts.keeping = Keeping::Saved;
+        let is_changed = self.as_opened.as_ref() != Some(&open.study);
+        let sentence = if is_changed && self.as_opened.as_ref() != Some(&*left) {
+            "The other window is closed, and this one keeps the study now: with your changes, in place of those of the other window."
+        } else {
+            "The other window is closed, and this one keeps the study now."
+        };
+        self.kept.open = Some(OpenStudy {
+            folder: folder.to_path_buf(),
+            study: (*left).clone(),
+        });
+        if !is_changed {
+            open.study = *left;
+        }
+        self.tell(Tone::Good, sentence.into());
     }
 
     pub(super) fn take_keeping(&mut self, folder: &std::path::Path, keeping: Keeping) {
@@ -225,48 +274,97 @@ impl Window {
         }
     }
 
+    /// What the state asks for.
+    fn questions(&self) -> Questions {
+        let study = self.state.study();
+        let fit = study.map(|study| &study.fit);
+        let scans = fit.and_then(|fit| scan_folder(&fit.scans));
+        let words = study.and_then(|study| study.fit.words.as_ref().or(study.stimuli.as_ref()));
+        Questions {
+            stimuli: study.and_then(|study| study.stimuli.clone()),
+            looking: self.state.looking.as_ref().map(|it| it.folder.clone()),
+            fit_features: self.state.fit_features(),
+            responses: fit.and_then(|fit| Some((fit.responses.clone()?, fit.mask.clone()))),
+            fit: self.fit_text().ok(),
+            alignment: [scans, words].into_iter().flatten().cloned().collect(),
+            scores: self.state.scores.clone(),
+            other_scores: self.state.other_scores.clone(),
+        }
+    }
+
+    /// Asks for what every page needs of the study, and forgets whatever answers another question than the state's.
+    pub(super) fn ask(&mut self) {
+        let questions = self.questions();
+        self.work.keep_to(&questions, &mut self.facts);
+        let open = self.state.open.as_ref();
+        let study = open.map(|open| &open.study);
+        let is_recursive = study.is_some_and(|study| study.recursive);
+        self.work
+            .want_stories(questions.stimuli.as_ref(), is_recursive, &mut self.facts);
+        let model = study.map(|study| study.model.as_str());
+        self.work.want_model(model, &mut self.facts);
+        let found = open.map(|open| FoundQuestion::of(open.folder.clone(), open.study.clone()));
+        self.work.want_found(found, &mut self.facts);
+        self.work
+            .want_sound(self.recording_looked_at(), &mut self.facts);
+    }
+
     /// Collects what was found out and asks for what is missing.
     fn collect(&mut self) {
+        self.ask();
         for wish in self.work.collect(&mut self.facts) {
             self.grant(wish);
         }
         if let Some(queue) = self.jobs.news() {
             self.take_queue(queue);
         }
+        self.ask();
+        if matches!(self.hold, Some(Hold::Others))
+            && self.now_secs - self.held_secs > f64::from(LOOK_EVERY_SECS)
+        {
+            self.try_to_hold();
+        }
+        self.show_found();
         if self.state.page() == Page::Models {
             self.work.want_models(&mut self.facts);
         }
-        let study = self.state.open.as_ref().map(|open| &open.study);
-        let stimuli = study.and_then(|study| study.stimuli.as_ref());
-        let is_recursive = study.is_some_and(|study| study.recursive);
-        self.work
-            .want_stories(stimuli, is_recursive, &mut self.facts);
-        if let Some(study) = study {
-            self.work.want_model(&study.model, &mut self.facts);
-        }
         self.facts.recipe_of_now = self.recipe_of_now();
         self.facts.fit_of_now = self.fit_text().ok();
-        // Beside a job that computes, a trial would be slow and slow the job down; what was tried before still holds.
-        let is_busy = self
-            .facts
-            .queue
-            .running()
-            .is_some_and(|job| job.task.computes());
+        self.want_trial();
+        self.choose_story();
+        let is_shown = self.state.page() == Page::Features;
+        if let Some(looking) = self.state.looking.as_ref().filter(|_| is_shown) {
+            self.work.want_features(Some(looking), &mut self.facts);
+        }
+        self.choose_features();
+        let questions = self.questions();
+        self.want_fit(&questions);
+        self.choose_layer();
+        self.work.watch(&questions, &mut self.facts);
+        if self.runs_sample && self.facts.stories.ready().is_some() {
+            self.runs_sample = false;
+            self.is_sample_running = true;
+            self.run();
+        }
+    }
+
+    /// Has the encoder tried, but not beside a job that computes: it would be slow, and slow the job down. What was tried before
+    /// still holds.
+    fn want_trial(&mut self) {
+        let running = self.facts.queue.running();
+        let is_busy = running.is_some_and(|job| job.task.computes());
         let trial = self
             .trial()
             .filter(|trial| !is_busy || self.work.has_tried(trial));
         self.work.want_trial(trial, &mut self.facts);
-        let first = self
-            .facts
-            .stories()
-            .first()
-            .map(|story| story.story.clone());
-        let is_there = |story: &String| {
-            self.facts
-                .stories()
-                .iter()
-                .any(|known| known.story == *story)
-        };
+    }
+
+    /// Looks at the first story where the one that was looked at is not there.
+    fn choose_story(&mut self) {
+        let stories = self.facts.stories();
+        let first = stories.iter().find(|story| story.is_readable());
+        let first = first.or(stories.first()).map(|story| story.story.clone());
+        let is_there = |story: &String| stories.iter().any(|known| known.story == *story);
         let is_measured = |story: &String| {
             let measured = self.facts.fit.responses.ready();
             let fit = self.state.study().map(|study| &study.fit);
@@ -277,23 +375,6 @@ impl Window {
         let is_known = |story: &String| is_there(story) || is_measured(story);
         if !self.state.story.as_ref().is_some_and(is_known) && first.is_some() {
             self.state.story = first;
-        }
-        self.choose_features();
-        let looking = self
-            .state
-            .looking
-            .as_ref()
-            .filter(|_| self.state.page() == Page::Features);
-        if looking.is_some() {
-            self.work.want_features(looking, &mut self.facts);
-        }
-        self.want_fit();
-        self.work
-            .want_sound(self.recording_looked_at(), &mut self.facts);
-        if self.runs_sample && self.facts.stories.ready().is_some() {
-            self.runs_sample = false;
-            self.is_sample_running = true;
-            self.run();
         }
     }
 
@@ -306,12 +387,12 @@ impl Window {
         recipe.stimuli.stories.truncate(1);
         recipe.stimuli.custom_stimuli = None;
         if recipe.stimuli.stories.is_empty() {
-            recipe.stimuli.stories.extend(
-                self.facts
-                    .stories()
-                    .first()
-                    .map(|story| story.story.clone()),
-            );
+            let mut readable = self.facts.stories().iter();
+            let first = readable.find(|story| story.is_readable());
+            recipe
+                .stimuli
+                .stories
+                .extend(first.map(|story| story.story.clone()));
         }
         recipe.output.overwrite = false;
         Some(TrialQuestion {
@@ -362,6 +443,19 @@ impl Window {
             Motion::Reduced => 0.0,
         };
         ctx.all_styles_mut(|style| style.animation_time = secs);
+    }
+
+    /// Opens the links that were clicked.
+    pub(super) fn open_links(&mut self, ctx: &egui::Context) {
+        let is_link =
+            |command: &mut egui::OutputCommand| matches!(command, egui::OutputCommand::OpenUrl(_));
+        let links: Vec<_> =
+            ctx.output_mut(|output| output.commands.extract_if(.., is_link).collect());
+        for link in links {
+            if let egui::OutputCommand::OpenUrl(link) = link {
+                self.work.chore(Chore::OpenLink(link.url));
+            }
+        }
     }
 
     /// Draws everything and returns what was asked for.
@@ -420,12 +514,15 @@ impl eframe::App for Window {
         self.collect();
         self.follow_player(ctx);
         self.keep(ctx);
+        // Files change on the disk, and memory is taken and freed, while nobody touches the window.
+        ctx.request_repaint_after_secs(LOOK_EVERY_SECS);
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, _: &mut eframe::Frame) {
         for action in self.draw(ui) {
             self.carry_out(action, ui.ctx());
         }
+        self.open_links(ui.ctx());
         let settings = &self.state.lasting.settings;
         if *settings != self.kept.lasting.settings {
             if settings.runtime != self.kept.lasting.settings.runtime {
@@ -461,8 +558,18 @@ impl Window {
     }
 
     /// Does what a page would ask for.
-    pub(super) fn ask(&mut self, action: super::actions::Action, ctx: &egui::Context) {
+    pub(super) fn do_as_asked(&mut self, action: super::actions::Action, ctx: &egui::Context) {
         self.carry_out(action, ctx);
+    }
+}
+
+/// The folder that scan times come from.
+fn scan_folder(scans: &ScansRecipe) -> Option<&PathBuf> {
+    match scans {
+        ScansRecipe::Simulated { .. } => None,
+        ScansRecipe::Reports { folder, .. }
+        | ScansRecipe::Events { folder, .. }
+        | ScansRecipe::Lists { folder } => Some(folder),
     }
 }
 

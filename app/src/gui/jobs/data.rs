@@ -117,6 +117,11 @@ pub(crate) enum JobState {
     Paused,
     /// All is done.
     Done,
+    /// Some stories are done and the others cannot be: a sentence.
+    Partly {
+        /// Which, what is wrong and what to do.
+        message: String,
+    },
     /// It ended with a complaint: a sentence.
     Failed {
         /// What is wrong and what to do.
@@ -141,7 +146,13 @@ impl JobState {
     /// Whether nothing more is to come of it.
     #[must_use]
     pub(crate) fn is_over(&self) -> bool {
-        matches!(self, Self::Done | Self::Cancelled)
+        matches!(self, Self::Done | Self::Partly { .. } | Self::Cancelled)
+    }
+
+    /// Whether there is something to look at.
+    #[must_use]
+    pub(crate) fn has_results(&self) -> bool {
+        matches!(self, Self::Done | Self::Partly { .. })
     }
 }
 
@@ -181,6 +192,8 @@ pub(crate) struct Progress {
     pub(crate) stage: String,
     /// The story in hand.
     pub(crate) story: Option<String>,
+    /// Where this stage lies in the whole job, from 0 to 1, and which of how many it is; `None` where the job has one stage.
+    pub(crate) part: Option<Part>,
     /// Things done and things in all.
     pub(crate) done: Option<(u64, u64)>,
     /// What they are.
@@ -199,12 +212,29 @@ pub(crate) struct Progress {
     pub(crate) outcome: Option<String>,
 }
 
+/// A stage of a job that has several.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Part {
+    /// Which, from 1, and of how many.
+    pub(crate) number: [usize; 2],
+    /// The shares of the whole job at which it begins and ends.
+    pub(crate) span: [f32; 2],
+}
+
 impl Progress {
-    /// The share that is done, 0 to 1.
+    /// The share of the job that is done, 0 to 1.
     #[must_use]
     pub(crate) fn share(&self) -> Option<f32> {
-        let (done, all) = self.done?;
-        (all > 0).then(|| (done as f32 / all as f32).clamp(0.0, 1.0))
+        let of_stage = self
+            .done
+            .filter(|(_, all)| *all > 0)
+            .map(|(done, all)| (done as f32 / all as f32).clamp(0.0, 1.0));
+        match self.part {
+            Some(Part {
+                span: [begin, end], ..
+            }) => Some(begin + (end - begin) * of_stage.unwrap_or(0.0)),
+            None => of_stage,
+        }
     }
 
     /// Seconds until it is done, at the speed of now.

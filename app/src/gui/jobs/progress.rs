@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use heschl_core::progress::Event;
+use heschl_core::progress::{Event, Stage};
 use serde_json::Value;
 
-use super::data::{Counted, Progress};
+use super::data::{Counted, Part, Progress, Task};
 use crate::gui::text::thousands;
 use crate::workshop::ON_CPU;
 
@@ -25,9 +25,82 @@ pub(super) struct Tally {
     /// Windows of the run.
     n_all: u64,
     speed: Speed,
+    /// The stages of the job.
+    plan: Plan,
+    /// Which of them it is at.
+    at: Option<usize>,
 }
 
+/// The stages of a job, with their shares of its time.
+type Plan = &'static [(Kind, f32)];
+
+/// What begins a stage.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    /// Features are extracted.
+    Extract,
+    /// A fit begins.
+    Read,
+    /// A stage of the fit.
+    Fit(Stage),
+}
+
+/// A fit, as measured of the whole sample: α is chosen in several rounds, and controls are fits of their own.
+const FIT: Plan = &[
+    (Kind::Read, 0.1),
+    (Kind::Fit(Stage::ChooseAlpha), 0.4),
+    (Kind::Fit(Stage::FitAndScore), 0.3),
+    (Kind::Fit(Stage::Control), 0.2),
+];
+/// The whole sample: features, those of an untrained network, and the fit.
+const SAMPLE: Plan = &[
+    (Kind::Extract, 0.4),
+    (Kind::Extract, 0.4),
+    (Kind::Read, 0.02),
+    (Kind::Fit(Stage::ChooseAlpha), 0.06),
+    (Kind::Fit(Stage::FitAndScore), 0.06),
+    (Kind::Fit(Stage::Control), 0.06),
+];
+
 impl Tally {
+    /// Adds up the events of a job.
+    pub(super) fn of(task: &Task) -> Self {
+        let plan: Plan = match task {
+            Task::Encode { .. } => FIT,
+            Task::Sample { .. } => SAMPLE,
+            _ => &[],
+        };
+        Self {
+            plan,
+            ..Self::default()
+        }
+    }
+
+    fn enter_stage_of(&mut self, event: &Event) {
+        match event {
+            Event::Started { .. } => self.enter(Kind::Extract),
+            Event::EncodeStarted { .. } => self.enter(Kind::Read),
+            Event::StageStarted { stage, .. } => self.enter(Kind::Fit(*stage)),
+            _ => {}
+        }
+    }
+
+    /// Goes on to the next stage of a kind; the line never goes back.
+    fn enter(&mut self, kind: Kind) {
+        let next = self.at.map_or(0, |at| at + 1);
+        let found = (next..self.plan.len()).find(|at| self.plan[*at].0 == kind);
+        // A stage that begins once more, as after a pause, stays where it is.
+        let Some(at) = found.or(self.at) else {
+            return;
+        };
+        self.at = Some(at);
+        let before: f32 = self.plan[..at].iter().map(|(_, share)| share).sum();
+        self.progress.part = Some(Part {
+            number: [at + 1, self.plan.len()],
+            span: [before, before + self.plan[at].1],
+        });
+    }
+
     /// Takes one line of the events' file.
     pub(super) fn take(&mut self, line: &str, now: Instant) {
         let Ok(value) = serde_json::from_str::<Value>(line) else {
@@ -51,6 +124,7 @@ impl Tally {
     pub(super) fn begin(&mut self) {
         *self = Self {
             finished_stories: std::mem::take(&mut self.finished_stories),
+            plan: self.plan,
             ..Self::default()
         };
     }
@@ -70,6 +144,8 @@ impl Tally {
 
     fn event(&mut self, event: Event, now: Instant) {
         self.note(&event);
+        self.enter_stage_of(&event);
+        let is_second = self.at == Some(1) && self.plan == SAMPLE;
         let progress = &mut self.progress;
         match event {
             Event::Started {
@@ -82,7 +158,11 @@ impl Tally {
                 self.speed = Speed::default();
                 progress.counted = Counted::Windows;
                 progress.per_sec = None;
-                progress.stage = "Extracting".into();
+                progress.stage = if is_second {
+                    "Extracting with an untrained network".into()
+                } else {
+                    "Extracting".into()
+                };
                 progress.device = Some(device);
                 progress.done = Some((0, self.n_all));
             }
@@ -114,6 +194,7 @@ impl Tally {
                 progress.failed.clear();
                 progress.finished = None;
                 progress.counted = Counted::Voxels;
+                progress.done = None;
                 progress.stage = "Reading features".into();
             }
             Event::StageStarted {
@@ -148,16 +229,25 @@ impl Tally {
         let line = match event {
             Event::Started {
                 n_windows, device, ..
-            } => format!("Extracting about {n_windows} windows on {device}"),
+            } => format!(
+                "Extracting about {} windows on {device}",
+                thousands(*n_windows)
+            ),
             Event::StoryStarted {
                 story,
                 n_done,
                 n_windows,
-            } if *n_done > 0 => format!("{story}: going on at window {n_done} of {n_windows}"),
+            } if *n_done > 0 => format!(
+                "{story}: going on at window {} of {}",
+                thousands(*n_done),
+                thousands(*n_windows)
+            ),
             Event::StoryStarted {
                 story, n_windows, ..
-            } => format!("{story}: {n_windows} windows"),
-            Event::StoryFinished { story, n_rows, .. } => format!("{story}: done, {n_rows} rows"),
+            } => format!("{story}: {} windows", thousands(*n_windows)),
+            Event::StoryFinished { story, n_rows, .. } => {
+                format!("{story}: done, {} rows", thousands(*n_rows))
+            }
             Event::StorySkipped { story } => format!("{story}: was done before"),
             Event::StoryFailed { story, message } => format!("{story}: {message}"),
             Event::SetAside { folder } => {
@@ -170,17 +260,20 @@ impl Tally {
                 n_training_scans,
                 ..
             } => format!(
-                "Fitting {n_voxels} voxels: {n_columns} columns, {n_training_scans} training scans"
+                "Fitting {} voxels: {} columns, {} training scans",
+                thousands(*n_voxels),
+                thousands(*n_columns),
+                thousands(*n_training_scans)
             ),
             Event::StageStarted { stage, n_done, .. } if *n_done > 0 => {
-                format!("{} from voxel {n_done} on", stage.title())
+                format!("{} from voxel {} on", stage.title(), thousands(*n_done))
             }
             Event::StageStarted { stage, .. } => stage.title().to_string(),
             Event::EncodeFinished {
                 n_voxels,
                 mean_r: Some(mean_r),
                 ..
-            } => format!("{n_voxels} voxels, mean r {mean_r:.4}"),
+            } => format!("{} voxels, mean r {mean_r:.4}", thousands(*n_voxels)),
             Event::Progress { .. }
             | Event::VoxelProgress { .. }
             | Event::EncodeFinished { .. }
@@ -309,6 +402,56 @@ mod tests {
                 "Computing on the CPU. There is no GPU."
             ]
         );
+    }
+
+    #[test]
+    fn a_job_of_several_stages_fills_its_line_once() {
+        let now = Instant::now();
+        let started =
+            r#"{"event":"started","n_stories":1,"n_windows":100,"device":"CPU","folder":"f"}"#;
+        let extraction = |n_done: usize| {
+            format!(r#"{{"event":"progress","story":"a","n_done":{n_done},"n_windows":100}}"#)
+        };
+        let stage = |stage: &str| {
+            format!(r#"{{"event":"stage_started","stage":"{stage}","n_voxels":200,"n_done":0}}"#)
+        };
+        let voxels = |stage: &str| {
+            format!(r#"{{"event":"voxel_progress","stage":"{stage}","n_done":200,"n_voxels":200}}"#)
+        };
+        let begun = r#"{"event":"encode_started","n_voxels":200,"n_columns":8,"n_training_scans":9,"n_test_scans":9,"folder":"f"}"#;
+        let mut lines = vec![];
+        for _ in 0..2 {
+            lines.extend([started.to_owned(), extraction(50), extraction(100)]);
+        }
+        lines.push(begun.into());
+        for name in ["choose_alpha", "fit_and_score", "control"] {
+            lines.extend([stage(name), voxels(name)]);
+        }
+        let task = Task::Sample {
+            study: "s".into(),
+            scores: "s".into(),
+        };
+        let mut tally = Tally::of(&task);
+        let mut last = 0.0;
+        for line in &lines {
+            tally.take(line, now);
+            let share = tally.progress.share().unwrap();
+            assert!(share >= last, "{line}: from {last} back to {share}");
+            last = share;
+        }
+        assert!(last > 0.999, "{last}");
+        assert_eq!(tally.progress.part.unwrap().number, [6, 6]);
+        // The stages of the plan take all of the time.
+        for plan in [FIT, SAMPLE] {
+            let sum: f32 = plan.iter().map(|(_, share)| share).sum();
+            assert!((sum - 1.0).abs() < 1e-6);
+        }
+        // Half of the first of two extractions.
+        let mut tally = Tally::of(&task);
+        tally.take(started, now);
+        tally.take(&extraction(50), now);
+        assert!((tally.progress.share().unwrap() - 0.2).abs() < 1e-6);
+        assert_eq!(tally.progress.part.unwrap().number, [1, 6]);
     }
 
     #[test]

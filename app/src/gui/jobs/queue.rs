@@ -13,6 +13,8 @@ use super::data::{JobFacts, JobState, NewJob, Order, QueueFacts};
 use super::folder::{self, EVENTS, Growing, JobFile};
 use super::progress::Tally;
 use crate::failure::STOPPED;
+use crate::gui::lock;
+use crate::gui::text::{count, thousands};
 use crate::gui::work::Waker;
 
 /// What the window tells the queue.
@@ -110,7 +112,7 @@ impl Queue {
     }
 
     fn take_lead(&mut self) {
-        if let Ok(file) = File::create(self.folder.join(LOCK))
+        if let Ok(file) = lock::open(&self.folder.join(LOCK))
             && file.try_lock().is_ok()
         {
             self.lock = Some(file);
@@ -152,9 +154,9 @@ impl Queue {
             extraction: recipe.as_deref().and_then(extraction),
             recipe,
             id,
+            tally: Tally::of(&file.task),
             file,
             events: Growing::default(),
-            tally: Tally::default(),
             last_lines: vec![],
             is_removed: false,
         };
@@ -391,7 +393,10 @@ fn extraction(recipe: &str) -> Option<ExtractRecipe> {
 fn can_go_on(state: &JobState) -> bool {
     matches!(
         state,
-        JobState::Paused | JobState::Failed { .. } | JobState::Broken { .. }
+        JobState::Paused
+            | JobState::Failed { .. }
+            | JobState::Partly { .. }
+            | JobState::Broken { .. }
     )
 }
 
@@ -430,7 +435,9 @@ impl Job {
             _ if self.tally.complaint.is_some() => JobState::Failed {
                 message: self.complaint(),
             },
-            (Some((.., false)), ..) => of_summary(&self.tally.progress.failed),
+            (Some((n_done, n_before, _, false)), ..) => {
+                of_summary(&self.tally.progress.failed, n_done + n_before)
+            }
             (_, Ended::Code(0), _) => JobState::Done,
             (_, _, Some(wish)) => wish,
             (_, Ended::Code(code), None) if code == i32::from(STOPPED) => JobState::Paused,
@@ -491,17 +498,56 @@ fn broken(message: &str) -> JobState {
     }
 }
 
-fn of_summary(failed: &[(String, String)]) -> JobState {
-    match failed {
-        [] => JobState::Done,
-        [(story, sentence)] => JobState::Failed {
-            message: format!("{story}: {sentence}"),
-        },
-        [(story, sentence), rest @ ..] => JobState::Failed {
-            message: format!(
-                "{} stories could not be done. {story}: {sentence}",
-                rest.len() + 1
-            ),
-        },
+/// What a summary says of stories that failed; of `n_done` others there is something to look at.
+fn of_summary(failed: &[(String, String)], n_done: usize) -> JobState {
+    let [(story, sentence), rest @ ..] = failed else {
+        return JobState::Done;
+    };
+    let n_failed = rest.len() + 1;
+    let message = match (n_done, rest) {
+        (0, []) => format!("{story}: {sentence}"),
+        (0, _) => format!(
+            "{} stories could not be done. {story}: {sentence}",
+            thousands(n_failed)
+        ),
+        _ => format!(
+            "{} could not be done; {} done. {story}: {sentence}",
+            count(n_failed, "story", "stories"),
+            count(n_done, "story is", "stories are")
+        ),
+    };
+    if n_done == 0 {
+        JobState::Failed { message }
+    } else {
+        JobState::Partly { message }
+    }
+}
+
+#[cfg(test)]
+mod summaries {
+    use super::*;
+
+    #[test]
+    fn a_job_of_which_some_stories_are_done_has_not_failed() {
+        let failed = |n: usize| -> Vec<(String, String)> {
+            (0..n)
+                .map(|n| (format!("s{n}"), "It is damaged.".into()))
+                .collect()
+        };
+        assert_eq!(of_summary(&failed(0), 3), JobState::Done);
+        assert_eq!(
+            of_summary(&failed(1), 3),
+            JobState::Partly {
+                message: "1 story could not be done; 3 stories are done. s0: It is damaged.".into()
+            }
+        );
+        assert_eq!(
+            of_summary(&failed(1), 0),
+            JobState::Failed {
+                message: "s0: It is damaged.".into()
+            }
+        );
+        assert!(!of_summary(&failed(2), 0).has_results());
+        assert!(of_summary(&failed(2), 1).has_results());
     }
 }

@@ -9,20 +9,21 @@ use heschl_core::design::Alignment;
 use heschl_core::downsample::Downsampling;
 use heschl_core::recipe::Trim;
 
+use super::fit::{story_table, untrimmed};
 use super::scan_times;
 use super::sound_view::controls;
 use crate::gui::actions::{Action, Asked, Purpose};
 use crate::gui::facts::Facts;
-use crate::gui::fitting::{FitStudy, Trims};
+use crate::gui::fitting::{FitStudy, StoryLengths, TrimRemedy, Trims};
 use crate::gui::icons;
 use crate::gui::loading::Loading;
 use crate::gui::manual::Topic;
-use crate::gui::state::State;
+use crate::gui::state::{Page, State};
 use crate::gui::text::thousands;
 use crate::gui::theme::{BETWEEN, INSIDE};
 use crate::gui::widgets::{
-    NumberField, button, card, empty_state, heading, help_button, page_title, problem, warning,
-    weak,
+    NumberField, PathField, button, card, empty_state, heading, help_button, page_title, problem,
+    warning, weak,
 };
 
 /// Room for the picture: it must be readable, and leave the form in sight.
@@ -133,28 +134,56 @@ fn look(
     }
     if let Some(sentence) = &alignment.mismatch {
         problem(ui, sentence);
-        ui.horizontal_wrapped(|ui| {
-            for remedy in &alignment.remedies {
-                let [start, end] = (*remedy).into();
-                if button(ui, icons::CHECK, &format!("Trim [{start}, {end}]")).clicked() {
-                    let is_test = fit.test.contains(&alignment.story);
-                    let mut trims = fit.trims();
-                    let [_, responses] = trims.of(is_test);
-                    trims.set(is_test, [*remedy, responses]);
-                    fit.trims = Some(trims);
-                }
-            }
-        });
+        trim_buttons(ui, &alignment.story, &alignment.remedies, facts, fit);
+    } else if let Some(lengths) = lengths_of(facts, &alignment.story)
+        && lengths.looks_untrimmed
+    {
+        warning(ui, &untrimmed(lengths));
+        trim_buttons(ui, &alignment.story, &[], facts, fit);
     }
     for sentence in &alignment.warnings {
         warning(ui, sentence);
     }
     if alignment.course.is_none() {
-        weak(
-            ui,
-            "No responses to this story: choose them on Fit, and one voxel's course is drawn here.",
-        );
+        let sentence =
+            "No responses to this story: choose them on Fit, and one voxel's course is drawn here.";
+        ui.horizontal_wrapped(|ui| {
+            weak(ui, sentence);
+            if ui.link("Go to Fit").clicked() {
+                asked.push(Action::Go(Page::Fit));
+            }
+        });
     }
+}
+
+fn lengths_of<'a>(facts: &'a Facts, story: &str) -> Option<&'a StoryLengths> {
+    let all = facts.fit.lengths.ready()?;
+    all.iter().find(|lengths| lengths.story == story)
+}
+
+/// Buttons for the trims that make a story's features and responses of equal length, for it and all others of its part.
+fn trim_buttons(
+    ui: &mut egui::Ui,
+    story: &str,
+    fitting: &[Trim],
+    facts: &Facts,
+    fit: &mut FitStudy,
+) {
+    let known = lengths_of(facts, story);
+    let mut remedies = known.map_or_else(Vec::new, |lengths| lengths.remedies.clone());
+    for trim in fitting.iter().map(|trim| TrimRemedy::Features(*trim)) {
+        if !remedies.contains(&trim) {
+            remedies.push(trim);
+        }
+    }
+    ui.horizontal_wrapped(|ui| {
+        for remedy in remedies {
+            if button(ui, icons::CHECK, &remedy.label()).clicked() {
+                let is_test = fit.test.iter().any(|test| test == story);
+                fit.trims = Some(remedy.applied(fit.trims(), is_test));
+            }
+        }
+    });
 }
 
 /// What the scan at the cursor is made of.
@@ -211,22 +240,34 @@ fn settings(
         trims(ui, fit, is_test, asked);
     });
     ui.add_space(BETWEEN);
+    if let Some(measured) = facts.fit.responses.ready() {
+        card(ui, |ui| {
+            ui.set_min_width(ui.available_width());
+            heading(ui, "Stories");
+            story_table(ui, (state, facts), measured, (fit, asked));
+        });
+        ui.add_space(BETWEEN);
+    }
     card(ui, |ui| {
         ui.set_min_width(ui.available_width());
         heading(ui, "Words and voxel");
         ui.horizontal_wrapped(|ui| {
-            if button(ui, icons::FOLDER_OPEN, "Choose TextGrids").clicked() {
-                asked.push(Action::Pick(Purpose::Words));
-            }
-            let folder = fit.words.as_ref();
             weak(
                 ui,
-                folder.map_or_else(
-                    || "Those beside the recordings, as <story>.TextGrid.".into(),
-                    |folder| folder.display().to_string(),
-                ),
+                "TextGrids, as <story>.TextGrid: those beside the recordings, or of this folder.",
             );
+            if fit.words.is_some() && ui.link("Those beside the recordings").clicked() {
+                fit.words = None;
+            }
         });
+        PathField {
+            label: "Folder of TextGrids",
+            purpose: Purpose::Words,
+            recent: &[],
+            home: facts.home.as_deref(),
+            picking: facts.picking,
+        }
+        .show(ui, fit.words.as_deref(), asked);
         voxel(ui, state, facts, asked);
     });
 }

@@ -6,6 +6,7 @@ mod sliding;
 
 use eframe::egui;
 
+use super::obstacle::{Obstacle, Remedy};
 use crate::gui::actions::{Action, Asked, Purpose};
 use crate::gui::facts::Facts;
 use crate::gui::icons;
@@ -15,6 +16,7 @@ use crate::gui::theme::{BETWEEN, INSIDE};
 use crate::gui::widgets::{
     button, card, choices, heading, help_button, page_title, primary_button, weak,
 };
+use heschl_core::recipe::LayerChoice;
 use heschl_core::window::{Coverage, WindowSettings};
 
 use form::Form;
@@ -79,14 +81,21 @@ impl ExtractPage {
         let mut edited = study.clone();
         let outlook = forecast::Outlook::of(study, facts);
         // What the form found wrong when it was last drawn; the bar is laid out before the form.
-        let why_not = self.wrong.first().or(outlook.why_not.as_ref()).cloned();
+        let why_not = wrong_form(&self.wrong, study).or(outlook.why_not.clone());
         egui::Panel::bottom("forecast and run")
             .resizable(false)
             .frame(egui::Frame::new())
             .show(ui, |ui| {
                 ui.add_space(INSIDE);
-                outlook.ui(ui, facts);
-                run(ui, why_not.as_deref(), asked);
+                // In a room of its own, so that the buttons below keep their identity whatever is said here.
+                ui.vertical(|ui| {
+                    outlook.ui(ui, study, facts, asked);
+                    if let Some(obstacle) = &why_not {
+                        obstacle.ui(ui, asked);
+                    }
+                });
+                let why_not = why_not.as_ref().map(|obstacle| obstacle.sentence.as_str());
+                run(ui, why_not, asked);
             });
         egui::ScrollArea::vertical()
             .auto_shrink(false)
@@ -150,10 +159,23 @@ impl ExtractPage {
     }
 }
 
-/// Why a study cannot run now: a sentence.
+/// Why a study cannot run now.
 #[must_use]
-pub(crate) fn why_not_run(study: &Study, facts: &Facts) -> Option<String> {
-    form::wrong_window(study, facts).or_else(|| forecast::Outlook::of(study, facts).why_not)
+pub(crate) fn why_not_run(study: &Study, facts: &Facts) -> Option<Obstacle> {
+    let wrong: Vec<String> = form::wrong_window(study, facts).into_iter().collect();
+    wrong_form(&wrong, study).or_else(|| forecast::Outlook::of(study, facts).why_not)
+}
+
+/// What is wrong in the form, with the way back to settings that are right.
+fn wrong_form(wrong: &[String], study: &Study) -> Option<Obstacle> {
+    let usual = Remedy::edit("Back to usual settings", study, |study| {
+        study.window = WindowSettings::default();
+        study.layers = LayerChoice::All;
+        study.batch = None;
+        study.custom_stimuli = None;
+    });
+    let first = wrong.first()?;
+    Some(Obstacle::new(first.as_str(), vec![usual]))
 }
 
 fn presets(ui: &mut egui::Ui, study: &mut Study, asked: &mut Asked) {
@@ -161,7 +183,7 @@ fn presets(ui: &mut egui::Ui, study: &mut Study, asked: &mut Asked) {
         weak(ui, "Preset");
         let mut preset = Preset::of(&study.window);
         let mut options = vec![
-            (Preset::Paper, "As in the paper"),
+            (Preset::Paper, "Antonello et al. 2023"),
             (Preset::QuickLook, "Quick look"),
         ];
         if preset == Preset::Own {
@@ -171,6 +193,8 @@ fn presets(ui: &mut egui::Ui, study: &mut Study, asked: &mut Asked) {
             && let Some(window) = preset.window()
         {
             study.window = window;
+            // As the command that was published has it.
+            study.use_featext |= preset == Preset::Paper;
         }
         if help_button(ui, Topic::Extract) {
             asked.push(Action::Manual(Topic::Extract));
@@ -181,15 +205,9 @@ fn presets(ui: &mut egui::Ui, study: &mut Study, asked: &mut Asked) {
 fn stories(ui: &mut egui::Ui, study: &Study, facts: &Facts, asked: &mut Asked) {
     ui.horizontal(|ui| {
         heading(ui, "Stories");
-        let stories = facts.stories();
-        let n_wanted = stories
-            .iter()
-            .filter(|story| !study.left_out.contains(&story.story))
-            .count();
-        weak(ui, format!("{n_wanted} of {}", stories.len()));
-        let names: Vec<&str> = stories
-            .iter()
-            .filter(|story| !study.left_out.contains(&story.story))
+        weak(ui, super::stimuli::tally(facts.stories(), study));
+        let names: Vec<&str> = facts
+            .wanted(study)
             .map(|story| story.story.as_str())
             .take(6)
             .collect();
@@ -202,9 +220,6 @@ fn stories(ui: &mut egui::Ui, study: &Study, facts: &Facts, asked: &mut Asked) {
 
 /// Run, and what else can be made of the recipe.
 fn run(ui: &mut egui::Ui, why_not: Option<&str>, asked: &mut Asked) {
-    if let Some(sentence) = why_not {
-        crate::gui::widgets::warning(ui, sentence);
-    }
     ui.horizontal_wrapped(|ui| {
         if primary_button(ui, icons::PLAY, "Run", why_not)
             .on_hover_text("Ctrl+Enter")

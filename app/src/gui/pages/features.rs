@@ -52,7 +52,7 @@ impl FeaturesPage {
             }
         });
         let Some(looking) = looking else {
-            let sentence = "Choose a folder of features, ours or the study's Python code's, or extract some first.";
+            let sentence = "Choose a folder of features, ours or those of the Python code of Antonello et al. 2023, or extract some first.";
             if empty_state(
                 ui,
                 icons::GRID_3X3,

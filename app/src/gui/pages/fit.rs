@@ -2,26 +2,34 @@
 
 use eframe::egui;
 use heschl_core::recipe::Preset;
+use heschl_core::split::HeldChunks;
 
+mod stories;
+mod why_not;
+
+use super::obstacle::Obstacle;
 use super::scan_times;
 use crate::gui::actions::{Action, Asked, Purpose};
 use crate::gui::facts::Facts;
 use crate::gui::fitting::{
-    AlphaRange, FitAs, FitStudy, StoryResponses, check_alpha, check_count, presentations,
+    AlphaRange, FINAL, FitAs, FitStudy, HeldOut, StoryResponses, check_alpha, check_count,
+    presentations,
 };
 use crate::gui::icons;
 use crate::gui::loading::Loading;
 use crate::gui::manual::Topic;
-use crate::gui::state::{Page, State};
+use crate::gui::state::{Page, State, Study};
 use crate::gui::text::{bytes, count, duration, thousands};
 use crate::gui::theme::{BETWEEN, INSIDE};
 use crate::gui::widgets::{
     NumberField, PathField, button, card, choices, field_label, heading, help_button, page_title,
-    primary_button, problem, tick, warning, weak,
+    plain, primary_button, problem, tick, warning, weak,
 };
+pub(super) use stories::{table as story_table, untrimmed};
+pub(crate) use why_not::why_not_fit;
 
-/// Most stories that are listed to choose a test from.
-const MOST_LISTED: usize = 200;
+/// Warnings that are shown in full; the others are counted.
+const MOST_WARNINGS: usize = 3;
 
 /// Draws the page.
 pub(super) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
@@ -43,12 +51,14 @@ pub(super) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut As
             // In a room of its own, so that the buttons below keep their identity whatever is said here.
             ui.vertical(|ui| {
                 outlook(ui, facts);
-                if let Some(sentence) = &why_not {
-                    warning(ui, sentence);
+                warn_of_untrimmed(ui, study, facts, asked);
+                if let Some(obstacle) = &why_not {
+                    obstacle.ui(ui, asked);
                 }
             });
-            let n_layers = facts.fit.layers.ready().map_or(0, Vec::len);
-            run(ui, n_layers, why_not.as_deref(), asked);
+            let n_layers = facts.fit.layers.ready().map_or(0, |it| it.layers.len());
+            let why_not = why_not.as_ref().map(|obstacle| obstacle.sentence.as_str());
+            run(ui, n_layers, why_not, asked);
         });
     egui::ScrollArea::vertical()
         .auto_shrink(false)
@@ -58,9 +68,9 @@ pub(super) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut As
             ui.add_space(INSIDE);
             features(ui, state, facts, (&mut fit, asked));
             ui.add_space(BETWEEN);
-            responses(ui, facts, (&mut fit, asked));
+            responses(ui, (state, facts), (&mut fit, asked));
             ui.add_space(BETWEEN);
-            alphas(ui, &mut fit, asked);
+            penalty(ui, &mut fit, asked);
             ui.add_space(BETWEEN);
             scans(ui, &fit, asked);
             ui.add_space(BETWEEN);
@@ -74,25 +84,6 @@ pub(super) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut As
     }
 }
 
-/// Why the study's fit cannot run now: a sentence.
-#[must_use]
-pub(crate) fn why_not_fit(state: &State, facts: &Facts) -> Option<String> {
-    if let Err(sentence) = state.fit_recipe() {
-        return Some(sentence);
-    }
-    let scans = state.study().map(|study| &study.fit.scans);
-    if let Some(sentence) = scans.and_then(scan_times::wrong) {
-        return Some(sentence);
-    }
-    match (&facts.fit.responses, &facts.fit.layers, &facts.fit.outlook) {
-        (Loading::Failed(sentence), ..)
-        | (_, Loading::Failed(sentence), _)
-        | (.., Loading::Failed(sentence)) => Some(sentence.clone()),
-        (Loading::Ready(_), ..) => None,
-        _ => Some("The responses are being looked at.".into()),
-    }
-}
-
 fn preset(ui: &mut egui::Ui, fit: &mut FitStudy, asked: &mut Asked) {
     ui.horizontal_wrapped(|ui| {
         weak(ui, "Preset");
@@ -100,9 +91,9 @@ fn preset(ui: &mut egui::Ui, fit: &mut FitStudy, asked: &mut Asked) {
             ui,
             &mut fit.preset,
             &[
-                (Preset::ScalingLaws2023, "Scaling laws 2023"),
-                (Preset::DeepFmri, "deep-fMRI"),
-                (Preset::SemanticDecoding2023, "Semantic decoding 2023"),
+                (Preset::ScalingLaws2023, "Antonello et al. 2023"),
+                (Preset::DeepFmri, "LeBel et al. 2023"),
+                (Preset::SemanticDecoding2023, "Tang et al. 2023"),
                 (Preset::SpeechTutorial, "Speech tutorial"),
             ],
         );
@@ -126,48 +117,107 @@ fn preset(ui: &mut egui::Ui, fit: &mut FitStudy, asked: &mut Asked) {
                 .collect::<Vec<_>>()
                 .join(", "),
             alphas.count,
-            alphas.smallest,
-            alphas.largest,
+            plain(alphas.smallest),
+            plain(alphas.largest),
         ),
     );
+}
+
+/// The penalties that are tried, and what they are chosen on.
+fn penalty(ui: &mut egui::Ui, fit: &mut FitStudy, asked: &mut Asked) {
+    card(ui, |ui| {
+        ui.set_min_width(ui.available_width());
+        heading(ui, "Penalty");
+        alphas(ui, fit, asked);
+        held_out(ui, fit, asked);
+    });
 }
 
 /// The α that are tried: a fit that says its range is too narrow is made again with a wider one.
 fn alphas(ui: &mut egui::Ui, fit: &mut FitStudy, asked: &mut Asked) {
     let of_preset = AlphaRange::of_preset(fit.preset);
     let mut range = fit.alphas();
-    card(ui, |ui| {
-        ui.set_min_width(ui.available_width());
-        heading(ui, "Penalty");
-        let field = |label, tooltip, default| NumberField {
+    let field = |label, tooltip, default| NumberField {
+        label,
+        unit: "",
+        tooltip,
+        default,
+        topic: Topic::Fit,
+    };
+    let smallest = field(
+        "Smallest α",
+        "The weakest penalty that is tried for each voxel. It is squared: scikit-learn's and himalaya's alpha is α².",
+        of_preset.smallest,
+    );
+    smallest.show(ui, &mut range.smallest, asked, check_alpha);
+    let largest = field(
+        "Largest α",
+        "The strongest penalty that is tried. If many voxels that are predicted choose it, try larger ones.",
+        of_preset.largest,
+    );
+    largest.show(ui, &mut range.largest, asked, check_alpha);
+    let number = field(
+        "Number of α",
+        "How many are tried, evenly on a logarithmic scale between the two.",
+        of_preset.count as f64,
+    );
+    let mut count = range.count as f64;
+    number.show(ui, &mut count, asked, check_count);
+    range.count = count.clamp(0.0, 1e6).round() as usize;
+    fit.alphas = (range != of_preset).then_some(range);
+}
+
+/// Which training scans are held out to choose a penalty.
+fn held_out(ui: &mut egui::Ui, fit: &mut FitStudy, asked: &mut Asked) {
+    let of_preset = HeldOut::of_preset(fit.preset);
+    let mut held_out = fit.held_out();
+    let mut whole = |ui: &mut egui::Ui, (label, unit, tooltip), value: &mut usize, default| {
+        let field = NumberField {
             label,
-            unit: "",
+            unit,
             tooltip,
-            default,
+            default: default as f64,
             topic: Topic::Fit,
         };
-        let smallest = field(
-            "Smallest α",
-            "The weakest penalty that is tried for each voxel. It is squared: scikit-learn's and himalaya's alpha is α².",
-            of_preset.smallest,
-        );
-        smallest.show(ui, &mut range.smallest, asked, check_alpha);
-        let largest = field(
-            "Largest α",
-            "The strongest penalty that is tried. If many voxels that are predicted choose it, try larger ones.",
-            of_preset.largest,
-        );
-        largest.show(ui, &mut range.largest, asked, check_alpha);
-        let number = field(
-            "Number of α",
-            "How many are tried, evenly on a logarithmic scale between the two.",
-            of_preset.count as f64,
-        );
-        let mut count = range.count as f64;
-        number.show(ui, &mut count, asked, check_count);
-        range.count = count.clamp(0.0, 1e6).round() as usize;
+        let mut number = *value as f64;
+        field.show(ui, &mut number, asked, |number| {
+            let is_good = (1.0..=10_000.0).contains(&number) && number.fract() == 0.0;
+            is_good
+                .then_some(())
+                .ok_or_else(|| "Write a whole number from 1 to 10,000.".to_string())
+        });
+        *value = number.clamp(1.0, 10_000.0).round() as usize;
+    };
+    let chunk = (
+        "Chunks of",
+        "scans",
+        "Training scans are held out in chunks of neighbours, to choose each voxel's α on them.",
+    );
+    whole(ui, chunk, &mut held_out.chunk_scans, of_preset.chunk_scans);
+    let rounds = (
+        "Rounds",
+        "",
+        "How often chunks are drawn and held out; the α with the best mean over the rounds is taken.",
+    );
+    whole(ui, rounds, &mut held_out.n_rounds, of_preset.n_rounds);
+    ui.horizontal(|ui| {
+        field_label(ui, "Held out")
+            .on_hover_text("What share of the training scans a round holds out.");
+        let mut options = vec![
+            (HeldChunks::Quarter, "A quarter"),
+            (HeldChunks::Fifth, "A fifth"),
+        ];
+        let number = match (of_preset.chunks, held_out.chunks) {
+            (_, HeldChunks::Count(n)) | (HeldChunks::Count(n), _) => Some(n),
+            _ => None,
+        };
+        let words = number.map(|n| count(n, "chunk", "chunks"));
+        if let (Some(n), Some(words)) = (number, &words) {
+            options.push((HeldChunks::Count(n), words));
+        }
+        choices(ui, &mut held_out.chunks, &options);
     });
-    fit.alphas = (range != of_preset).then_some(range);
+    fit.held_out = (held_out != of_preset).then_some(held_out);
 }
 
 fn features(
@@ -199,22 +249,21 @@ fn features(
                 ui.spinner();
             }
             Loading::Failed(sentence) => problem(ui, sentence),
-            Loading::Ready(layers) => {
+            Loading::Ready(features) => {
                 ui.horizontal_wrapped(|ui| {
                     field_label(ui, "Layer");
-                    for layer in layers {
-                        let label = layer
-                            .as_deref()
-                            .map_or("final", |name| name.trim_start_matches("encoder."));
+                    for layer in &features.layers {
+                        let chosen = fit.layer.as_deref().unwrap_or(FINAL);
+                        let label = layer.trim_start_matches("encoder.");
                         let spoken = format!("Fit layer {label}");
-                        let response = ui.add(egui::Button::selectable(fit.layer == *layer, label));
+                        let response = ui.add(egui::Button::selectable(chosen == layer, label));
                         crate::gui::widgets::name(
                             &response,
                             egui::accesskit::Role::RadioButton,
                             &spoken,
                         );
                         if response.clicked() {
-                            fit.layer.clone_from(layer);
+                            fit.layer = Some(layer.clone());
                         }
                     }
                 });
@@ -223,7 +272,11 @@ fn features(
     });
 }
 
-fn responses(ui: &mut egui::Ui, facts: &Facts, (fit, asked): (&mut FitStudy, &mut Asked)) {
+fn responses(
+    ui: &mut egui::Ui,
+    (state, facts): (&State, &Facts),
+    (fit, asked): (&mut FitStudy, &mut Asked),
+) {
     card(ui, |ui| {
         ui.set_min_width(ui.available_width());
         heading(ui, "Responses");
@@ -260,7 +313,10 @@ fn responses(ui: &mut egui::Ui, facts: &Facts, (fit, asked): (&mut FitStudy, &mu
                 ui.spinner();
             }
             Loading::Failed(sentence) => problem(ui, sentence),
-            Loading::Ready(stories) => test_stories(ui, stories, fit),
+            Loading::Ready(stories) => {
+                presentations_found(ui, stories, fit);
+                story_table(ui, (state, facts), stories, (fit, asked));
+            }
         }
     });
 }
@@ -290,46 +346,6 @@ fn presentations_found(ui: &mut egui::Ui, responses: &[StoryResponses], fit: &mu
     }
 }
 
-fn test_stories(ui: &mut egui::Ui, responses: &[StoryResponses], fit: &mut FitStudy) {
-    presentations_found(ui, responses, fit);
-    let stories = fit.stories(responses);
-    let n_voxels = stories.first().map_or(0, |story| story.n_voxels);
-    let n_scans: usize = stories.iter().map(|story| story.n_scans).sum();
-    weak(
-        ui,
-        format!(
-            "{} · {} scans · {} voxels. Tick those to test on; the others are trained with.",
-            count(stories.len(), "story", "stories"),
-            thousands(n_scans),
-            thousands(n_voxels)
-        ),
-    );
-    egui::ScrollArea::vertical()
-        .max_height(180.0)
-        .id_salt("test stories")
-        .show(ui, |ui| {
-            for story in stories.iter().take(MOST_LISTED) {
-                let mut is_test = fit.test.contains(&story.story);
-                let label = format!("Test on {} ({} scans)", story.story, story.n_scans);
-                if tick(ui, &mut is_test, &label).changed() {
-                    fit.test.retain(|test| *test != story.story);
-                    if is_test {
-                        fit.test.push(story.story.clone());
-                    }
-                }
-            }
-            if stories.len() > MOST_LISTED {
-                weak(
-                    ui,
-                    format!(
-                        "… and {} more: name them in the recipe.",
-                        stories.len() - MOST_LISTED
-                    ),
-                );
-            }
-        });
-}
-
 /// When the volumes were taken, in words: they are set where they can be seen.
 fn scans(ui: &mut egui::Ui, fit: &FitStudy, asked: &mut Asked) {
     ui.horizontal_wrapped(|ui| {
@@ -346,7 +362,10 @@ fn choices_of_output(ui: &mut egui::Ui, fit: &mut FitStudy) {
             "The published numbers have delayed copies that cross from one story into the next. Ticked, they stay within each: the \
              corrected way.",
         );
-        tick(ui, &mut fit.predictions, "Keep predictions");
+        tick(ui, &mut fit.predictions, "Keep predictions").on_hover_text(
+            "Test scans × voxels in single precision: 110 MB for 300 scans and 95,000 voxels. With them the course of any voxel can be \
+             looked at beside what was predicted.",
+        );
         tick(ui, &mut fit.weights, "Keep weights")
             .on_hover_text("Columns × voxels in single precision: 2 GB for 5,120 columns and 95,000 voxels.");
     });
@@ -373,11 +392,30 @@ fn outlook(ui: &mut egui::Ui, facts: &Facts) {
                     bytes(outlook.disk_bytes)
                 ),
             );
-            for sentence in &outlook.warnings {
+            let (shown, hidden) = outlook
+                .warnings
+                .split_at(outlook.warnings.len().min(MOST_WARNINGS));
+            for sentence in shown {
                 warning(ui, sentence);
+            }
+            if !hidden.is_empty() {
+                let words = format!(
+                    "… and {}.",
+                    count(hidden.len(), "more warning", "more warnings")
+                );
+                weak(ui, words).on_hover_text(hidden.join("\n\n"));
             }
         }
     }
+}
+
+/// Warns where responses seem not to be trimmed though the features are, with what mends it.
+fn warn_of_untrimmed(ui: &mut egui::Ui, study: &Study, facts: &Facts, asked: &mut Asked) {
+    let lengths = facts.fit.lengths.ready().into_iter().flatten();
+    let Some(first) = lengths.clone().find(|lengths| lengths.looks_untrimmed) else {
+        return;
+    };
+    Obstacle::new(untrimmed(first), why_not::remedies(study, first)).ui(ui, asked);
 }
 
 fn run(ui: &mut egui::Ui, n_layers: usize, why_not: Option<&str>, asked: &mut Asked) {

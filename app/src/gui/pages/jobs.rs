@@ -155,7 +155,7 @@ impl JobsPage {
             Task::Encode { scores, .. } | Task::Sample { scores, .. } => Some(scores),
             _ => None,
         };
-        if let (JobState::Done, Some(result)) = (&job.state, result)
+        if let (true, Some(result)) = (job.state.has_results(), result)
             && small(ui, icons::FOLDER_OPEN, "Show the folder", job)
         {
             asked.push(Action::ShowFolder(result.clone()));
@@ -173,7 +173,7 @@ impl JobsPage {
                 self.unfolded.push(job.id.clone());
             }
         }
-        if matches!(job.state, JobState::Failed { .. } | JobState::Broken { .. })
+        if trouble(job, Palette::of(ui)).is_some()
             && small(ui, icons::CIRCLE_HELP, "What to do?", job)
         {
             asked.push(Action::Manual(Topic::Troubles));
@@ -214,7 +214,9 @@ fn labelled(ui: &mut egui::Ui, icon: char, words: &str, job: &JobFacts) -> bool 
 fn trouble<'a>(job: &'a JobFacts, palette: &Palette) -> Option<(&'a str, egui::Color32)> {
     match &job.state {
         JobState::Failed { message } => Some((message, palette.red)),
-        JobState::Broken { message } => Some((message, palette.amber)),
+        JobState::Broken { message } | JobState::Partly { message } => {
+            Some((message, palette.amber))
+        }
         _ => None,
     }
 }
@@ -227,7 +229,7 @@ fn state_icon(ui: &mut egui::Ui, job: &JobFacts) {
         JobState::Paused => (icons::PAUSE, palette.weak),
         JobState::Done => (icons::CIRCLE_CHECK, palette.accent),
         JobState::Failed { .. } => (icons::CIRCLE_ALERT, palette.red),
-        JobState::Broken { .. } => (icons::TRIANGLE_ALERT, palette.amber),
+        JobState::Broken { .. } | JobState::Partly { .. } => (icons::TRIANGLE_ALERT, palette.amber),
         JobState::Cancelled => (icons::X, palette.weak),
     };
     ui.label(RichText::new(icon).size(16.0).color(color));
@@ -247,7 +249,7 @@ fn state_words(job: &JobFacts) -> String {
             (None, Some((n_done, n_before, ..))) if n_done + n_before > 0 => {
                 let before = match n_before {
                     0 => String::new(),
-                    n => format!(", {n} of them before"),
+                    n => format!(", {} of them before", thousands(n)),
                 };
                 let stories = count(n_done + n_before, "story", "stories");
                 format!("{stories} done{before}")
@@ -255,6 +257,7 @@ fn state_words(job: &JobFacts) -> String {
             _ => "done".into(),
         },
         JobState::Failed { .. } => "failed".into(),
+        JobState::Partly { .. } => "done in part".into(),
         JobState::Broken { .. } => "broken off".into(),
         JobState::Cancelled => "cancelled".into(),
     }
@@ -299,10 +302,23 @@ fn progress(ui: &mut egui::Ui, job: &JobFacts) {
 /// `41 % · 2,520 of 6,151 windows · 11.4 windows/s · 5 min left`.
 #[must_use]
 pub(crate) fn progress_words(progress: &Progress, is_running: bool) -> String {
+    // Of a job with several stages it is told which one it is at.
+    let stage = progress.part.map(|part| {
+        let [number, all] = part.number;
+        format!("{number} of {all}: {}", progress.stage)
+    });
+    let percent = progress
+        .share()
+        .map(|share| format!("{:.0} %", share * 100.0));
     let Some((done, all)) = progress.done else {
-        return progress.stage.clone();
+        let words: Vec<String> = percent.into_iter().chain(stage).collect();
+        return if words.is_empty() {
+            progress.stage.clone()
+        } else {
+            words.join(" · ")
+        };
     };
-    let mut words = vec![format!("{:.0} %", progress.share().unwrap_or(0.0) * 100.0)];
+    let mut words: Vec<String> = percent.into_iter().chain(stage).collect();
     let of_all = |unit: &str| {
         let (done, all) = (thousands(done as usize), thousands(all as usize));
         format!("{done} of {all} {unit}")
@@ -314,11 +330,10 @@ pub(crate) fn progress_words(progress: &Progress, is_running: bool) -> String {
     });
     if let (Some(speed), true) = (speed_words(progress), is_running) {
         words.push(speed);
-        words.extend(
-            progress
-                .secs_left()
-                .map(|secs| format!("{} left", duration(secs))),
-        );
+        words.extend(progress.secs_left().map(|secs| match progress.part {
+            Some(_) => format!("{} left of this stage", duration(secs)),
+            None => format!("{} left", duration(secs)),
+        }));
     }
     words.join(" · ")
 }
@@ -351,11 +366,13 @@ fn ways_on(ui: &mut egui::Ui, job: &JobFacts, queue: &QueueFacts, asked: &mut As
         JobState::Waiting => order(ui, icons::X, "Cancel", Order::Cancel),
         JobState::Paused => order(ui, icons::PLAY, "Resume", Order::GoOn),
         JobState::Broken { .. } => order(ui, icons::PLAY, "Go on", Order::GoOn),
-        JobState::Failed { .. } => order(ui, icons::ROTATE_CCW, "Retry", Order::GoOn),
+        JobState::Failed { .. } | JobState::Partly { .. } => {
+            order(ui, icons::ROTATE_CCW, "Retry", Order::GoOn);
+        }
         JobState::Cancelled => order(ui, icons::ROTATE_CCW, "Begin again", Order::GoOn),
         JobState::Running | JobState::Done => {}
     }
-    if let (JobState::Done, Task::Extract { features, .. }) = (&job.state, &job.task)
+    if let (true, Task::Extract { features, .. }) = (job.state.has_results(), &job.task)
         && labelled(ui, icons::GRID_3X3, "Look at the features", job)
     {
         asked.push(Action::Use(Purpose::Features, features.clone()));

@@ -8,6 +8,7 @@ mod help;
 mod home;
 mod jobs;
 mod models;
+mod obstacle;
 mod scan_times;
 mod scores;
 mod settings;
@@ -22,10 +23,11 @@ pub(crate) use fit::why_not_fit;
 pub(crate) use jobs::speed_words;
 
 use super::actions::{Action, Asked};
-use super::facts::Facts;
+use super::facts::{Facts, Keeping};
 use super::icons;
+use super::shortcuts::page_start;
 use super::state::{Page, State};
-use super::theme::BETWEEN;
+use super::theme::{BETWEEN, INSIDE};
 use super::widgets::empty_state;
 
 /// What is wider is hard to take in.
@@ -56,9 +58,10 @@ impl Pages {
         let frame = egui::Frame::new()
             .inner_margin(BETWEEN + 8.0)
             .fill(ui.visuals().panel_fill);
-        egui::CentralPanel::no_frame()
-            .frame(frame)
-            .show(ui, |ui| match state.page() {
+        egui::CentralPanel::no_frame().frame(frame).show(ui, |ui| {
+            walk_begins(ui, state.page());
+            elsewhere(ui, facts, asked);
+            match state.page() {
                 Page::Home => scrolled(ui, |ui| self.home.ui(ui, state, facts, asked)),
                 Page::Stimuli => self.stimuli.ui(ui, state, facts, asked),
                 Page::Models => scrolled(ui, |ui| self.models.ui(ui, state, facts, asked)),
@@ -70,8 +73,47 @@ impl Pages {
                 Page::Jobs => scrolled(ui, |ui| self.jobs.ui(ui, state, facts, asked)),
                 Page::Settings => scrolled(ui, |ui| settings::ui(ui, state, facts, asked)),
                 Page::Help => self.help.ui(ui, asked),
-            });
+            }
+        });
     }
+}
+
+/// Puts the keyboard before the first control of a page that was not shown before: the walk through the controls with Tab begins
+/// there, and not at the edge of the window.
+fn walk_begins(ui: &mut egui::Ui, page: Page) {
+    let id = page_start();
+    let at = egui::Rect::from_min_size(ui.cursor().min, egui::Vec2::ZERO);
+    let response = ui.interact(at, id, egui::Sense::focusable_noninteractive());
+    response.widget_info(|| {
+        egui::WidgetInfo::labeled(egui::accesskit::Role::Label, true, page.title())
+    });
+    let shown = ui.data_mut(|data| {
+        let before = data.get_temp::<Page>(id);
+        data.insert_temp(id, page);
+        before
+    });
+    if shown != Some(page) {
+        response.request_focus();
+    }
+    if response.has_focus() {
+        // Arrows move the cursor in time, not the keyboard to a neighbour.
+        let filter = egui::EventFilter {
+            horizontal_arrows: true,
+            vertical_arrows: true,
+            ..egui::EventFilter::default()
+        };
+        ui.memory_mut(|memory| memory.set_focus_lock_filter(id, filter));
+    }
+}
+
+/// Says in front of every page that another window has the study.
+fn elsewhere(ui: &mut egui::Ui, facts: &Facts, asked: &mut Asked) {
+    let Keeping::Elsewhere(sentence) = &facts.keeping else {
+        return;
+    };
+    let again = obstacle::Remedy::new(icons::REFRESH_CW, "Try again", Action::TakeHold);
+    obstacle::Obstacle::new(sentence.as_str(), vec![again]).ui(ui, asked);
+    ui.add_space(INSIDE);
 }
 
 /// A page that scrolls as a whole.

@@ -33,7 +33,7 @@ pub(crate) struct ModelsPage {
 const SHELVES: [(ModelSource, &str); 4] = [
     (
         ModelSource::Study,
-        "The study's encoders, and whisper-tiny.en to begin with",
+        "The encoders of Antonello et al. 2023, and whisper-tiny.en to begin with",
     ),
     (ModelSource::Added, "Added from this disk"),
     (ModelSource::Hub, "From other repositories of the Hub"),

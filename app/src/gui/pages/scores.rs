@@ -1,10 +1,11 @@
 //! Scores: how well each voxel is predicted, in pictures that can be asked.
 
+mod chart;
 mod plots;
+mod tiles;
 
 use eframe::egui;
-use heschl_core::encoding::{Column, ScoreTable};
-use heschl_core::intervals::Interval;
+use heschl_core::encoding::Column;
 use heschl_core::sanity::Verdict;
 
 use crate::gui::actions::{Action, Asked, Purpose};
@@ -111,10 +112,12 @@ impl ScoresPage {
                 asked.push(Action::Manual(Topic::Scores));
             }
         });
-        summary(ui, scores);
+        if summary(ui, scores) {
+            self.view = View::Controls;
+        }
         ui.add_space(INSIDE);
         match self.view {
-            View::Histogram => plots::histogram(ui, &scores.table),
+            View::Histogram => plots::histogram(ui, scores),
             View::Alphas => plots::alphas(ui, &scores.table),
             View::Profile => plots::profile(ui, &scores.profile),
             View::Courses => self.courses(ui, scores),
@@ -162,54 +165,23 @@ impl ScoresPage {
     }
 }
 
-fn mean_r(table: &ScoreTable) -> String {
-    let mean = table.mean(Column::R);
-    match table.mean_interval() {
-        Some(Interval { lower, upper }) => {
-            format!("mean r {mean:.4} (95 %: {lower:.4} to {upper:.4})")
-        }
-        None => format!("mean r {mean:.4}"),
-    }
-}
-
-fn summary(ui: &mut egui::Ui, scores: &ScoresFacts) {
-    let table = &scores.table;
-    let best = table
-        .column(Column::R)
-        .filter(|r| r.is_finite())
-        .fold(f64::NAN, f64::max);
-    let mut words = vec![
-        format!("{} voxels", thousands(table.voxels.len())),
-        mean_r(table),
-        format!("mean |r|·r {:.5}", table.mean(Column::SignedSquare)),
-        format!("largest r {best:.3}"),
-    ];
-    if let Some(n) = table.n_significant() {
-        words.push(format!(
-            "{} better than by chance (FDR {})",
-            thousands(n),
-            table.fdr_level
-        ));
-    }
-    let normalised = table.mean(Column::NormalisedR);
-    if normalised.is_finite() {
-        words.push(format!("r by the noise ceiling {normalised:.3}"));
-    }
-    ui.add(egui::Label::new(words.join(" · ")).wrap());
+/// The tiles, and whether the controls are to be looked at, which is offered where one failed.
+fn summary(ui: &mut egui::Ui, scores: &ScoresFacts) -> bool {
+    tiles::tiles(ui, scores);
     let failed = scores
         .facts
         .iter()
         .flat_map(|facts| &facts.checks)
         .filter(|check| check.verdict == Verdict::Failed);
     let n_failed = failed.count();
-    if n_failed > 0 {
-        warning(
-            ui,
-            &format!(
-                "{n_failed} of the controls failed. Look at them under Controls before you trust these scores."
-            ),
-        );
+    if n_failed == 0 {
+        return false;
     }
+    let sentence = format!(
+        "{n_failed} of the controls failed. Look at them under Controls before you trust these scores."
+    );
+    warning(ui, &sentence);
+    button(ui, icons::LIST_CHECKS, "Look at the controls").clicked()
 }
 
 fn compare(

@@ -12,7 +12,7 @@ use crate::gui::icons;
 use crate::gui::loading::Loading;
 use crate::gui::manual::Topic;
 use crate::gui::state::{State, Study};
-use crate::gui::text::{channels, clock, count, kilohertz};
+use crate::gui::text::{channels, clock, count, kilohertz, thousands};
 use crate::gui::theme::{INSIDE, Palette};
 use crate::gui::widgets::{
     PathField, TextField, button, empty_state, help_button, icon_button, name, page_title, problem,
@@ -127,11 +127,16 @@ impl StimuliPage {
                 width: 180.0,
             };
             field.show(ui, &mut self.search);
+            // Those that the search hides keep their ticks.
+            let shown: Vec<String> = self
+                .searched(stories)
+                .map(|story| story.story.clone())
+                .collect();
             if button(ui, icons::CHECK, "All").clicked() {
-                study.left_out.clear();
+                study.left_out.retain(|story| !shown.contains(story));
             }
             if button(ui, icons::X, "None").clicked() {
-                study.left_out = stories.iter().map(|story| story.story.clone()).collect();
+                study.left_out.extend(shown);
             }
             let is_resampled = study.resampling == Resampling::ToEncoderRate;
             let mut resample = is_resampled;
@@ -152,35 +157,22 @@ impl StimuliPage {
             if help_button(ui, Topic::Stimuli) {
                 asked.push(Action::Manual(Topic::Stimuli));
             }
-            let n_wanted = stories
-                .iter()
-                .filter(|story| !study.left_out.contains(&story.story))
-                .count();
-            let total_secs: f64 = stories
-                .iter()
-                .filter(|story| !study.left_out.contains(&story.story))
-                .filter_map(length_secs)
-                .sum();
-            weak(
-                ui,
-                format!(
-                    "{n_wanted} of {} · {}",
-                    count(stories.len(), "story", "stories"),
-                    clock(total_secs)
-                ),
-            );
+            weak(ui, tally(stories, study));
         });
+    }
+
+    fn searched<'a>(&self, stories: &'a [StoryFacts]) -> impl Iterator<Item = &'a StoryFacts> {
+        let words = self.search.to_lowercase();
+        let fits = move |story: &&StoryFacts| {
+            let name = story.story.to_lowercase();
+            words.split_whitespace().all(|word| name.contains(word))
+        };
+        stories.iter().filter(fits)
     }
 
     /// The stories that the search leaves, in the order that was asked for.
     fn shown<'a>(&self, stories: &'a [StoryFacts], study: &Study) -> Vec<&'a StoryFacts> {
-        let words = self.search.to_lowercase();
-        let fits = |story: &&StoryFacts| {
-            words
-                .split_whitespace()
-                .all(|word| story.story.to_lowercase().contains(word))
-        };
-        let mut shown: Vec<&StoryFacts> = stories.iter().filter(fits).collect();
+        let mut shown: Vec<&StoryFacts> = self.searched(stories).collect();
         match self.order {
             Order::Story => {}
             Order::Length => shown.sort_by(|a, b| {
@@ -266,12 +258,33 @@ impl StimuliPage {
     }
 }
 
+/// `4 of 5 stories: 1 not readable · 2:10`.
+pub(super) fn tally(stories: &[StoryFacts], study: &Study) -> String {
+    let wanted = stories.iter().filter(|story| story.is_wanted(study));
+    let secs: f64 = wanted.clone().filter_map(length_secs).sum();
+    let n_unreadable = stories.iter().filter(|story| !story.is_readable()).count();
+    let unreadable = match n_unreadable {
+        0 => String::new(),
+        n => format!(": {} not readable", thousands(n)),
+    };
+    format!(
+        "{} of {}{unreadable} · {}",
+        thousands(wanted.count()),
+        count(stories.len(), "story", "stories"),
+        clock(secs)
+    )
+}
+
 fn cells(row: &mut egui_extras::TableRow, story: &StoryFacts, study: &mut Study) {
     row.col(|ui| {
-        let mut is_wanted = !study.left_out.contains(&story.story);
-        let response = tick(ui, &mut is_wanted, "");
+        let mut is_wanted = story.is_wanted(study);
+        let can_be_read = story.is_readable();
+        let response = ui
+            .add_enabled_ui(can_be_read, |ui| tick(ui, &mut is_wanted, ""))
+            .inner;
         let label = format!("Use {}", story.story);
-        response.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, is_wanted, &label));
+        response
+            .widget_info(|| WidgetInfo::selected(Role::CheckBox, can_be_read, is_wanted, &label));
         if response.changed() {
             if is_wanted {
                 study.left_out.remove(&story.story);

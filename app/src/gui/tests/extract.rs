@@ -100,15 +100,15 @@ fn layers_are_typed_as_people_write_them() {
 fn presets_and_resets_bring_the_papers_settings_back() {
     let (_folder, mut stage) = stage();
     stage.click(Role::RadioButton, "Quick look");
-    assert_eq!(stage.value("Chunk"), "1000");
+    assert_eq!(stage.value("Chunk"), "1,000");
     stage.write("Chunk", "500");
     stage.must_see("Own settings");
     stage.press("Reset chunk to 100 ms");
-    stage.press("Reset context to 16000 ms");
+    stage.press("Reset context to 16,000 ms");
     assert_eq!(stage.study().window, WindowSettings::default());
     stage.click(Role::RadioButton, "Full only");
     assert_eq!(stage.study().window.coverage, Coverage::FullContext);
-    stage.click(Role::RadioButton, "As in the paper");
+    stage.click(Role::RadioButton, "Antonello et al. 2023");
     assert_eq!(stage.study().window, WindowSettings::default());
 }
 
@@ -133,7 +133,8 @@ fn where_features_go_and_under_which_name() {
 #[test]
 fn a_greyed_run_says_why() {
     let (_folder, mut stage) = stage();
-    let names: Vec<String> = ["alpha", "beta", "gamma"].map(String::from).into();
+    // The third one cannot be read, and is not ticked.
+    let names: Vec<String> = ["alpha", "beta"].map(String::from).into();
     for story in &names {
         stage.go(Page::Stimuli);
         stage.click(Role::CheckBox, &format!("Use {story}"));
@@ -141,6 +142,9 @@ fn a_greyed_run_says_why() {
     stage.go(Page::Extract);
     stage.must_see("No story is ticked. Tick at least one under Stimuli.");
     assert!(stage.is_greyed("Run"));
+    // What the sentence says has its button.
+    stage.press("Tick all stories");
+    assert!(!stage.is_greyed("Run"));
     stage.harness.state_mut().facts.stories = Loading::Nothing;
     stage.settle();
     stage.must_see("Choose a folder of recordings first, under Stimuli.");
@@ -153,7 +157,103 @@ fn the_forecast_counts_rows_and_bytes() {
     stage.must_see("320");
     // 320 rows of 5 layers and the final output, each 384 values of 4 bytes, and two times: 2.95 MB, of which 93 % are left.
     stage.must_see("3 MB");
-    stage.must_see("gamma");
+    stage.must_see("2 of 3 stories: 1 not readable");
+}
+
+#[test]
+fn what_cannot_be_read_is_not_run() {
+    let (_folder, stage) = stage();
+    let recipe = stage.harness.state().recipe().unwrap();
+    assert_eq!(recipe.stimuli.stories, ["alpha", "beta"]);
+}
+
+#[test]
+fn a_sentence_beside_a_field_moves_nothing() {
+    let (_folder, mut stage) = stage();
+    let places = |stage: &Stage| -> Vec<(String, eframe::egui::Rect)> {
+        let mut places = stage.controls();
+        places.retain(|(label, _)| {
+            ["Context", "Ramp-in", "Custom stimuli"].contains(&label.as_str())
+        });
+        places
+    };
+    let before = places(&stage);
+    assert_eq!(before.len(), 3);
+    stage.write("Chunk", "abc");
+    stage.must_see("\"abc\" is no number");
+    assert_eq!(places(&stage), before);
+}
+
+#[test]
+fn numbers_are_understood_as_the_window_writes_them() {
+    let (_folder, mut stage) = stage();
+    for (text, ms) in [("4,000", 4000.0), ("8 000", 8000.0), ("12.000,0", 12_000.0)] {
+        stage.write("Context", text);
+        assert!(
+            (stage.study().window.context_ms - ms).abs() < 1e-9,
+            "{text}"
+        );
+        assert_eq!(stage.value("Context"), crate::gui::widgets::plain(ms));
+    }
+    // While it is typed, what was understood is shown.
+    stage.type_into("Context", "4 000");
+    stage.must_see("= 4,000 ms");
+}
+
+#[test]
+fn esc_gives_a_field_back_what_it_had() {
+    use eframe::egui::Key;
+    let (_folder, mut stage) = stage();
+    let study = stage.state().open.as_ref().unwrap().folder.clone();
+    for (field, typed) in [
+        ("Context", "4000"),
+        ("Folder for the features", "/somewhere/else"),
+    ] {
+        let before = (stage.value(field), stage.study().clone());
+        stage.type_into(field, typed);
+        stage.harness.key_press(Key::Escape);
+        stage.settle();
+        assert_eq!(
+            (stage.value(field), stage.study().clone()),
+            before,
+            "{field}"
+        );
+    }
+    // A path that is no whole path would lead to nobody knows where.
+    stage.write("Folder for the features", "features/here");
+    stage.must_see("Write the whole path");
+    assert_eq!(stage.study().output, None);
+    assert_eq!(
+        stage.value("Folder for the features"),
+        study.display().to_string()
+    );
+}
+
+#[test]
+fn every_sentence_that_asks_for_something_has_its_button() {
+    use crate::gui::pages::{why_not_fit, why_not_run};
+    let (_folder, mut stage) = stage();
+    let check = |stage: &Stage, part: &str| {
+        let window = stage.harness.state();
+        let found = window
+            .state
+            .study()
+            .and_then(|study| why_not_run(study, &window.facts));
+        let found = found.unwrap();
+        assert!(found.sentence.contains(part), "{}", found.sentence);
+        assert!(!found.remedies.is_empty(), "{}", found.sentence);
+    };
+    stage.write("Context", "150");
+    check(&stage, "multiple");
+    stage.press("Back to usual settings");
+    assert!(!stage.is_greyed("Run"));
+    stage.harness.state_mut().facts.stories = Loading::Failed("Nothing there.".into());
+    check(&stage, "cannot be used");
+    stage.harness.state_mut().facts.stories = Loading::Nothing;
+    check(&stage, "Choose a folder of recordings");
+    let window = stage.harness.state();
+    let fit = why_not_fit(&window.state, &window.facts).unwrap();
+    assert!(!fit.remedies.is_empty(), "{}", fit.sentence);
 }
 
 #[test]

@@ -83,7 +83,9 @@ fn has_analysis(stage: &mut Stage, what: &str, is_it: impl Fn(&Analysis) -> bool
 fn without_features_the_page_says_what_to_do() {
     let mut stage = Stage::new();
     stage.go(Page::Features);
-    stage.must_see("Choose a folder of features, ours or the study's Python code's");
+    stage.must_see(
+        "Choose a folder of features, ours or those of the Python code of Antonello et al. 2023",
+    );
     assert!(!stage.is_greyed("Choose features"));
     let nothing = stage.folder.path().join("nothing");
     stage.write("Folder of features", &nothing.display().to_string());
@@ -300,4 +302,42 @@ fn a_story_is_one_selection_on_all_pages() {
         looked_at(&stage),
         (Some("elsewhere".into()), Some("alpha".into()))
     );
+}
+
+#[test]
+fn another_folder_is_never_shown_with_the_story_of_the_one_before() {
+    let (mut stage, model) = stage();
+    assert_eq!(
+        stage.state().looking.as_ref().unwrap().story.as_deref(),
+        Some("alpha")
+    );
+    let other = stage
+        .folder
+        .path()
+        .join("b/features_cnk0.1_ctx16.0/whisper-tiny.en");
+    let renamed = features(&stage.folder.path().join("b"), 0.0);
+    assert_eq!(renamed, other);
+    for layer in ["", "encoder.0", "encoder.1", "encoder.2"] {
+        let layer = other.join(layer);
+        std::fs::rename(layer.join("alpha.npz"), layer.join("omega.npz")).unwrap();
+    }
+    std::fs::rename(other.join("alpha_times.npz"), other.join("omega_times.npz")).unwrap();
+    // From another page, as a finished job leads there.
+    stage.go(crate::gui::state::Page::Jobs);
+    stage.ask(Action::Use(Purpose::Features, other));
+    assert_ne!(
+        stage.state().looking.as_ref().unwrap().story.as_deref(),
+        Some("alpha")
+    );
+    stage.until("the layer is read and drawn", |window| {
+        window.facts.features.picture.is_some()
+    });
+    assert_eq!(
+        stage.state().looking.as_ref().unwrap().story.as_deref(),
+        Some("omega")
+    );
+    // Without a folder nothing of it is left.
+    stage.ask(Action::CloseStudy);
+    assert!(stage.facts().features.library.ready().is_none());
+    drop(model);
 }

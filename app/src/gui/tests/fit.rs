@@ -37,9 +37,15 @@ fn stage() -> (tempfile::TempDir, Stage) {
     (folder, stage)
 }
 
+/// The recipe as a job would have it.
+fn recipe(stage: &Stage) -> heschl_core::recipe::EncodeRecipe {
+    let window = stage.harness.state();
+    crate::gui::fits::fit_recipe(&window.state, &window.facts).unwrap()
+}
+
 /// Fills in the form of an open study.
 pub(super) fn fill_in(stage: &mut Stage) {
-    let features = super::features::features(&stage.folder.path().join("f"), 0.0);
+    let features = features(&stage.folder.path().join("f"));
     let responses = responses(stage.folder.path());
     stage.ask(Action::Use(Purpose::FitFeatures, features));
     stage.ask(Action::Use(Purpose::Responses, responses));
@@ -47,6 +53,22 @@ pub(super) fn fill_in(stage: &mut Stage) {
         let fit = &window.facts.fit;
         fit.responses.ready().is_some() && fit.layers.ready().is_some()
     });
+}
+
+/// Features of all three stories.
+fn features(folder: &Path) -> PathBuf {
+    let model = super::features::features(folder, 0.0);
+    for layer in ["", "encoder.0", "encoder.1", "encoder.2"] {
+        for story in ["beta", "gamma"] {
+            let layer = model.join(layer);
+            std::fs::copy(layer.join("alpha.npz"), layer.join(format!("{story}.npz"))).unwrap();
+        }
+    }
+    for story in ["beta", "gamma"] {
+        let times = model.join(format!("{story}_times.npz"));
+        std::fs::copy(model.join("alpha_times.npz"), times).unwrap();
+    }
+    model
 }
 
 /// Two fits in one folder; the first one's scores.
@@ -71,14 +93,19 @@ fn without_a_study_each_page_says_what_to_do() {
 #[test]
 fn the_form_leads_to_a_recipe_and_a_job() {
     let (_folder, mut stage) = stage();
-    stage.must_see("3 stories · 120 scans · 300 voxels.");
+    stage.must_see("3 stories · 120 scans · 300 voxels. Train with 3, test on 0, leave out 0.");
     stage.must_see("Choose a story to test on. The others are trained with.");
     assert!(stage.is_greyed("Fit"));
-    stage.click(Role::CheckBox, "Test on gamma (40 scans)");
+    assert_eq!(
+        stage.study().fit.layer.as_deref(),
+        Some("encoder.1"),
+        "not the middle one"
+    );
+    stage.click(Role::RadioButton, "Test on gamma");
     stage.click(Role::RadioButton, "Fit layer 1");
-    stage.click(Role::RadioButton, "deep-fMRI");
+    stage.click(Role::RadioButton, "LeBel et al. 2023");
     stage.click(Role::CheckBox, "Delays within stories");
-    let recipe = stage.state().fit_recipe().unwrap();
+    let recipe = recipe(&stage);
     assert_eq!(recipe.stories.test, ["gamma"]);
     assert_eq!(recipe.features[0].layer.as_deref(), Some("encoder.1"));
     assert_eq!(recipe.ridge.alphas, Preset::DeepFmri.ridge().alphas);
@@ -103,9 +130,9 @@ fn the_form_leads_to_a_recipe_and_a_job() {
 #[test]
 fn a_wider_range_of_penalties_is_tried_where_it_makes_sense() {
     let (_folder, mut stage) = stage();
-    stage.click(Role::CheckBox, "Test on gamma (40 scans)");
-    stage.click(Role::RadioButton, "deep-fMRI");
-    stage.must_see("10 α from 10 to 1000");
+    stage.click(Role::RadioButton, "Test on gamma");
+    stage.click(Role::RadioButton, "LeBel et al. 2023");
+    stage.must_see("10 α from 10 to 1,000");
     stage.write("Largest α", "100000");
     stage.write("Number of α", "21");
     let wider = stage.state().fit_recipe().unwrap().ridge.alphas.values();
@@ -113,7 +140,7 @@ fn a_wider_range_of_penalties_is_tried_where_it_makes_sense() {
     assert!((wider[0] / 10.0 - 1.0).abs() < 1e-12 && (wider[20] / 1e5 - 1.0).abs() < 1e-12);
     stage.write("Largest α", "1");
     stage.must_see("The largest α must be larger than the smallest one.");
-    stage.press("Reset largest α to 1000");
+    stage.press("Reset largest α to 1,000");
     stage.press("Reset number of α to 10");
     assert_eq!(stage.study().fit.alphas, None);
 }
@@ -121,12 +148,22 @@ fn a_wider_range_of_penalties_is_tried_where_it_makes_sense() {
 #[test]
 fn a_job_of_a_fit_is_added_with_its_recipe() {
     let (_folder, mut stage) = stage();
-    stage.click(Role::CheckBox, "Test on beta (40 scans)");
+    stage.click(Role::RadioButton, "Test on beta");
+    // 40 scans are fewer than the test's trim.
+    stage.until("the lengths are known", |window| {
+        let known = window.facts.fit.lengths.ready();
+        known.is_some_and(|known| known.iter().any(|story| story.problem.is_some()))
+    });
+    assert!(stage.is_greyed("Fit"));
+    stage.press("Trim as in training stories");
     stage.until("the forecast has ended", |window| {
-        !matches!(
-            window.facts.fit.outlook,
-            crate::gui::loading::Loading::Waiting
-        )
+        let known = window.facts.fit.lengths.ready();
+        let is_good = known.is_some_and(|known| known.iter().all(|story| story.problem.is_none()));
+        is_good
+            && matches!(
+                window.facts.fit.outlook,
+                crate::gui::loading::Loading::Failed(_)
+            )
     });
     stage.harness.state_mut().facts.fit.outlook = crate::gui::loading::Loading::Nothing;
     stage.ask(Action::Fit(crate::gui::fitting::FitAs::Job));
@@ -135,7 +172,7 @@ fn a_job_of_a_fit_is_added_with_its_recipe() {
     });
     // The same with every layer: a job each, with scores of its own.
     stage.ask(Action::Fit(crate::gui::fitting::FitAs::JobsOfLayers));
-    let n_layers = stage.facts().fit.layers.ready().unwrap().len();
+    let n_layers = stage.facts().fit.layers.ready().unwrap().layers.len();
     assert!(n_layers > 1);
     stage.until("the jobs of all layers are there", |window| {
         window.facts.queue.jobs.len() == 1 + n_layers
@@ -148,7 +185,8 @@ fn a_job_of_a_fit_is_added_with_its_recipe() {
         })
         .collect();
     assert_eq!(folders.len(), n_layers, "{folders:?}");
-    assert!(stage.study().fit.layer.is_none());
+    // What was chosen stays: the middle one.
+    assert_eq!(stage.study().fit.layer.as_deref(), Some("encoder.1"));
     let job = &stage.facts().queue.jobs[0];
     assert!(
         job.title.starts_with("Fit whisper-tiny.en"),
@@ -156,9 +194,115 @@ fn a_job_of_a_fit_is_added_with_its_recipe() {
         job.title
     );
     assert!(
-        matches!(&job.task, Task::Encode { scores, .. } if scores.ends_with("scores/whisper-tiny.en-final"))
+        matches!(&job.task, Task::Encode { scores, .. } if scores.ends_with("scores/whisper-tiny.en-encoder.1"))
     );
     assert!(job.recipe.as_ref().unwrap().contains("[encode"));
+}
+
+#[test]
+fn a_story_is_left_out_and_one_without_features_is_by_itself() {
+    let (_folder, mut stage) = stage();
+    stage.click(Role::RadioButton, "Test on gamma");
+    stage.click(Role::RadioButton, "Leave out beta");
+    stage.must_see("Train with 1, test on 1, leave out 1.");
+    let stories = recipe(&stage).stories;
+    assert_eq!(
+        (stories.train, stories.test),
+        (vec!["alpha".into()], vec!["gamma".into()])
+    );
+    stage.click(Role::RadioButton, "Train with beta");
+    assert!(
+        recipe(&stage).stories.train.is_empty(),
+        "all that are not tested"
+    );
+    // Features go, and the window notices.
+    let features = stage.study().fit.features.clone().unwrap();
+    for layer in ["", "encoder.0", "encoder.1", "encoder.2"] {
+        std::fs::remove_file(features.join(layer).join("beta.npz")).unwrap();
+    }
+    stage.until("it is noticed", |window| {
+        let known = window.facts.fit.layers.ready();
+        known.is_some_and(|known| !known.stories.contains("beta"))
+    });
+    stage.must_see("Left out, since they have no features: beta.");
+    assert_eq!(recipe(&stage).stories.train, ["alpha"]);
+}
+
+#[test]
+fn responses_that_come_later_are_noticed() {
+    let (_folder, mut stage) = stage();
+    let folder = stage.study().fit.responses.clone().unwrap();
+    std::fs::copy(folder.join("beta.npy"), folder.join("delta.npy")).unwrap();
+    stage.until("it is noticed", |window| {
+        let known = window.facts.fit.responses.ready();
+        known.is_some_and(|known| known.len() == 4)
+    });
+    let gone = folder.with_file_name("later");
+    stage.ask(Action::Use(Purpose::Responses, gone.clone()));
+    stage.until("there is nothing", |window| {
+        window.facts.fit.responses.failure().is_some()
+    });
+    std::fs::rename(&folder, &gone).unwrap();
+    stage.until("there is something", |window| {
+        window.facts.fit.responses.ready().is_some()
+    });
+}
+
+#[test]
+fn short_stories_lead_to_a_fit_by_the_buttons_of_what_is_said() {
+    use crate::gui::loading::Loading;
+    let (_folder, mut stage) = stage();
+    // 40 scans of each, as many as the sound has time for and more: nothing was trimmed.
+    stage.until("the lengths are known", |window| {
+        let known = window.facts.fit.lengths.ready();
+        known.is_some_and(|known| known.len() == 3)
+    });
+    stage.must_see("they do not seem to be trimmed");
+    stage.press("Test on alpha");
+    stage.until("the test is too short for its trim", |window| {
+        let known = window.facts.fit.lengths.ready();
+        known.is_some_and(|known| known.iter().any(|story| story.problem.is_some()))
+    });
+    stage.must_see("of which the trim of");
+    stage.press("Trim as in training stories");
+    stage.until("that fits", |window| {
+        let known = window.facts.fit.lengths.ready();
+        known.is_some_and(|known| known.iter().all(|story| story.problem.is_none()))
+    });
+    // Two stories of 40 scans, of which a quarter is one chunk of 20: enough.
+    stage.write("Chunks of", "60");
+    stage.must_see("80 training scans are too few to hold out chunks of 60 scans.");
+    stage.press_containing(Role::Button, "Hold out a quarter, in chunks of");
+    let held_out = stage.study().fit.held_out.unwrap();
+    held_out.check(80).unwrap();
+    assert_eq!(recipe(&stage).ridge.cross_validation, held_out.method());
+    stage.until("nothing but the forecast is in the way", |window| {
+        crate::gui::pages::why_not_fit(&window.state, &window.facts).is_none()
+            || matches!(window.facts.fit.outlook, Loading::Failed(_))
+    });
+}
+
+#[test]
+fn what_fits_left_and_their_recipes_open() {
+    let mut stage = Stage::new();
+    let scores = two_fits(stage.folder.path());
+    stage.ask(Action::Drop(vec![scores.clone()]));
+    stage.until("the scores are looked at", |window| {
+        window.facts.fit.scores.ready().is_some()
+    });
+    assert_eq!(
+        (stage.state().page(), stage.state().scores.as_ref()),
+        (Page::Scores, Some(&scores))
+    );
+    // Without a study, one is made of the recipe.
+    stage.ask(Action::Drop(vec![scores.join("recipe.toml")]));
+    stage.until("a study is made", |window| window.state.open.is_some());
+    let fit = &stage.study().fit;
+    assert_eq!(
+        (fit.test.as_slice(), fit.preset),
+        (["gamma".to_owned()].as_slice(), Preset::ScalingLaws2023)
+    );
+    stage.must_see("but for its scores, which the window does not have");
 }
 
 #[test]
@@ -178,7 +322,7 @@ fn controls_keep_their_identity_while_something_is_worked_out_above_them() {
     assert_eq!(id(&stage, Role::RadioButton, "TR reports"), before);
     stage.go(Page::Fit);
     let before = id(&stage, Role::Button, "Save recipe");
-    stage.click(Role::CheckBox, "Test on gamma (40 scans)");
+    stage.click(Role::RadioButton, "Test on gamma");
     stage.harness.state_mut().facts.fit.outlook = crate::gui::loading::Loading::Nothing;
     stage.harness.run_steps(1);
     assert_eq!(id(&stage, Role::Button, "Save recipe"), before);
@@ -187,7 +331,7 @@ fn controls_keep_their_identity_while_something_is_worked_out_above_them() {
 #[test]
 fn what_is_wrong_is_said_where_it_is() {
     let (_folder, mut stage) = stage();
-    stage.click(Role::CheckBox, "Test on gamma (40 scans)");
+    stage.click(Role::RadioButton, "Test on gamma");
     stage.press("Look at them on Align");
     stage.click(Role::RadioButton, "TR reports");
     stage.must_see("Choose the folder of scan times, or even intervals.");
@@ -240,9 +384,18 @@ fn every_view_of_scores_is_drawn() {
     stage.until("the scores are read", |window| {
         window.facts.fit.scores.ready().is_some()
     });
-    stage.must_see("60 voxels · mean r 0.");
-    stage.must_see("(95 %: ");
+    stage.must_see("mean r 0.");
+    stage.must_see("95 %: ");
     stage.must_see("better than by chance");
+    stage.must_see("best of the fits here");
+    // By chance alone the correlations centre on 0, and lie below the threshold almost all.
+    let null = stage.facts().fit.scores.ready().unwrap().null.clone();
+    let mean = null.iter().sum::<f64>() / null.len() as f64;
+    assert!(
+        null.len() > 500 && mean.abs() < 0.1,
+        "{} {mean}",
+        null.len()
+    );
     for (view, expected) in [
         ("Scores", "Voxels by r"),
         ("Choice of α", "Voxels by α"),
@@ -293,6 +446,7 @@ fn a_study_that_is_opened_again_shows_what_it_has() {
     let mut wanted = stage.study().clone();
     wanted.left_out = ["beta", "gamma"].map(String::from).into();
     wanted.fit.features = None;
+    wanted.fit.layer = Some("final".into());
     wanted.fit.test = vec!["gamma".into()];
     stage.ask(Action::EditStudy(Box::new(wanted.clone())));
     reopen(&mut stage);
@@ -318,7 +472,7 @@ fn a_study_that_is_opened_again_shows_what_it_has() {
     stage.until("the scores are read", |window| {
         window.facts.fit.scores.ready().is_some()
     });
-    stage.must_see("60 voxels · mean r 0.");
+    stage.must_see("of 60 voxels");
 
     // With another story, or other settings, there is something to do again.
     wanted.left_out.remove("beta");

@@ -198,7 +198,7 @@ fn the_palette_loses_nothing_that_is_typed_before_it_is_there() {
 }
 
 #[test]
-fn numbers_and_shortcuts_lead_to_pages() {
+fn shortcuts_lead_to_pages_and_bare_digits_do_not() {
     let mut stage = Stage::new();
     for (page, key) in Page::ALL.into_iter().zip(PAGE_KEYS) {
         stage.go(if page == Page::Home {
@@ -206,7 +206,15 @@ fn numbers_and_shortcuts_lead_to_pages() {
         } else {
             Page::Home
         });
+        let before = stage.state().page();
         stage.harness.key_press(key);
+        stage.settle();
+        assert_eq!(
+            stage.state().page(),
+            before,
+            "a digit alone leads to a page"
+        );
+        stage.harness.key_press_modifiers(Modifiers::COMMAND, key);
         stage.settle();
         assert_eq!(stage.state().page(), page);
     }
@@ -232,6 +240,15 @@ fn settings_take_hold_at_once_and_can_be_undone() {
         .key_press_modifiers(Modifiers::COMMAND, Key::Z);
     stage.settle();
     assert!((stage.harness.ctx.zoom_factor() - 1.0).abs() < 1e-6);
+    stage
+        .harness
+        .key_press_modifiers(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
+    stage.settle();
+    assert!((stage.harness.ctx.zoom_factor() - 1.25).abs() < 1e-6);
+    stage
+        .harness
+        .key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    stage.settle();
     stage.press("Redo");
     assert!((stage.harness.ctx.zoom_factor() - 1.25).abs() < 1e-6);
     stage.press("Reset all settings");
@@ -271,6 +288,23 @@ fn the_manual_has_every_page_and_finds_words() {
     stage.must_see("No page has these words.");
     stage.press("Copy this page");
     stage.must_see("Page copied.");
+}
+
+#[test]
+fn a_link_is_opened_by_the_window_itself() {
+    use eframe::egui::{OpenUrl, OutputCommand};
+    let mut stage = Stage::new();
+    let ctx = stage.harness.ctx.clone();
+    // One that is refused: no browser is opened by a test.
+    ctx.output_mut(|output| {
+        let link = OpenUrl::same_tab("file:///etc/passwd");
+        output.commands.push(OutputCommand::OpenUrl(link));
+    });
+    stage.harness.state_mut().open_links(&ctx);
+    let is_left = ctx.output(|output| output.commands.len());
+    assert_eq!(is_left, 0, "the link is left to others, who open none");
+    stage.until("it is told", |window| !window.facts.log.is_empty());
+    stage.must_see("Only pages of the web are opened.");
 }
 
 #[test]

@@ -70,7 +70,11 @@ fn each_state_has_its_buttons_and_its_sentence() {
     let broken = JobState::Broken {
         message: "Its process was killed from outside.".into(),
     };
+    let partly = JobState::Partly {
+        message: "1 story could not be done; 3 stories are done.".into(),
+    };
     let states = [
+        partly,
         JobState::Running,
         JobState::Waiting,
         JobState::Paused,
@@ -79,7 +83,14 @@ fn each_state_has_its_buttons_and_its_sentence() {
         broken,
         JobState::Cancelled,
     ];
-    let buttons: [&[&str]; 7] = [
+    let buttons: [&[&str]; 8] = [
+        &[
+            "Retry",
+            "Look at the features",
+            "Show the folder",
+            "What to do?",
+            "Remove",
+        ],
         &["Pause", "Cancel"],
         &["Cancel", "Up", "Down", "Remove"],
         &["Resume", "Remove"],

@@ -127,7 +127,7 @@ impl Stage {
     /// Asks for something as a page would.
     pub(crate) fn ask(&mut self, action: Action) {
         let ctx = self.harness.ctx.clone();
-        self.harness.state_mut().ask(action, &ctx);
+        self.harness.state_mut().do_as_asked(action, &ctx);
         self.settle();
     }
 
@@ -135,7 +135,7 @@ impl Stage {
     #[cfg(target_os = "linux")]
     pub(crate) fn ask_only(&mut self, action: Action) {
         let ctx = self.harness.ctx.clone();
-        self.harness.state_mut().ask(action, &ctx);
+        self.harness.state_mut().do_as_asked(action, &ctx);
     }
 
     pub(crate) fn go(&mut self, page: Page) {
@@ -264,6 +264,13 @@ impl Stage {
 
     /// Puts text into a field, in place of what stands in it, and leaves the field.
     pub(crate) fn write(&mut self, field: &str, text: &str) {
+        self.type_into(field, text);
+        self.harness.key_press(eframe::egui::Key::Enter);
+        self.settle();
+    }
+
+    /// Puts text into a field, in place of what stands in it, and stays in the field.
+    pub(crate) fn type_into(&mut self, field: &str, text: &str) {
         use eframe::egui::{Key, Modifiers};
         self.harness
             .get_by_role_and_label(Role::TextInput, field)
@@ -275,9 +282,7 @@ impl Stage {
         self.harness
             .get_by_role_and_label(Role::TextInput, field)
             .type_text(text);
-        self.harness.run_steps(1);
-        self.harness.key_press(Key::Enter);
-        self.settle();
+        self.harness.run_steps(2);
     }
 
     /// What stands in a field.

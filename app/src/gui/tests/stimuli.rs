@@ -42,7 +42,7 @@ fn each_recording_has_its_length_its_sound_and_its_problem() {
         panic!("a file that is no recording was taken for one");
     };
     stage.must_see(sentence.lines().next().unwrap());
-    stage.must_see("3 of 3 stories · 0:32");
+    stage.must_see("2 of 3 stories: 1 not readable · 0:32");
     stage.click(Role::CheckBox, "Resample");
     assert_eq!(stage.study().resampling, Resampling::Refuse);
     stage.must_see("needs \"Resample\" above");
@@ -61,9 +61,9 @@ fn stories_are_chosen_searched_and_sorted() {
     assert_eq!(order(&stage)[0], "gamma");
     stage.click(Role::CheckBox, "Use beta");
     assert_eq!(stage.study().left_out.iter().collect::<Vec<_>>(), ["beta"]);
-    stage.must_see("2 of 3 stories");
+    stage.must_see("1 of 3 stories");
     stage.press("None");
-    stage.must_see("0 of 3 stories · 0:00");
+    stage.must_see("0 of 3 stories: 1 not readable · 0:00");
     // What follows within a moment is one step.
     stage.harness.run_steps(8);
     stage.press("All");
@@ -73,8 +73,14 @@ fn stories_are_chosen_searched_and_sorted() {
         .key_press_modifiers(Modifiers::COMMAND, Key::Z);
     stage.settle();
     assert!(!stage.study().left_out.is_empty(), "undo has done nothing");
+    stage.press("All");
     stage.write("Search stories", "ALP");
     assert_eq!(order(&stage), ["alpha"]);
+    // Of those that are not shown nothing is changed.
+    stage.press("None");
+    assert_eq!(stage.study().left_out.iter().collect::<Vec<_>>(), ["alpha"]);
+    stage.press("All");
+    assert!(stage.study().left_out.is_empty());
     stage.write("Search stories", "");
     stage.click(Role::Row, "Story beta");
     assert_eq!(stage.state().story.as_deref(), Some("beta"));
@@ -119,4 +125,54 @@ fn a_dialog_that_never_answers_can_be_left() {
     stage.settle();
     stage.press("Stop waiting");
     assert_eq!(stage.facts().picking, None);
+}
+
+#[test]
+fn recordings_that_come_and_go_are_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let recordings = recordings(folder.path());
+    let mut stage = Stage::with_recordings(&recordings);
+    std::fs::write(recordings.join("delta.opus"), "OggS").unwrap();
+    write_tone(&recordings.join("epsilon.wav"), 3.0, 16_000, 1);
+    stage.until("they are listed", |window| {
+        let stories = window.facts.stories();
+        stories.len() == 5 && stories.iter().all(|story| story.header.is_some())
+    });
+    stage.must_see("3 of 5 stories: 2 not readable");
+    stage.must_see("Not read: Opus.");
+    std::fs::remove_file(recordings.join("epsilon.wav")).unwrap();
+    stage.until("it is gone", |window| window.facts.stories().len() == 4);
+}
+
+#[test]
+fn a_study_without_recordings_shows_none_of_the_one_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stage = Stage::with_recordings(&recordings(folder.path()));
+    assert_eq!(stage.facts().stories().len(), 3);
+    let parent = stage.folder.path().join("home");
+    stage.ask(Action::NewStudy {
+        parent,
+        name: "Another".into(),
+    });
+    stage.until("it is open", |window| {
+        window
+            .state
+            .study()
+            .is_some_and(|study| study.name == "Another")
+    });
+    assert_eq!(stage.facts().stories, Loading::Nothing);
+    stage.go(Page::Stimuli);
+    stage.must_see("Choose the folder that holds the recordings");
+    stage.go(Page::Extract);
+    assert!(stage.is_greyed("Run"));
+    assert!(stage.harness.state().recipe().is_err());
+}
+
+#[test]
+fn a_dialog_that_is_open_elsewhere_keeps_no_other_from_being_opened() {
+    let mut stage = Stage::new();
+    stage.go(Page::Stimuli);
+    stage.harness.state_mut().facts.picking = Some(Purpose::Mask);
+    stage.settle();
+    assert!(!stage.is_greyed("Browse: Folder of recordings"));
 }

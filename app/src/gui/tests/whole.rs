@@ -207,3 +207,101 @@ fn settings_that_make_no_sense_are_kept_aside_and_told() {
         "Esc does not leave the note"
     );
 }
+
+#[test]
+fn a_window_that_only_looks_takes_over_when_the_other_one_is_closed() {
+    use crate::gui::facts::Keeping;
+    use crate::gui::study::Hold;
+    let mut stage = Stage::new();
+    let study = stage.folder.path().join("study");
+    std::fs::create_dir_all(&study).unwrap();
+    let text = |name: &str| format!("version = 1\nname = \"{name}\"\n");
+    std::fs::write(study.join("study.toml"), text("First")).unwrap();
+    let other = Hold::take(&study);
+    assert!(matches!(other, Hold::Ours(_)));
+    stage.ask(Action::OpenStudy(study.clone()));
+    stage.until("it is open", |window| window.state.open.is_some());
+    stage.must_see("Another window has this study open.");
+    stage.press("Try again");
+    assert!(matches!(stage.facts().keeping, Keeping::Elsewhere(_)));
+    // The other window changes something and is closed.
+    std::fs::write(study.join("study.toml"), text("Second")).unwrap();
+    drop(other);
+    stage.until("it takes over", |window| {
+        window.facts.keeping == Keeping::Saved
+    });
+    assert_eq!(stage.study().name, "Second");
+    assert!(!stage.sees("Try again"), "the banner is still there");
+    let changed = crate::gui::state::Study {
+        name: "Third".into(),
+        ..stage.study().clone()
+    };
+    stage.ask(Action::EditStudy(Box::new(changed)));
+    stage.until("it is kept", |_| {
+        std::fs::read_to_string(study.join("study.toml")).is_ok_and(|text| text.contains("Third"))
+    });
+}
+
+#[test]
+fn the_keyboard_begins_on_the_page() {
+    use eframe::egui::Key;
+    use egui_kittest::kittest::{NodeT as _, Queryable as _};
+    let mut stage = Stage::new();
+    for (page, first) in [
+        (Page::Home, "Try the sample"),
+        (Page::Models, "Search models"),
+    ] {
+        stage.go(page);
+        stage.harness.key_press(Key::Tab);
+        stage.settle();
+        let focused = stage
+            .harness
+            .query_all_by(|node| node.is_focused() && node.label().is_some());
+        let labels: Vec<String> = focused
+            .filter_map(|node| node.accesskit_node().label())
+            .collect();
+        assert!(
+            labels.iter().any(|label| label == first),
+            "{page:?}: {labels:?}"
+        );
+    }
+}
+
+/// The paper is called by its authors; "study" is the user's own.
+#[test]
+fn the_paper_is_called_by_its_name() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![root.join("src/gui"), root.join("../docs/manual")];
+    let mut texts = vec![];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let ending = path
+                .extension()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            if path.is_dir() && path.file_name().unwrap() != "tests" {
+                folders.push(path);
+            } else if ["rs", "md"].contains(&ending.as_str()) {
+                texts.push((path.clone(), std::fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    assert!(texts.len() > 40);
+    for (path, text) in texts {
+        for words in [
+            "As in the paper",
+            "as in the paper",
+            "The study:",
+            "The study took",
+            "The study left",
+            "the study's Python",
+            "the study's code",
+            "as in the study:",
+            "encoders of the study (",
+        ] {
+            assert!(!text.contains(words), "{}: {words}", path.display());
+        }
+    }
+}

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use eframe::egui;
 use egui::accesskit::Role;
-use egui::{Id, WidgetInfo, vec2};
+use egui::{Id, RichText, WidgetInfo, vec2};
 
-use super::{help_button, icon_button, problem, weak};
+use super::{icon_button, side_button, weak};
 use crate::gui::actions::{Action, Asked, Purpose};
 use crate::gui::icons;
 use crate::gui::manual::Topic;
-use crate::gui::text::short_path;
+use crate::gui::text::{short_path, thousands};
+use crate::gui::theme::Palette;
 
 /// A number with its unit.
 pub(crate) struct NumberField<'a> {
@@ -36,6 +37,32 @@ const UNIT_WIDTH: f32 = 24.0;
 struct Typed {
     text: String,
     value: f64,
+}
+
+/// What stood in a field when the keyboard came to it.
+#[derive(Clone)]
+struct Before<T>(T);
+
+/// Keeps what stands in a field when the keyboard comes to it, and gives it back when Esc leaves the field.
+fn restored<T: Clone + Send + Sync + 'static>(
+    ui: &egui::Ui,
+    response: &egui::Response,
+    now: &T,
+) -> Option<T> {
+    let id = response.id.with("before");
+    if response.gained_focus() {
+        ui.data_mut(|data| data.insert_temp(id, Before(now.clone())));
+    }
+    if !response.lost_focus() {
+        return None;
+    }
+    let before = ui.data_mut(|data| {
+        let before = data.get_temp::<Before<T>>(id);
+        data.remove::<Before<T>>(id);
+        before
+    });
+    let is_left = ui.input(|input| input.key_pressed(egui::Key::Escape));
+    before.filter(|_| is_left).map(|Before(before)| before)
 }
 
 /// A field's label, as wide as all of them, so that fields stand in a column.
@@ -71,6 +98,7 @@ impl NumberField<'_> {
                 .id(id.with("edit"))
                 .desired_width(FIELD_WIDTH)
                 .align(egui::Align2::RIGHT_CENTER);
+            let before = *value;
             let response = ui.add(edit);
             let said = text.clone();
             response.widget_info(|| {
@@ -78,7 +106,11 @@ impl NumberField<'_> {
                 info.current_text_value = Some(said.clone());
                 info
             });
-            if response.changed() {
+            if let Some(before) = restored(ui, &response, &before) {
+                *value = before;
+                text = plain(before);
+                ui.data_mut(|data| data.remove::<Typed>(id));
+            } else if response.changed() {
                 if let Some(number) = parse(&text) {
                     *value = number;
                 }
@@ -94,35 +126,77 @@ impl NumberField<'_> {
                 ui.set_min_width(UNIT_WIDTH);
                 weak(ui, self.unit);
             });
-            let is_default = (*value - self.default).abs() < 1e-12 && parse(&text).is_some();
-            let reset = format!(
-                "Reset {} to {} {}",
-                self.label.to_lowercase(),
-                plain(self.default),
-                self.unit
-            );
-            let reset = ui.add_enabled_ui(!is_default, |ui| {
-                icon_button(ui, icons::ROTATE_CCW, reset.trim_end())
-            });
-            if reset.inner.clicked() {
-                *value = self.default;
-                ui.data_mut(|data| data.remove::<Typed>(id));
+            self.side(ui, value, &text, asked);
+            let sentence = self.complaint(&text, *value, check);
+            match &sentence {
+                // Beside the field: what is below stays where it is.
+                Some(sentence) => aside(ui, sentence),
+                None => understood(ui, &text, *value, self.unit),
             }
-            if help_button(ui, self.topic) {
-                asked.push(Action::Manual(self.topic));
-            }
-        });
-        let sentence = match parse(&text) {
-            Some(_) => check(*value).err(),
+            sentence
+        })
+        .inner
+    }
+
+    /// What is wrong with what was typed: a sentence.
+    fn complaint(
+        &self,
+        text: &str,
+        value: f64,
+        check: impl Fn(f64) -> Result<(), String>,
+    ) -> Option<String> {
+        match parse(text) {
+            Some(_) => check(value).err(),
             None => Some(format!(
                 "\"{text}\" is no number. Write it with digits, such as {}.",
                 plain(self.default)
             )),
-        };
-        if let Some(sentence) = &sentence {
-            problem(ui, sentence);
         }
-        sentence
+    }
+
+    /// Reset and help, which the keyboard passes by: they are no part of what is filled in.
+    fn side(&self, ui: &mut egui::Ui, value: &mut f64, text: &str, asked: &mut Asked) {
+        let is_default = (*value - self.default).abs() < 1e-12 && parse(text).is_some();
+        let reset = format!(
+            "Reset {} to {} {}",
+            self.label.to_lowercase(),
+            plain(self.default),
+            self.unit
+        );
+        let reset = ui.add_enabled_ui(!is_default, |ui| {
+            side_button(ui, icons::ROTATE_CCW, reset.trim_end())
+        });
+        if reset.inner.clicked() {
+            *value = self.default;
+            let id = Id::unique(("number field", self.label));
+            ui.data_mut(|data| data.remove::<Typed>(id));
+        }
+        let manual = format!("Manual: {}", self.topic.title());
+        if side_button(ui, icons::CIRCLE_HELP, &manual).clicked() {
+            asked.push(Action::Manual(self.topic));
+        }
+    }
+}
+
+/// Says in the room that is left of a row what is wrong; all of it when hovered.
+fn aside(ui: &mut egui::Ui, sentence: &str) {
+    let red = Palette::of(ui).red;
+    ui.label(RichText::new(icons::CIRCLE_ALERT).color(red))
+        .on_hover_text(sentence);
+    let text = RichText::new(sentence).color(red);
+    ui.add(egui::Label::new(text).truncate())
+        .on_hover_text(sentence);
+}
+
+/// Says what number was understood where it can be written in several ways.
+fn understood(ui: &mut egui::Ui, text: &str, value: f64, unit: &str) {
+    let is_plain = text
+        .trim()
+        .chars()
+        .all(|letter| letter.is_ascii_digit() || letter == '.' || letter == '-');
+    if !is_plain && text.trim() != plain(value) {
+        let words = format!("= {} {unit}", plain(value));
+        ui.add(egui::Label::new(RichText::new(words.trim_end()).weak()).truncate());
     }
 }
 
@@ -131,15 +205,81 @@ fn typed(ui: &egui::Ui, id: Id) -> Option<String> {
     ui.data(|data| data.get_temp::<String>(id))
 }
 
+/// Reads a number as people write it: `16000`, `16,000`, `16 000`, `0.1`, `0,1`, `1.234,5`.
+///
+/// Separators between groups of three digits are those of thousands, any other last separator that of decimals. `1,000` is a
+/// thousand: so the window writes it itself.
 fn parse(text: &str) -> Option<f64> {
-    let number: f64 = text.trim().replace(',', ".").parse().ok()?;
+    let text = text.trim();
+    let (sign, digits) = match text.strip_prefix(['-', '\u{2212}']) {
+        Some(rest) => ("-", rest),
+        None => ("", text),
+    };
+    let written = if digits.contains(['e', 'E']) {
+        digits.to_owned()
+    } else {
+        without_thousands(digits)?
+    };
+    let number: f64 = format!("{sign}{written}").parse().ok()?;
     number.is_finite().then_some(number)
 }
 
-/// A number without needless zeros.
+/// A number's digits with a point for decimals and nothing between thousands.
+fn without_thousands(digits: &str) -> Option<String> {
+    const GROUPS: [char; 6] = [' ', '\u{a0}', '\u{202f}', '\'', '\u{2019}', '_'];
+    let is_grouped = |digits: &str, between: char| {
+        let mut groups = digits.split(between);
+        let first = groups.next().unwrap_or_default();
+        let is_first = (1..=3).contains(&first.len()) && first != "0";
+        is_first
+            && digits.contains(between)
+            && groups.all(|group| group.len() == 3 && is_digits(group))
+            && is_digits(first)
+    };
+    let joined = |digits: &str, between: char| digits.replace(between, "");
+    if let Some(between) = GROUPS.into_iter().find(|between| digits.contains(*between)) {
+        let (whole, rest) = digits.split_at(digits.find(['.', ',']).unwrap_or(digits.len()));
+        let is_good = is_grouped(whole, between);
+        return is_good.then(|| joined(whole, between) + &rest.replace(',', "."));
+    }
+    match (digits.rfind(','), digits.rfind('.')) {
+        // The last of the two is that of decimals.
+        (Some(comma), Some(point)) => {
+            let (at, between) = if comma < point {
+                (point, ',')
+            } else {
+                (comma, '.')
+            };
+            let (whole, rest) = digits.split_at(at);
+            is_grouped(whole, between).then(|| format!("{}.{}", joined(whole, between), &rest[1..]))
+        }
+        (Some(_), None) if is_grouped(digits, ',') => Some(joined(digits, ',')),
+        (None, Some(_)) if digits.matches('.').count() > 1 => {
+            is_grouped(digits, '.').then(|| joined(digits, '.'))
+        }
+        _ => Some(digits.replace(',', ".")),
+    }
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A number without needless zeros, thousands set off: `16,000`, `0.1`.
 pub(crate) fn plain(value: f64) -> String {
     let text = format!("{value:.6}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    let (whole, decimals) = text
+        .split_once('.')
+        .map_or((text, None), |(a, b)| (a, Some(b)));
+    let (sign, digits) = whole
+        .strip_prefix('-')
+        .map_or(("", whole), |digits| ("-", digits));
+    let whole = digits.parse().map_or_else(|_| digits.to_owned(), thousands);
+    match decimals {
+        Some(decimals) => format!("{sign}{whole}.{decimals}"),
+        None => format!("{sign}{whole}"),
+    }
 }
 
 /// A field for words.
@@ -155,11 +295,17 @@ pub(crate) struct TextField<'a> {
 impl TextField<'_> {
     /// Shows the field alone; its label is read aloud.
     pub(crate) fn show(&self, ui: &mut egui::Ui, text: &mut String) -> egui::Response {
-        let edit = egui::TextEdit::singleline(text)
-            .hint_text(self.hint)
-            .desired_width(self.width)
-            .margin(vec2(8.0, 6.0));
-        let response = ui.add(edit);
+        let now = text.clone();
+        let mut response = ui.add(
+            egui::TextEdit::singleline(text)
+                .hint_text(self.hint)
+                .desired_width(self.width)
+                .margin(vec2(8.0, 6.0)),
+        );
+        if let Some(before) = restored(ui, &response, &now) {
+            *text = before;
+            response.mark_changed();
+        }
         let said = text.clone();
         response.widget_info(|| {
             let mut info = WidgetInfo::labeled(Role::TextInput, true, self.label);
@@ -206,11 +352,23 @@ impl PathField<'_> {
             if response.lost_focus() {
                 ui.data_mut(|data| data.remove::<String>(id));
                 if text != shown && !text.trim().is_empty() {
-                    asked.push(Action::Use(self.purpose, from_home(text.trim(), self.home)));
+                    asked.push(self.take(&text));
                 }
             }
             self.browse(ui, asked);
         });
+    }
+
+    /// What is to be done with what was typed: a path is whole, or it is refused, for where it would lead from here nobody sees.
+    fn take(&self, text: &str) -> Action {
+        let path = from_home(unquoted(text), self.home);
+        if path.is_absolute() {
+            return Action::Use(self.purpose, path);
+        }
+        Action::Tell(format!(
+            "Write the whole path, from / or ~ on, or choose it with Browse. \"{}\" could be in any folder.",
+            text.trim()
+        ))
     }
 
     fn browse(&self, ui: &mut egui::Ui, asked: &mut Asked) {
@@ -222,8 +380,8 @@ impl PathField<'_> {
             return;
         }
         let browse = format!("Browse: {}", self.label);
-        let response = ui.add_enabled(
-            self.picking.is_none(),
+        // A dialog that is open elsewhere may be hidden behind the window: it is closed, and this one opened.
+        let response = ui.add(
             egui::Button::new((egui::RichText::new(icons::FOLDER_OPEN), "Browse…"))
                 .min_size(vec2(0.0, 30.0)),
         );
@@ -250,8 +408,23 @@ impl PathField<'_> {
     }
 }
 
+/// A path without the quotes and the `file://` that other programs put around it when it is copied.
+fn unquoted(text: &str) -> &str {
+    let text = text.trim();
+    let text = text.strip_prefix("file://").unwrap_or(text);
+    let inner = |quote: char| text.strip_prefix(quote)?.strip_suffix(quote);
+    inner('"').or_else(|| inner('\'')).unwrap_or(text)
+}
+
 /// A typed path, with `~` as the home folder.
 fn from_home(text: &str, home: Option<&Path>) -> PathBuf {
+    match (text.strip_prefix('~'), home) {
+        (Some(""), Some(home)) => home.to_path_buf(),
+        _ => below_home(text, home),
+    }
+}
+
+fn below_home(text: &str, home: Option<&Path>) -> PathBuf {
     match (text.strip_prefix("~/"), home) {
         (Some(below), Some(home)) => home.join(below),
         _ => PathBuf::from(text),
@@ -263,21 +436,57 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_read_and_written_as_people_write_them() {
-        assert_eq!(
-            [
-                parse("16000"),
-                parse(" 0,1 "),
-                parse("x"),
-                parse("inf"),
-                parse("")
-            ],
-            [Some(16_000.0), Some(0.1), None, None, None]
-        );
-        assert_eq!(
-            [plain(16_000.0), plain(0.1), plain(0.0)],
-            ["16000", "0.1", "0"]
-        );
+    fn numbers_are_read_as_people_write_them() {
+        for (text, number) in [
+            ("16000", Some(16_000.0)),
+            (" 0,1 ", Some(0.1)),
+            ("0.1", Some(0.1)),
+            ("1,5", Some(1.5)),
+            // A thousand, as the window writes it.
+            ("1,000", Some(1000.0)),
+            ("16,000", Some(16_000.0)),
+            ("1,234,567", Some(1_234_567.0)),
+            ("1,250.5", Some(1250.5)),
+            ("1.250,5", Some(1250.5)),
+            ("1.234.567", Some(1_234_567.0)),
+            ("16 000", Some(16_000.0)),
+            ("16\u{202f}000,5", Some(16_000.5)),
+            ("16'000", Some(16_000.0)),
+            ("16_000", Some(16_000.0)),
+            ("0,100", Some(0.1)),
+            ("1.000", Some(1.0)),
+            ("-1,000", Some(-1000.0)),
+            ("1e3", Some(1000.0)),
+            ("1,00,000", None),
+            ("16 00", None),
+            ("x", None),
+            ("inf", None),
+            ("", None),
+        ] {
+            assert_eq!(parse(text), number, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again_as_the_same_number() {
+        for (value, text) in [
+            (16_000.0, "16,000"),
+            (0.1, "0.1"),
+            (0.0, "0"),
+            (-10.5, "-10.5"),
+            (1_234_567.25, "1,234,567.25"),
+            (999.0, "999"),
+        ] {
+            assert_eq!(plain(value), text);
+            assert_eq!(parse(text), Some(value));
+        }
+    }
+
+    #[test]
+    fn paths_lose_what_other_programs_put_around_them() {
+        for text in ["/a b", " \"/a b\" ", "'/a b'", "file:///a b"] {
+            assert_eq!(unquoted(text), "/a b");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::icons;
 use super::manual::Topic;
 use super::theme::{BETWEEN, CORNER, INSIDE, Palette, TYPE_SCALE, semibold};
 
-pub(crate) use field::{NumberField, PathField, TextField, field_label};
+pub(crate) use field::{NumberField, PathField, TextField, field_label, plain};
 
 /// Gives a response the name that is read aloud and looked for.
 pub(crate) fn name(response: &egui::Response, role: Role, label: &str) {
@@ -22,6 +22,17 @@ pub(crate) fn name(response: &egui::Response, role: Role, label: &str) {
 pub(crate) fn icon_button(ui: &mut egui::Ui, icon: char, label: &str) -> egui::Response {
     let button = egui::Button::new(RichText::new(icon).size(16.0))
         .frame_when_inactive(false)
+        .min_size(vec2(28.0, 28.0));
+    let response = ui.add(button);
+    name(&response, Role::Button, label);
+    response.on_hover_text(label)
+}
+
+/// A button beside a field that shows an icon alone, and that the keyboard passes by.
+pub(crate) fn side_button(ui: &mut egui::Ui, icon: char, label: &str) -> egui::Response {
+    let button = egui::Button::new(RichText::new(icon).size(16.0))
+        .frame_when_inactive(false)
+        .sense(egui::Sense::CLICK)
         .min_size(vec2(28.0, 28.0));
     let response = ui.add(button);
     name(&response, Role::Button, label);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use heschl_core::progress::CancelToken;
-use heschl_core::recipe::{ExtractRecipe, RecipeFile};
+use heschl_core::recipe::{EncodeFile, EncodeRecipe, ExtractRecipe, RecipeFile};
 use heschl_core::store::atomic;
 
 use super::{Answers, Desk, Waker, models};
@@ -19,11 +19,11 @@ use crate::gui::study::{self, Hold};
 pub(crate) enum Chore {
     /// Open a study.
     Open(PathBuf),
-    /// Make a study and open it; with recordings, a name that is free is found.
+    /// Make a study and open it; where it is made of something, a name that is free is found.
     Create {
         parent: PathBuf,
         name: String,
-        stimuli: Option<PathBuf>,
+        of: Option<Box<Study>>,
     },
     /// Make the sample study, or open it if it is there.
     Sample { parent: PathBuf },
@@ -31,6 +31,8 @@ pub(crate) enum Chore {
     WholeSample { parent: PathBuf },
     /// Read a recipe.
     ReadRecipe(PathBuf),
+    /// Read the recipe of a fit.
+    ReadFit(PathBuf),
     /// Write a recipe.
     WriteRecipe(PathBuf, Box<ExtractRecipe>),
     /// Write the recipe of a fit.
@@ -39,12 +41,14 @@ pub(crate) enum Chore {
     KeepStudy(PathBuf, Box<Study>),
     /// Keep what outlasts the window, in a folder.
     KeepLasting(PathBuf, Box<Remembered>),
-    /// See what a study has by now.
-    LookInto(PathBuf, Box<Study>),
+    /// Take hold of a study that another window had, and read what that one left.
+    TakeHold(PathBuf),
     /// See which of these studies are not where they were.
     LookFor(Vec<PathBuf>),
     /// Show a folder in the system's file manager.
     ShowFolder(PathBuf),
+    /// Open a link of the manual in the system's browser.
+    OpenLink(String),
     /// Save what is shown of features.
     Export(Box<Figure>, Format),
     /// Delete a model that was fetched, or forget one that was added.
@@ -61,12 +65,14 @@ pub(crate) enum Done {
     Opened(Box<Opened>),
     /// A recipe was read.
     Recipe(Box<ExtractRecipe>),
+    /// The recipe of a fit was read.
+    Fit(PathBuf, Box<EncodeRecipe>),
     /// A recipe was written.
     RecipeWritten(PathBuf),
     /// How the study of a folder is kept.
     Kept(PathBuf, Keeping),
-    /// What the study of a folder has by now.
-    Found(PathBuf, Found),
+    /// The study of a folder is this window's now, or still another's.
+    Held(PathBuf, Option<(Hold, Box<Study>)>),
     /// These studies are not where they were.
     Missing(Vec<PathBuf>),
     /// It could not be done: a sentence.
@@ -110,16 +116,18 @@ pub(super) fn open(waker: &Waker) -> Desk<Chore, Done> {
 fn run(chore: Chore) -> Option<Done> {
     let done = match chore {
         Chore::Open(folder) => open_study(&folder),
-        Chore::Create {
-            parent,
-            name,
-            stimuli,
-        } => create(&parent, &name, stimuli),
+        Chore::Create { parent, name, of } => create(&parent, &name, of),
         Chore::Sample { parent } => short_sample(&parent),
         Chore::WholeSample { parent } => whole_sample(&parent),
         Chore::ReadRecipe(file) => RecipeFile::read(&file)
             .map(|file| Done::Recipe(Box::new(file.extract)))
             .map_err(|error| error.to_string()),
+        Chore::ReadFit(path) => {
+            let folder = path.parent().unwrap_or(Path::new("/")).to_path_buf();
+            EncodeFile::read(&path)
+                .map(|file| Done::Fit(path, Box::new(file.encode.rooted(&folder))))
+                .map_err(|error| error.to_string())
+        }
         Chore::WriteRecipe(path, recipe) => write_recipe(path, *recipe),
         Chore::WriteText(path, text) => atomic::write(&path, text.as_bytes())
             .map(|()| Done::RecipeWritten(path))
@@ -134,9 +142,14 @@ fn run(chore: Chore) -> Option<Done> {
                 .err()
                 .map(Done::Refused);
         }
-        Chore::LookInto(folder, study) => {
-            let found = study::look_into(&folder, &study);
-            Ok(Done::Found(folder, found))
+        Chore::TakeHold(folder) => {
+            let held = match Hold::take(&folder) {
+                hold @ Hold::Ours(_) => study::read(&folder)
+                    .ok()
+                    .map(|study| (hold, Box::new(study))),
+                Hold::Others | Hold::Nobody => None,
+            };
+            Ok(Done::Held(folder, held))
         }
         Chore::LookFor(studies) => {
             let is_missing = |folder: &PathBuf| !folder.join(study::FILE).is_file();
@@ -147,6 +160,7 @@ fn run(chore: Chore) -> Option<Done> {
         Chore::Export(figure, format) => figure.save(format).map(Done::Exported),
         Chore::DeleteModel(name) => models::delete(&name).map(|()| Done::ModelDeleted(name)),
         Chore::ShowFolder(folder) => return show(&folder).err().map(Done::Refused),
+        Chore::OpenLink(link) => return open_link(&link).err().map(Done::Refused),
     };
     Some(done.unwrap_or_else(Done::Refused))
 }
@@ -166,17 +180,24 @@ fn opened(folder: PathBuf, study: Study, origin: Origin) -> Done {
     }))
 }
 
-fn create(parent: &Path, name: &str, stimuli: Option<PathBuf>) -> Result<Done, String> {
-    let name = match &stimuli {
+fn create(parent: &Path, name: &str, of: Option<Box<Study>>) -> Result<Done, String> {
+    let name = match &of {
         Some(_) => free_name(parent, name),
         None => name.to_owned(),
     };
     let folder = study::create(parent, &name).map_err(|problem| problem.0)?;
-    let mut study = study::read(&folder).map_err(|problem| problem.0)?;
-    if stimuli.is_some() {
-        study.stimuli = stimuli;
-        study::write(&folder, &study).map_err(|problem| problem.0)?;
-    }
+    let made = study::read(&folder).map_err(|problem| problem.0)?;
+    let study = match of {
+        Some(of) => {
+            let study = Study {
+                name: made.name,
+                ..*of
+            };
+            study::write(&folder, &study).map_err(|problem| problem.0)?;
+            study
+        }
+        None => made,
+    };
     Ok(opened(folder, study, Origin::Made))
 }
 
@@ -209,6 +230,25 @@ fn write_recipe(path: PathBuf, recipe: ExtractRecipe) -> Result<Done, String> {
 }
 
 fn show(folder: &Path) -> Result<(), String> {
+    open_with_system(folder.as_os_str()).map_err(|error| {
+        format!(
+            "The folder cannot be shown ({error}).\nFolder: {}",
+            folder.display()
+        )
+    })
+}
+
+/// Opens a page of the web, and nothing else that a link could name.
+fn open_link(link: &str) -> Result<(), String> {
+    if !link.starts_with("https://") {
+        return Err(format!("Only pages of the web are opened.\nLink: {link}"));
+    }
+    open_with_system(link.as_ref())
+        .map_err(|error| format!("The link cannot be opened ({error}).\nLink: {link}"))
+}
+
+/// Has the system open something with the program that it is for.
+fn open_with_system(what: &std::ffi::OsStr) -> Result<(), String> {
     let program = if cfg!(target_os = "macos") {
         "open"
     } else if cfg!(windows) {
@@ -216,11 +256,27 @@ fn show(folder: &Path) -> Result<(), String> {
     } else {
         "xdg-open"
     };
-    let started = std::process::Command::new(program).arg(folder).spawn();
-    started.map(|_| ()).map_err(|error| {
-        format!(
-            "The folder cannot be shown ({program}: {error}).\nFolder: {}",
-            folder.display()
-        )
-    })
+    let started = std::process::Command::new(program).arg(what).spawn();
+    let mut child = started.map_err(|error| format!("{program}: {error}"))?;
+    // Nobody waits for it, but it must not stay behind as a zombie.
+    std::thread::spawn(move || child.wait());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_leads_to_the_web_and_nowhere_else() {
+        for link in [
+            "file:///etc/passwd",
+            "http://insecure",
+            "javascript:x",
+            "/bin/sh",
+        ] {
+            let refused = open_link(link).unwrap_err();
+            assert!(refused.contains("Only pages of the web"), "{refused}");
+        }
+    }
 }

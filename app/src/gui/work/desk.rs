@@ -6,6 +6,8 @@ use std::thread::JoinHandle;
 
 use heschl_core::progress::CancelToken;
 
+use crate::gui::loading::Loading;
+
 /// Wakes the window, so that an answer is seen at once.
 pub(crate) type Waker = Arc<dyn Fn() + Send + Sync>;
 
@@ -109,6 +111,75 @@ impl<Q: Send + 'static, A: Send + 'static> Desk<Q, A> {
     }
 }
 
+/// A desk with what was asked of it last: what is known is the answer to that question and to no other.
+pub(crate) struct Asking<Q, A> {
+    desk: Desk<Q, A>,
+    asked: Option<Q>,
+    /// What is known may have changed since.
+    is_stale: bool,
+}
+
+impl<Q: Clone + PartialEq + Send + 'static, A: Send + 'static> Asking<Q, A> {
+    /// A desk of which nothing was asked yet.
+    pub(crate) fn of(desk: Desk<Q, A>) -> Self {
+        Self {
+            desk,
+            asked: None,
+            is_stale: false,
+        }
+    }
+
+    /// Asks, unless the answer is known or on its way. The answer to another question is forgotten at once; one that may
+    /// have changed stays until the new one comes.
+    pub(crate) fn want<T>(&mut self, question: Option<Q>, known: &mut Loading<T>) {
+        if question != self.asked || question.is_none() && self.is_stale {
+            *known = Loading::of(question.is_some());
+        } else if !self.is_stale {
+            return;
+        }
+        self.ask(question);
+    }
+
+    /// Asks as [`Asking::want`] does; what is shown stays until the answer comes.
+    pub(crate) fn want_beside<T>(&mut self, question: Option<Q>, known: &mut Loading<T>) {
+        if question.is_none() || known.ready().is_none() {
+            return self.want(question, known);
+        }
+        if question != self.asked || self.is_stale {
+            self.ask(question);
+        }
+    }
+
+    fn ask(&mut self, question: Option<Q>) {
+        self.is_stale = false;
+        self.asked.clone_from(&question);
+        self.desk.ask_or_withdraw(question);
+    }
+
+    /// Forgets the answer to any other question than this one, and asks nothing.
+    pub(crate) fn keep_to<T>(&mut self, question: Option<&Q>, known: &mut Loading<T>) {
+        if self.asked.is_some() && self.asked.as_ref() != question {
+            *known = Loading::Nothing;
+            self.ask(None);
+        }
+    }
+
+    /// Has it asked again when it is wanted next: the answer may have changed.
+    pub(crate) fn look_again(&mut self) {
+        self.is_stale = true;
+    }
+
+    /// The question that is known or on its way.
+    pub(crate) fn asked(&self) -> Option<&Q> {
+        self.asked.as_ref()
+    }
+
+    /// The answers that have come since the last look.
+    pub(crate) fn answers(&self) -> impl Iterator<Item = A> {
+        self.desk.answers()
+    }
+}
+
 impl<Q, A> Drop for Desk<Q, A> {
     fn drop(&mut self) {
         self.current.cancel();
@@ -144,6 +215,57 @@ mod tests {
         }
         desk.finish();
         assert_eq!(desk.answers().collect::<Vec<_>>(), [3]);
+    }
+
+    /// Waits for an answer and takes it.
+    fn take(asking: &Asking<u32, u32>, known: &mut Loading<u32>) {
+        let begun = Instant::now();
+        while begun.elapsed().as_secs() < 5 {
+            if let Some(answer) = asking.answers().last() {
+                *known = Loading::Ready(answer);
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        panic!("no answer came");
+    }
+
+    #[test]
+    fn what_is_known_is_never_the_answer_to_another_question() {
+        let (mut asking, mut known) = (Asking::of(desk()), Loading::Nothing);
+        asking.want(Some(2), &mut known);
+        assert_eq!(known, Loading::Waiting);
+        take(&asking, &mut known);
+        assert_eq!(known, Loading::Ready(2));
+        asking.want(Some(3), &mut known);
+        assert_eq!(known, Loading::Waiting);
+        take(&asking, &mut known);
+        // It may have changed: what is known stays until the new answer comes.
+        asking.look_again();
+        asking.want(Some(3), &mut known);
+        assert_eq!(known, Loading::Ready(3));
+        take(&asking, &mut known);
+        // Nothing is asked any more, whether or not it may have changed.
+        for is_stale in [false, true] {
+            asking.want(Some(2), &mut known);
+            take(&asking, &mut known);
+            if is_stale {
+                asking.look_again();
+            }
+            asking.want(None, &mut known);
+            assert_eq!(known, Loading::Nothing);
+        }
+        asking.want(Some(2), &mut known);
+        take(&asking, &mut known);
+        asking.keep_to(Some(&2), &mut known);
+        assert_eq!(known, Loading::Ready(2));
+        asking.keep_to(Some(&3), &mut known);
+        assert_eq!(known, Loading::Nothing);
+        // An answer that is on its way is not heard when it comes.
+        asking.want(Some(1), &mut known);
+        asking.want(Some(2), &mut known);
+        take(&asking, &mut known);
+        assert_eq!(known, Loading::Ready(2));
     }
 
     #[test]

@@ -15,7 +15,9 @@ use heschl_core::progress::CancelToken;
 use super::{Answers, Desk, Waker};
 use crate::gui::colours;
 use crate::gui::facts::Facts;
-use crate::gui::features::{Analysis, Beside, HeatPicture, HeatView, LayerFacts, Looking, View};
+use crate::gui::features::{
+    Analysis, Beside, FeatureFacts, HeatPicture, HeatView, LayerFacts, Looking, View,
+};
 use crate::gui::loading::Loading;
 
 /// Instants that similarity is taken from: more would change no picture.
@@ -28,6 +30,8 @@ pub(super) struct FeatureDesks {
     picture: Desk<PictureQuestion, HeatPicture>,
     analysis: Desk<AnalysisQuestion, Loading<Arc<Analysis>>>,
     asked: Asked,
+    /// The folder may have changed since it was looked at.
+    is_stale: bool,
 }
 
 #[derive(Default)]
@@ -114,7 +118,37 @@ impl FeatureDesks {
                 },
             ),
             asked: Asked::default(),
+            is_stale: false,
         }
+    }
+
+    /// Forgets whatever is known of another folder than this one.
+    pub(super) fn keep_to(&mut self, folder: Option<&PathBuf>, facts: &mut Facts) {
+        if self.asked.library.is_some() && self.asked.library.as_ref() != folder {
+            self.begin(None, &mut facts.features);
+        }
+    }
+
+    /// Has the folder looked at again.
+    pub(super) fn look_again(&mut self) {
+        self.is_stale = true;
+    }
+
+    /// Asks for a folder, and forgets what is known of the one before.
+    fn begin(&mut self, folder: Option<PathBuf>, facts: &mut FeatureFacts) {
+        self.asked = Asked {
+            library: folder.clone(),
+            ..Asked::default()
+        };
+        *facts = FeatureFacts {
+            library: Loading::of(folder.is_some()),
+            ..FeatureFacts::default()
+        };
+        self.is_stale = false;
+        self.library.ask_or_withdraw(folder);
+        self.layer.ask_or_withdraw(None);
+        self.picture.ask_or_withdraw(None);
+        self.analysis.ask_or_withdraw(None);
     }
 
     /// Asks for what is looked at and not known.
@@ -122,18 +156,10 @@ impl FeatureDesks {
         let facts = &mut facts.features;
         let folder = looking.map(|looking| looking.folder.clone());
         if folder != self.asked.library {
-            self.asked = Asked {
-                library: folder.clone(),
-                ..Asked::default()
-            };
-            *facts = super::super::features::FeatureFacts {
-                library: Loading::of(folder.is_some()),
-                ..Default::default()
-            };
+            self.begin(folder, facts);
+        } else if self.is_stale {
+            self.is_stale = false;
             self.library.ask_or_withdraw(folder);
-            self.layer.ask_or_withdraw(None);
-            self.picture.ask_or_withdraw(None);
-            self.analysis.ask_or_withdraw(None);
         }
         let (Some(looking), Some(library)) = (looking, facts.library.ready().cloned()) else {
             return;
@@ -171,7 +197,7 @@ impl FeatureDesks {
         looking: &Looking,
         library: &Arc<FeatureLibrary>,
         layer: Option<Arc<LayerFacts>>,
-        facts: &mut super::super::features::FeatureFacts,
+        facts: &mut FeatureFacts,
     ) {
         let story = looking.story.clone().unwrap_or_default();
         let is_of_layer = matches!(looking.view, View::OverTime | View::Plane);
@@ -215,9 +241,13 @@ impl FeatureDesks {
 
     pub(super) fn collect(&mut self, facts: &mut Facts) {
         let facts = &mut facts.features;
-        self.library
-            .answers()
-            .for_each(|answer| facts.library = answer);
+        for answer in self.library.answers() {
+            if facts.library != answer {
+                // Its layers may have been computed anew.
+                self.asked.layer = None;
+            }
+            facts.library = answer;
+        }
         self.layer.answers().for_each(|answer| facts.layer = answer);
         self.picture
             .answers()

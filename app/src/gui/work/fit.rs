@@ -8,12 +8,19 @@ use heschl_core::encoding::{Column, ExampleSeries, ScoreTable};
 use heschl_core::formats::responses::{ResponseOptions, open as open_responses};
 use heschl_core::look::library::{FeatureLibrary, Layer};
 use heschl_core::progress::CancelToken;
-use heschl_core::recipe::EncodeFile;
+use heschl_core::recipe::{EncodeFile, EncodeRecipe};
 use heschl_core::responses::ResponseSource;
+use heschl_core::score::correlation;
+use heschl_core::significance::BlockPermutations;
+use ndarray::Axis;
 
+use super::lengths::{self, LengthsQuestion, stories_of};
 use super::trial::{ask_child, stays_still};
-use super::{Answers, Desk, Waker};
-use crate::gui::fitting::{FitFacts, FitOutlook, ProfileEntry, ScoresFacts, StoryResponses};
+use super::watch::Watched;
+use super::{Answers, Asking, Desk, Questions, Waker};
+use crate::gui::fitting::{
+    FINAL, FitFacts, FitFeatures, FitOutlook, ProfileEntry, ScoresFacts, StoryResponses,
+};
 use crate::gui::loading::Loading;
 
 /// Where responses lie, and the mask that they need.
@@ -28,25 +35,15 @@ pub(crate) struct AlignmentAsk {
     pub(crate) question: AlignmentQuestion,
 }
 
-/// The desks, and what was asked of each last.
+/// The desks.
 pub(super) struct FitDesks {
-    responses: Desk<ResponsesQuestion, Loading<Vec<StoryResponses>>>,
-    layers: Desk<PathBuf, Loading<Vec<Option<String>>>>,
-    alignment: Desk<AlignmentAsk, Loading<Arc<Alignment>>>,
-    outlook: Desk<String, Loading<FitOutlook>>,
-    scores: Desk<PathBuf, Loading<Arc<ScoresFacts>>>,
-    others: Desk<PathBuf, Loading<Arc<ScoresFacts>>>,
-    asked: Asked,
-}
-
-#[derive(Default)]
-struct Asked {
-    responses: Option<ResponsesQuestion>,
-    layers: Option<PathBuf>,
-    alignment: Option<AlignmentAsk>,
-    outlook: Option<String>,
-    scores: Option<PathBuf>,
-    others: Option<PathBuf>,
+    responses: Asking<ResponsesQuestion, Loading<Vec<StoryResponses>>>,
+    layers: Asking<PathBuf, Loading<FitFeatures>>,
+    lengths: Asking<LengthsQuestion, lengths::Answer>,
+    alignment: Asking<AlignmentAsk, Loading<Arc<Alignment>>>,
+    outlook: Asking<String, Loading<FitOutlook>>,
+    scores: Asking<PathBuf, Loading<Arc<ScoresFacts>>>,
+    others: Asking<PathBuf, Loading<Arc<ScoresFacts>>>,
 }
 
 impl FitDesks {
@@ -54,115 +51,124 @@ impl FitDesks {
         let scores = |question: PathBuf, _: &CancelToken, out: &Answers<_>| {
             out.give(loading(read_scores(&question).map(Arc::new)));
         };
+        let responses = |question, _: &CancelToken, out: &Answers<_>| {
+            let found = source(&question).map(|source| stories_of(source.as_ref()));
+            out.give(loading(found));
+        };
+        let layers = |folder: PathBuf, _: &CancelToken, out: &Answers<_>| {
+            let found = FeatureLibrary::open(&folder).map_err(|error| error.to_string());
+            out.give(loading(found.map(fit_features)));
+        };
+        let alignment = |ask: AlignmentAsk, _: &CancelToken, out: &Answers<_>| {
+            out.give(loading(align(&ask).map(Arc::new)));
+        };
+        let outlook = |recipe: String, cancel: &CancelToken, out: &Answers<_>| {
+            if stays_still(cancel) {
+                let answer = forecast(&recipe, cancel);
+                if !cancel.is_cancelled() {
+                    out.give(loading(answer));
+                }
+            }
+        };
         Self {
-            responses: Desk::open(
-                "responses",
-                waker,
-                |question, _: &CancelToken, out: &Answers<_>| {
-                    out.give(loading(read_responses(&question)));
-                },
-            ),
-            layers: Desk::open(
-                "layers",
-                waker,
-                |folder: PathBuf, _: &CancelToken, out: &Answers<_>| {
-                    let found = FeatureLibrary::open(&folder).map_err(|error| error.to_string());
-                    out.give(loading(
-                        found.map(|library| library.layers.iter().map(layer_name).collect()),
-                    ));
-                },
-            ),
-            alignment: Desk::open(
-                "alignment",
-                waker,
-                |ask: AlignmentAsk, _: &CancelToken, out: &Answers<_>| {
-                    out.give(loading(align(&ask).map(Arc::new)));
-                },
-            ),
-            outlook: Desk::open(
-                "fit forecast",
-                waker,
-                |recipe: String, cancel: &CancelToken, out: &Answers<_>| {
-                    if stays_still(cancel) {
-                        let answer = forecast(&recipe, cancel);
-                        if !cancel.is_cancelled() {
-                            out.give(loading(answer));
-                        }
-                    }
-                },
-            ),
-            scores: Desk::open("scores", waker, scores),
-            others: Desk::open("other scores", waker, scores),
-            asked: Asked::default(),
+            responses: Asking::of(Desk::open("responses", waker, responses)),
+            layers: Asking::of(Desk::open("layers", waker, layers)),
+            lengths: Asking::of(lengths::open(waker)),
+            alignment: Asking::of(Desk::open("alignment", waker, alignment)),
+            outlook: Asking::of(Desk::open("fit forecast", waker, outlook)),
+            scores: Asking::of(Desk::open("scores", waker, scores)),
+            others: Asking::of(Desk::open("other scores", waker, scores)),
         }
     }
 
-    /// Asks for the responses and layers of a fit, unless they are known or asked for.
+    /// Asks for the responses and features of a fit and their lengths, unless they are known or asked for.
     pub(super) fn want(
         &mut self,
-        responses: Option<ResponsesQuestion>,
-        features: Option<PathBuf>,
+        questions: &Questions,
+        lengths: Option<LengthsQuestion>,
         facts: &mut FitFacts,
     ) {
-        if responses != self.asked.responses {
-            self.asked.responses.clone_from(&responses);
-            facts.responses = Loading::of(responses.is_some());
-            self.responses.ask_or_withdraw(responses);
-        }
-        if features != self.asked.layers {
-            self.asked.layers.clone_from(&features);
-            facts.layers = Loading::of(features.is_some());
-            self.layers.ask_or_withdraw(features);
-        }
+        let responses = questions.responses.clone();
+        self.responses.want(responses, &mut facts.responses);
+        let features = questions.fit_features.clone();
+        self.layers.want(features, &mut facts.layers);
+        self.lengths.want_beside(lengths, &mut facts.lengths);
     }
 
-    /// Asks for a story on one clock, unless it is known or asked for. What is shown stays until the answer comes.
+    /// Forgets whatever is known of other files, scores and recipes than these.
+    pub(super) fn keep_to(&mut self, questions: &Questions, facts: &mut FitFacts) {
+        let responses = questions.responses.as_ref();
+        self.responses.keep_to(responses, &mut facts.responses);
+        let features = questions.fit_features.as_ref();
+        self.layers.keep_to(features, &mut facts.layers);
+        let is_of_others = |asked: &LengthsQuestion| {
+            Some(&asked.responses) != responses || asked.features.as_ref() != features
+        };
+        if self.lengths.asked().is_some_and(is_of_others) {
+            self.lengths.keep_to(None, &mut facts.lengths);
+        }
+        self.outlook
+            .keep_to(questions.fit.as_ref(), &mut facts.outlook);
+        self.scores
+            .keep_to(questions.scores.as_ref(), &mut facts.scores);
+        let others = questions.other_scores.as_ref();
+        self.others.keep_to(others, &mut facts.others);
+    }
+
+    /// Has what comes from files that have changed asked again.
+    pub(super) fn look_again(&mut self, watched: Watched) {
+        match watched {
+            Watched::Responses => self.responses.look_again(),
+            Watched::FitFeatures => self.layers.look_again(),
+            _ => {}
+        }
+        self.lengths.look_again();
+        self.alignment.look_again();
+        self.outlook.look_again();
+    }
+
+    /// Asks for a story on one clock, unless it is known or asked for. Where only its trims, scan times or voxel change, what is
+    /// shown stays until the answer comes.
     pub(super) fn want_alignment(&mut self, ask: Option<AlignmentAsk>, facts: &mut FitFacts) {
-        if ask != self.asked.alignment {
-            let is_same_story = |ask: &AlignmentAsk| {
-                let shown = facts.alignment.ready();
-                shown.is_some_and(|shown| shown.story == ask.question.story)
-            };
-            if !ask.as_ref().is_some_and(is_same_story) {
-                facts.alignment = Loading::of(ask.is_some());
+        let is_same_story = match (self.alignment.asked(), &ask) {
+            (Some(asked), Some(ask)) => {
+                let files = |ask: &AlignmentAsk| {
+                    let question = &ask.question;
+                    (
+                        ask.responses.clone(),
+                        question.story.clone(),
+                        question.features.clone(),
+                        question.words.clone(),
+                    )
+                };
+                files(asked) == files(ask)
             }
-            self.asked.alignment.clone_from(&ask);
-            self.alignment.ask_or_withdraw(ask);
+            _ => false,
+        };
+        if is_same_story {
+            self.alignment.want_beside(ask, &mut facts.alignment);
+        } else {
+            self.alignment.want(ask, &mut facts.alignment);
         }
     }
 
     /// Asks what a recipe would take, unless that is known or asked for.
     pub(super) fn want_outlook(&mut self, recipe: Option<String>, facts: &mut FitFacts) {
-        if recipe != self.asked.outlook {
-            self.asked.outlook.clone_from(&recipe);
-            facts.outlook = Loading::of(recipe.is_some());
-            self.outlook.ask_or_withdraw(recipe);
-        }
+        self.outlook.want(recipe, &mut facts.outlook);
     }
 
     /// Asks for scores and those they are compared with, unless they are known or asked for.
-    pub(super) fn want_scores(
-        &mut self,
-        folder: Option<&PathBuf>,
-        other: Option<&PathBuf>,
-        facts: &mut FitFacts,
-    ) {
-        if folder != self.asked.scores.as_ref() {
-            self.asked.scores = folder.cloned();
-            facts.scores = Loading::of(folder.is_some());
-            self.scores.ask_or_withdraw(folder.cloned());
-        }
-        if other != self.asked.others.as_ref() {
-            self.asked.others = other.cloned();
-            facts.others = Loading::of(other.is_some());
-            self.others.ask_or_withdraw(other.cloned());
-        }
+    pub(super) fn want_scores(&mut self, questions: &Questions, facts: &mut FitFacts) {
+        self.scores
+            .want(questions.scores.clone(), &mut facts.scores);
+        self.others
+            .want(questions.other_scores.clone(), &mut facts.others);
     }
 
-    /// Forgets the scores that are known: a fit may have changed them.
+    /// Has scores read again: a fit may have changed them.
     pub(super) fn forget_scores(&mut self) {
-        self.asked.scores = None;
-        self.asked.others = None;
+        self.scores.look_again();
+        self.others.look_again();
     }
 
     pub(super) fn collect(&mut self, facts: &mut FitFacts) {
@@ -172,6 +178,9 @@ impl FitDesks {
         self.layers
             .answers()
             .for_each(|answer| facts.layers = answer);
+        self.lengths
+            .answers()
+            .for_each(|answer| facts.lengths = answer);
         self.alignment
             .answers()
             .for_each(|answer| facts.alignment = answer);
@@ -187,18 +196,25 @@ impl FitDesks {
     }
 }
 
+fn fit_features(library: FeatureLibrary) -> FitFeatures {
+    FitFeatures {
+        layers: library.layers.iter().map(layer_name).collect(),
+        stories: library.stories.into_iter().collect(),
+    }
+}
+
 fn loading<T>(answer: Result<T, String>) -> Loading<T> {
     answer.map_or_else(Loading::Failed, Loading::Ready)
 }
 
-fn layer_name(layer: &Layer) -> Option<String> {
+fn layer_name(layer: &Layer) -> String {
     match layer {
-        Layer::Final => None,
-        Layer::Hidden(_, name) => Some(name.clone()),
+        Layer::Final => FINAL.into(),
+        Layer::Hidden(_, name) => name.clone(),
     }
 }
 
-fn source((path, mask): &ResponsesQuestion) -> Result<Box<dyn ResponseSource>, String> {
+pub(super) fn source((path, mask): &ResponsesQuestion) -> Result<Box<dyn ResponseSource>, String> {
     let options = ResponseOptions {
         mask: mask.clone(),
         ..ResponseOptions::default()
@@ -210,19 +226,6 @@ fn align(ask: &AlignmentAsk) -> Result<Alignment, String> {
     let source = ask.responses.as_ref().map(source).transpose()?;
     let responses = source.as_deref();
     Alignment::of(&ask.question, responses).map_err(|error| error.to_string())
-}
-
-fn read_responses(question: &ResponsesQuestion) -> Result<Vec<StoryResponses>, String> {
-    let source = source(question)?;
-    let of = |story: String| {
-        let (n_scans, n_voxels) = source.shape(&story).unwrap_or_default();
-        StoryResponses {
-            story,
-            n_scans,
-            n_voxels,
-        }
-    };
-    Ok(source.stories().into_iter().map(of).collect())
 }
 
 fn forecast(recipe: &str, cancel: &CancelToken) -> Result<FitOutlook, String> {
@@ -258,14 +261,34 @@ fn read_scores(folder: &Path) -> Result<ScoresFacts, String> {
     }
     let table = ScoreTable::read(&file).map_err(|error| error.to_string())?;
     let recipe = EncodeFile::read(&folder.join("recipe.toml")).ok();
+    // Where shares were put together there are none.
+    let series = ExampleSeries::read(&folder.join("series.npz")).ok();
+    let null = series.as_ref().zip(recipe.as_ref());
     Ok(ScoresFacts {
+        null: null.map_or_else(Vec::new, |(series, file)| by_chance(series, &file.encode)),
         profile: profile(folder),
         facts: recipe.and_then(|file| file.run),
-        // Where shares were put together there are none.
-        series: ExampleSeries::read(&folder.join("series.npz")).ok(),
+        series,
         folder: folder.to_path_buf(),
         table,
     })
+}
+
+/// Orders of test time that chance is drawn from: so many make a smooth line.
+const MOST_ORDERS: usize = 300;
+
+/// Correlations by chance alone: of voxels whose course is kept, with blocks of test time exchanged as the fit did for its p.
+fn by_chance(series: &ExampleSeries, recipe: &EncodeRecipe) -> Vec<f64> {
+    let n_orders = recipe.scores.n_permutations.min(MOST_ORDERS);
+    let seed = recipe.ridge.seed;
+    let n_scans = series.measured.nrows();
+    let orders = BlockPermutations::new(n_scans, recipe.scores.block_scans, n_orders, seed);
+    let of = |order: &Vec<usize>| {
+        let exchanged = series.predicted.select(Axis(0), order);
+        correlation(exchanged.view(), series.measured.view())
+    };
+    let all = orders.orders().iter().flat_map(of);
+    all.filter(|r| r.is_finite()).collect()
 }
 
 /// All fits beside this one, in the order of their names with numbers by size.

@@ -6,6 +6,8 @@ mod desk;
 mod drops;
 mod features;
 mod fit;
+mod found;
+mod lengths;
 mod model;
 mod models;
 mod picker;
@@ -13,41 +15,33 @@ mod player;
 mod sound;
 mod stories;
 mod trial;
+mod watch;
 
-pub(crate) use desk::{Answers, Desk, Waker};
+pub(crate) use desk::{Answers, Asking, Desk, Waker};
 
 use std::path::PathBuf;
 
 use super::actions::Purpose;
-use super::facts::Facts;
+use super::facts::{Facts, Found};
 use super::features::Looking;
 use super::loading::Loading;
 
 /// All desks.
 pub(crate) struct Work {
-    stories: Desk<stories::Question, stories::Answer>,
-    sound: Desk<sound::Question, sound::Answer>,
+    stories: Asking<stories::Question, stories::Answer>,
+    sound: Asking<sound::Question, sound::Answer>,
     pub(crate) player: Player,
-    model: Desk<model::Question, model::Answer>,
-    models: Desk<models::Question, models::Answer>,
-    trial: Desk<trial::Question, trial::Answer>,
+    model: Asking<model::Question, model::Answer>,
+    models: Asking<models::Question, models::Answer>,
+    trial: Asking<trial::Question, trial::Answer>,
+    found: Asking<FoundQuestion, Found>,
     features: features::FeatureDesks,
     fit: fit::FitDesks,
     picker: Desk<picker::Question, picker::Answer>,
     chores: Desk<Chore, Done>,
     drops: Desk<Vec<PathBuf>, Vec<drops::Meaning>>,
     machine: Desk<model::AboutMachine, super::facts::Machine>,
-    /// What is on its way, so that it is not asked twice.
-    asked: Asked,
-}
-
-/// The questions that were asked last.
-#[derive(Default, PartialEq)]
-struct Asked {
-    stories: Option<stories::Question>,
-    sound: Option<sound::Question>,
-    model: Option<model::Question>,
-    trial: Option<trial::Question>,
+    watch: watch::Watch,
 }
 
 /// What the desks ask the window to do.
@@ -65,26 +59,75 @@ pub(crate) enum Wish {
 pub(crate) use chores::{Chore, Done, Opened, Origin};
 pub(crate) use drops::Meaning;
 pub(crate) use fit::{AlignmentAsk, ResponsesQuestion};
+pub(crate) use found::FoundQuestion;
+pub(crate) use lengths::LengthsQuestion;
 use player::Player;
 pub(crate) use trial::Question as TrialQuestion;
+use watch::Watched;
+
+/// What the window's state asks for: whatever is known belongs to these questions.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Questions {
+    /// The folder of recordings.
+    pub(crate) stimuli: Option<PathBuf>,
+    /// The features that are looked at.
+    pub(crate) looking: Option<PathBuf>,
+    /// The features of the fit.
+    pub(crate) fit_features: Option<PathBuf>,
+    /// The responses of the fit.
+    pub(crate) responses: Option<ResponsesQuestion>,
+    /// The recipe of the fit, if it can be fitted.
+    pub(crate) fit: Option<String>,
+    /// Folders of scan times and words.
+    pub(crate) alignment: Vec<PathBuf>,
+    /// The scores that are looked at.
+    pub(crate) scores: Option<PathBuf>,
+    /// The scores that they are compared with.
+    pub(crate) other_scores: Option<PathBuf>,
+}
+
+impl Questions {
+    /// The paths that the answers come from.
+    fn paths(&self) -> Vec<(Watched, PathBuf)> {
+        let responses = self.responses.iter();
+        let responses = responses.flat_map(|(path, mask)| [Some(path), mask.as_ref()]);
+        let all = [
+            (Watched::Stories, self.stimuli.as_ref()),
+            (Watched::Features, self.looking.as_ref()),
+            (Watched::FitFeatures, self.fit_features.as_ref()),
+            (Watched::Scores, self.scores.as_ref()),
+            (Watched::Scores, self.other_scores.as_ref()),
+        ];
+        let alignment = self
+            .alignment
+            .iter()
+            .map(|folder| (Watched::Alignment, Some(folder)));
+        all.into_iter()
+            .chain(responses.map(|path| (Watched::Responses, path)))
+            .chain(alignment)
+            .filter_map(|(watched, path)| Some((watched, path?.clone())))
+            .collect()
+    }
+}
 
 impl Work {
     /// Opens every desk.
     pub(crate) fn open(waker: &Waker) -> Self {
         Self {
-            stories: stories::open(waker),
-            sound: sound::open(waker),
+            stories: Asking::of(stories::open(waker)),
+            sound: Asking::of(sound::open(waker)),
             player: Player::open(waker),
-            model: model::open(waker),
-            models: models::open(waker),
-            trial: trial::open(waker),
+            model: Asking::of(model::open(waker)),
+            models: Asking::of(models::open(waker)),
+            trial: Asking::of(trial::open(waker)),
             features: features::FeatureDesks::open(waker),
             fit: fit::FitDesks::open(waker),
             picker: picker::open(waker),
             chores: chores::open(waker),
             drops: drops::open(waker),
             machine: model::open_machine(waker),
-            asked: Asked::default(),
+            found: Asking::of(found::open(waker)),
+            watch: watch::Watch::open(waker),
         }
     }
 
@@ -99,28 +142,21 @@ impl Work {
             folder: folder.clone(),
             recursive,
         });
-        if question == self.asked.stories {
-            return;
-        }
-        self.asked.stories.clone_from(&question);
-        facts.stories = Loading::of(question.is_some());
-        self.stories.ask_or_withdraw(question);
+        self.stories.want(question, &mut facts.stories);
     }
 
     /// Asks for the stories again, for the folder may have changed.
     pub(crate) fn forget_stories(&mut self) {
-        self.asked.stories = None;
+        self.stories.look_again();
     }
 
     /// Asks for a recording's sound, unless it is known or asked for.
     pub(crate) fn want_sound(&mut self, path: Option<PathBuf>, facts: &mut Facts) {
         let question = path.map(|path| sound::Question { path });
-        if question != self.asked.sound {
-            self.asked.sound.clone_from(&question);
+        if question.as_ref() != self.sound.asked() {
             self.player.stop();
-            facts.sound = Loading::of(question.is_some());
-            self.sound.ask_or_withdraw(question);
         }
+        self.sound.want(question, &mut facts.sound);
     }
 
     /// Asks for what is looked at of features.
@@ -131,11 +167,11 @@ impl Work {
     /// Asks for what a fit needs to know.
     pub(crate) fn want_fit(
         &mut self,
-        responses: Option<ResponsesQuestion>,
-        features: Option<PathBuf>,
+        questions: &Questions,
+        lengths: Option<LengthsQuestion>,
         facts: &mut Facts,
     ) {
-        self.fit.want(responses, features, &mut facts.fit);
+        self.fit.want(questions, lengths, &mut facts.fit);
     }
 
     /// Asks for a story on one clock.
@@ -149,13 +185,8 @@ impl Work {
     }
 
     /// Asks for scores that are looked at.
-    pub(crate) fn want_scores(
-        &mut self,
-        folder: Option<&PathBuf>,
-        other: Option<&PathBuf>,
-        facts: &mut Facts,
-    ) {
-        self.fit.want_scores(folder, other, &mut facts.fit);
+    pub(crate) fn want_scores(&mut self, questions: &Questions, facts: &mut Facts) {
+        self.fit.want_scores(questions, &mut facts.fit);
     }
 
     /// Asks for scores again, for a fit may have changed them.
@@ -164,46 +195,79 @@ impl Work {
     }
 
     /// Asks what a model says of itself, unless it is known or asked for.
-    pub(crate) fn want_model(&mut self, name: &str, facts: &mut Facts) {
-        let question = Some(model::Question { name: name.into() });
-        if question != self.asked.model {
-            self.asked.model.clone_from(&question);
-            facts.model = Loading::Waiting;
-            self.model.ask_or_withdraw(question);
-        }
+    pub(crate) fn want_model(&mut self, name: Option<&str>, facts: &mut Facts) {
+        let question = name.map(|name| model::Question { name: name.into() });
+        self.model.want(question, &mut facts.model);
     }
 
     /// Asks for all models.
     pub(crate) fn want_models(&mut self, facts: &mut Facts) {
-        if facts.models == Loading::Nothing {
-            facts.models = Loading::Waiting;
-            self.models.ask(models::Question);
-        }
+        self.models.want(Some(models::Question), &mut facts.models);
     }
 
-    /// Asks for the models again, for one has come or gone.
+    /// Asks for the models again, for one may have come or gone.
     pub(crate) fn look_at_models_again(&mut self) {
-        self.models.ask(models::Question);
-        self.forget_model();
+        self.models.look_again();
+        self.model.look_again();
     }
 
-    /// Asks for the model again, for it may have been fetched or deleted.
-    fn forget_model(&mut self) {
-        self.asked.model = None;
+    /// Asks what a study has, unless it is known or asked for.
+    pub(crate) fn want_found(&mut self, question: Option<FoundQuestion>, facts: &mut Facts) {
+        self.found.want(question, &mut facts.found);
+    }
+
+    /// Asks again what the study has: a job may have changed it.
+    pub(crate) fn look_into_study_again(&mut self) {
+        self.found.look_again();
     }
 
     /// Whether this is what was tried last.
     #[must_use]
     pub(crate) fn has_tried(&self, question: &TrialQuestion) -> bool {
-        self.asked.trial.as_ref() == Some(question)
+        self.trial.asked() == Some(question)
     }
 
     /// Asks for a trial of the encoder, unless it is known or asked for.
     pub(crate) fn want_trial(&mut self, question: Option<TrialQuestion>, facts: &mut Facts) {
-        if question != self.asked.trial {
-            self.asked.trial.clone_from(&question);
-            facts.trial = Loading::of(question.is_some());
-            self.trial.ask_or_withdraw(question);
+        self.trial.want(question, &mut facts.trial);
+    }
+
+    /// Forgets whatever is known of other features, scores and fits than these.
+    pub(crate) fn keep_to(&mut self, questions: &Questions, facts: &mut Facts) {
+        self.features.keep_to(questions.looking.as_ref(), facts);
+        self.fit.keep_to(questions, &mut facts.fit);
+    }
+
+    /// Has all files of the study looked at again.
+    pub(crate) fn look_again(&mut self) {
+        self.stories.look_again();
+        self.features.look_again();
+        self.found.look_again();
+        for watched in [Watched::Responses, Watched::FitFeatures] {
+            self.fit.look_again(watched);
+        }
+        self.look_at_models_again();
+    }
+
+    /// Looks whether what is known has changed on the disk.
+    pub(crate) fn watch(&mut self, questions: &Questions, facts: &mut Facts) {
+        self.watch.look(questions.paths());
+        let Some((changed, memory)) = self.watch.changes() else {
+            return;
+        };
+        if let Some(machine) = &mut facts.machine {
+            (machine.memory_bytes, machine.free_memory_bytes) = memory;
+        }
+        for watched in changed {
+            match watched {
+                Watched::Stories => self.stories.look_again(),
+                Watched::Features => self.features.look_again(),
+                Watched::FitFeatures | Watched::Responses | Watched::Alignment => {
+                    self.fit.look_again(watched);
+                    self.found.look_again();
+                }
+                Watched::Scores => self.fit.forget_scores(),
+            }
         }
     }
 
@@ -261,6 +325,9 @@ impl Work {
         }
         for answer in self.trial.answers() {
             facts.trial = answer;
+        }
+        for answer in self.found.answers() {
+            facts.found = Loading::Ready(answer);
         }
         for machine in self.machine.answers() {
             facts.machine = Some(machine);

@@ -13,6 +13,7 @@ use crate::gui::facts::{ModelEntry, ModelSource};
 use crate::gui::loading::Loading;
 
 /// Asks for all models.
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Question;
 
 pub(super) type Answer = Loading<Vec<ModelEntry>>;

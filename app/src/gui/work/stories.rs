@@ -1,6 +1,6 @@
 //! The stories of a folder, and what their headers say.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use heschl_core::audio::{self, RecordingFacts};
 use heschl_core::progress::CancelToken;
@@ -45,22 +45,78 @@ fn answer(question: Question, cancel: &CancelToken, out: &Answers<Answer>) {
     let listed = found.iter().map(|stimulus| StoryFacts {
         story: stimulus.story.clone(),
         path: stimulus.path.clone(),
-        header: None,
+        header: too_long(&stimulus.story).map(Err),
+        is_listed: true,
     });
-    out.give(Answer::Listed(Ok(listed.collect())));
+    let mut all: Vec<StoryFacts> = listed.collect();
+    all.extend(never_read(&question.folder));
+    out.give(Answer::Listed(Ok(all)));
     let mut headers = vec![];
     for (at, stimulus) in found.iter().enumerate() {
         if cancel.is_cancelled() {
             return;
         }
-        headers.push((
-            at,
-            audio::probe(&stimulus.path).map_err(|error| error.to_string()),
-        ));
+        if too_long(&stimulus.story).is_none() {
+            let header = audio::probe(&stimulus.path);
+            headers.push((at, header.map_err(|error| error.to_string())));
+        }
         if headers.len() == HEADERS_AT_ONCE || at + 1 == found.len() {
             out.give(Answer::Headers(std::mem::take(&mut headers)));
         }
     }
+}
+
+/// Endings of sound and video that is not read, and what it is.
+const NEVER_READ: [(&str, &str); 14] = [
+    ("opus", "Opus"),
+    ("wma", "Windows Media Audio"),
+    ("amr", "AMR"),
+    ("ape", "Monkey's Audio"),
+    ("wv", "WavPack"),
+    ("ac3", "AC-3"),
+    ("dts", "DTS"),
+    ("webm", "WebM"),
+    ("mkv", "Matroska"),
+    ("mov", "a QuickTime film"),
+    ("mp4", "an MP4 film"),
+    ("avi", "an AVI film"),
+    ("spx", "Speex"),
+    ("mpc", "Musepack"),
+];
+
+/// Files of a folder that are sound and of a kind that is not read: a listener's recording must not go missing without a word.
+fn never_read(folder: &Path) -> Vec<StoryFacts> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    files.sort();
+    let of = |path: PathBuf| {
+        let name = path.file_name()?.to_string_lossy().into_owned();
+        let ending = path.extension()?.to_string_lossy().to_lowercase();
+        let is_read = stimuli::EXTENSIONS.contains(&ending.as_str());
+        let (_, kind) = NEVER_READ.iter().find(|(known, _)| *known == ending)?;
+        (!is_read && !name.starts_with('.')).then(|| StoryFacts {
+            header: Some(Err(format!(
+                "Not read: {kind}. Convert it to FLAC or WAV, for instance: ffmpeg -i recording.{ending} recording.flac"
+            ))),
+            story: name,
+            path,
+            is_listed: false,
+        })
+    };
+    files.into_iter().filter_map(of).collect()
+}
+
+/// A sentence, if no file of results could be named after a story.
+fn too_long(story: &str) -> Option<String> {
+    /// A file's name has at most 255 bytes; those of results are a little longer than the story's.
+    const MOST_BYTES: usize = 230;
+    let longest = story.split('/').map(str::len).max().unwrap_or_default();
+    (longest > MOST_BYTES).then(|| {
+        format!(
+            "The name has {longest} bytes, and files of results, which are named after it, may have no more than {MOST_BYTES}. Give \
+             the recording a shorter name."
+        )
+    })
 }
 
 /// Takes an answer into the facts.
@@ -77,5 +133,38 @@ pub(super) fn take(answer: Answer, stories: &mut Loading<Vec<StoryFacts>>) {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sound_that_is_never_read_is_listed_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a.opus", "b.WMA", "c.wav", "d.txt", ".e.opus"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let found = never_read(folder.path());
+        let names: Vec<&str> = found.iter().map(|story| story.story.as_str()).collect();
+        assert_eq!(names, ["a.opus", "b.WMA"]);
+        for story in &found {
+            assert!(!story.is_readable());
+            let Some(Err(sentence)) = &story.header else {
+                panic!("it is read");
+            };
+            assert!(sentence.contains("ffmpeg -i"), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_too_long_for_results_is_told() {
+        assert_eq!(too_long(&"a".repeat(230)), None);
+        assert_eq!(
+            too_long(&format!("{}/{}", "a".repeat(200), "b".repeat(200))),
+            None
+        );
+        assert!(too_long(&"a".repeat(250)).unwrap().contains("250 bytes"));
     }
 }

@@ -2,7 +2,8 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use heschl_core::progress::CancelToken;
@@ -91,30 +92,47 @@ pub(super) fn ask_child(
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(cannot)?;
-    while child.try_wait().map_err(cannot)?.is_none() {
-        if cancel.is_cancelled() {
-            let _ = child.kill();
-        }
-        std::thread::sleep(LOOK_EVERY);
-    }
-    let lines = |stream: Option<Box<dyn std::io::Read>>| -> Vec<String> {
-        let stream = stream
-            .into_iter()
-            .flat_map(|stream| BufReader::new(stream).lines());
-        stream.map_while(Result::ok).collect()
-    };
-    let boxed = |out| Box::new(out) as Box<dyn std::io::Read>;
-    let said = lines(child.stdout.take().map(boxed));
-    if child.wait().is_ok_and(|status| status.success()) {
+    let child = command.spawn().map_err(cannot)?;
+    let (said, complaint, is_good) = hear(child, cancel).map_err(cannot)?;
+    if is_good {
         return Ok(said);
     }
-    let boxed = |err| Box::new(err) as Box<dyn std::io::Read>;
-    let complaint = lines(child.stderr.take().map(boxed)).join("\n");
+    let complaint = complaint.join("\n");
     match complaint.trim_start_matches("Error: ") {
         "" => Err("It could not be tried here.".into()),
         sentence => Err(sentence.to_owned()),
     }
+}
+
+/// What a child says and complains of, read while it runs: one whose words nobody takes waits for ever once the pipe is full.
+fn hear(
+    mut child: Child,
+    cancel: &CancelToken,
+) -> std::io::Result<(Vec<String>, Vec<String>, bool)> {
+    let said = lines_of(child.stdout.take());
+    let complaint = lines_of(child.stderr.take());
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if cancel.is_cancelled() {
+            let _ = child.kill();
+        }
+        std::thread::sleep(LOOK_EVERY);
+    };
+    let lines = |reader: JoinHandle<Vec<String>>| reader.join().unwrap_or_default();
+    Ok((lines(said), lines(complaint), status.success()))
+}
+
+/// Reads all lines of a stream on a thread of its own.
+fn lines_of(stream: Option<impl std::io::Read + Send + 'static>) -> JoinHandle<Vec<String>> {
+    std::thread::spawn(move || {
+        let lines = stream
+            .into_iter()
+            .flat_map(|stream| BufReader::new(stream).split(b'\n'));
+        let text = |line: Vec<u8>| String::from_utf8_lossy(&line).trim_end().to_owned();
+        lines.map_while(Result::ok).map(text).collect()
+    })
 }
 
 /// The trial's figures, if the line is the event that has them.
@@ -126,4 +144,34 @@ fn forecast_of(line: &str) -> Option<Trial> {
         memory_bytes: event["memory_bytes"].as_u64()?,
         free_bytes: event["free_bytes"].as_u64(),
     })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_that_says_more_than_a_pipe_holds_is_heard_to_its_end() {
+        // Some 400 warnings of 600 letters: several times what a pipe holds.
+        let script =
+            "for n in $(seq 400); do printf '%0600d\\n' $n; printf '%0600d\\n' $n >&2; done";
+        let child = Command::new("sh")
+            .args(["-c", script])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (said, complaint, is_good) = hear(child, &CancelToken::default()).unwrap();
+        assert_eq!((said.len(), complaint.len(), is_good), (400, 400, true));
+        assert!(said[399].ends_with("0400") && said[399].len() == 600);
+    }
+
+    #[test]
+    fn a_child_that_nobody_waits_for_any_more_is_ended() {
+        let child = Command::new("sleep").arg("600").spawn().unwrap();
+        let cancel = CancelToken::default();
+        cancel.cancel();
+        let (.., is_good) = hear(child, &cancel).unwrap();
+        assert!(!is_good);
+    }
 }

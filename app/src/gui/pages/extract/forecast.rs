@@ -7,9 +7,11 @@ use heschl_core::window::Windows;
 use heschl_models::catalogue;
 
 use crate::forecast::COMPRESSED_SHARE;
+use crate::gui::actions::{Asked, Purpose};
 use crate::gui::facts::{Facts, Keeping, ModelFacts, StoryFacts};
 use crate::gui::loading::Loading;
-use crate::gui::state::Study;
+use crate::gui::pages::obstacle::{Obstacle, Remedy};
+use crate::gui::state::{Page, Study};
 use crate::gui::text::{bytes, duration, thousands};
 use crate::gui::widgets::{warning, weak};
 
@@ -21,8 +23,8 @@ pub(super) struct Outlook {
     disk_bytes: u64,
     /// Seconds, if the encoder was tried.
     secs: Option<f64>,
-    /// Why the job cannot run: a sentence.
-    pub(super) why_not: Option<String>,
+    /// Why the job cannot run.
+    pub(super) why_not: Option<Obstacle>,
     /// Stories that cannot be done, with their sentences.
     unusable: Vec<(String, String)>,
 }
@@ -41,11 +43,7 @@ impl Outlook {
         let Some(model) = facts.model.ready() else {
             return outlook;
         };
-        let wanted: Vec<&StoryFacts> = facts
-            .stories()
-            .iter()
-            .filter(|story| !study.left_out.contains(&story.story))
-            .collect();
+        let wanted: Vec<&StoryFacts> = facts.wanted(study).collect();
         for story in &wanted {
             match rows(story, study, model) {
                 Ok(n_rows) => outlook.n_rows += n_rows,
@@ -54,10 +52,14 @@ impl Outlook {
         }
         if outlook.why_not.is_none() && !wanted.is_empty() && outlook.unusable.len() == wanted.len()
         {
-            outlook.why_not = outlook
-                .unusable
-                .first()
-                .map(|(story, sentence)| format!("{story}: {sentence}"));
+            outlook.why_not = outlook.unusable.first().map(|(story, sentence)| {
+                let resample = Remedy::edit("Resample", study, |study| {
+                    study.resampling = Resampling::ToEncoderRate;
+                });
+                let resample = (study.resampling == Resampling::Refuse).then_some(resample);
+                let remedies = resample.into_iter().chain([Remedy::go(Page::Stimuli)]);
+                Obstacle::new(format!("{story}: {sentence}"), remedies.collect())
+            });
         }
         outlook.disk_bytes =
             (outlook.n_rows as f64 * row_bytes(study, model) * COMPRESSED_SHARE) as u64;
@@ -68,17 +70,20 @@ impl Outlook {
         if let Some(free) = facts.trial.ready().and_then(|trial| trial.free_bytes)
             && free < outlook.disk_bytes
         {
-            outlook.why_not = Some(format!(
-                "The features need about {} of disk, but only {} are free. Choose fewer layers or another folder.",
-                bytes(outlook.disk_bytes),
-                bytes(free)
+            outlook.why_not = Some(Obstacle::new(
+                format!(
+                    "The features need about {} of disk, but only {} are free. Choose fewer layers or another folder.",
+                    bytes(outlook.disk_bytes),
+                    bytes(free)
+                ),
+                vec![Remedy::pick("Choose another folder", Purpose::Output)],
             ));
         }
         outlook
     }
 
     /// Draws the forecast.
-    pub(super) fn ui(&self, ui: &mut egui::Ui, facts: &Facts) {
+    pub(super) fn ui(&self, ui: &mut egui::Ui, study: &Study, facts: &Facts, asked: &mut Asked) {
         ui.vertical(|ui| {
             ui.horizontal_wrapped(|ui| {
                 figure(
@@ -129,7 +134,10 @@ impl Outlook {
                 warning(ui, sentence);
             }
             for (story, sentence) in self.unusable.iter().take(3) {
-                warning(ui, &format!("{story}: {sentence}"));
+                let leave_out = Remedy::edit(format!("Leave out {story}"), study, |study| {
+                    study.left_out.insert(story.clone());
+                });
+                Obstacle::new(format!("{story}: {sentence}"), vec![leave_out]).ui(ui, asked);
             }
             if self.unusable.len() > 3 {
                 weak(
@@ -149,27 +157,39 @@ fn figure(ui: &mut egui::Ui, number: &str, unit: &str, tooltip: &str) {
 }
 
 /// Why nothing can run, the first reason first.
-fn why_not(study: &Study, facts: &Facts) -> Option<String> {
+fn why_not(study: &Study, facts: &Facts) -> Option<Obstacle> {
     if let (Keeping::Unsaved(_), None) = (&facts.keeping, &study.output) {
-        return Some(
-            "The study's folder cannot be written to. Choose another folder for the features."
-                .into(),
-        );
+        return Some(Obstacle::new(
+            "The study's folder cannot be written to. Choose another folder for the features.",
+            vec![Remedy::pick("Choose another folder", Purpose::Output)],
+        ));
     }
+    let recordings = || {
+        vec![
+            Remedy::pick("Choose recordings", Purpose::Stimuli),
+            Remedy::go(Page::Stimuli),
+        ]
+    };
     match &facts.stories {
         Loading::Nothing => {
-            return Some("Choose a folder of recordings first, under Stimuli.".into());
+            return Some(Obstacle::new(
+                "Choose a folder of recordings first, under Stimuli.",
+                recordings(),
+            ));
         }
-        Loading::Waiting => return Some("The recordings are being looked for.".into()),
+        Loading::Waiting => return Some(Obstacle::passing("The recordings are being looked for.")),
         Loading::Failed(_) => {
-            return Some("The folder of recordings cannot be used: see Stimuli.".into());
+            return Some(Obstacle::new(
+                "The folder of recordings cannot be used: see Stimuli.",
+                recordings(),
+            ));
         }
-        Loading::Ready(stories)
-            if stories
-                .iter()
-                .all(|story| study.left_out.contains(&story.story)) =>
-        {
-            return Some("No story is ticked. Tick at least one under Stimuli.".into());
+        Loading::Ready(_) if facts.wanted(study).next().is_none() => {
+            let all = Remedy::edit("Tick all stories", study, |study| study.left_out.clear());
+            return Some(Obstacle::new(
+                "No story is ticked. Tick at least one under Stimuli.",
+                vec![all, Remedy::go(Page::Stimuli)],
+            ));
         }
         Loading::Ready(_) => {}
     }
@@ -177,8 +197,11 @@ fn why_not(study: &Study, facts: &Facts) -> Option<String> {
         Loading::Ready(_) => None,
         // A model of the catalogue is fetched when the job runs.
         Loading::Failed(_) if catalogue::find(&study.model).is_some() => None,
-        Loading::Failed(_) => Some("The model cannot be used: see above.".into()),
-        _ => Some("The model is being looked at.".into()),
+        Loading::Failed(_) => Some(Obstacle::new(
+            "The model cannot be used: see above. Choose another one.",
+            vec![Remedy::go(Page::Models)],
+        )),
+        _ => Some(Obstacle::passing("The model is being looked at.")),
     }
 }
 

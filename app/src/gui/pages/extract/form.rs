@@ -81,7 +81,7 @@ impl Form {
                     != model.card.uses_feature_extractor(false)
                 {
                     tick(ui, &mut study.use_featext, "Use the model's feature extractor").on_hover_text(
-                        "Brings each window to mean 0 and variance 1, as the checkpoint was trained. The study left the samples as they are.",
+                        "Brings each window to mean 0 and variance 1, as the checkpoint was trained. The command that Antonello et al. 2023 published has it on.",
                     );
                 }
             }
@@ -153,7 +153,7 @@ pub(super) fn window(
     let chunk = NumberField {
         label: "Chunk",
         unit: "ms",
-        tooltip: "From one window's end to the next, and the newest part of each window. The study: 100 ms, ten rows a second.",
+        tooltip: "From one window's end to the next, and the newest part of each window. Antonello et al. 2023: 100 ms, ten rows a second.",
         default: usual.chunk_ms,
         topic: Topic::Window,
     };
@@ -173,7 +173,7 @@ pub(super) fn window(
     let context = NumberField {
         label: "Context",
         unit: "ms",
-        tooltip: "Audio heard before the chunk; a multiple of the chunk. The study: 16000 ms.",
+        tooltip: "Audio heard before the chunk; a multiple of the chunk. Antonello et al. 2023: 16,000 ms.",
         default: usual.context_ms,
         topic: Topic::Window,
     };

@@ -2,33 +2,21 @@
 
 use eframe::egui;
 use egui::accesskit::Role;
-use egui_plot::{
-    Bar, BarChart, BoxElem, BoxPlot, BoxSpread, HoverPosition, Legend, Line, Plot, PlotPoints,
-    Points,
-};
+use egui_plot::{Bar, BarChart, HLine, Line, PlotPoints, Points, VLine};
 use heschl_core::encoding::{Column, ExampleSeries, ScoreTable};
 
+use super::chart::{Axis, chart, fix, marked_line, range};
 use crate::gui::fitting::{ProfileEntry, ScoresFacts};
+use crate::gui::text::{count, thousands};
 use crate::gui::theme::Palette;
 use crate::gui::widgets::{name, weak};
 
-const N_BINS: usize = 60;
+/// Bins of the histogram of r, about.
+const N_BINS: f64 = 48.0;
 /// Points of a scatter: more cannot be told apart.
 const MOST_POINTS: usize = 20_000;
-
-/// Boxes of a profile that have room at least.
-const PROFILE_BOXES: usize = 6;
-
-fn plot(id: &str, x: &str, y: &str, palette: &Palette) -> Plot<'static> {
-    Plot::new(id.to_owned())
-        .x_axis_label(x.to_owned())
-        .y_axis_label(y.to_owned())
-        .grid_color(palette.hairline)
-        .allow_scroll(false)
-        // Room for the legend beside what is drawn.
-        .set_margin_fraction(egui::vec2(0.02, 0.1))
-        .legend(Legend::default())
-}
+/// Places of a profile that have room at least.
+const PROFILE_PLACES: usize = 6;
 
 fn bars(heights: impl Iterator<Item = (f64, f64, f64)>) -> Vec<Bar> {
     heights
@@ -37,46 +25,172 @@ fn bars(heights: impl Iterator<Item = (f64, f64, f64)>) -> Vec<Bar> {
         .collect()
 }
 
-/// Voxels by r, those better than by chance in the accent colour.
-pub(super) fn histogram(ui: &mut egui::Ui, table: &ScoreTable) {
-    let palette = Palette::of(ui);
-    let r = || table.column(Column::R).filter(|r| r.is_finite());
-    let from = (r().fold(0.0, f64::min) * 20.0).floor() / 20.0;
-    let to = (r().fold(0.1, f64::max) * 20.0).ceil() / 20.0;
-    let width = (to - from) / N_BINS as f64;
-    let bin = |r: f64| (((r - from) / width) as usize).min(N_BINS - 1);
-    let mut all = [0.0; N_BINS];
-    let mut significant = [0.0; N_BINS];
-    for voxel in &table.voxels {
-        let r = voxel.get(Column::R);
-        if r.is_finite() {
-            all[bin(r)] += 1.0;
-            significant[bin(r)] += f64::from(u8::from(voxel.get(Column::Q) <= table.fdr_level));
+/// Voxels by r in bins of round width.
+struct Histogram {
+    from: f64,
+    width: f64,
+    all: Vec<usize>,
+    significant: Vec<usize>,
+}
+
+impl Histogram {
+    fn of(table: &ScoreTable, range: [f64; 2]) -> Self {
+        let width = super::chart::step([0.0, (range[1] - range[0]) / N_BINS * 6.0]);
+        let n_bins = ((range[1] - range[0]) / width).round().max(1.0) as usize;
+        let mut histogram = Self {
+            from: range[0],
+            width,
+            all: vec![0; n_bins],
+            significant: vec![0; n_bins],
+        };
+        for voxel in &table.voxels {
+            if let Some(bin) = histogram.bin(voxel.get(Column::R)) {
+                histogram.all[bin] += 1;
+                let is_significant = voxel.get(Column::Q) <= table.fdr_level;
+                histogram.significant[bin] += usize::from(is_significant);
+            }
         }
+        histogram
     }
-    let at = |index: usize| from + (index as f64 + 0.5) * width;
-    let drawn = |counts: [f64; N_BINS]| {
+
+    fn bin(&self, r: f64) -> Option<usize> {
+        let at = (r - self.from) / self.width;
+        (r.is_finite() && at >= 0.0).then(|| (at as usize).min(self.all.len() - 1))
+    }
+
+    fn bars(&self, counts: &[usize]) -> Vec<Bar> {
+        let at = |bin: usize| self.from + (bin as f64 + 0.5) * self.width;
         bars(
             counts
-                .into_iter()
+                .iter()
                 .enumerate()
-                .map(move |(index, count)| (at(index), count, width * 0.95)),
+                .map(|(bin, count)| (at(bin), *count as f64, self.width * 0.94)),
         )
+    }
+
+    /// `r 0.08 to 0.1: 165 voxels, none better than by chance`.
+    fn words(&self, r: f64, has_q: bool) -> Option<String> {
+        let bin = self
+            .bin(r)
+            .filter(|_| r < self.from + self.width * self.all.len() as f64)?;
+        let from = self.from + bin as f64 * self.width;
+        let significant = match (has_q, self.significant[bin]) {
+            (false, _) => String::new(),
+            (true, 0) => ", none better than by chance".into(),
+            (true, n) => format!(", {} better than by chance", thousands(n)),
+        };
+        Some(format!(
+            "r {from:.2} to {:.2}: {}{significant}",
+            from + self.width,
+            count(self.all[bin], "voxel", "voxels")
+        ))
+    }
+}
+
+/// Voxels by r, those better than by chance in the accent colour, over what chance alone gives.
+pub(super) fn histogram(ui: &mut egui::Ui, scores: &ScoresFacts) {
+    let (palette, table) = (Palette::of(ui), &scores.table);
+    let r = || table.column(Column::R).filter(|r| r.is_finite());
+    let x = Axis {
+        title: "Pearson's r of prediction and measurement",
+        range: range(r(), [0.0, 0.1]),
     };
-    let response = plot(
-        "scores by r",
-        "Pearson's r of prediction and measurement",
-        "voxels",
-        palette,
-    )
+    let histogram = Histogram::of(table, x.range);
+    let n_voxels: usize = histogram.all.iter().sum();
+    let by_chance = by_chance(&scores.null, &histogram, n_voxels);
+    let highest = histogram.all.iter().map(|n| *n as f64);
+    let highest = highest.chain(by_chance.iter().map(|point| point[1]));
+    let y = Axis {
+        title: "voxels",
+        range: range(highest, [0.0, 1.0]),
+    };
+    let threshold = threshold(table);
+    let mean = table.mean(Column::R);
+    let has_q = table.n_significant().is_some();
+    let [all, significant] = [&histogram.all, &histogram.significant].map(|n| histogram.bars(n));
+    legend(
+        ui,
+        &[
+            ("all voxels", palette.weak),
+            ("better than by chance", palette.accent),
+            ("by chance alone (permutations)", palette.amber),
+        ],
+    );
+    let response = chart("scores by r", &x, &y, palette, |at| {
+        histogram.words(at.x, has_q)
+    })
     .show(ui, |plot| {
-        plot.bar_chart(BarChart::new("all voxels", drawn(all)).color(palette.weak));
+        fix(plot, &x, &y);
         plot.bar_chart(
-            BarChart::new("better than by chance", drawn(significant)).color(palette.accent),
+            BarChart::new("", all)
+                .color(palette.weak)
+                .allow_hover(false),
         );
+        plot.bar_chart(
+            BarChart::new("", significant)
+                .color(palette.accent)
+                .allow_hover(false),
+        );
+        if !by_chance.is_empty() {
+            let line = Line::new("", PlotPoints::from(by_chance.clone()));
+            plot.line(line.color(palette.amber).width(1.5).allow_hover(false));
+        }
+        plot.vline(VLine::new("", 0.0).color(palette.weak).allow_hover(false));
+        marked_line(
+            plot,
+            (mean, format!("mean {mean:.3}")),
+            &y,
+            (0.95, palette.text),
+        );
+        if let Some(r) = threshold {
+            let words = format!("FDR {}: r {r:.3}", table.fdr_level);
+            marked_line(plot, (r, words), &y, (0.88, palette.accent));
+        }
     })
     .response;
     name(&response, Role::Canvas, "Voxels by r");
+}
+
+/// The smallest r of a voxel that is better than by chance.
+fn threshold(table: &ScoreTable) -> Option<f64> {
+    let significant = table
+        .voxels
+        .iter()
+        .filter(|voxel| voxel.get(Column::Q) <= table.fdr_level);
+    significant
+        .map(|voxel| voxel.get(Column::R))
+        .filter(|r| r.is_finite())
+        .min_by(f64::total_cmp)
+}
+
+/// How many voxels would lie in each bin if all were predicted by chance alone.
+fn by_chance(null: &[f64], histogram: &Histogram, n_voxels: usize) -> Vec<[f64; 2]> {
+    let mut counts = vec![0_usize; histogram.all.len()];
+    for bin in null.iter().filter_map(|r| histogram.bin(*r)) {
+        counts[bin] += 1;
+    }
+    if null.is_empty() {
+        return vec![];
+    }
+    let scale = n_voxels as f64 / null.len() as f64;
+    let at = |bin: usize| histogram.from + (bin as f64 + 0.5) * histogram.width;
+    counts
+        .into_iter()
+        .enumerate()
+        .map(|(bin, count)| [at(bin), count as f64 * scale])
+        .collect()
+}
+
+/// What colours mean, in a line above a chart.
+fn legend(ui: &mut egui::Ui, entries: &[(&str, egui::Color32)]) {
+    ui.horizontal_wrapped(|ui| {
+        for (words, color) in entries {
+            let (rect, _) = ui.allocate_exact_size(egui::vec2(10.0, 10.0), egui::Sense::hover());
+            ui.painter().rect_filled(rect, 2.0, *color);
+            weak(ui, *words);
+            ui.add_space(8.0);
+        }
+    });
 }
 
 /// Voxels by the α that was chosen for them.
@@ -89,35 +203,64 @@ pub(super) fn alphas(ui: &mut egui::Ui, table: &ScoreTable) {
         .collect();
     let span = logs.last().copied().unwrap_or(1.0) - logs.first().copied().unwrap_or(0.0);
     let width = (span / logs.len().max(2) as f64).max(0.02);
-    let count = |alpha: &f64| {
+    let n_of = |alpha: &f64| {
         let is_it = |chosen: &f64| (chosen - alpha).abs() <= alpha.abs() * 1e-9;
-        table.column(Column::Alpha).filter(is_it).count() as f64
+        table.column(Column::Alpha).filter(is_it).count()
     };
-    let counted: Vec<f64> = table.alphas.iter().map(count).collect();
+    let counted: Vec<usize> = table.alphas.iter().map(n_of).collect();
     weak(
         ui,
         "Many voxels at an edge mean that the range of α is too narrow.",
     );
-    let response = plot("scores by alpha", "log₁₀ α", "voxels", palette)
+    let ends = logs.iter().flat_map(|log| [log - width, log + width]);
+    let first = logs.first().copied().unwrap_or(0.0);
+    let x = Axis {
+        title: "log₁₀ α",
+        range: range(ends, [first, first]),
+    };
+    let y = Axis {
+        title: "voxels",
+        range: range(counted.iter().map(|n| *n as f64), [0.0, 1.0]),
+    };
+    let known: Vec<(f64, f64, usize)> = logs
+        .iter()
+        .zip(&table.alphas)
+        .zip(&counted)
+        .map(|((log, alpha), n)| (*log, *alpha, *n))
+        .collect();
+    let says = {
+        let known = known.clone();
+        move |at: egui_plot::PlotPoint| {
+            let near = known
+                .iter()
+                .find(|(log, ..)| (log - at.x).abs() <= width / 2.0);
+            near.map(|(_, alpha, n)| format!("α {alpha:.4}: {}", count(*n, "voxel", "voxels")))
+        }
+    };
+    let response = chart("scores by alpha", &x, &y, palette, says)
         .show(ui, |plot| {
+            fix(plot, &x, &y);
             let drawn = bars(
-                logs.iter()
-                    .copied()
-                    .zip(counted)
-                    .map(|(log, count)| (log, count, width)),
+                known
+                    .iter()
+                    .map(|(log, _, n)| (*log, *n as f64, width * 0.94)),
             );
-            plot.bar_chart(BarChart::new("voxels", drawn).color(palette.accent));
+            plot.bar_chart(
+                BarChart::new("", drawn)
+                    .color(palette.accent)
+                    .allow_hover(false),
+            );
         })
         .response;
     name(&response, Role::Canvas, "Voxels by α");
 }
 
-/// The fits of one folder beside each other: mean r, and the quartiles over voxels.
+/// The fits of one folder beside each other: mean r over voxels, with its interval, in a range of its own.
 pub(super) fn profile(ui: &mut egui::Ui, entries: &[ProfileEntry]) {
     let palette = Palette::of(ui);
     weak(
         ui,
-        "All fits in the folder of these scores, by layer. Dots: mean r over voxels, with its interval (95 of 100 draws of test time). Boxes: the middle half of the voxels, with the median.",
+        "All fits in the folder of these scores, by layer. Dots: mean r over voxels; lines: where it lies in 95 of 100 draws of test time.",
     );
     if entries.len() == 1 {
         weak(
@@ -125,63 +268,83 @@ pub(super) fn profile(ui: &mut egui::Ui, entries: &[ProfileEntry]) {
             "This is the only one. \"Fit every layer\" on the page Fit, or \"heschl sweep\" for several models, shows where along the model the brain is predicted best.",
         );
     }
-    // A few boxes are as narrow as many.
-    let empty_at_sides = (PROFILE_BOXES.saturating_sub(entries.len()) as f64 / 2.0).max(0.5);
+    // A few places are as narrow as many.
+    let sides = (PROFILE_PLACES.saturating_sub(entries.len()) as f64 / 2.0).max(0.5);
     let words: Vec<String> = entries.iter().map(|entry| entry.name.clone()).collect();
     let names = short_names(&words);
-    let boxes = entries.iter().enumerate().map(|(index, entry)| {
-        let [low, middle, high] = entry.quartiles;
-        BoxElem::new(index as f64, BoxSpread::new(low, low, middle, high, high))
-            .name(&entry.name)
-            .box_width(0.5)
-    });
-    let means: Vec<[f64; 2]> = entries
-        .iter()
-        .enumerate()
-        .map(|(index, entry)| [index as f64, entry.mean_r])
-        .collect();
     let interval = |(index, entry): (usize, &ProfileEntry)| {
         let [low, high] = entry.mean_interval?.ends();
         Some([[index as f64, low], [index as f64, high]])
     };
     let intervals: Vec<_> = entries.iter().enumerate().filter_map(interval).collect();
-    let response = plot("profile", "", "r", palette)
-        .include_x(-0.5 - empty_at_sides)
-        .include_x(entries.len() as f64 - 0.5 + empty_at_sides)
-        .x_axis_formatter(move |mark, _| {
-            let index = mark.value.round();
-            let is_whole = (mark.value - index).abs() < 1e-6 && index >= 0.0;
-            is_whole
-                .then(|| names.get(index as usize).cloned())
-                .flatten()
-                .unwrap_or_default()
+    let means: Vec<[f64; 2]> = entries
+        .iter()
+        .enumerate()
+        .map(|(index, entry)| [index as f64, entry.mean_r])
+        .collect();
+    let values = means.iter().chain(intervals.iter().flatten());
+    let values: Vec<f64> = values.map(|point| point[1]).collect();
+    let first = values
+        .iter()
+        .copied()
+        .find(|r| r.is_finite())
+        .unwrap_or(0.0);
+    let x = Axis {
+        title: "",
+        range: [-0.5 - sides, entries.len() as f64 - 0.5 + sides],
+    };
+    let y = Axis {
+        title: "mean r over voxels",
+        range: range(values.into_iter(), [first, first]),
+    };
+    let told: Vec<String> = entries.iter().map(entry_words).collect();
+    let says = move |at: egui_plot::PlotPoint| {
+        let index = at.x.round();
+        (index >= 0.0)
+            .then(|| told.get(index as usize).cloned())
+            .flatten()
+    };
+    let response = chart("profile", &x, &y, palette, says)
+        .x_grid_spacer(move |_| {
+            let mark = |index: usize| egui_plot::GridMark {
+                value: index as f64,
+                step_size: 1.0,
+            };
+            (0..names.len()).map(mark).collect()
         })
-        .label_formatter(move |hovered| match hovered {
-            HoverPosition::NearDataPoint { position, .. } => {
-                let entry = words.get(position.x.round().max(0.0) as usize);
-                Some(format!(
-                    "{}\nr {:.4}",
-                    entry.map_or("", String::as_str),
-                    position.y
-                ))
+        .x_axis_formatter({
+            let names = short_names(&words);
+            move |mark, _| {
+                let index = mark.value.round().max(0.0) as usize;
+                names.get(index).cloned().unwrap_or_default()
             }
-            HoverPosition::Elsewhere { .. } => None,
         })
         .show(ui, |plot| {
-            plot.box_plot(BoxPlot::new("voxels", boxes.collect()).color(palette.weak));
-            plot.line(Line::new("mean r", PlotPoints::from(means.clone())).color(palette.accent));
+            fix(plot, &x, &y);
+            let line = Line::new("", PlotPoints::from(means.clone()));
+            plot.line(line.color(palette.accent).allow_hover(false));
             for ends in intervals {
-                let ends = PlotPoints::from(ends.to_vec());
-                plot.line(Line::new("mean r", ends).width(3.0).color(palette.accent));
+                let line = Line::new("", PlotPoints::from(ends.to_vec())).width(3.0);
+                plot.line(line.color(palette.accent).allow_hover(false));
             }
-            plot.points(
-                Points::new("mean r", PlotPoints::from(means))
-                    .radius(4.0)
-                    .color(palette.accent),
-            );
+            let points = Points::new("", PlotPoints::from(means)).radius(4.0);
+            plot.points(points.color(palette.accent).allow_hover(false));
         })
         .response;
     name(&response, Role::Canvas, "Profile over layers");
+}
+
+/// `encoder.3: mean r 0.0412 (95 %: 0.0385 to 0.0440)`, and the middle half of the voxels.
+fn entry_words(entry: &ProfileEntry) -> String {
+    let interval = entry.mean_interval.map_or_else(String::new, |interval| {
+        let [low, high] = interval.ends();
+        format!(" (95 %: {low:.4} to {high:.4})")
+    });
+    let [low, middle, high] = entry.quartiles;
+    format!(
+        "{}: mean r {:.4}{interval}\nmiddle half of the voxels: r {low:.3} to {high:.3}, median {middle:.3}",
+        entry.name, entry.mean_r
+    )
 }
 
 /// Names without the words that all of them begin with, such as the model of its layers: there is little room under an axis.
@@ -202,46 +365,77 @@ fn short_names(names: &[String]) -> Vec<String> {
 pub(super) fn course(ui: &mut egui::Ui, series: &ExampleSeries, index: usize) {
     let palette = Palette::of(ui);
     let measured = series.measured.column(index).to_vec();
-    let predicted = series.predicted.column(index).to_vec();
+    let scaled = on_the_scale_of(&series.predicted.column(index).to_vec(), &measured);
+    let n_scans = measured.len();
+    let points = |values: &[f64]| -> PlotPoints<'static> {
+        let at = |(scan, value): (usize, &f64)| [(scan + 1) as f64, *value];
+        values.iter().enumerate().map(at).collect()
+    };
+    let [drawn, predicted] = [&measured, &scaled].map(|values| points(values));
+    let x = Axis {
+        title: "test scan, after the trim",
+        range: range(std::iter::once(n_scans as f64), [0.0, 1.0]),
+    };
+    let y = Axis {
+        title: "response, in the units of the file",
+        range: range(measured.iter().chain(&scaled).copied(), [0.0, 0.0]),
+    };
+    legend(
+        ui,
+        &[
+            ("measured", palette.weak),
+            (
+                "predicted, brought to the mean and deviation of what was measured",
+                palette.accent,
+            ),
+        ],
+    );
+    let says = move |at: egui_plot::PlotPoint| {
+        let scan = at.x.round();
+        let index = (scan >= 1.0).then_some(scan as usize - 1)?;
+        let (measured, predicted) = (measured.get(index)?, scaled.get(index)?);
+        Some(format!(
+            "scan {}: measured {measured:.3}, predicted {predicted:.3}",
+            thousands(index + 1)
+        ))
+    };
+    let response = chart("course", &x, &y, palette, says)
+        .show(ui, |plot| {
+            fix(plot, &x, &y);
+            plot.hline(
+                HLine::new("", 0.0)
+                    .color(palette.hairline)
+                    .allow_hover(false),
+            );
+            plot.line(Line::new("", drawn).color(palette.weak).allow_hover(false));
+            plot.line(
+                Line::new("", predicted)
+                    .color(palette.accent)
+                    .allow_hover(false),
+            );
+        })
+        .response;
+    name(&response, Role::Canvas, "Measured and predicted course");
+}
+
+/// Values brought to the mean and deviation of others.
+fn on_the_scale_of(values: &[f64], target: &[f64]) -> Vec<f64> {
     let moments = |values: &[f64]| {
         let n = values.len().max(1) as f64;
         let mean = values.iter().sum::<f64>() / n;
-        (
-            mean,
-            (values
-                .iter()
-                .map(|value| (value - mean).powi(2))
-                .sum::<f64>()
-                / n)
-                .sqrt(),
-        )
+        let squares = values.iter().map(|value| (value - mean).powi(2));
+        (mean, (squares.sum::<f64>() / n).sqrt())
     };
-    let ((mean, deviation), (target_mean, target)) = (moments(&predicted), moments(&measured));
+    let ((mean, deviation), (target_mean, target)) = (moments(values), moments(target));
     let factor = if deviation > 0.0 {
         target / deviation
     } else {
         0.0
     };
-    let scaled = predicted
+    let scaled = values
         .iter()
-        .map(|value| (value - mean) * factor + target_mean)
-        .collect::<Vec<_>>();
-    let points = |values: Vec<f64>| -> PlotPoints<'static> {
-        values
-            .into_iter()
-            .enumerate()
-            .map(|(scan, value)| [scan as f64, value])
-            .collect()
-    };
-    let response = plot("course", "test scan", "response", palette)
-        .show(ui, |plot| {
-            plot.line(Line::new("measured", points(measured)).color(palette.weak));
-            plot.line(
-                Line::new("predicted, on the same scale", points(scaled)).color(palette.accent),
-            );
-        })
-        .response;
-    name(&response, Role::Canvas, "Measured and predicted course");
+        .map(|value| (value - mean) * factor + target_mean);
+    scaled.collect()
 }
 
 /// Each voxel as a point: these scores across, the others up.
@@ -268,31 +462,37 @@ pub(super) fn scatter(ui: &mut egui::Ui, scores: &ScoresFacts, others: &ScoresFa
             "The others are better in {share:.1} % of the voxels: those above the line.{shown}"
         ),
     );
-    let ends = pairs
-        .iter()
-        .flatten()
-        .fold((0.0_f64, 0.1_f64), |(low, high), r| {
-            (low.min(*r), high.max(*r))
-        });
     let label = |facts: &ScoresFacts| {
-        facts
-            .folder
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned()
+        let name = facts.folder.file_name().unwrap_or_default();
+        format!("r of {}", name.to_string_lossy())
     };
-    let response = plot("scatter", &label(scores), &label(others), palette)
-        .data_aspect(1.0)
+    // The same range on both axes, in a square: the diagonal is what it seems.
+    let both = range(pairs.iter().flatten().copied(), [0.0, 0.1]);
+    let (across, up) = (label(scores), label(others));
+    let x = Axis {
+        title: &across,
+        range: both,
+    };
+    let y = Axis {
+        title: &up,
+        range: both,
+    };
+    let says = |at: egui_plot::PlotPoint| Some(format!("r {:.3} and {:.3}", at.x, at.y));
+    let side = ui.available_width().min(ui.available_height()).max(200.0);
+    let response = chart("scatter", &x, &y, palette, says)
+        .width(side)
+        .height(side)
         .show(ui, |plot| {
-            let diagonal = PlotPoints::from(vec![[ends.0, ends.0], [ends.1, ends.1]]);
-            plot.line(Line::new("equal", diagonal).color(palette.weak));
-            let points: PlotPoints = pairs.into_iter().step_by(step).collect();
-            plot.points(
-                Points::new("voxels", points)
-                    .radius(1.5)
-                    .color(palette.accent),
+            fix(plot, &x, &y);
+            let diagonal = PlotPoints::from(vec![[both[0], both[0]], [both[1], both[1]]]);
+            plot.line(
+                Line::new("", diagonal)
+                    .color(palette.weak)
+                    .allow_hover(false),
             );
+            let points: PlotPoints = pairs.into_iter().step_by(step).collect();
+            let points = Points::new("", points).radius(1.5);
+            plot.points(points.color(palette.accent).allow_hover(false));
         })
         .response;
     name(&response, Role::Canvas, "Voxels of two models");

@@ -1,22 +1,27 @@
 //! Fits and scores: what a study says of them, and what was found out.
 
-use std::collections::BTreeMap;
+mod adopt;
+mod facts;
+mod penalty;
+mod trims;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use heschl_core::delay::DelayBorders;
-use heschl_core::design::Alignment;
 use heschl_core::downsample::Downsampling;
-use heschl_core::encoding::{ExampleSeries, ScoreTable};
-use heschl_core::intervals::Interval;
 use heschl_core::recipe::{
-    Alphas, ControlsRecipe, EncodeFacts, EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet,
-    Preset, ResponsesRecipe, ScansRecipe, ScoresRecipe, StoriesRecipe, Trim,
+    ControlsRecipe, EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet, Preset, ResponsesRecipe,
+    ScansRecipe, ScoresRecipe, StoriesRecipe,
 };
 use heschl_core::scans::TriggerRepair;
 use serde::{Deserialize, Serialize};
 
-use super::loading::Loading;
+pub(crate) use facts::{
+    FINAL, FitAs, FitFacts, FitFeatures, FitOutlook, ProfileEntry, ScoresFacts, StoryResponses,
+};
+pub(crate) use penalty::{AlphaRange, HeldOut, check_alpha, check_count};
+pub(crate) use trims::{StoryLengths, TrimRemedy, Trims};
 
 /// What a study says of its fit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,7 +29,7 @@ use super::loading::Loading;
 pub(crate) struct FitStudy {
     /// Features to fit with, if not the study's own.
     pub(crate) features: Option<PathBuf>,
-    /// The layer; the final output if left out.
+    /// The layer, [`FINAL`] for the final output; the middle one once the layers are known if left out.
     pub(crate) layer: Option<String>,
     /// What was measured: a file or a folder.
     pub(crate) responses: Option<PathBuf>,
@@ -34,6 +39,8 @@ pub(crate) struct FitStudy {
     pub(crate) repeats: BTreeMap<String, Vec<String>>,
     /// Stories to test on.
     pub(crate) test: Vec<String>,
+    /// Stories that are neither trained with nor tested on.
+    pub(crate) left_out: BTreeSet<String>,
     /// `TextGrid`s with the stories' words, if not beside the recordings.
     pub(crate) words: Option<PathBuf>,
     /// Scans left out, if not as the preset has it.
@@ -42,6 +49,8 @@ pub(crate) struct FitStudy {
     pub(crate) preset: Preset,
     /// The α that are tried, if not as the preset has them.
     pub(crate) alphas: Option<AlphaRange>,
+    /// How scans are held out to choose among them, if not as the preset does.
+    pub(crate) held_out: Option<HeldOut>,
     /// Whether delayed copies stay within their story.
     pub(crate) keeps_borders: bool,
     /// When the volumes were taken.
@@ -61,14 +70,16 @@ impl Default for FitStudy {
             mask: None,
             repeats: BTreeMap::new(),
             test: Vec::new(),
+            left_out: BTreeSet::new(),
             words: None,
             trims: None,
             preset: Preset::ScalingLaws2023,
             alphas: None,
+            held_out: None,
             keeps_borders: false,
             scans: ScansRecipe::default(),
             weights: false,
-            predictions: false,
+            predictions: true,
         }
     }
 }
@@ -120,13 +131,69 @@ impl FitStudy {
             .unwrap_or_else(|| AlphaRange::of_preset(self.preset))
     }
 
-    /// The recipe; `features`: their folder, `scores`: the folder of all the study's scores.
+    /// How scans are held out to choose an α.
+    #[must_use]
+    pub(crate) fn held_out(&self) -> HeldOut {
+        self.held_out
+            .unwrap_or_else(|| HeldOut::of_preset(self.preset))
+    }
+
+    /// What becomes of a story; `has_features`: whether there are features of it.
+    #[must_use]
+    pub(crate) fn part(&self, story: &str, has_features: bool) -> Part {
+        if self.left_out.contains(story) || !has_features {
+            Part::LeftOut
+        } else if self.test.iter().any(|test| test == story) {
+            Part::Test
+        } else {
+            Part::Train
+        }
+    }
+
+    /// Gives a story its part.
+    pub(crate) fn set_part(&mut self, story: &str, part: Part) {
+        self.test.retain(|test| test != story);
+        self.left_out.remove(story);
+        match part {
+            Part::Train => {}
+            Part::Test => self.test.push(story.to_owned()),
+            Part::LeftOut => {
+                self.left_out.insert(story.to_owned());
+            }
+        }
+    }
+
+    /// Names the stories of a recipe: of those that were measured, the ones that have features and are not left out. Where these
+    /// are all, the training stories stay unnamed, so that the recipe takes those that come later, too.
+    pub(crate) fn name_stories(
+        &self,
+        recipe: &mut EncodeRecipe,
+        measured: &[StoryResponses],
+        features: &BTreeSet<String>,
+    ) {
+        let all = self.stories(measured);
+        let of = |part: Part| {
+            let is_of = move |story: &&StoryResponses| {
+                self.part(&story.story, features.contains(&story.story)) == part
+            };
+            all.iter().filter(is_of).map(|story| story.story.clone())
+        };
+        let train: Vec<String> = of(Part::Train).collect();
+        let is_tested = |story: &String| !self.left_out.contains(story) && features.contains(story);
+        recipe.stories.test.retain(is_tested);
+        if train.len() + recipe.stories.test.len() < all.len() {
+            recipe.stories.train = train;
+        }
+    }
+
+    /// The recipe; `features` and `recordings`: their folders, `scores`: the folder of all the study's scores.
     ///
     /// # Errors
     /// A sentence that says what is missing.
     pub(crate) fn recipe(
         &self,
         features: Option<&Path>,
+        recordings: Option<&Path>,
         scores: &Path,
     ) -> Result<EncodeRecipe, String> {
         let features = self.features.as_deref().or(features);
@@ -152,14 +219,17 @@ impl FitStudy {
             range.check()?;
             ridge.alphas = range.alphas();
         }
+        if let Some(held_out) = self.held_out {
+            ridge.cross_validation = held_out.method();
+        }
         let model = features.file_name().unwrap_or_default().to_string_lossy();
-        let layer = self.layer.as_deref().unwrap_or("final");
+        let layer = self.layer.as_deref().unwrap_or(FINAL);
         Ok(EncodeRecipe {
             features: vec![FeatureSet {
                 name: format!("{model} {layer}"),
                 kind: FeatureKind::Features,
                 folder: features.to_path_buf(),
-                layer: self.layer.clone(),
+                layer: self.layer.clone().filter(|layer| layer != FINAL),
             }],
             responses: ResponsesRecipe {
                 path: responses.clone(),
@@ -175,7 +245,11 @@ impl FitStudy {
             design,
             ridge,
             scores: ScoresRecipe::default(),
-            controls: ControlsRecipe::default(),
+            controls: ControlsRecipe {
+                recordings: recordings.map(Path::to_path_buf),
+                textgrids: self.words.clone(),
+                untrained: None,
+            },
             output: EncodeOutput {
                 folder: scores.join(format!("{model}-{layer}")),
                 weights: self.weights,
@@ -186,125 +260,15 @@ impl FitStudy {
     }
 }
 
-/// Scans left out of each story.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Trims {
-    /// Of the features of training stories.
-    pub(crate) train: Trim,
-    /// Of the features of test stories.
-    pub(crate) test: Trim,
-    /// Of the responses to training stories.
-    pub(crate) responses_train: Trim,
-    /// Of the responses to test stories.
-    pub(crate) responses_test: Trim,
-}
-
-impl Trims {
-    /// Those of a preset.
-    #[must_use]
-    pub(crate) fn of_preset(preset: Preset) -> Self {
-        let design = preset.design();
-        Self {
-            train: design.trim_train,
-            test: design.trim_test,
-            responses_train: design.trim_responses_train,
-            responses_test: design.trim_responses_test,
-        }
-    }
-
-    /// Those of a story: of its features, and of its responses.
-    #[must_use]
-    pub(crate) fn of(self, is_test: bool) -> [Trim; 2] {
-        if is_test {
-            [self.test, self.responses_test]
-        } else {
-            [self.train, self.responses_train]
-        }
-    }
-
-    /// Changes those of a story's kind.
-    pub(crate) fn set(&mut self, is_test: bool, [features, responses]: [Trim; 2]) {
-        if is_test {
-            (self.test, self.responses_test) = (features, responses);
-        } else {
-            (self.train, self.responses_train) = (features, responses);
-        }
-    }
-}
-
-/// The α that are tried: evenly on a logarithmic scale.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct AlphaRange {
-    /// The smallest one.
-    pub(crate) smallest: f64,
-    /// The largest one.
-    pub(crate) largest: f64,
-    /// How many.
-    pub(crate) count: usize,
-}
-
-impl AlphaRange {
-    /// From the first to the last one of a preset.
-    #[must_use]
-    pub(crate) fn of_preset(preset: Preset) -> Self {
-        let alphas = preset.ridge().alphas.values();
-        Self {
-            smallest: alphas.first().copied().unwrap_or(1.0),
-            largest: alphas.last().copied().unwrap_or(1.0),
-            count: alphas.len(),
-        }
-    }
-
-    /// As a recipe has them.
-    #[must_use]
-    pub(crate) fn alphas(self) -> Alphas {
-        Alphas::LogSpace {
-            logspace: (self.smallest.log10(), self.largest.log10(), self.count),
-        }
-    }
-
-    /// # Errors
-    /// A sentence, if no fit can be made with them.
-    pub(crate) fn check(self) -> Result<(), String> {
-        check_alpha(self.smallest)?;
-        check_alpha(self.largest)?;
-        check_count(self.count as f64)?;
-        if self.largest <= self.smallest {
-            return Err("The largest α must be larger than the smallest one.".into());
-        }
-        Ok(())
-    }
-}
-
-/// # Errors
-/// A sentence, if that is no α.
-pub(crate) fn check_alpha(alpha: f64) -> Result<(), String> {
-    let is_good = (1e-6..=1e9).contains(&alpha);
-    is_good
-        .then_some(())
-        .ok_or_else(|| "An α lies between 0.000001 and 1000000000.".to_string())
-}
-
-/// # Errors
-/// A sentence, if that is no number of α.
-pub(crate) fn check_count(count: f64) -> Result<(), String> {
-    let is_good = (2.0..=100.0).contains(&count) && count.fract() == 0.0;
-    is_good
-        .then_some(())
-        .ok_or_else(|| "A whole number of α is tried, from 2 to 100.".to_string())
-}
-
-/// One story's responses.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct StoryResponses {
-    /// The story.
-    pub(crate) story: String,
-    /// Scans.
-    pub(crate) n_scans: usize,
-    /// Voxels.
-    pub(crate) n_voxels: usize,
+/// What becomes of a story in a fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// It is trained with.
+    Train,
+    /// It is tested on.
+    Test,
+    /// Neither.
+    LeftOut,
 }
 
 /// Responses that look like presentations of one story: `story_1`, `story_2` and so on, where there is no `story`.
@@ -332,87 +296,6 @@ pub(crate) fn presentations(responses: &[StoryResponses]) -> BTreeMap<String, Ve
         .into_iter()
         .map(|(base, all)| (base, names(all)))
         .collect()
-}
-
-/// What a fit would take.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct FitOutlook {
-    /// Voxels.
-    pub(crate) n_voxels: usize,
-    /// Columns of the design matrix.
-    pub(crate) n_columns: usize,
-    /// Scans that are learned from.
-    pub(crate) n_training_scans: usize,
-    /// Scans that are predicted.
-    pub(crate) n_test_scans: usize,
-    /// Time, seconds.
-    pub(crate) secs: f64,
-    /// Memory at the most.
-    pub(crate) memory_bytes: u64,
-    /// Bytes of the results.
-    pub(crate) disk_bytes: u64,
-    /// What should be known.
-    pub(crate) warnings: Vec<String>,
-}
-
-/// Scores that were read.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct ScoresFacts {
-    /// Where they lie.
-    pub(crate) folder: PathBuf,
-    /// The scores.
-    pub(crate) table: ScoreTable,
-    /// What the run that made them met; `None` if its recipe cannot be read.
-    pub(crate) facts: Option<EncodeFacts>,
-    /// A few voxels' courses.
-    pub(crate) series: Option<ExampleSeries>,
-    /// Other fits in the same folder of fits, this one among them.
-    pub(crate) profile: Vec<ProfileEntry>,
-}
-
-/// One fit of a profile over layers or models.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct ProfileEntry {
-    /// Its folder's name.
-    pub(crate) name: String,
-    /// Mean r over the voxels.
-    pub(crate) mean_r: f64,
-    /// Where that mean lies in 95 of 100 draws of test time; `None` if nothing was drawn.
-    pub(crate) mean_interval: Option<Interval>,
-    /// The first, second and third quartile of r over the voxels.
-    pub(crate) quartiles: [f64; 3],
-}
-
-/// What was found out about fits.
-#[derive(Default)]
-pub(crate) struct FitFacts {
-    /// The stories of the responses.
-    pub(crate) responses: Loading<Vec<StoryResponses>>,
-    /// The layers of the features, by the names of their folders; `None` is the final output.
-    pub(crate) layers: Loading<Vec<Option<String>>>,
-    /// The story that is looked at, on one clock.
-    pub(crate) alignment: Loading<Arc<Alignment>>,
-    /// What the fit would take, or why it cannot be done.
-    pub(crate) outlook: Loading<FitOutlook>,
-    /// Scores that are looked at.
-    pub(crate) scores: Loading<Arc<ScoresFacts>>,
-    /// Scores to compare them with.
-    pub(crate) others: Loading<Arc<ScoresFacts>>,
-}
-
-/// What can be made of a fit's recipe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FitAs {
-    /// A job.
-    Job,
-    /// A job for each layer of the features.
-    JobsOfLayers,
-    /// The command that does the same.
-    Command,
-    /// A script for a cluster.
-    Slurm,
-    /// A file.
-    Recipe,
 }
 
 #[cfg(test)]
@@ -447,5 +330,40 @@ mod tests {
             .map(|story| story.story)
             .collect();
         assert_eq!(names, ["tale", "river"]);
+    }
+
+    #[test]
+    fn stories_have_a_part_and_those_without_features_are_left_out() {
+        let measured = responses(&["alpha", "beta", "delta", "gamma"]);
+        let features: BTreeSet<String> = ["alpha", "beta", "gamma"].map(String::from).into();
+        let mut fit = FitStudy {
+            responses: Some("responses".into()),
+            ..FitStudy::default()
+        };
+        fit.set_part("gamma", Part::Test);
+        fit.set_part("delta", Part::Test);
+        let recipe = |fit: &FitStudy, features: &BTreeSet<String>| {
+            let mut recipe = fit
+                .recipe(Some(Path::new("f")), None, Path::new("s"))
+                .unwrap();
+            fit.name_stories(&mut recipe, &measured, features);
+            recipe.stories
+        };
+        let stories = recipe(&fit, &features);
+        assert_eq!(
+            (stories.train, stories.test),
+            (vec!["alpha".into(), "beta".into()], vec!["gamma".into()])
+        );
+        fit.set_part("alpha", Part::LeftOut);
+        let stories = recipe(&fit, &features);
+        assert_eq!(
+            (stories.train, stories.test),
+            (vec!["beta".into()], vec!["gamma".into()])
+        );
+        // All take part: those that come later do, too.
+        fit.set_part("alpha", Part::Train);
+        let all: BTreeSet<String> = ["alpha", "beta", "delta", "gamma"].map(String::from).into();
+        let stories = recipe(&fit, &all);
+        assert_eq!((stories.train.len(), stories.test.len()), (0, 2));
     }
 }

@@ -1,0 +1,218 @@
+//! Why a study's fit cannot run now, and what would let it.
+
+use crate::gui::actions::{Action, Purpose};
+use crate::gui::facts::Facts;
+use crate::gui::fitting::{FitStudy, Part, StoryLengths, StoryResponses};
+use crate::gui::icons;
+use crate::gui::loading::Loading;
+use crate::gui::pages::obstacle::{Obstacle, Remedy};
+use crate::gui::pages::scan_times;
+use crate::gui::state::{Page, State, Study};
+use crate::gui::text::count;
+use heschl_core::recipe::ScansRecipe;
+
+/// Why the study's fit cannot run now.
+#[must_use]
+pub(crate) fn why_not_fit(state: &State, facts: &Facts) -> Option<Obstacle> {
+    let Some(study) = state.study() else {
+        return Some(Obstacle::new(
+            "Open a study first.",
+            vec![Remedy::go(Page::Home)],
+        ));
+    };
+    files(state, facts)
+        .or_else(|| stories(study, facts))
+        .or_else(|| settings(state, study))
+        .or_else(|| lengths(study, facts))
+        .or_else(|| held_out(study, facts))
+        .or_else(|| outlook(facts))
+}
+
+/// Features and responses must be there.
+fn files(state: &State, facts: &Facts) -> Option<Obstacle> {
+    let features = || Remedy::pick("Choose features", Purpose::FitFeatures);
+    let responses = || {
+        vec![
+            Remedy::pick("Choose a folder of responses", Purpose::Responses),
+            Remedy::pick("Choose a file of responses", Purpose::ResponsesFile),
+        ]
+    };
+    if state.fit_features().is_none() {
+        return Some(Obstacle::new(
+            "There are no features yet. Extract some first, or choose a folder of features.",
+            vec![Remedy::go(Page::Extract), features()],
+        ));
+    }
+    if state
+        .study()
+        .is_none_or(|study| study.fit.responses.is_none())
+    {
+        return Some(Obstacle::new(
+            "Choose what was measured: a folder of responses, or a file that holds all stories.",
+            responses(),
+        ));
+    }
+    match (&facts.fit.responses, &facts.fit.layers) {
+        (Loading::Failed(sentence), _) => {
+            let again = Remedy::new(icons::REFRESH_CW, "Look again", Action::LookAgain);
+            let mut remedies = responses();
+            remedies.push(again);
+            Some(Obstacle::new(sentence.as_str(), remedies))
+        }
+        (_, Loading::Failed(sentence)) => Some(Obstacle::new(
+            sentence.as_str(),
+            vec![Remedy::go(Page::Extract), features()],
+        )),
+        (Loading::Ready(_), Loading::Ready(_)) => None,
+        _ => Some(Obstacle::passing("The responses are being looked at.")),
+    }
+}
+
+/// The stories of the responses with their parts.
+fn parts<'a>(
+    fit: &'a FitStudy,
+    facts: &'a Facts,
+) -> impl Iterator<Item = (StoryResponses, Part)> + 'a {
+    let measured = facts.fit.responses.ready();
+    let measured = measured.map_or_else(Vec::new, |stories| fit.stories(stories));
+    let features = facts.fit.layers.ready();
+    measured.into_iter().map(move |story| {
+        let has_features = features.is_some_and(|known| known.stories.contains(&story.story));
+        let part = fit.part(&story.story, has_features);
+        (story, part)
+    })
+}
+
+/// Someone must train and someone must test.
+fn stories(study: &Study, facts: &Facts) -> Option<Obstacle> {
+    let of = |part: Part| parts(&study.fit, facts).filter(move |(_, found)| *found == part);
+    let (n_train, n_test) = (of(Part::Train).count(), of(Part::Test).count());
+    if n_train + n_test == 0 {
+        return Some(Obstacle::new(
+            "No story has both features and responses. Extract features of the stories that were measured, or give the files the same \
+             names.",
+            vec![Remedy::go(Page::Extract), Remedy::go(Page::Stimuli)],
+        ));
+    }
+    let as_part = |story: &StoryResponses, part: Part, words: &str| {
+        Remedy::edit(format!("{words} {}", story.story), study, |study| {
+            study.fit.set_part(&story.story, part);
+        })
+    };
+    if n_test == 0 {
+        let shortest = of(Part::Train).map(|(story, _)| story);
+        let shortest = shortest.min_by_key(|story| story.n_scans);
+        return Some(Obstacle::new(
+            "Choose a story to test on. The others are trained with.",
+            shortest
+                .iter()
+                .map(|story| as_part(story, Part::Test, "Test on"))
+                .collect(),
+        ));
+    }
+    (n_train == 0).then(|| {
+        let tests = of(Part::Test).take(3);
+        Obstacle::new(
+            "Leave a story to train with: all of them are tested on.",
+            tests
+                .map(|(story, _)| as_part(&story, Part::Train, "Train with"))
+                .collect(),
+        )
+    })
+}
+
+/// What was typed must make sense.
+fn settings(state: &State, study: &Study) -> Option<Obstacle> {
+    if let Err(sentence) = state.fit_recipe() {
+        let usual = Remedy::edit("Penalties of the preset", study, |study| {
+            study.fit.alphas = None;
+        });
+        return Some(Obstacle::new(sentence, vec![usual]));
+    }
+    let sentence = scan_times::wrong(&study.fit.scans)?;
+    let even = Remedy::edit("Even intervals", study, |study| {
+        study.fit.scans = ScansRecipe::default();
+    });
+    Some(Obstacle::new(sentence, vec![Remedy::go(Page::Align), even]))
+}
+
+/// Features and responses of each story that takes part must be of equal length.
+fn lengths(study: &Study, facts: &Facts) -> Option<Obstacle> {
+    let known = facts.fit.lengths.ready()?;
+    let takes_part = |story: &&StoryLengths| {
+        parts(&study.fit, facts)
+            .any(|(known, part)| known.story == story.story && part != Part::LeftOut)
+    };
+    let mut wrong = known
+        .iter()
+        .filter(|story| story.problem.is_some())
+        .filter(takes_part);
+    let first = wrong.next()?;
+    let mut sentence = first.problem.clone()?;
+    let n_others = wrong.count();
+    if n_others > 0 {
+        let others = count(n_others, "other story does", "other stories do");
+        sentence = format!("{sentence} {others} not go together either.");
+    }
+    Some(Obstacle::new(sentence, remedies(study, first)))
+}
+
+/// What would mend a story's lengths: other trims, or leaving it out.
+pub(super) fn remedies(study: &Study, story: &StoryLengths) -> Vec<Remedy> {
+    let is_test = study.fit.test.contains(&story.story);
+    let trims = story.remedies.iter().map(|remedy| {
+        Remedy::edit(remedy.label(), study, |study| {
+            study.fit.trims = Some(remedy.applied(study.fit.trims(), is_test));
+        })
+    });
+    let leave_out = Remedy::edit(format!("Leave out {}", story.story), study, |study| {
+        study.fit.set_part(&story.story, Part::LeftOut);
+    });
+    let align = Remedy::new(
+        icons::RULER,
+        format!("Look at {} on Align", story.story),
+        Action::LookAt(Page::Align, story.story.clone()),
+    );
+    trims.chain([leave_out, align]).collect()
+}
+
+/// Training scans, as far as they are known.
+pub(super) fn n_training_scans(study: &Study, facts: &Facts) -> Option<usize> {
+    let known = facts.fit.lengths.ready()?;
+    let is_trained = |story: &&StoryLengths| {
+        parts(&study.fit, facts)
+            .any(|(known, part)| known.story == story.story && part == Part::Train)
+    };
+    let kept = |story: &StoryLengths| story.kept.map_or(0, |[_, responses]| responses);
+    Some(known.iter().filter(is_trained).map(kept).sum())
+}
+
+/// Enough training scans must be left to hold some out.
+fn held_out(study: &Study, facts: &Facts) -> Option<Obstacle> {
+    let n_scans = n_training_scans(study, facts)?;
+    let held_out = study.fit.held_out();
+    let sentence = held_out.check(n_scans).err()?;
+    let shorter = held_out.suited_to(n_scans).map(|suited| {
+        let label = format!("Hold out a quarter, in chunks of {}", suited.chunk_scans);
+        Remedy::edit(label, study, |study| study.fit.held_out = Some(suited))
+    });
+    let less = Remedy::go(Page::Align);
+    Some(Obstacle::new(
+        sentence,
+        shorter.into_iter().chain([less]).collect(),
+    ))
+}
+
+/// What the forecast has met.
+fn outlook(facts: &Facts) -> Option<Obstacle> {
+    let Loading::Failed(sentence) = &facts.fit.outlook else {
+        return None;
+    };
+    Some(Obstacle::new(
+        sentence.as_str(),
+        vec![
+            Remedy::go(Page::Align),
+            Remedy::new(icons::REFRESH_CW, "Look again", Action::LookAgain),
+        ],
+    ))
+}

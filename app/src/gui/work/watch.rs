@@ -1,0 +1,187 @@
+//! Whether what is known may have changed on the disk since: looked at every few seconds, and how much memory is free.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use heschl_core::progress::CancelToken;
+
+use super::{Answers, Desk, Waker};
+use crate::forecast;
+
+/// What is known from a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Watched {
+    /// The recordings.
+    Stories,
+    /// The features that are looked at.
+    Features,
+    /// The features of the fit.
+    FitFeatures,
+    /// The responses.
+    Responses,
+    /// Scan times and words.
+    Alignment,
+    /// The scores that are looked at.
+    Scores,
+}
+
+/// What is watched.
+pub(super) type Question = Vec<(Watched, PathBuf)>;
+
+/// What was found.
+pub(super) struct Answer {
+    found: Vec<((Watched, PathBuf), u64)>,
+    /// Bytes of memory in all, and free.
+    memory: (u64, u64),
+    took: Duration,
+}
+
+/// Looks follow each other at this distance, and further apart where they take long.
+const EVERY: Duration = Duration::from_millis(1500);
+/// The share of the time that looking may take.
+const SHARE: u32 = 20;
+/// More entries of a folder would take longer than they are worth.
+const MOST_ENTRIES: usize = 20_000;
+
+/// Looks, and remembers what was seen.
+pub(super) struct Watch {
+    desk: Desk<Question, Answer>,
+    seen: BTreeMap<(Watched, PathBuf), u64>,
+    next: Instant,
+    is_looking: bool,
+    /// What was looked at last.
+    asked: Question,
+}
+
+impl Watch {
+    pub(super) fn open(waker: &Waker) -> Self {
+        let desk = Desk::open(
+            "watch",
+            waker,
+            |question: Question, _: &CancelToken, out: &Answers<Answer>| {
+                let begun = Instant::now();
+                let print = |watched: (Watched, PathBuf)| {
+                    let print = fingerprint(&watched.1);
+                    (watched, print)
+                };
+                out.give(Answer {
+                    found: question.into_iter().map(print).collect(),
+                    memory: forecast::memory_of_machine(),
+                    took: begun.elapsed(),
+                });
+            },
+        );
+        Self {
+            desk,
+            seen: BTreeMap::new(),
+            next: Instant::now(),
+            is_looking: false,
+            asked: vec![],
+        }
+    }
+
+    /// Looks again, if it is time to; at once at what is new, which is being read at this moment.
+    pub(super) fn look(&mut self, question: Question) {
+        let is_new = question != self.asked;
+        if is_new || !self.is_looking && Instant::now() >= self.next {
+            self.is_looking = true;
+            self.asked.clone_from(&question);
+            self.desk.ask(question);
+        }
+    }
+
+    /// What has changed since it was seen last, and the memory.
+    pub(super) fn changes(&mut self) -> Option<(Vec<Watched>, (u64, u64))> {
+        let answer = self.desk.answers().last()?;
+        self.is_looking = false;
+        self.next = Instant::now() + EVERY.max(answer.took * SHARE);
+        let mut changed = vec![];
+        let mut seen = BTreeMap::new();
+        for (watched, print) in answer.found {
+            if self
+                .seen
+                .get(&watched)
+                .is_some_and(|before| *before != print)
+            {
+                changed.push(watched.0);
+            }
+            seen.insert(watched, print);
+        }
+        self.seen = seen;
+        Some((changed, answer.memory))
+    }
+}
+
+/// What tells a path from the same path after a change: of a file its length and time, of a folder those of its entries.
+fn fingerprint(path: &Path) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    note(path, &mut hasher);
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let mut entries: Vec<PathBuf> = entries
+        .take(MOST_ENTRIES)
+        .map(|entry| entry.path())
+        .collect();
+    entries.sort();
+    for entry in entries {
+        entry.hash(&mut hasher);
+        note(&entry, &mut hasher);
+    }
+    hasher.finish()
+}
+
+fn note(path: &Path, hasher: &mut DefaultHasher) {
+    if let Ok(metadata) = path.metadata() {
+        metadata.len().hash(hasher);
+        metadata.modified().ok().hash(hasher);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_has_changed_has_another_print() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("recordings");
+        let mut prints = vec![fingerprint(&path)];
+        std::fs::create_dir(&path).unwrap();
+        prints.push(fingerprint(&path));
+        std::fs::write(path.join("a.wav"), "one").unwrap();
+        prints.push(fingerprint(&path));
+        std::fs::write(path.join("a.wav"), "three").unwrap();
+        prints.push(fingerprint(&path));
+        std::fs::rename(path.join("a.wav"), path.join("b.wav")).unwrap();
+        prints.push(fingerprint(&path));
+        assert_eq!(fingerprint(&path), prints[4], "nothing has changed");
+        let different: std::collections::BTreeSet<u64> = prints.iter().copied().collect();
+        assert_eq!(different.len(), prints.len());
+    }
+
+    #[test]
+    fn what_changes_between_two_looks_is_told_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let waker: Waker = std::sync::Arc::new(|| ());
+        let mut watch = Watch::open(&waker);
+        let question = vec![(Watched::Stories, folder.path().to_path_buf())];
+        let mut look = || {
+            watch.next = Instant::now();
+            watch.look(question.clone());
+            let begun = Instant::now();
+            loop {
+                if let Some((changed, (all, _))) = watch.changes() {
+                    assert!(all > 0);
+                    return changed;
+                }
+                assert!(begun.elapsed().as_secs() < 10, "nobody looks");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        };
+        assert_eq!(look(), []);
+        std::fs::write(folder.path().join("new.wav"), "").unwrap();
+        assert_eq!(look(), [Watched::Stories]);
+        assert_eq!(look(), []);
+    }
+}
