@@ -36,6 +36,9 @@ enum Command {
     Open(commands::open::Args),
     #[command(hide = true)]
     Pick(commands::pick::Args),
+    /// Do the jobs that wait, without a window
+    #[command(hide = true)]
+    GoOn,
     Extract(commands::extract::Args),
     Run(commands::run::Args),
     Check(commands::check::Args),
@@ -83,6 +86,7 @@ fn run_command(command: Command) -> failure::CommandResult {
     match command {
         Command::Open(args) => commands::open::run(args),
         Command::Pick(args) => commands::pick::run(args),
+        Command::GoOn => gui::go_on(),
         Command::Extract(args) => commands::extract::run(args),
         Command::Run(args) => commands::run::run(args),
         Command::Check(args) => commands::check::run(args),

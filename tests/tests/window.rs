@@ -126,6 +126,52 @@ impl User {
     }
 }
 
+/// Five recordings of a laboratory's own, two of which cannot be read, with words beside them and responses that nobody trimmed.
+/// `data/own/make.py` makes them; the one of 44.1 kHz in stereo would be large, and is made here.
+fn own_files(folder: &Path) -> (PathBuf, PathBuf) {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/own");
+    let (stories, responses) = (folder.join("my stories"), folder.join("responses"));
+    for (from, to) in [
+        ("stories", &stories),
+        ("grids", &stories),
+        ("responses", &responses),
+    ] {
+        std::fs::create_dir_all(to).unwrap();
+        for entry in std::fs::read_dir(data.join(from)).unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    let bytes = std::fs::read(data.join("gamma_levels.npy")).unwrap();
+    // 26 numbers of four bytes behind the header.
+    let levels = bytes[bytes.len() - 26 * 4..].chunks_exact(4);
+    let levels: Vec<f32> = levels
+        .map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()))
+        .collect();
+    std::fs::write(stories.join("gamma.wav"), stereo(&levels)).unwrap();
+    (stories, responses)
+}
+
+/// A WAV file of 44.1 kHz in stereo, a tone whose level changes every two seconds.
+fn stereo(levels: &[f32]) -> Vec<u8> {
+    const RATE_HZ: u32 = 44_100;
+    let n_frames = levels.len() as u32 * 2 * RATE_HZ;
+    let mut file = b"RIFF".to_vec();
+    file.extend((36 + n_frames * 4).to_le_bytes());
+    file.extend(b"WAVEfmt \x10\0\0\0\x01\0\x02\0");
+    file.extend(RATE_HZ.to_le_bytes());
+    file.extend((RATE_HZ * 4).to_le_bytes());
+    file.extend(b"\x04\0\x10\0data");
+    file.extend((n_frames * 4).to_le_bytes());
+    for frame in 0..n_frames {
+        let secs = f64::from(frame) / f64::from(RATE_HZ);
+        let level = f64::from(levels[(frame / (2 * RATE_HZ)) as usize]);
+        let value = (level * (secs * 220.0 * std::f64::consts::TAU).sin() * 6000.0) as i16;
+        (0..2).for_each(|_| file.extend(value.to_le_bytes()));
+    }
+    file
+}
+
 /// The program's window, ended with the test.
 struct Window<'a> {
     child: Child,
@@ -176,6 +222,38 @@ impl<'a> Window<'a> {
             );
             std::thread::sleep(Duration::from_millis(100));
         }
+    }
+
+    /// Clicks a place of the window until something holds; returns how many clicks it took.
+    fn click_until(
+        &mut self,
+        (x, y): (u32, u32),
+        what: &str,
+        mut holds: impl FnMut(&mut Self) -> bool,
+    ) -> usize {
+        let begun = Instant::now();
+        let mut n_clicks = 0;
+        loop {
+            // What was asked for before is worked out meanwhile.
+            std::thread::sleep(Duration::from_secs(3));
+            self.click(x, y);
+            n_clicks += 1;
+            let clicked = Instant::now();
+            while clicked.elapsed() < Duration::from_secs(20) {
+                if holds(self) {
+                    return n_clicks;
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            assert!(begun.elapsed() < PATIENCE, "clicked in vain until {what}");
+        }
+    }
+
+    /// Types a path into the field that has the keyboard, and enters it.
+    fn enter(&self, path: &Path) {
+        let path = path.display().to_string();
+        self.screen.xdotool(&["type", "--delay", "8", &path]);
+        self.screen.xdotool(&["key", "Return"]);
     }
 
     /// Clicks a place of the window.
@@ -248,7 +326,7 @@ fn from_the_sample_to_its_features_with_keyboard_and_mouse() {
     window.until("the mouse has led to Stimuli", |_| {
         user.kept().contains("page = \"stimuli\"")
     });
-    screen.xdotool(&["key", "5"]);
+    screen.xdotool(&["key", "ctrl+5"]);
     window.until("the key has led to Features", |_| {
         user.kept().contains("page = \"features\"")
     });
@@ -268,6 +346,131 @@ fn from_the_sample_to_its_features_with_keyboard_and_mouse() {
         "{}",
         String::from_utf8_lossy(&checked.stderr)
     );
+}
+
+/// A new user with files of their own, who follows what the window says and knows nothing of its manual.
+#[test]
+fn from_ones_own_recordings_to_scores_in_twenty_clicks() {
+    if !has_screen() {
+        return;
+    }
+    let (user, screen) = (User::new(), Screen::new());
+    let (stories, responses) = own_files(user.folder.path());
+    let study = user.folder.path().join("home/Heschl/my stories");
+    let says = |words: &str| {
+        let text = std::fs::read_to_string(study.join("study.toml")).unwrap_or_default();
+        text.contains(words)
+    };
+    let mut window = Window::open(&user, &screen);
+    let mut n_clicks = 0;
+    // Stimuli, and the folder of the recordings: a study is made of it.
+    let on_page = |page: &str| user.kept().contains(&format!("page = \"{page}\""));
+    n_clicks += window.click_until((86, 138), "Stimuli is shown", |_| on_page("stimuli"));
+    window.click(504, 394);
+    n_clicks += 1;
+    window.enter(&stories);
+    window.until("a study is made of the folder", |_| says("my stories"));
+    // Extract, with few windows, of those that can be read.
+    n_clicks += window.click_until((86, 210), "Extract is shown", |_| on_page("extract"));
+    n_clicks += window.click_until((480, 109), "there are few windows", |_| {
+        says("chunk_ms = 1000.0")
+    });
+    n_clicks += window.click_until((246, 673), "the job is there", |_| on_page("jobs"));
+    let features = study.join("features_cnk1.0_ctx4.0/whisper-tiny.en");
+    window.until_within(JOB_PATIENCE, "the features are there", |_| {
+        ["alpha", "beta", "gamma"]
+            .iter()
+            .all(|story| features.join(format!("{story}_times.npz")).is_file())
+    });
+    // Fit, and the responses.
+    n_clicks += window.click_until((86, 318), "Fit is shown", |_| on_page("fit"));
+    n_clicks += window.click_until((542, 384), "the field has the keyboard", |_| true);
+    window.enter(&responses);
+    window.until("the responses are chosen", |_| {
+        says(&format!("responses = \"{}\"", responses.display()))
+    });
+    // What the window says has its button, always at the same place: a test, its trim, what is held out, the responses' trim.
+    for (x, what, words) in [
+        (285, "a story is tested on", "test = [\"gamma\"]"),
+        (
+            318,
+            "the test is trimmed as the training",
+            "train = [10, 5]",
+        ),
+        (340, "chunks are short enough", "[fit.held_out]"),
+        (
+            365,
+            "the responses are trimmed",
+            "responses_train = [10, 5]",
+        ),
+    ] {
+        let is_kept = |_: &mut Window| {
+            let text = std::fs::read_to_string(study.join("study.toml")).unwrap_or_default();
+            text.split_whitespace()
+                .collect::<String>()
+                .contains(&words.split_whitespace().collect::<String>())
+        };
+        n_clicks += window.click_until((x, 633), what, is_kept);
+    }
+    let scores = study.join("scores/whisper-tiny.en-encoder.2/scores.npz");
+    n_clicks += window.click_until((246, 673), "the fit has begun", |_| {
+        on_page("jobs") || on_page("scores")
+    });
+    window.until_within(JOB_PATIENCE, "the scores are there", |_| scores.is_file());
+    window.until("they are shown", |_| on_page("scores"));
+    assert!(n_clicks <= 20, "{n_clicks} clicks");
+    assert!(window.close().success());
+    let table = heschl_core::encoding::ScoreTable::read(&scores).unwrap();
+    assert_eq!(table.voxels.len(), 24);
+    assert!(table.mean(heschl_core::encoding::Column::R).is_finite());
+}
+
+/// What is copied in the window can be pasted in another program, and the other way round.
+#[test]
+fn the_clipboard_is_that_of_the_system() {
+    if !has_screen() {
+        return;
+    }
+    let has_xclip = Command::new("xclip").arg("-version").output().is_ok();
+    if !has_xclip {
+        eprintln!("xclip is not installed: the clipboard is not looked at");
+        return;
+    }
+    let (user, screen) = (User::new(), Screen::new());
+    let xclip = |arguments: &[&str]| {
+        let mut command = Command::new("xclip");
+        command.args(["-selection", "clipboard"]).args(arguments);
+        command.env("DISPLAY", &screen.display);
+        command
+    };
+    // Into the window: a path that another program copied.
+    let (stories, _) = own_files(user.folder.path());
+    let mut window = Window::open(&user, &screen);
+    let mut copy = xclip(&[]).stdin(Stdio::piped()).spawn().unwrap();
+    let path = stories.display().to_string();
+    std::io::Write::write_all(&mut copy.stdin.take().unwrap(), path.as_bytes()).unwrap();
+    copy.wait().unwrap();
+    window.click_until((86, 138), "Stimuli is shown", |_| {
+        user.kept().contains("page = \"stimuli\"")
+    });
+    window.click(504, 394);
+    std::thread::sleep(Duration::from_secs(1));
+    screen.xdotool(&["key", "ctrl+v"]);
+    std::thread::sleep(Duration::from_secs(1));
+    screen.xdotool(&["key", "Return"]);
+    let study = user.folder.path().join("home/Heschl/my stories/study.toml");
+    window.until("what was pasted is taken", |_| study.is_file());
+    // Out of the window: the command of the study's job.
+    window.click_until((86, 210), "Extract is shown", |_| {
+        user.kept().contains("page = \"extract\"")
+    });
+    let mut pasted = String::new();
+    window.click_until((372, 673), "the command is copied", |_| {
+        let output = xclip(&["-o"]).output().unwrap();
+        pasted = String::from_utf8_lossy(&output.stdout).into_owned();
+        pasted.starts_with("heschl extract")
+    });
+    assert!(pasted.contains("my stories"), "{pasted}");
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub(crate) fn ui(ui: &mut egui::Ui, facts: &Facts, asked: &mut Asked) {
             weak(
                 ui,
                 format!(
-                    "{} until the window is opened again.",
+                    "{} for its turn, and comes without the window.",
                     count(n_waiting, "job waits", "jobs wait")
                 ),
             );

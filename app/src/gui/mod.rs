@@ -48,6 +48,7 @@ mod widgets;
 mod window;
 mod work;
 
+pub(crate) use jobs::go_on;
 pub(crate) use start::open;
 
 #[cfg(test)]

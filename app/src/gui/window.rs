@@ -12,6 +12,7 @@ use super::features::Looking;
 use super::fitting::FitStudy;
 use super::history::History;
 use super::jobs::Jobs;
+use super::jobs::data::{JobFacts, JobState};
 use super::leaving::Leaving;
 use super::loading::Loading;
 use super::log;
@@ -545,7 +546,10 @@ impl eframe::App for Window {
 
     fn on_exit(&mut self) {
         self.keep_now();
-        self.jobs.close();
+        let queue = &self.facts.queue;
+        let is_waiting = |job: &JobFacts| job.state == JobState::Waiting;
+        let waits = !queue.is_led_elsewhere && queue.jobs.iter().any(is_waiting);
+        self.jobs.close(waits.then_some(self.program.as_path()));
         self.work.finish_chores();
     }
 }

@@ -81,11 +81,16 @@ impl TrimRemedy {
     /// The trims with it.
     #[must_use]
     pub(crate) fn applied(self, mut trims: Trims, is_test: bool) -> Trims {
-        let [features, responses] = trims.of(is_test);
+        if self == Self::ResponsesAsFeatures {
+            // Who did not trim the responses to some stories did not trim those to the others.
+            trims.responses_train = trims.train;
+            trims.responses_test = trims.test;
+            return trims;
+        }
+        let [_, responses] = trims.of(is_test);
         let mended = match self {
-            Self::ResponsesAsFeatures => [features, features],
             Self::AsInTraining => trims.of(false),
-            Self::None => [Trim::default(); 2],
+            Self::ResponsesAsFeatures | Self::None => [Trim::default(); 2],
             Self::Features(trim) => [trim, responses],
         };
         trims.set(is_test, mended);

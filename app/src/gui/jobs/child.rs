@@ -198,7 +198,7 @@ fn arguments(command: &mut Command, folder: &Path, file: &JobFile) {
 }
 
 /// Keeps what is meant for the window, such as Ctrl+C in its terminal, from the job.
-fn apart(command: &mut Command) {
+pub(super) fn apart(command: &mut Command) {
     #[cfg(unix)]
     {
         use std::os::unix::process::CommandExt as _;

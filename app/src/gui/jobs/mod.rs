@@ -17,12 +17,43 @@ mod queue;
 mod tests;
 
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 
+use heschl_models::folders::Surroundings;
+
 use super::work::Waker;
+use crate::failure::{CommandResult, Outcome};
 use data::{NewJob, Order, QueueFacts};
-use queue::Queue;
+use queue::{Queue, Waiting};
+
+/// Has the jobs that wait done one after the other without a window, until a window wants to lead.
+///
+/// # Errors
+/// A sentence if it is not known where jobs are kept.
+pub(crate) fn go_on() -> CommandResult {
+    let around = Surroundings::of_this_process();
+    let folder = around.folders()?.root().join(FOLDER);
+    Queue::open(folder, std::env::current_exe()?, Waiting::GoOn).lead_alone();
+    Ok(Outcome::Done)
+}
+
+/// Starts this program anew to do what waits after the window is closed.
+fn go_on_without_window(program: &std::path::Path) {
+    let mut command = Command::new(program);
+    command
+        .arg("go-on")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    child::apart(&mut command);
+    // Where it cannot be started, what waits is found by the next window.
+    let _ = command.spawn();
+}
+
+/// Where jobs are kept, below Heschl's data folder.
+const FOLDER: &str = "jobs";
 
 /// The jobs, as the window holds them.
 pub(crate) struct Jobs {
@@ -36,8 +67,8 @@ impl Jobs {
     pub(crate) fn open(data: &std::path::Path, program: PathBuf, waker: &Waker) -> Self {
         let (orders, asked) = mpsc::channel();
         let (to, facts) = mpsc::channel();
-        let (folder, waker) = (data.join("jobs"), waker.clone());
-        let work = move || Queue::open(folder, program).lead(&asked, &to, &waker);
+        let (folder, waker) = (data.join(FOLDER), waker.clone());
+        let work = move || Queue::open(folder, program, Waiting::Paused).lead(&asked, &to, &waker);
         // Without a thread no job runs, and each says that it waits.
         let thread = std::thread::Builder::new()
             .name("jobs".into())
@@ -76,11 +107,14 @@ impl Jobs {
         self.facts.try_iter().last()
     }
 
-    /// Lets go of the queue; processes that run go on.
-    pub(crate) fn close(&mut self) {
+    /// Lets go of the queue; processes that run go on. Where jobs wait, `waits` is the program that does them without a window.
+    pub(crate) fn close(&mut self, waits: Option<&std::path::Path>) {
         self.orders = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
+        }
+        if let Some(program) = waits {
+            go_on_without_window(program);
         }
     }
 }

@@ -46,20 +46,36 @@ pub(super) struct Queue {
     /// Held by the window that leads.
     lock: Option<File>,
     trouble: Option<String>,
+    waiting: Waiting,
+    /// Whether it leads without a window.
+    is_alone: bool,
+}
+
+/// What becomes of jobs that wait where none runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waiting {
+    /// They are paused: nothing begins by itself because a window is opened.
+    Paused,
+    /// They go on, one after the other: a window was closed and left them to it.
+    GoOn,
 }
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// A window that only looks reads the folders so often.
 const LOOK_ON_EVERY: Duration = Duration::from_millis(700);
 const LOCK: &str = ".lock";
+/// A window that wants to lead asks one that has none to let go by this file.
+const WANTED: &str = ".wanted";
 /// Signals. Source: signal(7).
 const ABORT: i32 = 6;
 const KILL: i32 = 9;
 
 impl Queue {
     /// Takes the lead of a folder of jobs, if no other window has it, and finds what earlier windows left.
-    pub(super) fn open(folder: PathBuf, program: PathBuf) -> Self {
+    pub(super) fn open(folder: PathBuf, program: PathBuf, waiting: Waiting) -> Self {
         let mut queue = Self {
+            is_alone: waiting == Waiting::GoOn,
+            waiting,
             folder,
             program,
             jobs: vec![],
@@ -75,6 +91,21 @@ impl Queue {
         queue.take_lead();
         queue.load();
         queue
+    }
+
+    /// Leads without a window until nothing waits and nothing runs, or a window wants to lead.
+    pub(super) fn lead_alone(mut self) {
+        let wanted = self.folder.join(WANTED);
+        if self.lock.is_none() {
+            return;
+        }
+        let is_alive = |job: &Job| job.file.state.is_alive();
+        while self.jobs.iter().any(is_alive) && !wanted.exists() {
+            self.listen();
+            self.find_new();
+            self.start_next();
+            std::thread::sleep(LOOK_EVERY);
+        }
     }
 
     /// Leads until the window lets go.
@@ -112,10 +143,18 @@ impl Queue {
     }
 
     fn take_lead(&mut self) {
-        if let Ok(file) = lock::open(&self.folder.join(LOCK))
-            && file.try_lock().is_ok()
-        {
+        let Ok(file) = lock::open(&self.folder.join(LOCK)) else {
+            return;
+        };
+        let wanted = self.folder.join(WANTED);
+        if file.try_lock().is_ok() {
             self.lock = Some(file);
+            // What cannot be removed ends the next one that leads without a window; its jobs then wait for a window.
+            let _ = fs::remove_file(wanted);
+        } else if !self.is_alone {
+            // Who hands over has been doing what waits: it goes on.
+            self.waiting = Waiting::GoOn;
+            let _ = lock::open(&wanted);
         }
     }
 
@@ -132,8 +171,7 @@ impl Queue {
         let goes_on = self.jobs.iter().any(|job| job.runner.is_some());
         for (at, (_, before)) in kept.iter().enumerate() {
             let file = &mut self.jobs[at].file;
-            if file.state == JobState::Waiting && !goes_on {
-                // Nothing begins by itself because a window is opened.
+            if file.state == JobState::Waiting && !goes_on && self.waiting == Waiting::Paused {
                 file.state = JobState::Paused;
             }
             if file != before {
@@ -169,7 +207,7 @@ impl Queue {
 
     /// Jobs that another window has put here.
     fn find_new(&mut self) {
-        if fs::read_dir(&self.folder).is_ok_and(|entries| entries.count() <= self.jobs.len() + 1) {
+        if fs::read_dir(&self.folder).is_ok_and(|entries| entries.count() <= self.jobs.len() + 2) {
             return;
         }
         for (id, file) in folder::read_all(&self.folder) {

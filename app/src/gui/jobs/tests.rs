@@ -10,6 +10,7 @@ use heschl_core::recipe::RecipeFile;
 
 use super::Jobs;
 use super::data::{JobState, NewJob, Order, QueueFacts, Task};
+use super::queue::{Queue, Waiting};
 use crate::gui::state::Study;
 
 /// Ten windows, a tenth of a second each; it goes on at the one that its journal has, and stops when asked. The recipe's
@@ -103,7 +104,7 @@ fn fetch(model: &str) -> NewJob {
 impl Stage {
     /// Closes the window, lets something happen, and opens another one.
     fn reopen_after(&mut self, meanwhile: impl FnOnce()) {
-        self.jobs.close();
+        self.jobs.close(None);
         meanwhile();
         self.jobs = open(self.folder.path());
         self.facts = QueueFacts::default();
@@ -447,7 +448,47 @@ fn a_second_window_looks_on_and_takes_over() {
     });
     assert!(stage.facts.is_led_elsewhere);
     let mut first = first;
-    first.close();
+    first.close(None);
     stage.until("the second leads", |facts| !facts.is_led_elsewhere);
+    stage.until_state(1, &JobState::Done);
+}
+
+/// Leads the queue of a folder without a window, on a thread of its own.
+fn lead_alone(folder: &Path) -> std::thread::JoinHandle<()> {
+    let (jobs, program) = (folder.join("jobs"), folder.join("program"));
+    std::thread::spawn(move || Queue::open(jobs, program, Waiting::GoOn).lead_alone())
+}
+
+#[test]
+fn what_waits_is_done_when_the_window_is_closed() {
+    let mut stage = Stage::new();
+    for title in ["one", "two", "three"] {
+        stage.jobs.add(job(title, "well"));
+    }
+    stage.until("they are there", |facts| facts.jobs.len() == 3);
+    stage.until_begun();
+    let folder = stage.folder.path().to_path_buf();
+    stage.reopen_after(|| lead_alone(&folder).join().unwrap());
+    for at in 0..3 {
+        stage.until_state(at, &JobState::Done);
+    }
+}
+
+#[test]
+fn a_window_takes_over_from_what_goes_on_without_one() {
+    let mut stage = Stage::new();
+    for title in ["one", "two"] {
+        stage.jobs.add(job(title, "well"));
+    }
+    stage.until("they are there", |facts| facts.jobs.len() == 2);
+    stage.until_begun();
+    let folder = stage.folder.path().to_path_buf();
+    let mut alone = None;
+    stage.reopen_after(|| {
+        alone = Some(lead_alone(&folder));
+        std::thread::sleep(Duration::from_millis(300));
+    });
+    stage.until("the window leads", |facts| !facts.is_led_elsewhere);
+    alone.unwrap().join().unwrap();
     stage.until_state(1, &JobState::Done);
 }

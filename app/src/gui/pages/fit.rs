@@ -51,9 +51,10 @@ pub(super) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut As
             // In a room of its own, so that the buttons below keep their identity whatever is said here.
             ui.vertical(|ui| {
                 outlook(ui, facts);
-                warn_of_untrimmed(ui, study, facts, asked);
-                if let Some(obstacle) = &why_not {
-                    obstacle.ui(ui, asked);
+                // One thing at a time: what keeps it from being run comes first.
+                match &why_not {
+                    Some(obstacle) => obstacle.ui(ui, asked),
+                    None => warn_of_untrimmed(ui, study, facts, asked),
                 }
             });
             let n_layers = facts.fit.layers.ready().map_or(0, |it| it.layers.len());

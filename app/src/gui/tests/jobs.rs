@@ -188,7 +188,7 @@ fn closing_asks_while_something_runs() {
     };
     close(&mut stage);
     stage.must_see("1 job is running. It can go on without the window");
-    stage.must_see("1 job waits until the window is opened again.");
+    stage.must_see("1 job waits for its turn, and comes without the window.");
     stage.press("Stay");
     assert!(!stage.sees("Close the window?"));
     close(&mut stage);

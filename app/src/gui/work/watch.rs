@@ -50,7 +50,8 @@ pub(super) struct Watch {
     desk: Desk<Question, Answer>,
     seen: BTreeMap<(Watched, PathBuf), u64>,
     next: Instant,
-    is_looking: bool,
+    /// Looks that are on their way.
+    n_looks: usize,
     /// What was looked at last.
     asked: Question,
 }
@@ -77,7 +78,7 @@ impl Watch {
             desk,
             seen: BTreeMap::new(),
             next: Instant::now(),
-            is_looking: false,
+            n_looks: 0,
             asked: vec![],
         }
     }
@@ -85,32 +86,31 @@ impl Watch {
     /// Looks again, if it is time to; at once at what is new, which is being read at this moment.
     pub(super) fn look(&mut self, question: Question) {
         let is_new = question != self.asked;
-        if is_new || !self.is_looking && Instant::now() >= self.next {
-            self.is_looking = true;
+        if is_new || self.n_looks == 0 && Instant::now() >= self.next {
+            self.n_looks += 1;
             self.asked.clone_from(&question);
-            self.desk.ask(question);
+            // Nothing takes back a look that is on its way: what it sees was there when the files were read.
+            self.desk.ask_also(question);
         }
     }
 
     /// What has changed since it was seen last, and the memory.
     pub(super) fn changes(&mut self) -> Option<(Vec<Watched>, (u64, u64))> {
-        let answer = self.desk.answers().last()?;
-        self.is_looking = false;
-        self.next = Instant::now() + EVERY.max(answer.took * SHARE);
+        let answers: Vec<Answer> = self.desk.answers().collect();
+        let last = answers.last()?;
+        let memory = last.memory;
+        self.next = Instant::now() + EVERY.max(last.took * SHARE);
+        self.n_looks -= answers.len().min(self.n_looks);
         let mut changed = vec![];
-        let mut seen = BTreeMap::new();
-        for (watched, print) in answer.found {
-            if self
-                .seen
-                .get(&watched)
-                .is_some_and(|before| *before != print)
-            {
+        for (watched, print) in answers.into_iter().flat_map(|answer| answer.found) {
+            let before = self.seen.insert(watched.clone(), print);
+            if before.is_some_and(|before| before != print) {
                 changed.push(watched.0);
             }
-            seen.insert(watched, print);
         }
-        self.seen = seen;
-        Some((changed, answer.memory))
+        // What is no longer looked at may change without being seen.
+        self.seen.retain(|watched, _| self.asked.contains(watched));
+        Some((changed, memory))
     }
 }
 

@@ -47,7 +47,7 @@ pub(in crate::gui::pages) fn table(
                 .sense(egui::Sense::click())
                 .cell_layout(egui::Layout::left_to_right(egui::Align::Center))
                 .column(Column::initial(150.0).at_least(80.0).clip(true))
-                .column(Column::exact(190.0))
+                .column(Column::exact(214.0))
                 .column(Column::exact(74.0))
                 .column(Column::exact(74.0))
                 .column(Column::exact(74.0))
@@ -204,6 +204,7 @@ fn part(ui: &mut egui::Ui, shown: &Row, fit: &mut FitStudy) {
     let story = &shown.story.story;
     let now = fit.part(story, shown.has_features);
     ui.spacing_mut().item_spacing.x = 2.0;
+    ui.spacing_mut().button_padding.x = 8.0;
     for (part, words, spoken) in [
         (Part::Train, "Train", "Train with"),
         (Part::Test, "Test", "Test on"),

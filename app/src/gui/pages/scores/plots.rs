@@ -93,7 +93,7 @@ pub(super) fn histogram(ui: &mut egui::Ui, scores: &ScoresFacts) {
     let r = || table.column(Column::R).filter(|r| r.is_finite());
     let x = Axis {
         title: "Pearson's r of prediction and measurement",
-        range: range(r(), [0.0, 0.1]),
+        range: range(r().chain(scores.null.iter().copied()), [0.0, 0.1]),
     };
     let histogram = Histogram::of(table, x.range);
     let n_voxels: usize = histogram.all.iter().sum();
