@@ -15,6 +15,7 @@ pub mod intervals;
 pub mod look;
 pub mod matrix;
 pub mod mel;
+pub mod names;
 pub mod partition;
 pub mod pipeline;
 pub mod progress;

@@ -77,6 +77,7 @@ fn recipe(folder: &Path, name: &str) -> EncodeRecipe {
             kind: FeatureKind::Features,
             folder: folder.join("features"),
             layer: None,
+            empty_labels: heschl_core::textgrid::EmptyLabels::default(),
         }],
         responses: ResponsesRecipe {
             path: folder.join("responses"),

@@ -105,6 +105,7 @@ fn checks(folder: &Path, responses: &ResponsesInMemory, controls: ControlsRecipe
             kind: FeatureKind::Features,
             folder: folder.join("model"),
             layer: None,
+            empty_labels: heschl_core::textgrid::EmptyLabels::default(),
         }],
         responses: ResponsesRecipe {
             path: "in memory".into(),

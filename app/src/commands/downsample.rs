@@ -91,6 +91,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
         kind: FeatureKind::Features,
         folder: absolute(&args.features)?,
         layer: args.layer.clone(),
+        empty_labels: heschl_core::textgrid::EmptyLabels::default(),
     };
     let out = absolute(&args.out)?;
     let counts = args.respdict.as_deref().map(scan_counts).transpose()?;
@@ -112,7 +113,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
             }
             (None, None) => covering(args, frame_secs),
         };
-        let (scans, _) = scan_times(&scans_recipe(args)?, &story, n_scans, None)?;
+        let scans = scan_times(&scans_recipe(args)?, &story, n_scans, None)?.times;
         let result = downsample(frames.features.view(), frame_secs, &scans, method(args));
         let result = result.map_err(|error| Failure(format!("Story \"{story}\": {error}")))?;
         let archive = archive(&result.features, &scans, &result.look_ahead_secs)?;

@@ -133,6 +133,7 @@ pub(crate) fn plant(args: &Args) -> Result<SimulatedBrain, Failure> {
         kind: FeatureKind::Features,
         folder: folder.clone(),
         layer: args.layer.clone(),
+        empty_labels: heschl_core::textgrid::EmptyLabels::default(),
     };
     let stories = stories_in(&set)?;
     if stories.len() < 2 {

@@ -10,7 +10,7 @@ use crate::downsample::{Downsampling, frames_of_scan, weight_at};
 use crate::recipe::{ScansRecipe, Trim};
 use crate::responses::{ResponseSource, ResponsesError};
 use crate::scans::ScanTimes;
-use crate::textgrid::Interval;
+use crate::textgrid::{ChosenTier, Interval};
 
 /// What is to be laid on one clock.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,8 +97,10 @@ impl Alignment {
         };
         let words = match &question.words {
             Some(folder) => read_words(folder, story)?,
-            None => Vec::new(),
+            None => None,
         };
+        let warnings = words.as_ref().and_then(ChosenTier::warning);
+        let words = words.map(|words| words.intervals).unwrap_or_default();
         let course = responses
             .map(|source| course(question, source))
             .transpose()?
@@ -112,7 +114,7 @@ impl Alignment {
             course,
             mismatch: None,
             remedies: Vec::new(),
-            warnings: Vec::new(),
+            warnings: warnings.into_iter().map(sentence).collect(),
         };
         alignment.lay_scans(question)?;
         Ok(alignment)
@@ -127,7 +129,11 @@ impl Alignment {
             .course
             .as_ref()
             .and_then(|course| course.repetition_secs);
-        let (scans, _) = scan_times(&question.scans, story, n_expected, header_secs)?;
+        let found = scan_times(&question.scans, story, n_expected, header_secs)?;
+        let onset = found.onset.as_ref().map(ToString::to_string);
+        let told = found.warnings.into_iter().chain(onset);
+        self.warnings.extend(told.map(sentence));
+        let scans = found.times;
         let n_scans = scans.centre_secs.len();
         self.kept = trimmed(story, n_scans, trim)?;
         if let Some(course) = &self.course {
@@ -216,6 +222,15 @@ impl Alignment {
         let kept = scan.checked_sub(self.kept.start)?;
         self.course.as_ref()?.values.get(kept).copied()
     }
+}
+
+/// The end of a sentence that begins with the story's name, without it.
+fn sentence(what: String) -> String {
+    let mut letters = what.chars();
+    let first = letters
+        .next()
+        .map(|letter| letter.to_uppercase().to_string());
+    format!("{}{}.", first.unwrap_or_default(), letters.as_str())
 }
 
 fn course(

@@ -9,10 +9,11 @@ use super::DesignError;
 use crate::audio::{ENCODER_RATE_HZ, Recording, Resampling};
 use crate::formats::npz;
 use crate::mel::{FFT_SAMPLES, HOP_SAMPLES, MelFrames};
+use crate::names;
 use crate::recipe::{FeatureKind, FeatureSet};
 use crate::stimuli::{Depth, Stimulus, find_stimuli};
 use crate::store::{FEATURES, TIMES};
-use crate::textgrid::{Interval, TextGrid};
+use crate::textgrid::{ChosenTier, EmptyLabels, Interval, SpeechUnit, TextGrid};
 
 /// Mel bands of the nuisance spectrogram: those of Whisper.
 const N_MELS: usize = 80;
@@ -26,6 +27,8 @@ pub struct Frames {
     pub features: Array2<f32>,
     /// `(n_frames,)`: the instant each row stands for, seconds from the sound's onset; `None` if the rows are scans already.
     pub frame_secs: Option<Vec<f64>>,
+    /// What was chosen among several in the story's files: the ends of sentences that begin with the story's name.
+    pub notes: Vec<String>,
 }
 
 /// A set of features, ready to be asked for stories.
@@ -70,7 +73,7 @@ impl<'a> FrameReader<'a> {
             }
             FeatureKind::WordRate | FeatureKind::PhonemeRate => vec![textgrid_path(folder, story)],
             FeatureKind::MelSpectrogram | FeatureKind::Rms => {
-                self.recordings.get(story).cloned().into_iter().collect()
+                self.recording(story).cloned().into_iter().collect()
             }
             FeatureKind::Position => Vec::new(),
         }
@@ -85,16 +88,44 @@ impl<'a> FrameReader<'a> {
     pub fn read(&self, story: &str, n_scans: usize) -> Result<Frames, DesignError> {
         match self.set.kind {
             FeatureKind::Features => read_features(self.set, story),
-            FeatureKind::WordRate => rate(&self.set.folder, story, TextGrid::words),
-            FeatureKind::PhonemeRate => rate(&self.set.folder, story, TextGrid::phones),
+            FeatureKind::WordRate => rate(self.set, story, SpeechUnit::Words),
+            FeatureKind::PhonemeRate => rate(self.set, story, SpeechUnit::Phones),
             FeatureKind::MelSpectrogram => Ok(mel(&self.samples(story)?)),
             FeatureKind::Rms => Ok(rms(&self.samples(story)?)),
             FeatureKind::Position => Ok(position(n_scans)),
         }
     }
 
+    /// Where the record of a story's features lies, and its features and times as the record names them.
+    #[must_use]
+    pub(crate) fn record(&self, story: &str) -> Option<(PathBuf, Vec<(String, PathBuf)>)> {
+        if self.set.kind != FeatureKind::Features {
+            return None;
+        }
+        let root = &self.set.folder;
+        let record = names::file_of(&root.join(".heschl"), story, &[".toml"])?;
+        let relative = |path: PathBuf| {
+            let below = path.strip_prefix(root).unwrap_or(&path);
+            (below.to_string_lossy().replace('\\', "/"), path)
+        };
+        Some((
+            record,
+            self.files(story).into_iter().map(relative).collect(),
+        ))
+    }
+
+    fn recording(&self, story: &str) -> Option<&PathBuf> {
+        let alike = || {
+            let wanted = names::composed(story);
+            let mut all = self.recordings.iter();
+            all.find(|(name, _)| names::composed(name) == wanted)
+        };
+        let exact = self.recordings.get(story);
+        exact.or_else(|| alike().map(|(_, path)| path))
+    }
+
     fn samples(&self, story: &str) -> Result<Vec<f32>, DesignError> {
-        let path = self.recordings.get(story);
+        let path = self.recording(story);
         let path = path.ok_or_else(|| DesignError::NoRecording {
             story: story.to_string(),
         })?;
@@ -108,19 +139,22 @@ impl<'a> FrameReader<'a> {
 }
 
 fn features_path(set: &FeatureSet, story: &str) -> PathBuf {
-    let folder = set.layer.as_ref().map(|layer| set.folder.join(layer));
-    folder
-        .as_ref()
-        .unwrap_or(&set.folder)
-        .join(format!("{story}.npz"))
+    let layer = set.layer.as_ref().map(|layer| set.folder.join(layer));
+    file_of(layer.as_ref().unwrap_or(&set.folder), story, &[".npz"])
 }
 
 fn times_path(folder: &Path, story: &str) -> PathBuf {
-    folder.join(format!("{story}_times.npz"))
+    file_of(folder, story, &["_times.npz"])
 }
 
 fn textgrid_path(folder: &Path, story: &str) -> PathBuf {
-    folder.join(format!("{story}.TextGrid"))
+    file_of(folder, story, &[".TextGrid", ".textgrid", ".TEXTGRID"])
+}
+
+/// The story's file, or where it would be.
+fn file_of(folder: &Path, story: &str, endings: &[&str]) -> PathBuf {
+    let usual = || folder.join(format!("{story}{}", endings[0]));
+    names::file_of(folder, story, endings).unwrap_or_else(usual)
 }
 
 fn read_features(set: &FeatureSet, story: &str) -> Result<Frames, DesignError> {
@@ -135,6 +169,7 @@ fn read_features(set: &FeatureSet, story: &str) -> Result<Frames, DesignError> {
     Ok(Frames {
         features,
         frame_secs: read_times(&set.folder, story)?,
+        notes: Vec::new(),
     })
 }
 
@@ -153,40 +188,48 @@ pub(super) fn read_times(folder: &Path, story: &str) -> Result<Option<Vec<f64>>,
     Ok(ends.map(|ends| ends.iter().map(|secs| f64::from(*secs)).collect()))
 }
 
-/// The words of a story, from its `TextGrid` in a folder; none if there is no such file.
+/// The words of a story, from its `TextGrid` in a folder; `None` if there is no such file.
 ///
 /// # Errors
 /// [`DesignError`] if the file cannot be read or is no `TextGrid`.
-pub(super) fn read_words(folder: &Path, story: &str) -> Result<Vec<Interval>, DesignError> {
-    if textgrid_path(folder, story).is_file() {
-        speech(folder, story, TextGrid::words)
-    } else {
-        Ok(Vec::new())
-    }
+pub(super) fn read_words(folder: &Path, story: &str) -> Result<Option<ChosenTier>, DesignError> {
+    textgrid_path(folder, story)
+        .is_file()
+        .then(|| speech(folder, story, SpeechUnit::Words, EmptyLabels::Pauses))
+        .transpose()
 }
 
-type Speech = fn(&TextGrid) -> Result<Vec<Interval>, crate::textgrid::TextGridError>;
-
 /// One frame per word or phoneme, at its midpoint, of value 1: downsampled they are a rate.
-fn rate(folder: &Path, story: &str, of: Speech) -> Result<Frames, DesignError> {
-    let intervals = speech(folder, story, of)?;
+fn rate(set: &FeatureSet, story: &str, unit: SpeechUnit) -> Result<Frames, DesignError> {
+    let chosen = speech(&set.folder, story, unit, set.empty_labels)?;
+    let nothing_said = chosen.intervals.is_empty().then(|| {
+        format!(
+            "the tier \"{}\" of its TextGrid holds no {unit}, so their rate is 0 throughout",
+            chosen.name
+        )
+    });
+    let midpoints = chosen.intervals.iter().map(Interval::midpoint_secs);
     Ok(Frames {
-        features: Array2::ones((intervals.len(), 1)),
-        frame_secs: Some(intervals.iter().map(Interval::midpoint_secs).collect()),
+        features: Array2::ones((chosen.intervals.len(), 1)),
+        frame_secs: Some(midpoints.collect()),
+        notes: chosen.warning().into_iter().chain(nothing_said).collect(),
     })
 }
 
-fn speech(folder: &Path, story: &str, of: Speech) -> Result<Vec<Interval>, DesignError> {
+fn speech(
+    folder: &Path,
+    story: &str,
+    unit: SpeechUnit,
+    empty_labels: EmptyLabels,
+) -> Result<ChosenTier, DesignError> {
     let path = textgrid_path(folder, story);
     let bytes = std::fs::read(&path).map_err(|source| DesignError::Unreadable {
         source,
         path: path.clone(),
     })?;
-    let broken = |source| DesignError::TextGrid {
-        source,
-        path: path.clone(),
-    };
-    of(&TextGrid::parse(&bytes).map_err(broken)?).map_err(broken)
+    let grid = TextGrid::parse(&bytes);
+    grid.and_then(|grid| grid.speech(unit, empty_labels))
+        .map_err(|source| DesignError::TextGrid { source, path })
 }
 
 /// log10 of the mel power every 10 ms, at most 80 dB below the story's loudest bin. A frame stands for its centre.
@@ -212,6 +255,7 @@ fn mel(samples: &[f32]) -> Frames {
     Frames {
         features,
         frame_secs: Some(clock(n_frames, 0)),
+        notes: Vec::new(),
     }
 }
 
@@ -226,6 +270,7 @@ fn rms(samples: &[f32]) -> Frames {
     Frames {
         frame_secs: Some(clock(levels.len(), 1)),
         features: ndarray::Array1::from(levels).insert_axis(ndarray::Axis(1)),
+        notes: Vec::new(),
     }
 }
 
@@ -238,6 +283,7 @@ fn position(n_scans: usize) -> Frames {
     Frames {
         features,
         frame_secs: None,
+        notes: Vec::new(),
     }
 }
 
@@ -261,6 +307,7 @@ mod tests {
         let Frames {
             features,
             frame_secs,
+            ..
         } = rms(&sine);
         assert_eq!(features.dim(), (100, 1));
         assert!(

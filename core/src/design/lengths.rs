@@ -101,6 +101,7 @@ pub(super) fn far_apart(
     }
     Some(format!(
         "{story}: the features \"{set}\" end at {last_frame:.1} s and the scans at {last_scan:.1} s. Are they of the same story, \
-         and is the scans' start right?"
+         and are the scans' start and their repetition time of {:.4} s right?",
+        scans.repetition_secs
     ))
 }

@@ -3,24 +3,30 @@
 mod alignment;
 mod frames;
 mod lengths;
+mod notes;
+mod scan_times;
 
 use std::ops::Range;
 use std::path::PathBuf;
 
-use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, concatenate, s};
 
 pub use alignment::{Alignment, AlignmentError, AlignmentQuestion, Course};
 pub use frames::{FrameReader, Frames};
 pub use lengths::fitting_trims;
 use lengths::{far_apart, trimmed};
+use notes::Notes;
+pub use scan_times::{FoundScans, scan_times};
 
 use crate::audio::AudioError;
 use crate::delay::delayed;
 use crate::downsample::{DownsampleError, Downsampled, downsample};
 use crate::formats::npz::NpzError;
-use crate::recipe::{EncodeRecipe, Normalisation, ScansRecipe, Trim};
+use crate::matrix::Real;
+use crate::names;
+use crate::recipe::{EncodeRecipe, Normalisation, Trim};
 use crate::responses::ResponseSource;
-use crate::scans::{ScanTimes, ScansError, TrReport, sound_onset};
+use crate::scans::{ScanTimes, ScansError};
 use crate::split::{TestFeatures, TrainingFeatures};
 use crate::stimuli::StimuliError;
 use crate::textgrid::TextGridError;
@@ -102,6 +108,25 @@ pub enum DesignError {
         found: usize,
         expected: usize,
     },
+    #[error(
+        "Row {row} (counted from 0) of the features \"{set}\" of the story \"{story}\" holds a value that is no number (NaN or infinite). With it, \
+         all features of the story would count as 0. Extract the story again, or leave it out.\nFile: {}", path.display()
+    )]
+    NotFinite {
+        set: String,
+        story: String,
+        row: usize,
+        path: PathBuf,
+    },
+    #[error(
+        "Row {row} (counted from 0) of the times of the story \"{story}\" is no number (NaN or infinite). Extract the story again, or leave it \
+         out.\nFile: {}", path.display()
+    )]
+    TimeNotFinite {
+        story: String,
+        row: usize,
+        path: PathBuf,
+    },
     #[error("There are no sets of features. Add one.")]
     NoFeatureSets,
     #[error("There are no {0} stories.")]
@@ -166,7 +191,7 @@ pub fn split_stories(
     recipe: &EncodeRecipe,
     responses: &dyn ResponseSource,
 ) -> Result<(Vec<String>, Vec<String>), DesignError> {
-    let test = recipe.stories.test.clone();
+    let test = as_measured(&recipe.stories.test, responses);
     let repeats: Vec<&String> = recipe.responses.repeats.values().flatten().collect();
     let train: Vec<String> = if recipe.stories.train.is_empty() {
         let others = responses.stories().into_iter();
@@ -174,7 +199,7 @@ pub fn split_stories(
             .filter(|story| !test.contains(story) && !repeats.contains(&story))
             .collect()
     } else {
-        recipe.stories.train.clone()
+        as_measured(&recipe.stories.train, responses)
     };
     if train.is_empty() || test.is_empty() {
         let which = if train.is_empty() { "training" } else { "test" };
@@ -184,6 +209,18 @@ pub fn split_stories(
         return Err(DesignError::InBoth(both.clone()));
     }
     Ok((train, test))
+}
+
+/// The stories under the names that their responses have: the same letters may be composed in another way there.
+fn as_measured(stories: &[String], responses: &dyn ResponseSource) -> Vec<String> {
+    let measured = responses.stories();
+    let name = |story: &String| {
+        let wanted = names::composed(story);
+        let alike = || measured.iter().find(|name| names::composed(name) == wanted);
+        let found = measured.iter().find(|name| *name == story).or_else(alike);
+        found.unwrap_or(story).clone()
+    };
+    stories.iter().map(name).collect()
 }
 
 impl Design {
@@ -211,7 +248,7 @@ impl Design {
             look_ahead_secs: 0.0,
             repetition_secs: None,
             files: Vec::new(),
-            warnings: Vec::new(),
+            notes: Notes::default(),
         };
         let design = &recipe.design;
         let training = builder.stories(&train, design.trim_train, design.trim_responses_train)?;
@@ -235,7 +272,7 @@ impl Design {
             look_ahead_secs: builder.look_ahead_secs,
             repetition_secs: builder.repetition_secs.unwrap_or(f64::NAN),
             files: builder.files,
-            warnings: builder.warnings,
+            warnings: builder.notes.sentences(),
         })
     }
 }
@@ -277,7 +314,7 @@ struct Builder<'a> {
     look_ahead_secs: f64,
     repetition_secs: Option<f64>,
     files: Vec<PathBuf>,
-    warnings: Vec<String>,
+    notes: Notes,
 }
 
 type Stories = (Vec<StoryScans>, Vec<Array2<f64>>);
@@ -309,14 +346,16 @@ impl Builder<'_> {
         let response_rows = trimmed(story, n_measured, trim_responses)?;
         let n_expected = response_rows.len() + trim.total();
         let header_secs = header_secs(self.recipe, self.responses, story);
-        let (scans, file) = scan_times(&self.recipe.scans, story, n_expected, header_secs)?;
-        self.files.extend(file);
-        self.warnings
-            .extend(other_repetition(story, &scans, header_secs));
+        let found = scan_times(&self.recipe.scans, story, n_expected, header_secs)?;
+        self.files.extend(found.file);
+        self.notes.found_scans(story, &found.onset, found.warnings);
+        let scans = found.times;
+        self.notes
+            .whole(other_repetition(story, &scans, header_secs));
         self.repetition_secs.get_or_insert(scans.repetition_secs);
         let mut all = Array2::zeros((response_rows.len(), 0));
         for set in 0..self.readers.len() {
-            let features = self.set(set, story, &scans)?;
+            let (features, odd_row) = self.set(set, story, &scans)?;
             let rows = trimmed(story, features.nrows(), trim)?;
             if rows.len() != response_rows.len() {
                 let n_responses = response_rows.len();
@@ -327,6 +366,7 @@ impl Builder<'_> {
                 ));
             }
             let rows = features.slice(s![rows, ..]);
+            self.tell_not_finite(set, story, rows, odd_row)?;
             // Both have as many rows.
             all = concatenate(Axis(1), &[all.view(), rows]).unwrap_or(all);
         }
@@ -337,16 +377,34 @@ impl Builder<'_> {
         Ok((scans, all))
     }
 
-    /// One set's features at the scans of a story.
+    /// One set's features at the scans of a story, and the first row of them as they were read that is not all numbers.
     fn set(
         &mut self,
         index: usize,
         story: &str,
         scans: &ScanTimes,
-    ) -> Result<Array2<f64>, DesignError> {
+    ) -> Result<(Array2<f64>, Option<usize>), DesignError> {
         let name = &self.recipe.features[index].name;
         self.files.extend(self.readers[index].files(story));
         let frames = self.readers[index].read(story, scans.centre_secs.len())?;
+        let path = || self.readers[index].files(story).swap_remove(0);
+        let odd_time = frames
+            .frame_secs
+            .iter()
+            .flatten()
+            .position(|secs| !secs.is_finite());
+        if let Some(row) = odd_time {
+            let story = story.to_string();
+            return Err(DesignError::TimeNotFinite {
+                story,
+                row,
+                path: path(),
+            });
+        }
+        for note in &frames.notes {
+            self.notes.of(story, note.clone());
+        }
+        let odd_row = first_odd_row(frames.features.view());
         let features = match &frames.frame_secs {
             None => frames.features.mapv(f64::from),
             Some(frame_secs) => {
@@ -357,8 +415,7 @@ impl Builder<'_> {
                     source,
                 })?;
                 self.look_ahead_secs = self.look_ahead_secs.max(at_scans.longest_look_ahead_secs());
-                self.warnings
-                    .extend(far_apart(story, name, frame_secs, scans));
+                self.notes.whole(far_apart(story, name, frame_secs, scans));
                 let Downsampled { features, .. } = at_scans;
                 features
             }
@@ -375,8 +432,56 @@ impl Builder<'_> {
             }
             Some(_) => {}
         }
-        Ok(features)
+        Ok((features, odd_row))
     }
+
+    /// Refuses a set that would be 0 throughout a story for what is no number in it, and tells if some of its features would.
+    fn tell_not_finite(
+        &mut self,
+        index: usize,
+        story: &str,
+        at_scans: ArrayView2<f64>,
+        odd_row: Option<usize>,
+    ) -> Result<(), DesignError> {
+        let is_odd = |column: ArrayView1<f64>| column.iter().any(|value| !value.is_finite());
+        let n_odd = at_scans
+            .columns()
+            .into_iter()
+            .filter(|column| is_odd(*column))
+            .count();
+        if n_odd == 0 {
+            return Ok(());
+        }
+        let set = self.recipe.features[index].name.clone();
+        let row = odd_row
+            .or_else(|| first_odd_row(at_scans))
+            .unwrap_or_default();
+        if n_odd == at_scans.ncols() {
+            return Err(DesignError::NotFinite {
+                set,
+                story: story.to_string(),
+                row,
+                path: self.readers[index]
+                    .files(story)
+                    .into_iter()
+                    .next()
+                    .unwrap_or_default(),
+            });
+        }
+        let what = format!(
+            "row {row} (counted from 0) of the features \"{set}\" holds a value that is no number; {n_odd} of {} features so count \
+             as 0 in the whole story, as in the published code. Better extract it again",
+            at_scans.ncols()
+        );
+        self.notes.of(story, what);
+        Ok(())
+    }
+}
+
+/// The first row with a value that is no number.
+fn first_odd_row<T: Real>(rows: ArrayView2<T>) -> Option<usize> {
+    let is_odd = |row: &ArrayView1<T>| row.iter().any(|value| !value.is_finite());
+    rows.rows().into_iter().position(|row| is_odd(&row))
 }
 
 /// The name under which a story's responses lie, or those of its first presentation.
@@ -415,73 +520,6 @@ fn n_scans(
     let shape = responses.shape(name);
     let (n_scans, _) = shape.ok_or_else(|| DesignError::NoResponses(name.to_string()))?;
     Ok(n_scans)
-}
-
-/// When the volumes of a story were taken, and the file that says so.
-///
-/// * `n_scans`: how many there are, if nothing else says so.
-/// * `header_secs`: from one volume to the next as the responses' header has it, seconds.
-///
-/// # Errors
-/// [`DesignError`] if the file is missing or makes no sense.
-pub fn scan_times(
-    recipe: &ScansRecipe,
-    story: &str,
-    n_scans: usize,
-    header_secs: Option<f64>,
-) -> Result<(ScanTimes, Option<PathBuf>), DesignError> {
-    let read = |path: &PathBuf| {
-        std::fs::read_to_string(path).map_err(|source| DesignError::Unreadable {
-            source,
-            path: path.clone(),
-        })
-    };
-    let (times, path) = match recipe {
-        ScansRecipe::Simulated {
-            repetition_secs,
-            sound_start_secs,
-        } => (
-            ScanTimes::simulated(n_scans, *repetition_secs, *sound_start_secs),
-            None,
-        ),
-        ScansRecipe::Reports { folder, repair } => {
-            let path = folder.join(format!("{story}.report"));
-            let report = TrReport::parse(&read(&path)?, *repair);
-            (report.map(|report| report.scan_times()), Some(path))
-        }
-        ScansRecipe::Events {
-            folder,
-            repetition_secs,
-        } => {
-            let named = |end: &str| folder.join(format!("{story}{end}"));
-            let there = ["_events.tsv", ".tsv"]
-                .map(named)
-                .into_iter()
-                .find(|path| path.is_file());
-            let path = there.unwrap_or_else(|| named("_events.tsv"));
-            let repetition_secs = repetition_secs
-                .or(header_secs)
-                .ok_or_else(|| DesignError::NoRepetition(story.to_string()))?;
-            let onset = sound_onset(&read(&path)?, story);
-            let times =
-                onset.and_then(|onset| ScanTimes::simulated(n_scans, repetition_secs, onset));
-            (times, Some(path))
-        }
-        ScansRecipe::Lists { folder } => {
-            let named = |extension| folder.join(format!("{story}.{extension}"));
-            let there = ["txt", "csv", "json"]
-                .map(named)
-                .into_iter()
-                .find(|path| path.is_file());
-            let path = there.unwrap_or_else(|| named("txt"));
-            (ScanTimes::parse_list(&read(&path)?), Some(path))
-        }
-    };
-    let times = times.map_err(|source| match path.clone() {
-        Some(path) => DesignError::Scans { source, path },
-        None => DesignError::EvenScans(source),
-    })?;
-    Ok((times, path))
 }
 
 #[cfg(test)]

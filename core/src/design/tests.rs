@@ -7,7 +7,7 @@ use super::lengths::advice;
 use super::*;
 use crate::formats::npz::RowsWriter;
 use crate::recipe::{
-    EncodeOutput, FeatureKind, FeatureSet, Preset, ResponsesRecipe, StoriesRecipe,
+    EncodeOutput, FeatureKind, FeatureSet, Preset, ResponsesRecipe, ScansRecipe, StoriesRecipe,
 };
 use crate::responses::ResponsesInMemory;
 
@@ -41,6 +41,7 @@ fn recipe(folder: &Path) -> EncodeRecipe {
             kind: FeatureKind::Features,
             folder: folder.to_path_buf(),
             layer: Some("layer.1".into()),
+            empty_labels: crate::textgrid::EmptyLabels::default(),
         }],
         responses: ResponsesRecipe {
             path: folder.join("responses"),
@@ -217,6 +218,7 @@ fn features_at_scans_are_taken_as_they_are_and_sets_stand_side_by_side() {
         kind: FeatureKind::Features,
         folder: scans,
         layer: None,
+        empty_labels: crate::textgrid::EmptyLabels::default(),
     });
     let design = Design::build(&recipe, &responses).unwrap();
     assert_eq!(design.training.0.ncols(), 4 * 4);

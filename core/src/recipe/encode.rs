@@ -10,6 +10,7 @@ use crate::downsample::Downsampling;
 use crate::ridge::{AlphaSharing, AlphaUnit, RidgeSettings, RoundScore};
 use crate::scans::TriggerRepair;
 use crate::split::{CrossValidation, HeldChunks};
+use crate::textgrid::EmptyLabels;
 
 /// One encoding model: features, responses, and how the ones are fitted to the others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -84,6 +85,13 @@ pub struct FeatureSet {
     /// For features: a layer's folder in it, such as `encoder.3`; the final output if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer: Option<String>,
+    /// For rates of words and phonemes: what entries of a `TextGrid` without a label are.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub empty_labels: EmptyLabels,
+}
+
+fn is_usual(empty_labels: &EmptyLabels) -> bool {
+    *empty_labels == EmptyLabels::default()
 }
 
 fn is_nowhere(folder: &Path) -> bool {

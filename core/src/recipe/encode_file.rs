@@ -189,7 +189,25 @@ fn fill_in_preset(encode: &mut Table) -> Result<(), String> {
             _ => return Err(format!("[encode.{name}] must be a section")),
         }
     }
+    fill_in_empty_labels(encode);
     Ok(())
+}
+
+/// The study counts entries of its `TextGrid`s that have no label.
+fn fill_in_empty_labels(encode: &mut Table) {
+    let sets = encode
+        .get_mut("features")
+        .and_then(toml::Value::as_array_mut);
+    for set in sets
+        .into_iter()
+        .flatten()
+        .filter_map(toml::Value::as_table_mut)
+    {
+        let kind = set.get("kind").and_then(toml::Value::as_str);
+        if matches!(kind, Some("word_rate" | "phoneme_rate")) {
+            set.entry("empty_labels").or_insert("as_in_study".into());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -197,6 +215,7 @@ mod tests {
     use super::*;
     use crate::recipe::{Alphas, Trim};
     use crate::split::CrossValidation;
+    use crate::textgrid::EmptyLabels;
 
     const SHORT: &str = r#"
         [encode]
@@ -238,6 +257,17 @@ mod tests {
             }
         ));
         assert_eq!(recipe.design.trim_test, Trim::from([50, 5]));
+    }
+
+    #[test]
+    fn a_preset_counts_entries_without_a_label_as_the_study_does() {
+        let rate = SHORT.replacen("layer = \"encoder.3\"", "kind = \"word_rate\"", 1);
+        let empty_labels =
+            |text: &str| EncodeFile::parse(text).unwrap().encode.features[0].empty_labels;
+        assert_eq!(empty_labels(&rate), EmptyLabels::AsInStudy);
+        assert_eq!(empty_labels(SHORT), EmptyLabels::Pauses);
+        let said = rate.replacen("kind =", "empty_labels = \"pauses\"\nkind =", 1);
+        assert_eq!(empty_labels(&said), EmptyLabels::Pauses);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::downsample::Downsampling;
 use crate::recipe::{EncodeRecipe, FeatureKind, Normalisation, ScansRecipe, SetFacts};
 use crate::ridge::{AlphaSharing, AlphaUnit, RoundScore};
 use crate::split::CrossValidation;
+use crate::textgrid::EmptyLabels;
 
 /// Works that a paragraph can cite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -140,8 +141,8 @@ fn features(paragraph: &mut Paragraph, report: &EncodeReport) {
         .zip(&report.recipe.features)
         .map(|(facts, set)| match set.kind {
             FeatureKind::Features => encoder_features(paragraph, facts),
-            FeatureKind::WordRate => "the number of words per scan".into(),
-            FeatureKind::PhonemeRate => "the number of phonemes per scan".into(),
+            FeatureKind::WordRate => rate("words", set.empty_labels),
+            FeatureKind::PhonemeRate => rate("phonemes", set.empty_labels),
             FeatureKind::MelSpectrogram => {
                 "the log-mel spectrogram of the recording (80 bands, every 10 ms)".into()
             }
@@ -155,6 +156,17 @@ fn features(paragraph: &mut Paragraph, report: &EncodeReport) {
         "Side by side in one model, the stimuli were"
     };
     paragraph.say(&format!("{stimuli} described by {}.", listed(&sets)));
+}
+
+fn rate(of: &str, empty_labels: EmptyLabels) -> String {
+    let counted = match empty_labels {
+        EmptyLabels::Pauses => "",
+        EmptyLabels::Entries => " (annotations without a label counted)",
+        EmptyLabels::AsInStudy => {
+            " (annotations without a label counted where pauses have one of their own)"
+        }
+    };
+    format!("the number of {of} per scan{counted}")
 }
 
 fn encoder_features(paragraph: &mut Paragraph, facts: &SetFacts) -> String {

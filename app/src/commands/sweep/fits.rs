@@ -101,13 +101,13 @@ pub(super) fn hours(recipe: &EncodeRecipe, responses: &dyn ResponseSource) -> Re
         let n_scans = responses.shape(&story).map_or(0, |shape| shape.0);
         let used = n_scans.saturating_sub(trim.total());
         let total = used + recipe.design.trim_train.total();
-        let (scans, _) = scan_times(
+        let found = scan_times(
             &recipe.scans,
             &story,
             total,
             responses.repetition_secs(&story),
         )?;
-        secs += scans.repetition_secs * used as f64;
+        secs += found.times.repetition_secs * used as f64;
     }
     Ok(secs / 3600.0)
 }

@@ -230,6 +230,7 @@ impl FitStudy {
                 kind: FeatureKind::Features,
                 folder: features.to_path_buf(),
                 layer: self.layer.clone().filter(|layer| layer != FINAL),
+                empty_labels: heschl_core::textgrid::EmptyLabels::default(),
             }],
             responses: ResponsesRecipe {
                 path: responses.clone(),

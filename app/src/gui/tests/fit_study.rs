@@ -57,6 +57,7 @@ pub(super) fn recipe(features: &Path, out: &Path) -> EncodeRecipe {
             kind: FeatureKind::Features,
             folder: features.to_path_buf(),
             layer: None,
+            empty_labels: heschl_core::textgrid::EmptyLabels::default(),
         }],
         responses: ResponsesRecipe {
             path: "in memory".into(),

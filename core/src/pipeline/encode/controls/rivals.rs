@@ -254,6 +254,7 @@ fn set(name: &str, kind: FeatureKind, folder: &Path) -> FeatureSet {
         kind,
         folder: folder.to_path_buf(),
         layer: None,
+        empty_labels: crate::textgrid::EmptyLabels::default(),
     }
 }
 
