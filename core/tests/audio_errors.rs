@@ -120,7 +120,7 @@ fn what_is_no_audio_is_said_so() {
 #[test]
 fn what_is_another_kind_of_audio_is_named() {
     check("story.ogg", &data("tone_opus.ogg"), "Opus");
-    check("story.wav", b"RF64\xff\xff\xff\xffWAVEds64", "RF64");
+    check("story.wav", b"RIFX\0\0\0\x24WAVEfmt ", "big-endian");
     check(
         "story.m4a",
         b"\x1a\x45\xdf\xa3\x01\0\0\0\0\0\0\x1f",
@@ -131,8 +131,52 @@ fn what_is_another_kind_of_audio_is_named() {
     speex.extend(b"Speex   1.2");
     check("story.ogg", &speex, "Speex");
     check("story.wav", b"FORM\0\0\0\x10AIFFCOMM", "AIFF");
-    // Format tag 0x50 is MPEG layer II.
-    check("story.wav", &wav_with(20, &[0x50, 0]), "damaged");
+    for (tag, name) in [
+        (0x50_u16, "MPEG layer 1 or 2 inside a WAV file"),
+        (0x55, "MP3 inside a WAV file"),
+        (0x28f, "ITU G.722 inside a WAV file"),
+        (0x4321, "0x4321"),
+    ] {
+        check("story.wav", &wav_with(20, &tag.to_le_bytes()), name);
+    }
+    check("story.wav", &wav_with(34, &[12, 0]), "12-bit PCM");
+}
+
+#[test]
+fn headers_that_contradict_themselves_are_refused() {
+    // 24 bits in 4 bytes: right-aligned by ALSA, left-aligned by others, floats by Cool Edit.
+    let mut bytes = wav_with(34, &[24, 0]);
+    bytes[32] = 4;
+    check(
+        "story.wav",
+        &bytes,
+        "contradicts itself: 24 bits per sample and 1 channels make 3 bytes",
+    );
+    check("story.wav", &wav_with(32, &[4, 0]), "contradicts itself");
+}
+
+#[test]
+fn lengths_that_no_file_of_the_size_can_hold_are_refused() {
+    let mut ogg = data("tone.ogg");
+    let last = ogg.windows(4).rposition(|bytes| bytes == b"OggS").unwrap();
+    ogg[last + 6..last + 14].copy_from_slice(&(i64::MAX / 2).to_le_bytes());
+    // The page's own checksum, over the page with 0 in its place.
+    ogg[last + 22..last + 26].fill(0);
+    let crc = ogg[last..].iter().fold(0_u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte) << 24, |crc, _| {
+            if crc >> 31 == 1 {
+                crc << 1 ^ 0x04c1_1db7
+            } else {
+                crc << 1
+            }
+        })
+    });
+    ogg[last + 22..last + 26].copy_from_slice(&crc.to_le_bytes());
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("story.ogg");
+    fs::write(&path, ogg).unwrap();
+    let message = probe(&path).unwrap_err().to_string();
+    assert!(message.contains("hours of sound"), "{message}");
 }
 
 #[test]

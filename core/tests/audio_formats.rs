@@ -176,7 +176,7 @@ fn an_mp3_that_does_not_state_its_padding_keeps_all_frames() {
 fn headers_tell_rate_channels_codec_and_length() {
     for (name, codec, secs) in [
         ("tone.wav", "PCM 16-bit", Some(0.25)),
-        ("tone_piped.wav", "PCM 16-bit", None),
+        ("tone_piped.wav", "PCM 16-bit", Some(0.25)),
         ("tone24.flac", "FLAC", Some(0.1)),
         ("tone.mp3", "MP3", Some(0.25)),
         ("tone.ogg", "Vorbis", Some(0.25)),
@@ -188,9 +188,114 @@ fn headers_tell_rate_channels_codec_and_length() {
             channels: 1,
             codec: codec.into(),
             duration_secs: secs,
+            notes: vec![],
         };
-        assert_eq!(probe(&data(name)).unwrap(), expected, "{name}");
+        let mut found = probe(&data(name)).unwrap();
+        let notes = std::mem::take(&mut found.notes);
+        assert_eq!(found, expected, "{name}");
+        assert_eq!(
+            notes.len(),
+            usize::from(name == "tone_piped.wav"),
+            "{notes:?}"
+        );
     }
+}
+
+/// 16-bit samples behind a header whose lengths, and what follows the sound, can be chosen.
+fn odd_wav(mark: &[u8; 4], riff_len: u32, data_len: u32, behind: &[u8]) -> Vec<u8> {
+    let sound: Vec<u8> = (0..1600_i16).flat_map(|i| (i * 7).to_le_bytes()).collect();
+    let mut file = wav_bytes(1, 16, &[], &sound);
+    file[..4].copy_from_slice(mark);
+    file[4..8].copy_from_slice(&riff_len.to_le_bytes());
+    let at = file.len() - sound.len() - 4;
+    file[at..at + 4].copy_from_slice(&data_len.to_le_bytes());
+    file.extend(behind);
+    file
+}
+
+#[test]
+fn lengths_that_nobody_filled_in_are_told_and_read_to_the_end() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("odd.wav");
+    let expected: Vec<f32> = (0..1600).map(|i| (i * 7) as f32 / 32_768.0).collect();
+    let n = 3200;
+    let whole = 36 + n;
+    let cases = [
+        // ffmpeg, SoX, arecord, a writer that was killed, GStreamer.
+        (u32::MAX, u32::MAX, true),
+        (0x7fff_f024, 0x7fff_f000, true),
+        (0x7fff_ffff, 0x7fff_ffff, true),
+        (0x8000_0024, 0x8000_0000, true),
+        (0, 0, true),
+        (whole, 0, true),
+        // A header too many is counted: by 16 bytes, by the header's own.
+        (whole, n + 16, true),
+        (whole, whole, true),
+        (whole, n, false),
+    ];
+    for (riff_len, data_len, is_told) in cases {
+        std::fs::write(&path, odd_wav(b"RIFF", riff_len, data_len, &[])).unwrap();
+        assert_eq!(read(&path, Resampling::Refuse), expected, "{data_len:#x}");
+        let facts = probe(&path).unwrap();
+        assert_eq!(facts.duration_secs, Some(0.1), "{data_len:#x}");
+        assert_eq!(facts.notes.len(), usize::from(is_told), "{:?}", facts.notes);
+    }
+    // 64-bit lengths, as EBU Tech 3306 has them: RIFF, data, number of samples, no table.
+    let mut long = odd_wav(b"RF64", u32::MAX, u32::MAX, &[]);
+    let mut ds64 = b"ds64\x1c\0\0\0".to_vec();
+    for length in [u64::from(whole) + 36, u64::from(n), 1600] {
+        ds64.extend(length.to_le_bytes());
+    }
+    ds64.extend([0; 4]);
+    long.splice(12..12, ds64);
+    std::fs::write(&path, long).unwrap();
+    assert_eq!(read(&path, Resampling::Refuse), expected);
+}
+
+#[test]
+fn what_lies_behind_the_sound_is_not_sound_and_is_told_if_it_may_be() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("odd.wav");
+    let list = b"LIST\x04\0\0\0INFO";
+    let data = [&b"data\x20\0\0\0"[..], &[7; 32]].concat();
+    for (behind, n_notes) in [(&list[..], 0), (&data, 1), (&[0x81; 300], 1)] {
+        std::fs::write(
+            &path,
+            odd_wav(b"RIFF", 36 + 3200 + behind.len() as u32, 3200, behind),
+        )
+        .unwrap();
+        assert_eq!(read(&path, Resampling::Refuse).len(), 1600);
+        let notes = probe(&path).unwrap().notes;
+        assert_eq!(notes.len(), n_notes, "{notes:?}");
+    }
+    // A sound of 0 bytes before other chunks is what it says.
+    std::fs::write(&path, {
+        let mut empty = odd_wav(b"RIFF", 36 + 12, 0, &[]);
+        empty.truncate(empty.len() - 3200);
+        empty.extend(list);
+        empty
+    })
+    .unwrap();
+    assert!(
+        probe(&path)
+            .unwrap_err()
+            .to_string()
+            .contains("holds no sound")
+    );
+}
+
+#[test]
+fn tags_behind_a_flac_are_no_damage() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("tagged.flac");
+    let mut tag = b"TAG".to_vec();
+    tag.resize(128, b'x');
+    std::fs::write(
+        &path,
+        [std::fs::read(data("tone.flac")).unwrap(), tag].concat(),
+    )
+    .unwrap();
+    assert_eq!(read(&path, Resampling::Refuse), tone());
 }
 
 #[test]

@@ -12,7 +12,7 @@ use symphonia::core::codecs::audio::{
 use symphonia::core::errors::Error as DecodeError;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, Track, TrackType};
-use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
+use symphonia::core::io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::MetadataOptions;
 use symphonia::core::packet::Packet;
 
@@ -21,8 +21,10 @@ use super::inspect::{Inspection, inspect};
 use super::mix::mix_to_mono;
 use super::mp3::FrameChain;
 use super::promise::{Kept, Promise};
-use super::wav::DataLength;
 use super::{RecordingFacts, check_credible};
+
+/// Silence takes about a byte for each Vorbis block, of at most 8192 samples, and more in every other coding.
+const MOST_SAMPLES_PER_BYTE: u64 = 8192;
 
 /// A file being decoded.
 pub(super) struct Decoder {
@@ -64,26 +66,22 @@ enum Step {
 impl Decoder {
     pub(super) fn open(path: &Path) -> Result<Self, AudioError> {
         let inspection = inspect(path)?;
-        let format = open_container(path, inspection)?;
+        let format = open_container(path, &inspection)?;
         let track = audio_track(path, format.as_ref())?;
         let params = audio_params(track).ok_or_else(|| no_audio_track(path))?;
-        let codec = open_codec(path, params, gapless(params, inspection))?;
+        let codec = open_codec(path, params, gapless(params, &inspection))?;
         let (rate_hz, channels) = stated_sound(params, codec.codec_params());
         check_credible(path, rate_hz, channels)?;
-        if inspection
-            .wav
-            .is_some_and(|wav| usize::from(wav.channels) != channels)
-        {
-            return Err(damaged(path, 0.0, "its channels are described in two ways"));
-        }
-        let promise = Promise::of(track, params, inspection);
+        let promise = Promise::of(track, params, &inspection);
         let kept = Kept::of(inspection.mp4_edit, promise, rate_hz);
         let frames = track.num_frames.filter(|&frames| frames > 0);
+        check_length(path, frames.unwrap_or(0), rate_hz, inspection.file_len)?;
         let facts = RecordingFacts {
             rate_hz,
             channels: channels as u16,
             codec: codec_name(params),
             duration_secs: frames.map(|frames| kept.len(frames) as f64 / f64::from(rate_hz)),
+            notes: inspection.notes,
         };
         Ok(Self {
             path: path.into(),
@@ -92,11 +90,9 @@ impl Decoder {
             facts,
             promise,
             kept,
-            until_end_of_file: inspection
-                .wav
-                .is_some_and(|wav| wav.length == DataLength::UntilEndOfFile),
+            until_end_of_file: inspection.is_open_ended,
             mono: Vec::new(),
-            frame_chain: (params.codec == codec::CODEC_ID_MP3 && inspection.wav.is_none())
+            frame_chain: (params.codec == codec::CODEC_ID_MP3 && !inspection.is_wav)
                 .then(|| FrameChain::new(path, inspection.id3_len).ok())
                 .flatten(),
             packets_tell_time: [codec::CODEC_ID_FLAC, codec::CODEC_ID_VORBIS]
@@ -200,8 +196,9 @@ impl Decoder {
         self.ended = true;
         if let Some(promise) = self.promise {
             let path = self.path.clone();
-            let promised_secs = self.secs(promise.frames);
-            if self.decoded.saturating_add(promise.may_lack) < promise.frames {
+            let promised = promise.frames.saturating_sub(self.cut_off_before());
+            let promised_secs = self.secs(promised);
+            if self.decoded.saturating_add(promise.may_lack) < promised {
                 return Err(AudioError::Truncated {
                     path,
                     promised_secs,
@@ -225,6 +222,15 @@ impl Decoder {
             return Err(self.damaged("its checksum does not fit"));
         }
         Ok(())
+    }
+
+    /// Samples of the time before the first packet: a stream cut out of the middle of another goes on with its clock.
+    fn cut_off_before(&self) -> u64 {
+        if self.packets_tell_time {
+            self.first_ts.map_or(0, |first| first.max(0).unsigned_abs())
+        } else {
+            0
+        }
     }
 
     fn check_finite(&mut self) -> Result<(), AudioError> {
@@ -260,10 +266,14 @@ impl Decoder {
 
 fn open_container(
     path: &Path,
-    inspection: Inspection,
+    inspection: &Inspection,
 ) -> Result<Box<dyn FormatReader>, AudioError> {
-    let file = File::open(path).map_err(|source| AudioError::from_io(path, source))?;
-    let stream = MediaSourceStream::new(Box::new(file), MediaSourceStreamOptions::default());
+    let io = |source| AudioError::from_io(path, source);
+    let source: Box<dyn MediaSource> = match &inspection.excerpt {
+        Some(excerpt) => Box::new(excerpt.clone().open(path).map_err(io)?),
+        None => Box::new(File::open(path).map_err(io)?),
+    };
+    let stream = MediaSourceStream::new(source, MediaSourceStreamOptions::default());
     let probe = || {
         symphonia::default::get_probe().probe(
             &Hint::new(),
@@ -279,6 +289,18 @@ fn open_container(
         Err(DecodeError::Unsupported(reason)) => Err(damaged(path, 0.0, reason)),
         Err(error) => Err(trouble(path, 0.0, error)),
     }
+}
+
+/// Refuses a length that no coding reaches in a file of this size, before anything is made ready for it.
+fn check_length(path: &Path, frames: u64, rate_hz: u32, file_len: u64) -> Result<(), AudioError> {
+    if frames / MOST_SAMPLES_PER_BYTE > file_len {
+        return Err(AudioError::AbsurdLength {
+            path: path.into(),
+            promised_secs: frames as f64 / f64::from(rate_hz),
+            file_len,
+        });
+    }
+    Ok(())
 }
 
 fn audio_track<'f>(path: &Path, format: &'f dyn FormatReader) -> Result<&'f Track, AudioError> {
@@ -324,7 +346,7 @@ fn open_codec(
 
 /// Whether encoder padding may be cut off: not where an MP3's length is only estimated from its
 /// size, as the end of the sound would go with it.
-fn gapless(params: &AudioCodecParameters, inspection: Inspection) -> bool {
+fn gapless(params: &AudioCodecParameters, inspection: &Inspection) -> bool {
     params.codec != codec::CODEC_ID_MP3 || inspection.mp3_tagged
 }
 

@@ -98,10 +98,39 @@ pub enum AudioError {
         /// Channels as stated.
         channels: usize,
     },
+    /// The header says two things that cannot both be.
+    #[error(
+        "The recording's header contradicts itself: {what}. Which is true cannot be told from the file. Export it again \
+         from where it was made, as 16-bit or 24-bit WAV or as FLAC.\nFile: {}",
+        path.display()
+    )]
+    Contradiction {
+        /// The recording.
+        path: PathBuf,
+        /// What it says, to follow "contradicts itself".
+        what: String,
+    },
+    /// The header promises more than a file of its size can hold.
+    #[error(
+        "The recording's header is not credible: it promises {:.0} hours of sound, and the file has {file_len} bytes. Copy it \
+         again from its source.\nFile: {}",
+        promised_secs / 3600.0,
+        path.display()
+    )]
+    AbsurdLength {
+        /// The recording.
+        path: PathBuf,
+        /// Length as stated, seconds.
+        promised_secs: f64,
+        /// Length of the file, bytes.
+        file_len: u64,
+    },
     /// The file holds less than its header promises.
     #[error(
-        "The recording is cut short: its header promises {promised_secs:.3} s, but only \
-         {found_secs:.3} s are there. Copy it again from its source.\nFile: {}",
+        "The recording is cut short: its header promises {} s, but only {} s are there. Copy it again from its \
+         source.\nFile: {}",
+        apart(*promised_secs, *found_secs)[0],
+        apart(*promised_secs, *found_secs)[1],
         path.display()
     )]
     Truncated {
@@ -186,6 +215,15 @@ pub enum AudioError {
         /// The recording.
         path: PathBuf,
     },
+}
+
+/// Two lengths with as many decimals as it takes to tell them apart, three or more.
+fn apart(promised_secs: f64, found_secs: f64) -> [String; 2] {
+    let with = |n: usize| [promised_secs, found_secs].map(|secs| format!("{secs:.n$}"));
+    let enough = (3..=9)
+        .map(with)
+        .find(|[promised, found]| promised != found);
+    enough.unwrap_or_else(|| with(9))
 }
 
 impl AudioError {

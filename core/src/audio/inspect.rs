@@ -6,15 +6,15 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::error::AudioError;
-use super::{mp4, wav};
+use super::excerpt::Excerpt;
+use super::{mp4, tail, wav};
 
 /// Bytes that decide what a file is.
 const HEAD_BYTES: u64 = 4096;
 
 /// Containers that people have but that are not read here: where the mark stands, the mark, its name.
 const FOREIGN: &[(usize, &[u8], &str)] = &[
-    (0, b"RF64", "a WAV file over 4 GB (RF64)"),
-    (0, b"BW64", "a WAV file over 4 GB (BW64)"),
+    (0, b"RIFX", "a big-endian WAV file (RIFX)"),
     (0, b"riff", "a Wave64 file"),
     (0, b"FORM", "an AIFF file"),
     (0, b"caff", "a Core Audio (CAF) file"),
@@ -36,11 +36,18 @@ const FOREIGN: &[(usize, &[u8], &str)] = &[
 ];
 
 /// What is known about a file without decoding it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Inspection {
     /// Whether the first bytes are those of a format that is read here.
     pub(super) known: bool,
-    pub(super) wav: Option<wav::Wav>,
+    pub(super) is_wav: bool,
+    /// Whether the end of the bytes is the end of the sound, as no header tells.
+    pub(super) is_open_ended: bool,
+    /// What the decoder is shown in place of the whole file.
+    pub(super) excerpt: Option<Excerpt>,
+    /// What was decided where the file contradicts itself: sentences.
+    pub(super) notes: Vec<String>,
+    pub(super) file_len: u64,
     pub(super) mp4_edit: Option<mp4::Edit>,
     pub(super) mp3_tagged: bool,
     /// Bytes of an `ID3v2` tag before the sound.
@@ -62,10 +69,19 @@ pub(super) fn inspect(path: &Path) -> Result<Inspection, AudioError> {
     let mut inspection = Inspection {
         known: is_known(&head),
         id3_len: id3_len(&head),
+        file_len,
         ..Inspection::default()
     };
-    if head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WAVE") {
-        inspection.wav = wav::check(path, &mut file, file_len)?;
+    if wav::is_wav(&head) {
+        let wav = wav::check(path, &mut file, file_len)?;
+        inspection.is_wav = true;
+        inspection.is_open_ended = wav.is_open_ended;
+        inspection.excerpt = Some(wav.excerpt);
+        inspection.notes = wav.notes;
+    } else if is_flac(&head) {
+        let tags = tail::tag_bytes(&mut file, file_len).map_err(io)?;
+        let sound = (tags > 0).then(|| Excerpt::new(Vec::new(), 0, file_len - tags));
+        inspection.excerpt = sound;
     } else if head.get(4..8) == Some(b"ftyp") {
         // A file that these cannot follow is judged by the decoder.
         if mp4::is_cut_short(&mut file, file_len).unwrap_or(false) {
@@ -128,8 +144,15 @@ fn is_placeholder(head: &[u8]) -> bool {
     first_line.contains("annex/objects/") || first_line.starts_with("version https://git-lfs")
 }
 
+/// FLAC, perhaps behind an `ID3v2` tag that ends within these bytes.
+fn is_flac(head: &[u8]) -> bool {
+    let id3 = usize::try_from(id3_len(head)).unwrap_or(usize::MAX);
+    head.get(id3..)
+        .is_some_and(|rest| rest.starts_with(b"fLaC"))
+}
+
 fn is_known(head: &[u8]) -> bool {
-    let is_wav = head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WAVE");
+    let is_wav = wav::is_wav(head);
     let is_mp4 = head.get(4..8) == Some(b"ftyp");
     let starts: [&[u8]; 3] = [b"fLaC", b"OggS", b"ID3"];
     is_wav || is_mp4 || starts.iter().any(|mark| head.starts_with(mark))

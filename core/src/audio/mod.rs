@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 mod decode;
 mod error;
+mod excerpt;
 mod inspect;
 mod mix;
 mod mp3;
@@ -13,6 +14,7 @@ mod mp4;
 mod promise;
 mod resample;
 mod sliding;
+mod tail;
 mod wav;
 
 pub use error::AudioError;
@@ -51,6 +53,9 @@ pub struct RecordingFacts {
     /// Length in seconds, if the header tells. An estimate for MP3 files without a length tag;
     /// [`count_samples`] gives the exact one.
     pub duration_secs: Option<f64>,
+    /// What was decided where the header contradicts the file: sentences that begin with "it".
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 impl RecordingFacts {

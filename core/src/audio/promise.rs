@@ -6,7 +6,6 @@ use symphonia::core::formats::Track;
 
 use super::inspect::Inspection;
 use super::mp4::Edit;
-use super::wav::DataLength;
 
 /// Samples of the longest MP3 frame.
 const MP3_FRAME: u64 = 1152;
@@ -30,7 +29,7 @@ impl Promise {
     pub(super) fn of(
         track: &Track,
         params: &AudioCodecParameters,
-        inspection: Inspection,
+        inspection: &Inspection,
     ) -> Option<Self> {
         let frames = track.num_frames.filter(|&frames| frames > 0)?;
         let exact = Self {
@@ -53,12 +52,7 @@ impl Promise {
                 may_lack: 2 * AAC_FRAME,
                 ..exact
             }),
-            _ if inspection
-                .wav
-                .is_some_and(|wav| wav.length == DataLength::UntilEndOfFile) =>
-            {
-                None
-            }
+            _ if inspection.is_open_ended => None,
             _ => Some(Self {
                 may_lack: params.frames_per_block.map_or(0, |frames| frames - 1),
                 ..exact

@@ -1,0 +1,180 @@
+//! How the sound of a WAV file is coded.
+
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::super::error::AudioError;
+
+const PCM: u16 = 1;
+const MS_ADPCM: u16 = 2;
+const FLOAT: u16 = 3;
+const A_LAW: u16 = 6;
+const MU_LAW: u16 = 7;
+const IMA_ADPCM: u16 = 0x11;
+const EXTENSIBLE: u16 = 0xfffe;
+/// What follows the format's number in the GUID of an extensible header.
+const GUID_REST: [u8; 14] = [0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xaa, 0, 0x38, 0x9b, 0x71];
+/// The same for Ambisonic sound.
+const AMBISONIC_REST: [u8; 14] = [
+    0, 0, 0x21, 0x07, 0xd3, 0x11, 0x86, 0x44, 0xc8, 0xc1, 0xca, 0, 0, 0,
+];
+/// Codecs that WAV files have and that are not read. Source: Microsoft's mmreg.h.
+const FOREIGN: [(u16, &str); 16] = [
+    (0x14, "ITU G.723"),
+    (0x31, "GSM 6.10"),
+    (0x40, "ITU G.721"),
+    (0x50, "MPEG layer 1 or 2"),
+    (0x55, "MP3"),
+    (0x64, "ITU G.726"),
+    (0x65, "ITU G.722"),
+    (0xff, "AAC"),
+    (0x161, "Windows Media Audio"),
+    (0x162, "Windows Media Audio Professional"),
+    (0x28f, "ITU G.722"),
+    (0x2000, "AC-3"),
+    (0x674f, "Vorbis"),
+    (0x6771, "Vorbis"),
+    (0x704f, "Opus"),
+    (0xf1ac, "FLAC"),
+];
+/// Most channels that the decoder knows places for.
+const MOST_CHANNELS: u16 = 26;
+/// Bytes of the chunk that are read: all of an extensible header, and the coefficients of ADPCM.
+pub(super) const READ_BYTES: u64 = 256;
+
+/// What a `fmt ` chunk says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Format {
+    /// The number of the coding; of an extensible header that which it holds.
+    tag: u16,
+    pub(super) channels: u16,
+    pub(super) rate_hz: u32,
+    pub(super) bytes_per_sec: u32,
+    pub(super) block_align: u16,
+    bits: u16,
+    /// What follows these, without its length.
+    extension: Vec<u8>,
+    is_ambisonic: bool,
+}
+
+impl Format {
+    /// Reads a chunk of `len` bytes.
+    pub(super) fn read(file: &mut impl Read, len: u64) -> io::Result<Self> {
+        let mut bytes = Vec::new();
+        file.take(len.min(READ_BYTES)).read_to_end(&mut bytes)?;
+        let u16_at = |at: usize| {
+            let bytes = bytes.get(at..).and_then(<[u8]>::first_chunk);
+            bytes.map_or(0, |bytes| u16::from_le_bytes(*bytes))
+        };
+        let u32_at = |at: usize| u32::from(u16_at(at)) | u32::from(u16_at(at + 2)) << 16;
+        let extension = bytes.get(18..).unwrap_or_default();
+        let extension = extension[..extension.len().min(usize::from(u16_at(16)))].to_vec();
+        let mut format = Self {
+            tag: u16_at(0),
+            channels: u16_at(2),
+            rate_hz: u32_at(4),
+            bytes_per_sec: u32_at(8),
+            block_align: u16_at(12),
+            bits: u16_at(14),
+            is_ambisonic: false,
+            extension,
+        };
+        // Valid bits, speakers, then the GUID.
+        if format.tag == EXTENSIBLE
+            && let Some(guid) = format.extension.get(6..22)
+        {
+            format.is_ambisonic = guid[2..] == AMBISONIC_REST;
+            if guid[2..] == GUID_REST {
+                format.tag = u16::from_le_bytes([guid[0], guid[1]]);
+            }
+        }
+        Ok(format)
+    }
+
+    /// Whether samples come in blocks of many.
+    pub(super) fn is_blockwise(&self) -> bool {
+        matches!(self.tag, MS_ADPCM | IMA_ADPCM)
+    }
+
+    /// Refuses what is not read, or contradicts itself.
+    pub(super) fn checked(self, path: &Path) -> Result<Self, AudioError> {
+        let unsupported = |kind: String| AudioError::Unsupported {
+            path: path.into(),
+            kind,
+        };
+        let is_read = match self.tag {
+            PCM => matches!(self.bits, 8 | 16 | 24 | 32),
+            FLOAT => matches!(self.bits, 32 | 64),
+            A_LAW | MU_LAW => self.bits == 8,
+            MS_ADPCM | IMA_ADPCM => self.bits == 4,
+            _ => false,
+        };
+        if self.is_ambisonic {
+            return Err(unsupported(
+                "Ambisonic sound, whose channels are no loudspeakers,".into(),
+            ));
+        }
+        if self.channels > MOST_CHANNELS {
+            return Err(unsupported(format!(
+                "a WAV file of {} channels",
+                self.channels
+            )));
+        }
+        if !is_read {
+            return Err(unsupported(self.described()));
+        }
+        let align = u32::from(self.channels) * u32::from(self.bits / 8);
+        if !self.is_blockwise() && self.block_align != 0 && u32::from(self.block_align) != align {
+            return Err(AudioError::Contradiction {
+                path: path.into(),
+                what: format!(
+                    "{} bits per sample and {} channels make {align} bytes per instant, but it says {}",
+                    self.bits, self.channels, self.block_align
+                ),
+            });
+        }
+        Ok(Self {
+            block_align: if self.is_blockwise() {
+                self.block_align
+            } else {
+                align as u16
+            },
+            ..self
+        })
+    }
+
+    /// What the sound is, to follow "This recording is".
+    fn described(&self) -> String {
+        let bits = self.bits;
+        match self.tag {
+            PCM => format!("{bits}-bit PCM in a WAV file"),
+            FLOAT => format!("{bits}-bit floating point in a WAV file"),
+            A_LAW => format!("{bits}-bit A-law in a WAV file"),
+            MU_LAW => format!("{bits}-bit μ-law in a WAV file"),
+            MS_ADPCM | IMA_ADPCM => format!("{bits}-bit ADPCM in a WAV file"),
+            tag => match FOREIGN.iter().find(|(known, _)| *known == tag) {
+                Some((_, name)) => format!("{name} inside a WAV file"),
+                None => format!("a WAV file with the coding number 0x{tag:04x}"),
+            },
+        }
+    }
+
+    /// The chunk as the decoder takes it: plain, with the lengths that it wants.
+    pub(super) fn chunk(&self) -> Vec<u8> {
+        let extension: &[u8] = if self.is_blockwise() {
+            &self.extension
+        } else {
+            &[]
+        };
+        let mut bytes = Vec::new();
+        bytes.extend(self.tag.to_le_bytes());
+        bytes.extend(self.channels.to_le_bytes());
+        bytes.extend(self.rate_hz.to_le_bytes());
+        bytes.extend(self.bytes_per_sec.to_le_bytes());
+        bytes.extend(self.block_align.to_le_bytes());
+        bytes.extend(self.bits.to_le_bytes());
+        bytes.extend((extension.len() as u16).to_le_bytes());
+        bytes.extend(extension);
+        bytes
+    }
+}

@@ -1,0 +1,294 @@
+//! Reads a WAV file's header, holds it to the file, and hands the decoder a header without contradictions.
+//!
+//! Programs that write to a pipe cannot go back to fill in lengths, and some fill in wrong ones. Which bytes are the sound is
+//! decided here, once, and what was decided is told.
+
+mod format;
+
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use super::check_credible;
+use super::error::AudioError;
+use super::excerpt::Excerpt;
+use format::{Format, READ_BYTES};
+
+/// Lengths that programs write when they cannot go back to fill in the true one lie at most this far below 2^31 or 2^32
+/// (ffmpeg, `SoX`, arecord, GStreamer).
+const PLACEHOLDER_SPAN: u32 = 0x1_0000;
+/// A length that is this much too long counts a header too many (`CubicSDR`: 16, others the 36 bytes before the sound).
+const MOST_HEADER_BYTES: u64 = 64;
+/// Data length where a `ds64` chunk has the true one.
+const IN_DS64: u32 = u32::MAX;
+const CHUNK_HEADER: u64 = 8;
+
+/// What a WAV file's header says, and which of the file's bytes are the sound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wav {
+    pub(super) channels: u16,
+    pub(super) excerpt: Excerpt,
+    /// Whether the header that the decoder sees has no room for the length.
+    pub(super) is_open_ended: bool,
+    /// What was decided where the header contradicts the file: sentences.
+    pub(super) notes: Vec<String>,
+}
+
+/// Where chunks lie in a file.
+struct Chunks {
+    /// Content of the `RIFF` chunk ends here, if its length is no placeholder.
+    riff_end: Option<u64>,
+    file_len: u64,
+}
+
+/// The chunks before the sound.
+#[derive(Default)]
+struct Before {
+    format: Option<Format>,
+    /// Length of the sound in a file that may be longer than 4 GiB.
+    ds64_data: Option<u64>,
+}
+
+/// Whether these are the first bytes of a file that is read here.
+pub(super) fn is_wav(head: &[u8]) -> bool {
+    let is_riff = [b"RIFF", b"RF64", b"BW64"]
+        .iter()
+        .any(|mark| head.starts_with(*mark));
+    is_riff && head.get(8..12) == Some(b"WAVE")
+}
+
+/// Walks the chunks up to the sound.
+pub(super) fn check(
+    path: &Path,
+    file: &mut (impl Read + Seek),
+    file_len: u64,
+) -> Result<Wav, AudioError> {
+    let io = |source| AudioError::from_io(path, source);
+    file.seek(SeekFrom::Start(4)).map_err(io)?;
+    let riff_len = read_u32(file).map_err(io)?;
+    let chunks = Chunks {
+        riff_end: (riff_len > 0 && !is_placeholder(riff_len))
+            .then(|| CHUNK_HEADER + u64::from(riff_len)),
+        file_len,
+    };
+    let mut before = Before::default();
+    let mut at = 12;
+    while at + CHUNK_HEADER <= file_len {
+        file.seek(SeekFrom::Start(at)).map_err(io)?;
+        let (tag, len) = read_chunk_header(file).map_err(io)?;
+        at += CHUNK_HEADER;
+        if tag == *b"data" {
+            let format = before.format.ok_or_else(|| {
+                damaged(path, "its sound comes before the description of its sound")
+            })?;
+            let mut data = Data {
+                path,
+                chunks: &chunks,
+                start: at,
+                notes: Vec::new(),
+            };
+            let len = data.len(file, len, before.ds64_data, &format)?;
+            return data.wav(format, len);
+        }
+        let n = u64::from(len).min(file_len - at);
+        match &tag {
+            b"fmt " => {
+                let format = Format::read(file, n).map_err(io)?;
+                check_credible(path, format.rate_hz, usize::from(format.channels))?;
+                before.format = Some(format.checked(path)?);
+            }
+            b"ds64" if n >= 16 => before.ds64_data = Some(read_ds64(file).map_err(io)?),
+            _ => {}
+        }
+        at += u64::from(len) + u64::from(len % 2);
+    }
+    Err(damaged(path, "it ends before its sound begins"))
+}
+
+/// A length that stands for "not known".
+fn is_placeholder(len: u32) -> bool {
+    const HALF: u32 = 1 << 31;
+    len >= u32::MAX - PLACEHOLDER_SPAN || (HALF - PLACEHOLDER_SPAN..=HALF).contains(&len)
+}
+
+/// The chunk of the sound, being held to its file.
+struct Data<'a> {
+    path: &'a Path,
+    chunks: &'a Chunks,
+    start: u64,
+    notes: Vec<String>,
+}
+
+impl Data<'_> {
+    /// How many of the file's bytes are the sound.
+    fn len(
+        &mut self,
+        file: &mut (impl Read + Seek),
+        stated: u32,
+        ds64: Option<u64>,
+        format: &Format,
+    ) -> Result<u64, AudioError> {
+        let present = self.chunks.file_len - self.start;
+        let len = match ds64 {
+            Some(len) if stated == IN_DS64 => len,
+            _ => u64::from(stated),
+        };
+        if stated == 0 && present > 0 && !self.is_chain(file, self.start)? {
+            self.note("its header gives a length of 0, as written by a program that could not go back; read to the end of the file");
+            return Ok(present);
+        }
+        if len <= present {
+            self.look_behind(file, len, format)?;
+            return Ok(len);
+        }
+        if is_placeholder(stated) {
+            self.note(
+                "its header does not know its length, as written to a pipe; read to the end of the file",
+            );
+            return Ok(present);
+        }
+        let is_whole = self.chunks.riff_end.is_some_and(|end| {
+            // The odd byte that fills up a chunk is often left out.
+            end.abs_diff(self.chunks.file_len) <= 1
+        });
+        let too_long = len - present;
+        if is_whole && too_long <= MOST_HEADER_BYTES {
+            self.note(&format!(
+                "its header counts {too_long} bytes more of sound than the file holds, while the file has the length that the header \
+                 gives for all of it; read to the end of the file"
+            ));
+            return Ok(present);
+        }
+        let secs = |bytes: u64| bytes as f64 / f64::from(format.bytes_per_sec.max(1));
+        Err(AudioError::Truncated {
+            path: self.path.into(),
+            promised_secs: secs(len),
+            found_secs: secs(present),
+        })
+    }
+
+    /// Tells what lies behind the sound and is not read.
+    fn look_behind(
+        &mut self,
+        file: &mut (impl Read + Seek),
+        len: u64,
+        format: &Format,
+    ) -> Result<(), AudioError> {
+        let io = |source| AudioError::from_io(self.path, source);
+        let end = self.start + len;
+        let mut at = end + len % 2;
+        let behind = self.chunks.file_len.saturating_sub(end);
+        if behind < u64::from(format.block_align.max(1)) + CHUNK_HEADER {
+            return Ok(());
+        }
+        while at + CHUNK_HEADER <= self.chunks.file_len {
+            file.seek(SeekFrom::Start(at)).map_err(io)?;
+            let (tag, len) = read_chunk_header(file).map_err(io)?;
+            if tag == *b"data" {
+                let more = u64::from(len).min(self.chunks.file_len - at - CHUNK_HEADER);
+                self.note(&format!(
+                    "it holds a second stretch of sound of {more} bytes behind the first, which is not read"
+                ));
+                return Ok(());
+            }
+            if !is_tag(tag) {
+                break;
+            }
+            at += CHUNK_HEADER + u64::from(len) + u64::from(len % 2);
+        }
+        if at < self.chunks.file_len {
+            self.note(&format!(
+                "{} bytes behind the sound are not read: its header does not count them as sound",
+                self.chunks.file_len - at
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether chunks begin here that end where the file ends.
+    fn is_chain(&self, file: &mut (impl Read + Seek), mut at: u64) -> Result<bool, AudioError> {
+        let io = |source| AudioError::from_io(self.path, source);
+        while at + CHUNK_HEADER <= self.chunks.file_len {
+            file.seek(SeekFrom::Start(at)).map_err(io)?;
+            let (tag, len) = read_chunk_header(file).map_err(io)?;
+            if !is_tag(tag) {
+                return Ok(false);
+            }
+            at += CHUNK_HEADER + u64::from(len) + u64::from(len % 2);
+        }
+        Ok(at.abs_diff(self.chunks.file_len) <= 1)
+    }
+
+    fn note(&mut self, what: &str) {
+        self.notes.push(what.to_string());
+    }
+
+    fn wav(mut self, format: Format, len: u64) -> Result<Wav, AudioError> {
+        let block = u64::from(format.block_align.max(1));
+        let len = if format.is_blockwise() {
+            len
+        } else {
+            if len % block != 0 {
+                self.note("its sound ends in the middle of a sample, which is left out");
+            }
+            len - len % block
+        };
+        if len == 0 {
+            let path = self.path.into();
+            return Err(AudioError::NoSamples { path });
+        }
+        Ok(Wav {
+            channels: format.channels,
+            is_open_ended: u32::try_from(len + MOST_HEADER_BYTES + READ_BYTES).is_err(),
+            excerpt: Excerpt::new(plain_header(&format, len), self.start, len),
+            notes: self.notes,
+        })
+    }
+}
+
+/// The header that the decoder gets to see. Lengths that do not fit into it are left open.
+fn plain_header(format: &Format, len: u64) -> Vec<u8> {
+    let chunk = format.chunk();
+    let all = 4 + CHUNK_HEADER + chunk.len() as u64 + CHUNK_HEADER + len;
+    let fits = u32::try_from(len + MOST_HEADER_BYTES + READ_BYTES).is_ok();
+    let length = |len: u64| if fits { len as u32 } else { u32::MAX }.to_le_bytes();
+    let mut header = b"RIFF".to_vec();
+    header.extend(length(all));
+    header.extend(b"WAVEfmt ");
+    header.extend((chunk.len() as u32).to_le_bytes());
+    header.extend(chunk);
+    header.extend(b"data");
+    header.extend(length(len));
+    header
+}
+
+fn is_tag(tag: [u8; 4]) -> bool {
+    tag.iter().all(|byte| (b' '..=b'~').contains(byte))
+}
+
+fn damaged(path: &Path, reason: &str) -> AudioError {
+    AudioError::Damaged {
+        path: path.into(),
+        at_secs: 0.0,
+        reason: reason.into(),
+    }
+}
+
+fn read_chunk_header(file: &mut impl Read) -> io::Result<([u8; 4], u32)> {
+    let mut tag = [0; 4];
+    file.read_exact(&mut tag)?;
+    Ok((tag, read_u32(file)?))
+}
+
+/// Length of the sound out of a `ds64` chunk, which begins with that of the whole.
+fn read_ds64(file: &mut impl Read) -> io::Result<u64> {
+    let mut lengths = [0; 16];
+    file.read_exact(&mut lengths)?;
+    let [_, _, _, _, _, _, _, _, data @ ..] = lengths;
+    Ok(u64::from_le_bytes(data))
+}
+
+fn read_u32(file: &mut impl Read) -> io::Result<u32> {
+    let mut bytes = [0; 4];
+    file.read_exact(&mut bytes)?;
+    Ok(u32::from_le_bytes(bytes))
+}
