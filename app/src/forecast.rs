@@ -9,7 +9,7 @@ use heschl_core::encoder::{Batch, Encoder, EncoderError};
 use heschl_core::front_end::Listening;
 use heschl_core::pipeline::row_layout;
 use heschl_core::recipe::ExtractRecipe;
-use heschl_core::stimuli::Stimulus;
+use heschl_core::stimuli::{Stimulus, name_trouble};
 use heschl_core::window::{EncoderReach, Windows};
 pub(crate) use heschl_models::free_bytes;
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
@@ -204,6 +204,13 @@ fn story_forecast(
     stimulus: &Stimulus,
     reach: EncoderReach,
 ) -> StoryForecast {
+    if let Some(sentence) = name_trouble(stimulus) {
+        return StoryForecast {
+            story: stimulus.story.clone(),
+            n_windows: Err(sentence),
+            secs: None,
+        };
+    }
     let opened = Recording::open(&stimulus.path, recipe.stimuli.resampling);
     let facts = opened.map(|recording| recording.facts().clone());
     let secs = facts.as_ref().ok().and_then(|facts| facts.duration_secs);

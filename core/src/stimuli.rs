@@ -1,6 +1,7 @@
 //! Finds the stories of a folder: which recordings are in it and what each is called.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,8 @@ pub const EXTENSIONS: [&str; 6] = ["flac", "wav", "m4a", "ogg", "oga", "mp3"];
 
 /// Folders looked into for a hint when a folder has no recordings of its own.
 const MAX_FOLDERS_FOR_HINT: usize = 1_000;
+/// Longest name of a story. File systems allow 255 bytes, of which a record that is being written takes 23 more.
+const MOST_NAME_BYTES: usize = 232;
 /// Names offered in place of one that does not exist.
 const MAX_SUGGESTIONS: usize = 3;
 
@@ -123,6 +126,34 @@ pub fn find_stimuli(folder: &Path, depth: Depth) -> Result<Vec<Stimulus>, Stimul
     Ok(listing.best.into_iter().map(stimulus).collect())
 }
 
+/// Why a story can have no files: a sentence; `None` if it can.
+///
+/// Files and records are named after the recording, and both must be able to hold its name.
+#[must_use]
+pub fn name_trouble(stimulus: &Stimulus) -> Option<String> {
+    let path = &stimulus.path;
+    let shown = path.to_string_lossy();
+    if path.to_str().is_none() {
+        return Some(format!(
+            "The name of this recording is not UTF-8, so no record can hold it. Rename it.\nFile: {shown}"
+        ));
+    }
+    let name = stimulus.story.rsplit('/').next().unwrap_or_default();
+    if name.chars().any(char::is_control) {
+        return Some(format!(
+            "The name of this recording holds a control character. Rename it.\nFile: {}",
+            shown.escape_debug()
+        ));
+    }
+    (name.len() > MOST_NAME_BYTES).then(|| {
+        format!(
+            "The name of this recording has {} bytes; with {MOST_NAME_BYTES} or fewer, its features can have it too. Rename \
+             it.\nFile: {shown}",
+            name.len()
+        )
+    })
+}
+
 /// Keeps the stories that are wanted, all if none is named.
 ///
 /// # Errors
@@ -193,12 +224,20 @@ impl Listing {
         let Some(rank) = EXTENSIONS.iter().position(|known| *known == ending) else {
             return;
         };
-        let story = format!("{prefix}{}", stem.to_string_lossy());
+        let story = format!("{prefix}{}", shown(stem));
         let is_better = self.best.get(&story).is_none_or(|(best, _)| rank < *best);
         if is_better {
             self.best.insert(story, (rank, path));
         }
     }
+}
+
+/// A name as text; what is not UTF-8 in it is escaped, so that no two names become the same.
+fn shown(name: &OsStr) -> String {
+    name.to_str().map_or_else(
+        || name.as_encoded_bytes().escape_ascii().to_string(),
+        str::to_string,
+    )
 }
 
 fn true_path(folder: &Path) -> Result<PathBuf, StimuliError> {
@@ -211,7 +250,7 @@ fn true_path(folder: &Path) -> Result<PathBuf, StimuliError> {
 fn sorted_entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, StimuliError> {
     let list = || -> io::Result<Vec<(String, PathBuf)>> {
         fs::read_dir(folder)?
-            .map(|entry| entry.map(|e| (e.file_name().to_string_lossy().into_owned(), e.path())))
+            .map(|entry| entry.map(|e| (shown(&e.file_name()), e.path())))
             .collect()
     };
     let mut entries = list().map_err(|source| folder_error(folder, source))?;

@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use heschl_core::stimuli::{Depth, StimuliError, Stimulus, choose, find_stimuli};
+use heschl_core::stimuli::{Depth, StimuliError, Stimulus, choose, find_stimuli, name_trouble};
 use tempfile::TempDir;
 
 /// A folder with empty files of these names, sub-folders included.
@@ -159,4 +159,39 @@ fn stories_are_chosen_by_name() {
     let error = choose(all, &["whereTheresSmok".into()]).unwrap_err();
     let expected = "There is no story \"whereTheresSmok\". Did you mean \"wheretheressmoke\" or ";
     assert!(error.to_string().starts_with(expected), "{error}");
+}
+
+#[test]
+fn names_that_no_feature_file_can_have_are_known_before() {
+    let trouble = |name: &str| {
+        name_trouble(&Stimulus {
+            story: name.into(),
+            path: format!("/stories/{name}.wav").into(),
+        })
+    };
+    assert_eq!(trouble("where there’s smoke"), None);
+    assert_eq!(trouble(&"ü".repeat(116)), None);
+    assert!(trouble(&"a".repeat(233)).unwrap().contains("233 bytes"));
+    assert!(trouble("a\nb").unwrap().contains("control character"));
+}
+
+#[cfg(unix)]
+#[test]
+fn names_that_are_not_utf_8_stay_apart_and_are_told() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = folder_with(&["alpha.wav"]);
+    for name in [b"caf\xe9.wav", b"caf\xe8.wav"] {
+        fs::write(folder.path().join(OsStr::from_bytes(name)), b"").unwrap();
+    }
+    let found = find_stimuli(folder.path(), Depth::TopLevel).unwrap();
+    let names: Vec<&str> = found
+        .iter()
+        .map(|stimulus| stimulus.story.as_str())
+        .collect();
+    assert_eq!(names, ["alpha", "caf\\xe8", "caf\\xe9"]);
+    assert_eq!(name_trouble(&found[0]), None);
+    for odd in &found[1..] {
+        assert!(name_trouble(odd).unwrap().contains("not UTF-8"));
+    }
 }

@@ -1,6 +1,6 @@
 //! `heschl extract`: features of a folder of stories.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use clap::ArgAction;
 use heschl_core::audio::Resampling;
@@ -160,6 +160,21 @@ fn check_batch(batch: Option<usize>) -> Result<(), Failure> {
     }
 }
 
+/// The folder of custom stimuli lies below that of the features, whoever wrote the recipe.
+fn check_custom_stimuli(name: Option<&str>) -> Result<(), Failure> {
+    let Some(name) = name else {
+        return Ok(());
+    };
+    let is_below = |part: Component| matches!(part, Component::Normal(_));
+    if !name.is_empty() && Path::new(name).components().all(is_below) {
+        return Ok(());
+    }
+    Err(Failure(format!(
+        "The recipe's custom_stimuli is \"{}\", which leads out of the output folder. Write the name of a folder of recordings.",
+        name.escape_debug()
+    )))
+}
+
 pub(crate) fn folder_name(text: &str) -> Result<String, String> {
     let plain = !text.is_empty() && !text.starts_with('.') && !text.contains(['/', '\\']);
     if plain {
@@ -271,6 +286,7 @@ pub(crate) fn run_recipe(
 ) -> CommandResult {
     recipe.window.lengths()?;
     check_batch(recipe.model.batch)?;
+    check_custom_stimuli(recipe.stimuli.custom_stimuli.as_deref())?;
     let all_stories = workshop::find_stories(recipe)?;
     let mut stories = stimuli::choose(all_stories.clone(), &repetition.only)?;
     stories.retain(|story| !repetition.except.contains(&story.story));

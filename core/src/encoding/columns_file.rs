@@ -1,6 +1,6 @@
 //! A large `.npy` that grows voxel by voxel: weights or predictions.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -31,15 +31,11 @@ impl ColumnsFile {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let temporary = path.with_file_name(format!(".{name}.partial"));
         let header = header("<f4", Order::Fortran, &[n_rows, n_voxels]);
-        let begun = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&temporary)
-            .and_then(|mut file| file.write_all(&header).map(|()| file));
+        let mut file = atomic::open_own(&temporary)?;
+        file.write_all(&header)
+            .map_err(|source| StoreError::write(source, path))?;
         Ok(Self {
-            file: begun.map_err(|source| StoreError::write(source, path))?,
+            file,
             path: path.to_path_buf(),
             temporary,
             n_header_bytes: header.len() as u64,

@@ -1,5 +1,6 @@
 //! Shares of the voxels, fitted apart, put together.
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use ndarray::{Axis, concatenate};
@@ -32,6 +33,8 @@ pub enum MergeError {
         count: usize,
         folder: PathBuf,
     },
+    #[error("Another merge is at work in this folder. Wait for it to end.\nFolder: {}", .0.display())]
+    InUse(PathBuf),
     #[error("There are shares of several divisions ({counts}). Remove those that are not meant.\nFolder: {}", folder.display())]
     Divisions { counts: String, folder: PathBuf },
     #[error(
@@ -63,6 +66,8 @@ pub enum MergeError {
 /// [`MergeError`] if a share is missing, or they do not belong together.
 pub fn merge(folder: &Path) -> Result<ScoreTable, MergeError> {
     let shares = shares_in(folder)?;
+    // Held until the results are there.
+    let _lock = lock(folder)?;
     let file = common_recipe(&shares)?;
     let mut tables = Vec::new();
     let mut next = 0;
@@ -85,6 +90,18 @@ pub fn merge(folder: &Path) -> Result<ScoreTable, MergeError> {
     atomic::remove(&folder.join("scores.npz"))?;
     write_results(folder, &file, &merged, None)?;
     Ok(merged)
+}
+
+/// One merge at a time: they would write the same temporary files.
+fn lock(folder: &Path) -> Result<File, MergeError> {
+    let inner = folder.join(".heschl");
+    std::fs::create_dir_all(&inner).map_err(|source| StoreError::write(source, &inner))?;
+    let file = atomic::open_own(&inner.join("merge.lock"))?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(MergeError::InUse(folder.to_path_buf())),
+        // Some network file systems have no locks.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    }
 }
 
 /// The folders of the shares, in order, all of them done.

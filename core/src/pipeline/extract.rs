@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use crate::audio::{AudioError, Resampling, SlidingAudio, count_samples};
+use crate::audio::{AudioError, Recording, Resampling, SlidingAudio, count_samples};
 use crate::encoder::{Batch, Encoder, EncoderError};
 use crate::front_end::Listening;
 use crate::progress::{CancelToken, Clock, Event, StageTimes};
 use crate::recipe::{ExtractRecipe, RunFacts};
-use crate::stimuli::Stimulus;
+use crate::stimuli::{Stimulus, name_trouble};
 use crate::store::{
     FeaturesFolder, Found, Journal, JournalHeader, Provenance, RowLayout, SourceRecording,
     StoreError, StoryRecord, sha256_of_file, sha256_of_text,
@@ -52,7 +52,7 @@ impl ExtractError {
     /// Whether the next story would fail as well.
     fn concerns_all_stories(&self) -> bool {
         match self {
-            Self::Store(error) => !matches!(error, StoreError::InUse(_)),
+            Self::Store(error) => !matches!(error, StoreError::InUse(_) | StoreError::Link(_)),
             Self::Encoder(_) => true,
             Self::Audio(_) | Self::Window { .. } | Self::NotFinite { .. } => false,
         }
@@ -121,8 +121,12 @@ pub fn extract(
         recipe: &recipe,
         ..*work
     };
+    leave_out_odd_stories(work, &layout, &mut summary, report);
     for stimulus in work.stories {
         let story = stimulus.story.clone();
+        if summary.failed.iter().any(|(failed, _)| *failed == story) {
+            continue;
+        }
         if !work.recipe.output.overwrite && work.folder.is_complete(&story, &layout) {
             if let Some(message) = made_otherwise(work, stimulus) {
                 report(Event::Warning { message });
@@ -143,16 +147,10 @@ pub fn extract(
                 break;
             }
             Err(error) if error.concerns_all_stories() => return Err(error),
-            Err(error) => {
-                let message = error.to_string();
-                report(Event::StoryFailed {
-                    story: story.clone(),
-                    message: message.clone(),
-                });
-                summary.failed.push((story, message));
-            }
+            Err(error) => fail(&story, error.to_string(), &mut summary, report),
         }
     }
+    work.folder.verify()?;
     report(Event::Finished {
         n_done: summary.done.len(),
         n_skipped: summary.skipped.len(),
@@ -160,6 +158,43 @@ pub fn extract(
         stopped: summary.stopped,
     });
     Ok(summary)
+}
+
+/// Tells before the first window which stories cannot be done: their names, or what their headers say.
+fn leave_out_odd_stories(
+    work: &Extraction,
+    layout: &RowLayout,
+    summary: &mut Summary,
+    report: &mut dyn FnMut(Event),
+) {
+    for stimulus in work.stories {
+        let story = &stimulus.story;
+        if let Some(sentence) = name_trouble(stimulus) {
+            fail(story, sentence, summary, report);
+            continue;
+        }
+        if !work.recipe.output.overwrite && work.folder.is_complete(story, layout) {
+            continue;
+        }
+        match Recording::open(&stimulus.path, work.recipe.stimuli.resampling) {
+            Ok(recording) => {
+                for note in &recording.facts().notes {
+                    report(Event::Warning {
+                        message: format!("{story}: {note}."),
+                    });
+                }
+            }
+            Err(error) => fail(story, error.to_string(), summary, report),
+        }
+    }
+}
+
+fn fail(story: &str, message: String, summary: &mut Summary, report: &mut dyn FnMut(Event)) {
+    report(Event::StoryFailed {
+        story: story.to_string(),
+        message: message.clone(),
+    });
+    summary.failed.push((story.to_string(), message));
 }
 
 /// A sentence, if a story that is done was made with settings, a model or a recording that this run would not use.
@@ -202,6 +237,7 @@ fn extract_story(
 ) -> Result<Ending, ExtractError> {
     let mut clock = Clock::default();
     let started = now();
+    work.folder.verify()?;
     let recording = clock.audio(|| recording_facts(stimulus, work.recipe.stimuli.resampling))?;
     let windows = Windows::new(
         &work.recipe.window,

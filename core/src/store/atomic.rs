@@ -1,6 +1,6 @@
 //! Files that appear under their final name whole or not at all.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -32,7 +32,7 @@ impl AtomicFile {
         fs::create_dir_all(folder).map_err(|source| StoreError::write(source, folder))?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let temporary = folder.join(format!(".{name}{suffix}"));
-        let file = File::create(&temporary).map_err(|source| StoreError::write(source, path))?;
+        let file = create_new(&temporary).map_err(|source| StoreError::write(source, path))?;
         Ok(Self {
             file,
             temporary,
@@ -72,6 +72,57 @@ impl AtomicFile {
         self.committed = true;
         Ok(())
     }
+}
+
+/// Makes a new file. What has its name is taken away first, and if it is a link, what it points to is left alone.
+fn create_new(path: &Path) -> io::Result<File> {
+    let create = || OpenOptions::new().write(true).create_new(true).open(path);
+    match create() {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(path)?;
+            create()
+        }
+        outcome => outcome,
+    }
+}
+
+/// Opens a file that Heschl keeps for itself, for reading and writing, and makes it if it is not there. Nothing in it is lost.
+///
+/// # Errors
+/// [`StoreError::Link`] if it is a link, or a file that has another name as well: what belongs to somebody else is not written.
+/// [`StoreError`] if the disk refuses.
+pub fn open_own(path: &Path) -> Result<File, StoreError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let link = || StoreError::Link(path.to_path_buf());
+    let is_link = || fs::symlink_metadata(path).is_ok_and(|facts| facts.is_symlink());
+    if cfg!(not(unix)) && is_link() {
+        return Err(link());
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        options.custom_flags(flags.bits() as i32);
+    }
+    let file = options.open(path).map_err(|source| {
+        if is_link() {
+            link()
+        } else {
+            StoreError::write(source, path)
+        }
+    })?;
+    let facts = file
+        .metadata()
+        .map_err(|source| StoreError::write(source, path))?;
+    #[cfg(unix)]
+    let has_other_name = std::os::unix::fs::MetadataExt::nlink(&facts) > 1;
+    #[cfg(not(unix))]
+    let has_other_name = false;
+    if !facts.is_file() || has_other_name {
+        return Err(link());
+    }
+    Ok(file)
 }
 
 impl Drop for AtomicFile {
@@ -147,6 +198,50 @@ pub(super) fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn no_link_is_written_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let outside = folder.path().join("outside");
+        fs::write(&outside, "precious").unwrap();
+        let inside = folder.path().join("inside");
+        fs::create_dir(&inside).unwrap();
+        for kind in ["symbolic", "hard"] {
+            let link = |name: &str| {
+                let path = inside.join(name);
+                if kind == "symbolic" {
+                    std::os::unix::fs::symlink(&outside, &path).unwrap();
+                } else {
+                    fs::hard_link(&outside, &path).unwrap();
+                }
+                path
+            };
+            let own = link("journal");
+            assert!(matches!(open_own(&own), Err(StoreError::Link(_))), "{kind}");
+            fs::remove_file(own).unwrap();
+            link(".story.npz.partial");
+            let mut file = AtomicFile::create(&inside.join("story.npz")).unwrap();
+            file.write_all(b"features").unwrap();
+            file.sync().unwrap();
+            file.commit().unwrap();
+            assert_eq!(fs::read(inside.join("story.npz")).unwrap(), b"features");
+            link("record");
+            write(&inside.join("record"), b"new").unwrap();
+            assert_eq!(fs::read(inside.join("record")).unwrap(), b"new");
+            assert_eq!(fs::read(&outside).unwrap(), b"precious", "{kind}");
+            fs::remove_dir_all(&inside).unwrap();
+            fs::create_dir(&inside).unwrap();
+        }
+        let dangling = inside.join("dangling");
+        std::os::unix::fs::symlink(folder.path().join("nowhere"), &dangling).unwrap();
+        assert!(matches!(open_own(&dangling), Err(StoreError::Link(_))));
+        assert!(!folder.path().join("nowhere").exists());
+        let own = inside.join("own");
+        open_own(&own).unwrap().write_all(b"kept").unwrap();
+        open_own(&own).unwrap();
+        assert_eq!(fs::read(own).unwrap(), b"kept");
+    }
 
     #[test]
     fn a_file_appears_whole_or_not_at_all() {

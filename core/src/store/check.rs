@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use ndarray::Ix2;
 
 use super::{
-    FEATURES, FeaturesFolder, StoreError, StoryRecord, TIMES, is_layer_name, sha256_of_file,
+    FEATURES, FeaturesFolder, StoreError, StoryRecord, TIMES, is_layer_name, is_plain_relative,
+    sha256_of_file,
 };
 use crate::formats::npz;
 
@@ -36,7 +37,11 @@ pub fn check(folder: &Path) -> Result<CheckReport, StoreError> {
     let mut report = CheckReport::default();
     let roots = features_roots(folder)?;
     for root in &roots {
-        check_root(&FeaturesFolder { root: root.clone() }, &roots, &mut report)?;
+        let folder = FeaturesFolder {
+            root: root.clone(),
+            held: None,
+        };
+        check_root(&folder, &roots, &mut report)?;
     }
     Ok(report)
 }
@@ -79,23 +84,28 @@ fn check_root(
     let mut stories = Vec::new();
     let below = |other: &&PathBuf| **other != folder.root && other.starts_with(&folder.root);
     let others: Vec<&PathBuf> = others.iter().filter(below).collect();
-    for path in files_below(&folder.root)? {
+    let files = files_below(&folder.root)?;
+    let all: BTreeSet<String> = files.iter().map(|path| folder.relative(path)).collect();
+    for path in &files {
         if others.iter().any(|other| path.starts_with(other)) {
             continue;
         }
-        let relative = folder.relative(&path);
+        let relative = folder.relative(path);
         if let Some(rest) = relative.strip_prefix(".heschl/") {
             report
                 .unfinished
                 .extend(rest.strip_suffix(".journal").map(str::to_string));
-        } else if let Some(story) = relative.strip_suffix("_times.npz") {
+        } else if let Some(story) = story_of_times(&relative, &all) {
             stories.push(story.to_string());
         } else if let Some((layer, story)) = relative
             .strip_suffix(".npz")
             .and_then(|rest| rest.split_once('/'))
             && is_layer_name(layer)
         {
-            layers_of.entry(story.to_string()).or_default().push(path);
+            layers_of
+                .entry(story.to_string())
+                .or_default()
+                .push(path.clone());
         }
     }
     for story in stories {
@@ -103,6 +113,15 @@ fn check_root(
         check_story(folder, &story, layers, report);
     }
     Ok(())
+}
+
+/// The story whose times a file holds. `hard_times.npz` holds the features of the story "hard_times" where that has times.
+fn story_of_times<'a>(file: &'a str, all: &BTreeSet<String>) -> Option<&'a str> {
+    let named = file.strip_suffix(".npz")?;
+    if all.contains(&format!("{named}_times.npz")) {
+        return None;
+    }
+    named.strip_suffix("_times")
 }
 
 fn check_story(
@@ -143,6 +162,14 @@ fn check_story(
 
 fn changed_files(folder: &FeaturesFolder, story: &str, record: &StoryRecord) -> Vec<String> {
     let fault = |output: &super::FileChecksum| {
+        if !is_plain_relative(&output.file) {
+            return Some(format!(
+                "The record of {story} names a file outside of its folder, \"{}\", which is not read. Extract the story again with \
+                 --overwrite.\nFile: {}",
+                output.file.escape_debug(),
+                folder.record_path(story).display()
+            ));
+        }
         let path = folder.root.join(&output.file);
         match sha256_of_file(&path) {
             Ok(sha256) if sha256 == output.sha256 => None,
@@ -192,11 +219,61 @@ fn files_below(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
             let kind = entry.file_type().map_err(failed)?;
             if kind.is_dir() {
                 folders.push(entry.path());
-            } else {
+            } else if kind.is_file() || kind.is_symlink() {
                 files.push(entry.path());
             }
         }
     }
     files.sort();
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::npz::RowsWriter;
+
+    fn write(path: &Path, name: &str, n_columns: usize) {
+        let file = std::fs::File::create(path).unwrap();
+        let mut writer = RowsWriter::new(file, name, 3, n_columns).unwrap();
+        writer.write(&vec![0.5; 3 * n_columns]).unwrap();
+        writer.finish().unwrap();
+    }
+
+    #[test]
+    fn a_story_may_be_called_times() {
+        let folder = tempfile::tempdir().unwrap();
+        for story in ["hard_times", "soft"] {
+            write(&folder.path().join(format!("{story}.npz")), FEATURES, 4);
+            write(&folder.path().join(format!("{story}_times.npz")), TIMES, 2);
+        }
+        let report = check(folder.path()).unwrap();
+        assert_eq!(report.unrecorded, ["hard_times", "soft"]);
+        assert_eq!(report.faults, Vec::<String>::new());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn records_that_name_other_files_are_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let features = FeaturesFolder {
+            root: folder.path().to_path_buf(),
+            held: None,
+        };
+        std::os::unix::fs::symlink("/dev/zero", folder.path().join("endless.npz")).unwrap();
+        let record: StoryRecord = toml::from_str(include_str!("record_of_a_story.toml")).unwrap();
+        let with = |file: &str| StoryRecord {
+            outputs: vec![super::super::FileChecksum::new(file.into(), "00".into())],
+            ..record.clone()
+        };
+        for file in [
+            "/dev/zero",
+            "../elsewhere.npz",
+            "endless.npz",
+            "missing.npz",
+        ] {
+            let faults = changed_files(&features, "alpha", &with(file));
+            assert_eq!(faults.len(), 1, "{file}");
+        }
+    }
 }

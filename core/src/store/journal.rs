@@ -2,7 +2,7 @@
 //!
 //! A killed run leaves whole batches and at most one torn one, which is cut off when the journal is opened again.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::StoreError;
+use super::{StoreError, atomic};
 
 const MAGIC: &[u8; 8] = b"heschlj1";
 /// Bytes before the header's text: the mark, the text's length and its checksum.
@@ -115,14 +115,9 @@ impl<V: JournalValue> Journal<V> {
         let failed = |source| StoreError::write(source, path);
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(|source| StoreError::write(source, folder))?;
+            refuse_linked_folder(folder)?;
         }
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(failed)?;
+        let mut file = atomic::open_own(path)?;
         lock(&file, path)?;
         let existing = read_header(&mut file).map_err(failed)?;
         let mut journal = Self {
@@ -252,9 +247,9 @@ impl<V: JournalValue> Journal<V> {
         if cfg!(windows) {
             // An open file cannot be removed there.
             drop(self.file);
-            return super::atomic::remove(&self.path);
+            return atomic::remove(&self.path);
         }
-        super::atomic::remove(&self.path)
+        atomic::remove(&self.path)
     }
 
     fn failed(&self, source: std::io::Error) -> StoreError {
@@ -275,7 +270,7 @@ impl<V: JournalValue> Journal<V> {
             .and_then(|_| self.file.write_all(&bytes));
         begun.map_err(|source| self.failed(source))?;
         self.sync()?;
-        super::atomic::sync_folder_of(&self.path)
+        atomic::sync_folder_of(&self.path)
     }
 
     /// Counts the batches that are whole and cuts off what follows.
@@ -297,18 +292,31 @@ impl<V: JournalValue> Journal<V> {
     }
 }
 
+/// Heschl's own folder beside the results must be a folder: through a link, files elsewhere would be written.
+pub(super) fn refuse_linked_folder(folder: &Path) -> Result<(), StoreError> {
+    let is_own = folder.file_name().is_some_and(|name| name == ".heschl");
+    let is_link = std::fs::symlink_metadata(folder).is_ok_and(|facts| facts.is_symlink());
+    if is_own && is_link {
+        return Err(StoreError::Link(folder.to_path_buf()));
+    }
+    Ok(())
+}
+
 /// Removes the journal at `path` if there is one that no process writes.
 ///
 /// # Errors
 /// [`StoreError`] if the disk refuses.
 pub(crate) fn clear_journal(path: &Path) -> Result<(), StoreError> {
+    if !std::fs::symlink_metadata(path).is_ok_and(|facts| facts.is_file()) {
+        return Ok(());
+    }
     let Ok(file) = File::open(path) else {
         return Ok(());
     };
     match lock(&file, path) {
         Err(StoreError::InUse(_)) => Ok(()),
         Err(error) => Err(error),
-        Ok(()) => super::atomic::remove(path),
+        Ok(()) => atomic::remove(path),
     }
 }
 

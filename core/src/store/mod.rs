@@ -10,6 +10,7 @@
 
 pub mod atomic;
 mod check;
+mod held;
 mod journal;
 mod record;
 
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 pub use check::{CheckReport, check};
+pub use held::HeldFolder;
 pub use journal::{Found, Journal, JournalHeader, JournalValue};
 pub use record::{FileChecksum, Provenance, SourceRecording, StoryRecord};
 
@@ -44,6 +46,18 @@ pub const TIMES: &str = "times";
 pub enum StoreError {
     #[error("{}\nFile: {}", write_trouble(source), path.display())]
     Write { source: io::Error, path: PathBuf },
+    #[error(
+        "A link, or something else that is no plain file of this place, stands where Heschl keeps a file of its own. Nothing is \
+         written through it. Take it away, and run the same command again.\nFile: {}", .0.display()
+    )]
+    Link(PathBuf),
+    #[error("This is no regular file, so it is not read.\nFile: {}", .0.display())]
+    NoRegularFile(PathBuf),
+    #[error(
+        "The output folder is not the one any more that this run began with: it was removed, renamed or unmounted meanwhile. What \
+         was written since may be lost. Bring it back, and run the same command again.\nFolder: {}", .0.display()
+    )]
+    Vanished(PathBuf),
     #[error("The file cannot be read: {source}\nFile: {}", path.display())]
     Read { source: io::Error, path: PathBuf },
     #[error(
@@ -107,9 +121,11 @@ fn write_trouble(error: &io::Error) -> String {
 }
 
 /// The folder that holds one model's features.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct FeaturesFolder {
     root: PathBuf,
+    /// Where it is written: the folder as it was found.
+    held: Option<HeldFolder>,
 }
 
 /// Fails if two stories would share a file: `a_times` and the times of `a`, or `encoder.0/a` and a layer of `a`.
@@ -180,9 +196,11 @@ impl FeaturesFolder {
     /// # Errors
     /// [`StoreError`] if it cannot be made, or another version of Heschl wrote into it.
     pub fn create(root: &Path) -> Result<Self, StoreError> {
-        let folder = Self {
+        let mut folder = Self {
             root: root.to_path_buf(),
+            held: None,
         };
+        journal::refuse_linked_folder(&folder.inner())?;
         let version_file = folder.inner().join("version");
         match std::fs::read_to_string(&version_file) {
             Ok(text) if text.trim() == VERSION => {}
@@ -197,7 +215,16 @@ impl FeaturesFolder {
             }
             Err(source) => return Err(StoreError::write(source, &version_file)),
         }
+        folder.held = Some(HeldFolder::open(root)?);
         Ok(folder)
+    }
+
+    /// Looks whether the folder is still the one that was opened.
+    ///
+    /// # Errors
+    /// [`StoreError::Vanished`] if it is not.
+    pub fn verify(&self) -> Result<(), StoreError> {
+        self.held.as_ref().map_or(Ok(()), HeldFolder::verify)
     }
 
     /// The folder itself.
@@ -310,6 +337,7 @@ impl FeaturesFolder {
         provenance: Provenance,
     ) -> Result<(), StoreError> {
         journal.sync()?;
+        self.verify()?;
         let story = provenance.recording.story.clone();
         let files = self.write_layers(&mut journal, &story, layout)?;
         let times = self.write_times(&story, windows)?;
@@ -329,6 +357,7 @@ impl FeaturesFolder {
         }
         .write(&self.record_path(&story))?;
         times.commit()?;
+        self.verify()?;
         journal.remove()
     }
 
@@ -417,6 +446,10 @@ fn finished(
 /// [`StoreError::Read`] if the file cannot be read.
 pub fn sha256_of_file(path: &Path) -> Result<String, StoreError> {
     let failed = |source| StoreError::read(source, path);
+    // A device or a pipe would never end.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(StoreError::NoRegularFile(path.to_path_buf()));
+    }
     let mut file = std::fs::File::open(path).map_err(failed)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 20];

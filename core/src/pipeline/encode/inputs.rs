@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::EncodeError;
-use crate::design::Design;
+use crate::design::{Design, FrameReader, StoryScans};
 use crate::encoding::Measured;
-use crate::store::{FileChecksum, StoreError, sha256_of_file};
+use crate::recipe::{EncodeRecipe, FeatureKind};
+use crate::store::{FileChecksum, StoreError, StoryRecord, sha256_of_file};
 
 /// Every file that a fit reads, with its checksum.
 pub(super) type Inputs = Vec<FileChecksum>;
@@ -21,6 +22,44 @@ pub(super) fn checksums(design: &Design, measured: &Measured) -> Result<Inputs, 
         Ok(FileChecksum::new(path.display().to_string(), sha256))
     };
     files.iter().map(checksum).collect()
+}
+
+/// Features that have a record must be those that it was made of.
+///
+/// * `inputs`: checksums that are known already; others are taken here.
+pub(super) fn refuse_changed_features(
+    recipe: &EncodeRecipe,
+    design: &Design,
+    inputs: &[FileChecksum],
+) -> Result<(), EncodeError> {
+    let stories = design.training_stories.iter().chain(&design.test_stories);
+    for set in &recipe.features {
+        if set.kind != FeatureKind::Features {
+            continue;
+        }
+        let reader = FrameReader::new(set)?;
+        for StoryScans { story, .. } in stories.clone() {
+            let Some((record, files)) = reader.record(story) else {
+                continue;
+            };
+            let record = StoryRecord::read(&record)?;
+            for (name, path) in files {
+                let written = record.outputs.iter().find(|output| output.file == name);
+                let Some(written) = written else { continue };
+                let shown = path.display().to_string();
+                let known = inputs.iter().find(|input| input.file == shown);
+                let sha256 = match known {
+                    Some(input) => input.sha256.clone(),
+                    None => sha256_of_file(&path)?,
+                };
+                if sha256 != written.sha256 {
+                    let story = story.clone();
+                    return Err(EncodeError::FeaturesChanged { story, path });
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A test story whose features are those of a training story is known to the model.

@@ -71,6 +71,15 @@ pub enum EncodeError {
          recording. Leave one of them out."
     )]
     SameRecording { training: String, test: String },
+    #[error(
+        "The features of the story \"{story}\" are not as they were written: their checksum is not that of their record. Extract the \
+         story again with --overwrite, or leave it out.\nFile: {}", path.display()
+    )]
+    FeaturesChanged { story: String, path: PathBuf },
+    #[error(
+        "No voxel has a score: {0}. Look at the responses of the test stories, and whether features and responses belong together."
+    )]
+    NoScores(&'static str),
     #[error("The groups are given for {found} voxels; the responses have {expected}.")]
     Groups { found: usize, expected: usize },
     #[error(
@@ -167,6 +176,7 @@ pub fn encode(
 pub fn encode_sizes(work: &Encoding) -> Result<(FitSizes, Vec<String>), EncodeError> {
     let design = Design::build(work.recipe, work.responses)?;
     let measured = Measured::new(work.recipe, work.responses, &design)?;
+    inputs::refuse_changed_features(work.recipe, &design, &[])?;
     let run = Run::new(work, &design, &measured, &[])?;
     let mut warnings = Vec::new();
     warnings::announce(&run, &mut |event| {
@@ -193,6 +203,7 @@ fn encode_in<T: Readable>(
     let design = Design::build(recipe, work.responses)?;
     let measured = Measured::new(recipe, work.responses, &design)?;
     let inputs = inputs::checksums(&design, &measured)?;
+    inputs::refuse_changed_features(recipe, &design, &inputs)?;
     inputs::refuse_known_test(&design, &inputs)?;
     let run = Run::new(work, &design, &measured, &inputs)?;
     match (work.existing, run.is_done(&inputs)) {
@@ -219,6 +230,7 @@ fn encode_in<T: Readable>(
             Vec::new()
         };
         tell_failures(&checks, report);
+        warnings::refuse_no_scores(&run, &table)?;
         for message in warnings::of_scores(&table) {
             report(Event::Warning { message });
         }
@@ -239,6 +251,7 @@ fn encode_in<T: Readable>(
         return Ok(EncodeSummary::Stopped);
     };
     let table = run.table(round_scores, &alphas, scores);
+    warnings::refuse_no_scores(&run, &table)?;
     let checks = control(&run, &plan, &alphas, &table, report)?;
 
     for message in warnings::of_scores(&table) {

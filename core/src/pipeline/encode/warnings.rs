@@ -2,7 +2,7 @@
 
 use super::EncodeError;
 use super::run::Run;
-use crate::encoding::{CHECKED_VOXELS, Column, ScoreTable, precision_warning};
+use crate::encoding::{CHECKED_VOXELS, Column, ScoreTable, VoxelShare, precision_warning};
 use crate::progress::Event;
 use crate::recipe::FitPrecision;
 use crate::responses::Readable;
@@ -49,6 +49,26 @@ pub(super) fn check_precision<T: Readable>(
         report(Event::Warning { message });
     }
     Ok(())
+}
+
+/// A fit in which no voxel has an r is no success. A share of the voxels may lie outside of the brain.
+pub(super) fn refuse_no_scores(run: &Run, table: &ScoreTable) -> Result<(), EncodeError> {
+    if run.work.share != VoxelShare::WHOLE
+        || table.voxels.is_empty()
+        || table.column(Column::R).any(|r| !r.is_nan())
+    {
+        return Ok(());
+    }
+    let features = &run.design.test.0;
+    let is_constant = features.columns().into_iter().all(|column| {
+        let first = column.first().copied();
+        column.iter().all(|value| Some(*value) == first)
+    });
+    Err(EncodeError::NoScores(if is_constant {
+        "the features of the test stories do not vary, so that every prediction is the same at all scans"
+    } else {
+        "the test responses do not vary or hold values that are no numbers, or the predictions do not vary"
+    }))
 }
 
 /// What a user should know of the scores.
