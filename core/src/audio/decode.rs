@@ -17,7 +17,7 @@ use symphonia::core::meta::MetadataOptions;
 use symphonia::core::packet::Packet;
 
 use super::error::AudioError;
-use super::inspect::{Inspection, inspect};
+use super::inspect::{Inspection, SoundEnd, inspect};
 use super::mix::mix_to_mono;
 use super::mp3::FrameChain;
 use super::promise::{Kept, Promise};
@@ -90,9 +90,9 @@ impl Decoder {
             facts,
             promise,
             kept,
-            until_end_of_file: inspection.is_open_ended,
+            until_end_of_file: inspection.wav_end == Some(SoundEnd::EndOfBytes),
             mono: Vec::new(),
-            frame_chain: (params.codec == codec::CODEC_ID_MP3 && !inspection.is_wav)
+            frame_chain: (params.codec == codec::CODEC_ID_MP3 && inspection.wav_end.is_none())
                 .then(|| FrameChain::new(path, inspection.id3_len).ok())
                 .flatten(),
             packets_tell_time: [codec::CODEC_ID_FLAC, codec::CODEC_ID_VORBIS]

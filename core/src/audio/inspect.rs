@@ -35,14 +35,22 @@ const FOREIGN: &[(usize, &[u8], &str)] = &[
     (28, b"Speex", "a Speex file"),
 ];
 
+/// Where the sound of a file ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SoundEnd {
+    /// Where the header says.
+    Stated,
+    /// Where the bytes end: the header has no room for so long a sound.
+    EndOfBytes,
+}
+
 /// What is known about a file without decoding it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Inspection {
     /// Whether the first bytes are those of a format that is read here.
     pub(super) known: bool,
-    pub(super) is_wav: bool,
-    /// Whether the end of the bytes is the end of the sound, as no header tells.
-    pub(super) is_open_ended: bool,
+    /// For a WAV file: where its sound ends.
+    pub(super) wav_end: Option<SoundEnd>,
     /// What the decoder is shown in place of the whole file.
     pub(super) excerpt: Option<Excerpt>,
     /// What was decided where the file contradicts itself: sentences.
@@ -74,8 +82,7 @@ pub(super) fn inspect(path: &Path) -> Result<Inspection, AudioError> {
     };
     if wav::is_wav(&head) {
         let wav = wav::check(path, &mut file, file_len)?;
-        inspection.is_wav = true;
-        inspection.is_open_ended = wav.is_open_ended;
+        inspection.wav_end = Some(wav.end);
         inspection.excerpt = Some(wav.excerpt);
         inspection.notes = wav.notes;
     } else if is_flac(&head) {

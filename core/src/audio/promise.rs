@@ -4,7 +4,7 @@ use symphonia::core::codecs::audio::AudioCodecParameters;
 use symphonia::core::codecs::audio::well_known as codec;
 use symphonia::core::formats::Track;
 
-use super::inspect::Inspection;
+use super::inspect::{Inspection, SoundEnd};
 use super::mp4::Edit;
 
 /// Samples of the longest MP3 frame.
@@ -52,7 +52,7 @@ impl Promise {
                 may_lack: 2 * AAC_FRAME,
                 ..exact
             }),
-            _ if inspection.is_open_ended => None,
+            _ if inspection.wav_end == Some(SoundEnd::EndOfBytes) => None,
             _ => Some(Self {
                 may_lack: params.frames_per_block.map_or(0, |frames| frames - 1),
                 ..exact

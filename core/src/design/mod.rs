@@ -348,7 +348,8 @@ impl Builder<'_> {
         let header_secs = header_secs(self.recipe, self.responses, story);
         let found = scan_times(&self.recipe.scans, story, n_expected, header_secs)?;
         self.files.extend(found.file);
-        self.notes.found_scans(story, &found.onset, found.warnings);
+        self.notes
+            .found_scans(story, found.onset.as_ref(), found.warnings);
         let scans = found.times;
         self.notes
             .whole(other_repetition(story, &scans, header_secs));

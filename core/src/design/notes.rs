@@ -36,7 +36,7 @@ impl Notes {
     pub(super) fn found_scans(
         &mut self,
         story: &str,
-        onset: &Option<SoundOnset>,
+        onset: Option<&SoundOnset>,
         warnings: Vec<String>,
     ) {
         for warning in warnings {

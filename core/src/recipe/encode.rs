@@ -90,6 +90,10 @@ pub struct FeatureSet {
     pub empty_labels: EmptyLabels,
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands out a reference"
+)]
 fn is_usual(empty_labels: &EmptyLabels) -> bool {
     *empty_labels == EmptyLabels::default()
 }

@@ -310,6 +310,12 @@ mod tests {
         all.join("\n")
     }
 
+    /// Seconds and line.
+    fn found(text: &str, story: &str) -> (f64, usize) {
+        let onset = sound_onset(text, story).unwrap();
+        (onset.secs, onset.line)
+    }
+
     #[test]
     fn the_row_of_the_recording_counts_however_its_name_is_written() {
         for name in [
@@ -335,25 +341,25 @@ mod tests {
             "3\t9\tstory\tsub-01_run.1.wav",
             "7\t9\tstory\tsub-01_run.2.wav",
         ]);
-        assert_eq!(sound_onset(&text, "sub-01_run.2").unwrap().secs, 7.0);
+        assert_eq!(found(&text, "sub-01_run.2"), (7.0, 3));
         assert!(sound_onset(&text, "sub-01_run").is_err());
     }
 
     #[test]
     fn composed_and_decomposed_letters_are_the_same() {
         let text = table(&["0\t9\tfixation\tn/a", "3\t9\tstory\tcafe\u{301}.wav"]);
-        assert_eq!(sound_onset(&text, "caf\u{e9}").unwrap().secs, 3.0);
+        assert_eq!(found(&text, "caf\u{e9}"), (3.0, 3));
     }
 
     #[test]
     fn what_is_chosen_among_several_rows_is_said() {
         let columns = "onset\tduration\ttrial_type\tstim_file\tnext_story\n0.0\t12\tinstruction\tn/a\talpha\n14.5\t6\tstory\tx\tn/a";
         let by_kind = sound_onset(columns, "alpha").unwrap();
-        assert_eq!(by_kind.secs, 14.5);
+        assert_eq!((by_kind.secs, by_kind.line), (14.5, 3));
         assert!(by_kind.warning().unwrap().contains("onset"));
         let text = table(&["0.0\t13\tmusic\talpha.wav", "15.0\t422\tstory\talpha.wav"]);
         let earliest = sound_onset(&text, "alpha").unwrap();
-        assert_eq!(earliest.secs, 0.0);
+        assert_eq!((earliest.secs, earliest.line), (0.0, 2));
         let warning = earliest.warning().unwrap();
         assert!(
             warning.contains("\"music\"") && warning.contains("\"story\""),
@@ -364,7 +370,7 @@ mod tests {
             "15.4\t0.2\tw2\talpha",
             "n/a\t1\tw3\talpha",
         ]);
-        assert_eq!(sound_onset(&words, "alpha").unwrap().secs, 14.9);
+        assert_eq!(found(&words, "alpha"), (14.9, 2));
         let only = sound_onset("duration\tOnset\r\n600\t8.25\r\n", "alpha").unwrap();
         assert_eq!(
             (only.secs, only.found_by.clone()),

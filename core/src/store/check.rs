@@ -115,7 +115,7 @@ fn check_root(
     Ok(())
 }
 
-/// The story whose times a file holds. `hard_times.npz` holds the features of the story "hard_times" where that has times.
+/// The story whose times a file holds. `hard_times.npz` holds the features of the story `hard_times` where that has times.
 fn story_of_times<'a>(file: &'a str, all: &BTreeSet<String>) -> Option<&'a str> {
     let named = file.strip_suffix(".npz")?;
     if all.contains(&format!("{named}_times.npz")) {

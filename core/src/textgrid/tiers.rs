@@ -266,7 +266,7 @@ fn rank(name: &str, unit: SpeechUnit) -> Option<u8> {
         SpeechUnit::Phones => &PHONE_NAMES,
     };
     let is_wanted = |part: &String| wanted.contains(&part.as_str());
-    let is_plain = || !parts.iter().any(is_other);
+    let is_plain = || !parts.iter().any(|part| is_other(part));
     match &parts[..] {
         [only] if is_wanted(only) => Some(0),
         [.., last] if is_wanted(last) => Some(1),
@@ -275,15 +275,15 @@ fn rank(name: &str, unit: SpeechUnit) -> Option<u8> {
     }
 }
 
-fn is_other(part: &String) -> bool {
-    OTHER_NAMES.contains(&part.as_str())
+fn is_other(part: &str) -> bool {
+    OTHER_NAMES.contains(&part)
 }
 
 /// Whether a name tells what its tier holds.
 fn says_something(name: &str) -> bool {
     rank(name, SpeechUnit::Words).is_some()
         || rank(name, SpeechUnit::Phones).is_some()
-        || parts(name).iter().any(is_other)
+        || parts(name).iter().any(|part| is_other(part))
 }
 
 /// The words of a name such as "Anna - words", "`phone_tier`" or "`WordTier1`", in lower case, without "tier".

@@ -11,10 +11,11 @@ use std::path::Path;
 use super::check_credible;
 use super::error::AudioError;
 use super::excerpt::Excerpt;
+use super::inspect::SoundEnd;
 use format::{Format, READ_BYTES};
 
 /// Lengths that programs write when they cannot go back to fill in the true one lie at most this far below 2^31 or 2^32
-/// (ffmpeg, `SoX`, arecord, GStreamer).
+/// (ffmpeg, `SoX`, arecord, `GStreamer`).
 const PLACEHOLDER_SPAN: u32 = 0x1_0000;
 /// A length that is this much too long counts a header too many (`CubicSDR`: 16, others the 36 bytes before the sound).
 const MOST_HEADER_BYTES: u64 = 64;
@@ -27,8 +28,8 @@ const CHUNK_HEADER: u64 = 8;
 pub(super) struct Wav {
     pub(super) channels: u16,
     pub(super) excerpt: Excerpt,
-    /// Whether the header that the decoder sees has no room for the length.
-    pub(super) is_open_ended: bool,
+    /// Where the sound ends in what the decoder sees.
+    pub(super) end: SoundEnd,
     /// What was decided where the header contradicts the file: sentences.
     pub(super) notes: Vec<String>,
 }
@@ -227,7 +228,7 @@ impl Data<'_> {
         let len = if format.is_blockwise() {
             len
         } else {
-            if len % block != 0 {
+            if !len.is_multiple_of(block) {
                 self.note("its sound ends in the middle of a sample, which is left out");
             }
             len - len % block
@@ -238,7 +239,11 @@ impl Data<'_> {
         }
         Ok(Wav {
             channels: format.channels,
-            is_open_ended: u32::try_from(len + MOST_HEADER_BYTES + READ_BYTES).is_err(),
+            end: if fits_header(len) {
+                SoundEnd::Stated
+            } else {
+                SoundEnd::EndOfBytes
+            },
             excerpt: Excerpt::new(plain_header(&format, len), self.start, len),
             notes: self.notes,
         })
@@ -249,7 +254,7 @@ impl Data<'_> {
 fn plain_header(format: &Format, len: u64) -> Vec<u8> {
     let chunk = format.chunk();
     let all = 4 + CHUNK_HEADER + chunk.len() as u64 + CHUNK_HEADER + len;
-    let fits = u32::try_from(len + MOST_HEADER_BYTES + READ_BYTES).is_ok();
+    let fits = fits_header(len);
     let length = |len: u64| if fits { len as u32 } else { u32::MAX }.to_le_bytes();
     let mut header = b"RIFF".to_vec();
     header.extend(length(all));
@@ -259,6 +264,11 @@ fn plain_header(format: &Format, len: u64) -> Vec<u8> {
     header.extend(b"data");
     header.extend(length(len));
     header
+}
+
+/// Whether a plain header has room for a sound of so many bytes.
+fn fits_header(len: u64) -> bool {
+    u32::try_from(len.saturating_add(MOST_HEADER_BYTES + READ_BYTES)).is_ok()
 }
 
 fn is_tag(tag: [u8; 4]) -> bool {
