@@ -202,10 +202,10 @@ fn headers_tell_rate_channels_codec_and_length() {
 }
 
 /// 16-bit samples behind a header whose lengths, and what follows the sound, can be chosen.
-fn odd_wav(mark: &[u8; 4], riff_len: u32, data_len: u32, behind: &[u8]) -> Vec<u8> {
+fn odd_wav(mark: [u8; 4], riff_len: u32, data_len: u32, behind: &[u8]) -> Vec<u8> {
     let sound: Vec<u8> = (0..1600_i16).flat_map(|i| (i * 7).to_le_bytes()).collect();
     let mut file = wav_bytes(1, 16, &[], &sound);
-    file[..4].copy_from_slice(mark);
+    file[..4].copy_from_slice(&mark);
     file[4..8].copy_from_slice(&riff_len.to_le_bytes());
     let at = file.len() - sound.len() - 4;
     file[at..at + 4].copy_from_slice(&data_len.to_le_bytes());
@@ -234,14 +234,14 @@ fn lengths_that_nobody_filled_in_are_told_and_read_to_the_end() {
         (whole, n, false),
     ];
     for (riff_len, data_len, is_told) in cases {
-        std::fs::write(&path, odd_wav(b"RIFF", riff_len, data_len, &[])).unwrap();
+        std::fs::write(&path, odd_wav(*b"RIFF", riff_len, data_len, &[])).unwrap();
         assert_eq!(read(&path, Resampling::Refuse), expected, "{data_len:#x}");
         let facts = probe(&path).unwrap();
         assert_eq!(facts.duration_secs, Some(0.1), "{data_len:#x}");
         assert_eq!(facts.notes.len(), usize::from(is_told), "{:?}", facts.notes);
     }
     // 64-bit lengths, as EBU Tech 3306 has them: RIFF, data, number of samples, no table.
-    let mut long = odd_wav(b"RF64", u32::MAX, u32::MAX, &[]);
+    let mut long = odd_wav(*b"RF64", u32::MAX, u32::MAX, &[]);
     let mut ds64 = b"ds64\x1c\0\0\0".to_vec();
     for length in [u64::from(whole) + 36, u64::from(n), 1600] {
         ds64.extend(length.to_le_bytes());
@@ -261,7 +261,7 @@ fn what_lies_behind_the_sound_is_not_sound_and_is_told_if_it_may_be() {
     for (behind, n_notes) in [(&list[..], 0), (&data, 1), (&[0x81; 300], 1)] {
         std::fs::write(
             &path,
-            odd_wav(b"RIFF", 36 + 3200 + behind.len() as u32, 3200, behind),
+            odd_wav(*b"RIFF", 36 + 3200 + behind.len() as u32, 3200, behind),
         )
         .unwrap();
         assert_eq!(read(&path, Resampling::Refuse).len(), 1600);
@@ -270,7 +270,7 @@ fn what_lies_behind_the_sound_is_not_sound_and_is_told_if_it_may_be() {
     }
     // A sound of 0 bytes before other chunks is what it says.
     std::fs::write(&path, {
-        let mut empty = odd_wav(b"RIFF", 36 + 12, 0, &[]);
+        let mut empty = odd_wav(*b"RIFF", 36 + 12, 0, &[]);
         empty.truncate(empty.len() - 3200);
         empty.extend(list);
         empty
