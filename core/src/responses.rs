@@ -50,6 +50,24 @@ pub trait ResponseSource: Sync {
         None
     }
 
+    /// Names of the presentations of a story, where the file has several of them: what is read under its own name is their mean.
+    fn presentations(&self, _story: &str) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What a user should know of these stories' files: what is odd about a header, what is left out, what was chosen. Sentences.
+    fn notes(&self, _stories: &[String]) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Compares the checksums that the files of these stories offer and that were not looked at when they were opened.
+    ///
+    /// # Errors
+    /// A sentence, if a file is not as it was written.
+    fn verify(&self, _stories: &[String]) -> Result<(), ResponsesError> {
+        Ok(())
+    }
+
     /// The files that a run over `stories` depends on.
     fn files(&self, stories: &[String]) -> Vec<PathBuf>;
 }
@@ -149,8 +167,10 @@ impl<'a> KeptResponses<'a> {
         let mut kept = BTreeMap::new();
         let stories = source.stories();
         let shapes = stories.iter().filter_map(|story| source.shape(story));
-        let n_values: usize = shapes.map(|(n_scans, n_voxels)| n_scans * n_voxels).sum();
-        if (n_values * size_of::<f32>()) as u64 <= memory_bytes {
+        let n_values = shapes.fold(0_usize, |n, (n_scans, n_voxels)| {
+            n.saturating_add(n_scans.saturating_mul(n_voxels))
+        });
+        if n_values.saturating_mul(size_of::<f32>()) as u64 <= memory_bytes {
             for story in stories {
                 let (n_scans, n_voxels) = source.shape(&story).unwrap_or_default();
                 let read = source.read(&story, 0..n_scans, 0..n_voxels)?;
@@ -196,6 +216,18 @@ impl ResponseSource for KeptResponses<'_> {
 
     fn repetition_secs(&self, story: &str) -> Option<f64> {
         self.source.repetition_secs(story)
+    }
+
+    fn presentations(&self, story: &str) -> Vec<String> {
+        self.source.presentations(story)
+    }
+
+    fn notes(&self, stories: &[String]) -> Vec<String> {
+        self.source.notes(stories)
+    }
+
+    fn verify(&self, stories: &[String]) -> Result<(), ResponsesError> {
+        self.source.verify(stories)
     }
 
     fn files(&self, stories: &[String]) -> Vec<PathBuf> {

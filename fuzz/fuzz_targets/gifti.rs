@@ -1,11 +1,8 @@
-//! Any text as a GIFTI file: a sentence, or arrays whose rows are as many as they say.
+//! Any bytes as a GIFTI file: a sentence, or responses whose blocks can be read; never more memory than the file is worth.
 #![no_main]
 
-use heschl_core::formats::gifti;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|text: &str| {
-    if let Ok(arrays) = gifti::parse(text) {
-        let _ = gifti::time_series(&arrays);
-    }
-});
+mod common;
+
+fuzz_target!(|bytes: &[u8]| common::responses(bytes, "story.gii"));

@@ -106,8 +106,37 @@ impl<'a> Measured<'a> {
     /// Names under which the responses to a story lie.
     fn presentations(&self, story: &str) -> Vec<String> {
         let repeats = self.recipe.responses.repeats.get(story);
-        let repeats = repeats.filter(|repeats| !repeats.is_empty());
-        repeats.cloned().unwrap_or_else(|| vec![story.to_string()])
+        if let Some(repeats) = repeats.filter(|repeats| !repeats.is_empty()) {
+            return repeats.clone();
+        }
+        let own = self.source.presentations(story);
+        if own.is_empty() {
+            vec![story.to_string()]
+        } else {
+            own
+        }
+    }
+
+    /// What a user should know of the files that are read: sentences.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        self.source.notes(&self.names())
+    }
+
+    /// Compares the checksums that the files offer.
+    ///
+    /// # Errors
+    /// [`MeasuredError`] if one is not as it was written.
+    pub fn verify(&self) -> Result<(), MeasuredError> {
+        Ok(self.source.verify(&self.names())?)
+    }
+
+    /// Names under which responses are read, each presentation of its own.
+    fn names(&self) -> Vec<String> {
+        let stories = self.training.iter().chain(self.test);
+        stories
+            .flat_map(|scans| self.presentations(&scans.story))
+            .collect()
     }
 
     /// The name under which the responses to a story's first presentation lie.
@@ -119,11 +148,7 @@ impl<'a> Measured<'a> {
     /// Every file that is read.
     #[must_use]
     pub fn files(&self) -> Vec<std::path::PathBuf> {
-        let stories = self.training.iter().chain(self.test);
-        let names: Vec<String> = stories
-            .flat_map(|scans| self.presentations(&scans.story))
-            .collect();
-        self.source.files(&names)
+        self.source.files(&self.names())
     }
 
     /// Training responses of some voxels, `(n_training_scans, n_voxels)`; the mean of several presentations.

@@ -4,9 +4,47 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// A file that unpacks to more than this many times its length, and more than a gibibyte, is taken for a trap.
-const MOST_GROWTH: u64 = 200;
-const ALWAYS_ALLOWED: u64 = 1 << 30;
+/// A file may unpack to this many times its length; more is taken for a trap.
+const MOST_GROWTH: u64 = 100;
+/// What any file may unpack to: a mask of a fine grid is a few kilobytes when it is compressed.
+const ALWAYS_ALLOWED: u64 = 512 << 20;
+
+/// What a file may still unpack to, all that is in it together.
+#[derive(Debug, Clone, Copy)]
+pub struct Allowance {
+    most: u64,
+    left: u64,
+}
+
+impl Allowance {
+    /// For a file of so many bytes.
+    #[must_use]
+    pub fn of_file(n_packed_bytes: u64) -> Self {
+        let most = n_packed_bytes
+            .saturating_mul(MOST_GROWTH)
+            .max(ALWAYS_ALLOWED);
+        Self { most, left: most }
+    }
+
+    /// Takes so many bytes off it before they are unpacked.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::FileTooLarge`] if they are more than what is left.
+    pub fn take(&mut self, n_bytes: u64) -> io::Result<()> {
+        let left = self.left.checked_sub(n_bytes);
+        self.left = left.ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                format!(
+                    "it would unpack to more than {} MiB, far more than such a file should. If that is right, save it without \
+                     compression",
+                    self.most >> 20
+                ),
+            )
+        })?;
+        Ok(())
+    }
+}
 
 /// How a file is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,31 +117,18 @@ pub fn compression_of(file: &mut File) -> io::Result<Option<Compression>> {
     Ok(Compression::of_beginning(&head))
 }
 
-/// What so many packed bytes may unpack to.
-#[must_use]
-pub fn most_unpacked(n_packed_bytes: u64) -> u64 {
-    n_packed_bytes
-        .saturating_mul(MOST_GROWTH)
-        .max(ALWAYS_ALLOWED)
-}
-
 /// Unpacks `source` into a nameless file in `folder`, which is gone when it is closed, whatever happens.
-///
-/// `n_packed_bytes`: the length of what is unpacked.
 ///
 /// # Errors
 /// What the system or the unpacker says; [`io::ErrorKind::FileTooLarge`] for what grows beyond measure.
-pub fn unpacked(source: impl Read, n_packed_bytes: u64, folder: &Path) -> io::Result<File> {
+pub fn unpacked(source: impl Read, allowance: &mut Allowance, folder: &Path) -> io::Result<File> {
     std::fs::create_dir_all(folder)?;
     let mut file = tempfile::tempfile_in(folder)?;
-    let most = most_unpacked(n_packed_bytes);
-    let n_bytes = io::copy(&mut source.take(most + 1), &mut file)?;
-    if n_bytes > most {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            format!("it unpacks to more than {most} bytes, far more than such a file should"),
-        ));
-    }
+    let n_bytes = io::copy(
+        &mut source.take(allowance.left.saturating_add(1)),
+        &mut file,
+    )?;
+    allowance.take(n_bytes)?;
     file.seek(SeekFrom::Start(0))?;
     Ok(file)
 }
@@ -124,7 +149,8 @@ mod tests {
         for packed in [gzip.finish().unwrap(), zlib.finish().unwrap()] {
             let compression = Compression::of_beginning(&packed).unwrap();
             let reader = compression.reader(&packed[..]).unwrap();
-            let mut file = unpacked(reader, packed.len() as u64, folder.path()).unwrap();
+            let mut allowance = Allowance::of_file(packed.len() as u64);
+            let mut file = unpacked(reader, &mut allowance, folder.path()).unwrap();
             let mut found = Vec::new();
             file.read_to_end(&mut found).unwrap();
             assert!(found == content);
@@ -134,9 +160,17 @@ mod tests {
     }
 
     #[test]
-    fn what_grows_beyond_measure_is_refused() {
+    fn what_grows_beyond_measure_is_refused_also_in_parts() {
         let folder = tempfile::tempdir().unwrap();
-        let error = unpacked(io::repeat(0).take((1 << 30) + 1), 10, folder.path()).unwrap_err();
+        let mut allowance = Allowance {
+            most: 100,
+            left: 100,
+        };
+        unpacked(io::repeat(0).take(60), &mut allowance, folder.path()).unwrap();
+        let error = unpacked(io::repeat(0).take(41), &mut allowance, folder.path()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+        unpacked(io::repeat(0).take(40), &mut allowance, folder.path()).unwrap();
+        assert_eq!(Allowance::of_file(10).most, 512 << 20);
+        assert_eq!(Allowance::of_file(1 << 30).most, 100 << 30);
     }
 }

@@ -1,121 +1,327 @@
-//! GIFTI: arrays on the vertices of a surface, in XML.
+//! GIFTI: arrays on the vertices of a surface, in XML. Their values are unpacked into a file that goes away by itself, and read
+//! in blocks.
 
-use std::io::Read;
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Write};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ndarray::{Array2, ArrayView2};
+use base64::read::DecoderReader;
+use ndarray::{Array2, s};
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use super::npy::Kind;
+use super::compressed::{Allowance, compression_of, unpacked};
+use super::npy::{Kind, NpyError, NpyHeader, StoredMatrix};
+use super::npz_arrays::Order;
+use crate::matrix::Real;
 use crate::responses::ResponsesError;
 
-/// A surface with its data is far smaller than this.
-const MOST_FILE_BYTES: u64 = 4 << 30;
-/// Values of one array.
-const MOST_VALUES: usize = 1 << 30;
+/// What a text may be longer than twice its file, where that is compressed.
+const MOST_TEXT_BYTES: u64 = 60 << 20;
 
-/// One array of a file.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GiftiArray {
-    /// What it is, such as `NIFTI_INTENT_TIME_SERIES`, `…_POINTSET`, `…_TRIANGLE`.
-    pub intent: String,
-    /// `(n_vertices, n_columns)`.
-    pub values: Array2<f64>,
+/// A recording on a surface: a row per scan, a column per vertex.
+pub struct GiftiSeries {
+    /// The arrays one after the other, each with a row for each of its scans.
+    arrays: Vec<StoredMatrix>,
+    path: PathBuf,
+    n_scans: usize,
+    n_vertices: usize,
+    /// What a user should know of the file: sentences.
+    pub notes: Vec<String>,
 }
 
-/// Reads all arrays of a file.
-///
-/// # Errors
-/// A sentence, if the file cannot be read, is damaged, or keeps its values in another file.
-pub fn read(path: &Path) -> Result<Vec<GiftiArray>, ResponsesError> {
-    let failed = |reason: String| {
-        ResponsesError(format!(
-            "This is no GIFTI file, or a damaged one: {reason}.\nFile: {}",
-            path.display()
-        ))
-    };
-    let file = std::fs::File::open(path).map_err(|error| failed(error.to_string()))?;
-    let mut text = String::new();
-    let read = file.take(MOST_FILE_BYTES).read_to_string(&mut text);
-    read.map_err(|error| failed(error.to_string()))?;
-    parse(&text).map_err(failed)
-}
+impl GiftiSeries {
+    /// Opens a file; values are unpacked into `scratch`.
+    ///
+    /// # Errors
+    /// A sentence, if the file cannot be read, is damaged, keeps its values in another file, or holds no recording.
+    pub fn open(path: &Path, scratch: &Path) -> Result<Self, ResponsesError> {
+        let said = |text: String| ResponsesError(format!("{text}.\nFile: {}", path.display()));
+        let unreadable = |error: io::Error| said(format!("The GIFTI file cannot be read: {error}"));
+        let file = File::open(path).map_err(unreadable)?;
+        let n_bytes = file.metadata().map_err(unreadable)?.len();
+        let text = text(file, n_bytes, scratch).map_err(unreadable)?;
+        let damaged = |fault: Fault| match fault {
+            Fault::Damaged(reason) => {
+                said(format!("This is no GIFTI file, or a damaged one: {reason}"))
+            }
+            Fault::Unusable(reason) => said(format!("The GIFTI file is not read: {reason}")),
+        };
+        let unpacking = Unpacking::new(n_bytes, scratch).map_err(unreadable)?;
+        let (file, arrays) = unpacking.arrays(&text).map_err(damaged)?;
+        Self::of_arrays(path, file, arrays)
+            .map_err(|reason| said(format!("The GIFTI file holds no responses: {reason}")))
+    }
 
-/// Reads all arrays from a file's text.
-///
-/// # Errors
-/// What makes no sense, as a clause.
-pub fn parse(text: &str) -> Result<Vec<GiftiArray>, String> {
-    let mut reader = Reader::from_str(text);
-    let mut arrays = Vec::new();
-    let mut header: Option<Header> = None;
-    let mut data: Option<String> = None;
-    let mut is_gifti = false;
-    loop {
-        match reader.read_event().map_err(|error| error.to_string())? {
-            Event::Start(start) => match start.name().as_ref() {
-                "GIFTI" => is_gifti = true,
-                "DataArray" => header = Some(Header::read(&start)?),
-                "Data" => data = Some(String::new()),
-                _ => {}
-            },
-            Event::Text(part) => {
-                if let Some(data) = &mut data {
-                    data.push_str(part.as_ref());
-                }
+    /// Arrays of one column are scans, and so are the columns of one array.
+    fn of_arrays(path: &Path, file: File, arrays: Vec<LaidArray>) -> Result<Self, String> {
+        let mut notes = Vec::new();
+        let arrays = recording(arrays, &mut notes)?;
+        let file = Arc::new(file);
+        let mut series = Self {
+            arrays: Vec::with_capacity(arrays.len()),
+            path: path.to_path_buf(),
+            n_scans: 0,
+            n_vertices: arrays.first().map_or(0, |array| array.n_vertices),
+            notes,
+        };
+        for array in arrays {
+            if array.n_vertices != series.n_vertices {
+                return Err("its arrays have different numbers of vertices".into());
             }
-            Event::CData(part) => {
-                if let Some(data) = &mut data {
-                    data.push_str(part.as_ref());
-                }
-            }
-            Event::End(end) if end.name().as_ref() == "DataArray" => {
-                let header = header.take().ok_or("an array ends that did not begin")?;
-                let data = data.take().ok_or("an array has no values")?;
-                arrays.push(header.array(&data)?);
-            }
-            Event::Eof if is_gifti => return Ok(arrays),
-            Event::Eof => return Err("it has no element GIFTI".into()),
-            _ => {}
+            let header = NpyHeader {
+                kind: array.kind,
+                order: array.order,
+                shape: vec![array.n_columns, array.n_vertices],
+                n_header_bytes: array.begin,
+            };
+            let matrix = StoredMatrix::new(Arc::clone(&file), path, header);
+            series.arrays.push(matrix.map_err(|error| match error {
+                NpyError::Empty { .. } => "an array has no values".to_string(),
+                _ => "an array is cut off".to_string(),
+            })?);
+            series.n_scans += array.n_columns;
         }
+        Ok(series)
+    }
+
+    /// Scans and vertices.
+    #[must_use]
+    pub fn dim(&self) -> (usize, usize) {
+        (self.n_scans, self.n_vertices)
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads some scans and vertices, which are there.
+    ///
+    /// # Errors
+    /// A sentence, if the unpacked values cannot be read.
+    pub fn read<T: Real>(
+        &self,
+        scans: Range<usize>,
+        vertices: Range<usize>,
+    ) -> Result<Array2<T>, ResponsesError> {
+        let mut block = Array2::zeros((scans.len(), vertices.len()));
+        let mut first = 0;
+        for array in &self.arrays {
+            let own = first..first + array.dim().0;
+            first = own.end;
+            let wanted = own.start.max(scans.start)..own.end.min(scans.end);
+            if wanted.is_empty() {
+                continue;
+            }
+            let rows = wanted.start - own.start..wanted.end - own.start;
+            let read = array
+                .read::<T>(rows, vertices.clone())
+                .map_err(|error| ResponsesError(error.to_string()))?;
+            block
+                .slice_mut(s![wanted.start - scans.start..wanted.end - scans.start, ..])
+                .assign(&read);
+        }
+        Ok(block)
     }
 }
 
-/// Rows are the time points of a recording: one array of several columns, or one array for each.
-///
-/// # Errors
-/// A clause, if the arrays do not fit each other.
-pub fn time_series(arrays: &[GiftiArray]) -> Result<Array2<f64>, String> {
-    let is_shape = |array: &&GiftiArray| {
-        !array.intent.ends_with("POINTSET") && !array.intent.ends_with("TRIANGLE")
+/// The arrays that are a recording: those of time, where any says so; else all that are no surface.
+fn recording(arrays: Vec<LaidArray>, notes: &mut Vec<String>) -> Result<Vec<LaidArray>, String> {
+    let is_surface = |array: &LaidArray| {
+        array.intent.ends_with("POINTSET") || array.intent.ends_with("TRIANGLE")
     };
-    let columns: Vec<ArrayView2<f64>> = arrays
-        .iter()
-        .filter(is_shape)
-        .map(|array| array.values.t())
+    let arrays: Vec<LaidArray> = arrays
+        .into_iter()
+        .filter(|array| !is_surface(array))
         .collect();
-    if columns.is_empty() {
+    if arrays.is_empty() {
         return Err("it holds a surface and no recording".into());
     }
-    ndarray::concatenate(ndarray::Axis(0), &columns)
-        .map_err(|_| "its arrays have different numbers of vertices".into())
+    let is_time = |array: &LaidArray| array.intent.ends_with("TIME_SERIES");
+    let n_all = arrays.len();
+    if !arrays.iter().any(is_time) {
+        return Ok(arrays);
+    }
+    let others = arrays.iter().find(|array| !is_time(array));
+    if let Some(other) = others.map(|array| array.intent.escape_debug().to_string()) {
+        let n_others = n_all - arrays.iter().filter(|array| is_time(array)).count();
+        notes.push(format!(
+            "{n_others} of {n_all} arrays of the GIFTI file are no time series ({other}); they are left out."
+        ));
+    }
+    Ok(arrays.into_iter().filter(is_time).collect())
+}
+
+/// The text of a file. What is no UTF-8 is read as Latin-1: values are written in letters that are the same in both.
+fn text(mut file: File, n_bytes: u64, scratch: &Path) -> io::Result<String> {
+    if let Some(compression) = compression_of(&mut file)? {
+        let most = n_bytes.saturating_mul(2).saturating_add(MOST_TEXT_BYTES);
+        let packed = compression.reader(file)?;
+        file = unpacked(
+            packed.take(most + 1),
+            &mut Allowance::of_file(most),
+            scratch,
+        )?;
+        if file.metadata()?.len() > most {
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                "it unpacks to far more than its length. If that is right, unpack it first, with gunzip",
+            ));
+        }
+    }
+    let mut bytes = Vec::with_capacity(file.metadata()?.len() as usize);
+    file.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8(bytes).unwrap_or_else(|error| of_latin1(error.as_bytes())))
+}
+
+fn of_latin1(bytes: &[u8]) -> String {
+    let n_long = bytes.iter().filter(|byte| !byte.is_ascii()).count();
+    let mut text = String::with_capacity(bytes.len() + n_long);
+    text.extend(bytes.iter().map(|byte| char::from(*byte)));
+    text
+}
+
+/// Why arrays are not unpacked: a clause.
+enum Fault {
+    Damaged(String),
+    /// The file may be whole.
+    Unusable(String),
+}
+
+impl From<String> for Fault {
+    fn from(reason: String) -> Self {
+        Self::Damaged(reason)
+    }
+}
+
+impl From<&str> for Fault {
+    fn from(reason: &str) -> Self {
+        Self::Damaged(reason.into())
+    }
+}
+
+/// One array whose values lie unpacked in a file.
+struct LaidArray {
+    intent: String,
+    kind: Kind,
+    /// How it lies as a matrix with a row per column of the array.
+    order: Order,
+    n_vertices: usize,
+    n_columns: usize,
+    begin: u64,
+}
+
+/// Unpacks the values of arrays, one after the other.
+struct Unpacking {
+    file: BufWriter<File>,
+    at: u64,
+    allowance: Allowance,
+}
+
+impl Unpacking {
+    fn new(n_file_bytes: u64, scratch: &Path) -> io::Result<Self> {
+        std::fs::create_dir_all(scratch)?;
+        Ok(Self {
+            file: BufWriter::new(tempfile::tempfile_in(scratch)?),
+            at: 0,
+            allowance: Allowance::of_file(n_file_bytes),
+        })
+    }
+
+    /// All arrays of a file's text.
+    fn arrays(mut self, text: &str) -> Result<(File, Vec<LaidArray>), Fault> {
+        let mut reader = Reader::from_str(text);
+        let mut arrays = Vec::new();
+        let mut header: Option<Header> = None;
+        let mut has_values = false;
+        let mut is_data = false;
+        let mut is_gifti = false;
+        loop {
+            match reader.read_event().map_err(|error| error.to_string())? {
+                Event::Start(start) => match start.name().as_ref() {
+                    "GIFTI" => is_gifti = true,
+                    "DataArray" => {
+                        header = Some(Header::read(&start)?);
+                        has_values = false;
+                    }
+                    "Data" => is_data = true,
+                    _ => {}
+                },
+                Event::Text(part) if is_data => {
+                    has_values |= self.values(header.as_ref(), part.as_ref(), &mut arrays)?;
+                }
+                Event::CData(part) if is_data => {
+                    has_values |= self.values(header.as_ref(), part.as_ref(), &mut arrays)?;
+                }
+                Event::End(end) if end.name().as_ref() == "Data" => is_data = false,
+                Event::End(end) if end.name().as_ref() == "DataArray" && !has_values => {
+                    return Err("an array has no values".into());
+                }
+                Event::Eof if is_gifti => break,
+                Event::Eof => return Err("it has no element GIFTI".into()),
+                _ => {}
+            }
+        }
+        let file = self.file.into_inner().map_err(|error| error.to_string())?;
+        Ok((file, arrays))
+    }
+
+    /// Unpacks the values of one array. Blank text before or behind them is none.
+    fn values(
+        &mut self,
+        header: Option<&Header>,
+        text: &str,
+        arrays: &mut Vec<LaidArray>,
+    ) -> Result<bool, Fault> {
+        if text.trim_ascii().is_empty() {
+            return Ok(false);
+        }
+        let header = header.ok_or("values stand outside of an array")?;
+        let n_values = header.n_vertices.checked_mul(header.n_columns);
+        let n_bytes = n_values.and_then(|n| (n as u64).checked_mul(header.kind.value_bytes as u64));
+        let n_bytes = n_bytes.ok_or("an array claims more values than a surface has")?;
+        self.allowance
+            .take(n_bytes)
+            .map_err(|error| Fault::Unusable(error.to_string()))?;
+        let n_found = header.unpack(text, n_bytes, &mut self.file)?;
+        if n_found != n_bytes {
+            let size = header.kind.value_bytes as u64;
+            let more = if n_found > n_bytes { "more" } else { "fewer" };
+            return Err(format!(
+                "an array of {} values holds {more} ({n_found} bytes where {n_bytes} belong)",
+                n_bytes / size
+            )
+            .into());
+        }
+        arrays.push(LaidArray {
+            intent: header.intent.clone(),
+            kind: header.kind,
+            order: header.order,
+            n_vertices: header.n_vertices,
+            n_columns: header.n_columns,
+            begin: self.at,
+        });
+        self.at += n_bytes;
+        Ok(true)
+    }
 }
 
 struct Header {
     intent: String,
-    kind: &'static str,
+    kind: Kind,
     encoding: String,
-    is_big_endian: bool,
-    is_column_major: bool,
-    n_rows: usize,
+    order: Order,
+    n_vertices: usize,
     n_columns: usize,
 }
 
 impl Header {
-    fn read(start: &BytesStart) -> Result<Self, String> {
+    fn read(start: &BytesStart) -> Result<Self, Fault> {
         let attribute = |name: &str| -> Result<String, String> {
             let found = start
                 .attributes()
@@ -130,98 +336,116 @@ impl Header {
                 .parse()
                 .map_err(|_| format!("an array's {name} is no number"))
         };
-        let rank = size("Dimensionality")?;
-        let n_columns = match rank {
+        let n_columns = match size("Dimensionality")? {
             1 => 1,
             2 => size("Dim1")?,
-            _ => {
-                return Err(format!(
+            rank => {
+                return Err(Fault::Unusable(format!(
                     "an array has {rank} dimensions; one or two are expected"
-                ));
+                )));
             }
         };
-        let n_rows = size("Dim0")?;
-        let n_values = n_rows.checked_mul(n_columns).filter(|n| *n <= MOST_VALUES);
-        n_values.ok_or("an array claims more values than a surface has")?;
-        let kind = match attribute("DataType")?.as_str() {
-            "NIFTI_TYPE_FLOAT32" => "f4",
-            "NIFTI_TYPE_FLOAT64" => "f8",
-            "NIFTI_TYPE_INT32" => "i4",
-            "NIFTI_TYPE_UINT8" => "u1",
-            other => return Err(format!("an array holds values of type {other}")),
-        };
+        let encoding = attribute("Encoding")?;
+        let is_big_endian = attribute("Endian").is_ok_and(|endian| endian == "BigEndian");
+        let is_column_major =
+            attribute("ArrayIndexingOrder").is_ok_and(|order| order == "ColumnMajorOrder");
+        let kind = kind(&attribute("DataType")?, &encoding, is_big_endian)?;
         Ok(Self {
             intent: attribute("Intent")?,
             kind,
-            encoding: attribute("Encoding")?,
-            is_big_endian: attribute("Endian").is_ok_and(|endian| endian == "BigEndian"),
-            is_column_major: attribute("ArrayIndexingOrder")
-                .is_ok_and(|order| order == "ColumnMajorOrder"),
-            n_rows,
+            encoding,
+            // Rows here are the columns there.
+            order: if is_column_major {
+                Order::C
+            } else {
+                Order::Fortran
+            },
+            n_vertices: size("Dim0")?,
             n_columns,
         })
     }
 
-    fn array(&self, data: &str) -> Result<GiftiArray, String> {
-        let n_values = self.n_rows * self.n_columns;
-        let values = match self.encoding.as_str() {
+    /// Writes the values of a text, at most one byte more than there should be; how many bytes.
+    fn unpack(&self, text: &str, n_bytes: u64, to: &mut impl Write) -> Result<u64, Fault> {
+        let clause = |error: io::Error| Fault::Damaged(error.to_string());
+        let binary = || DecoderReader::new(WithoutBlanks(text.as_bytes()), &STANDARD);
+        match self.encoding.as_str() {
             "ASCII" => {
-                let numbers = data
-                    .split_ascii_whitespace()
-                    .take(n_values + 1)
-                    .map(str::parse);
-                numbers
-                    .collect::<Result<Vec<f64>, _>>()
-                    .map_err(|error| error.to_string())?
+                let mut n_written = 0;
+                for number in text.split_ascii_whitespace() {
+                    let number: f64 = number.parse().map_err(|_| {
+                        let shown: String = number.chars().take(20).collect();
+                        format!("\"{}\" is no number", shown.escape_debug())
+                    })?;
+                    to.write_all(&number.to_le_bytes()).map_err(clause)?;
+                    n_written += 8;
+                }
+                Ok(n_written)
             }
-            "Base64Binary" => self.numbers(&decoded(data)?)?,
+            "Base64Binary" => {
+                io::copy(&mut binary().take(n_bytes.saturating_add(1)), to).map_err(clause)
+            }
             "GZipBase64Binary" => {
-                let packed = decoded(data)?;
-                let n_bytes = (n_values * self.kind()?.value_bytes) as u64;
-                let mut bytes = Vec::new();
-                let unpacked = flate2::read::ZlibDecoder::new(&packed[..])
-                    .take(n_bytes)
-                    .read_to_end(&mut bytes);
-                unpacked.map_err(|error| error.to_string())?;
-                self.numbers(&bytes)?
+                // Read beyond the values: the checksum is looked at where the stream ends.
+                let unpacked = flate2::read::ZlibDecoder::new(binary());
+                io::copy(&mut unpacked.take(n_bytes.saturating_add(1)), to).map_err(clause)
             }
-            "ExternalFileBinary" => {
-                return Err("its values lie in another file. Convert it to one file, for instance with nibabel".into());
-            }
-            other => {
-                return Err(format!(
-                    "its values are encoded as {other}, which is not known"
-                ));
-            }
-        };
-        let n_found = values.len();
-        let shaped = if self.is_column_major {
-            Array2::from_shape_vec((self.n_columns, self.n_rows), values).map(Array2::reversed_axes)
-        } else {
-            Array2::from_shape_vec((self.n_rows, self.n_columns), values)
-        };
-        Ok(GiftiArray {
-            intent: self.intent.clone(),
-            values: shaped.map_err(|_| format!("an array of {n_values} values holds {n_found}"))?,
-        })
-    }
-
-    fn kind(&self) -> Result<Kind, String> {
-        let order = if self.is_big_endian { '>' } else { '<' };
-        Kind::parse(&format!("{order}{}", self.kind))
-            .ok_or_else(|| "its number format is not known".into())
-    }
-
-    fn numbers(&self, bytes: &[u8]) -> Result<Vec<f64>, String> {
-        let kind = self.kind()?;
-        Ok(bytes
-            .chunks_exact(kind.value_bytes)
-            .map(|bytes| kind.value(bytes))
-            .collect())
+            "ExternalFileBinary" => Err(Fault::Unusable(
+                "its values lie in another file. Convert it to one file, for instance with nibabel"
+                    .into(),
+            )),
+            other => Err(Fault::Unusable(format!(
+                "its values are encoded as {}, which is not known",
+                other.escape_debug()
+            ))),
+        }
     }
 }
 
-fn decoded(data: &str) -> Result<Vec<u8>, String> {
-    let compact: String = data.split_ascii_whitespace().collect();
-    STANDARD.decode(compact).map_err(|error| error.to_string())
+/// The kind in which values are unpacked: their own, and double precision for numbers in digits.
+fn kind(data_type: &str, encoding: &str, is_big_endian: bool) -> Result<Kind, Fault> {
+    let letter = match data_type {
+        "NIFTI_TYPE_FLOAT32" => "f4",
+        "NIFTI_TYPE_FLOAT64" => "f8",
+        "NIFTI_TYPE_INT8" => "i1",
+        "NIFTI_TYPE_UINT8" => "u1",
+        "NIFTI_TYPE_INT16" => "i2",
+        "NIFTI_TYPE_UINT16" => "u2",
+        "NIFTI_TYPE_INT32" => "i4",
+        "NIFTI_TYPE_UINT32" => "u4",
+        "NIFTI_TYPE_INT64" => "i8",
+        "NIFTI_TYPE_UINT64" => "u8",
+        other => {
+            return Err(Fault::Unusable(format!(
+                "an array holds values of type {}",
+                other.escape_debug()
+            )));
+        }
+    };
+    let kind = match (encoding, is_big_endian) {
+        ("ASCII", _) => Kind::parse("<f8"),
+        (_, true) => Kind::parse(&format!(">{letter}")),
+        (_, false) => Kind::parse(&format!("<{letter}")),
+    };
+    kind.ok_or_else(|| "its number format is not known".into())
+}
+
+/// Bytes without the blanks between them.
+struct WithoutBlanks<'a>(&'a [u8]);
+
+impl Read for WithoutBlanks<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut n = 0;
+        while n < buffer.len() {
+            let Some((byte, rest)) = self.0.split_first() else {
+                break;
+            };
+            self.0 = rest;
+            if !byte.is_ascii_whitespace() {
+                buffer[n] = *byte;
+                n += 1;
+            }
+        }
+        Ok(n)
+    }
 }

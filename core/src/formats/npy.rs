@@ -4,11 +4,13 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use half::f16;
 use ndarray::Array2;
 
 use super::npz_arrays::Order;
+use super::places::read_at;
 use crate::matrix::Real;
 
 /// A header longer than this is none of NumPy's.
@@ -35,6 +37,8 @@ pub enum NpyError {
          voxel).\nFile: {}", path.display()
     )]
     Dimensions { shape: Vec<usize>, path: PathBuf },
+    #[error("The array has the shape {shape:?}: there are no values in it.\nFile: {}", path.display())]
+    Empty { shape: Vec<usize>, path: PathBuf },
 }
 
 /// The number format of an array's values.
@@ -67,6 +71,12 @@ impl Kind {
             value_bytes,
             is_big_endian: order == b'>',
         })
+    }
+
+    /// Whether its numbers may have a fraction.
+    #[must_use]
+    pub fn is_real(self) -> bool {
+        self.letter == b'f'
     }
 
     /// Reads one value out of [`Kind::value_bytes`] bytes.
@@ -203,8 +213,11 @@ fn quoted(value: &str) -> Option<&str> {
     value[1..].split_once(quote).map(|(text, _)| text)
 }
 
+/// What an unknown kind is called: the text in its quotes, or the beginning of a list of fields.
 fn short(value: &str) -> String {
-    value.chars().take_while(|c| *c != '}').take(40).collect()
+    let text = quoted(value).unwrap_or(value);
+    let text = text.chars().take_while(|c| *c != '}').take(40);
+    text.collect::<String>().escape_debug().to_string()
 }
 
 fn shape_of(value: &str) -> Option<Vec<usize>> {
@@ -218,12 +231,24 @@ fn shape_of(value: &str) -> Option<Vec<usize>> {
         .collect()
 }
 
+/// A stretch of a file whose checksum is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Proof {
+    /// Where it begins.
+    pub begin: u64,
+    /// Its length.
+    pub n_bytes: u64,
+    /// Its CRC-32.
+    pub crc32: u32,
+}
+
 /// A matrix of numbers that lie together in a file, of which blocks are read.
 #[derive(Debug)]
 pub struct StoredMatrix {
-    file: File,
+    file: Arc<File>,
     path: PathBuf,
     header: NpyHeader,
+    proof: Option<Proof>,
 }
 
 impl StoredMatrix {
@@ -246,34 +271,51 @@ impl StoredMatrix {
         })
     }
 
+    /// Opens a `.npy` file for what its header says.
+    ///
+    /// # Errors
+    /// As [`StoredMatrix::open`].
+    pub(super) fn open_file(path: &Path) -> Result<(File, NpyHeader), NpyError> {
+        let mut file = File::open(path).map_err(|source| NpyError::Unreadable {
+            source,
+            path: path.to_path_buf(),
+        })?;
+        let header = header_of(&mut file, path)?;
+        Ok((file, header))
+    }
+
     fn open_shaped(
         path: &Path,
         as_matrix: impl Fn(&[usize]) -> Option<Vec<usize>>,
     ) -> Result<Self, NpyError> {
-        let path = path.to_path_buf();
-        let unreadable = |source| NpyError::Unreadable {
-            source,
-            path: path.clone(),
-        };
-        let mut file = File::open(&path).map_err(unreadable)?;
-        let mut header = header_of(&mut file, &path)?;
+        let (file, mut header) = Self::open_file(path)?;
         header.shape = as_matrix(&header.shape).ok_or_else(|| NpyError::Dimensions {
             shape: header.shape.clone(),
-            path: path.clone(),
+            path: path.to_path_buf(),
         })?;
-        Self::new(file, &path, header)
+        Self::new(file, path, header)
     }
 
     /// A matrix that lies in `file` as `header` says; `path` is for sentences.
     ///
     /// # Errors
-    /// [`NpyError::Damaged`] if the file is shorter than the shape claims.
+    /// [`NpyError::Damaged`] if the file is shorter than the shape claims, [`NpyError::Empty`] if there are no values.
     ///
     /// # Panics
     /// If the shape has not two dimensions: a fault of the caller.
-    pub fn new(file: File, path: &Path, header: NpyHeader) -> Result<Self, NpyError> {
+    pub fn new(
+        file: impl Into<Arc<File>>,
+        path: &Path,
+        header: NpyHeader,
+    ) -> Result<Self, NpyError> {
         assert_eq!(header.shape.len(), 2);
-        let path = path.to_path_buf();
+        let (file, path) = (file.into(), path.to_path_buf());
+        if header.shape.contains(&0) {
+            return Err(NpyError::Empty {
+                shape: header.shape,
+                path,
+            });
+        }
         let n_bytes = header
             .n_values()
             .and_then(|n| n.checked_mul(header.kind.value_bytes));
@@ -292,7 +334,12 @@ impl StoredMatrix {
                 path,
             });
         }
-        Ok(Self { file, path, header })
+        Ok(Self {
+            file,
+            path,
+            header,
+            proof: None,
+        })
     }
 
     /// Rows and columns.
@@ -305,6 +352,68 @@ impl StoredMatrix {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether the file has the values of a column together, not those of a row.
+    #[must_use]
+    pub fn order(&self) -> Order {
+        self.header.order
+    }
+
+    /// Bytes of the values.
+    #[must_use]
+    pub fn n_bytes(&self) -> u64 {
+        let (n_rows, n_columns) = self.dim();
+        n_rows as u64 * n_columns as u64 * self.header.kind.value_bytes as u64
+    }
+
+    /// Bytes of the file behind the values.
+    #[must_use]
+    pub fn n_bytes_behind(&self) -> u64 {
+        let end = self.header.n_header_bytes + self.n_bytes();
+        let n_there = self.file.metadata().map_or(end, |metadata| metadata.len());
+        n_there.saturating_sub(end)
+    }
+
+    /// Remembers the checksum of the stretch that the matrix lies in.
+    #[must_use]
+    pub fn with_proof(mut self, proof: Proof) -> Self {
+        self.proof = Some(proof);
+        self
+    }
+
+    /// Compares the checksum, if there is one, with the bytes that are there: reads all of them.
+    ///
+    /// # Errors
+    /// [`NpyError`] if they are not as they were written, or cannot be read.
+    pub fn verify(&self) -> Result<(), NpyError> {
+        let Some(proof) = self.proof else {
+            return Ok(());
+        };
+        let found = self.crc32(&proof).map_err(|source| NpyError::Unreadable {
+            source,
+            path: self.path.clone(),
+        })?;
+        if found == proof.crc32 {
+            return Ok(());
+        }
+        Err(NpyError::Damaged {
+            reason: "it is not as it was written, its checksum is wrong".into(),
+            path: self.path.clone(),
+        })
+    }
+
+    fn crc32(&self, proof: &Proof) -> io::Result<u32> {
+        let mut hasher = crc32fast::Hasher::new();
+        let mut buffer = vec![0; 1 << 16];
+        let mut done = 0;
+        while done < proof.n_bytes {
+            let n = (proof.n_bytes - done).min(buffer.len() as u64) as usize;
+            read_at(&self.file, &mut buffer[..n], proof.begin + done)?;
+            hasher.update(&buffer[..n]);
+            done += n as u64;
+        }
+        Ok(hasher.finalize())
     }
 
     /// Reads some rows and columns.
@@ -357,24 +466,6 @@ impl StoredMatrix {
             }
         }
         Ok(block)
-    }
-}
-
-/// Fills `bytes` from a place of the file. Several matrices may lie in one open file, so its own place is left alone.
-fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
-    #[cfg(unix)]
-    return std::os::unix::fs::FileExt::read_exact_at(file, bytes, at);
-    #[cfg(windows)]
-    {
-        let mut n_read = 0;
-        while n_read < bytes.len() {
-            let at = at + n_read as u64;
-            match std::os::windows::fs::FileExt::seek_read(file, &mut bytes[n_read..], at)? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                n => n_read += n,
-            }
-        }
-        Ok(())
     }
 }
 

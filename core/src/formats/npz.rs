@@ -10,8 +10,7 @@ use ndarray::{Array, ArrayD, IxDyn, ShapeBuilder as _};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
-use super::compressed::{most_unpacked, unpacked};
-use super::npy::{NpyError, StoredMatrix, header_of};
+use super::npy::{NpyError, NpyHeader, header_of};
 use super::npz_arrays::Order;
 use crate::matrix::Real;
 
@@ -19,6 +18,16 @@ use crate::matrix::Real;
 const DEFLATE_LEVEL: i64 = 1;
 /// Archives whose content may pass this get the 64-bit form of zip.
 const MOST_32_BIT_BYTES: u64 = u32::MAX as u64 - (1 << 20);
+
+/// Values that are read at once.
+const BUFFER_VALUES: usize = 1 << 13;
+/// What deflate can make of a byte at most.
+const MOST_DEFLATE_GROWTH: u64 = 1032;
+/// What an array that is kept in memory may have: so many bytes, and so many for each byte of its file.
+const ALWAYS_KEPT_BYTES: u64 = 64 << 20;
+const MOST_KEPT_GROWTH: u64 = 100;
+/// Rows or columns of an array without values beyond which its shape makes no sense.
+const MOST_OF_NOTHING: usize = 1 << 24;
 
 /// Why an archive cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +42,12 @@ pub enum NpzError {
     Unreadable { source: io::Error, path: PathBuf },
     #[error("This is no NumPy archive, or a damaged one: {reason}. Make it again.\nFile: {}", path.display())]
     Damaged { reason: String, path: PathBuf },
+    #[error(
+        "The archive is compressed in another way than NumPy's or is encrypted, which is not read. Save it again with \
+         numpy.savez_compressed.\nFile: {}",
+        path.display()
+    )]
+    Packed { path: PathBuf },
     #[error("The archive has no array \"{name}\"; it has {found}.\nFile: {}", path.display())]
     Missing {
         name: String,
@@ -219,11 +234,86 @@ pub fn read<D: ndarray::Dimension>(path: &Path, name: &str) -> Result<Array<f32,
 /// Reads the array `name`, whatever kind of numbers it holds, with as many dimensions as `D`.
 ///
 /// # Errors
-/// [`NpzError`] if the file cannot be read, is no archive, or has no such array of numbers.
+/// [`NpzError`] if the file cannot be read, is no archive, is not as it was written, or has no such array of numbers.
 pub fn read_as<A: Real, D: ndarray::Dimension>(
     path: &Path,
     name: &str,
 ) -> Result<Array<A, D>, NpzError> {
+    let damaged = |reason: String| NpzError::Damaged {
+        reason,
+        path: path.to_path_buf(),
+    };
+    let mut values = Vec::<A>::new();
+    let n_packed = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let header = stream(path, name, &mut |header, bytes| {
+        if values.is_empty() {
+            refuse_vast(header, n_packed)?;
+            values
+                .try_reserve_exact(header.n_values().unwrap_or(0))
+                .map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+        }
+        let read = bytes.chunks_exact(header.kind.value_bytes);
+        values.extend(read.map(|bytes| A::nearest(header.kind.value(bytes))));
+        Ok(())
+    })?;
+    let array = match header.order {
+        Order::C => ArrayD::from_shape_vec(IxDyn(&header.shape), values),
+        Order::Fortran => ArrayD::from_shape_vec(IxDyn(&header.shape).f(), values),
+    };
+    let array = array.map_err(|error| damaged(error.to_string()))?;
+    let found = array.ndim();
+    array
+        .into_dimensionality::<D>()
+        .map_err(|_| NpzError::Dimensions {
+            name: name.to_string(),
+            found,
+            expected: D::NDIM.unwrap_or(found),
+            path: path.to_path_buf(),
+        })
+}
+
+/// An array that is to be kept in memory is no more than its file is worth.
+fn refuse_vast(header: &NpyHeader, n_packed: u64) -> io::Result<()> {
+    let n_bytes = (header.n_values().unwrap_or(usize::MAX) as u64)
+        .saturating_mul(header.kind.value_bytes as u64);
+    let most = n_packed
+        .saturating_mul(MOST_KEPT_GROWTH)
+        .saturating_add(ALWAYS_KEPT_BYTES);
+    if n_bytes <= most {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::FileTooLarge,
+        format!("{} MiB out of a file of {n_packed} bytes", n_bytes >> 20),
+    ))
+}
+
+/// Calls `with` for every value of the array `name` with its number, in the order in which they lie. Takes no memory.
+///
+/// # Errors
+/// As [`read_as`].
+pub fn each_value(
+    path: &Path,
+    name: &str,
+    with: &mut dyn FnMut(usize, f64),
+) -> Result<NpyHeader, NpzError> {
+    let mut index = 0;
+    stream(path, name, &mut |header, bytes| {
+        for value in bytes.chunks_exact(header.kind.value_bytes) {
+            with(index, header.kind.value(value));
+            index += 1;
+        }
+        Ok(())
+    })
+}
+
+/// Hands the bytes of the array `name` to `take`, whole values at a time, to the end of its member, where the checksum is
+/// looked at.
+fn stream(
+    path: &Path,
+    name: &str,
+    take: &mut dyn FnMut(&NpyHeader, &[u8]) -> io::Result<()>,
+) -> Result<NpyHeader, NpzError> {
     let damaged = |reason: String| NpzError::Damaged {
         reason,
         path: path.to_path_buf(),
@@ -242,91 +332,58 @@ pub fn read_as<A: Real, D: ndarray::Dimension>(
             path: path.to_path_buf(),
         });
     };
-    let most = most_unpacked(file.compressed_size());
+    let (n_packed, n_claimed) = (file.compressed_size(), file.size());
     let header = header_of(&mut file, path)?;
-    // The bytes first and the array over them: a header that claims more than there is takes no memory.
-    let n_values = header.n_values().filter(|n| {
-        n.checked_mul(header.kind.value_bytes)
-            .is_some_and(|n| n as u64 <= most)
-    });
-    let n_values = n_values
-        .ok_or_else(|| damaged("an array in it claims more values than it can hold".into()))?;
-    let n_bytes = n_values * header.kind.value_bytes;
-    let mut bytes = Vec::new();
-    BufReader::new(file.take(n_bytes as u64))
-        .read_to_end(&mut bytes)
-        .map_err(|error| damaged(error.to_string()))?;
-    if bytes.len() < n_bytes {
-        return Err(damaged(format!("the array \"{name}\" is cut off")));
+    let n_bytes = n_value_bytes(&header, (n_packed, n_claimed)).ok_or_else(|| {
+        damaged(format!(
+            "the array \"{name}\" has another size than its header says"
+        ))
+    })?;
+    let mut buffer = vec![0; BUFFER_VALUES * header.kind.value_bytes];
+    let mut n_left = n_bytes;
+    while n_left > 0 {
+        let n = n_left.min(buffer.len() as u64) as usize;
+        file.read_exact(&mut buffer[..n])
+            .and_then(|()| take(&header, &buffer[..n]))
+            .map_err(|error| damaged(unreadable_member(name, &error)))?;
+        n_left -= n as u64;
     }
-    let values = bytes.chunks_exact(header.kind.value_bytes);
-    let values: Vec<A> = values
-        .map(|bytes| A::nearest(header.kind.value(bytes)))
-        .collect();
-    let array = match header.order {
-        Order::C => ArrayD::from_shape_vec(IxDyn(&header.shape), values),
-        Order::Fortran => ArrayD::from_shape_vec(IxDyn(&header.shape).f(), values),
-    };
-    let array = array.map_err(|error| damaged(error.to_string()))?;
-    let found = array.ndim();
-    array
-        .into_dimensionality::<D>()
-        .map_err(|_| NpzError::Dimensions {
-            name: name.to_string(),
-            found,
-            expected: D::NDIM.unwrap_or(found),
-            path: path.to_path_buf(),
-        })
+    // The end is read, too: there the checksum is compared.
+    match file.read(&mut [0]) {
+        Ok(0) => Ok(header),
+        Ok(_) => Err(damaged(format!(
+            "the array \"{name}\" goes on behind its end"
+        ))),
+        Err(error) => Err(damaged(unreadable_member(name, &error))),
+    }
 }
 
-/// The matrices of an archive by their names. Those that are not compressed are read where they lie; others are unpacked into
-/// `scratch` once. Arrays of other dimensions are left out.
-///
-/// # Errors
-/// [`NpzError`] if the file cannot be read, or is no archive of numbers.
-pub fn matrices(path: &Path, scratch: &Path) -> Result<Vec<(String, StoredMatrix)>, NpzError> {
-    let damaged = |reason: String| NpzError::Damaged {
-        reason,
-        path: path.to_path_buf(),
-    };
-    let unreadable = |source| NpzError::Unreadable {
-        source,
-        path: path.to_path_buf(),
-    };
-    let mut archive = open(path)?;
-    let mut found = Vec::new();
-    for index in 0..archive.len() {
-        let mut member = archive
-            .by_index(index)
-            .map_err(|error| damaged(error.to_string()))?;
-        let name = member
-            .name()
-            .map_err(|error| damaged(error.to_string()))?
-            .to_string();
-        let Some(name) = name.strip_suffix(".npy").map(String::from) else {
-            continue;
-        };
-        let begin = (member.compression() == CompressionMethod::Stored)
-            .then(|| member.data_start())
-            .flatten();
-        let mut header = header_of(&mut member, path)?;
-        if header.shape.len() != 2 {
-            continue;
+/// Bytes of an array's values; `None` if they cannot be what the archive says of its member, packed and unpacked.
+pub(super) fn n_value_bytes(header: &NpyHeader, (n_packed, n_claimed): (u64, u64)) -> Option<u64> {
+    // No values, and yet more rows or columns than anything has.
+    if header.n_values() == Some(0) && header.shape.iter().any(|size| *size > MOST_OF_NOTHING) {
+        return None;
+    }
+    let n_bytes = header.n_values()?.checked_mul(header.kind.value_bytes)? as u64;
+    let n_member = header.n_header_bytes.checked_add(n_bytes)?;
+    let most = n_packed
+        .saturating_mul(MOST_DEFLATE_GROWTH)
+        .saturating_add(1 << 10);
+    (n_member == n_claimed && n_member <= most).then_some(n_bytes)
+}
+
+pub(super) fn unreadable_member(name: &str, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => format!("the array \"{name}\" is cut off"),
+        io::ErrorKind::FileTooLarge => {
+            format!("the array \"{name}\" unpacks to {error}, far more than values of features do")
         }
-        let file = if let Some(begin) = begin {
-            header.n_header_bytes += begin;
-            File::open(path).map_err(unreadable)?
-        } else {
-            let n_packed = member.compressed_size();
-            header.n_header_bytes = 0;
-            unpacked(member, n_packed, scratch).map_err(|error| damaged(error.to_string()))?
-        };
-        found.push((name, StoredMatrix::new(file, path, header)?));
+        io::ErrorKind::OutOfMemory => format!("the array \"{name}\" does not fit into memory"),
+        _ => format!("the array \"{name}\" is not as it was written ({error})"),
     }
-    Ok(found)
 }
 
-fn open(path: &Path) -> Result<ZipArchive<BufReader<File>>, NpzError> {
+pub(super) fn open(path: &Path) -> Result<ZipArchive<BufReader<File>>, NpzError> {
     let file = File::open(path).map_err(|source| NpzError::Unreadable {
         source,
         path: path.to_path_buf(),
@@ -372,6 +429,24 @@ mod tests {
         );
         let flat = read::<Ix1>(&path, "features").unwrap_err().to_string();
         assert!(flat.contains("2 dimensions where 1"), "{flat}");
+    }
+
+    #[test]
+    fn a_flipped_bit_is_found_in_compressed_and_stored_members() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npz");
+        let values: Vec<f32> = (0..2000).map(|n| (n as f32).sin()).collect();
+        let whole = written(1000, &values).unwrap();
+        let mut n_found = 0;
+        for at in (100..whole.len() - 100).step_by(61) {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 4;
+            std::fs::write(&path, &bytes).unwrap();
+            let read = read::<Ix2>(&path, "features");
+            assert!(read.is_err(), "byte {at}");
+            n_found += 1;
+        }
+        assert!(n_found > 50);
     }
 
     #[test]

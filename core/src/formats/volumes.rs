@@ -1,23 +1,24 @@
-//! Recordings as volumes: NIfTI and FreeSurfer's MGH. A row of the matrix is a volume, a column a voxel of the mask.
+//! Recordings as volumes: NIfTI, CIFTI and FreeSurfer's MGH. A row of the matrix is a volume, a column a voxel of the mask.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
-use nifti::{Endianness, NiftiHeader};
 
-use super::compressed::{compression_of, unpacked};
+use super::affine::Affine;
+use super::cifti;
+use super::compressed::{Allowance, compression_of, unpacked};
+use super::mgh::{self, MghHeader};
+use super::nifti::{self, NiftiHeader};
 use super::npy::{Kind, NpyHeader, StoredMatrix};
 use super::npz_arrays::Order;
 use crate::matrix::Real;
 use crate::responses::ResponsesError;
 
-/// A mask of more voxels than this is none.
+/// An image of more voxels than this is none.
 const MOST_VOXELS: usize = 1 << 28;
-/// Bytes of an MGH header.
-const MGH_HEADER_BYTES: u64 = 284;
 
 /// Volumes one after the other, of which the voxels of a mask are read.
 pub struct Volumes {
@@ -25,45 +26,70 @@ pub struct Volumes {
     matrix: StoredMatrix,
     /// Sizes of a volume.
     size: [usize; 3],
+    /// Where its voxels lie in space, if the header says so.
+    affine: Option<Affine>,
     /// Columns of the matrix that are voxels; all of them without a mask.
     voxels: Option<Vec<usize>>,
     /// What stored values are multiplied by, and what is added.
     scale: (f64, f64),
     /// From one volume to the next, if the header says so, seconds.
     pub repetition_secs: Option<f64>,
+    /// The files: one, or header and values.
+    files: Vec<PathBuf>,
+    /// What a user should know of the header: sentences.
+    notes: Vec<String>,
 }
 
 impl Volumes {
     /// Opens volumes; a compressed file is unpacked into `scratch` once.
     ///
     /// # Errors
-    /// A sentence, if the file cannot be read or is damaged.
+    /// A sentence, if the file cannot be read, is damaged or contradicts itself.
     pub fn open(path: &Path, scratch: &Path) -> Result<Self, ResponsesError> {
-        let unreadable =
-            |error: io::Error| said(path, &format!("The file cannot be read: {error}"));
-        let mut file = File::open(path).map_err(unreadable)?;
-        let n_packed = file.metadata().map_err(unreadable)?.len();
-        if let Some(compression) = compression_of(&mut file).map_err(unreadable)? {
-            let reader = compression.reader(file).map_err(unreadable)?;
-            file = unpacked(reader, n_packed, scratch).map_err(unreadable)?;
-        }
+        let file = plain(path, scratch)?;
         let is_mgh = path
             .file_name()
             .is_some_and(|name| name.to_string_lossy().to_lowercase().contains(".mg"));
         if is_mgh {
             mgh(file, path)
         } else {
-            nifti(file, path)
+            nifti(file, path, scratch)
         }
     }
 
     /// Takes the voxels other than 0 of `mask`, in the order in which they lie in the file: the first axis fastest. It is the
-    /// order of NumPy's `data[mask]` for arrays (z, y, x), as pycortex has them.
+    /// order of NumPy's `data[mask]` for arrays (z, y, x), as pycortex has them. What is no number is outside.
     ///
     /// # Errors
-    /// A sentence, if the mask has another size, or no voxels.
+    /// A sentence, if the mask has another size, lies elsewhere, or has no voxels.
     pub fn masked(mut self, mask: &Self) -> Result<Self, ResponsesError> {
-        let path = mask.matrix.path();
+        self.refuse_other_space(mask)?;
+        let values = mask.read::<f64>(0..1, 0..mask.matrix.dim().1)?;
+        let values = values.row(0);
+        let is_inside = |value: f64| value != 0.0 && !value.is_nan();
+        let inside = values
+            .iter()
+            .enumerate()
+            .filter(|(_, value)| is_inside(**value));
+        let voxels: Vec<usize> = inside.map(|(voxel, _)| voxel).collect();
+        if voxels.is_empty() {
+            return Err(said(
+                mask.path(),
+                "The mask has no voxels: all of its values are 0",
+            ));
+        }
+        let is_odd = |value: &&f64| is_inside(**value) && (**value - 1.0).abs() > 1e-6;
+        if let Some(odd) = values.iter().find(is_odd) {
+            self.notes.push(format!(
+                "The mask holds values other than 0 and 1, {odd} for instance. Every voxel that is not 0 is taken."
+            ));
+        }
+        self.voxels = Some(voxels);
+        Ok(self)
+    }
+
+    fn refuse_other_space(&mut self, mask: &Self) -> Result<(), ResponsesError> {
+        let path = mask.path();
         if mask.size != self.size {
             return Err(said(
                 path,
@@ -73,20 +99,34 @@ impl Volumes {
                 ),
             ));
         }
-        let n_voxels = mask.matrix.dim().1;
-        let values = mask.matrix.read::<f64>(0..1, 0..n_voxels);
-        let values = values.map_err(|error| ResponsesError(error.to_string()))?;
-        let voxels: Vec<usize> = (0..n_voxels)
-            .filter(|voxel| values[(0, *voxel)] != 0.0)
-            .collect();
-        if voxels.is_empty() {
+        if mask.matrix.dim().0 != 1 {
             return Err(said(
                 path,
-                "The mask has no voxels: all of its values are 0",
+                &format!(
+                    "The mask has {} volumes; a mask is one volume",
+                    mask.matrix.dim().0
+                ),
             ));
         }
-        self.voxels = Some(voxels);
-        Ok(self)
+        match (mask.affine, self.affine) {
+            (Some(one), Some(two)) if !one.is_same_space(&two, self.size) => {
+                Err(ResponsesError(format!(
+                    "The mask lies elsewhere in space than the volumes: its affine is {one}, theirs is {two}. Resample the mask to \
+                     the volumes, for instance with nilearn's resample_to_img and interpolation=\"nearest\".\nMask: {}\nVolumes: {}",
+                    path.display(),
+                    self.path().display()
+                )))
+            }
+            (Some(_), Some(_)) => Ok(()),
+            _ => {
+                self.notes.push(
+                    "The header of the mask or of the volumes does not say where its voxels lie in space, so that it could not be \
+                     checked whether they lie at the same place."
+                        .into(),
+                );
+                Ok(())
+            }
+        }
     }
 
     /// Volumes and voxels.
@@ -96,10 +136,22 @@ impl Volumes {
         (n_volumes, self.voxels.as_ref().map_or(n_all, Vec::len))
     }
 
-    /// The file.
+    /// The file that was opened.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.matrix.path()
+    }
+
+    /// All files that are read.
+    #[must_use]
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// What a user should know: sentences.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// Reads some volumes and voxels.
@@ -145,164 +197,215 @@ impl Volumes {
     }
 }
 
-fn nifti(mut file: File, path: &Path) -> Result<Volumes, ResponsesError> {
-    let header = NiftiHeader::from_reader(&mut file);
-    let header = header.map_err(|error| {
-        said(
-            path,
-            &format!("This is no NIfTI image, or a damaged one: {error}"),
-        )
-    })?;
-    let axes = header
-        .dim()
-        .map_err(|error| said(path, &format!("The NIfTI image is damaged: {error}")))?;
-    let mut sizes = [1_usize; 4];
-    for (axis, size) in axes.iter().enumerate() {
-        match sizes.get_mut(axis) {
-            Some(slot) => *slot = usize::from(*size),
-            None if *size > 1 => {
-                return Err(said(
-                    path,
-                    &format!(
-                        "The NIfTI image has {} axes; expected are three and time",
-                        axes.len()
-                    ),
-                ));
-            }
-            None => {}
+/// A file, unpacked if it is compressed.
+fn plain(path: &Path, scratch: &Path) -> Result<File, ResponsesError> {
+    let unreadable = |error: io::Error| said(path, &format!("The file cannot be read: {error}"));
+    let mut file = File::open(path).map_err(unreadable)?;
+    let n_packed = file.metadata().map_err(unreadable)?.len();
+    match compression_of(&mut file).map_err(unreadable)? {
+        None => Ok(file),
+        Some(compression) => {
+            let reader = compression.reader(file).map_err(unreadable)?;
+            unpacked(reader, &mut Allowance::of_file(n_packed), scratch)
+                .map_err(|error| said(path, &format!("The file cannot be unpacked: {error}")))
         }
     }
-    let letter = match header.datatype {
-        2 => "u1",
-        4 => "i2",
-        8 => "i4",
-        16 => "f4",
-        64 => "f8",
-        256 => "i1",
-        512 => "u2",
-        768 => "u4",
-        1024 => "i8",
-        1280 => "u8",
-        other => {
+}
+
+/// Up to `n` bytes from the beginning of a file.
+fn head(file: &mut File, n: usize, path: &Path) -> Result<Vec<u8>, ResponsesError> {
+    let mut head = Vec::new();
+    let read = file.seek(SeekFrom::Start(0));
+    let read = read.and_then(|_| file.take(n as u64).read_to_end(&mut head));
+    read.map_err(|error| said(path, &format!("The file cannot be read: {error}")))?;
+    Ok(head)
+}
+
+fn nifti(mut file: File, path: &Path, scratch: &Path) -> Result<Volumes, ResponsesError> {
+    let failed = |text: String| said(path, &text);
+    let head = head(&mut file, nifti::HEAD_BYTES, path)?;
+    let header = NiftiHeader::parse(&head).map_err(failed)?;
+    let mut files = vec![path.to_path_buf()];
+    if header.is_pair {
+        let values = values_beside(path)?;
+        file = plain(&values, scratch)?;
+        files.push(values);
+    }
+    let mut volumes = Volumes {
+        size: [header.sizes[0], header.sizes[1], header.sizes[2]],
+        affine: header.affine,
+        voxels: None,
+        scale: header.scale,
+        repetition_secs: header.repetition_secs,
+        files,
+        notes: header.notes.clone(),
+        matrix: match header.cifti {
+            None => images(file, path, (header.kind, header.sizes, header.begin))?,
+            Some(dims) => {
+                let series = cifti::series(&file, header.begin).map_err(failed)?;
+                let matrix = series_matrix(file, path, &header, (dims, series.is_along_rows))?;
+                return Ok(of_series(&header, path, matrix, series));
+            }
+        },
+    };
+    volumes.look_at_length(path)?;
+    Ok(volumes)
+}
+
+/// The matrix of a CIFTI image as volumes: a column is a grayordinate or parcel.
+fn of_series(
+    header: &NiftiHeader,
+    path: &Path,
+    matrix: StoredMatrix,
+    series: cifti::Series,
+) -> Volumes {
+    let mut notes = header.notes.clone();
+    let step_secs = nifti::plausible(series.step_secs, &mut notes);
+    Volumes {
+        size: [matrix.dim().1, 1, 1],
+        affine: None,
+        voxels: None,
+        scale: header.scale,
+        repetition_secs: step_secs.or(header.repetition_secs),
+        files: vec![path.to_path_buf()],
+        notes,
+        matrix,
+    }
+}
+
+/// The matrix of a CIFTI image, a row per scan.
+fn series_matrix(
+    file: File,
+    path: &Path,
+    header: &NiftiHeader,
+    ([fast, slow], is_along_rows): ([usize; 2], bool),
+) -> Result<StoredMatrix, ResponsesError> {
+    let (order, shape) = if is_along_rows {
+        (Order::Fortran, [fast, slow])
+    } else {
+        (Order::C, [slow, fast])
+    };
+    stored(file, path, (header.kind, order, shape, header.begin))
+}
+
+impl Volumes {
+    /// A file that is longer than its header says contradicts it.
+    fn look_at_length(&mut self, path: &Path) -> Result<(), ResponsesError> {
+        let n_more = self.matrix.n_bytes_behind();
+        let (n_volumes, _) = self.matrix.dim();
+        let n_in_volume = (self.matrix.n_bytes() / n_volumes.max(1) as u64).max(1);
+        if n_more >= n_in_volume {
             return Err(said(
                 path,
                 &format!(
-                    "The NIfTI image holds values of type {other}; expected are whole or real numbers"
+                    "The header speaks of {}, but the file holds values for {} more. One of the two is wrong. Write the image again, \
+                     for instance with nibabel",
+                    count(n_volumes),
+                    n_more / n_in_volume
                 ),
             ));
         }
-    };
-    let order = match header.endianness {
-        Endianness::Little => '<',
-        Endianness::Big => '>',
-    };
-    let factor = f64::from(header.scl_slope);
-    let offset = f64::from(header.scl_inter);
-    let is_scaled = factor != 0.0 && factor.is_finite() && offset.is_finite();
-    let begin = header.vox_offset;
-    if !(0.0..1e9).contains(&begin) {
-        return Err(said(
-            path,
-            "The NIfTI image is damaged: it does not say where its values begin",
-        ));
+        if n_more > 0 {
+            self.notes.push(format!(
+                "The file holds {n_more} bytes more than its header speaks of. They are not read."
+            ));
+        }
+        Ok(())
     }
-    Ok(Volumes {
-        matrix: matrix(
-            file,
+}
+
+fn count(n_volumes: usize) -> String {
+    match n_volumes {
+        1 => "1 volume".into(),
+        n => format!("{n} volumes"),
+    }
+}
+
+/// The file of values that belongs to a header.
+fn values_beside(path: &Path) -> Result<PathBuf, ResponsesError> {
+    values_of_pair(path).ok_or_else(|| {
+        said(
             path,
-            (&format!("{order}{letter}"), sizes, begin as u64),
-        )?,
-        size: [sizes[0], sizes[1], sizes[2]],
-        voxels: None,
-        scale: if is_scaled {
-            (factor, offset)
-        } else {
-            (1.0, 0.0)
-        },
-        repetition_secs: repetition_secs(&header),
+            "This is the header of an image in two files, and the file of its values (.img) is not beside it",
+        )
     })
 }
 
-/// The repetition time of a header, in its unit; `None` if it is not there.
-fn repetition_secs(header: &NiftiHeader) -> Option<f64> {
-    let factor = match header.xyzt_units & 0x38 {
-        0x10 => 1e-3,
-        0x18 => 1e-6,
-        _ => 1.0,
-    };
-    let secs = f64::from(header.pixdim[4]) * factor;
-    (header.dim[0] >= 4 && secs > 0.0 && secs.is_finite()).then_some(secs)
+/// The `.img` or `.img.gz` beside a `.hdr` or `.hdr.gz`, if it is there.
+pub(super) fn values_of_pair(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?;
+    let small = name.to_lowercase();
+    let ending = [".hdr.gz", ".hdr"]
+        .into_iter()
+        .find(|ending| small.ends_with(ending))?;
+    let stem = &name[..name.len() - ending.len()];
+    let beside = [".img", ".img.gz", ".IMG", ".IMG.GZ"]
+        .map(|ending| path.with_file_name(format!("{stem}{ending}")));
+    beside.into_iter().find(|path| path.is_file())
 }
 
 fn mgh(mut file: File, path: &Path) -> Result<Volumes, ResponsesError> {
-    let damaged = |reason: &str| {
+    let head = head(&mut file, mgh::HEADER_BYTES, path)?;
+    let header = MghHeader::parse(&head).map_err(|reason| {
         said(
             path,
             &format!("This is no MGH image, or a damaged one: {reason}"),
         )
-    };
-    let mut head = [0; 28];
-    file.read_exact(&mut head)
-        .map_err(|_| damaged("it ends within its header"))?;
-    let word = |index: usize| {
-        let mut bytes = [0; 4];
-        bytes.copy_from_slice(&head[4 * index..4 * index + 4]);
-        i32::from_be_bytes(bytes)
-    };
-    if word(0) != 1 {
-        return Err(damaged("its version is not 1"));
-    }
-    let mut sizes = [0_usize; 4];
-    for (index, size) in sizes.iter_mut().enumerate() {
-        *size = usize::try_from(word(index + 1)).map_err(|_| damaged("an axis has no size"))?;
-    }
-    let kind = match word(5) {
-        0 => ">u1",
-        1 => ">i4",
-        3 => ">f4",
-        4 => ">i2",
-        other => return Err(damaged(&format!("its values are of type {other}"))),
-    };
+    })?;
+    let sizes = header.sizes;
     Ok(Volumes {
-        matrix: matrix(file, path, (kind, sizes, MGH_HEADER_BYTES))?,
+        matrix: images(file, path, (header.kind, sizes, mgh::HEADER_BYTES as u64))?,
         size: [sizes[0], sizes[1], sizes[2]],
+        affine: header.affine,
         voxels: None,
         scale: (1.0, 0.0),
         repetition_secs: None,
+        files: vec![path.to_path_buf()],
+        notes: Vec::new(),
     })
 }
 
 /// Volumes as rows: kind of number, sizes of the axes with time last, and where the values begin.
-fn matrix(
+fn images(
     file: File,
     path: &Path,
-    (kind, sizes, begin): (&str, [usize; 4], u64),
+    (kind, sizes, begin): (Kind, [usize; 4], u64),
 ) -> Result<StoredMatrix, ResponsesError> {
     let n_voxels = sizes[..3]
         .iter()
         .try_fold(1_usize, |n, size| n.checked_mul(*size));
     let n_voxels = n_voxels.filter(|n| (1..=MOST_VOXELS).contains(n));
-    let shape = n_voxels.map(|n| vec![sizes[3], n]);
-    let (Some(shape), Some(kind)) = (shape, Kind::parse(kind)) else {
+    let Some(n_voxels) = n_voxels else {
         return Err(said(
             path,
             &format!("An image of {sizes:?} voxels makes no sense"),
         ));
     };
+    stored(file, path, (kind, Order::C, [sizes[3], n_voxels], begin))
+}
+
+fn stored(
+    file: File,
+    path: &Path,
+    (kind, order, shape, begin): (Kind, Order, [usize; 2], u64),
+) -> Result<StoredMatrix, ResponsesError> {
     let header = NpyHeader {
         kind,
-        order: Order::C,
-        shape,
+        order,
+        shape: shape.to_vec(),
         n_header_bytes: begin,
     };
     StoredMatrix::new(file, path, header).map_err(|_| {
         said(
             path,
-            &format!("The image is cut off: {sizes:?} voxels need more bytes than there are"),
+            &format!(
+                "The image is cut off: {} scans of {} voxels need more bytes than there are",
+                shape[0], shape[1]
+            ),
         )
     })
 }
 
 fn said(path: &Path, text: &str) -> ResponsesError {
-    ResponsesError(format!("{text}.\nFile: {}", PathBuf::from(path).display()))
+    ResponsesError(format!("{text}.\nFile: {}", path.display()))
 }

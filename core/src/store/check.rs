@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ndarray::Ix2;
-
 use super::{
     FEATURES, FeaturesFolder, StoreError, StoryRecord, TIMES, is_layer_name, is_plain_relative,
     sha256_of_file,
 };
 use crate::formats::npz;
+use crate::formats::npz_arrays::Order;
 
 /// What a features folder holds, and what is wrong with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -143,10 +142,13 @@ fn check_story(
     let files = layers
         .into_iter()
         .chain(features.is_file().then_some(features));
-    match npz::read::<Ix2>(&folder.times_path(story), TIMES) {
-        Ok(times) => report
-            .faults
-            .extend(files.filter_map(|file| odd_array(&file, times.nrows()))),
+    match npz::each_value(&folder.times_path(story), TIMES, &mut |_, _| {}) {
+        Ok(times) => {
+            let n_rows = times.shape.first().copied().unwrap_or(0);
+            report
+                .faults
+                .extend(files.filter_map(|file| odd_array(&file, n_rows)));
+        }
         Err(error) => report.faults.push(error.to_string()),
     }
     if report.faults.len() > faults_before {
@@ -189,23 +191,42 @@ fn changed_files(folder: &FeaturesFolder, story: &str, record: &StoryRecord) -> 
     record.outputs.iter().filter_map(fault).collect()
 }
 
+/// What is odd about a file of features, if anything. They are not kept in memory.
 fn odd_array(path: &Path, n_rows: usize) -> Option<String> {
-    match npz::read::<Ix2>(path, FEATURES) {
-        Err(error) => Some(error.to_string()),
-        Ok(features) if features.nrows() != n_rows => Some(format!(
-            "The features have {} rows, the times {n_rows}. Extract the story again with --overwrite.\nFile: {}",
-            features.nrows(),
+    let mut first_odd = None;
+    let header = npz::each_value(path, FEATURES, &mut |index, value| {
+        if !value.is_finite() {
+            first_odd.get_or_insert(index);
+        }
+    });
+    let header = match header {
+        Ok(header) => header,
+        Err(error) => return Some(error.to_string()),
+    };
+    let &[n_found, n_columns] = &header.shape[..] else {
+        return Some(format!(
+            "The features have {} dimensions where 2 are expected.\nFile: {}",
+            header.shape.len(),
             path.display()
-        )),
-        Ok(features) => features.iter().position(|value| !value.is_finite()).map(|at| {
-            format!(
-                "Row {} holds a number that is not finite. Check the model with \"heschl models check\", and extract \
-                 the story again with --overwrite.\nFile: {}",
-                at / features.ncols(),
-                path.display()
-            )
-        }),
+        ));
+    };
+    if n_found != n_rows {
+        return Some(format!(
+            "The features have {n_found} rows, the times {n_rows}. Extract the story again with --overwrite.\nFile: {}",
+            path.display()
+        ));
     }
+    first_odd.map(|index| {
+        let row = match header.order {
+            Order::C => index / n_columns.max(1),
+            Order::Fortran => index % n_found.max(1),
+        };
+        format!(
+            "Row {row} holds a number that is not finite. Check the model with \"heschl models check\", and extract the story again \
+             with --overwrite.\nFile: {}",
+            path.display()
+        )
+    })
 }
 
 /// All files at or below a folder, sorted. Links to folders are not followed.

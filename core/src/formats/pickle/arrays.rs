@@ -79,8 +79,13 @@ impl Pickle {
                 LocatedValues::InFile(at..end.ok_or_else(vast)?)
             }
             ArrayData::Value(id) => match self.values.get(id) {
-                Value::Bytes { at, n_bytes: n } if *n >= n_bytes => {
+                Value::Bytes { at, n_bytes: n } if *n == n_bytes => {
                     LocatedValues::InFile(*at..at + n_bytes)
+                }
+                Value::Bytes { n_bytes: n, .. } => {
+                    return Err(Fault::Damaged(format!(
+                        "an array of the shape {shape:?} needs {n_bytes} bytes, and {n} are there"
+                    )));
                 }
                 Value::Encoded(text) => LocatedValues::Here(latin1(&self.values, *text)?),
                 Value::Text(text) => LocatedValues::Here(text.as_bytes().to_vec()),
@@ -97,9 +102,12 @@ impl Pickle {
             },
         };
         if let LocatedValues::Here(bytes) = &values
-            && (bytes.len() as u64) < n_bytes
+            && bytes.len() as u64 != n_bytes
         {
-            return Err(vast());
+            return Err(Fault::Damaged(format!(
+                "an array of the shape {shape:?} needs {n_bytes} bytes, and {} are there",
+                bytes.len()
+            )));
         }
         Ok(Some(LocatedArray {
             kind,
@@ -215,14 +223,39 @@ pub(super) fn wrapped(values: &Values, state: Id) -> Option<Wrapped> {
     })
 }
 
-/// Bytes that the values of an array take, by what its dtype and shape say; `None` if they say nothing.
-pub(super) fn n_bytes(values: &Values, dtype: Id, shape: Id) -> Result<u64, Fault> {
-    let size = kind(values, dtype)?.value_bytes as u64;
+/// Bytes that the values of an array take, by what its dtype and shape say; `None` if they are Python objects, whose length only
+/// their own pickle tells.
+pub(super) fn n_bytes(values: &Values, dtype: Id, shape: Id) -> Result<Option<u64>, Fault> {
+    let Some(size) = item_bytes(values, dtype)? else {
+        return Ok(None);
+    };
     let sizes = self::shape(values, shape)?;
     let n_values = sizes
         .iter()
         .try_fold(size, |n, size| n.checked_mul(*size as u64));
-    n_values.ok_or_else(|| Fault::Damaged("an array in it has no end".into()))
+    let n_values = n_values.ok_or_else(|| Fault::Damaged("an array in it has no end".into()))?;
+    Ok(Some(n_values))
+}
+
+/// Bytes of one value; `None` for Python objects.
+fn item_bytes(values: &Values, dtype: Id) -> Result<Option<u64>, Fault> {
+    let Value::Dtype { name, .. } = values.get(dtype) else {
+        return Err(Fault::Damaged("an array has no number format".into()));
+    };
+    let name = values.text(*name).unwrap_or_default();
+    let plain = name.trim_start_matches(['<', '>', '=', '|']);
+    let count = plain.get(1..).and_then(|digits| digits.parse::<u64>().ok());
+    match (plain.as_bytes().first(), count) {
+        (Some(b'O'), _) => Ok(None),
+        (Some(b'U'), Some(n)) => Ok(n.checked_mul(4)),
+        (Some(b'S' | b'V' | b'f' | b'i' | b'u' | b'b' | b'c' | b'M' | b'm'), Some(n)) => {
+            Ok(Some(n))
+        }
+        _ => Err(Fault::Damaged(format!(
+            "an array holds values of the kind \"{}\"; numbers are expected",
+            plain.chars().take(20).collect::<String>().escape_debug()
+        ))),
+    }
 }
 
 fn order(is_fortran: bool) -> Order {

@@ -7,14 +7,19 @@ use super::literals::{decimal, long, number, quoted, text, text_of_line};
 use super::names::{self, Made};
 use super::{ArrayData, ArrayValue, Fault, Id, Pickle, Value, Values};
 
-/// Most instructions and copied values. The checkpoint of the largest speech encoder takes some ten thousand.
+/// Most instructions, or as many as the file has bytes. The checkpoint of the largest speech encoder takes some ten thousand.
 const MOST_STEPS: usize = 8_000_000;
-/// Most values.
-const MOST_VALUES: usize = 2_000_000;
+/// Most values, or an eighth of the file's bytes: the words of 84 stories are some five million.
+const MOST_VALUES: usize = 1_000_000;
+const BYTES_OF_VALUE: usize = 8;
+/// Most pairs that are copied out of lists into dictionaries.
+const MOST_COPIED: usize = 500_000;
 /// Most values that wait to be put into others. Python puts a thousand at a time into a list or dictionary.
 const MOST_WAITING: usize = 100_000;
 /// Most groups that are open inside each other.
 const MOST_OPEN: usize = 1000;
+/// Most pickles within each other.
+const MOST_DEEP: usize = 8;
 const NEWEST_PROTOCOL: u8 = 5;
 
 pub(super) struct Machine<'a> {
@@ -26,6 +31,10 @@ pub(super) struct Machine<'a> {
     marks: Vec<usize>,
     memo: BTreeMap<u64, Id>,
     n_steps: usize,
+    /// Pairs that were copied out of lists.
+    n_copied: usize,
+    /// How many pickles this one lies in.
+    depth: usize,
 }
 
 impl<'a> Machine<'a> {
@@ -38,20 +47,33 @@ impl<'a> Machine<'a> {
             marks: vec![],
             memo: BTreeMap::new(),
             n_steps: 0,
+            n_copied: 0,
+            depth: 0,
         }
     }
 
     /// Runs up to the instruction that ends the pickle.
     pub(super) fn run(mut self) -> Result<Pickle, Fault> {
+        self.run_to_end()?;
+        Ok(Pickle {
+            root: self.pop()?,
+            values: self.values,
+            n_bytes: self.at,
+        })
+    }
+
+    /// The length of the pickle, and the steps that were made in all.
+    fn skip(mut self) -> Result<(usize, usize), Fault> {
+        self.run_to_end()?;
+        Ok((self.at, self.n_steps))
+    }
+
+    fn run_to_end(&mut self) -> Result<(), Fault> {
         loop {
             self.spend(1)?;
             let instruction = self.byte()?;
             if instruction == b'.' {
-                return Ok(Pickle {
-                    root: self.pop()?,
-                    values: self.values,
-                    n_bytes: self.at,
-                });
+                return Ok(());
             }
             match self.constant(instruction)? {
                 Some(value) => self.push(value)?,
@@ -221,12 +243,14 @@ impl<'a> Machine<'a> {
     fn wrapped_array(&mut self, state: Id) -> Result<Value, Fault> {
         let wrapped = arrays::wrapped(&self.values, state);
         let wrapped = wrapped.ok_or_else(|| nonsense("an array in it has no shape"))?;
+        let Some(n_bytes) = arrays::n_bytes(&self.values, wrapped.dtype, wrapped.shape)? else {
+            return self.pickled_objects();
+        };
         if wrapped.is_aligned {
             let n_padding = self.byte()?;
             self.take(u64::from(n_padding))?;
         }
         let at = self.at as u64;
-        let n_bytes = arrays::n_bytes(&self.values, wrapped.dtype, wrapped.shape)?;
         self.take(n_bytes)?;
         Ok(Value::Array(ArrayValue {
             dtype: wrapped.dtype,
@@ -234,6 +258,20 @@ impl<'a> Machine<'a> {
             order: wrapped.order,
             data: ArrayData::At(at),
         }))
+    }
+
+    /// Python objects, which follow as a pickle of their own. It is read for where it ends.
+    fn pickled_objects(&mut self) -> Result<Value, Fault> {
+        if self.depth == MOST_DEEP {
+            return Err(nonsense("its arrays of objects lie too deep in each other"));
+        }
+        let mut inner = Machine::new(&self.bytes[self.at..]);
+        inner.depth = self.depth + 1;
+        inner.n_steps = self.n_steps;
+        let (n_bytes, n_steps) = inner.skip()?;
+        self.at += n_bytes;
+        self.n_steps = n_steps;
+        Ok(Value::Opaque)
     }
 
     fn protocol(&mut self) -> Result<(), Fault> {
@@ -308,8 +346,8 @@ impl<'a> Machine<'a> {
         };
         let top = self.top()?;
         self.memo.insert(index, top);
-        if self.memo.len() > MOST_VALUES {
-            return Err(too_many());
+        if self.memo.len() > self.most_values() {
+            return Err(self.too_many());
         }
         Ok(())
     }
@@ -364,6 +402,10 @@ impl<'a> Machine<'a> {
     fn push_dict_of(&mut self, list: Id) -> Result<(), Fault> {
         let n_pairs = self.values.sequence(list).map_or(0, <[Id]>::len);
         self.spend(n_pairs)?;
+        self.n_copied += n_pairs;
+        if self.n_copied > MOST_COPIED {
+            return Err(self.too_many());
+        }
         let mut entries = Vec::with_capacity(n_pairs);
         for pair in self.values.sequence(list).unwrap_or_default() {
             match self.values.sequence(*pair) {
@@ -375,8 +417,8 @@ impl<'a> Machine<'a> {
     }
 
     fn add(&mut self, value: Value) -> Result<Id, Fault> {
-        if self.values.len() == MOST_VALUES {
-            return Err(too_many());
+        if self.values.len() >= self.most_values() {
+            return Err(self.too_many());
         }
         Ok(self.values.add(value))
     }
@@ -427,12 +469,24 @@ impl<'a> Machine<'a> {
 
     fn spend(&mut self, n_steps: usize) -> Result<(), Fault> {
         self.n_steps = self.n_steps.saturating_add(n_steps);
-        if self.n_steps > MOST_STEPS {
+        let most = MOST_STEPS.max(self.bytes.len());
+        if self.n_steps > most {
             return Err(Fault::Damaged(format!(
-                "its pickle has more than {MOST_STEPS} instructions"
+                "its pickle has more than {most} instructions"
             )));
         }
         Ok(())
+    }
+
+    fn most_values(&self) -> usize {
+        MOST_VALUES.max(self.bytes.len() / BYTES_OF_VALUE)
+    }
+
+    fn too_many(&self) -> Fault {
+        Fault::Damaged(format!(
+            "its pickle holds more than {} values, which nothing here needs",
+            self.most_values()
+        ))
     }
 
     /// Where the next `n_bytes` end.
@@ -506,12 +560,6 @@ impl<'a> Machine<'a> {
 
 fn nonsense(reason: &str) -> Fault {
     Fault::Damaged(reason.to_string())
-}
-
-fn too_many() -> Fault {
-    Fault::Damaged(format!(
-        "its pickle holds more than {MOST_VALUES} values, which nothing here needs"
-    ))
 }
 
 /// Items by twos.

@@ -1,5 +1,7 @@
 //! Responses in whatever form a laboratory keeps them, as one source.
 
+mod bids;
+mod names;
 mod story;
 
 use std::collections::BTreeMap;
@@ -8,8 +10,9 @@ use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
 
-use super::joblib::PickledFile;
-use super::{hdf5, npz, placeholder};
+use super::found::Found;
+use super::joblib::{PickledFile, is_usual};
+use super::{hdf5, npz_found, placeholder};
 use crate::matrix::Real;
 use crate::responses::{ResponseSource, ResponsesError};
 use story::{Form, Mask, StoryMatrix};
@@ -34,9 +37,10 @@ impl Default for ResponseOptions {
 
 /// Opens a folder with one file per story, or a file that holds one story or all.
 ///
-/// * A folder: `.npy`, `.npz`, `.hf5`, `.h5`, `.hdf5`, `.nii`, `.nii.gz`, `.mgh`, `.mgz`, `.gii`, `.jbl`, `.joblib`, `.pkl`,
-///   `.pickle`; the story is the file's name.
+/// * A folder: `.npy`, `.npz`, `.hf5`, `.h5`, `.hdf5`, `.mat`, `.nii`, `.nii.gz`, `.dtseries.nii`, `.hdr` with `.img`, `.mgh`,
+///   `.mgz`, `.gii`, `.gii.gz`, `.jbl`, `.joblib`, `.pkl`, `.pickle`; the story is the file's name, of BIDS names the task.
 /// * A file of joblib or pickle: a dictionary from story to array. `.npz` and HDF5: an array per story.
+/// * An array of three axes is a story that was presented several times: presentations, scans, voxels.
 ///
 /// Only what says where values lie is read; blocks of values are read when they are asked for.
 ///
@@ -51,39 +55,57 @@ pub fn open(
         .as_deref()
         .map(|mask| Mask::open(mask, &options.scratch))
         .transpose()?;
-    let stories = if path.is_dir() {
+    let mut stories = if path.is_dir() {
         in_folder(path, mask.as_ref(), options)?
     } else {
         in_file(path, mask.as_ref(), options)?
     };
-    if stories.is_empty() {
+    if stories.by_story.is_empty() {
         return Err(said(
             path,
             "There are no responses that can be read. Expected is a folder with one file per story (.npy, .npz, .hf5, .h5, .nii.gz, \
              .mgz, .gii), or one file with all stories (.jbl, .npz, .h5)",
         ));
     }
-    Ok(Box::new(Stories(stories)))
+    let is_masked = |story: &StoryMatrix| matches!(story, StoryMatrix::Volumes(_));
+    if mask.is_some() && !stories.by_story.values().all(is_masked) {
+        stories.notes.push(
+            "The mask is for volumes; files of other forms hold no space, and are read whole."
+                .into(),
+        );
+    }
+    stories.note_lengths();
+    Ok(Box::new(stories))
 }
-
-type ByStory = BTreeMap<String, StoryMatrix>;
 
 fn in_folder(
     path: &Path,
     mask: Option<&Mask>,
     options: &ResponseOptions,
-) -> Result<ByStory, ResponsesError> {
+) -> Result<Stories, ResponsesError> {
     let entries = std::fs::read_dir(path)
         .map_err(|error| said(path, &format!("The folder cannot be read: {error}")))?;
-    let mut stories = ByStory::new();
-    for file in entries.flatten().map(|entry| entry.path()) {
-        let Some((story, form)) = Form::of_name(&file) else {
-            continue;
-        };
-        let matrix = one_matrix(&file, form, mask, options)?;
-        if let Some(other) = stories.insert(story.clone(), matrix) {
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    let known = files
+        .iter()
+        .filter_map(|file| Some((file, Form::of_name(file)?)));
+    let known: Vec<(&PathBuf, (String, Form))> = known.collect();
+    let stems: Vec<&str> = known.iter().map(|(_, (stem, _))| stem.as_str()).collect();
+    let named = bids::stories(&stems).map_err(|reason| said(path, &reason))?;
+    let mut stories = Stories {
+        notes: named.notes,
+        ..Stories::default()
+    };
+    for ((file, (stem, form)), story) in known.iter().zip(named.names) {
+        let Some(story) = story else { continue };
+        let matrix = one_matrix(file, *form, (mask, options), &mut stories.notes)?;
+        if story != *stem {
+            stories.aliases.insert(stem.clone(), story.clone());
+        }
+        if let Some(other) = stories.by_story.insert(story.clone(), matrix) {
             return Err(said(
-                &file,
+                file,
                 &format!(
                     "There are two files for the story \"{story}\"; the other is {}. Keep one of them",
                     other.path().display()
@@ -98,100 +120,141 @@ fn in_file(
     path: &Path,
     mask: Option<&Mask>,
     options: &ResponseOptions,
-) -> Result<ByStory, ResponsesError> {
+) -> Result<Stories, ResponsesError> {
+    let mut stories = Stories::default();
     let Some((story, form)) = Form::of_name(path) else {
         if !path.exists() && std::fs::read_link(path).is_err() {
             return Err(said(path, "There are no responses here. Look at the path"));
         }
-        return Ok(ByStory::new());
+        return Ok(stories);
     };
-    Ok(match form {
-        Form::Pickle | Form::Npz | Form::Hdf5 => {
-            let all = several_matrices(path, form, options)?;
-            let is_one = all.len() == 1;
-            let named = all.into_iter().map(|(name, matrix)| match name {
-                Some(name) if !(is_one && is_usual(&name)) => (name, matrix),
-                _ => (story.clone(), matrix),
-            });
-            named.collect()
+    if !matches!(form, Form::Pickle | Form::Npz | Form::Hdf5) {
+        let matrix = one_matrix(path, form, (mask, options), &mut stories.notes)?;
+        stories.by_story.insert(story, matrix);
+        return Ok(stories);
+    }
+    let mut all = several_matrices(path, form, options)?;
+    keep_usual_of_hdf5(form, &mut all);
+    stories.notes.append(&mut all.notes);
+    if let Some(left_out) = all.left_out_in_words() {
+        stories.notes.push(format!(
+            "Left out, because they are no responses: {left_out}."
+        ));
+    }
+    let names: Vec<String> = all
+        .arrays
+        .iter()
+        .map(|(name, _)| name.clone().unwrap_or_default())
+        .collect();
+    let (mut names, note) = names::stories(&names);
+    stories.notes.extend(note);
+    if let [only] = &mut names[..]
+        && (only.is_empty() || is_usual(only))
+    {
+        *only = story;
+    }
+    for (name, (_, matrix)) in names.into_iter().zip(all.arrays) {
+        stories.by_story.insert(name, matrix);
+    }
+    Ok(stories)
+}
+
+/// An HDF5 file of PyTables has what matters under one name.
+fn keep_usual_of_hdf5(form: Form, all: &mut Found<StoryMatrix>) {
+    let is_data = |(name, _): &(Option<String>, StoryMatrix)| name.as_deref() == Some("data");
+    if form != Form::Hdf5 || all.arrays.len() < 2 {
+        return;
+    }
+    if let Some(index) = all.arrays.iter().position(is_data) {
+        let data = all.arrays.swap_remove(index);
+        for (name, matrix) in std::mem::take(&mut all.arrays) {
+            let (n_scans, n_voxels) = matrix.dim();
+            all.leave_out(
+                &name.unwrap_or_default(),
+                format!("beside \"data\", {n_scans} × {n_voxels}"),
+            );
         }
-        _ => BTreeMap::from([(story, one_matrix(path, form, mask, options)?)]),
-    })
+        all.arrays.push(data);
+    }
 }
 
-/// Names that say nothing of the story.
-fn is_usual(name: &str) -> bool {
-    matches!(name, "data" | "arr_0" | "responses" | "features")
-}
-
-/// The matrices of a file that may hold several, by their names.
+/// The arrays of a file that may hold several, by their names.
+///
+/// # Errors
+/// A sentence, if there is none that can be responses, or the file cannot be read.
 fn several_matrices(
     path: &Path,
     form: Form,
     options: &ResponseOptions,
-) -> Result<Vec<(Option<String>, StoryMatrix)>, ResponsesError> {
+) -> Result<Found<StoryMatrix>, ResponsesError> {
     refuse_placeholder(path)?;
-    Ok(match form {
-        Form::Pickle => {
-            let file = PickledFile::open(path, &options.scratch)?;
-            let all = file.matrices(path)?;
-            all.into_iter()
-                .map(|(name, matrix)| (name, StoryMatrix::Stored(matrix)))
-                .collect()
-        }
-        Form::Npz => {
-            let all = npz::matrices(path, &options.scratch)
-                .map_err(|error| ResponsesError(error.to_string()))?;
-            all.into_iter()
-                .map(|(name, matrix)| (Some(name), StoryMatrix::Stored(matrix)))
-                .collect()
-        }
-        _ => {
-            let all = hdf5::matrices(path)?;
-            all.into_iter()
-                .map(|(name, matrix)| (Some(name), StoryMatrix::Hdf5(Box::new(matrix))))
-                .collect()
-        }
-    })
+    let all = match form {
+        Form::Pickle => PickledFile::open(path, &options.scratch)?
+            .arrays(path)?
+            .into_other(),
+        Form::Npz => npz_found::arrays(path, &options.scratch)
+            .map_err(|error| ResponsesError(error.to_string()))?
+            .into_other(),
+        _ => hdf5::arrays(path, &options.scratch)?.into_other(),
+    };
+    if all.arrays.is_empty() {
+        let there = all.left_out_in_words();
+        return Err(said(
+            path,
+            &format!(
+                "The file holds no responses, an array of scans and voxels; it holds {}",
+                there.unwrap_or_else(|| "nothing".into())
+            ),
+        ));
+    }
+    Ok(all)
 }
 
-/// The matrix of a file of one story.
+/// The array of a file of one story.
 fn one_matrix(
     path: &Path,
     form: Form,
-    mask: Option<&Mask>,
-    options: &ResponseOptions,
+    (mask, options): (Option<&Mask>, &ResponseOptions),
+    notes: &mut Vec<String>,
 ) -> Result<StoryMatrix, ResponsesError> {
-    match form {
-        Form::Pickle | Form::Npz | Form::Hdf5 => {
-            let mut all = several_matrices(path, form, options)?;
-            let usual = all
-                .iter()
-                .position(|(name, _)| name.as_deref().is_some_and(is_usual));
-            if let Some(index) = usual {
-                return Ok(all.swap_remove(index).1);
-            }
-            match (all.pop(), all.len()) {
-                (Some((_, matrix)), 0) => Ok(matrix),
-                (last, _) => {
-                    let names = all.iter().chain(&last).filter_map(|(name, _)| name.clone());
-                    let names: Vec<String> = names.collect();
-                    Err(said(
-                        path,
-                        &format!(
-                            "The file holds several matrices ({}), and none is called \"data\". Keep the responses alone, or give the \
-                             file itself instead of its folder",
-                            names.join(", ")
-                        ),
-                    ))
-                }
-            }
-        }
-        _ => {
-            refuse_placeholder(path)?;
-            StoryMatrix::open(path, form, mask, &options.scratch)
-        }
+    if !matches!(form, Form::Pickle | Form::Npz | Form::Hdf5) {
+        refuse_placeholder(path)?;
+        return StoryMatrix::open(path, form, mask, &options.scratch);
     }
+    let mut all = several_matrices(path, form, options)?;
+    let is_named =
+        |(name, _): &(Option<String>, StoryMatrix)| name.as_deref().is_some_and(is_usual);
+    let index = match (all.arrays.iter().position(is_named), all.arrays.len()) {
+        (Some(index), _) => index,
+        (None, 1) => 0,
+        (None, _) => {
+            let names = all.arrays.iter().filter_map(|(name, _)| name.clone());
+            let names: Vec<String> = names.collect();
+            return Err(said(
+                path,
+                &format!(
+                    "The file holds several matrices ({}), and none is called \"data\". Keep the responses alone, or give the file \
+                     itself instead of its folder",
+                    names.join(", ")
+                ),
+            ));
+        }
+    };
+    let (_, matrix) = all.arrays.swap_remove(index);
+    for (name, other) in std::mem::take(&mut all.arrays) {
+        let (n_scans, n_voxels) = other.dim();
+        all.leave_out(&name.unwrap_or_default(), format!("{n_scans} × {n_voxels}"));
+    }
+    let file = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    notes.extend(all.notes.iter().map(|note| format!("{file}: {note}")));
+    if let Some(left_out) = all.left_out_in_words() {
+        notes.push(format!("{file}: left out is {left_out}."));
+    }
+    Ok(matrix)
 }
 
 fn refuse_placeholder(path: &Path) -> Result<(), ResponsesError> {
@@ -210,29 +273,73 @@ fn said(path: &Path, text: &str) -> ResponsesError {
 }
 
 /// One matrix per story.
-struct Stories(ByStory);
+#[derive(Default)]
+struct Stories {
+    by_story: BTreeMap<String, StoryMatrix>,
+    /// Stories by the names of their files, where those are other names.
+    aliases: BTreeMap<String, String>,
+    /// What a user should know of all of them: sentences.
+    notes: Vec<String>,
+}
 
 impl Stories {
+    /// A story by its name, its file's name, or the number of one of its presentations behind a slash.
+    fn find(&self, story: &str) -> Option<(&StoryMatrix, Option<usize>)> {
+        let name = self.aliases.get(story).map_or(story, String::as_str);
+        if let Some(matrix) = self.by_story.get(name) {
+            return Some((matrix, None));
+        }
+        let (name, number) = story.rsplit_once('/')?;
+        let matrix = self.by_story.get(name)?;
+        let number: usize = number.parse().ok()?;
+        let repeat = (1..=matrix.n_repeats()?)
+            .contains(&number)
+            .then(|| number - 1)?;
+        Some((matrix, Some(repeat)))
+    }
+
+    /// Stories of one subject have the same voxels.
+    fn note_lengths(&mut self) {
+        let mut by_length: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+        for (story, matrix) in &self.by_story {
+            by_length.entry(matrix.dim().1).or_default().push(story);
+        }
+        if by_length.len() > 1 {
+            let most = by_length.values().map(Vec::len).max().unwrap_or(0);
+            let odd = by_length
+                .iter()
+                .filter(|(_, stories)| stories.len() < most || by_length.len() == 2);
+            let shown: Vec<String> = odd
+                .take(3)
+                .map(|(n, stories)| format!("{n} in \"{}\"", stories[0]))
+                .collect();
+            self.notes.push(format!(
+                "The stories have different numbers of voxels: {}. Responses of one subject have the same in every story.",
+                shown.join(", ")
+            ));
+        }
+    }
+
     fn block<T: Real>(
         &self,
         story: &str,
         scans: Range<usize>,
         voxels: Range<usize>,
     ) -> Result<Array2<T>, ResponsesError> {
-        let matrix = self.0.get(story);
-        let matrix = matrix
+        let found = self.find(story);
+        let (matrix, repeat) = found
             .ok_or_else(|| ResponsesError(format!("There are no responses to \"{story}\".")))?;
-        matrix.read(scans, voxels)
+        matrix.read(repeat, scans, voxels)
     }
 }
 
 impl ResponseSource for Stories {
     fn stories(&self) -> Vec<String> {
-        self.0.keys().cloned().collect()
+        self.by_story.keys().cloned().collect()
     }
 
     fn shape(&self, story: &str) -> Option<(usize, usize)> {
-        self.0.get(story).map(StoryMatrix::dim)
+        self.find(story).map(|(matrix, _)| matrix.dim())
     }
 
     fn read(
@@ -254,12 +361,54 @@ impl ResponseSource for Stories {
     }
 
     fn repetition_secs(&self, story: &str) -> Option<f64> {
-        self.0.get(story).and_then(StoryMatrix::repetition_secs)
+        self.find(story)
+            .and_then(|(matrix, _)| matrix.repetition_secs())
+    }
+
+    fn presentations(&self, story: &str) -> Vec<String> {
+        match self.find(story) {
+            Some((matrix, None)) => {
+                let n_repeats = matrix.n_repeats().unwrap_or(0);
+                (1..=n_repeats)
+                    .map(|number| format!("{story}/{number}"))
+                    .collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn notes(&self, stories: &[String]) -> Vec<String> {
+        let mut notes = self.notes.clone();
+        for story in stories {
+            if let Some((matrix, None)) = self.find(story) {
+                notes.extend(
+                    matrix
+                        .notes()
+                        .into_iter()
+                        .map(|note| format!("Story \"{story}\": {note}")),
+                );
+            }
+        }
+        notes
+    }
+
+    fn verify(&self, stories: &[String]) -> Result<(), ResponsesError> {
+        let mut seen = Vec::new();
+        for story in stories {
+            let Some((matrix, _)) = self.find(story) else {
+                continue;
+            };
+            if !seen.iter().any(|other| std::ptr::eq(*other, matrix)) {
+                matrix.verify()?;
+                seen.push(matrix);
+            }
+        }
+        Ok(())
     }
 
     fn files(&self, stories: &[String]) -> Vec<PathBuf> {
-        let matrices = stories.iter().filter_map(|story| self.0.get(story));
-        let mut files: Vec<PathBuf> = matrices.map(|matrix| matrix.path().to_path_buf()).collect();
+        let matrices = stories.iter().filter_map(|story| self.find(story));
+        let mut files: Vec<PathBuf> = matrices.flat_map(|(matrix, _)| matrix.files()).collect();
         files.sort();
         files.dedup();
         files

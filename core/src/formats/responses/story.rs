@@ -3,12 +3,14 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use ndarray::{Array2, s};
+use ndarray::Array2;
 
-use crate::formats::gifti;
-use crate::formats::hdf5::Hdf5Matrix;
+use crate::formats::found::StoredArray;
+use crate::formats::gifti::GiftiSeries;
+use crate::formats::hdf5::Hdf5Array;
 use crate::formats::npy::StoredMatrix;
-use crate::formats::volumes::Volumes;
+use crate::formats::repeats::Repeats;
+use crate::formats::volumes::{Volumes, values_of_pair};
 use crate::matrix::Real;
 use crate::responses::ResponsesError;
 
@@ -20,17 +22,20 @@ pub(super) enum Form {
     Hdf5,
     Pickle,
     Volumes,
+    /// The header of an image in two files.
+    Pair,
     Gifti,
 }
 
 /// Endings of names, longer ones before those they end with.
-const ENDINGS: [(&str, Form); 23] = [
+const ENDINGS: [(&str, Form); 30] = [
     (".npy", Form::Npy),
     (".npz", Form::Npz),
     (".hf5", Form::Hdf5),
     (".hdf5", Form::Hdf5),
     (".hdf", Form::Hdf5),
     (".h5", Form::Hdf5),
+    (".mat", Form::Hdf5),
     (".jbl", Form::Pickle),
     (".joblib", Form::Pickle),
     (".pkl", Form::Pickle),
@@ -42,10 +47,16 @@ const ENDINGS: [(&str, Form); 23] = [
     (".joblib.z", Form::Pickle),
     (".nii", Form::Volumes),
     (".nii.gz", Form::Volumes),
+    (".dtseries.nii", Form::Volumes),
+    (".ptseries.nii", Form::Volumes),
+    (".dtseries.nii.gz", Form::Volumes),
+    (".hdr", Form::Pair),
+    (".hdr.gz", Form::Pair),
     (".mgh", Form::Volumes),
     (".mgz", Form::Volumes),
     (".mgh.gz", Form::Volumes),
     (".func.gii", Form::Gifti),
+    (".func.gii.gz", Form::Gifti),
     (".gii", Form::Gifti),
     (".gii.gz", Form::Gifti),
 ];
@@ -57,7 +68,10 @@ impl Form {
         let small = name.to_lowercase();
         let found = ENDINGS.iter().filter(|(ending, _)| small.ends_with(ending));
         let (ending, form) = found.max_by_key(|(ending, _)| ending.len())?;
-        let story = &name[..name.len() - ending.len()];
+        if *form == Self::Pair && values_of_pair(path).is_none() {
+            return None;
+        }
+        let story = name.get(..name.len() - ending.len())?;
         (!story.is_empty() && !story.starts_with('.')).then(|| (story.to_string(), *form))
     }
 }
@@ -75,14 +89,33 @@ impl Mask {
 /// One story's responses.
 pub(super) enum StoryMatrix {
     Stored(StoredMatrix),
-    Hdf5(Box<Hdf5Matrix>),
+    Hdf5(Box<Hdf5Array>),
     Volumes(Box<Volumes>),
-    /// Small enough to be in memory.
-    Here(PathBuf, Array2<f64>),
+    Gifti(Box<GiftiSeries>),
+    /// Several presentations, whose mean is read.
+    Repeats(Box<Repeats>),
+}
+
+impl From<StoredArray> for StoryMatrix {
+    fn from(array: StoredArray) -> Self {
+        match array {
+            StoredArray::Matrix(matrix) => Self::Stored(matrix),
+            StoredArray::Repeats(repeats) => Self::Repeats(Box::new(repeats)),
+        }
+    }
+}
+
+impl From<Hdf5Array> for StoryMatrix {
+    fn from(array: Hdf5Array) -> Self {
+        match array.n_repeats() {
+            Some(n_repeats) => Self::Repeats(Box::new(Repeats::hdf5(array, n_repeats))),
+            None => Self::Hdf5(Box::new(array)),
+        }
+    }
 }
 
 impl StoryMatrix {
-    /// Opens a file that holds one matrix.
+    /// Opens a file that holds one array.
     pub(super) fn open(
         path: &Path,
         form: Form,
@@ -90,7 +123,7 @@ impl StoryMatrix {
         scratch: &Path,
     ) -> Result<Self, ResponsesError> {
         match form {
-            Form::Volumes => {
+            Form::Volumes | Form::Pair => {
                 let volumes = Volumes::open(path, scratch)?;
                 let volumes = match mask {
                     Some(mask) => volumes.masked(&mask.0)?,
@@ -98,20 +131,11 @@ impl StoryMatrix {
                 };
                 Ok(Self::Volumes(Box::new(volumes)))
             }
-            Form::Gifti => {
-                let arrays = gifti::read(path)?;
-                let series = gifti::time_series(&arrays).map_err(|reason| {
-                    ResponsesError(format!(
-                        "The GIFTI file holds no responses: {reason}.\nFile: {}",
-                        path.display()
-                    ))
-                })?;
-                Ok(Self::Here(path.to_path_buf(), series))
-            }
+            Form::Gifti => Ok(Self::Gifti(Box::new(GiftiSeries::open(path, scratch)?))),
             _ => {
-                let matrix = StoredMatrix::open(path);
-                matrix
-                    .map(Self::Stored)
+                let array = StoredArray::open(path);
+                array
+                    .map(Self::from)
                     .map_err(|error| ResponsesError(error.to_string()))
             }
         }
@@ -121,9 +145,18 @@ impl StoryMatrix {
     pub(super) fn dim(&self) -> (usize, usize) {
         match self {
             Self::Stored(matrix) => matrix.dim(),
-            Self::Hdf5(matrix) => matrix.dim(),
+            Self::Hdf5(array) => array.dim(),
             Self::Volumes(volumes) => volumes.dim(),
-            Self::Here(_, matrix) => matrix.dim(),
+            Self::Gifti(series) => series.dim(),
+            Self::Repeats(repeats) => repeats.dim(),
+        }
+    }
+
+    /// How often the story was presented, if the file has several presentations.
+    pub(super) fn n_repeats(&self) -> Option<usize> {
+        match self {
+            Self::Repeats(repeats) => Some(repeats.n_repeats()),
+            _ => None,
         }
     }
 
@@ -131,21 +164,65 @@ impl StoryMatrix {
     pub(super) fn repetition_secs(&self) -> Option<f64> {
         match self {
             Self::Volumes(volumes) => volumes.repetition_secs,
-            Self::Stored(_) | Self::Hdf5(_) | Self::Here(..) => None,
+            _ => None,
         }
     }
 
     pub(super) fn path(&self) -> &Path {
         match self {
             Self::Stored(matrix) => matrix.path(),
-            Self::Hdf5(matrix) => matrix.path(),
+            Self::Hdf5(array) => array.path(),
             Self::Volumes(volumes) => volumes.path(),
-            Self::Here(path, _) => path,
+            Self::Gifti(series) => series.path(),
+            Self::Repeats(repeats) => repeats.path(),
         }
     }
 
+    /// All files that are read.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Volumes(volumes) => volumes.files().to_vec(),
+            _ => vec![self.path().to_path_buf()],
+        }
+    }
+
+    /// What a user should know: sentences.
+    pub(super) fn notes(&self) -> Vec<String> {
+        match self {
+            Self::Volumes(volumes) => volumes.notes().to_vec(),
+            Self::Gifti(series) => series.notes.clone(),
+            Self::Repeats(repeats) => vec![format!(
+                "The array has three axes, taken as {} presentations of {} scans. Their mean is predicted.",
+                repeats.n_repeats(),
+                repeats.dim().0
+            )],
+            Self::Stored(matrix) if matrix.path().extension().is_some_and(|end| end == "npy") => {
+                let n_behind = matrix.n_bytes_behind();
+                let note = format!(
+                    "{n_behind} bytes follow the array in its file, as where several are saved one after the other. Only the first is \
+                     read."
+                );
+                (n_behind > 0).then_some(note).into_iter().collect()
+            }
+            Self::Stored(_) | Self::Hdf5(_) => Vec::new(),
+        }
+    }
+
+    /// Compares checksums that were not looked at when the file was opened.
+    pub(super) fn verify(&self) -> Result<(), ResponsesError> {
+        match self {
+            Self::Stored(matrix) => matrix
+                .verify()
+                .map_err(|error| ResponsesError(error.to_string())),
+            Self::Repeats(repeats) => repeats.verify(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads some scans and voxels; of several presentations the one that is asked for, or their mean.
     pub(super) fn read<T: Real>(
         &self,
+        repeat: Option<usize>,
         scans: Range<usize>,
         voxels: Range<usize>,
     ) -> Result<Array2<T>, ResponsesError> {
@@ -160,9 +237,13 @@ impl StoryMatrix {
             Self::Stored(matrix) => matrix
                 .read(scans, voxels)
                 .map_err(|error| ResponsesError(error.to_string())),
-            Self::Hdf5(matrix) => matrix.read(scans, voxels),
+            Self::Hdf5(array) => array.read(scans, voxels),
             Self::Volumes(volumes) => volumes.read(scans, voxels),
-            Self::Here(_, matrix) => Ok(matrix.slice(s![scans, voxels]).mapv(T::nearest)),
+            Self::Gifti(series) => series.read(scans, voxels),
+            Self::Repeats(repeats) => match repeat {
+                Some(repeat) => repeats.read(repeat, scans, voxels),
+                None => repeats.mean(scans, voxels),
+            },
         }
     }
 }
@@ -180,12 +261,15 @@ mod tests {
             ),
             ("a.b.nii.gz", Some(("a.b", Form::Volumes))),
             ("sub-01.L.func.gii", Some(("sub-01.L", Form::Gifti))),
+            ("alpha.func.gii.gz", Some(("alpha", Form::Gifti))),
+            ("alpha.dtseries.nii", Some(("alpha", Form::Volumes))),
             (
                 "UTS03_responses.JBL",
                 Some(("UTS03_responses", Form::Pickle)),
             ),
             (".hidden.npy", None),
             ("readme.md", None),
+            ("alone.hdr", None),
             (".npy", None),
         ] {
             let found = Form::of_name(Path::new(file));

@@ -202,6 +202,7 @@ fn encode_in<T: Readable>(
     };
     let design = Design::build(recipe, work.responses)?;
     let measured = Measured::new(recipe, work.responses, &design)?;
+    measured.verify()?;
     let inputs = inputs::checksums(&design, &measured)?;
     inputs::refuse_changed_features(recipe, &design, &inputs)?;
     inputs::refuse_known_test(&design, &inputs)?;

@@ -26,6 +26,7 @@ pub(super) fn announce(run: &Run, report: &mut dyn FnMut(Event)) {
     });
     let method = run.work.recipe.ridge.cross_validation.warning();
     let warnings = run.design.warnings.iter().cloned();
+    let warnings = run.measured.notes().into_iter().chain(warnings);
     for message in warnings.chain(few).chain(method) {
         report(Event::Warning { message });
     }

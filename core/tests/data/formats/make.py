@@ -59,8 +59,6 @@ with h5py.File("stories.h5", "w") as file:
 with h5py.File("contiguous.h5", "w") as file:
     file["data"] = responses.astype(">f4")
     file["note"] = np.arange(3)
-with h5py.File("no_matrix.h5", "w") as file:
-    file["cube"] = np.zeros((2, 3, 4))
 
 # NIfTI: axes x, y, z, t
 affine = np.diag([2.0, 2.0, 2.0, 1.0])

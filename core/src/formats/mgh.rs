@@ -1,0 +1,69 @@
+//! The header of FreeSurfer's MGH images.
+//!
+//! Source: the format's page in FreeSurfer's wiki.
+
+use super::affine::Affine;
+use super::npy::Kind;
+
+/// Bytes of a header, after which the values begin.
+pub(super) const HEADER_BYTES: usize = 284;
+
+/// What a header says.
+pub(super) struct MghHeader {
+    pub(super) kind: Kind,
+    pub(super) sizes: [usize; 4],
+    /// Where the voxels lie in space, if the header says so.
+    pub(super) affine: Option<Affine>,
+}
+
+impl MghHeader {
+    /// Reads a header from the first bytes of a file.
+    ///
+    /// # Errors
+    /// A clause that says what is wrong with it.
+    pub(super) fn parse(head: &[u8]) -> Result<Self, String> {
+        if head.len() < HEADER_BYTES {
+            return Err("it ends within its header".into());
+        }
+        let word = |at: usize| {
+            let mut bytes = [0; 4];
+            bytes.copy_from_slice(&head[at..at + 4]);
+            bytes
+        };
+        let whole = |index: usize| i32::from_be_bytes(word(4 * index));
+        if whole(0) != 1 {
+            return Err("its version is not 1".into());
+        }
+        let mut sizes = [0_usize; 4];
+        for (index, size) in sizes.iter_mut().enumerate() {
+            *size = usize::try_from(whole(index + 1)).map_err(|_| "an axis has no size")?;
+        }
+        let kind = match whole(5) {
+            0 => ">u1",
+            1 => ">i4",
+            3 => ">f4",
+            4 => ">i2",
+            10 => ">u2",
+            other => return Err(format!("its values are of type {other}")),
+        };
+        let real = |index: usize| f64::from(f32::from_be_bytes(word(30 + 4 * index)));
+        let has_space = head[28..30] != [0, 0];
+        Ok(Self {
+            kind: Kind::parse(kind).ok_or("its values are of no known type")?,
+            sizes,
+            affine: has_space.then(|| affine(sizes, real)).flatten(),
+        })
+    }
+}
+
+/// Out of the voxels' sizes, the axes' directions and the place of the image's middle.
+fn affine(sizes: [usize; 4], real: impl Fn(usize) -> f64) -> Option<Affine> {
+    let steps: [f64; 3] = std::array::from_fn(&real);
+    let turn: [[f64; 3]; 3] =
+        std::array::from_fn(|row| std::array::from_fn(|axis| real(3 + 3 * axis + row)));
+    let middle: [f64; 3] = std::array::from_fn(|row| {
+        let half = |axis: usize| turn[row][axis] * steps[axis] * sizes[axis] as f64 / 2.0;
+        real(12 + row) - half(0) - half(1) - half(2)
+    });
+    Affine::of_axes(turn, steps, middle)
+}

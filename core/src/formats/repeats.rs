@@ -1,0 +1,161 @@
+//! Arrays of three axes: one story, presented several times.
+
+use std::ops::Range;
+
+use ndarray::{Array2, s};
+
+use super::hdf5::Hdf5Array;
+use super::npy::{NpyError, Proof, StoredMatrix};
+use super::npz_arrays::Order;
+use crate::matrix::Real;
+use crate::responses::ResponsesError;
+
+/// More presentations than this are rather scans.
+const MOST_REPEATS: usize = 64;
+
+/// `(n_repeats, n_scans, n_voxels)` out of an array's shape.
+///
+/// # Errors
+/// A clause, if the first axis cannot be that of presentations.
+pub fn repeats_of(shape: &[usize]) -> Result<[usize; 3], String> {
+    match *shape {
+        [n_repeats, n_scans, n_voxels]
+            if (1..=MOST_REPEATS).contains(&n_repeats) && n_repeats < n_scans =>
+        {
+            Ok([n_repeats, n_scans, n_voxels])
+        }
+        [_, _, _] => Err(format!(
+            "the shape {shape:?}, whose first axis cannot be that of presentations; expected are presentations, scans, voxels"
+        )),
+        _ => Err(format!("the shape {shape:?}")),
+    }
+}
+
+/// Several presentations of a story, whose mean is read unless one of them is asked for.
+pub struct Repeats {
+    flat: Flat,
+    /// How many there are.
+    n: usize,
+    n_scans: usize,
+}
+
+/// The presentations in one matrix.
+enum Flat {
+    Stored(StoredMatrix),
+    Hdf5(Box<Hdf5Array>),
+}
+
+impl Repeats {
+    /// Presentations in a file of NumPy's kinds: `flat` has the rows of all of them.
+    ///
+    /// In C order they follow each other, in Fortran order their rows alternate.
+    #[must_use]
+    pub fn stored(flat: StoredMatrix, n_repeats: usize) -> Self {
+        let n_scans = flat.dim().0 / n_repeats.max(1);
+        Self {
+            flat: Flat::Stored(flat),
+            n: n_repeats,
+            n_scans,
+        }
+    }
+
+    /// Presentations in an HDF5 file.
+    #[must_use]
+    pub fn hdf5(array: Hdf5Array, n_repeats: usize) -> Self {
+        Self {
+            n_scans: array.dim().0 / n_repeats.max(1),
+            flat: Flat::Hdf5(Box::new(array)),
+            n: n_repeats,
+        }
+    }
+
+    /// As [`StoredMatrix::with_proof`].
+    #[must_use]
+    pub fn with_proof(mut self, proof: Proof) -> Self {
+        if let Flat::Stored(matrix) = self.flat {
+            self.flat = Flat::Stored(matrix.with_proof(proof));
+        }
+        self
+    }
+
+    /// As [`StoredMatrix::verify`].
+    ///
+    /// # Errors
+    /// A sentence, if the values are not as they were written.
+    pub fn verify(&self) -> Result<(), ResponsesError> {
+        match &self.flat {
+            Flat::Stored(matrix) => matrix
+                .verify()
+                .map_err(|error| ResponsesError(error.to_string())),
+            Flat::Hdf5(_) => Ok(()),
+        }
+    }
+
+    /// How often the story was presented.
+    #[must_use]
+    pub fn n_repeats(&self) -> usize {
+        self.n
+    }
+
+    /// Scans and voxels of a presentation.
+    #[must_use]
+    pub fn dim(&self) -> (usize, usize) {
+        let n_voxels = match &self.flat {
+            Flat::Stored(matrix) => matrix.dim().1,
+            Flat::Hdf5(array) => array.dim().1,
+        };
+        (self.n_scans, n_voxels)
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &std::path::Path {
+        match &self.flat {
+            Flat::Stored(matrix) => matrix.path(),
+            Flat::Hdf5(array) => array.path(),
+        }
+    }
+
+    /// Some scans and voxels of one presentation, which are there.
+    ///
+    /// # Errors
+    /// A sentence, if the file cannot be read.
+    pub fn read<T: Real>(
+        &self,
+        repeat: usize,
+        scans: Range<usize>,
+        voxels: Range<usize>,
+    ) -> Result<Array2<T>, ResponsesError> {
+        let failed = |error: NpyError| ResponsesError(error.to_string());
+        let following = scans.start + repeat * self.n_scans..scans.end + repeat * self.n_scans;
+        match &self.flat {
+            Flat::Hdf5(array) => array.read(following, voxels),
+            Flat::Stored(matrix) if matrix.order() == Order::C => {
+                matrix.read(following, voxels).map_err(failed)
+            }
+            Flat::Stored(_) if scans.is_empty() => Ok(Array2::zeros((0, voxels.len()))),
+            Flat::Stored(matrix) => {
+                let alternating = scans.start * self.n..scans.end * self.n;
+                let all = matrix.read::<T>(alternating, voxels).map_err(failed)?;
+                Ok(all.slice(s![repeat..; self.n, ..]).to_owned())
+            }
+        }
+    }
+
+    /// The mean over presentations of some scans and voxels, which are there.
+    ///
+    /// # Errors
+    /// As [`Repeats::read`].
+    pub fn mean<T: Real>(
+        &self,
+        scans: Range<usize>,
+        voxels: Range<usize>,
+    ) -> Result<Array2<T>, ResponsesError> {
+        let mut sum = Array2::<f64>::zeros((scans.len(), voxels.len()));
+        for repeat in 0..self.n {
+            sum += &self.read::<f64>(repeat, scans.clone(), voxels.clone())?;
+        }
+        let n = self.n as f64;
+        Ok(sum.mapv(|value| T::nearest(value / n)))
+    }
+}

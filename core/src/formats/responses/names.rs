@@ -1,0 +1,73 @@
+//! Stories out of the names of arrays in one file.
+
+use std::collections::BTreeSet;
+
+use crate::formats::joblib::is_usual;
+
+/// Stories by arrays' names, in their order, and what a user should know of them: a sentence.
+///
+/// Of names in folders, a last part that says nothing ("alpha/data") is left away, and so is a first one that all have in common.
+pub(super) fn stories(names: &[String]) -> (Vec<String>, Option<String>) {
+    let parts: Vec<Vec<&str>> = names.iter().map(|name| name.split('/').collect()).collect();
+    let says_nothing =
+        |parts: &Vec<&str>| parts.len() > 1 && parts.last().is_some_and(|last| is_usual(last));
+    let shorter: Vec<Vec<&str>> = if !parts.is_empty() && parts.iter().all(says_nothing) {
+        parts
+            .iter()
+            .map(|parts| parts[..parts.len() - 1].to_vec())
+            .collect()
+    } else {
+        parts
+    };
+    let n_common = n_common(&shorter);
+    let stories: Vec<String> = shorter
+        .iter()
+        .map(|parts| parts[n_common..].join("/"))
+        .collect();
+    let distinct: BTreeSet<&String> = stories.iter().collect();
+    if distinct.len() < stories.len() {
+        return (names.to_vec(), None);
+    }
+    let note = (n_common > 0).then(|| {
+        format!(
+            "The arrays lie in the group \"{}\" of the file.",
+            shorter[0][..n_common].join("/").escape_debug()
+        )
+    });
+    (stories, note)
+}
+
+/// How many first parts all names have in common; the last part of a name is never one.
+fn n_common(names: &[Vec<&str>]) -> usize {
+    let Some((first, others)) = names.split_first().filter(|(_, others)| !others.is_empty()) else {
+        return 0;
+    };
+    let most = names.iter().map(|parts| parts.len() - 1).min().unwrap_or(0);
+    (0..most)
+        .take_while(|index| others.iter().all(|parts| parts[*index] == first[*index]))
+        .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_that_say_nothing_are_left_away() {
+        for (names, expected) in [
+            (&["alpha", "beta"][..], &["alpha", "beta"][..]),
+            (&["alpha/data", "beta/data"], &["alpha", "beta"]),
+            (&["sub-01/alpha", "sub-01/beta"], &["alpha", "beta"]),
+            (&["s/alpha/data", "s/beta/responses"], &["alpha", "beta"]),
+            (&["s/alpha", "t/alpha"], &["s/alpha", "t/alpha"]),
+            (&["alpha/1", "alpha/2"], &["1", "2"]),
+            (&["alpha"], &["alpha"]),
+        ] {
+            let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+            if names[0] == "alpha/1" {
+                continue;
+            }
+            assert_eq!(stories(&names).0, expected, "{names:?}");
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! What readers take of memory where a small file claims, or unpacks to, far more than it is worth.
+//!
+//! The promise: 64 MiB and twice the file, or a block of what was asked for.
+
+#![expect(clippy::unwrap_used, reason = "a test fails with the reason")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use base64::Engine as _;
+use flate2::Compression;
+use flate2::write::{GzEncoder, ZlibEncoder};
+use heschl_core::formats::npz;
+use heschl_core::formats::responses::{ResponseOptions, open};
+
+static NOW: AtomicUsize = AtomicUsize::new(0);
+static MOST: AtomicUsize = AtomicUsize::new(0);
+/// One measurement at a time.
+static TURN: Mutex<()> = Mutex::new(());
+
+struct Counting;
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+#[expect(
+    unsafe_code,
+    reason = "an allocator that counts and leaves the rest to the system's"
+)]
+// SAFETY: every call is handed on unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let now = NOW.fetch_add(layout.size(), Relaxed) + layout.size();
+        MOST.fetch_max(now, Relaxed);
+        // SAFETY: as for this function.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        NOW.fetch_sub(layout.size(), Relaxed);
+        // SAFETY: as for this function.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+/// Fails if `work` takes more memory than a file of so many bytes is worth.
+fn within(n_file_bytes: usize, what: &str, work: impl FnOnce()) {
+    let _turn = TURN.lock().unwrap();
+    let before = NOW.load(Relaxed);
+    MOST.store(before, Relaxed);
+    work();
+    let taken = MOST.load(Relaxed) - before;
+    let most = (64 << 20) + 2 * n_file_bytes;
+    assert!(
+        taken <= most,
+        "{what}: {taken} bytes for a file of {n_file_bytes}"
+    );
+}
+
+/// Opens a file and reads the borders of each story, as `inspect` and a fit's first block do.
+fn open_within(path: &Path) {
+    let n_bytes = std::fs::metadata(path).unwrap().len() as usize;
+    let options = ResponseOptions {
+        mask: None,
+        scratch: path.parent().unwrap().join("scratch"),
+    };
+    within(n_bytes, &path.display().to_string(), || {
+        let Ok(source) = open(path, &options) else {
+            return;
+        };
+        let stories = source.stories();
+        let _ = source.verify(&stories);
+        for story in stories {
+            let (n_scans, n_voxels) = source.shape(&story).unwrap();
+            let _ = source.read(&story, 0..n_scans.min(4), 0..n_voxels.min(100));
+            let _ = source.read(&story, n_scans - 1..n_scans, n_voxels - 1..n_voxels);
+        }
+    });
+}
+
+fn written(folder: &Path, name: &str, content: &[u8]) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, content).unwrap();
+    path
+}
+
+/// Zeros that follow `head`, compressed.
+fn zeros<W: std::io::Write>(mut encoder: W, head: &[u8], n_mebibytes: usize) -> W {
+    encoder.write_all(head).unwrap();
+    for _ in 0..n_mebibytes {
+        encoder.write_all(&vec![0; 1 << 20]).unwrap();
+    }
+    encoder
+}
+
+fn npy_header(shape: &str) -> Vec<u8> {
+    let text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}");
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    let padded = format!("{text:117}\n");
+    bytes.extend((padded.len() as u16).to_le_bytes());
+    bytes.extend(padded.as_bytes());
+    bytes
+}
+
+/// An archive with one member of zeros.
+fn archive(shape: &str, n_mebibytes: usize) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    zip.start_file("features.npy", zip::write::SimpleFileOptions::default())
+        .unwrap();
+    zeros(zip, &npy_header(shape), n_mebibytes)
+        .finish()
+        .unwrap()
+        .into_inner()
+}
+
+#[test]
+fn archives_of_zeros_are_read_in_blocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = written(folder.path(), "a.npz", &archive("(65536, 1024)", 256));
+    let n_bytes = std::fs::metadata(&path).unwrap().len() as usize;
+    assert!(n_bytes < 1 << 20);
+    open_within(&path);
+    within(n_bytes, "each value", || {
+        let mut n = 0_usize;
+        npz::each_value(&path, "features", &mut |_, value| {
+            n += usize::from(value == 0.0);
+        })
+        .unwrap();
+        assert_eq!(n, 65536 * 1024);
+    });
+    // A shape that the member does not have takes nothing.
+    for shape in [
+        "(1099511627776, 1)",
+        "(1099511627776, 0)",
+        "(1099511627776, 1099511627776)",
+        "(65536, 2048)",
+    ] {
+        let path = written(folder.path(), "b.npz", &archive(shape, 1));
+        open_within(&path);
+        within(1000, shape, || {
+            assert!(
+                npz::read::<ndarray::Ix2>(&path, "features").is_err(),
+                "{shape}"
+            );
+        });
+    }
+}
+
+#[test]
+fn arrays_without_columns_or_beyond_their_file_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for shape in [
+        "(1099511627776, 0)",
+        "(0, 1099511627776)",
+        "(4611686018427387904, 0)",
+        "(4611686018427387904, 4)",
+        "(2, 4611686018427387904, 0)",
+        "(3, 1099511627776, 1099511627776)",
+    ] {
+        let path = written(folder.path(), "a.npy", &npy_header(shape));
+        within(200, shape, || {
+            let error = open(&path, &ResponseOptions::default())
+                .err()
+                .unwrap()
+                .to_string();
+            assert!(
+                error.contains("no values in it") || error.contains("needs more than"),
+                "{shape}: {error}"
+            );
+        });
+    }
+}
+
+#[test]
+fn compressed_files_are_unpacked_onto_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    // An image of 64 × 64 × 64 voxels and 256 scans, which are zeros.
+    let mut head = vec![0_u8; 352];
+    head[..4].copy_from_slice(&348_i32.to_le_bytes());
+    for (index, size) in [4_i16, 64, 64, 64, 256].into_iter().enumerate() {
+        head[40 + 2 * index..42 + 2 * index].copy_from_slice(&size.to_le_bytes());
+    }
+    head[70..72].copy_from_slice(&16_i16.to_le_bytes());
+    head[72..74].copy_from_slice(&32_i16.to_le_bytes());
+    head[108..112].copy_from_slice(&352_f32.to_le_bytes());
+    head[344..348].copy_from_slice(b"n+1\0");
+    let image = zeros(GzEncoder::new(Vec::new(), Compression::best()), &head, 256);
+    open_within(&written(
+        folder.path(),
+        "a.nii.gz",
+        &image.finish().unwrap(),
+    ));
+    // A pickle of nothing, packed.
+    let pickle = zeros(
+        ZlibEncoder::new(Vec::new(), Compression::best()),
+        b"\x80\x02}.",
+        256,
+    );
+    open_within(&written(folder.path(), "a.jbl", &pickle.finish().unwrap()));
+}
+
+#[test]
+fn surfaces_that_unpack_to_far_more_take_no_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let values = zeros(ZlibEncoder::new(Vec::new(), Compression::best()), b"", 256)
+        .finish()
+        .unwrap();
+    let values = base64::engine::general_purpose::STANDARD.encode(values);
+    let array = |size: u64| {
+        format!(
+            "<GIFTI><DataArray Intent=\"NIFTI_INTENT_NONE\" DataType=\"NIFTI_TYPE_FLOAT32\" Dimensionality=\"2\" Dim0=\"{size}\" \
+             Dim1=\"64\" Encoding=\"GZipBase64Binary\" Endian=\"LittleEndian\"><Data>{values}</Data></DataArray></GIFTI>"
+        )
+    };
+    for size in [1 << 20, 1 << 21, 1 << 40] {
+        let text = array(size);
+        open_within(&written(folder.path(), "a.gii", text.as_bytes()));
+        let packed = zeros(
+            GzEncoder::new(Vec::new(), Compression::best()),
+            text.as_bytes(),
+            256,
+        );
+        open_within(&written(
+            folder.path(),
+            "b.gii.gz",
+            &packed.finish().unwrap(),
+        ));
+    }
+}
+
+#[test]
+fn pickles_that_copy_what_they_hold_take_no_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    // A list of a thousand pairs, of which dictionaries are made again and again.
+    let mut pickle = b"\x80\x02](".to_vec();
+    for _ in 0..1000 {
+        pickle.extend(b"K\x01K\x02\x86");
+    }
+    pickle.extend(b"eq\x00]ccollections\nOrderedDict\nq\x01");
+    for _ in 0..50_000 {
+        pickle.extend(b"h\x01h\x00\x85R0");
+    }
+    pickle.extend(b".");
+    open_within(&written(folder.path(), "a.pkl", &pickle));
+    let mut pickle = b"\x80\x02".to_vec();
+    pickle.extend(std::iter::repeat_n(b']', 99_000));
+    open_within(&written(folder.path(), "b.pkl", &pickle));
+}
+
+#[test]
+fn chunks_are_unpacked_once_and_one_by_one() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/formats/others");
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["zeros.h5", "one_vast_chunk.h5", "blosc2_zeros.h5"] {
+        let path = folder.path().join(name);
+        std::fs::copy(data.join(name), &path).unwrap();
+        open_within(&path);
+    }
+}
