@@ -535,8 +535,8 @@ mod tests {
             (vast, "more than the"),
             (long, "more than the"),
             (header("<f4", Order::C, &[7]), "two dimensions"),
-            (header("<c8", Order::C, &[1, 1]), "kind \"'<c8'"),
-            (header("|O", Order::C, &[1, 1]), "kind \"'|O'"),
+            (header("<c8", Order::C, &[1, 1]), "kind \"<c8\""),
+            (header("|O", Order::C, &[1, 1]), "kind \"|O\""),
             (b"PK\x03\x04 not one".to_vec(), "does not begin as one"),
             (
                 b"\x93NUMPY\x01\x00\xff\xff{".to_vec(),

@@ -10,7 +10,7 @@ use super::{ArrayData, ArrayValue, Fault, Id, Pickle, Value, Values};
 /// Most instructions, or as many as the file has bytes. The checkpoint of the largest speech encoder takes some ten thousand.
 const MOST_STEPS: usize = 8_000_000;
 /// Most values, or an eighth of the file's bytes: the words of 84 stories are some five million.
-const MOST_VALUES: usize = 1_000_000;
+const MOST_VALUES: usize = 1 << 20;
 const BYTES_OF_VALUE: usize = 8;
 /// Most pairs that are copied out of lists into dictionaries.
 const MOST_COPIED: usize = 500_000;
