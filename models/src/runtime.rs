@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::download::DownloadError;
 use crate::folders::{NoDataFolder, Surroundings};
 use crate::package::PackageError;
 
@@ -81,22 +80,15 @@ pub enum RuntimeError {
         /// The folder in use.
         folder: PathBuf,
     },
-    /// Both sources failed.
+    /// No client could get the package.
     #[error(
-        "ONNX Runtime could not be got, neither as a package nor from its makers.\n{package}\n{archive}"
+        "ONNX Runtime {RUNTIME_VERSION} could not be got.\n{0}\nOr get its library from its makers' releases, and name it with \
+         --runtime or ORT_DYLIB_PATH."
     )]
-    BothSources {
-        /// Why the package did not come.
-        package: Box<PackageError>,
-        /// Why the release archive did not come.
-        archive: Box<DownloadError>,
-    },
+    NoPackage(Box<PackageError>),
     /// The package came, but could not be used.
     #[error(transparent)]
     Package(#[from] PackageError),
-    /// The release archive did not come.
-    #[error(transparent)]
-    Download(#[from] DownloadError),
     /// Nowhere to keep it.
     #[error(transparent)]
     NoDataFolder(#[from] NoDataFolder),
@@ -107,14 +99,6 @@ pub enum RuntimeError {
         /// What the system said.
         source: std::io::Error,
         /// The file.
-        path: PathBuf,
-    },
-    /// The release archive lacks the library.
-    #[error("The archive of ONNX Runtime cannot be used ({reason}). Try again.\nFile: {}", path.display())]
-    Archive {
-        /// What is wrong.
-        reason: String,
-        /// The archive.
         path: PathBuf,
     },
 }

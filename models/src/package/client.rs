@@ -39,7 +39,8 @@ pub(super) fn fetch(
 fn clients(around: &Surroundings) -> Vec<Vec<PathBuf>> {
     let module = |python: &str| {
         let program = around.program(python)?;
-        Some(vec![program, "-m".into(), "pip".into()])
+        // Isolated: neither the working folder nor PYTHONPATH, where a data set may have a pip of its own.
+        Some(vec![program, "-I".into(), "-m".into(), "pip".into()])
     };
     let direct = |name: &str| Some(vec![around.program(name)?]);
     [
@@ -102,12 +103,34 @@ fn command(around: &Surroundings, client: &[PathBuf], package: &Package, folder:
                 .iter()
                 .flat_map(|platform| for_platform(platform)),
         )
-        .arg(format!("{}=={}", package.name, package.version))
+        .arg(format!("{}=={}", package.name, package.version));
+    keep_to_itself(&mut command, around, folder);
+    command
+}
+
+/// Lets a client see its own modules alone, whatever lies in the working folder.
+///
+/// * `folder`: an absolute path; what the client is to write.
+fn keep_to_itself(command: &mut Command, around: &Surroundings, folder: &Path) {
+    command
         .env_clear()
         .envs(&around.variables)
+        .env_remove("PYTHONPATH")
+        .env("PYTHONSAFEPATH", "1")
+        .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null());
-    command
+}
+
+/// Starts every client there is, and has it tell its version.
+#[cfg(test)]
+pub(crate) fn start_all(around: &Surroundings, folder: &Path) {
+    for client in clients(around) {
+        let mut command = Command::new(&client[0]);
+        command.args(&client[1..]).arg("--version");
+        keep_to_itself(&mut command, around, folder);
+        command.status().unwrap();
+    }
 }
 
 /// Waits for the client's end, and ends it if the caller wants to stop.

@@ -12,11 +12,12 @@ use crate::folders::Surroundings;
 /// How long Python may think about where its packages are.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Prints the folders of a package without importing it.
-const QUESTION: &str = "import importlib.util, sys
-spec = importlib.util.find_spec(sys.argv[1])
-for folder in (spec.submodule_search_locations or []) if spec else []:
-    print(folder)";
+/// Prints where a package lies in the folders of installed packages, without importing it.
+const QUESTION: &str = "import os, site, sys
+for site_packages in [*site.getsitepackages(), site.getusersitepackages()]:
+    folder = os.path.join(site_packages, sys.argv[1])
+    if os.path.isdir(folder):
+        print(folder)";
 
 /// The newest-enough library of the active environments, else of the Python on the search path.
 pub(super) fn library(around: &Surroundings) -> Option<PathBuf> {
@@ -30,11 +31,12 @@ pub(super) fn library(around: &Surroundings) -> Option<PathBuf> {
     })
 }
 
-/// The `site-packages` folders of the environments named by `VIRTUAL_ENV` and `CONDA_PREFIX`.
+/// The `site-packages` folders of the environments named by `VIRTUAL_ENV` and `CONDA_PREFIX`, by their paths from the root.
 pub(crate) fn site_folders(around: &Surroundings) -> Vec<PathBuf> {
     let environments = ["VIRTUAL_ENV", "CONDA_PREFIX"];
     let mut sites = Vec::new();
-    for environment in environments.iter().filter_map(|name| around.path(name)) {
+    let named = environments.iter().filter_map(|name| around.path(name));
+    for environment in named.filter(|environment| environment.is_absolute()) {
         sites.push(environment.join("Lib").join("site-packages"));
         let Ok(entries) = fs::read_dir(environment.join("lib")) else {
             continue;
@@ -66,10 +68,15 @@ pub(crate) fn package_folders(around: &Surroundings, package: &str) -> Vec<PathB
     else {
         return Vec::new();
     };
+    let Ok(neutral) = tempfile::tempdir() else {
+        return Vec::new();
+    };
+    // Isolated: neither the working folder nor PYTHONPATH, where a data set may have files named like Python's own modules.
     let answer = answer_of(
         Command::new(python)
-            .args(["-c", QUESTION, package])
-            .envs(&around.variables),
+            .args(["-I", "-c", QUESTION, package])
+            .envs(&around.variables)
+            .current_dir(neutral.path()),
     );
     let lines = answer.as_deref().unwrap_or_default().lines();
     lines

@@ -137,7 +137,7 @@ fn python_on_the_search_path_is_asked_without_importing() {
     let mut machine = Machine::new(&["site/onnxruntime/capi/LIB"], &[("PATH", "bin")]);
     let root = machine.root.path().to_owned();
     fs::create_dir(root.join("bin")).unwrap();
-    let script = format!("#!/bin/sh\necho {}/site/$3\n", root.display());
+    let script = format!("#!/bin/sh\necho {}/site/$4\n", root.display());
     fs::write(root.join("bin/python3"), script).unwrap();
     let executable = fs::Permissions::from_mode(0o755);
     fs::set_permissions(root.join("bin/python3"), executable).unwrap();
@@ -145,4 +145,69 @@ fn python_on_the_search_path_is_asked_without_importing() {
     assert_eq!(found.0, FoundIn::PythonEnvironment);
     machine.around.variables.clear();
     assert_eq!(machine.find(None).unwrap(), None);
+}
+
+/// What a data set that is no friend may have in its folder: modules that Python itself imports, and the package asked for.
+#[cfg(unix)]
+#[test]
+fn nothing_of_the_working_folder_is_run_or_found() {
+    let Some(python) = Surroundings::of_this_process().program("python3") else {
+        eprintln!("left out: there is no python3 on this machine");
+        return;
+    };
+    let data_set = tempfile::tempdir().unwrap();
+    let ran = data_set.path().join("ran");
+    let trap = format!("open({:?}, 'w')\n", ran.display().to_string());
+    for module in [
+        "contextlib.py",
+        "site.py",
+        "os.py",
+        "importlib.py",
+        "pip/__main__.py",
+        "pip/__init__.py",
+    ] {
+        let path = data_set.path().join(module);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, &trap).unwrap();
+    }
+    let capi = data_set.path().join("onnxruntime/capi");
+    fs::create_dir_all(&capi).unwrap();
+    fs::write(capi.join(LIBRARY), "x").unwrap();
+    fs::write(data_set.path().join("onnxruntime/__init__.py"), &trap).unwrap();
+    // The working folder is the whole process's, so another process asks.
+    let program = std::env::current_exe().unwrap();
+    let asked = std::process::Command::new(program)
+        .args(["--exact", "runtime::tests::asks_python", "--ignored"])
+        .current_dir(data_set.path())
+        .env("HESCHL_TEST_PYTHON", python)
+        .env("PYTHONPATH", data_set.path())
+        .status()
+        .unwrap();
+    assert!(asked.success());
+    assert!(!ran.exists(), "code of the working folder ran");
+}
+
+/// Asks for ONNX Runtime and for pip in the working folder of this process, where
+/// `nothing_of_the_working_folder_is_run_or_found` starts it.
+#[cfg(unix)]
+#[test]
+#[ignore = "started by another test, in a folder with traps"]
+fn asks_python() {
+    let python = PathBuf::from(std::env::var_os("HESCHL_TEST_PYTHON").unwrap());
+    let root = tempfile::tempdir().unwrap();
+    let search = python.parent().unwrap().to_owned();
+    let around = Surroundings {
+        variables: [
+            ("PATH".into(), search.into()),
+            ("PYTHONPATH".into(), std::env::current_dir().unwrap().into()),
+        ]
+        .into(),
+        data_folder: Some(root.path().join("data")),
+        home: Some(root.path().to_owned()),
+        ..Surroundings::default()
+    };
+    let here = std::env::current_dir().unwrap();
+    let found = find_runtime(&around, None).unwrap();
+    assert!(found.is_none_or(|library| !library.path.starts_with(&here)));
+    crate::package::start_all_clients(&around, root.path());
 }
