@@ -15,6 +15,8 @@ const PICKLE: &str = "data.pkl";
 const STORAGES: &str = "data/";
 const BYTE_ORDER: &str = "byteorder";
 const MOST_BYTE_ORDER_BYTES: u64 = 16;
+/// Longest pickle that is unpacked. PyTorch compresses none, and a file of a few bytes can unpack to any length.
+const MOST_UNPACKED_BYTES: u64 = 1 << 20;
 /// Most entries; there is one for each tensor, and a few more.
 const MOST_ENTRIES: usize = 100_000;
 
@@ -32,7 +34,12 @@ pub(super) fn read(
     let entries = archive.entries()?;
     let (at, prefix) = archive.pickle(&entries)?;
     archive.check_byte_order(&entries, &prefix)?;
-    let pickle = archive.content(at, &entries[at], MOST_HEADER_BYTES)?;
+    let most = if entries[at].is_plain {
+        MOST_HEADER_BYTES
+    } else {
+        MOST_UNPACKED_BYTES
+    };
+    let pickle = archive.content(at, &entries[at], most)?;
     let storages = archive.storages(entries, &prefix)?;
     Ok((pickle, storages))
 }
