@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use heschl_core::audio::Resampling;
+use heschl_core::card::LastLayer;
 use heschl_core::encoder::{DeviceChoice, Precision};
 use heschl_core::recipe::{ExtractRecipe, LayerChoice};
 use heschl_core::window::{Coverage, WindowSettings};
@@ -57,6 +58,9 @@ pub(crate) fn of_recipe(recipe: &ExtractRecipe) -> String {
     if let LayerChoice::Some(layers) = &recipe.model.layers {
         let list: Vec<String> = layers.iter().map(ToString::to_string).collect();
         flag("layers", Some(list.join(",")));
+    }
+    if recipe.model.last_layer == LastLayer::BeforeNorm {
+        flag("last-layer", Some("before-norm".into()));
     }
     if let Some(batch) = recipe.model.batch {
         flag("batchsz", Some(batch.to_string()));
@@ -117,6 +121,7 @@ mod tests {
             model: ModelRecipe {
                 model: "whisper-tiny".into(),
                 layers: LayerChoice::All,
+                last_layer: LastLayer::default(),
                 use_featext: false,
                 precision: Precision::F32,
                 device: DeviceChoice::Auto,
@@ -139,6 +144,7 @@ mod tests {
         other.stimuli.resampling = Resampling::ToEncoderRate;
         other.stimuli.custom_stimuli = Some("set 1".into());
         other.model.layers = LayerChoice::Some(vec![0, 3]);
+        other.model.last_layer = LastLayer::BeforeNorm;
         other.model.use_featext = true;
         other.model.precision = Precision::F16;
         other.model.device = DeviceChoice::Cuda(1);

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use heschl_core::encoder::{
-    Device, Encoder as _, Model, OnnxEncoder, OnnxOptions, OnnxRuntime, Precision,
+    Device, Encoder as _, Interrupter, Model, OnnxEncoder, OnnxOptions, OnnxRuntime, Precision,
 };
 use heschl_core::pipeline::now;
 use heschl_core::progress::{CancelToken, Event};
@@ -44,7 +45,7 @@ impl Workshop {
     /// # Errors
     /// A sentence if either is missing or damaged, or the device cannot be used.
     pub(crate) fn open(recipe: &ExtractRecipe, runtime: Option<&Path>) -> Result<Self, Failure> {
-        let opened = open_model(&recipe.model.model)?;
+        let opened = open_model(&recipe.model.model)?.with_last_layer(recipe.model.last_layer)?;
         let layers = recipe.model.layers.of(opened.card().n_layers);
         let step_samples = recipe.window.lengths()?.step_samples;
         let hearing = opened.hearing(recipe.model.use_featext, step_samples);
@@ -96,6 +97,7 @@ impl Workshop {
             self.cpu_notice(),
             self.half_precision_notice(),
             self.layers_notice(),
+            unknown_entries_notice(&self.opened),
             recipe_notice(recipe),
         ];
         notices
@@ -130,6 +132,17 @@ impl Workshop {
             )
         })
     }
+}
+
+/// What is told of a `config.json` with entries that nobody knows.
+pub(crate) fn unknown_entries_notice(opened: &OpenModel) -> Option<String> {
+    let entries = opened.unknown_entries();
+    (!entries.is_empty()).then(|| {
+        format!(
+            "The model's config.json has entries that neither Heschl nor transformers reads, so they change no numbers: {}.",
+            entries.join(", ")
+        )
+    })
 }
 
 fn recipe_notice(recipe: &ExtractRecipe) -> Option<String> {
@@ -179,6 +192,25 @@ pub(crate) fn find_stories(recipe: &ExtractRecipe) -> Result<Vec<Stimulus>, Fail
     let names: Vec<&str> = all.iter().map(|stimulus| stimulus.story.as_str()).collect();
     check_story_names(&names)?;
     Ok(stimuli::choose(all, &recipe.stimuli.stories)?)
+}
+
+/// Windows in hand get this long after a stop was asked for.
+const PATIENCE: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Sees to it that one stop is enough, whatever the model's graph does: gives the windows in hand up where they take long, and
+/// ends the process where even that does not help. What is done is in the journal.
+pub(crate) fn give_up_when_stopped(cancel: &CancelToken, interrupter: Interrupter) {
+    let cancel = cancel.clone();
+    std::thread::spawn(move || {
+        while !cancel.is_cancelled() {
+            std::thread::sleep(LOOK_EVERY);
+        }
+        std::thread::sleep(PATIENCE);
+        interrupter.interrupt();
+        std::thread::sleep(PATIENCE);
+        std::process::exit(i32::from(crate::failure::STOPPED));
+    });
 }
 
 /// A token that SIGINT (Ctrl+C) and SIGTERM cancel. A second one ends the program at once.

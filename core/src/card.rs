@@ -26,6 +26,9 @@ pub struct Card {
     pub n_layers: usize,
     /// What the final output is, beside the last layer.
     pub final_output: FinalOutput,
+    /// What the last layer is, where the encoder ends with a norm that may count to it or not; `None` where there is no
+    /// such choice.
+    pub last_layer: Option<LastLayer>,
     /// Features per layer.
     pub dim: usize,
     /// The word before the number in a layer's name: `encoder` or `layer`.
@@ -88,9 +91,22 @@ impl Card {
 pub enum FinalOutput {
     /// The last layer.
     LastLayer,
-    /// A vector of its own, after the last layer: the "large" models of `HuBERT`, wav2vec 2.0 and `WavLM` pass their
-    /// last layer through a norm that the layer itself does not have.
+    /// A vector of its own, after the last layer: what an adapter makes of it, or the norm behind it where that does not
+    /// count to the layer ([`LastLayer::BeforeNorm`]).
     AfterLastLayer,
+}
+
+/// What the last layer is in the "large" models of `HuBERT`, wav2vec 2.0 and `WavLM`, which pass what their last block
+/// gives through a norm of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LastLayer {
+    /// After the norm, which makes it the final output: `hidden_states[-1]` of transformers 4, with which the study's
+    /// features were made.
+    #[default]
+    AsPublished,
+    /// Before the norm: `hidden_states[-1]` of transformers 5.
+    BeforeNorm,
 }
 
 /// Which output frame stands for a window.

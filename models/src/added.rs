@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::ModelError;
+use crate::adapters;
 use crate::catalogue::{self, CONFIG_FILE};
 use crate::fetch::is_folder_name;
 use crate::files;
@@ -43,6 +45,9 @@ pub enum AddError {
         /// The folder.
         folder: PathBuf,
     },
+    /// An adapter without its model.
+    #[error(transparent)]
+    Adapter(Box<ModelError>),
     /// The name cannot be used.
     #[error(
         "The name \"{name}\" cannot be used for a model. Choose one of letters, digits, dots and \
@@ -103,6 +108,7 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> AddError + '_ {
 pub fn add(around: &Surroundings, folder: &Path, name: Option<&str>) -> Result<Added, AddError> {
     let folder = folder.canonicalize().map_err(at(folder))?;
     if !is_model_folder(&folder) {
+        adapters::refuse_alone(&folder).map_err(|error| AddError::Adapter(Box::new(error)))?;
         return Err(AddError::NotAModel { folder });
     }
     let own_name = folder
@@ -149,13 +155,20 @@ pub(crate) fn check_name_is_free(
         return Err(AddError::BadName { name });
     }
     let folder = around.folders()?.model(&name);
-    if is_taken(&added(around)?, &name) || folder.exists() {
+    let is_in_the_way = folder.exists() && !is_written_here(&folder);
+    if is_taken(&added(around)?, &name) || is_in_the_way {
         return Err(AddError::NameTaken {
             name,
             folder: file.parent().unwrap_or(file).to_owned(),
         });
     }
     Ok(())
+}
+
+/// Whether Heschl wrote a folder of its own for a model that is added. Without an entry in the list it is what an attempt
+/// left that was ended before its last step, and in nobody's way.
+fn is_written_here(folder: &Path) -> bool {
+    own_onnx::is_own(folder) || untrained::is_untrained(folder)
 }
 
 /// All added models, in the order they were added.
@@ -188,7 +201,7 @@ fn remove_copy(folder: &Path, own_folder: &Path) -> Result<(), AddError> {
     let is_same = own_folder
         .canonicalize()
         .is_ok_and(|own_folder| own_folder == folder);
-    if is_same && (own_onnx::is_own(folder) || untrained::is_untrained(folder)) {
+    if is_same && is_written_here(folder) {
         fs::remove_dir_all(folder).map_err(at(folder))?;
     }
     Ok(())

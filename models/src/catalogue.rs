@@ -54,6 +54,8 @@ pub struct Weights<'a> {
 pub const CONFIG_FILE: &str = "config.json";
 /// The file that says how audio is prepared.
 pub const PREPROCESSOR_FILE: &str = "preprocessor_config.json";
+/// The file that says so in checkpoints of transformers 5.
+pub const PROCESSOR_FILE: &str = "processor_config.json";
 /// The names that weights have on the Hub, the best one first.
 pub const WEIGHT_FILES: [&str; 2] = [SAFETENSORS, PYTORCH];
 

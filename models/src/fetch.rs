@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
-use crate::catalogue::{self, CONFIG_FILE, Entry, PREPROCESSOR_FILE, STARTER, WEIGHT_FILES};
+use crate::catalogue::{
+    self, CONFIG_FILE, Entry, PREPROCESSOR_FILE, PROCESSOR_FILE, STARTER, WEIGHT_FILES,
+};
 use crate::download::{DownloadError, Limits, Watch};
 use crate::files;
 use crate::folders::{Folders, NoDataFolder, Surroundings};
@@ -360,10 +362,8 @@ fn from_cache(
         .into_iter()
         .find(|name| snapshot.join(name).is_file());
     let mut records = Vec::new();
-    for name in [Some(CONFIG_FILE), Some(PREPROCESSOR_FILE), weights]
-        .into_iter()
-        .flatten()
-    {
+    let described = [CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE];
+    for name in described.into_iter().chain(weights) {
         watch.go_on()?;
         let Ok(original) = snapshot.join(name).canonicalize() else {
             continue;

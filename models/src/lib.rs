@@ -2,11 +2,13 @@
 //!
 //! Adding an architecture is one file beside `whisper` and one arm in each `match` of this file.
 
+mod adapters;
 pub mod added;
 pub mod catalogue;
 pub mod checkpoint;
 pub mod cuda;
 pub mod download;
+mod entries;
 pub mod fetch;
 mod files;
 pub mod folders;
@@ -15,16 +17,18 @@ mod onnx;
 pub mod own_onnx;
 pub mod package;
 mod peak;
+mod preprocessor;
 pub mod resolve;
 pub mod runtime;
 mod transformer;
 pub mod untrained;
+mod unused;
 pub mod wav2vec2;
 pub mod whisper;
 
 use std::path::{Path, PathBuf};
 
-use heschl_core::card::Card;
+use heschl_core::card::{Card, LastLayer};
 use heschl_core::encoder::{Model, Precision};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -32,9 +36,9 @@ use serde::de::DeserializeOwned;
 pub use files::free_bytes;
 pub use peak::matrix_product_peak;
 
-use catalogue::PREPROCESSOR_FILE;
 use checkpoint::{Checkpoint, CheckpointError, ctranslate2};
 use own_onnx::{OwnModel, OwnOnnxError};
+use preprocessor::Preprocessor;
 use wav2vec2::Wav2Vec2Config;
 use whisper::WhisperConfig;
 
@@ -57,7 +61,7 @@ pub enum ModelError {
     NoConfig(PathBuf),
     #[error(
         "This folder has a config.json but no weights that Heschl reads: model.safetensors or pytorch_model.bin, or \
-         either in several files with its .index.json, or a CTranslate2 model.bin. Fetch the model again.\nFolder: {}", .0.display()
+         either in several files with its .index.json, or a CTranslate2 model.bin. Put the weights beside it.\nFolder: {}", .0.display()
     )]
     NoWeights(PathBuf),
     #[error("The model's description cannot be read: {source}\nFile: {}", path.display())]
@@ -65,8 +69,22 @@ pub enum ModelError {
         source: std::io::Error,
         path: PathBuf,
     },
-    #[error("The model's description makes no sense: {reason}. Fetch the model again.\nFile: {}", path.display())]
+    #[error("The model's description is invalid: {reason}.\nFile: {}", path.display())]
     Config { reason: String, path: PathBuf },
+    #[error("Heschl does not compute this model: {reason}.\nFile: {}", path.display())]
+    NotComputed { reason: String, path: PathBuf },
+    #[error(
+        "This folder holds an adapter ({file}) beside the model that it changes. Merge it first: in Python, load both \
+         with peft, call merge_and_unload() and save_pretrained(), and use the folder that this writes. To use the model \
+         without the adapter, move the adapter's files out of the folder.\nFolder: {}", folder.display()
+    )]
+    AdapterBeside { file: String, folder: PathBuf },
+    #[error(
+        "This folder holds an adapter ({file}) without the model that it changes. Merge it first: in Python, load both \
+         with peft, call merge_and_unload() and save_pretrained(), and use the folder that this writes.\nFolder: {}",
+        folder.display()
+    )]
+    AdapterAlone { file: String, folder: PathBuf },
     #[error(
         "This is a model of the kind \"{kind}\", which Heschl does not run. It runs Whisper, wav2vec 2.0, HuBERT, \
          WavLM and data2vec audio. Another encoder can be added as an ONNX file: heschl models add <file.onnx>.\nFile: {}",
@@ -81,6 +99,11 @@ pub enum ModelError {
         layer: usize,
         last: usize,
     },
+    #[error(
+        "{model} has no last layer before a norm: only the large models of HuBERT, wav2vec 2.0 and WavLM leave that choice. \
+         Leave out --last-layer before-norm (recipe: last_layer)."
+    )]
+    NoLayerBeforeNorm { model: String },
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
     #[error(transparent)]
@@ -94,6 +117,7 @@ pub struct OpenModel {
     architecture: Architecture,
     folder: PathBuf,
     files: Vec<PathBuf>,
+    unknown_entries: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -130,24 +154,51 @@ impl OpenModel {
         if !folder.is_dir() {
             return Err(ModelError::NoFolder(folder.to_path_buf()));
         }
-        let (architecture, files) = if own_onnx::is_own(folder) {
+        let Opened {
+            architecture,
+            files,
+            unknown_entries,
+        } = if own_onnx::is_own(folder) {
             let own = OwnModel::open(folder)?;
             let files = own.files();
-            (Architecture::OwnOnnx(own), files)
+            Opened {
+                architecture: Architecture::OwnOnnx(own),
+                files,
+                unknown_entries: vec![],
+            }
         } else {
             open_checkpoint(folder)?
         };
-        let card = match &architecture {
-            Architecture::Whisper(whisper, _) => whisper.card(name),
-            Architecture::Wav2Vec2(waveform, normalises, _) => waveform.card(name, *normalises),
-            Architecture::OwnOnnx(own) => own.card(name),
-        };
         Ok(Self {
-            card,
+            card: card(&architecture, name),
             architecture,
             folder: folder.to_path_buf(),
             files,
+            unknown_entries,
         })
+    }
+
+    /// The same model with another last layer.
+    ///
+    /// # Errors
+    /// [`ModelError::NoLayerBeforeNorm`] if that is asked of a model that has none.
+    pub fn with_last_layer(mut self, last_layer: LastLayer) -> Result<Self, ModelError> {
+        if let Architecture::Wav2Vec2(config, ..) = &mut self.architecture {
+            config.last_layer = last_layer;
+            self.card = card(&self.architecture, &self.card.name);
+        }
+        match (self.card.last_layer, last_layer) {
+            (None, LastLayer::BeforeNorm) => Err(ModelError::NoLayerBeforeNorm {
+                model: self.card.name,
+            }),
+            _ => Ok(self),
+        }
+    }
+
+    /// Entries of `config.json` that neither Heschl nor transformers reads: they change no numbers.
+    #[must_use]
+    pub fn unknown_entries(&self) -> &[String] {
+        &self.unknown_entries
     }
 
     /// What the model says of itself.
@@ -252,24 +303,43 @@ impl OpenModel {
     }
 }
 
+fn card(architecture: &Architecture, name: &str) -> Card {
+    match architecture {
+        Architecture::Whisper(whisper, _) => whisper.card(name),
+        Architecture::Wav2Vec2(waveform, normalises, _) => waveform.card(name, *normalises),
+        Architecture::OwnOnnx(own) => own.card(name),
+    }
+}
+
 /// Config and weights of a checkpoint's folder, and the files that they were read from.
-fn open_checkpoint(folder: &Path) -> Result<(Architecture, Vec<PathBuf>), ModelError> {
+fn open_checkpoint(folder: &Path) -> Result<Opened, ModelError> {
     let config = folder.join("config.json");
     if !config.is_file() {
+        adapters::refuse_alone(folder)?;
         return Err(ModelError::NoConfig(folder.to_path_buf()));
     }
-    let kind: Kind = parse_json(&read_config(&config)?, &config)?;
+    adapters::refuse_beside(folder)?;
+    let text = read_config(&config)?;
+    let kind: Kind = parse_json(&text, &config)?;
     let weights =
         || checkpoint::open(folder)?.ok_or_else(|| ModelError::NoWeights(folder.to_path_buf()));
     let ctranslate2_weights = folder.join("model.bin");
-    let preprocessor = folder.join(PREPROCESSOR_FILE);
     let mut files = vec![config.clone()];
+    let mut unknown_entries = vec![];
     let architecture = match kind.model_type.as_deref() {
-        Some("whisper") => Architecture::Whisper(WhisperConfig::read(&config)?, weights()?),
+        Some("whisper") => {
+            unknown_entries = entries::check(&text, &config, &whisper::COMPUTED)?;
+            let whisper = WhisperConfig::parse(&text, &config)?;
+            // Its files decide no numbers where all of them are as published.
+            Preprocessor::read(folder)?.check_log_mel(whisper.num_mel_bins)?;
+            Architecture::Whisper(whisper, weights()?)
+        }
         Some("wav2vec2" | "hubert" | "wavlm" | "data2vec-audio") => {
-            let waveform = Wav2Vec2Config::read(&config)?;
-            let normalises = wav2vec2::normalises(&preprocessor)?;
-            files.extend(preprocessor.is_file().then_some(preprocessor));
+            unknown_entries = entries::check(&text, &config, &wav2vec2::COMPUTED)?;
+            let waveform = Wav2Vec2Config::parse(&text, &config)?;
+            let preprocessor = Preprocessor::read(folder)?;
+            let normalises = preprocessor.normalises()?;
+            files.extend(preprocessor.files);
             Architecture::Wav2Vec2(waveform, normalises, weights()?)
         }
         None if ctranslate2_weights.is_file() => {
@@ -290,7 +360,39 @@ fn open_checkpoint(folder: &Path) -> Result<(Architecture, Vec<PathBuf>), ModelE
     {
         files.extend_from_slice(checkpoint.files());
     }
-    Ok((architecture, files))
+    refuse_left_out(&architecture)?;
+    Ok(Opened {
+        architecture,
+        files,
+        unknown_entries,
+    })
+}
+
+/// What a checkpoint's folder holds.
+struct Opened {
+    architecture: Architecture,
+    files: Vec<PathBuf>,
+    unknown_entries: Vec<String>,
+}
+
+/// Refuses a checkpoint that holds more of its encoder than the graph takes.
+fn refuse_left_out(architecture: &Architecture) -> Result<(), ModelError> {
+    match architecture {
+        Architecture::Whisper(config, checkpoint) => {
+            unused::refuse_adapters(checkpoint)?;
+            let used = whisper::tensors_used(config, checkpoint)?;
+            let prefix = whisper::prefix(checkpoint)?;
+            unused::refuse_unused(checkpoint, &prefix, &used, |_| false)?;
+        }
+        Architecture::Wav2Vec2(config, _, checkpoint) => {
+            unused::refuse_adapters(checkpoint)?;
+            let used = wav2vec2::tensors_used(config, checkpoint)?;
+            let prefix = wav2vec2::prefix(checkpoint)?;
+            unused::refuse_unused(checkpoint, &prefix, &used, |name| config.is_harmless(name))?;
+        }
+        Architecture::OwnOnnx(_) => {}
+    }
+    Ok(())
 }
 
 /// Checks that a `config.json` is of a model that can be opened.
@@ -298,11 +400,16 @@ fn open_checkpoint(folder: &Path) -> Result<(Architecture, Vec<PathBuf>), ModelE
 /// # Errors
 /// [`ModelError`] as [`OpenModel::open`].
 fn check_kind(config: &Path) -> Result<(), ModelError> {
-    let kind: Kind = parse_json(&read_config(config)?, config)?;
+    let text = read_config(config)?;
+    let kind: Kind = parse_json(&text, config)?;
     match kind.model_type.as_deref() {
-        Some("whisper") => WhisperConfig::read(config).map(drop),
+        Some("whisper") => {
+            entries::check(&text, config, &whisper::COMPUTED)?;
+            WhisperConfig::parse(&text, config).map(drop)
+        }
         Some("wav2vec2" | "hubert" | "wavlm" | "data2vec-audio") => {
-            Wav2Vec2Config::read(config).map(drop)
+            entries::check(&text, config, &wav2vec2::COMPUTED)?;
+            Wav2Vec2Config::parse(&text, config).map(drop)
         }
         other => Err(ModelError::Architecture {
             kind: other.unwrap_or("unknown").to_string(),

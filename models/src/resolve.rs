@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::ModelError;
+use crate::adapters;
 use crate::added::{AddError, added, is_model_folder};
 use crate::catalogue::{self, Entry};
 use crate::fetch::{installed, provenance_of};
@@ -71,6 +73,9 @@ pub enum ResolveError {
         /// The folder.
         folder: PathBuf,
     },
+    /// An adapter without its model.
+    #[error(transparent)]
+    Adapter(Box<ModelError>),
     /// The list of added models cannot be read.
     #[error(transparent)]
     Added(#[from] AddError),
@@ -166,6 +171,7 @@ fn known(
 fn folder(path: &Path, name: Option<&str>, found_as: FoundAs) -> Result<ModelFolder, ResolveError> {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     if !is_model_folder(&path) {
+        adapters::refuse_alone(&path).map_err(|error| ResolveError::Adapter(Box::new(error)))?;
         return Err(ResolveError::NotAModel { folder: path });
     }
     let own_name = || {

@@ -8,7 +8,7 @@ use heschl_core::random::PythonRandom;
 use serde::{Deserialize, Serialize};
 
 use crate::added::{self, AddError, Added};
-use crate::catalogue::{CONFIG_FILE, PREPROCESSOR_FILE};
+use crate::catalogue::{CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE};
 use crate::checkpoint::Checkpoint;
 use crate::files::{rename_durably, write_atomically};
 use crate::folders::{NoDataFolder, Surroundings};
@@ -110,10 +110,12 @@ fn write(target: &Path, model: &OpenModel, seed: u64) -> Result<(), UntrainedErr
     let config = target.join(CONFIG_FILE);
     let (text, checkpoint) = description(model, &config)?;
     write_atomically(&config, &text).map_err(unwritable(&config))?;
-    let preprocessor = model.folder.join(PREPROCESSOR_FILE);
-    if preprocessor.is_file() {
-        let copy = target.join(PREPROCESSOR_FILE);
-        fs::copy(&preprocessor, &copy).map_err(unwritable(&copy))?;
+    for name in [PREPROCESSOR_FILE, PROCESSOR_FILE] {
+        let preprocessor = model.folder.join(name);
+        if preprocessor.is_file() {
+            let copy = target.join(name);
+            fs::copy(&preprocessor, &copy).map_err(unwritable(&copy))?;
+        }
     }
     let weights = target.join(WEIGHTS);
     write_weights(&weights, checkpoint, seed).map_err(unwritable(&weights))?;

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use heschl_core::card::LastLayer;
 use heschl_core::encoder::{DeviceChoice, OnnxEncoder, OnnxOptions, OnnxRuntime, Precision};
 use heschl_core::formats::npz;
 use heschl_core::pipeline::{self, Extraction, Summary};
@@ -55,8 +56,7 @@ pub fn onnx_runtime_library() -> &'static Path {
         let around = Surroundings::of_this_process();
         let found = runtime::find_runtime(&around, None).expect("the search makes sense");
         let library = found.unwrap_or_else(|| {
-            let fetched =
-                quietly(|watch| runtime::fetch_runtime(&around, &Limits::default(), watch));
+            let fetched = quietly(|watch| runtime::fetch_runtime(&around, watch));
             fetched.expect("ONNX Runtime can be had").0
         });
         library.path
@@ -102,6 +102,7 @@ pub fn recipe(
         model: ModelRecipe {
             model: "test".into(),
             layers,
+            last_layer: LastLayer::default(),
             use_featext: true,
             precision: Precision::F32,
             device: DeviceChoice::Cpu,
@@ -142,7 +143,9 @@ pub fn extract(
 
 /// The encoder of a model folder, as the program loads it for a recipe.
 pub fn encoder(recipe: &ExtractRecipe, model: &Path) -> OnnxEncoder {
-    let opened = OpenModel::open(model, "model").expect("the model folder is good");
+    let opened = OpenModel::open(model, "model")
+        .and_then(|opened| opened.with_last_layer(recipe.model.last_layer))
+        .expect("the model folder is good");
     let lengths = recipe.window.lengths().expect("the windows make sense");
     let hearing = opened.hearing(recipe.model.use_featext, lengths.step_samples);
     load(&opened, recipe, hearing)

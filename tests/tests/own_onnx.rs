@@ -149,12 +149,81 @@ fn a_name_is_taken_until_the_model_is_removed_with_its_copy() {
     assert!(!first.added.folder.exists() && file.exists());
     home.add(&file, &AddOptions::default()).unwrap();
     let left = fs::read_dir(home.root.path().join("data/models")).unwrap();
-    let partial = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().contains("partial");
+    let partial = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().contains("adding");
     assert_eq!(
         left.filter(|entry| partial(entry.as_ref().unwrap()))
             .count(),
         0
     );
+}
+
+/// What an `add` leaves that is killed before it writes the list: the copy under its name, or half of it under another.
+#[test]
+fn an_attempt_that_was_killed_leaves_the_name_free_and_its_litter_goes() {
+    let home = Home::new();
+    let file = home.file(
+        "mine.onnx",
+        &fs::read(export("hubert-base.torchscript")).unwrap(),
+    );
+    let first = home.add(&file, &AddOptions::default()).unwrap();
+    let models = home.root.path().join("data/models");
+    fs::remove_file(models.join("added.json")).unwrap();
+    let half = models.join(".adding-xyz");
+    fs::create_dir(&half).unwrap();
+    fs::write(half.join(".lock"), "").unwrap();
+    fs::write(half.join("model.onnx_data"), "half").unwrap();
+    let again = home.add(&file, &AddOptions::default()).unwrap();
+    assert_eq!(again.added, first.added);
+    assert!(again.added.folder.join("model.onnx").is_file());
+    assert!(!half.exists());
+}
+
+/// A graph with a loop that never ends, as anybody may export one.
+#[cfg(unix)]
+#[test]
+fn one_ctrl_c_ends_a_graph_that_never_ends() {
+    use std::time::{Duration, Instant};
+    let home = tempfile::tempdir().unwrap();
+    let command = || {
+        let mut command = heschl();
+        command.env("HESCHL_HOME", home.path());
+        command
+    };
+    let file = data("onnx/endless_loop.onnx");
+    let added = command()
+        .args(["models", "add"])
+        .arg(file)
+        .output()
+        .unwrap();
+    assert!(added.status.success(), "{added:?}");
+    let stories = home.path().join("stories");
+    fs::create_dir(&stories).unwrap();
+    fs::copy(data("clip.wav"), stories.join("clip.wav")).unwrap();
+    let mut child = command()
+        .args(["extract", "--model", "endless_loop", "--device", "cpu"])
+        .arg("--stimulus-dir")
+        .arg(&stories)
+        .arg("--out")
+        .arg(home.path().join("out"))
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    // Long enough for the first window to be in the loop.
+    std::thread::sleep(Duration::from_secs(8));
+    assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+    let signal = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(signal.unwrap().success());
+    let asked = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if asked.elapsed() > Duration::from_secs(40) {
+            child.kill().unwrap();
+            panic!("one Ctrl+C was not enough");
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 #[test]

@@ -36,6 +36,9 @@ pub(crate) fn run(args: Args) -> CommandResult {
     for fault in &report.faults {
         say(format_args!("✗ {}", fault.replace('\n', "\n  ")));
     }
+    for note in &report.notes {
+        console::note(note);
+    }
     let n_whole = report.sound.len() + report.unrecorded.len();
     console::note(format_args!(
         "{} whole, {} unfinished, {}",

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use heschl_core::audio::Resampling;
+use heschl_core::card::LastLayer;
 use heschl_core::encoder::{DeviceChoice, Precision};
 use heschl_core::formats::npz;
 use heschl_core::recipe::{
@@ -191,6 +192,7 @@ fn recipe(recordings: &Path, out: &Path, device: DeviceChoice) -> ExtractRecipe 
         model: ModelRecipe {
             model: catalogue::STARTER.into(),
             layers: LayerChoice::All,
+            last_layer: LastLayer::default(),
             use_featext: true,
             precision: Precision::F32,
             device,

@@ -4,6 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use clap::ArgAction;
 use heschl_core::audio::Resampling;
+use heschl_core::card::LastLayer;
 use heschl_core::encoder::{DeviceChoice, Encoder as _, Precision};
 use heschl_core::pipeline::{self, Extraction, Summary};
 use heschl_core::progress::Event;
@@ -95,6 +96,16 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", num_args = 1.., value_delimiter = ',')]
     layers: Vec<usize>,
 
+    /// Last layer of the large models of HuBERT, wav2vec 2.0 and WavLM: after their final norm, as published, or before it
+    #[arg(
+        long = "last-layer",
+        alias = "last_layer",
+        value_name = "WHICH",
+        default_value = "as-published",
+        value_parser = last_layer
+    )]
+    last_layer: LastLayer,
+
     /// Windows computed at once; what suits the device if left out
     #[arg(long, value_name = "N", value_parser = batch_size)]
     batchsz: Option<usize>,
@@ -140,6 +151,14 @@ fn precision(text: &str) -> Result<Precision, String> {
         "f32" => Ok(Precision::F32),
         "f16" => Ok(Precision::F16),
         _ => Err("use f32 or f16".into()),
+    }
+}
+
+pub(crate) fn last_layer(text: &str) -> Result<LastLayer, String> {
+    match text.replace('_', "-").as_str() {
+        "as-published" => Ok(LastLayer::AsPublished),
+        "before-norm" => Ok(LastLayer::BeforeNorm),
+        _ => Err("use as-published or before-norm".into()),
     }
 }
 
@@ -220,6 +239,7 @@ fn recipe(args: Args) -> Result<ExtractRecipe, Failure> {
             } else {
                 LayerChoice::Some(args.layers)
             },
+            last_layer: args.last_layer,
             use_featext: args.use_featext,
             precision: args.machine.precision,
             device: args.machine.device,
@@ -316,6 +336,7 @@ pub(crate) fn run_recipe(
         );
     }
     let cancel = workshop::cancel_on_signals()?;
+    workshop::give_up_when_stopped(&cancel, workshop.encoder.interrupter());
     let mut reporter = Reporter::new(machine.events);
     workshop
         .notices(recipe)

@@ -6,10 +6,12 @@ mod check;
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use heschl_core::card::LastLayer;
 use heschl_models::catalogue::Shelf;
 use heschl_models::folders::Surroundings;
 use heschl_models::{added, catalogue, fetch, untrained};
 
+use crate::commands::extract::last_layer;
 use crate::console::{note, say};
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::report::{self, EventFormat};
@@ -55,6 +57,15 @@ enum Command {
     Check {
         /// A name of the list, or a folder
         model: String,
+        /// Last layer of the large models of HuBERT, wav2vec 2.0 and WavLM: as-published or before-norm
+        #[arg(
+            long = "last-layer",
+            alias = "last_layer",
+            value_name = "WHICH",
+            default_value = "as-published",
+            value_parser = last_layer
+        )]
+        last_layer: LastLayer,
         /// ONNX Runtime library to use instead of the one that is found
         #[arg(long, value_name = "FILE")]
         runtime: Option<PathBuf>,
@@ -75,7 +86,11 @@ pub(crate) fn run(args: Args) -> CommandResult {
             supply::fetch_model(&name).map(|()| Outcome::Done)
         }
         Command::Untrained { model, seed } => make_untrained(&model, seed),
-        Command::Check { model, runtime } => check::check(&model, runtime.as_deref()),
+        Command::Check {
+            model,
+            last_layer,
+            runtime,
+        } => check::check(&model, last_layer, runtime.as_deref()),
     }
 }
 

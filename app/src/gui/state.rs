@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use heschl_core::audio::Resampling;
+use heschl_core::card::LastLayer;
 use heschl_core::encoder::{DeviceChoice, Precision};
 use heschl_core::recipe::{
     EncodeRecipe, ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe, StimuliRecipe,
@@ -195,6 +196,8 @@ pub(crate) struct Study {
     pub(crate) model: String,
     /// Layers to keep.
     pub(crate) layers: LayerChoice,
+    /// What the last layer is in models that leave the choice.
+    pub(crate) last_layer: LastLayer,
     /// Whether the model's own feature extractor prepares the samples.
     pub(crate) use_featext: bool,
     /// Number format of the matrix products.
@@ -228,6 +231,7 @@ impl Default for Study {
             custom_stimuli: None,
             model: heschl_models::catalogue::STARTER.into(),
             layers: LayerChoice::All,
+            last_layer: LastLayer::default(),
             use_featext: true,
             precision: Precision::F32,
             device: DeviceChoice::Auto,
@@ -262,6 +266,7 @@ impl Study {
             model: ModelRecipe {
                 model: self.model.clone(),
                 layers: self.layers.clone(),
+                last_layer: self.last_layer,
                 use_featext: self.use_featext,
                 precision: self.precision,
                 device: self.device,
@@ -310,6 +315,7 @@ impl Study {
             .clone_from(&recipe.stimuli.custom_stimuli);
         self.model.clone_from(&recipe.model.model);
         self.layers = recipe.model.layers.clone();
+        self.last_layer = recipe.model.last_layer;
         self.use_featext = recipe.model.use_featext;
         self.precision = recipe.model.precision;
         self.device = recipe.model.device;

@@ -33,6 +33,7 @@ impl FakeEncoder {
                 longest_samples: Some(mel::PADDED_SAMPLES as u64),
                 n_layers,
                 final_output: FinalOutput::LastLayer,
+                last_layer: None,
                 dim,
                 layer_prefix: "encoder".into(),
             },

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use device::{Device, DeviceChoice};
 pub use fake::FakeEncoder;
 pub use number_format::NumberFormat;
-pub use onnx::{OnnxEncoder, OnnxOptions, OnnxRuntime, RuntimeError};
+pub use onnx::{Interrupter, OnnxEncoder, OnnxOptions, OnnxRuntime, RuntimeError};
 
 use crate::card::Card;
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::audio::{AudioError, Recording, Resampling, SlidingAudio, count_samples};
+use crate::card::LastLayer;
 use crate::encoder::{Batch, Encoder, EncoderError};
 use crate::front_end::Listening;
 use crate::progress::{CancelToken, Clock, Event, StageTimes};
@@ -117,18 +118,23 @@ pub fn extract(
     recipe.model.use_featext = encoder
         .card()
         .uses_feature_extractor(recipe.model.use_featext);
+    recipe.model.last_layer = encoder.card().last_layer.unwrap_or_default();
     let work = &Extraction {
         recipe: &recipe,
         ..*work
     };
     leave_out_odd_stories(work, &layout, &mut summary, report);
+    let last_layer = encoder.card().last_layer;
+    if let Some(message) = other_last_layers(work, last_layer) {
+        report(Event::Warning { message });
+    }
     for stimulus in work.stories {
         let story = stimulus.story.clone();
         if summary.failed.iter().any(|(failed, _)| *failed == story) {
             continue;
         }
         if !work.recipe.output.overwrite && work.folder.is_complete(&story, &layout) {
-            if let Some(message) = made_otherwise(work, stimulus) {
+            if let Some(message) = made_otherwise(work, stimulus, last_layer) {
                 report(Event::Warning { message });
             }
             // A run that was killed after its last file may have left it.
@@ -143,6 +149,11 @@ pub fn extract(
             Ok(Ending::Finished) => summary.done.push(story),
             Ok(Ending::DoneByAnother) => summary.skipped.push(story),
             Ok(Ending::Stopped) => {
+                summary.stopped = true;
+                break;
+            }
+            // A stop was asked for, and the windows in hand were given up; those before them are in the journal.
+            Err(ExtractError::Encoder(_)) if work.cancel.is_cancelled() => {
                 summary.stopped = true;
                 break;
             }
@@ -197,8 +208,31 @@ fn fail(story: &str, message: String, summary: &mut Summary, report: &mut dyn Fn
     summary.failed.push((story.to_string(), message));
 }
 
+/// A sentence, if stories that this run leaves alone have another last layer than it makes.
+fn other_last_layers(work: &Extraction, last_layer: Option<LastLayer>) -> Option<String> {
+    let made = last_layer?;
+    let is_here = |story: &String| work.stories.iter().any(|here| here.story == *story);
+    let mut others = work.folder.stories_with_last_layer(made.other());
+    others.retain(|story| !is_here(story));
+    let first = others.first()?;
+    Some(format!(
+        "The folder has {} whose last layer is {}, such as {first}; this run makes it {}. To have one kind in one folder, \
+         choose the same --last-layer, or another output folder (--out).",
+        match others.len() {
+            1 => "a story".into(),
+            n => format!("{n} stories"),
+        },
+        made.other().description(),
+        made.description()
+    ))
+}
+
 /// A sentence, if a story that is done was made with settings, a model or a recording that this run would not use.
-fn made_otherwise(work: &Extraction, stimulus: &Stimulus) -> Option<String> {
+fn made_otherwise(
+    work: &Extraction,
+    stimulus: &Stimulus,
+    last_layer: Option<LastLayer>,
+) -> Option<String> {
     let story = &stimulus.story;
     let older = StoryRecord::read(&work.folder.record_path(story))
         .ok()?
@@ -207,7 +241,7 @@ fn made_otherwise(work: &Extraction, stimulus: &Stimulus) -> Option<String> {
         sha256: sha256_of_file(&stimulus.path).ok()?,
         ..older.recording.clone()
     };
-    let newer = provenance(work, recording, now());
+    let newer = provenance(work, recording, now(), last_layer);
     if older.is_same_make(&newer) {
         return None;
     }
@@ -217,6 +251,8 @@ fn made_otherwise(work: &Extraction, stimulus: &Stimulus) -> Option<String> {
         "with other window settings"
     } else if older.recipe.model.precision != newer.recipe.model.precision {
         "in another precision"
+    } else if !older.is_same_last_layer(&newer) {
+        "with another last layer (--last-layer)"
     } else if older.recipe.model.use_featext != newer.recipe.model.use_featext {
         "with the samples prepared in another way (--use-featext)"
     } else {
@@ -301,7 +337,7 @@ fn extract_story(
         });
     }
 
-    let provenance = provenance(work, recording, started);
+    let provenance = provenance(work, recording, started, card.last_layer);
     clock.store(|| work.folder.finish(journal, &windows, &layout, provenance))?;
     summary.times = summary.times.plus(&clock.0);
     report(Event::StoryFinished {
@@ -366,7 +402,7 @@ fn journal_header(
         layout,
         model.precision,
         models,
-        model.use_featext,
+        (model.use_featext, model.last_layer),
         device,
         recording.sha256,
         work.run.onnxruntime,
@@ -407,7 +443,12 @@ fn announce(
     });
 }
 
-fn provenance(work: &Extraction, recording: SourceRecording, started: String) -> Provenance {
+fn provenance(
+    work: &Extraction,
+    recording: SourceRecording,
+    started: String,
+    last_layer: Option<LastLayer>,
+) -> Provenance {
     let mut recipe = work.recipe.clone();
     recipe.stimuli.stories = vec![recording.story.clone()];
     Provenance {
@@ -416,6 +457,7 @@ fn provenance(work: &Extraction, recording: SourceRecording, started: String) ->
         device: work.run.device.clone(),
         started,
         finished: now(),
+        last_layer,
         recipe,
         model_files: work.run.model_files.clone(),
         recording,

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::audio::Resampling;
+use crate::card::LastLayer;
 use crate::encoder::{DeviceChoice, Precision};
 use crate::store::{FileChecksum, SourceRecording};
 use crate::window::WindowSettings;
@@ -62,6 +63,9 @@ pub struct ModelRecipe {
     /// Layers to keep.
     #[serde(default)]
     pub layers: LayerChoice,
+    /// What the last layer is in models that pass it through a norm of its own.
+    #[serde(default)]
+    pub last_layer: LastLayer,
     /// Whether the model's own feature extractor prepares the samples. Whisper cannot do without.
     #[serde(default = "yes")]
     pub use_featext: bool,

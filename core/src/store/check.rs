@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::last_layer::{self, Said};
 use super::{
     FEATURES, FeaturesFolder, StoreError, StoryRecord, TIMES, is_layer_name, is_plain_relative,
     sha256_of_file,
@@ -22,6 +23,8 @@ pub struct CheckReport {
     pub unfinished: Vec<String>,
     /// A sentence for each thing that is wrong.
     pub faults: Vec<String>,
+    /// A sentence for each thing that is worth knowing and not wrong.
+    pub notes: Vec<String>,
 }
 
 /// Reads every feature file below `folder` and compares it with its record: checksums where there is a record, shapes
@@ -110,6 +113,11 @@ fn check_root(
     for story in stories {
         let layers = layers_of.remove(&story).unwrap_or_default();
         check_story(folder, &story, layers, report);
+    }
+    match last_layer::of_folder(folder) {
+        None => {}
+        Some(Said::Note(note)) => report.notes.push(note),
+        Some(Said::Fault(fault)) => report.faults.push(fault),
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ pub mod atomic;
 mod check;
 mod held;
 mod journal;
+mod last_layer;
 mod record;
 
 use std::fmt::Write as _;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{StoreError, atomic};
+use crate::card::LastLayer;
 use crate::recipe::ExtractRecipe;
 
 /// One file and its SHA-256.
@@ -50,6 +51,9 @@ pub struct Provenance {
     pub started: String,
     /// When it was finished, UTC.
     pub finished: String,
+    /// What the last layer is, in models where there is a choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_layer: Option<LastLayer>,
     /// The recipe that was run.
     pub recipe: ExtractRecipe,
     /// Files of the model.
@@ -74,8 +78,20 @@ impl Provenance {
             && self.recipe.stimuli.resampling == other.recipe.stimuli.resampling
             && self.recipe.model.precision == other.recipe.model.precision
             && self.recipe.model.use_featext == other.recipe.model.use_featext
+            && self.is_same_last_layer(other)
             && self.recording.sha256 == other.recording.sha256
             && model(self) == model(other)
+    }
+
+    /// Whether the last layers of both are the same vector, if both are of one model. Records of versions before there
+    /// was a choice do not name it: theirs is before the norm.
+    #[must_use]
+    pub fn is_same_last_layer(&self, other: &Self) -> bool {
+        let [one, another] = [self, other].map(|made| match made.last_layer {
+            Some(LastLayer::AsPublished) => LastLayer::AsPublished,
+            Some(LastLayer::BeforeNorm) | None => LastLayer::BeforeNorm,
+        });
+        one == another
     }
 }
 
@@ -89,6 +105,26 @@ pub struct StoryRecord {
 }
 
 impl StoryRecord {
+    /// What the last layer is, in models where there is a choice.
+    ///
+    /// Records of versions before there was one do not name it: their last layer was before the norm, so it has another
+    /// checksum than the final output. In models without such a norm both are the same file.
+    #[must_use]
+    pub fn last_layer(&self) -> Option<LastLayer> {
+        if self.provenance.last_layer.is_some() {
+            return self.provenance.last_layer;
+        }
+        let layers = self.outputs.iter().filter_map(|output| {
+            let (layer, _) = output.file.split_once('/')?;
+            let index: usize = layer.rsplit_once('.')?.1.parse().ok()?;
+            Some((index, &output.sha256))
+        });
+        let (_, last) = layers.max_by_key(|(index, _)| *index)?;
+        let story = format!("{}.npz", self.provenance.recording.story);
+        let final_output = self.outputs.iter().find(|output| output.file == story)?;
+        (*last != final_output.sha256).then_some(LastLayer::BeforeNorm)
+    }
+
     /// Writes the record.
     ///
     /// # Errors

@@ -109,6 +109,30 @@ pub enum CheckpointError {
     )]
     Missing { name: String, path: PathBuf },
     #[error(
+        "The checkpoint holds several encoders, whose tensors' names begin with {}, and does not say which of them is \
+         meant. Save the one that you want by itself, with its save_pretrained().\nFile: {}", prefixes.join(", "), path.display()
+    )]
+    SeveralEncoders {
+        prefixes: Vec<String>,
+        path: PathBuf,
+    },
+    #[error(
+        "The checkpoint holds {n_tensors} tensors of its encoder that are no part of what config.json describes, such as \
+         {example}. Heschl leaves nothing out in silence. If they belong to an adapter, merge it into the model first; \
+         otherwise take the config.json that was saved with these weights.\nFile: {}", path.display()
+    )]
+    Unused {
+        n_tensors: usize,
+        example: String,
+        path: PathBuf,
+    },
+    #[error(
+        "The checkpoint holds an adapter beside the weights that it changes ({example}). Merge it first: in Python, load \
+         the model with peft, call merge_and_unload() and save_pretrained(), and use the folder that this writes.\n\
+         File: {}", path.display()
+    )]
+    UnmergedAdapter { example: String, path: PathBuf },
+    #[error(
         "The tensor {name} has the shape {found:?}, where config.json asks for {expected:?}. The two files do not \
          belong together.\nFile: {}", path.display()
     )]
@@ -199,13 +223,41 @@ impl Checkpoint {
         &self.tensors
     }
 
-    /// The longest of `prefixes` with which `name` is there; the last one where it is nowhere.
-    #[must_use]
-    pub fn prefix_of<'a>(&self, name: &str, prefixes: &[&'a str]) -> &'a str {
-        let found = prefixes
-            .iter()
-            .find(|prefix| self.tensors.contains_key(&format!("{prefix}{name}")));
-        found.or(prefixes.last()).copied().unwrap_or_default()
+    /// What is before the names of the encoder's tensors: the one with which all `markers` are there. Training programs
+    /// put words such as `module.` or `_orig_mod.` before the names of published checkpoints.
+    ///
+    /// * `published`: what is before them in published checkpoints; the last of them is taken where none is found.
+    ///
+    /// # Errors
+    /// [`CheckpointError::SeveralEncoders`] if there is more than one.
+    pub fn encoder_prefix(
+        &self,
+        markers: &[&str],
+        published: &[&str],
+    ) -> Result<String, CheckpointError> {
+        let [first, others @ ..] = markers else {
+            return Ok(String::new());
+        };
+        let prefixes = self.tensors.keys().filter_map(|name| {
+            let prefix = name.strip_suffix(first)?;
+            (prefix.is_empty() || prefix.ends_with('.')).then_some(prefix)
+        });
+        let has_others = |prefix: &&str| {
+            let there = |name: &&str| self.tensors.contains_key(&format!("{prefix}{name}"));
+            others.iter().all(there)
+        };
+        let found: Vec<&str> = prefixes.filter(has_others).collect();
+        match found.as_slice() {
+            [] => Ok(published.last().copied().unwrap_or_default().into()),
+            [one] => Ok((*one).into()),
+            several => Err(CheckpointError::SeveralEncoders {
+                prefixes: several
+                    .iter()
+                    .map(|prefix| format!("\"{prefix}\""))
+                    .collect(),
+                path: self.path.clone(),
+            }),
+        }
     }
 
     /// The tensor `name`, which must have the dimensions `expected`, in the number format that it is stored in

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{FetchError, FileRecord, record_of};
-use crate::catalogue::{CONFIG_FILE, Entry, PREPROCESSOR_FILE, WEIGHT_FILES};
+use crate::catalogue::{CONFIG_FILE, Entry, PREPROCESSOR_FILE, PROCESSOR_FILE, WEIGHT_FILES};
 use crate::checkpoint::sharded;
 use crate::download::{DownloadError, Limits, Watch};
 use crate::hub::{Hub, HubFile};
@@ -49,7 +49,7 @@ pub(super) fn from_hub(
         cancelled: watch.cancelled,
     };
     delivery.get(CONFIG_FILE, &mut quiet)?;
-    delivery.get_if_there(PREPROCESSOR_FILE, entry.needs_preprocessor, &mut quiet)?;
+    delivery.get_preprocessor(entry.needs_preprocessor, &mut quiet)?;
     crate::check_kind(&partial.join(CONFIG_FILE))
         .map_err(|error| FetchError::NotForHeschl(Box::new(error)))?;
     delivery.get_weights(watch)?;
@@ -93,14 +93,14 @@ impl Delivery<'_> {
         shards.iter().try_for_each(|shard| self.get(shard, watch))
     }
 
-    fn get_if_there(
-        &mut self,
-        name: &str,
-        is_needed: bool,
-        watch: &mut Watch,
-    ) -> Result<(), FetchError> {
-        match self.get(name, watch) {
-            Err(error) if is_missing(&error) && !is_needed => Ok(()),
+    /// What says how samples are prepared, under its older name, else under that of transformers 5.
+    fn get_preprocessor(&mut self, is_needed: bool, watch: &mut Watch) -> Result<(), FetchError> {
+        match self.get(PREPROCESSOR_FILE, watch) {
+            Err(error) if is_missing(&error) => match self.get(PROCESSOR_FILE, watch) {
+                Err(other) if is_missing(&other) && is_needed => Err(error),
+                Err(other) if is_missing(&other) => Ok(()),
+                other => other,
+            },
             other => other,
         }
     }

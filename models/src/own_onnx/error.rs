@@ -108,6 +108,9 @@ pub enum OwnOnnxError {
          again.\nFile: {}", path.display()
     )]
     Description { reason: String, path: PathBuf },
+    /// What lies beside the file says that it cannot be used.
+    #[error(transparent)]
+    Preprocessor(Box<crate::ModelError>),
     #[error(transparent)]
     Name(#[from] AddError),
     #[error(transparent)]

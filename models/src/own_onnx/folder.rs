@@ -29,6 +29,10 @@ const ALIGNMENT: u64 = 64;
 const SMALL_BYTES: u64 = 1024;
 /// Most bytes of a graph with those arrays that the runtime cannot be given by name.
 const MOST_EMBEDDED_BYTES: u64 = 1 << 30;
+/// How the name of a folder begins that is being written.
+const PARTIAL: &str = ".adding-";
+/// Held as long as such a folder is being written.
+const LOCK_FILE: &str = ".lock";
 const MOST_LAYERS: usize = 1000;
 const MOST_DIM: usize = 1 << 16;
 
@@ -65,7 +69,9 @@ pub(super) fn write(
     let folders = around.folders()?;
     let models = folders.models();
     fs::create_dir_all(&models).map_err(at(&models))?;
+    remove_litter(&models);
     let partial = new_folder(&models).map_err(at(&models))?;
+    let lock = files::lock(&partial.path().join(LOCK_FILE)).map_err(at(partial.path()))?;
     write_graph(partial.path(), edited)?;
     let file = File::open(original).map_err(at(original))?;
     let (_, sha256) = files::sha256(file).map_err(at(original))?;
@@ -83,15 +89,38 @@ pub(super) fn write(
     let text = serde_json::to_vec_pretty(&description).map_err(io::Error::other);
     text.and_then(|text| files::write_atomically(&path, &text))
         .map_err(at(&path))?;
+    let path = partial.path().join(LOCK_FILE);
+    fs::remove_file(&path).map_err(at(&path))?;
+    drop(lock);
     let folder = folders.model(&card.name);
+    if is_own(&folder) {
+        // The name is free, so this is of an attempt that was ended before its last step.
+        fs::remove_dir_all(&folder).map_err(at(&folder))?;
+    }
     files::rename_durably(partial.path(), &folder).map_err(at(&folder))?;
     Ok(folder)
+}
+
+/// Removes folders that were being written by a process that is no more.
+fn remove_litter(models: &Path) {
+    let entries = fs::read_dir(models).into_iter().flatten();
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let is_partial = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default();
+        name.to_string_lossy().starts_with(PARTIAL) && path.join(LOCK_FILE).is_file()
+    };
+    for path in paths.filter(is_partial) {
+        if let Ok(Some(_lock)) = files::lock(&path.join(LOCK_FILE)) {
+            // Where that fails, the next attempt may succeed.
+            let _ = fs::remove_dir_all(&path);
+        }
+    }
 }
 
 /// A folder under a temporary name that is removed if nothing comes of it.
 fn new_folder(models: &Path) -> io::Result<tempfile::TempDir> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".partial-");
+    builder.prefix(PARTIAL);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

@@ -19,11 +19,11 @@ use std::path::Path;
 use heschl_core::card::{Card, FinalOutput, FrameRule, FrontEnd};
 use heschl_core::mel;
 use prost::Message as _;
-use serde::Deserialize;
 
 use crate::added::{self, Added};
 use crate::catalogue::PREPROCESSOR_FILE;
 use crate::folders::Surroundings;
+use crate::preprocessor::Preprocessor;
 use edit::Cut;
 use layers::Layers;
 use sound::{Sound, SoundKind, Stride};
@@ -38,7 +38,6 @@ use read::Skeleton;
 /// Windows under 25 ms are dropped, as the study drops them for every encoder.
 const SHORTEST_SAMPLES: u64 = 400;
 /// Most bytes of a `preprocessor_config.json` that is read.
-const MOST_PREPROCESSOR_BYTES: u64 = 1 << 20;
 /// Names like a mistyped one that an error lists.
 const MOST_NEAREST: usize = 5;
 
@@ -96,7 +95,7 @@ pub fn add(
     let understood = understand(&skeleton, &options.outputs)?;
     let edited = understood.edit(&skeleton)?;
     let mut notes = understood.notes();
-    let normalise = normalise(&understood.sound, file, options.normalise, &mut notes);
+    let normalise = normalise(&understood.sound, file, options.normalise, &mut notes)?;
     let card = understood.card(name, normalise);
     let folder = folder::write(around, &edited, &card, file)?;
     let added = added::add(around, &folder, Some(name)).inspect_err(|_| {
@@ -245,6 +244,7 @@ impl Understood {
             longest_samples: None,
             n_layers: self.layers.names.len(),
             final_output: FinalOutput::LastLayer,
+            last_layer: None,
             dim: self.dim,
             layer_prefix: "layer".into(),
         };
@@ -273,37 +273,36 @@ impl Understood {
     }
 }
 
-/// The one entry of `preprocessor_config.json` that counts here.
-#[derive(Deserialize)]
-struct Preprocessor {
-    do_normalize: Option<bool>,
-}
-
-fn normalise(sound: &Sound, file: &Path, wish: Normalise, notes: &mut Vec<String>) -> bool {
+fn normalise(
+    sound: &Sound,
+    file: &Path,
+    wish: Normalise,
+    notes: &mut Vec<String>,
+) -> Result<bool, OwnOnnxError> {
     if sound.kind != SoundKind::Waveform {
-        return false;
+        return Ok(false);
     }
-    match wish {
-        Normalise::Yes => true,
-        Normalise::No => false,
-        Normalise::AsThePreprocessorSays => preprocessor_says(file).unwrap_or_else(|| {
-            notes.push(format!(
-                "There is no {PREPROCESSOR_FILE} beside the file that says whether windows are normalised to mean 0 and \
-                 variance 1, so they are not. If the model was trained on normalised sound, as wav2vec 2.0 large and \
-                 HuBERT large were, remove it and add it with --normalise yes."
-            ));
-            false
-        }),
-    }
+    let beside = match wish {
+        Normalise::Yes => return Ok(true),
+        Normalise::No => return Ok(false),
+        Normalise::AsThePreprocessorSays => preprocessor_says(file)?,
+    };
+    Ok(beside.unwrap_or_else(|| {
+        notes.push(format!(
+            "There is no {PREPROCESSOR_FILE} beside the file that says whether windows are normalised to mean 0 and \
+             variance 1, so they are not. If the model was trained on normalised sound, as wav2vec 2.0 large and \
+             HuBERT large were, remove it and add it with --normalise yes."
+        ));
+        false
+    }))
 }
 
-fn preprocessor_says(file: &Path) -> Option<bool> {
-    let path = file.with_file_name(PREPROCESSOR_FILE);
-    let n_bytes = std::fs::metadata(&path).ok()?.len();
-    if n_bytes > MOST_PREPROCESSOR_BYTES {
-        return None;
-    }
-    let text = std::fs::read(path).ok()?;
-    let preprocessor: Preprocessor = serde_json::from_slice(&text).ok()?;
-    preprocessor.do_normalize
+/// What the files beside an exported encoder say of normalisation; `None` where they are not there, or say nothing.
+fn preprocessor_says(file: &Path) -> Result<Option<bool>, OwnOnnxError> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let read = Preprocessor::read(folder).and_then(|beside| {
+        let normalises = beside.normalises()?;
+        Ok(beside.says_normalisation().then_some(normalises))
+    });
+    read.map_err(|error| OwnOnnxError::Preprocessor(Box::new(error)))
 }

@@ -7,12 +7,16 @@
 //!
 //! Source: Vaswani et al. (2017), arXiv 1706.03762; the names of the tensors are those of Hugging Face checkpoints.
 
+mod activation;
 mod relative_position;
+
+use std::collections::BTreeSet;
 
 use heschl_core::encoder::{NumberFormat, Precision, Weight};
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::onnx::{Attribute, GraphBuilder, MICROSOFT, Number, Value};
+pub(crate) use activation::{Activation, check_activation};
 pub(crate) use relative_position::{Buckets, RelativePositions};
 
 pub(crate) type Built = Result<Value, CheckpointError>;
@@ -24,6 +28,9 @@ const FEED_FORWARD_PARTS: usize = 8;
 /// Where attention adds a bias, so many parts of the frames ask one after the other, each head by itself: of 804 frames,
 /// the scores of 134 are 0.4 MB, those of all frames and 12 heads 31 MB.
 const ASKING_PARTS: usize = 6;
+
+/// Added to the variance in norms whose code leaves it at PyTorch's default, whatever `layer_norm_eps` says.
+pub(crate) const TORCH_EPSILON: f32 = 1e-5;
 
 /// What all blocks of an encoder have in common.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +45,10 @@ pub(crate) struct BlockShape {
     pub(crate) norm_epsilon: f32,
     /// Where the norms are.
     pub(crate) norm_place: NormPlace,
+    /// Between a block's two linear maps.
+    pub(crate) activation: Activation,
+    /// Width of the adapter that follows each block whose norms come before; `None` where there is none.
+    pub(crate) adapter_dim: Option<usize>,
     /// Whether the key projection has a bias.
     pub(crate) key_bias: Bias,
     /// What the tensors are called.
@@ -92,14 +103,70 @@ pub(crate) struct Blocks<'a> {
     pub(crate) graph: GraphBuilder,
     pub(crate) checkpoint: &'a Checkpoint,
     /// What is before the names of all tensors.
-    pub(crate) prefix: &'a str,
+    pub(crate) prefix: String,
     pub(crate) precision: Precision,
     pub(crate) shape: BlockShape,
     /// What attention adds for the distance between two frames.
     pub(crate) positions: Option<RelativePositions>,
+    purpose: Purpose,
+    asked: BTreeSet<String>,
+}
+
+/// What a graph is built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To be run.
+    Run,
+    /// To learn which tensors it takes: their numbers are not read.
+    Rehearsal,
+}
+
+/// Which of the frames the last wanted block is computed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LastBlock {
+    /// The wanted ones alone.
+    AtWanted,
+    /// All, since something follows that takes more of them.
+    AtAll,
+}
+
+/// What blocks give.
+pub(crate) struct Hidden {
+    /// The wanted hidden states at the wanted frames, `(batch, dim)` each.
+    pub(crate) at_wanted: Vec<Value>,
+    /// The rows that come out of the last block that was computed for all frames, `(batch · frames, dim)`.
+    pub(crate) rows: Value,
+}
+
+impl<'a> Blocks<'a> {
+    /// A graph without nodes.
+    ///
+    /// * `prefix`: what is before the names of all tensors.
+    pub(crate) fn new(
+        checkpoint: &'a Checkpoint,
+        prefix: String,
+        (precision, purpose): (Precision, Purpose),
+        shape: BlockShape,
+    ) -> Self {
+        Self {
+            graph: GraphBuilder::default(),
+            checkpoint,
+            prefix,
+            precision,
+            shape,
+            positions: None,
+            purpose,
+            asked: BTreeSet::new(),
+        }
+    }
 }
 
 impl Blocks<'_> {
+    /// The names of all tensors that were asked for.
+    pub(crate) fn into_asked(self) -> BTreeSet<String> {
+        self.asked
+    }
+
     /// Tells how many frames there are, and where each window's wanted frame is.
     ///
     /// * `batch_of_frames`: the batch as `(batch, n_frames, …)`.
@@ -139,14 +206,15 @@ impl Blocks<'_> {
         rows: Value,
         frames: &Frames,
         layers: &[usize],
-    ) -> Result<Vec<Value>, CheckpointError> {
+        last_block: LastBlock,
+    ) -> Result<Hidden, CheckpointError> {
         let last_layer = layers.last().copied().unwrap_or(0);
         let mut rows = rows;
         let mut hidden = Vec::with_capacity(layers.len() + 1);
         for layer in 0..=last_layer {
             let at_wanted = if layer == 0 {
                 self.pick(&rows, &frames.wanted_rows)
-            } else if layer < last_layer {
+            } else if layer < last_layer || last_block == LastBlock::AtAll {
                 rows = self.block(layer - 1, &rows, frames)?;
                 self.pick(&rows, &frames.wanted_rows)
             } else {
@@ -156,7 +224,10 @@ impl Blocks<'_> {
                 hidden.push(at_wanted);
             }
         }
-        Ok(hidden)
+        Ok(Hidden {
+            at_wanted: hidden,
+            rows,
+        })
     }
 
     /// `(batch, vectors, dim)` out of vectors of `(batch, dim)`.
@@ -233,7 +304,8 @@ impl Blocks<'_> {
             NormPlace::Before => {
                 let normed = self.norm(&feed_forward_norm, &rows)?;
                 let change = self.feed_forward(index, &normed)?;
-                Ok(self.add_residual(&rows, &change))
+                let rows = self.add_residual(&rows, &change);
+                self.after_adapter(index, rows)
             }
             NormPlace::After => {
                 let rows = self.norm(&attention_norm, &rows)?;
@@ -252,9 +324,27 @@ impl Blocks<'_> {
         let rows = self.as_matrix(rows);
         let widen = name(names, index, names.widen);
         let wide = self.linear_of(&widen, &rows, [hidden_dim, dim])?;
-        let wide = self.gelu(&wide);
+        let wide = self.activated(&wide, self.shape.activation);
         let narrow = name(names, index, names.narrow);
         self.linear_of(&narrow, &wide, [dim, hidden_dim])
+    }
+
+    /// What the adapter behind a block adds, where there is one: a norm, and two linear maps with a `ReLU` between them.
+    ///
+    /// Source: the attention adapters of Pratap et al. (2023), arXiv 2305.13516.
+    fn after_adapter(&mut self, index: usize, rows: Value) -> Built {
+        let Some(width) = self.shape.adapter_dim else {
+            return Ok(rows);
+        };
+        let dim = self.shape.dim;
+        let part = |part: &str| name(self.shape.names, index, &format!("adapter_layer.{part}"));
+        let [norm, widen, narrow] = ["norm", "linear_1", "linear_2"].map(part);
+        let normed = self.norm_with(&norm, &rows, dim, TORCH_EPSILON)?;
+        let normed = self.as_matrix(&normed);
+        let between = self.linear_of(&widen, &normed, [width, dim])?;
+        let between = self.activated(&between, Activation::Relu);
+        let change = self.linear_of(&narrow, &between, [dim, width])?;
+        Ok(self.add_residual(&rows, &change))
     }
 
     /// One block for the wanted frames alone: `(batch · frames, dim)` → `(batch, dim)`.
@@ -308,10 +398,15 @@ impl Blocks<'_> {
 
     /// A norm over the last `n` numbers.
     pub(crate) fn norm_over(&mut self, name: &str, rows: &Value, n: usize) -> Built {
+        self.norm_with(name, rows, n, self.shape.norm_epsilon)
+    }
+
+    /// A norm over the last `n` numbers, with `epsilon` added to the variance.
+    pub(crate) fn norm_with(&mut self, name: &str, rows: &Value, n: usize, epsilon: f32) -> Built {
         let [scale, shift] = [format!("{name}.weight"), format!("{name}.bias")];
         let scale = self.weight(&scale, &[n], NumberFormat::F32)?;
         let shift = self.weight(&shift, &[n], NumberFormat::F32)?;
-        let epsilon = [Attribute::Float("epsilon", self.shape.norm_epsilon)];
+        let epsilon = [Attribute::Float("epsilon", epsilon)];
         Ok(self
             .graph
             .op("LayerNormalization", &[rows, &scale, &shift], &epsilon))
@@ -338,10 +433,6 @@ impl Blocks<'_> {
         Ok(self.graph.op("Gemm", &[rows, &matrix, &bias], &transposed))
     }
 
-    pub(crate) fn gelu(&mut self, value: &Value) -> Value {
-        self.graph.op_of(MICROSOFT, "Gelu", &[value], &[])
-    }
-
     pub(crate) fn add_residual(&mut self, rows: &Value, change: &Value) -> Value {
         let change = self.single_precision(change);
         self.graph.op("Add", &[rows, &change], &[])
@@ -351,6 +442,7 @@ impl Blocks<'_> {
     pub(crate) fn weight(&mut self, name: &str, shape: &[usize], wanted: NumberFormat) -> Built {
         let name = format!("{}{name}", self.prefix);
         let stored = self.checkpoint.weight(&name, shape)?;
+        self.asked.insert(name);
         Ok(self.graph.weight(Weight { wanted, ..stored }))
     }
 
@@ -361,9 +453,21 @@ impl Blocks<'_> {
     }
 
     /// The numbers of a tensor, for weights that are computed from others before the graph runs.
-    pub(crate) fn numbers(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, CheckpointError> {
-        self.checkpoint
-            .numbers(&format!("{}{name}", self.prefix), shape)
+    pub(crate) fn numbers(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+    ) -> Result<Vec<f32>, CheckpointError> {
+        let name = format!("{}{name}", self.prefix);
+        let numbers = match self.purpose {
+            Purpose::Run => self.checkpoint.numbers(&name, shape)?,
+            Purpose::Rehearsal => {
+                let weight = self.checkpoint.weight(&name, shape)?;
+                vec![0.0; weight.shape.iter().product()]
+            }
+        };
+        self.asked.insert(name);
+        Ok(numbers)
     }
 
     /// A weight of a matrix product, in the precision that products are computed in.

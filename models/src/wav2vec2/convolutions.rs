@@ -5,10 +5,7 @@ use heschl_core::encoder::NumberFormat;
 use super::{ConvolutionNorm, Family, Steps, Wav2Vec2Config};
 use crate::checkpoint::CheckpointError;
 use crate::onnx::{Attribute, Number, Value};
-use crate::transformer::{Blocks, Built};
-
-/// Added to the variance in the norm after the first convolution.
-const GROUP_EPSILON: f32 = 1e-5;
+use crate::transformer::{Blocks, Built, TORCH_EPSILON};
 
 /// A window's frames pass the convolutions in so many parts: the first one's output is 105 MB for 16.1 s, a part of it 7 MB.
 /// Neighbouring parts hear some samples twice; each frame is computed once.
@@ -54,7 +51,7 @@ pub(super) fn stem(
         let mut signal = part.input;
         if let Some(kernel) = &kernel {
             let product = blocks.graph.op("MatMul", &[kernel, &signal], &[]);
-            let product = blocks.gelu(&product);
+            let product = blocks.activated(&product, config.stem_activation());
             signal = blocks.as_matrix(&product);
         }
         for index in first_later..config.conv_dim.len() {
@@ -161,7 +158,7 @@ fn first_with_group_norm(
     let through = graph.op("MatMul", &[&kernel, &covariance], &[]);
     let through = graph.op("Mul", &[&through, &kernel], &[]);
     let variance = graph.sum(&through, 2);
-    let epsilon = graph.float(GROUP_EPSILON);
+    let epsilon = graph.float(TORCH_EPSILON);
     let epsilon = graph.cast(&epsilon, Number::Double);
     let variance = graph.op("Add", &[&variance, &epsilon], &[]);
     let deviation = graph.op("Sqrt", &[&variance], &[]);
@@ -225,12 +222,12 @@ fn later(blocks: &mut Blocks, config: &Wav2Vec2Config, index: usize, signal: &Va
         ConvolutionNorm::Layer => {
             let frames = blocks.single_precision(&signal);
             let frames = blocks.graph.transpose(&frames, &[0, 2, 1]);
-            let frames = blocks.norm_over(&name("layer_norm"), &frames, n_out)?;
+            let frames = blocks.norm_with(&name("layer_norm"), &frames, n_out, TORCH_EPSILON)?;
             let frames = blocks.as_matrix(&frames);
             blocks.graph.transpose(&frames, &[0, 2, 1])
         }
     };
-    Ok(blocks.gelu(&signal))
+    Ok(blocks.activated(&signal, config.stem_activation()))
 }
 
 /// Adds to each frame what tells its position: the convolution of the frames around it.
@@ -240,6 +237,8 @@ pub(super) fn placed(blocks: &mut Blocks, config: &Wav2Vec2Config, frames: &Valu
     let signal = blocks.graph.transpose(frames, &[0, 2, 1]);
     let signal = if config.model_type == Family::Data2VecAudio {
         several_placings(blocks, config, &signal)?
+    } else if config.conv_pos_batch_norm {
+        batch_normed_placing(blocks, config, &signal)?
     } else {
         weight_normed_placing(blocks, config, &signal)?
     };
@@ -269,7 +268,43 @@ fn weight_normed_placing(blocks: &mut Blocks, config: &Wav2Vec2Config, signal: &
     let kernel = blocks.as_matrix(&kernel);
     let bias = blocks.matrix(&name("bias"), &[dim])?;
     let signal = convolved(blocks, config, signal, [&kernel, &bias], n_heard);
-    Ok(blocks.gelu(&signal))
+    Ok(blocks.activated(&signal, config.stem_activation()))
+}
+
+/// One wide convolution behind a norm by the means and variances of training, which is w (x − mean)/√(variance + ε) + b
+/// for each channel.
+fn batch_normed_placing(blocks: &mut Blocks, config: &Wav2Vec2Config, signal: &Value) -> Built {
+    let dim = config.hidden_size;
+    let mut of = |part: &str| {
+        let name = format!("encoder.pos_conv_embed.batch_norm.{part}");
+        blocks.numbers(&name, &[dim])
+    };
+    let [weight, bias] = [of("weight")?, of("bias")?];
+    let [mean, variance] = [of("running_mean")?, of("running_var")?];
+    let (scales, shifts) = batch_norm([&weight, &bias], [&mean, &variance]);
+    let shape = [1, dim, 1];
+    let [scale, shift] = [scales, shifts].map(|values| blocks.graph.floats(&shape, &values));
+    let scaled = blocks.graph.op("Mul", &[signal, &scale], &[]);
+    let normed = blocks.graph.op("Add", &[&scaled, &shift], &[]);
+    let n_heard = config.num_conv_pos_embeddings;
+    let per_group = dim / config.num_conv_pos_embedding_groups;
+    let name = |part: &str| format!("encoder.pos_conv_embed.conv.{part}");
+    let kernel = blocks.matrix(&name("weight"), &[dim, per_group, n_heard])?;
+    let bias = blocks.matrix(&name("bias"), &[dim])?;
+    let signal = convolved(blocks, config, &normed, [&kernel, &bias], n_heard);
+    Ok(blocks.activated(&signal, config.stem_activation()))
+}
+
+/// What each channel is multiplied by, and what is added then.
+fn batch_norm([weight, bias]: [&[f32]; 2], [mean, variance]: [&[f32]; 2]) -> (Vec<f32>, Vec<f32>) {
+    let channels = weight.iter().zip(bias).zip(mean.iter().zip(variance));
+    channels
+        .map(|((weight, bias), (mean, variance))| {
+            let [weight, bias, mean, variance] = [*weight, *bias, *mean, *variance].map(f64::from);
+            let scale = weight / (variance + f64::from(TORCH_EPSILON)).sqrt();
+            (scale as f32, (bias - mean * scale) as f32)
+        })
+        .unzip()
 }
 
 /// g v/‖v‖ for each place: `direction` is `(…, places)`, `length` `(places,)`.
@@ -308,10 +343,10 @@ fn several_placings(blocks: &mut Blocks, config: &Wav2Vec2Config, signal: &Value
         let convolved = blocks.single_precision(&convolved);
         let graph = &mut blocks.graph;
         let frames = graph.transpose(&convolved, &[0, 2, 1]);
-        let epsilon = [Attribute::Float("epsilon", GROUP_EPSILON)];
+        let epsilon = [Attribute::Float("epsilon", TORCH_EPSILON)];
         let frames = graph.op("LayerNormalization", &[&frames, &ones, &zeros], &epsilon);
         let normed = graph.transpose(&frames, &[0, 2, 1]);
-        signal = blocks.gelu(&normed);
+        signal = blocks.activated(&normed, config.stem_activation());
     }
     Ok(blocks.as_matrix(&signal))
 }
@@ -347,5 +382,12 @@ mod tests {
         // Two places: (3, 4) has the length 5, (0, 2) the length 2.
         let kernel = weight_normed(&[3.0, 0.0, 4.0, 2.0], &[10.0, 1.0]);
         assert_eq!(kernel, [6.0, 0.0, 8.0, 1.0]);
+    }
+
+    #[test]
+    fn a_batch_norm_centres_and_scales_by_what_training_saw() {
+        // Mean 3 and variance 4: 5 becomes 1, times 10 plus 7 is 17.
+        let (scale, shift) = batch_norm([&[10.0], &[7.0]], [&[3.0], &[4.0]]);
+        assert!((5.0 * scale[0] + shift[0] - 17.0).abs() < 1e-4);
     }
 }

@@ -3,17 +3,24 @@
 //! Sources: Baevski et al. (2020), arXiv 2006.11477; Hsu et al. (2021), arXiv 2106.07447; Chen et al. (2022), arXiv
 //! 2110.13900; Baevski et al. (2022), arXiv 2202.03555. The names of the tensors are those of Hugging Face checkpoints.
 
+use std::collections::BTreeSet;
+
 use heschl_core::encoder::{Precision, Stem, Weight};
 
+use super::adapter::adapted;
 use super::convolutions::{Extent, placed, stem};
 use super::{Family, Wav2Vec2Config};
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::onnx::{Dim, GraphBuilder, Value};
+use crate::onnx::{Dim, Value};
 use crate::transformer::{
-    Bias, BlockNames, BlockShape, Blocks, Buckets, Built, NormPlace, RelativePositions,
+    Bias, BlockNames, BlockShape, Blocks, Buckets, Built, Hidden, LastBlock, NormPlace, Purpose,
+    RelativePositions,
 };
 
+/// What is before the names of the encoder's tensors in published checkpoints.
 const PREFIXES: [&str; 5] = ["hubert.", "wavlm.", "wav2vec2.", "data2vec_audio.", ""];
+/// A tensor that only an encoder has, behind its prefix.
+const MARKERS: [&str; 1] = ["feature_projection.projection.weight"];
 
 const NAMES: BlockNames = BlockNames {
     blocks: "encoder.layers",
@@ -42,7 +49,7 @@ pub fn graph(
     precision: Precision,
 ) -> Result<(Vec<u8>, Vec<Weight>), CheckpointError> {
     let samples = [Dim::Named("batch"), Dim::Named("samples")];
-    let mut encoder = blocks(config, checkpoint, precision);
+    let mut encoder = blocks(config, checkpoint, (precision, Purpose::Run))?;
     let input = encoder.graph.input_floats("input", &samples);
     let projected = projected(&mut encoder, config, &input, Extent::Window)?;
     finished(encoder, config, &projected, layers)
@@ -63,7 +70,7 @@ pub fn graph_of_frames(
         Dim::Named("frames"),
         Dim::Fixed(config.hidden_size),
     ];
-    let mut encoder = blocks(config, checkpoint, precision);
+    let mut encoder = blocks(config, checkpoint, (precision, Purpose::Run))?;
     let input = encoder.graph.input_floats("input", &frames);
     finished(encoder, config, &input, layers)
 }
@@ -79,7 +86,7 @@ pub fn stem_graph(
     precision: Precision,
 ) -> Result<Stem, CheckpointError> {
     let samples = [Dim::Named("frames"), Dim::Named("samples")];
-    let mut encoder = blocks(config, checkpoint, precision);
+    let mut encoder = blocks(config, checkpoint, (precision, Purpose::Run))?;
     let input = encoder.graph.input_floats("input", &samples);
     let projected = projected(&mut encoder, config, &input, Extent::Frame)?;
     let width = config.hidden_size;
@@ -90,11 +97,36 @@ pub fn stem_graph(
     Ok(Stem { graph, weights })
 }
 
+/// What is before the names of the encoder's tensors.
+///
+/// # Errors
+/// [`CheckpointError::SeveralEncoders`].
+pub(crate) fn prefix(checkpoint: &Checkpoint) -> Result<String, CheckpointError> {
+    checkpoint.encoder_prefix(&MARKERS, &PREFIXES)
+}
+
+/// The names of the tensors that the graph of all layers takes.
+///
+/// # Errors
+/// As [`graph`].
+pub(crate) fn tensors_used(
+    config: &Wav2Vec2Config,
+    checkpoint: &Checkpoint,
+) -> Result<BTreeSet<String>, CheckpointError> {
+    let mut encoder = blocks(config, checkpoint, (Precision::F32, Purpose::Rehearsal))?;
+    let samples = [Dim::Named("batch"), Dim::Named("samples")];
+    let input = encoder.graph.input_floats("input", &samples);
+    let projected = projected(&mut encoder, config, &input, Extent::Window)?;
+    let layers: Vec<usize> = (0..=config.num_hidden_layers).collect();
+    hidden_states(&mut encoder, config, &projected, &layers)?;
+    Ok(encoder.into_asked())
+}
+
 fn blocks<'a>(
     config: &Wav2Vec2Config,
     checkpoint: &'a Checkpoint,
-    precision: Precision,
-) -> Blocks<'a> {
+    how: (Precision, Purpose),
+) -> Result<Blocks<'a>, CheckpointError> {
     let shape = BlockShape {
         dim: config.hidden_size,
         n_heads: config.num_attention_heads,
@@ -105,17 +137,12 @@ fn blocks<'a>(
         } else {
             NormPlace::After
         },
+        activation: config.block_activation(),
+        adapter_dim: config.attention_adapter_dim(),
         key_bias: Bias::Present,
         names: NAMES,
     };
-    Blocks {
-        graph: GraphBuilder::default(),
-        checkpoint,
-        prefix: checkpoint.prefix_of("feature_projection.projection.weight", &PREFIXES),
-        precision,
-        shape,
-        positions: None,
-    }
+    Ok(Blocks::new(checkpoint, prefix(checkpoint)?, how, shape))
 }
 
 /// From samples to frames as they enter the encoder: `(batch, samples)` → `(batch, frames, hidden_size)`.
@@ -187,13 +214,45 @@ fn hidden_states(
         };
         encoder.positions = Some(RelativePositions::new(encoder, buckets, &frames)?);
     }
-    let mut hidden = encoder.hidden_states(rows, &frames, layers)?;
     let has_last = layers.last() == Some(&config.num_hidden_layers);
-    if config.do_stable_layer_norm
-        && has_last
-        && let Some(last) = hidden.last()
-    {
-        hidden.push(encoder.norm("encoder.layer_norm", &last.clone())?);
+    let is_adapted = has_last && config.add_adapter;
+    let last_block = if is_adapted {
+        LastBlock::AtAll
+    } else {
+        LastBlock::AtWanted
+    };
+    let Hidden {
+        at_wanted: mut hidden,
+        mut rows,
+    } = encoder.hidden_states(rows, &frames, layers, last_block)?;
+    if has_last && config.do_stable_layer_norm {
+        if is_adapted {
+            rows = encoder.norm("encoder.layer_norm", &rows)?;
+        }
+        finish_last_layer(encoder, config, &mut hidden)?;
+    }
+    if is_adapted {
+        hidden.push(adapted(encoder, config, &rows, &frames)?);
     }
     Ok(encoder.stacked(&hidden))
+}
+
+/// Makes of what the last block gives the last layer, and the final output where that is another vector and no adapter
+/// makes it.
+fn finish_last_layer(
+    encoder: &mut Blocks,
+    config: &Wav2Vec2Config,
+    hidden: &mut Vec<Value>,
+) -> Result<(), CheckpointError> {
+    let Some(before_norm) = hidden.pop() else {
+        return Ok(());
+    };
+    let is_kept = config.last_is_before_norm();
+    if is_kept {
+        hidden.push(before_norm.clone());
+    }
+    if !is_kept || !config.add_adapter {
+        hidden.push(encoder.norm("encoder.layer_norm", &before_norm)?);
+    }
+    Ok(())
 }

@@ -1,23 +1,52 @@
 //! Encoders of the waveform: wav2vec 2.0, `HuBERT`, `WavLM` and data2vec audio. What a checkpoint says of itself, and
 //! its ONNX graph.
 
+mod adapter;
 mod convolutions;
 mod graph;
+mod limits;
 
 use std::path::Path;
 
-use heschl_core::card::{Card, FinalOutput, FrameRule, FrontEnd};
+use heschl_core::card::{Card, FinalOutput, FrameRule, FrontEnd, LastLayer};
 use serde::Deserialize;
 
 pub use graph::{graph, graph_of_frames, stem_graph};
+pub(crate) use graph::{prefix, tensors_used};
 
+use crate::transformer::Activation;
 use crate::{Hearing, ModelError, parse_json, read_config};
 
-/// Sizes beyond these are a damaged config.json.
-const MOST_LAYERS: usize = 1000;
-const MOST_DIM: usize = 1 << 16;
-const MOST_CONVOLUTIONS: usize = 32;
-const MOST_STEP: usize = 1 << 12;
+/// The entries of `config.json` that decide what the encoder gives, or repeat what others say.
+pub(crate) const COMPUTED: [&str; 27] = [
+    "adapter_attn_dim",
+    "adapter_kernel_size",
+    "adapter_stride",
+    "add_adapter",
+    "conv_bias",
+    "conv_dim",
+    "conv_kernel",
+    "conv_pos_batch_norm",
+    "conv_pos_kernel_size",
+    "conv_stride",
+    "do_stable_layer_norm",
+    "feat_extract_activation",
+    "feat_extract_norm",
+    "feat_proj_layer_norm",
+    "hidden_act",
+    "hidden_size",
+    "intermediate_size",
+    "layer_norm_eps",
+    "max_bucket_distance",
+    "num_adapter_layers",
+    "num_attention_heads",
+    "num_buckets",
+    "num_conv_pos_embedding_groups",
+    "num_conv_pos_embeddings",
+    "num_feat_extract_layers",
+    "num_hidden_layers",
+    "output_hidden_size",
+];
 
 /// What `config.json` says of an encoder of the waveform. What is left out has the value of the published base models.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -88,9 +117,30 @@ pub struct Wav2Vec2Config {
     /// Distance from which on they are one bucket.
     #[serde(default = "n::<800>")]
     pub max_bucket_distance: usize,
-    /// Whether an adapter follows the encoder.
+    /// Width of the adapter behind each block ("attention adapter"); `None` where there is none.
+    #[serde(default)]
+    pub adapter_attn_dim: Option<usize>,
+    /// Whether convolutions follow the encoder ("adapter").
     #[serde(default)]
     pub add_adapter: bool,
+    /// How many.
+    #[serde(default = "n::<3>")]
+    pub num_adapter_layers: usize,
+    /// Frames that each hears.
+    #[serde(default = "n::<3>")]
+    pub adapter_kernel_size: usize,
+    /// Frames from one output of each to its next.
+    #[serde(default = "n::<2>")]
+    pub adapter_stride: usize,
+    /// Features that they give; as many as the encoder where nothing is said.
+    #[serde(default)]
+    pub output_hidden_size: Option<usize>,
+    /// How many convolutions the stem has, where the file says it twice.
+    #[serde(default)]
+    pub num_feat_extract_layers: Option<usize>,
+    /// What the last layer is where there is a choice; no entry of the file.
+    #[serde(skip)]
+    pub last_layer: LastLayer,
 }
 
 /// The encoders of this family.
@@ -142,13 +192,6 @@ struct Steps {
     stride: usize,
 }
 
-/// The one entry of `preprocessor_config.json` that counts here.
-#[derive(Deserialize)]
-struct Preprocessor {
-    #[serde(default = "yes")]
-    do_normalize: bool,
-}
-
 fn n<const N: usize>() -> usize {
     N
 }
@@ -181,19 +224,6 @@ fn yes() -> bool {
     true
 }
 
-/// Whether the model's own feature extractor normalises, as `preprocessor_config.json` says; the feature extractor does
-/// so where nothing is said.
-///
-/// # Errors
-/// [`ModelError`] if the file is there but cannot be read.
-pub fn normalises(preprocessor: &Path) -> Result<bool, ModelError> {
-    if !preprocessor.is_file() {
-        return Ok(true);
-    }
-    let text = read_config(preprocessor)?;
-    parse_json(&text, preprocessor).map(|read: Preprocessor| read.do_normalize)
-}
-
 impl Wav2Vec2Config {
     /// Reads and checks a `config.json`.
     ///
@@ -209,109 +239,49 @@ impl Wav2Vec2Config {
     /// As [`Wav2Vec2Config::read`].
     pub fn parse(text: &[u8], path: &Path) -> Result<Self, ModelError> {
         let mut config: Self = parse_json(text, path)?;
-        if config.model_type == Family::Data2VecAudio {
-            // Its code has no other, whatever the file says.
-            config.feat_extract_norm = ConvolutionNorm::Layer;
-        }
-        match config.problem() {
-            Some(reason) => Err(ModelError::Config {
-                reason,
-                path: path.to_path_buf(),
-            }),
+        config.leave_what_its_code_leaves();
+        match config.problem(path) {
+            Some(problem) => Err(problem),
             None => Ok(config),
         }
     }
 
-    fn problem(&self) -> Option<String> {
-        let is_size = |n: usize| (1..=MOST_DIM).contains(&n);
-        let (dim, heads) = (self.hidden_size, self.num_attention_heads);
-        if !is_size(dim) || !is_size(self.intermediate_size) {
-            return Some(format!(
-                "hidden_size is {dim} and intermediate_size {}",
-                self.intermediate_size
-            ));
+    /// Entries that the code of a family does not read say nothing.
+    fn leave_what_its_code_leaves(&mut self) {
+        let family = self.model_type;
+        if family == Family::Data2VecAudio {
+            self.feat_extract_norm = ConvolutionNorm::Layer;
+            self.do_stable_layer_norm = false;
         }
-        if !(1..=MOST_LAYERS).contains(&self.num_hidden_layers) {
-            return Some(format!("num_hidden_layers is {}", self.num_hidden_layers));
+        if family == Family::Hubert {
+            self.add_adapter = false;
+        } else {
+            self.feat_proj_layer_norm = true;
+            self.conv_pos_batch_norm = false;
         }
-        if heads == 0 || !dim.is_multiple_of(heads) {
-            return Some(format!(
-                "{heads} attention heads cannot share {dim} features"
-            ));
+        if !matches!(family, Family::Wav2Vec2 | Family::Hubert) {
+            self.adapter_attn_dim = None;
         }
-        let groups = self.num_conv_pos_embedding_groups;
-        if groups == 0 || !dim.is_multiple_of(groups) {
-            return Some(format!(
-                "{groups} groups of the positional convolution cannot share {dim} features"
-            ));
-        }
-        if !is_size(self.num_conv_pos_embeddings) || !is_size(self.conv_pos_kernel_size) {
-            return Some(format!(
-                "num_conv_pos_embeddings is {} and conv_pos_kernel_size {}",
-                self.num_conv_pos_embeddings, self.conv_pos_kernel_size
-            ));
-        }
-        self.problem_of_convolutions()
-            .or_else(|| self.problem_of_kind())
     }
 
-    fn problem_of_convolutions(&self) -> Option<String> {
-        let n = self.conv_dim.len();
-        let are_as_many = self.conv_kernel.len() == n && self.conv_stride.len() == n;
-        if !(1..=MOST_CONVOLUTIONS).contains(&n) || !are_as_many {
-            return Some(format!(
-                "conv_dim, conv_kernel and conv_stride have {n}, {} and {} entries",
-                self.conv_kernel.len(),
-                self.conv_stride.len()
-            ));
-        }
-        let is_step = |step: &usize| (1..=MOST_STEP).contains(step);
-        let are_steps = self
-            .conv_kernel
-            .iter()
-            .chain(&self.conv_stride)
-            .all(is_step);
-        let are_dims = self.conv_dim.iter().all(|dim| (1..=MOST_DIM).contains(dim));
-        let stride = |product: usize, n: &usize| product.checked_mul(*n);
-        let is_short = self
-            .conv_stride
-            .iter()
-            .try_fold(1, stride)
-            .is_some_and(|samples| samples <= MOST_DIM);
-        (!are_steps || !are_dims || !is_short).then(|| {
-            format!(
-                "conv_dim is {:?}, conv_kernel {:?} and conv_stride {:?}",
-                self.conv_dim, self.conv_kernel, self.conv_stride
-            )
-        })
+    /// Between the convolutions of the stem, and behind those of the positions.
+    fn stem_activation(&self) -> Activation {
+        Activation::named(&self.feat_extract_activation).unwrap_or(Activation::Gelu)
     }
 
-    fn problem_of_kind(&self) -> Option<String> {
-        for activation in [&self.feat_extract_activation, &self.hidden_act] {
-            if activation != "gelu" {
-                return Some(format!("the activation function is {activation}, not gelu"));
-            }
-        }
-        if self.conv_pos_batch_norm {
-            return Some("conv_pos_batch_norm is true, which Heschl does not compute".into());
-        }
-        if self.add_adapter {
-            return Some("an adapter follows the encoder, which Heschl does not compute".into());
-        }
-        let has_buckets = self.num_buckets.is_multiple_of(4)
-            && (4..=MOST_DIM).contains(&self.num_buckets)
-            && (self.num_buckets / 4 + 1..=MOST_DIM).contains(&self.max_bucket_distance);
-        (self.model_type == Family::WavLm && !has_buckets).then(|| {
-            format!(
-                "num_buckets is {} and max_bucket_distance {}",
-                self.num_buckets, self.max_bucket_distance
-            )
-        })
+    /// Between a block's two linear maps.
+    fn block_activation(&self) -> Activation {
+        Activation::named(&self.hidden_act).unwrap_or(Activation::Gelu)
+    }
+
+    /// Width of the adapter behind each block. Only the blocks whose norms come before have one in any code.
+    fn attention_adapter_dim(&self) -> Option<usize> {
+        self.adapter_attn_dim.filter(|_| self.do_stable_layer_norm)
     }
 
     /// What the model says of itself, under the name `name`.
     ///
-    /// * `normalise`: what its `preprocessor_config.json` says ([`normalises`]).
+    /// * `normalise`: what its feature extractor does.
     #[must_use]
     pub fn card(&self, name: &str, normalise: bool) -> Card {
         Card {
@@ -323,17 +293,31 @@ impl Wav2Vec2Config {
                 stride_samples: self.stride_samples(),
             },
             stride_samples: self.stride_samples(),
-            shortest_samples: self.first_samples() as u64,
+            shortest_samples: self.shortest_samples() as u64,
             longest_samples: None,
             n_layers: self.num_hidden_layers + 1,
-            final_output: if self.do_stable_layer_norm {
+            final_output: if self.add_adapter || self.last_is_before_norm() {
                 FinalOutput::AfterLastLayer
             } else {
                 FinalOutput::LastLayer
             },
+            last_layer: self.do_stable_layer_norm.then_some(self.last_layer),
             dim: self.hidden_size,
             layer_prefix: "layer".into(),
         }
+    }
+
+    /// Whether a tensor, by its name behind the encoder's prefix, changes nothing that the encoder gives.
+    pub(crate) fn is_harmless(&self, name: &str) -> bool {
+        // The norm behind the first convolution takes away what is added to all of a channel.
+        let is_centred = self.feat_extract_norm == ConvolutionNorm::Group
+            && name == "feature_extractor.conv_layers.0.conv.bias";
+        // The last block is computed for one query, to all of whose scores a key's bias adds the same.
+        let is_of_all_keys =
+            name.starts_with("encoder.layers.") && name.ends_with(".attention.k_proj.bias");
+        // What stands in the place of frames that training hides; how often a norm was trained.
+        let is_of_training = name == "masked_spec_embed" || name.ends_with(".num_batches_tracked");
+        is_centred || is_of_all_keys || is_of_training
     }
 
     /// Whether the stem's convolutions make each frame of its own samples alone, without a norm over the window.
@@ -359,6 +343,16 @@ impl Wav2Vec2Config {
     /// Samples that the first output frame hears: 400 in every published model.
     fn first_samples(&self) -> usize {
         self.steps_from(0).first
+    }
+
+    /// Whether the norm behind the blocks does not count to the last layer.
+    fn last_is_before_norm(&self) -> bool {
+        self.do_stable_layer_norm && self.last_layer == LastLayer::BeforeNorm
+    }
+
+    /// Samples of which one frame of the final output can be made.
+    fn shortest_samples(&self) -> usize {
+        self.first_samples() + (self.adapter_frames() - 1) * self.stride_samples()
     }
 
     /// What the convolutions from number `index` on are together.

@@ -4,15 +4,19 @@
 //!
 //! Source: Radford et al. (2022), arXiv 2212.04356; the names of the tensors are those of Hugging Face checkpoints.
 
+use std::collections::BTreeSet;
+
 use heschl_core::encoder::{NumberFormat, Precision, Weight};
 
 use super::{N_FRAMES, WhisperConfig};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::onnx::{Attribute, Dim, GraphBuilder, Value};
-use crate::transformer::{Bias, BlockNames, BlockShape, Blocks, Built, NormPlace};
+use crate::transformer::{
+    Activation, Bias, BlockNames, BlockShape, Blocks, Built, LastBlock, NormPlace, Purpose,
+    TORCH_EPSILON,
+};
 
 const N_FRAMES_DIM: i64 = N_FRAMES as i64;
-const NORM_EPSILON: f32 = 1e-5;
 
 const NAMES: BlockNames = BlockNames {
     blocks: "layers",
@@ -25,6 +29,11 @@ const NAMES: BlockNames = BlockNames {
     narrow: "fc2",
     feed_forward_norm: "final_layer_norm",
 };
+
+/// What is before the names of the encoder's tensors in published checkpoints.
+const PREFIXES: [&str; 3] = ["model.encoder.", "encoder.", ""];
+/// Tensors that only an encoder has, behind its prefix.
+const MARKERS: [&str; 2] = ["conv1.weight", "embed_positions.weight"];
 
 /// Builds the graph that gives `layers` (ascending, not empty) at the wanted frame.
 ///
@@ -40,23 +49,7 @@ pub fn graph(
     layers: &[usize],
     precision: Precision,
 ) -> Result<(Vec<u8>, Vec<Weight>), CheckpointError> {
-    let shape = BlockShape {
-        dim: config.d_model,
-        n_heads: config.encoder_attention_heads,
-        hidden_dim: config.encoder_ffn_dim,
-        norm_epsilon: NORM_EPSILON,
-        norm_place: NormPlace::Before,
-        key_bias: Bias::Absent,
-        names: NAMES,
-    };
-    let mut encoder = Blocks {
-        graph: GraphBuilder::default(),
-        checkpoint,
-        prefix: checkpoint.prefix_of("conv1.weight", &["model.encoder.", "encoder.", ""]),
-        precision,
-        shape,
-        positions: None,
-    };
+    let mut encoder = blocks(config, checkpoint, (precision, Purpose::Run))?;
     let hidden = hidden_states(&mut encoder, config, layers)?;
     let shape = [
         Dim::Named("batch"),
@@ -65,6 +58,48 @@ pub fn graph(
     ];
     encoder.graph.output_floats(&hidden, &shape);
     Ok(encoder.graph.finish("whisper encoder"))
+}
+
+/// What is before the names of the encoder's tensors.
+///
+/// # Errors
+/// [`CheckpointError::SeveralEncoders`].
+pub(crate) fn prefix(checkpoint: &Checkpoint) -> Result<String, CheckpointError> {
+    checkpoint.encoder_prefix(&MARKERS, &PREFIXES)
+}
+
+/// The names of the tensors that the graph of all layers takes.
+///
+/// # Errors
+/// As [`graph`].
+pub(crate) fn tensors_used(
+    config: &WhisperConfig,
+    checkpoint: &Checkpoint,
+) -> Result<BTreeSet<String>, CheckpointError> {
+    let mut encoder = blocks(config, checkpoint, (Precision::F32, Purpose::Rehearsal))?;
+    let layers: Vec<usize> = (0..=config.encoder_layers).collect();
+    hidden_states(&mut encoder, config, &layers)?;
+    Ok(encoder.into_asked())
+}
+
+fn blocks<'a>(
+    config: &WhisperConfig,
+    checkpoint: &'a Checkpoint,
+    how: (Precision, Purpose),
+) -> Result<Blocks<'a>, CheckpointError> {
+    let shape = BlockShape {
+        dim: config.d_model,
+        n_heads: config.encoder_attention_heads,
+        hidden_dim: config.encoder_ffn_dim,
+        norm_epsilon: TORCH_EPSILON,
+        norm_place: NormPlace::Before,
+        activation: config.activation(),
+        adapter_dim: None,
+        key_bias: Bias::Absent,
+        names: NAMES,
+    };
+    let prefix = prefix(checkpoint)?;
+    Ok(Blocks::new(checkpoint, prefix, how, shape))
 }
 
 /// `(batch, layers, d_model)`: each wanted layer at the wanted frame.
@@ -81,7 +116,8 @@ fn hidden_states(encoder: &mut Blocks, config: &WhisperConfig, layers: &[usize])
     let placed = stem(encoder, config, &input)?;
     let frames = encoder.frames(&wanted_frames, &placed);
     let rows = encoder.graph.reshape(&placed, &[-1, config.d_model as i64]);
-    let mut hidden = encoder.hidden_states(rows, &frames, layers)?;
+    let blocks = encoder.hidden_states(rows, &frames, layers, LastBlock::AtWanted)?;
+    let mut hidden = blocks.at_wanted;
     if layers.last() == Some(&config.encoder_layers)
         && let Some(last) = hidden.pop()
     {
@@ -120,7 +156,7 @@ fn convolution(
     let output = encoder
         .graph
         .op("Conv", &[&input, &kernel, &bias], &attributes);
-    let output = encoder.gelu(&output);
+    let output = encoder.activated(&output, Activation::Gelu);
     Ok(encoder.single_precision(&output))
 }
 

@@ -9,9 +9,10 @@ use heschl_core::mel;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Checkpoint;
-pub use graph::graph;
-
+use crate::transformer::{Activation, check_activation};
 use crate::{ModelError, parse_json, read_config};
+pub use graph::graph;
+pub(crate) use graph::{prefix, tensors_used};
 
 /// Output frames of the encoder, 30 s at 50 a second.
 const N_FRAMES: usize = mel::N_FRAMES / 2;
@@ -21,6 +22,19 @@ const STRIDE_SAMPLES: usize = mel::HOP_SAMPLES * 2;
 /// Sizes beyond these are a damaged config.json.
 const MOST_LAYERS: usize = 1000;
 const MOST_DIM: usize = 1 << 16;
+
+/// The entries of `config.json` that decide what the encoder gives, or repeat what others say.
+pub(crate) const COMPUTED: [&str; 9] = [
+    "activation_function",
+    "d_model",
+    "encoder_attention_heads",
+    "encoder_ffn_dim",
+    "encoder_layers",
+    "max_source_positions",
+    "num_hidden_layers",
+    "num_mel_bins",
+    "scale_embedding",
+];
 
 /// What `config.json` says of a Whisper checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +56,8 @@ pub struct WhisperConfig {
     /// Activation between a block's two linear maps.
     #[serde(default = "default_activation")]
     pub activation_function: String,
-    /// Whether the stem's output is scaled; false in every published model.
+    /// Whether the embeddings are scaled. The encoder's are not: its code works the factor out and leaves it, in all
+    /// versions of transformers.
     #[serde(default)]
     pub scale_embedding: bool,
 }
@@ -74,8 +89,15 @@ impl WhisperConfig {
     /// As [`WhisperConfig::read`].
     pub fn parse(text: &[u8], path: &Path) -> Result<Self, ModelError> {
         let config: Self = parse_json(text, path)?;
-        match config.problem() {
-            Some(reason) => Err(ModelError::Config {
+        if let Some(reason) = config.problem() {
+            return Err(ModelError::Config {
+                reason,
+                path: path.to_path_buf(),
+            });
+        }
+        let known = check_activation("activation_function", &config.activation_function);
+        match known {
+            Some(reason) => Err(ModelError::NotComputed {
                 reason,
                 path: path.to_path_buf(),
             }),
@@ -168,14 +190,12 @@ impl WhisperConfig {
                 self.max_source_positions
             ));
         }
-        if self.activation_function != "gelu" {
-            return Some(format!(
-                "the activation function is {}, not gelu",
-                self.activation_function
-            ));
-        }
-        self.scale_embedding
-            .then(|| "scale_embedding is true, which no published Whisper has".into())
+        None
+    }
+
+    /// Between a block's two linear maps; its convolutions always have GELU.
+    pub(crate) fn activation(&self) -> Activation {
+        Activation::named(&self.activation_function).unwrap_or(Activation::Gelu)
     }
 
     /// What the model says of itself, under the name `name`.
@@ -193,6 +213,7 @@ impl WhisperConfig {
             longest_samples: Some(mel::PADDED_SAMPLES as u64),
             n_layers: self.encoder_layers + 1,
             final_output: FinalOutput::LastLayer,
+            last_layer: None,
             dim: self.d_model,
             layer_prefix: "encoder".into(),
         }

@@ -5,6 +5,7 @@ mod ridge;
 use std::path::PathBuf;
 
 use heschl_core::audio::Resampling;
+use heschl_core::card::LastLayer;
 use heschl_core::encoder::{DeviceChoice, Encoder as _, OnnxRuntime, Precision};
 use heschl_core::pipeline::{self, Extraction};
 use heschl_core::progress::{CancelToken, StageTimes};
@@ -199,6 +200,7 @@ fn recipe(args: &Args, out: PathBuf) -> ExtractRecipe {
         model: ModelRecipe {
             model: args.model.clone(),
             layers: LayerChoice::All,
+            last_layer: LastLayer::default(),
             use_featext: args.use_featext,
             precision: Precision::F32,
             device: DeviceChoice::Cpu,

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use heschl_core::audio::{Recording, Resampling};
+use heschl_core::card::LastLayer;
 use heschl_core::encoder::{Batch, DeviceChoice, Encoder, OnnxEncoder, OnnxOptions, Precision};
 use heschl_core::front_end::Listening;
 use heschl_core::store::atomic;
@@ -20,8 +21,11 @@ const CHECK_SAMPLES: usize = 257_600;
 const CHECK_BATCHES: usize = 4;
 
 /// Runs the encoder on a few full windows of the bundled recording and prints each layer's statistics.
-pub(super) fn check(model: &str, runtime: Option<&Path>) -> CommandResult {
-    let opened = workshop::open_model(model)?;
+pub(super) fn check(model: &str, last_layer: LastLayer, runtime: Option<&Path>) -> CommandResult {
+    let opened = workshop::open_model(model)?.with_last_layer(last_layer)?;
+    if let Some(notice) = workshop::unknown_entries_notice(&opened) {
+        console::note(notice);
+    }
     let card = opened.card().clone();
     let layers: Vec<usize> = (0..card.n_layers).collect();
     let begun = Instant::now();
@@ -67,7 +71,8 @@ pub(super) fn check(model: &str, runtime: Option<&Path>) -> CommandResult {
         return Ok(Outcome::Done);
     }
     Err(Failure(format!(
-        "The encoder gives numbers that are not finite. Fetch the model again.\nFolder: {}",
+        "The encoder gives numbers that are not finite: its weights are damaged, or were saved from a training that failed. \
+         If the model was downloaded, fetch it again.\nFolder: {}",
         built.folder.display()
     )))
 }

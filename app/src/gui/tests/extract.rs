@@ -35,6 +35,7 @@ fn with_model(facts: &mut Facts) {
         longest_samples: Some(480_000),
         n_layers: 5,
         final_output: FinalOutput::LastLayer,
+        last_layer: None,
         dim: 384,
         layer_prefix: "encoder".into(),
     };

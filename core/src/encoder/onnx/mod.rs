@@ -4,13 +4,14 @@ mod weights;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use memmap2::Mmap;
 use ndarray::{Array2, Array3, ArrayD, ArrayViewD, ArrayViewMut3, Axis, Ix2, Ix3, s};
 use ort::ep::ExecutionProvider as _;
-use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use ort::session::{RunOptions, Session};
 use ort::value::TensorRef;
 
 use super::{Batch, Device, DeviceChoice, Encoder, EncoderError, Model, Weight};
@@ -239,9 +240,29 @@ pub struct OnnxEncoder {
     layers: Vec<usize>,
     device: Device,
     gpu_refusal: Option<String>,
+    options: Arc<RunOptions>,
+}
+
+/// Ends what an encoder computes, from another thread.
+#[derive(Clone)]
+pub struct Interrupter(Arc<RunOptions>);
+
+impl Interrupter {
+    /// Makes the window in hand, and all that follow, end with an error at the graph's next node: in loops too, which a
+    /// graph of somebody else may never leave.
+    pub fn interrupt(&self) {
+        // There is nobody to tell where the runtime refuses.
+        let _ = self.0.terminate();
+    }
 }
 
 impl OnnxEncoder {
+    /// What ends the computing from another thread.
+    #[must_use]
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter(Arc::clone(&self.options))
+    }
+
     /// Loads a model. Its weights stay in the page cache: they are mapped, not copied.
     ///
     /// # Errors
@@ -279,7 +300,9 @@ impl OnnxEncoder {
                 Some(stem.map_err(refuse)?)
             }
         };
+        let options = RunOptions::new().map_err(|error| refuse(error.message().to_string()))?;
         Ok(Self {
+            options: Arc::new(options),
             workers,
             stem,
             _maps: maps.into_values().collect(),
@@ -389,7 +412,10 @@ impl Encoder for OnnxEncoder {
             return Err(EncoderError::Run("it has no convolutions to share.".into()));
         };
         let input = TensorRef::from_array_view(heard.view()).map_err(failed)?;
-        let outputs = stem.run(ort::inputs![INPUT => input]).map_err(failed)?;
+        let inputs = ort::inputs![INPUT => input];
+        let outputs = stem
+            .run_with_options(inputs, &self.options)
+            .map_err(failed)?;
         let frames = outputs[0].try_extract_array::<f32>().map_err(failed)?;
         match frames.view().into_dimensionality::<Ix2>() {
             Ok(matrix) if matrix.dim() == (heard.nrows(), self.card.dim) => Ok(matrix.to_owned()),
@@ -413,13 +439,18 @@ impl Encoder for OnnxEncoder {
         let shares = batch.inputs.chunks(n_each);
         let shares = shares.zip(batch.wanted_frames.chunks(n_each));
         let shares = shares.zip(hidden.axis_chunks_iter_mut(Axis(0), n_each));
+        let options = &*self.options;
         std::thread::scope(|scope| {
             let running: Vec<_> = self
                 .workers
                 .iter_mut()
                 .zip(shares)
                 .map(|(worker, ((inputs, wanted), hidden))| {
-                    scope.spawn(move || encode_share(worker, inputs, wanted, hidden, n_at_once))
+                    let mut worker = Worker {
+                        session: worker,
+                        options,
+                    };
+                    scope.spawn(move || worker.encode_share(inputs, wanted, hidden, n_at_once))
                 })
                 .collect();
             let ended = |_| Err(EncoderError::Run("a thread of it ended.".into()));
@@ -431,62 +462,67 @@ impl Encoder for OnnxEncoder {
     }
 }
 
-/// Computes some of a batch's rows, at most so many at once: those that follow each other and have the same shape.
-fn encode_share(
-    worker: &mut Session,
-    mut inputs: &[ArrayD<f32>],
-    mut wanted: &[i64],
-    mut hidden: ArrayViewMut3<f32>,
-    n_at_once: usize,
-) -> Result<(), EncoderError> {
-    let mut n_done = 0;
-    while let Some(first) = inputs.first() {
-        let is_alike = |input: &&ArrayD<f32>| input.shape() == first.shape();
-        let n = inputs.iter().take(n_at_once).take_while(is_alike).count();
-        let (now, later) = inputs.split_at(n);
-        let (wanted_now, wanted_later) = wanted.split_at(n.min(wanted.len()));
-        let mut output = hidden.slice_mut(s![n_done..n_done + n, .., ..]);
-        match now {
-            [one] => run(
-                worker,
-                one.view().insert_axis(Axis(0)),
-                wanted_now,
-                &mut output,
-            )?,
-            several => {
-                let views: Vec<_> = several.iter().map(|input| input.view()).collect();
-                let stacked = ndarray::stack(Axis(0), &views)
-                    .map_err(|error| EncoderError::Run(error.to_string()))?;
-                run(worker, stacked.view(), wanted_now, &mut output)?;
-            }
-        }
-        (inputs, wanted) = (later, wanted_later);
-        n_done += n;
-    }
-    Ok(())
+/// A session and how it is run.
+struct Worker<'a> {
+    session: &'a mut Session,
+    options: &'a RunOptions,
 }
 
-fn run(
-    worker: &mut Session,
-    inputs: ArrayViewD<f32>,
-    wanted: &[i64],
-    output: &mut ArrayViewMut3<f32>,
-) -> Result<(), EncoderError> {
-    let failed = |error: ort::Error| EncoderError::Run(error.message().to_string());
-    let inputs = TensorRef::from_array_view(inputs).map_err(failed)?;
-    let wanted = TensorRef::from_array_view(([wanted.len()], wanted)).map_err(failed)?;
-    let outputs = worker
-        .run(ort::inputs![INPUT => inputs, WANTED_FRAMES => wanted])
-        .map_err(failed)?;
-    let hidden = outputs[0].try_extract_array::<f32>().map_err(failed)?;
-    if hidden.shape() != output.shape() {
-        return Err(EncoderError::Shape {
-            found: hidden.shape().to_vec(),
-            expected: output.shape().to_vec(),
-        });
+impl Worker<'_> {
+    /// Computes some of a batch's rows, at most so many at once: those that follow each other and have the same shape.
+    fn encode_share(
+        &mut self,
+        mut inputs: &[ArrayD<f32>],
+        mut wanted: &[i64],
+        mut hidden: ArrayViewMut3<f32>,
+        n_at_once: usize,
+    ) -> Result<(), EncoderError> {
+        let mut n_done = 0;
+        while let Some(first) = inputs.first() {
+            let is_alike = |input: &&ArrayD<f32>| input.shape() == first.shape();
+            let n = inputs.iter().take(n_at_once).take_while(is_alike).count();
+            let (now, later) = inputs.split_at(n);
+            let (wanted_now, wanted_later) = wanted.split_at(n.min(wanted.len()));
+            let mut output = hidden.slice_mut(s![n_done..n_done + n, .., ..]);
+            match now {
+                [one] => self.run(one.view().insert_axis(Axis(0)), wanted_now, &mut output)?,
+                several => {
+                    let views: Vec<_> = several.iter().map(|input| input.view()).collect();
+                    let stacked = ndarray::stack(Axis(0), &views)
+                        .map_err(|error| EncoderError::Run(error.to_string()))?;
+                    self.run(stacked.view(), wanted_now, &mut output)?;
+                }
+            }
+            (inputs, wanted) = (later, wanted_later);
+            n_done += n;
+        }
+        Ok(())
     }
-    if let Ok(hidden) = hidden.into_dimensionality::<Ix3>() {
-        output.assign(&hidden);
+
+    fn run(
+        &mut self,
+        inputs: ArrayViewD<f32>,
+        wanted: &[i64],
+        output: &mut ArrayViewMut3<f32>,
+    ) -> Result<(), EncoderError> {
+        let failed = |error: ort::Error| EncoderError::Run(error.message().to_string());
+        let inputs = TensorRef::from_array_view(inputs).map_err(failed)?;
+        let wanted = TensorRef::from_array_view(([wanted.len()], wanted)).map_err(failed)?;
+        let inputs = ort::inputs![INPUT => inputs, WANTED_FRAMES => wanted];
+        let outputs = self
+            .session
+            .run_with_options(inputs, self.options)
+            .map_err(failed)?;
+        let hidden = outputs[0].try_extract_array::<f32>().map_err(failed)?;
+        if hidden.shape() != output.shape() {
+            return Err(EncoderError::Shape {
+                found: hidden.shape().to_vec(),
+                expected: output.shape().to_vec(),
+            });
+        }
+        if let Ok(hidden) = hidden.into_dimensionality::<Ix3>() {
+            output.assign(&hidden);
+        }
+        Ok(())
     }
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! The fields of the recipe.
 
 use eframe::egui;
+use heschl_core::card::LastLayer;
 use heschl_core::encoder::{DeviceChoice, Precision};
 use heschl_core::recipe::LayerChoice;
 use heschl_core::window::{Coverage, WindowSettings};
@@ -77,6 +78,9 @@ impl Form {
                     format!("{} layers × {}", model.card.n_layers, model.card.dim),
                 );
                 wrong.extend(self.layers(ui, study, model.card.n_layers, asked));
+                if model.card.last_layer.is_some() {
+                    last_layer(ui, study);
+                }
                 if model.card.uses_feature_extractor(true)
                     != model.card.uses_feature_extractor(false)
                 {
@@ -400,6 +404,21 @@ fn read_layers(text: &str, n_layers: usize) -> Result<Vec<usize>, String> {
     } else {
         Ok(layers)
     }
+}
+
+/// What the last layer is, in models that pass it through a norm of its own.
+fn last_layer(ui: &mut egui::Ui, study: &mut Study) {
+    ui.horizontal(|ui| {
+        field_label(ui, "Last layer").on_hover_text(
+            "This model ends with a norm. As published, the last layer is after it and equals the final output; newer \
+             versions of transformers give it before the norm.",
+        );
+        let kinds = [
+            (LastLayer::AsPublished, "As published"),
+            (LastLayer::BeforeNorm, "Before the norm"),
+        ];
+        choices(ui, &mut study.last_layer, &kinds);
+    });
 }
 
 #[cfg(test)]
