@@ -9,7 +9,8 @@ use heschl_core::formats::npy::StoredMatrix;
 use heschl_core::formats::npz::{self, RowsWriter};
 use heschl_core::intervals::{BlockBootstrap, Interval};
 use heschl_core::pipeline::{
-    EncodeError, EncodeSummary, Encoding, Existing, StackError, StackMember, encode, stack,
+    EncodeError, EncodeSummary, Encoding, Existing, StackError, StackMember, encode, encode_sizes,
+    stack,
 };
 use heschl_core::progress::{CancelToken, Event};
 use heschl_core::random::PythonRandom;
@@ -20,6 +21,7 @@ use heschl_core::recipe::{
 use heschl_core::responses::ResponsesInMemory;
 use heschl_core::ridge::AlphaSharing;
 use heschl_core::split::{CrossValidation, HeldChunks};
+use heschl_core::store::{StoreError, sha256_of_file};
 use ndarray::{Array2, Axis, Ix2, s};
 
 /// Scans of each story that are fitted.
@@ -597,4 +599,64 @@ fn a_stack_takes_for_each_voxel_the_model_that_suits_it() {
         (&cancel, &mut |_, _| ()),
     );
     assert!(matches!(alone, Err(StackError::TooFew)));
+}
+
+#[test]
+fn features_that_are_not_those_of_their_record_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let responses = study(folder.path());
+    let recipe = recipe(folder.path(), "scores");
+    let features = folder.path().join("features");
+    let checksum = sha256_of_file(&features.join("beta.npz")).unwrap();
+    std::fs::create_dir_all(features.join(".heschl")).unwrap();
+    let record = include_str!("../src/store/record_of_a_story.toml");
+    let record = record.split("[[outputs]]").next().unwrap();
+    let with =
+        |sha256: &str| format!("{record}[[outputs]]\nfile = \"beta.npz\"\nsha256 = \"{sha256}\"\n");
+    let path = features.join(".heschl/beta.toml");
+    let cancel = CancelToken::default();
+    std::fs::write(&path, with(&checksum)).unwrap();
+    encode_sizes(&work(&recipe, &responses, &cancel)).unwrap();
+    std::fs::write(&path, with(&"0".repeat(64))).unwrap();
+    // Before a fit and without one.
+    let sizes = encode_sizes(&work(&recipe, &responses, &cancel)).map(|_| ());
+    let fit = run(&recipe, &responses, VoxelShare::WHOLE).0.map(|_| ());
+    for outcome in [sizes, fit] {
+        let error = outcome.unwrap_err();
+        let is_it = matches!(&error, EncodeError::FeaturesChanged { story, .. } if story == "beta");
+        assert!(is_it, "{error}");
+    }
+}
+
+#[test]
+fn a_fit_without_any_score_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut responses = study(folder.path());
+    responses.0.get_mut("delta").unwrap().fill(1.0);
+    let recipe = recipe(folder.path(), "scores");
+    let error = run(&recipe, &responses, VoxelShare::WHOLE).0.unwrap_err();
+    assert!(matches!(error, EncodeError::NoScores(_)), "{error}");
+    assert!(!folder.path().join("scores/scores.npz").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_of_scores_that_is_taken_away_ends_the_fit_with_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let responses = study(folder.path());
+    let recipe = recipe(folder.path(), "scores");
+    let cancel = CancelToken::default();
+    let mut is_away = false;
+    let outcome = encode(&work(&recipe, &responses, &cancel), &mut |event| {
+        if matches!(event, Event::VoxelProgress { .. }) && !is_away {
+            is_away = true;
+            std::fs::remove_dir_all(&recipe.output.folder).unwrap();
+        }
+    });
+    let error = outcome.unwrap_err();
+    assert!(
+        matches!(error, EncodeError::Store(StoreError::Vanished(_))),
+        "{error}"
+    );
+    assert!(is_away && !recipe.output.folder.join("scores.npz").exists());
 }

@@ -233,3 +233,105 @@ fn features_at_scans_are_taken_as_they_are_and_sets_stand_side_by_side() {
             .all(|pair| pair[1] > pair[0])
     );
 }
+
+/// Features of story "a" with a value in some columns of row 7 that is no number.
+fn spoilt(folder: &Path, columns: &[usize], value: f32) {
+    let features = Array2::from_shape_fn((600, 3), |(row, k)| {
+        if row == 7 && columns.contains(&k) {
+            value
+        } else {
+            ((row * (k + 1)) as f32 * 0.013).sin()
+        }
+    });
+    write_npz(&folder.join("layer.1/a.npz"), FEATURES, &features);
+}
+
+#[test]
+fn a_story_does_not_vanish_for_what_is_no_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let responses = study(folder.path());
+    let recipe = recipe(folder.path());
+    for value in [f32::NAN, f32::INFINITY] {
+        spoilt(folder.path(), &[1], value);
+        let design = Design::build(&recipe, &responses).unwrap();
+        let told = design
+            .warnings
+            .iter()
+            .find(|warning| warning.contains("\"a\""));
+        let told = told.unwrap();
+        assert!(
+            told.contains("row 7") && told.contains("1 of 3 features"),
+            "{told}"
+        );
+        // As published: the whole column of the story is 0.
+        assert!(
+            design
+                .training
+                .0
+                .slice(s![..25, 1])
+                .iter()
+                .all(|value| *value == 0.0)
+        );
+        assert!(
+            design
+                .training
+                .0
+                .slice(s![1..25, 2])
+                .iter()
+                .any(|value| *value != 0.0)
+        );
+        spoilt(folder.path(), &[0, 1, 2], value);
+        let error = Design::build(&recipe, &responses).unwrap_err();
+        assert!(
+            matches!(error, DesignError::NotFinite { row: 7, .. }),
+            "{error}"
+        );
+        assert!(error.to_string().contains("\"a\""), "{error}");
+    }
+}
+
+#[test]
+fn times_that_are_no_numbers_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let responses = study(folder.path());
+    let times = Array2::from_shape_fn((600, 2), |(row, end)| {
+        if row == 5 {
+            f32::NAN
+        } else {
+            (row + end) as f32 * 0.1
+        }
+    });
+    write_npz(&folder.path().join("bb_times.npz"), TIMES, &times);
+    let error = Design::build(&recipe(folder.path()), &responses).unwrap_err();
+    assert!(
+        matches!(error, DesignError::TimeNotFinite { row: 5, .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn repetition_times_and_onsets_that_cannot_be_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = |onset: &str| {
+        let text = format!("onset\tduration\tstim_file\n0\t1\tn/a\n{onset}\t60\ta_audio.wav\n");
+        std::fs::write(folder.path().join("a_events.tsv"), text).unwrap();
+    };
+    let scans = |given: Option<f64>, header: Option<f64>| {
+        let recipe = ScansRecipe::Events {
+            folder: folder.path().to_path_buf(),
+            repetition_secs: given,
+        };
+        scan_times(&recipe, "a", 30, header).map_err(|error| error.to_string())
+    };
+    events("14.5");
+    let found = scans(None, Some(2.0)).unwrap();
+    assert!((found.times.centre_secs[0] - (1.0 - 14.5)).abs() < 1e-12);
+    assert_eq!((found.onset.unwrap().line, found.warnings.len()), (3, 0));
+    // In milliseconds, without a unit, or as programs write that do not know it.
+    assert!(scans(None, Some(1500.0)).unwrap_err().contains("1500 s"));
+    assert!(scans(None, Some(0.002)).unwrap_err().contains("0.002 s"));
+    assert_eq!(scans(None, Some(1.0)).unwrap().warnings.len(), 1);
+    assert_eq!(scans(Some(1.0), Some(1500.0)).unwrap().warnings.len(), 0);
+    events("14500");
+    assert!(scans(Some(2.0), None).unwrap_err().contains("milliseconds"));
+}

@@ -1,10 +1,12 @@
 //! The files that a fit reads, and what they say of it.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::EncodeError;
 use crate::design::{Design, FrameReader, StoryScans};
 use crate::encoding::Measured;
+use crate::names::composed;
 use crate::recipe::{EncodeRecipe, FeatureKind};
 use crate::store::{FileChecksum, StoreError, StoryRecord, sha256_of_file};
 
@@ -69,9 +71,8 @@ pub(super) fn refuse_known_test(
 ) -> Result<(), EncodeError> {
     let of = |story: &str| {
         let name = |file: &str| {
-            Path::new(file)
-                .file_stem()
-                .is_some_and(|stem| stem == story)
+            let stem = Path::new(file).file_stem().and_then(OsStr::to_str);
+            stem.is_some_and(|stem| composed(stem) == composed(story))
         };
         let features = inputs.iter().filter(move |input| {
             name(&input.file)

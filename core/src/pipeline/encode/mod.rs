@@ -219,6 +219,7 @@ fn encode_in<T: Readable>(
     warnings::announce(&run, report);
 
     // A folder without scores is not done: they are taken away first, and come last.
+    run.hold_folder()?;
     atomic::remove(&run.folder.join("scores.npz"))?;
     if let Some(banded) = &recipe.ridge.banded {
         let banded = Banded::new(&run, banded)?;
@@ -271,7 +272,9 @@ fn finish(
     facts: EncodeFacts,
     report: &mut dyn FnMut(Event),
 ) -> Result<EncodeSummary, EncodeError> {
+    run.verify_folder()?;
     run.write(&table, series, facts)?;
+    run.verify_folder()?;
     report(Event::EncodeFinished {
         n_voxels: table.voxels.len(),
         mean_r: Some(table.mean(Column::R)),

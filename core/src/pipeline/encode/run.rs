@@ -1,5 +1,6 @@
 //! What the steps of a fit share: its voxels, rounds, folder and journals.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ use crate::recipe::{EncodeFacts, EncodeFile, EncodeOutput, EncodeRecipe, FitPrec
 use crate::responses::Readable;
 use crate::ridge::AlphaSharing;
 use crate::store::{
-    FileChecksum, Found, Journal, JournalHeader, StoreError, atomic, sha256_of_text,
+    FileChecksum, Found, HeldFolder, Journal, JournalHeader, StoreError, atomic, sha256_of_text,
 };
 
 /// What the steps share.
@@ -31,6 +32,8 @@ pub(super) struct Run<'a> {
     /// The voxels of this run.
     pub(super) voxels: Range<usize>,
     pub(super) folder: PathBuf,
+    /// The folder as this run found it, once it writes there.
+    held: OnceCell<HeldFolder>,
     /// What must be the same for a journal to go on.
     fingerprint: String,
 }
@@ -69,8 +72,22 @@ impl<'a> Run<'a> {
             rounds: method.rounds(&training_scans, recipe.ridge.seed)?,
             voxels,
             folder: folder(&recipe.output.folder, work.share),
+            held: OnceCell::new(),
             fingerprint: fingerprint(recipe, work, inputs),
         })
+    }
+
+    /// Makes the folder, and takes hold of it.
+    pub(super) fn hold_folder(&self) -> Result<(), StoreError> {
+        std::fs::create_dir_all(&self.folder)
+            .map_err(|source| StoreError::write(source, &self.folder))?;
+        let _ = self.held.set(HeldFolder::open(&self.folder)?);
+        Ok(())
+    }
+
+    /// Looks whether the folder is still the one that this run began with.
+    pub(super) fn verify_folder(&self) -> Result<(), StoreError> {
+        self.held.get().map_or(Ok(()), HeldFolder::verify)
     }
 
     /// Whether the scores of this very run lie in the folder.
