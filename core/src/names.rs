@@ -15,9 +15,75 @@ pub(crate) fn folded(name: &str) -> String {
     composed(&composed(name).to_lowercase())
 }
 
+/// Parts of a BIDS name that say how a run was processed, not which one it is.
+const OF_PROCESSING: [&str; 9] = [
+    "space", "res", "den", "desc", "hemi", "echo", "part", "rec", "label",
+];
+
+/// The names under which the files of a story may lie, the most exact first.
+///
+/// A run's BIDS name, `sub-01_task-tale_run-1_bold`, leads to its events (`sub-01_task-tale_run-1`) and to its stimulus
+/// (`task-tale_run-1`, `tale_run-1`, `task-tale`, `tale`). Any other name leads to itself.
+///
+/// Source: Brain Imaging Data Structure 1.10, "File name structure".
+pub(crate) fn candidates(story: &str) -> Vec<String> {
+    let (folder, name) = match story.rsplit_once('/') {
+        Some((folder, name)) => (format!("{folder}/"), name),
+        None => (String::new(), story),
+    };
+    let mut names = vec![story.to_string()];
+    let parts: Vec<(&str, &str)> = name
+        .split('_')
+        .map(|part| part.split_once('-').unwrap_or((part, "")))
+        .collect();
+    let value = |key: &str| {
+        let found = parts.iter().find(|(known, _)| *known == key);
+        found
+            .map(|(_, value)| *value)
+            .filter(|value| !value.is_empty())
+    };
+    let Some(task) = value("task") else {
+        return names;
+    };
+    let joined = |is_kept: &dyn Fn(&str) -> bool| {
+        let kept = parts
+            .iter()
+            .filter(|(key, value)| !value.is_empty() && is_kept(key));
+        let kept: Vec<String> = kept.map(|(key, value)| format!("{key}-{value}")).collect();
+        kept.join("_")
+    };
+    let run = joined(&|key| !OF_PROCESSING.contains(&key));
+    let of_any_subject =
+        joined(&|key| !OF_PROCESSING.contains(&key) && !["sub", "ses", "acq"].contains(&key));
+    let of_run = value("run").map(|run| format!("{task}_run-{run}"));
+    let others = [joined(&|_| true), run, of_any_subject]
+        .into_iter()
+        .chain(of_run)
+        .chain([
+            format!("task-{task}"),
+            task.to_string(),
+            format!("{task}_audio"),
+        ]);
+    for other in others {
+        if !names.contains(&other) {
+            names.push(format!("{folder}{other}"));
+            if !folder.is_empty() {
+                names.push(other);
+            }
+        }
+    }
+    names
+}
+
 /// The file of a story in a folder, `<story><ending>`, the first of the endings that there is. Where no file has exactly
-/// that name, one counts whose letters are composed in another way.
+/// that name, one counts whose letters are composed in another way, and then one under another of its [`candidates`].
 pub(crate) fn file_of(folder: &Path, story: &str, endings: &[&str]) -> Option<PathBuf> {
+    candidates(story)
+        .iter()
+        .find_map(|name| file_named(folder, name, endings))
+}
+
+fn file_named(folder: &Path, story: &str, endings: &[&str]) -> Option<PathBuf> {
     let exact = |ending: &&str| folder.join(format!("{story}{ending}"));
     let found = endings.iter().map(exact).find(|path| path.is_file());
     found.or_else(|| {
@@ -51,6 +117,41 @@ fn composed_alike(path: &Path) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_files_of_a_bids_run_are_found() {
+        let names = candidates("sub-01_ses-2_task-tale_run-1_space-T1w_desc-preproc_bold");
+        let expected = [
+            "sub-01_ses-2_task-tale_run-1_space-T1w_desc-preproc_bold",
+            "sub-01_ses-2_task-tale_run-1_space-T1w_desc-preproc",
+            "sub-01_ses-2_task-tale_run-1",
+            "task-tale_run-1",
+            "tale_run-1",
+            "task-tale",
+            "tale",
+            "tale_audio",
+        ];
+        assert_eq!(names, expected);
+        for plain in ["wheretheressmoke", "sub-01_run-1", "a_task_b", "task-"] {
+            assert_eq!(candidates(plain), [plain]);
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let run = "sub-01_task-tale_run-1_bold";
+        let at = |name: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, "x").unwrap();
+            Some(path)
+        };
+        let stimulus = at("tale.npz");
+        assert_eq!(file_of(folder.path(), run, &[".npz"]), stimulus);
+        let of_run = at("tale_run-1.npz");
+        assert_eq!(file_of(folder.path(), run, &[".npz"]), of_run);
+        let events = at("sub-01_task-tale_run-1_events.tsv");
+        assert_eq!(
+            file_of(folder.path(), run, &["_events.tsv", ".tsv"]),
+            events
+        );
+    }
 
     #[test]
     fn a_file_is_found_however_its_letters_are_composed() {

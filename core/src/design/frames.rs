@@ -157,6 +157,16 @@ fn file_of(folder: &Path, story: &str, endings: &[&str]) -> PathBuf {
     names::file_of(folder, story, endings).unwrap_or_else(usual)
 }
 
+/// The end of a sentence, if a file of another name than the story's is read for it.
+fn of_other_name(path: &Path, story: &str) -> Option<String> {
+    let story = names::composed(story.rsplit('/').next().unwrap_or(story));
+    let name = path
+        .file_stem()
+        .map(|stem| names::composed(&stem.to_string_lossy()))?;
+    (name != story)
+        .then(|| format!("no file has its whole name; that of \"{name}\" is read for it"))
+}
+
 fn read_features(set: &FeatureSet, story: &str) -> Result<Frames, DesignError> {
     let path = features_path(set, story);
     if !path.is_file() {
@@ -169,7 +179,7 @@ fn read_features(set: &FeatureSet, story: &str) -> Result<Frames, DesignError> {
     Ok(Frames {
         features,
         frame_secs: read_times(&set.folder, story)?,
-        notes: Vec::new(),
+        notes: of_other_name(&path, story).into_iter().collect(),
     })
 }
 
@@ -208,11 +218,15 @@ fn rate(set: &FeatureSet, story: &str, unit: SpeechUnit) -> Result<Frames, Desig
             chosen.name
         )
     });
+    let other = of_other_name(&textgrid_path(&set.folder, story), story);
     let midpoints = chosen.intervals.iter().map(Interval::midpoint_secs);
     Ok(Frames {
         features: Array2::ones((chosen.intervals.len(), 1)),
         frame_secs: Some(midpoints.collect()),
-        notes: chosen.warning().into_iter().chain(nothing_said).collect(),
+        notes: [chosen.warning(), nothing_said, other]
+            .into_iter()
+            .flatten()
+            .collect(),
     })
 }
 

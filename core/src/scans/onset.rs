@@ -281,21 +281,26 @@ fn not_by_tabs(heading: &str) -> ScansError {
 
 /// Whether a field names a story: a recording of it, or the story itself.
 fn is_named(field: &str, story: &str) -> bool {
-    let story = names::folded(story.rsplit('/').next().unwrap_or(story));
+    let story = story.rsplit('/').next().unwrap_or(story);
+    let stories: Vec<String> = names::candidates(story)
+        .iter()
+        .map(|name| names::folded(name))
+        .collect();
     let file = field.rsplit(['/', '\\']).next().unwrap_or(field);
     let file = names::folded(file.trim());
     let stem = file
         .rsplit_once('.')
         .map_or(file.as_str(), |(stem, _)| stem);
+    let is_story = |name: &str| stories.iter().any(|story| story == name);
     let without_mark = |name: &str| {
         let marks = SOUND_MARKS.iter();
         marks
             .filter_map(|mark| name.strip_suffix(mark))
-            .any(|name| name == story)
+            .any(is_story)
     };
     [file.as_str(), stem]
-        .iter()
-        .any(|name| *name == story || without_mark(name))
+        .into_iter()
+        .any(|name| is_story(name) || without_mark(name))
 }
 
 #[cfg(test)]
@@ -333,6 +338,13 @@ mod tests {
             assert_eq!((onset.secs, onset.line), (14.5, 3), "{name}");
             assert_eq!(onset.warning(), None, "{name}");
         }
+    }
+
+    #[test]
+    fn the_stimulus_of_a_bids_run_counts() {
+        let text = table(&["0\t9\tmusic\tn/a", "3\t9\tstory\ttale_audio.wav"]);
+        let run = "sub-001_task-tale_run-1_bold";
+        assert_eq!(found(&text, run), (3.0, 3));
     }
 
     #[test]

@@ -16,8 +16,8 @@ const NO_WORDS: [&str; 7] = [
     "ns",
     "sp",
 ];
-/// Labels of pauses and noises that forced aligners write: those of HTK, P2FA, Kaldi, MFA.
-const ALIGNER_PAUSES: [&str; 2] = ["sil", "spn"];
+/// Labels of pauses and noises that forced aligners write: those of HTK, P2FA, Kaldi, MFA, SPPAS.
+const ALIGNER_PAUSES: [&str; 3] = ["sil", "spn", "#"];
 /// Labels that are no speech in brackets, and words without them: those of MFA, `WebMAUS`, Kaldi.
 const BRACKETED_PAUSES: [&str; 10] = [
     "eps", "silence", "pause", "p", "p:", "s", "/s", "noise", "nib", "usb",

@@ -66,19 +66,30 @@ pub(super) fn refuse_changed_features(
 
 /// A test story whose features are those of a training story is known to the model.
 pub(super) fn refuse_known_test(
+    recipe: &EncodeRecipe,
     design: &Design,
     inputs: &[FileChecksum],
 ) -> Result<(), EncodeError> {
+    let sets = recipe.features.iter();
+    let readers = sets
+        .filter(|set| set.kind == FeatureKind::Features)
+        .map(FrameReader::new)
+        .collect::<Result<Vec<_>, _>>()?;
     let of = |story: &str| {
         let name = |file: &str| {
             let stem = Path::new(file).file_stem().and_then(OsStr::to_str);
             stem.is_some_and(|stem| composed(stem) == composed(story))
         };
+        let read: Vec<String> = readers
+            .iter()
+            .filter_map(|reader| Some(reader.files(story).first()?.display().to_string()))
+            .collect();
         let features = inputs.iter().filter(move |input| {
-            name(&input.file)
-                && Path::new(&input.file)
-                    .extension()
-                    .is_some_and(|end| end == "npz")
+            read.contains(&input.file)
+                || name(&input.file)
+                    && Path::new(&input.file)
+                        .extension()
+                        .is_some_and(|end| end == "npz")
         });
         features
             .map(|input| input.sha256.as_str())

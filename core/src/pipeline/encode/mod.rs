@@ -205,7 +205,7 @@ fn encode_in<T: Readable>(
     measured.verify()?;
     let inputs = inputs::checksums(&design, &measured)?;
     inputs::refuse_changed_features(recipe, &design, &inputs)?;
-    inputs::refuse_known_test(&design, &inputs)?;
+    inputs::refuse_known_test(recipe, &design, &inputs)?;
     let run = Run::new(work, &design, &measured, &inputs)?;
     match (work.existing, run.is_done(&inputs)) {
         (Existing::Overwritten, _) | (_, Ok(false)) => {}
