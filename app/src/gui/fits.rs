@@ -242,7 +242,13 @@ impl Window {
                 let recipe = self.fit_text().ok().filter(|_| can_be_read);
                 self.work.want_fit_outlook(recipe, &mut self.facts);
             }
-            Page::Scores => self.work.want_scores(questions, &mut self.facts),
+            Page::Scores => {
+                self.work.want_scores(questions, &mut self.facts);
+                let is_read = self.facts.fit.scores.ready().is_some();
+                let folder = questions.scores.clone().filter(|_| is_read);
+                let course = folder.map(|folder| (folder, self.state.voxel));
+                self.work.want_course(course, &mut self.facts);
+            }
             _ => {}
         }
     }

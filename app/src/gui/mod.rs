@@ -41,6 +41,7 @@ mod start;
 mod state;
 mod status_bar;
 mod study;
+mod system_fonts;
 mod text;
 mod theme;
 mod toasts;

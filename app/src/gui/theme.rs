@@ -1,9 +1,12 @@
 //! How the window looks: two designed palettes, one accent, a type scale, a 4-point grid.
 
+use std::sync::Arc;
+
 use eframe::egui;
 use egui::{Color32, CornerRadius, FontFamily, FontId, Stroke, TextStyle, Theme, vec2};
 
 use super::state::ThemeChoice;
+use super::system_fonts::SystemFonts;
 
 /// Sizes of text: a caption, the body, a heading, a page's title.
 pub(crate) const TYPE_SCALE: [f32; 4] = [12.0, 14.0, 18.0, 24.0];
@@ -102,6 +105,7 @@ pub(crate) fn semibold() -> FontFamily {
 /// Embeds the fonts and sets both themes.
 pub(crate) fn install(ctx: &egui::Context) {
     ctx.set_fonts(fonts());
+    ctx.add_font_provider(Arc::new(SystemFonts::new()));
     for (theme, palette) in [(Theme::Light, &LIGHT), (Theme::Dark, &DARK)] {
         ctx.style_mut_of(theme, |style| shape(style, palette));
     }

@@ -110,6 +110,8 @@ pub(crate) struct FitFacts {
     pub(crate) outlook: Loading<FitOutlook>,
     /// Scores that are looked at.
     pub(crate) scores: Loading<Arc<ScoresFacts>>,
+    /// The course of the voxel that is looked at.
+    pub(crate) course: Loading<Arc<ExampleSeries>>,
     /// Scores to compare them with.
     pub(crate) others: Loading<Arc<ScoresFacts>>,
 }

@@ -18,8 +18,8 @@ use crate::gui::state::{Page, State};
 use crate::gui::text::thousands;
 use crate::gui::theme::{BETWEEN, INSIDE};
 use crate::gui::widgets::{
-    PathField, button, card, choices, empty_state, heading, help_button, name, page_title, problem,
-    warning, weak,
+    NumberField, PathField, button, card, choices, empty_state, heading, help_button, name,
+    page_title, problem, warning, weak,
 };
 
 /// What is shown of the scores.
@@ -47,8 +47,6 @@ const VIEWS: [(View, &str); 6] = [
 #[derive(Default)]
 pub(crate) struct ScoresPage {
     view: View,
-    /// Which of the example voxels.
-    example: usize,
 }
 
 impl ScoresPage {
@@ -117,52 +115,137 @@ impl ScoresPage {
         }
         ui.add_space(INSIDE);
         match self.view {
-            View::Histogram => plots::histogram(ui, scores),
+            View::Histogram => self.histogram(ui, scores, asked),
             View::Alphas => plots::alphas(ui, &scores.table),
             View::Profile => plots::profile(ui, &scores.profile),
-            View::Courses => self.courses(ui, scores),
+            View::Courses => courses(ui, scores, facts, (state, asked)),
             View::Compare => compare(ui, scores, facts, (state, asked)),
             View::Controls => controls(ui, scores),
         }
     }
 
-    fn courses(&mut self, ui: &mut egui::Ui, scores: &ScoresFacts) {
-        let Some(series) = scores
-            .series
-            .as_ref()
-            .filter(|series| !series.voxels.is_empty())
-        else {
-            weak(
-                ui,
-                "There are no courses here: shares of the voxels were put together, or no voxel has a score.",
-            );
-            return;
-        };
-        self.example = self.example.min(series.voxels.len() - 1);
-        let label = |index: &usize| {
-            let voxel = series.voxels[*index];
-            let scores = scores
-                .table
-                .voxels
-                .get(voxel.saturating_sub(scores.table.first_voxel));
-            let r = scores.map_or(f64::NAN, |scores| scores.get(Column::R));
-            format!("voxel {voxel}: r {r:.3}")
-        };
-        let labels: Vec<String> = (0..series.voxels.len())
-            .map(|index| label(&index))
-            .collect();
-        let options: Vec<(usize, &str)> = labels
-            .iter()
-            .enumerate()
-            .map(|(index, label)| (index, label.as_str()))
-            .collect();
-        weak(
-            ui,
-            "The best three voxels, the middle one, and the worst three.",
-        );
-        choices(ui, &mut self.example, &options);
-        plots::course(ui, series, self.example);
+    /// Voxels by r; a click on a bar leads to a voxel of it.
+    fn histogram(&mut self, ui: &mut egui::Ui, scores: &ScoresFacts, asked: &mut Asked) {
+        if let Some(voxel) = plots::histogram(ui, scores) {
+            self.view = View::Courses;
+            asked.push(Action::Voxel(voxel));
+        }
     }
+}
+
+/// Any voxel by its number, with its scores and its course in the test; a few are offered.
+fn courses(
+    ui: &mut egui::Ui,
+    scores: &ScoresFacts,
+    facts: &Facts,
+    (state, asked): (&State, &mut Asked),
+) {
+    voxel_field(ui, scores, state, asked);
+    examples(ui, scores, state, asked);
+    weak(ui, voxel_words(scores, state.voxel));
+    let kept = scores.series.as_ref().and_then(|series| {
+        let at = series
+            .voxels
+            .iter()
+            .position(|voxel| *voxel == state.voxel)?;
+        Some((series, at))
+    });
+    match (&facts.fit.course, kept) {
+        (Loading::Ready(series), _) => plots::course(ui, series, 0),
+        (_, Some((series, at))) => plots::course(ui, series, at),
+        (Loading::Failed(sentence), None) => {
+            warning(ui, sentence);
+            if button(ui, icons::ARROW_RIGHT, "Go to Fit").clicked() {
+                asked.push(Action::Go(Page::Fit));
+            }
+        }
+        _ => {
+            ui.spinner();
+        }
+    }
+}
+
+fn voxel_field(ui: &mut egui::Ui, scores: &ScoresFacts, state: &State, asked: &mut Asked) {
+    let table = &scores.table;
+    let (first, n) = (table.first_voxel, table.voxels.len());
+    let mut value = state.voxel as f64;
+    let field = NumberField {
+        label: "Voxel",
+        unit: "",
+        tooltip: "The voxel whose course is drawn: its column in the responses, from 0.",
+        default: first as f64,
+        topic: Topic::Scores,
+    };
+    let last = (first + n).saturating_sub(1);
+    field.show(ui, &mut value, asked, |value| {
+        let is_there = value >= first as f64 && value <= last as f64 && value.fract() == 0.0;
+        is_there.then_some(()).ok_or_else(|| {
+            format!(
+                "The voxels are numbered from {} to {}.",
+                thousands(first),
+                thousands(last)
+            )
+        })
+    });
+    let voxel = value.round().max(0.0) as usize;
+    if voxel != state.voxel {
+        asked.push(Action::Voxel(voxel));
+    }
+}
+
+/// The best, middle and worst voxels, one click each.
+fn examples(ui: &mut egui::Ui, scores: &ScoresFacts, state: &State, asked: &mut Asked) {
+    let Some(series) = &scores.series else {
+        return;
+    };
+    weak(
+        ui,
+        "The best three voxels, the middle one, and the worst three:",
+    );
+    let labels: Vec<String> = series
+        .voxels
+        .iter()
+        .map(|voxel| format!("voxel {}: r {:.3}", thousands(*voxel), r_of(scores, *voxel)))
+        .collect();
+    let options: Vec<(usize, &str)> = series
+        .voxels
+        .iter()
+        .copied()
+        .zip(labels.iter().map(String::as_str))
+        .collect();
+    let mut voxel = state.voxel;
+    if choices(ui, &mut voxel, &options) {
+        asked.push(Action::Voxel(voxel));
+    }
+}
+
+fn scores_of(scores: &ScoresFacts, voxel: usize) -> Option<&heschl_core::encoding::VoxelScores> {
+    let at = voxel.checked_sub(scores.table.first_voxel)?;
+    scores.table.voxels.get(at)
+}
+
+fn r_of(scores: &ScoresFacts, voxel: usize) -> f64 {
+    scores_of(scores, voxel).map_or(f64::NAN, |scores| scores.get(Column::R))
+}
+
+/// `Voxel 1,204: r 0.132 (q 0.004), α 63.1, ceiling 0.41`.
+fn voxel_words(scores: &ScoresFacts, voxel: usize) -> String {
+    let Some(of_voxel) = scores_of(scores, voxel) else {
+        return format!("Voxel {} has no score here.", thousands(voxel));
+    };
+    let mut words = vec![format!("r {:.3}", of_voxel.get(Column::R))];
+    for (column, what) in [
+        (Column::Q, "q"),
+        (Column::Alpha, "α"),
+        (Column::NoiseCeiling, "noise ceiling"),
+        (Column::NormalisedR, "r by the noise ceiling"),
+    ] {
+        let value = of_voxel.get(column);
+        if value.is_finite() {
+            words.push(format!("{what} {value:.3}"));
+        }
+    }
+    format!("Voxel {}: {}", thousands(voxel), words.join(" · "))
 }
 
 /// The tiles, and whether the controls are to be looked at, which is offered where one failed.

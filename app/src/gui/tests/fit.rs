@@ -406,6 +406,21 @@ fn every_view_of_scores_is_drawn() {
         stage.must_have(Role::Canvas, expected);
     }
     assert_eq!(stage.facts().fit.scores.ready().unwrap().profile.len(), 2);
+    // Any voxel by its number: this fit kept no predictions, and says what to do.
+    stage.click(Role::RadioButton, "Voxels");
+    stage.write("Voxel", "99");
+    stage.must_see("The voxels are numbered from 0 to 59.");
+    let other = {
+        let scores = stage.facts().fit.scores.ready().unwrap();
+        let kept = &scores.series.as_ref().unwrap().voxels;
+        (0..60).find(|voxel| !kept.contains(voxel)).unwrap()
+    };
+    stage.write("Voxel", &other.to_string());
+    stage.must_see(&format!("Voxel {other}: r 0."));
+    stage.until("it was looked for", |window| {
+        window.facts.fit.course.failure().is_some()
+    });
+    stage.must_see("Tick \"Keep predictions\" under Fit");
     stage.click(Role::RadioButton, "Controls");
     stage.must_see("Shuffled responses are not predicted: passed");
     stage.must_see("A planted signal is found: passed");

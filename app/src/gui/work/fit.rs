@@ -14,6 +14,7 @@ use heschl_core::score::correlation;
 use heschl_core::significance::BlockPermutations;
 use ndarray::Axis;
 
+use super::course;
 use super::lengths::{self, LengthsQuestion, stories_of};
 use super::trial::{ask_child, stays_still};
 use super::watch::Watched;
@@ -44,6 +45,7 @@ pub(super) struct FitDesks {
     outlook: Asking<String, Loading<FitOutlook>>,
     scores: Asking<PathBuf, Loading<Arc<ScoresFacts>>>,
     others: Asking<PathBuf, Loading<Arc<ScoresFacts>>>,
+    course: Asking<course::Question, course::Answer>,
 }
 
 impl FitDesks {
@@ -78,6 +80,7 @@ impl FitDesks {
             outlook: Asking::of(Desk::open("fit forecast", waker, outlook)),
             scores: Asking::of(Desk::open("scores", waker, scores)),
             others: Asking::of(Desk::open("other scores", waker, scores)),
+            course: Asking::of(course::open(waker)),
         }
     }
 
@@ -113,6 +116,11 @@ impl FitDesks {
             .keep_to(questions.scores.as_ref(), &mut facts.scores);
         let others = questions.other_scores.as_ref();
         self.others.keep_to(others, &mut facts.others);
+        let is_of_others =
+            |(folder, _): &course::Question| Some(folder) != questions.scores.as_ref();
+        if self.course.asked().is_some_and(is_of_others) {
+            self.course.keep_to(None, &mut facts.course);
+        }
     }
 
     /// Has what comes from files that have changed asked again.
@@ -165,10 +173,16 @@ impl FitDesks {
             .want(questions.other_scores.clone(), &mut facts.others);
     }
 
+    /// Asks for the course of a voxel, unless it is known or asked for.
+    pub(super) fn want_course(&mut self, question: Option<course::Question>, facts: &mut FitFacts) {
+        self.course.want(question, &mut facts.course);
+    }
+
     /// Has scores read again: a fit may have changed them.
     pub(super) fn forget_scores(&mut self) {
         self.scores.look_again();
         self.others.look_again();
+        self.course.look_again();
     }
 
     pub(super) fn collect(&mut self, facts: &mut FitFacts) {
@@ -193,6 +207,9 @@ impl FitDesks {
         self.others
             .answers()
             .for_each(|answer| facts.others = answer);
+        self.course
+            .answers()
+            .for_each(|answer| facts.course = answer);
     }
 }
 

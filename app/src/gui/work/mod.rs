@@ -2,6 +2,7 @@
 //! folder. Each kind of question has a desk; the answers go into [`super::facts::Facts`].
 
 mod chores;
+mod course;
 mod desk;
 mod drops;
 mod features;
@@ -187,6 +188,11 @@ impl Work {
     /// Asks for scores that are looked at.
     pub(crate) fn want_scores(&mut self, questions: &Questions, facts: &mut Facts) {
         self.fit.want_scores(questions, &mut facts.fit);
+    }
+
+    /// Asks for the course of a voxel of the scores that are looked at.
+    pub(crate) fn want_course(&mut self, question: Option<(PathBuf, usize)>, facts: &mut Facts) {
+        self.fit.want_course(question, &mut facts.fit);
     }
 
     /// Asks for scores again, for a fit may have changed them.

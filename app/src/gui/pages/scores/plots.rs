@@ -87,8 +87,9 @@ impl Histogram {
     }
 }
 
-/// Voxels by r, those better than by chance in the accent colour, over what chance alone gives.
-pub(super) fn histogram(ui: &mut egui::Ui, scores: &ScoresFacts) {
+/// Voxels by r, those better than by chance in the accent colour, over what chance alone gives; returns the voxel whose r is
+/// nearest to where it was clicked.
+pub(super) fn histogram(ui: &mut egui::Ui, scores: &ScoresFacts) -> Option<usize> {
     let (palette, table) = (Palette::of(ui), &scores.table);
     let r = || table.column(Column::R).filter(|r| r.is_finite());
     let x = Axis {
@@ -116,7 +117,7 @@ pub(super) fn histogram(ui: &mut egui::Ui, scores: &ScoresFacts) {
             ("by chance alone (permutations)", palette.amber),
         ],
     );
-    let response = chart("scores by r", &x, &y, palette, |at| {
+    let shown = chart("scores by r", &x, &y, palette, |at| {
         histogram.words(at.x, has_q)
     })
     .show(ui, |plot| {
@@ -146,9 +147,22 @@ pub(super) fn histogram(ui: &mut egui::Ui, scores: &ScoresFacts) {
             let words = format!("FDR {}: r {r:.3}", table.fdr_level);
             marked_line(plot, (r, words), &y, (0.88, palette.accent));
         }
-    })
-    .response;
+    });
+    let response = shown.response;
     name(&response, Role::Canvas, "Voxels by r");
+    let clicked = response
+        .interact_pointer_pos()
+        .filter(|_| response.clicked())?;
+    nearest(table, shown.transform.value_from_position(clicked).x)
+}
+
+/// The voxel whose r is nearest to a value.
+fn nearest(table: &ScoreTable, r: f64) -> Option<usize> {
+    let known = table.column(Column::R).enumerate();
+    let known = known.filter(|(_, known)| known.is_finite());
+    let apart = |known: f64| (known - r).abs();
+    let found = known.min_by(|a, b| apart(a.1).total_cmp(&apart(b.1)))?;
+    Some(table.first_voxel + found.0)
 }
 
 /// The smallest r of a voxel that is better than by chance.
