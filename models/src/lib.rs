@@ -382,7 +382,7 @@ fn refuse_left_out(architecture: &Architecture) -> Result<(), ModelError> {
             unused::refuse_adapters(checkpoint)?;
             let used = whisper::tensors_used(config, checkpoint)?;
             let prefix = whisper::prefix(checkpoint)?;
-            unused::refuse_unused(checkpoint, &prefix, &used, |_| false)?;
+            unused::refuse_unused(checkpoint, &prefix, &used, whisper::is_harmless)?;
         }
         Architecture::Wav2Vec2(config, _, checkpoint) => {
             unused::refuse_adapters(checkpoint)?;

@@ -283,7 +283,7 @@ fn a_folder_without_weights() {
 fn a_config_that_makes_no_sense() {
     for (from, to, word) in [
         ("\"d_model\": 32", "\"d_model\": 33", "heads"),
-        ("\"d_model\": 32", "\"d_model\": -1", "makes no sense"),
+        ("\"d_model\": 32", "\"d_model\": -1", "is invalid"),
         (
             "\"encoder_layers\": 3",
             "\"encoder_layers\": 0",
@@ -294,7 +294,7 @@ fn a_config_that_makes_no_sense() {
             "\"model_type\": \"bert\"",
             "\"bert\"",
         ),
-        ("{", "", "makes no sense"),
+        ("{", "", "is invalid"),
     ] {
         let bench = Bench::new();
         let model = bench.model(|model| {

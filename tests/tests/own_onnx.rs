@@ -189,7 +189,7 @@ fn one_ctrl_c_ends_a_graph_that_never_ends() {
         command.env("HESCHL_HOME", home.path());
         command
     };
-    let file = data("onnx/endless_loop.onnx");
+    let file = data("endless_loop.onnx");
     let added = command()
         .args(["models", "add"])
         .arg(file)

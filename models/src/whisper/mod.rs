@@ -36,6 +36,14 @@ pub(crate) const COMPUTED: [&str; 9] = [
     "scale_embedding",
 ];
 
+/// Whether a tensor, by its name behind the encoder's prefix, changes nothing that the encoder gives.
+pub(crate) fn is_harmless(name: &str) -> bool {
+    // CTranslate2 packs the projections of queries, keys and values, and gives the keys a bias too, of zeros; it would add the
+    // same to all scores of a query. Its number of heads is read as a setting.
+    let is_of_all_keys = name.starts_with("layers.") && name.ends_with(".self_attn.k_proj.bias");
+    is_of_all_keys || name == "num_heads"
+}
+
 /// What `config.json` says of a Whisper checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WhisperConfig {
