@@ -14,9 +14,6 @@ const VERSION_2: (i32, u64) = (540, 544);
 /// Intents of the NIfTI standard for CIFTI: connectivity and what lies on grayordinates.
 const CIFTI_INTENTS: std::ops::RangeInclusive<i64> = 3000..=3099;
 
-/// Repetition times of scanners, seconds.
-const REPETITION_SECS: std::ops::RangeInclusive<f64> = 0.02..=60.0;
-
 /// What a header says.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct NiftiHeader {
@@ -67,7 +64,7 @@ impl NiftiHeader {
         } else {
             header.lay_axes(&dims)?
         };
-        header.repetition_secs = plausible(fields.repetition_secs(time_axis), &mut header.notes);
+        header.repetition_secs = fields.repetition_secs(time_axis);
         header.note_bits(&fields);
         Ok(header)
     }
@@ -121,26 +118,6 @@ impl NiftiHeader {
             ));
         }
     }
-}
-
-/// A repetition time, if it can be one. What cannot, or what is written whatever it was, is noted.
-pub(super) fn plausible(secs: Option<f64>, notes: &mut Vec<String>) -> Option<f64> {
-    let secs = secs?;
-    if !REPETITION_SECS.contains(&secs) {
-        notes.push(format!(
-            "The header says that the repetition time is {secs} s, which it cannot be; it is not used. State repetition_secs in the \
-             recipe."
-        ));
-        return None;
-    }
-    if (secs - 1.0).abs() < f64::EPSILON {
-        notes.push(
-            "The header says that the repetition time is exactly 1 s, which some programs write whatever it was. State \
-             repetition_secs in the recipe if it was another."
-                .into(),
-        );
-    }
-    Some(secs)
 }
 
 /// A header's entries by their places: in version 1, and in version 2.
@@ -380,18 +357,5 @@ mod tests {
             assert_eq!(own.affine, Affine::new(row), "{name}");
             assert!(own.notes.is_empty(), "{:?}", own.notes);
         }
-    }
-
-    #[test]
-    fn a_repetition_time_that_is_none_is_not_taken() {
-        let mut notes = Vec::new();
-        for secs in [1500.0, 2000.0, 1e-6, 61.0] {
-            assert_eq!(plausible(Some(secs), &mut notes), None);
-        }
-        assert!(notes.len() == 4 && notes[0].contains("1500 s, which it cannot be"));
-        assert_eq!(plausible(Some(0.72), &mut notes), Some(0.72));
-        assert_eq!(notes.len(), 4);
-        assert_eq!(plausible(Some(1.0), &mut notes), Some(1.0));
-        assert!(notes[4].contains("exactly 1 s"));
     }
 }

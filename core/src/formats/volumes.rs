@@ -259,16 +259,14 @@ fn of_series(
     matrix: StoredMatrix,
     series: cifti::Series,
 ) -> Volumes {
-    let mut notes = header.notes.clone();
-    let step_secs = nifti::plausible(series.step_secs, &mut notes);
     Volumes {
         size: [matrix.dim().1, 1, 1],
         affine: None,
         voxels: None,
         scale: header.scale,
-        repetition_secs: step_secs.or(header.repetition_secs),
+        repetition_secs: series.step_secs.or(header.repetition_secs),
         files: vec![path.to_path_buf()],
-        notes,
+        notes: header.notes.clone(),
         matrix,
     }
 }

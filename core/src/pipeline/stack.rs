@@ -90,6 +90,7 @@ pub fn stack(
         .map(|member| Design::build(&member.recipe, responses))
         .collect::<Result<Vec<_>, _>>()?;
     let measured = Measured::new(&first.recipe, responses, &designs[0])?;
+    measured.verify()?;
     let n_voxels = measured.n_voxels();
     for (member, design) in members.iter().zip(&designs) {
         refuse_other(member, design, &designs[0], n_voxels)?;
