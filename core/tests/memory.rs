@@ -250,10 +250,16 @@ fn pickles_that_copy_what_they_hold_take_no_memory() {
 }
 
 #[test]
-fn chunks_are_unpacked_once_and_one_by_one() {
+fn chunks_and_dictionaries_take_what_they_are_worth() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/formats/others");
     let folder = tempfile::tempdir().unwrap();
-    for name in ["zeros.h5", "one_vast_chunk.h5", "blosc2_zeros.h5"] {
+    for name in [
+        "zeros.h5",
+        "one_vast_chunk.h5",
+        "blosc2_zeros.h5",
+        "vast_dictionary_xz.jbl",
+        "vast_dictionary_lzma.jbl",
+    ] {
         let path = folder.path().join(name);
         std::fs::copy(data.join(name), &path).unwrap();
         open_within(&path);

@@ -9,6 +9,9 @@ const MOST_GROWTH: u64 = 100;
 /// What any file may unpack to: a mask of a fine grid is a few kilobytes when it is compressed.
 const ALWAYS_ALLOWED: u64 = 512 << 20;
 
+/// Memory of what is unpacked with a dictionary: that of xz at its highest level is 64 MiB.
+const MOST_DICTIONARY_KIB: u32 = 66 << 10;
+
 /// What a file may still unpack to, all that is in it together.
 #[derive(Debug, Clone, Copy)]
 pub struct Allowance {
@@ -94,11 +97,14 @@ impl Compression {
             Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(source)),
             Self::Zlib => Box::new(flate2::bufread::ZlibDecoder::new(source)),
             Self::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(source)),
-            Self::Xz => Box::new(lzma_rust2::XzReader::new(source, true)),
-            // At most 256 MiB of memory, as for a dictionary of Python's highest level four times over.
+            Self::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(
+                source,
+                true,
+                MOST_DICTIONARY_KIB,
+            )),
             Self::Lzma => Box::new(lzma_rust2::LzmaReader::new_mem_limit(
                 source,
-                256 << 10,
+                MOST_DICTIONARY_KIB,
                 None,
             )?),
             Self::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(source)),

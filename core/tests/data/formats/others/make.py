@@ -7,7 +7,9 @@ tables 3.11.1, nibabel 5.4.2. Run it in this folder: python make.py
 
 import gzip
 import json
+import lzma
 import os
+import zlib
 
 import h5py
 import hdf5plugin
@@ -184,3 +186,16 @@ for name in ["fletcher.h5", "tables_blosc2_lz4.hf5"]:
         places[name] = [[chunk.byte_offset, chunk.size] for chunk in chunks]
 with open("chunks.json", "w") as file:
     json.dump(places, file)
+
+# An empty dictionary, compressed; the header claims 4 GiB of memory for it.
+filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 20}]
+packed = bytearray(lzma.compress(b"\x80\x02}.", lzma.FORMAT_XZ, filters=filters))
+end = 12 + (packed[12] + 1) * 4  # of the block's header, whose checksum comes last
+packed[16] = 40
+packed[end - 4 : end] = zlib.crc32(packed[12 : end - 4]).to_bytes(4, "little")
+with open("vast_dictionary_xz.jbl", "wb") as file:
+    file.write(packed)
+packed = bytearray(lzma.compress(b"\x80\x02}.", lzma.FORMAT_ALONE))
+packed[1:5] = b"\x00\x00\xff\xff"
+with open("vast_dictionary_lzma.jbl", "wb") as file:
+    file.write(packed)
