@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod check;
+pub(crate) mod clean;
 pub(crate) mod demo;
 pub(crate) mod devices;
 pub(crate) mod downsample;

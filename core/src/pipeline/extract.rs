@@ -11,8 +11,9 @@ use crate::progress::{CancelToken, Clock, Event, StageTimes};
 use crate::recipe::{ExtractRecipe, RunFacts};
 use crate::stimuli::{Stimulus, name_trouble};
 use crate::store::{
-    FeaturesFolder, Found, Journal, JournalHeader, Provenance, RowLayout, SourceRecording,
-    StoreError, StoryRecord, sha256_of_file, sha256_of_text,
+    FeaturesFolder, Found, Journal, JournalHeader, Provenance, RowLayout, STALE_AFTER,
+    SourceRecording, StoreError, StoryRecord, find_litter, remove_litter, sha256_of_file,
+    sha256_of_text,
 };
 use crate::window::{WindowError, Windows};
 
@@ -123,6 +124,8 @@ pub fn extract(
         recipe: &recipe,
         ..*work
     };
+    // What killed runs left long ago; that it cannot be taken away keeps nothing from being done.
+    let _ = find_litter(work.folder.root(), STALE_AFTER).and_then(|litter| remove_litter(&litter));
     leave_out_odd_stories(work, &layout, &mut summary, report);
     let last_layer = encoder.card().last_layer;
     if let Some(message) = other_last_layers(work, last_layer) {

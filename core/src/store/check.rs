@@ -238,7 +238,7 @@ fn odd_array(path: &Path, n_rows: usize) -> Option<String> {
 }
 
 /// All files at or below a folder, sorted. Links to folders are not followed.
-fn files_below(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+pub(super) fn files_below(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(folder) = folders.pop() {

@@ -13,6 +13,7 @@ mod check;
 mod held;
 mod journal;
 mod last_layer;
+mod litter;
 mod record;
 
 use std::fmt::Write as _;
@@ -24,6 +25,7 @@ use sha2::{Digest, Sha256};
 pub use check::{CheckReport, check};
 pub use held::HeldFolder;
 pub use journal::{Found, Journal, JournalHeader, JournalValue};
+pub use litter::{Litter, STALE_AFTER, find_litter, remove_litter};
 pub use record::{FileChecksum, Provenance, SourceRecording, StoryRecord};
 
 use crate::card::FinalOutput;
