@@ -198,3 +198,27 @@ pub(crate) fn drops(ui: &egui::Ui, asked: &mut Asked) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_page_is_told_with_its_own_keys() {
+        let ctx = egui::Context::default();
+        let keys: Vec<String> = Page::ALL.map(|page| of_page(page, &ctx)).to_vec();
+        assert_eq!(keys.last().map(String::as_str), Some("F1"));
+        assert!(keys[0].ends_with('1') && keys[9].ends_with('0'), "{keys:?}");
+        let different: std::collections::BTreeSet<&String> = keys.iter().collect();
+        assert_eq!(different.len(), keys.len());
+    }
+
+    #[test]
+    fn shortcuts_with_more_modifiers_are_looked_for_first() {
+        let order: Vec<usize> = all(&State::default())
+            .iter()
+            .map(|(shortcut, _)| n_modifiers(shortcut.keys.modifiers))
+            .collect();
+        assert!(order.is_sorted_by(|a, b| a >= b), "{order:?}");
+    }
+}

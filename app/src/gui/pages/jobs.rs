@@ -75,8 +75,9 @@ impl JobsPage {
             }
             return;
         }
-        let (over, to_come): (Vec<&JobFacts>, Vec<&JobFacts>) =
+        let (over, mut to_come): (Vec<&JobFacts>, Vec<&JobFacts>) =
             queue.jobs.iter().partition(|job| job.state.is_over());
+        to_come.sort_by_key(|job| job.state != JobState::Running);
         for job in &to_come {
             self.card(ui, job, queue, asked);
         }

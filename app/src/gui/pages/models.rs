@@ -150,11 +150,13 @@ impl ModelsPage {
         };
         let mut n_shown = 0;
         for (source, title) in SHELVES {
-            let shelf: Vec<&ModelEntry> = models
+            let mut shelf: Vec<&ModelEntry> = models
                 .iter()
                 .filter(|model| model.source == source)
                 .filter(fits)
                 .collect();
+            // Those that are here come first.
+            shelf.sort_by_key(|model| model.folder.is_none());
             if shelf.is_empty() {
                 continue;
             }

@@ -45,7 +45,7 @@ fn answer(question: Question, cancel: &CancelToken, out: &Answers<Answer>) {
     let listed = found.iter().map(|stimulus| StoryFacts {
         story: stimulus.story.clone(),
         path: stimulus.path.clone(),
-        header: too_long(&stimulus.story).map(Err),
+        header: stimuli::name_trouble(stimulus).map(Err),
         is_listed: true,
     });
     let mut all: Vec<StoryFacts> = listed.collect();
@@ -56,7 +56,7 @@ fn answer(question: Question, cancel: &CancelToken, out: &Answers<Answer>) {
         if cancel.is_cancelled() {
             return;
         }
-        if too_long(&stimulus.story).is_none() {
+        if stimuli::name_trouble(stimulus).is_none() {
             let header = audio::probe(&stimulus.path);
             headers.push((at, header.map_err(|error| error.to_string())));
         }
@@ -106,19 +106,6 @@ fn never_read(folder: &Path) -> Vec<StoryFacts> {
     files.into_iter().filter_map(of).collect()
 }
 
-/// A sentence, if no file of results could be named after a story.
-fn too_long(story: &str) -> Option<String> {
-    /// A file's name has at most 255 bytes; those of results are a little longer than the story's.
-    const MOST_BYTES: usize = 230;
-    let longest = story.split('/').map(str::len).max().unwrap_or_default();
-    (longest > MOST_BYTES).then(|| {
-        format!(
-            "The name has {longest} bytes, and files of results, which are named after it, may have no more than {MOST_BYTES}. Give \
-             the recording a shorter name."
-        )
-    })
-}
-
 /// Takes an answer into the facts.
 pub(super) fn take(answer: Answer, stories: &mut Loading<Vec<StoryFacts>>) {
     match answer {
@@ -159,12 +146,27 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_too_long_for_results_is_told() {
-        assert_eq!(too_long(&"a".repeat(230)), None);
-        assert_eq!(
-            too_long(&format!("{}/{}", "a".repeat(200), "b".repeat(200))),
-            None
-        );
-        assert!(too_long(&"a".repeat(250)).unwrap().contains("250 bytes"));
+    fn a_name_that_no_file_of_results_can_have_is_told_before_anything_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let recording = crate::RECORDING;
+        for name in ["short".to_owned(), "a".repeat(245)] {
+            std::fs::write(folder.path().join(format!("{name}.wav")), recording).unwrap();
+        }
+        let waker: Waker = std::sync::Arc::new(|| ());
+        let mut desk = open(&waker);
+        desk.ask(Question {
+            folder: folder.path().to_path_buf(),
+            recursive: false,
+        });
+        desk.finish();
+        let mut stories = Loading::Waiting;
+        desk.answers().for_each(|answer| take(answer, &mut stories));
+        let readable: Vec<(usize, bool)> = stories
+            .ready()
+            .unwrap()
+            .iter()
+            .map(|story| (story.story.len(), story.is_readable()))
+            .collect();
+        assert_eq!(readable, [(245, false), (5, true)]);
     }
 }
