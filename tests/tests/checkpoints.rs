@@ -111,7 +111,12 @@ fn each_activation_function_of_transformers_is_computed() {
         "sqrtsoftplus",
         "gelu_python_tanh",
     ] {
-        let text = config.replace("\"gelu\"", &format!("\"{name}\""));
+        let text = if name == "relu2" {
+            // The stem's seven in a row would leave single precision.
+            config.replace("\"hidden_act\": \"gelu\"", "\"hidden_act\": \"relu2\"")
+        } else {
+            config.replace("\"gelu\"", &format!("\"{name}\""))
+        };
         fs::write(scratch.path().join("config.json"), text).unwrap();
         let expected: Array3<f32> = npz::read(&variant("activations.npz"), name).unwrap();
         check(scratch.path(), LastLayer::AsPublished, &expected, name);
