@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Instant;
 
 use heschl_core::audio::{self, Recording};
-use heschl_core::card::FinalOutput;
 use heschl_core::encoder::{Batch, Encoder, EncoderError};
 use heschl_core::front_end::Listening;
 use heschl_core::pipeline::row_layout;
@@ -87,12 +86,9 @@ impl Forecast {
             .iter()
             .map(|stimulus| story_forecast(recipe, stimulus, reach))
             .collect();
-        let layout = row_layout(encoder);
+        let layout = row_layout(encoder, &recipe.model.layers);
         let row_bytes = layout.n_values() as u64 * 4;
-        // A final output that is the last layer is written twice.
-        let is_twice = layout.final_output == Some(FinalOutput::LastLayer);
-        let final_bytes = u64::from(is_twice) * layout.dim as u64 * 4;
-        let written_bytes = row_bytes + final_bytes + 8;
+        let written_bytes = layout.n_written() as u64 * 4 + 8;
         let n_windows =
             |story: &StoryForecast| story.n_windows.as_ref().copied().unwrap_or(0) as u64;
         let total: u64 = stories.iter().map(n_windows).sum();
@@ -238,7 +234,7 @@ fn try_out(recipe: &ExtractRecipe, encoder: &mut dyn Encoder) -> Result<f64, Enc
     let Ok(lengths) = recipe.window.lengths() else {
         return Ok(0.0);
     };
-    let n_samples = lengths.window_samples() as usize;
+    let n_samples = lengths.window_samples as usize;
     let n_batch = recipe.model.batch.unwrap_or_else(|| encoder.usual_batch());
     let card = encoder.card().clone();
     let front_end = card

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use heschl_core::encoder::{
-    Device, Encoder as _, Interrupter, Model, OnnxEncoder, OnnxOptions, OnnxRuntime, Precision,
+    Device, Interrupter, Model, OnnxEncoder, OnnxOptions, OnnxRuntime, Precision,
 };
 use heschl_core::pipeline::now;
 use heschl_core::progress::{CancelToken, Event};
@@ -46,7 +46,7 @@ impl Workshop {
     /// A sentence if either is missing or damaged, or the device cannot be used.
     pub(crate) fn open(recipe: &ExtractRecipe, runtime: Option<&Path>) -> Result<Self, Failure> {
         let opened = open_model(&recipe.model.model)?.with_last_layer(recipe.model.last_layer)?;
-        let layers = recipe.model.layers.of(opened.card().n_layers);
+        let layers = recipe.model.layers.computed(opened.card().n_layers);
         let step_samples = recipe.window.lengths()?.step_samples;
         let hearing = opened.hearing(recipe.model.use_featext, step_samples);
         let model = opened.build_for(hearing, &layers, recipe.model.precision)?;
@@ -96,7 +96,7 @@ impl Workshop {
         let notices = [
             self.cpu_notice(),
             self.half_precision_notice(),
-            self.layers_notice(),
+            self.samples_notice(recipe),
             unknown_entries_notice(&self.opened),
             recipe_notice(recipe),
         ];
@@ -123,13 +123,15 @@ impl Workshop {
         slow.then(|| "Half precision is slower than single precision on a CPU. Leave out --precision f16 here.".into())
     }
 
-    fn layers_notice(&self) -> Option<String> {
-        let last = self.encoder.card().n_layers - 1;
-        (self.encoder.layers().last() != Some(&last)).then(|| {
-            format!(
-                "Layer {last} is not among the layers asked for, so the final output is not computed and <story>.npz \
-                 is not written."
-            )
+    /// Samples that reach a model otherwise than in its training.
+    fn samples_notice(&self, recipe: &ExtractRecipe) -> Option<String> {
+        let card = self.opened.card();
+        let is_left_out = card.uses_feature_extractor(true)
+            && !card.uses_feature_extractor(recipe.model.use_featext);
+        is_left_out.then(|| {
+            "This model was trained on samples of mean 0 and variance 1 (do_normalize), but gets them as they are in \
+             the recording. To normalise each window as the study's published command does, add --use-featext."
+                .into()
         })
     }
 }
@@ -188,7 +190,7 @@ pub(crate) fn find_stories(recipe: &ExtractRecipe) -> Result<Vec<Stimulus>, Fail
     } else {
         Depth::TopLevel
     };
-    let all = stimuli::find_stimuli(&recipe.stimuli.folder, depth)?;
+    let all = stimuli::find_stimuli(&recipe.stimuli.recordings_folder(), depth)?;
     let names: Vec<&str> = all.iter().map(|stimulus| stimulus.story.as_str()).collect();
     check_story_names(&names)?;
     Ok(stimuli::choose(all, &recipe.stimuli.stories)?)

@@ -21,8 +21,8 @@ pub enum Coverage {
     RampIn,
     /// Only windows whose whole context lies inside the recording.
     FullContext,
-    /// Silence as long as the context is put before the recording, and only full windows are used: as many rows as
-    /// with ramp-in, each from a full window.
+    /// Silence is put before the recording, as long as a window is without its last step, and only full windows are
+    /// used: each row that ramp-in gives, from a full window.
     PadSilence,
 }
 
@@ -92,6 +92,11 @@ pub enum WindowError {
     )]
     StrideTooShort(f64),
     #[error(
+        "The stride of {stride_secs} s is longer than the window of {window_secs} s (chunk + context), so there is no \
+         silence to put before the recording. Give a shorter stride, or leave out --pad_silence."
+    )]
+    NoRoomForSilence { stride_secs: f64, window_secs: f64 },
+    #[error(
         "The window is {window_secs} s long (chunk + context), but this encoder hears at most {longest_secs} s at a \
          time, and would leave out the newest audio. Give a context of at most {most_context_ms} ms."
     )]
@@ -114,24 +119,17 @@ pub enum WindowError {
 /// The same settings in samples at 16 kHz, checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WindowLengths {
-    /// One chunk.
-    pub chunk_samples: u64,
-    /// The audio before the chunk.
-    pub context_samples: u64,
-    /// From one window's end to the next.
+    /// From one window's end to the next: the stride, or one chunk where none is set.
     pub step_samples: u64,
-}
-
-impl WindowLengths {
-    /// Length of a full window: chunk and context.
-    #[must_use]
-    pub fn window_samples(&self) -> u64 {
-        self.chunk_samples + self.context_samples
-    }
+    /// A full window: chunk and context.
+    pub window_samples: u64,
 }
 
 impl WindowSettings {
     /// Turns milliseconds and seconds into samples at 16 kHz, fractions of a sample cut off.
+    ///
+    /// A stride takes the chunk's place, and the context becomes `chunk + context − stride`, so that the window keeps its
+    /// length, as in the study's code. Step and context are cut to whole samples by themselves, as there.
     ///
     /// # Errors
     /// A [`WindowError`] if the chunk or stride is shorter than a sample, or the context no multiple of the chunk.
@@ -144,7 +142,8 @@ impl WindowSettings {
         if let Some(absurd) = lengths_ms.into_iter().find(|ms| *ms > MOST_MS) {
             return Err(WindowError::Absurd(absurd));
         }
-        let chunk_samples = whole_samples(self.chunk_ms / 1000.0);
+        let (chunk_secs, context_secs) = (self.chunk_ms / 1000.0, self.context_ms / 1000.0);
+        let chunk_samples = whole_samples(chunk_secs);
         if chunk_samples == 0 {
             return Err(WindowError::ChunkTooShort(self.chunk_ms));
         }
@@ -159,17 +158,26 @@ impl WindowSettings {
                 nearest_ms: n_chunks.round() * self.chunk_ms,
             });
         }
-        let step_samples = match self.stride_secs {
-            None => chunk_samples,
-            Some(secs) => match whole_samples(secs) {
-                0 => return Err(WindowError::StrideTooShort(secs)),
-                step => step,
-            },
+        let Some(stride_secs) = self.stride_secs else {
+            return Ok(WindowLengths {
+                step_samples: chunk_samples,
+                window_samples: chunk_samples + whole_samples(context_secs),
+            });
         };
+        let step_samples = whole_samples(stride_secs);
+        if step_samples == 0 {
+            return Err(WindowError::StrideTooShort(stride_secs));
+        }
+        let rest_secs = chunk_secs + context_secs - stride_secs;
         Ok(WindowLengths {
-            chunk_samples,
-            context_samples: whole_samples(self.context_ms / 1000.0),
             step_samples,
+            window_samples: if rest_secs < 0.0 {
+                step_samples
+                    .saturating_sub(whole_samples(-rest_secs))
+                    .max(1)
+            } else {
+                step_samples + whole_samples(rest_secs)
+            },
         })
     }
 }
@@ -181,20 +189,20 @@ impl WindowSettings {
     /// Those of [`WindowSettings::lengths`], [`WindowError::ShorterThanEncoder`] and [`WindowError::LongerThanEncoder`].
     pub fn lengths_for(&self, reach: EncoderReach) -> Result<WindowLengths, WindowError> {
         let lengths = self.lengths()?;
-        if lengths.window_samples() < reach.shortest_samples {
+        if lengths.window_samples < reach.shortest_samples {
             return Err(WindowError::ShorterThanEncoder {
-                window_secs: secs(lengths.window_samples()),
+                window_secs: secs(lengths.window_samples),
                 shortest_secs: secs(reach.shortest_samples),
             });
         }
         let longest = reach.longest_samples.unwrap_or(u64::MAX);
-        if lengths.window_samples() <= longest {
+        if lengths.window_samples <= longest {
             return Ok(lengths);
         }
         let longest_secs = secs(longest);
         let n_chunks = (longest_secs * 1000.0 / self.chunk_ms - 1.0).floor();
         Err(WindowError::LongerThanEncoder {
-            window_secs: secs(lengths.window_samples()),
+            window_secs: secs(lengths.window_samples),
             longest_secs,
             most_context_ms: n_chunks.max(0.0) * self.chunk_ms,
         })
@@ -234,20 +242,26 @@ impl Window {
 }
 
 /// All windows of one story, in order of time, in closed form.
+///
+/// First those of the ramp, which end at multiples of the step and begin at 0, then the full ones, which begin at
+/// multiples of the step. Where the window is no multiple of the step, the first full window ends less than a step after
+/// the ramp, as in the study's code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Windows {
     lengths: WindowLengths,
     silence_samples: u64,
-    first_end: u64,
-    len: usize,
+    /// Steps to the end of the first window of the ramp; windows that are too short for the encoder are left out.
+    first_ramp_step: u64,
+    n_ramp: u64,
+    n_full: u64,
 }
 
 impl Windows {
     /// Lays the windows over a recording of `n_samples` at 16 kHz.
     ///
-    /// Ends lie at `chunk`, `chunk + step`, … (at the first full window, then on by `step`, where only full windows are
-    /// asked for); a window starts at `max(0, end − chunk − context)`. A last partial chunk is dropped, and so are
-    /// windows that are too short for the encoder.
+    /// Ends lie at `step`, `2·step` … as long as the window is not full, then at `window`, `window + step` …; a window
+    /// starts at `max(0, end − window)`. A last partial step is dropped, and so are windows that are too short for the
+    /// encoder.
     ///
     /// # Errors
     /// A [`WindowError`] if the settings contradict themselves or the encoder, or no window fits the recording.
@@ -257,42 +271,58 @@ impl Windows {
         n_samples: u64,
     ) -> Result<Self, WindowError> {
         let lengths = settings.lengths_for(reach)?;
-        let (silence_samples, least_end) = match settings.coverage {
-            Coverage::RampIn => (0, lengths.chunk_samples),
-            Coverage::FullContext => (0, lengths.window_samples()),
-            Coverage::PadSilence => (lengths.context_samples, lengths.window_samples()),
+        let WindowLengths {
+            step_samples: step,
+            window_samples: window,
+        } = lengths;
+        let silence_samples = match settings.coverage {
+            Coverage::PadSilence => {
+                window
+                    .checked_sub(step)
+                    .ok_or_else(|| WindowError::NoRoomForSilence {
+                        stride_secs: secs(step),
+                        window_secs: secs(window),
+                    })?
+            }
+            Coverage::RampIn | Coverage::FullContext => 0,
         };
-        let mut first_end = least_end;
-        if first_end < reach.shortest_samples {
-            let missing = reach.shortest_samples - first_end;
-            first_end += missing.div_ceil(lengths.step_samples) * lengths.step_samples;
-        }
         let heard = silence_samples + n_samples;
-        if heard < first_end {
-            return Err(nothing_fits(
-                settings,
-                n_samples,
-                first_end - silence_samples,
-            ));
+        let first_ramp_step = reach.shortest_samples.div_ceil(step).max(1);
+        let n_ramp = match settings.coverage {
+            // The last multiple of the step that is shorter than a window and lies inside the recording.
+            Coverage::RampIn => (heard.min(window - 1) / step + 1).saturating_sub(first_ramp_step),
+            Coverage::FullContext | Coverage::PadSilence => 0,
+        };
+        let n_full = heard
+            .checked_sub(window)
+            .map_or(0, |after| after / step + 1);
+        if n_ramp + n_full == 0 {
+            let least = match settings.coverage {
+                Coverage::RampIn => window.min(first_ramp_step * step),
+                Coverage::FullContext => window,
+                Coverage::PadSilence => step,
+            };
+            return Err(nothing_fits(settings, n_samples, least));
         }
         Ok(Self {
             lengths,
             silence_samples,
-            first_end,
-            len: ((heard - first_end) / lengths.step_samples + 1) as usize,
+            first_ramp_step,
+            n_ramp,
+            n_full,
         })
     }
 
     /// Number of windows, which is the number of feature rows.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.len
+        (self.n_ramp + self.n_full) as usize
     }
 
     /// Always false: a story without windows is an error in [`Windows::new`].
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.len() == 0
     }
 
     /// Samples of silence to put before the recording.
@@ -304,16 +334,23 @@ impl Windows {
     /// Length of a full window in samples.
     #[must_use]
     pub fn window_samples(&self) -> u64 {
-        self.lengths.window_samples()
+        self.lengths.window_samples
     }
 
     /// The window of row `row`, which must be less than [`Windows::len`].
     #[must_use]
     pub fn get(&self, row: usize) -> Window {
-        let end = self.first_end + row as u64 * self.lengths.step_samples;
+        let (row, step) = (row as u64, self.lengths.step_samples);
+        if row < self.n_ramp {
+            return Window {
+                start: 0,
+                end: (self.first_ramp_step + row) * step,
+            };
+        }
+        let start = (row - self.n_ramp) * step;
         Window {
-            start: end.saturating_sub(self.window_samples()),
-            end,
+            start,
+            end: start + self.window_samples(),
         }
     }
 
@@ -428,25 +465,79 @@ mod tests {
         );
     }
 
+    /// The times are those of the study's code (transformers 4.30.2) for a recording of 37,777 samples.
     #[test]
-    fn a_stride_replaces_the_step_and_not_the_length() {
-        let half = WindowSettings {
-            stride_secs: Some(0.2),
-            ..settings(100.0, 100.0, Coverage::RampIn)
+    fn a_stride_takes_the_place_of_the_chunk_and_leaves_the_window_its_length() {
+        let strided = |stride_secs, coverage| WindowSettings {
+            stride_secs: Some(stride_secs),
+            ..settings(100.0, 1000.0, coverage)
         };
-        check(half, 8000, &[(0, 1600), (1600, 4800), (4800, 8000)]);
+        let ends = [
+            (0, 8000),
+            (0, 16_000),
+            (0, 17_600),
+            (8000, 25_600),
+            (16_000, 33_600),
+        ];
+        check(strided(0.5, Coverage::RampIn), 37_777, &ends);
+        check(strided(0.5, Coverage::FullContext), 37_777, &ends[2..]);
+
+        let padded = Windows::new(&strided(0.3, Coverage::PadSilence), WHISPER, 37_777).unwrap();
+        assert_eq!(padded.silence_samples(), 12_800);
+        let times: Vec<[f32; 2]> = (0..padded.len()).map(|row| padded.times(row)).collect();
+        let expected = [0.0, 0.0, 0.0, 0.1, 0.4, 0.7, 1.0];
+        assert_eq!(times.len(), expected.len());
+        for (row, (found, start)) in times.iter().zip(expected).enumerate() {
+            let end = 0.3 * (row + 1) as f32;
+            assert!(
+                (found[0] - start).abs() < 1e-5 && (found[1] - end).abs() < 1e-5,
+                "{found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_stride_longer_than_the_window_leaves_gaps_and_no_room_for_silence() {
+        let sparse = |coverage| WindowSettings {
+            stride_secs: Some(0.5),
+            ..settings(100.0, 100.0, coverage)
+        };
+        check(
+            sparse(Coverage::RampIn),
+            20_000,
+            &[(0, 3200), (8000, 11_200), (16_000, 19_200)],
+        );
+        check_refused(
+            sparse(Coverage::PadSilence),
+            20_000,
+            "longer than the window",
+        );
+    }
+
+    #[test]
+    fn where_a_chunk_is_no_whole_number_of_samples_full_windows_begin_on_steps() {
+        // 1.9 ms are 30.4 samples, 30 after cutting; 57 ms are 912: a window of 942.
+        let odd = settings(1.9, 57.0, Coverage::RampIn);
+        let windows = Windows::new(&odd, WHISPER, 1100).unwrap();
+        let found: Vec<_> = windows
+            .range(0..windows.len())
+            .map(|w| (w.start, w.end))
+            .collect();
+        assert_eq!(found[0], (0, 420));
+        let at = found.iter().position(|window| window.1 == 942).unwrap();
+        assert_eq!(found[at - 1..at + 2], [(0, 930), (0, 942), (30, 972)]);
     }
 
     #[test]
     fn fractions_of_a_sample_are_cut_off() {
         let lengths = settings(0.7, 0.7, Coverage::RampIn).lengths().unwrap();
-        assert_eq!((lengths.chunk_samples, lengths.context_samples), (11, 11));
+        assert_eq!((lengths.step_samples, lengths.window_samples), (11, 22));
     }
 
     #[test]
     fn the_papers_windows_are_16_1_seconds_long() {
         let lengths = WindowSettings::default().lengths().unwrap();
-        assert_eq!(lengths.window_samples(), 257_600);
+        assert_eq!(lengths.window_samples, 257_600);
     }
 
     /// Lays windows and compares the sentence that comes out.

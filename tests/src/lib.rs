@@ -153,7 +153,7 @@ pub fn encoder(recipe: &ExtractRecipe, model: &Path) -> OnnxEncoder {
 
 /// The encoder of a model, loaded for a recipe.
 pub fn load(opened: &OpenModel, recipe: &ExtractRecipe, hearing: Hearing) -> OnnxEncoder {
-    let layers = recipe.model.layers.of(opened.card().n_layers);
+    let layers = recipe.model.layers.computed(opened.card().n_layers);
     let built = opened
         .build_for(hearing, &layers, recipe.model.precision)
         .expect("the graph can be built");

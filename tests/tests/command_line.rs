@@ -119,7 +119,7 @@ fn a_stride_has_a_folder_of_its_own() {
     succeed(&mut study.command(&["--stride", "0.2", "--stories", "two"]));
     let times = array(&study.features().join("stride_0.2/two_times.npz"), "times");
     let ends: Vec<f32> = times.column(1).to_vec();
-    assert_eq!(ends, [0.1, 0.3, 0.5, 0.7]);
+    assert_eq!(ends, [0.2, 0.3, 0.5, 0.7]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `heschl extract`: features of a folder of stories.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use clap::ArgAction;
 use heschl_core::audio::Resampling;
@@ -9,7 +9,8 @@ use heschl_core::encoder::{DeviceChoice, Encoder as _, Precision};
 use heschl_core::pipeline::{self, Extraction, Summary};
 use heschl_core::progress::Event;
 use heschl_core::recipe::{
-    ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe, RecipeFile, RunFacts, StimuliRecipe,
+    CustomStimuli, ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe, RecipeFile, RunFacts,
+    StimuliRecipe,
 };
 use heschl_core::stimuli::{self, Stimulus};
 use heschl_core::store::{FeaturesFolder, SourceRecording, StoryRecord, atomic};
@@ -48,7 +49,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     out: PathBuf,
 
-    /// Milliseconds from one window's end to the next
+    /// Milliseconds from one window's end to the next (the "chunk")
     #[arg(long, value_name = "MS", default_value_t = 100.0)]
     chunksz: f64,
 
@@ -56,19 +57,16 @@ pub(crate) struct Args {
     #[arg(long, value_name = "MS", default_value_t = 16_000.0)]
     contextsz: f64,
 
-    /// Seconds from one window's end to the next, if not one chunk; results go to stride_<S>/
+    /// Seconds from one window's end to the next, if not one chunk; the window keeps its length, and results go to
+    /// stride_<S>/
     #[arg(long, value_name = "S")]
     stride: Option<f64>,
 
     /// Keep only windows whose whole context lies inside the recording
-    #[arg(
-        long = "full-context",
-        alias = "full_context",
-        conflicts_with = "pad_silence"
-    )]
+    #[arg(long = "full-context", alias = "full_context")]
     full_context: bool,
 
-    /// Put silence as long as the context before the recording, and use full windows only
+    /// Put silence before the recording and use full windows only; --full-context changes nothing then
     #[arg(long = "pad-silence", alias = "pad_silence")]
     pad_silence: bool,
 
@@ -88,11 +86,11 @@ pub(crate) struct Args {
     #[arg(long, alias = "stimuli", value_name = "STORY", num_args = 1.., value_delimiter = ',')]
     stories: Vec<String>,
 
-    /// Name of a set of custom stimuli; its features go to custom_stimuli/<NAME>/
-    #[arg(long = "custom-stimuli", alias = "custom_stimuli", value_name = "NAME", value_parser = folder_name)]
-    custom_stimuli: Option<String>,
+    /// Take the recordings of the folder <NAME> below --stimulus-dir; features go to custom_stimuli/<NAME>/
+    #[arg(long = "custom-stimuli", alias = "custom_stimuli", value_name = "NAME")]
+    custom_stimuli: Option<CustomStimuli>,
 
-    /// Only these layers (0 enters the first block); all of them if left out
+    /// Only these layers (0 enters the first block), and the final output; all of them if left out
     #[arg(long, value_name = "N", num_args = 1.., value_delimiter = ',')]
     layers: Vec<usize>,
 
@@ -164,7 +162,7 @@ pub(crate) fn last_layer(text: &str) -> Result<LastLayer, String> {
 
 const BATCHES: std::ops::RangeInclusive<usize> = 1..=4096;
 
-fn batch_size(text: &str) -> Result<usize, String> {
+pub(super) fn batch_size(text: &str) -> Result<usize, String> {
     let n = text.parse().ok().filter(|n| BATCHES.contains(n));
     n.ok_or_else(|| "use a whole number from 1 to 4096".into())
 }
@@ -176,30 +174,6 @@ fn check_batch(batch: Option<usize>) -> Result<(), Failure> {
             "The recipe asks for {n} windows at once. Write a whole number from 1 to 4096 at \"batch\", or leave it out."
         ))),
         _ => Ok(()),
-    }
-}
-
-/// The folder of custom stimuli lies below that of the features, whoever wrote the recipe.
-fn check_custom_stimuli(name: Option<&str>) -> Result<(), Failure> {
-    let Some(name) = name else {
-        return Ok(());
-    };
-    let is_below = |part: Component| matches!(part, Component::Normal(_));
-    if !name.is_empty() && Path::new(name).components().all(is_below) {
-        return Ok(());
-    }
-    Err(Failure(format!(
-        "The recipe's custom_stimuli is \"{}\", which leads out of the output folder. Write the name of a folder of recordings.",
-        name.escape_debug()
-    )))
-}
-
-pub(crate) fn folder_name(text: &str) -> Result<String, String> {
-    let plain = !text.is_empty() && !text.starts_with('.') && !text.contains(['/', '\\']);
-    if plain {
-        Ok(text.into())
-    } else {
-        Err("use a plain name, without slashes or a dot in front".into())
     }
 }
 
@@ -216,9 +190,10 @@ pub(crate) fn run(args: Args) -> CommandResult {
 
 fn recipe(args: Args) -> Result<ExtractRecipe, Failure> {
     let coverage = match (args.full_context, args.pad_silence) {
-        (true, _) => Coverage::FullContext,
+        // Behind the silence all windows are full ones.
         (_, true) => Coverage::PadSilence,
-        _ => Coverage::RampIn,
+        (true, false) => Coverage::FullContext,
+        (false, false) => Coverage::RampIn,
     };
     Ok(ExtractRecipe {
         stimuli: StimuliRecipe {
@@ -306,7 +281,6 @@ pub(crate) fn run_recipe(
 ) -> CommandResult {
     recipe.window.lengths()?;
     check_batch(recipe.model.batch)?;
-    check_custom_stimuli(recipe.stimuli.custom_stimuli.as_deref())?;
     let all_stories = workshop::find_stories(recipe)?;
     let mut stories = stimuli::choose(all_stories.clone(), &repetition.only)?;
     stories.retain(|story| !repetition.except.contains(&story.story));
@@ -385,7 +359,7 @@ fn announce(
     folder: &FeaturesFolder,
     reporter: &mut Reporter,
 ) -> Result<(), Failure> {
-    let layout = pipeline::row_layout(&workshop.encoder);
+    let layout = pipeline::row_layout(&workshop.encoder, &recipe.model.layers);
     let is_done =
         |story: &Stimulus| !recipe.output.overwrite && folder.is_complete(&story.story, &layout);
     let left: Vec<Stimulus> = stories

@@ -7,7 +7,8 @@ use heschl_core::audio::Resampling;
 use heschl_core::card::LastLayer;
 use heschl_core::encoder::{DeviceChoice, Precision};
 use heschl_core::recipe::{
-    EncodeRecipe, ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe, StimuliRecipe,
+    CustomStimuli, EncodeRecipe, ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe,
+    StimuliRecipe,
 };
 use heschl_core::window::WindowSettings;
 use serde::{Deserialize, Serialize};
@@ -261,7 +262,7 @@ impl Study {
                 recursive: self.recursive,
                 resampling: self.resampling,
                 stories: if is_all { vec![] } else { chosen },
-                custom_stimuli: self.custom_stimuli.clone(),
+                custom_stimuli: self.custom_set(),
             },
             model: ModelRecipe {
                 model: self.model.clone(),
@@ -278,6 +279,21 @@ impl Study {
                 overwrite: self.overwrite,
             },
         }
+    }
+
+    /// The set of custom stimuli; `None` also while its name is no folder's.
+    fn custom_set(&self) -> Option<CustomStimuli> {
+        self.custom_stimuli.as_ref()?.parse().ok()
+    }
+
+    /// The folder that holds the recordings: that of the custom stimuli where there are some.
+    #[must_use]
+    pub(crate) fn recordings_folder(&self) -> Option<PathBuf> {
+        let folder = self.stimuli.as_ref()?;
+        Some(match self.custom_set() {
+            None => folder.clone(),
+            Some(name) => folder.join(name.as_str()),
+        })
     }
 
     /// Where this study's own features go; `None` without a model.
@@ -311,8 +327,7 @@ impl Study {
         self.stimuli = Some(recipe.stimuli.folder.clone());
         self.recursive = recipe.stimuli.recursive;
         self.resampling = recipe.stimuli.resampling;
-        self.custom_stimuli
-            .clone_from(&recipe.stimuli.custom_stimuli);
+        self.custom_stimuli = recipe.stimuli.custom_stimuli.clone().map(Into::into);
         self.model.clone_from(&recipe.model.model);
         self.layers = recipe.model.layers.clone();
         self.last_layer = recipe.model.last_layer;

@@ -282,7 +282,7 @@ impl Window {
         let scans = fit.and_then(|fit| scan_folder(&fit.scans));
         let words = study.and_then(|study| study.fit.words.as_ref().or(study.stimuli.as_ref()));
         Questions {
-            stimuli: study.and_then(|study| study.stimuli.clone()),
+            stimuli: study.and_then(Study::recordings_folder),
             looking: self.state.looking.as_ref().map(|it| it.folder.clone()),
             fit_features: self.state.fit_features(),
             responses: fit.and_then(|fit| Some((fit.responses.clone()?, fit.mask.clone()))),
@@ -386,7 +386,6 @@ impl Window {
         let mut recipe = self.recipe().ok()?;
         recipe.window.lengths_for(model.card.reach()).ok()?;
         recipe.stimuli.stories.truncate(1);
-        recipe.stimuli.custom_stimuli = None;
         if recipe.stimuli.stories.is_empty() {
             let mut readable = self.facts.stories().iter();
             let first = readable.find(|story| story.is_readable());

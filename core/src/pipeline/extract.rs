@@ -8,10 +8,10 @@ use crate::card::LastLayer;
 use crate::encoder::{Batch, Encoder, EncoderError};
 use crate::front_end::Listening;
 use crate::progress::{CancelToken, Clock, Event, StageTimes};
-use crate::recipe::{ExtractRecipe, RunFacts};
+use crate::recipe::{ExtractRecipe, LayerChoice, RunFacts};
 use crate::stimuli::{Stimulus, name_trouble};
 use crate::store::{
-    FeaturesFolder, Found, Journal, JournalHeader, Provenance, RowLayout, STALE_AFTER,
+    FeaturesFolder, Found, Journal, JournalHeader, LayerVector, Provenance, RowLayout, STALE_AFTER,
     SourceRecording, StoreError, StoryRecord, find_litter, remove_litter, sha256_of_file,
     sha256_of_text,
 };
@@ -112,7 +112,7 @@ pub fn extract(
     encoder: &mut dyn Encoder,
     report: &mut dyn FnMut(Event),
 ) -> Result<Summary, ExtractError> {
-    let layout = row_layout(encoder);
+    let layout = row_layout(encoder, &work.recipe.model.layers);
     let mut summary = Summary::default();
     // The records say what was done, not what was asked for in vain.
     let mut recipe = work.recipe.clone();
@@ -287,7 +287,7 @@ fn extract_story(
         source,
         path: stimulus.path.clone(),
     })?;
-    let layout = row_layout(encoder);
+    let layout = row_layout(encoder, &work.recipe.model.layers);
     let n_batch = work
         .recipe
         .model
@@ -351,20 +351,22 @@ fn extract_story(
     Ok(Ending::Finished)
 }
 
-/// The layers of an encoder as they lie in one row.
+/// What an encoder's rows hold, and which layers of it are written.
 #[must_use]
-pub fn row_layout(encoder: &dyn Encoder) -> RowLayout {
+pub fn row_layout(encoder: &dyn Encoder, choice: &LayerChoice) -> RowLayout {
     let card = encoder.card();
+    let chosen = choice.of(card.n_layers);
+    let layers = encoder.layers().iter().enumerate();
     RowLayout {
-        layer_names: encoder
-            .layers()
-            .iter()
-            .map(|layer| card.layer_name(*layer))
+        layers: layers
+            .filter(|(_, layer)| chosen.contains(layer))
+            .map(|(index, layer)| LayerVector {
+                index,
+                name: card.layer_name(*layer),
+            })
             .collect(),
+        n_vectors: card.n_outputs(encoder.layers()),
         dim: card.dim,
-        final_output: card
-            .has_final(encoder.layers())
-            .then_some(card.final_output),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Everything that decides a result. The form, the TOML file and the command line are three faces of it.
 
+pub mod bounds;
 mod encode;
 mod encode_file;
 
@@ -49,9 +50,69 @@ pub struct StimuliRecipe {
     /// Stories to choose; all of them if empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stories: Vec<String>,
-    /// Name of a set of custom stimuli, whose features go to a folder of their own.
+    /// Name of a set of custom stimuli: a folder below [`Self::folder`], at any depth, with `/` between the names. Its
+    /// features go to `custom_stimuli/<name>/`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub custom_stimuli: Option<String>,
+    pub custom_stimuli: Option<CustomStimuli>,
+}
+
+impl StimuliRecipe {
+    /// The folder that holds the recordings.
+    #[must_use]
+    pub fn recordings_folder(&self) -> PathBuf {
+        match &self.custom_stimuli {
+            None => self.folder.clone(),
+            Some(name) => self.folder.join(name.as_str()),
+        }
+    }
+}
+
+/// The name of a set of custom stimuli: plain folder names with `/` between them, so that it stays below the folder
+/// that it is joined to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct CustomStimuli(String);
+
+impl CustomStimuli {
+    /// The name as it was given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<CustomStimuli> for String {
+    fn from(name: CustomStimuli) -> Self {
+        name.0
+    }
+}
+
+impl std::str::FromStr for CustomStimuli {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let is_plain = |part: &str| {
+            !part.is_empty()
+                && !part.starts_with('.')
+                && !part.contains(['\\', ':'])
+                && !part.contains(char::is_control)
+        };
+        if name.split('/').all(is_plain) {
+            return Ok(Self(name.into()));
+        }
+        Err(format!(
+            "the custom stimuli are called {name:?}; give the name of a folder below the folder of recordings, such as \
+             \"tones\" or \"pilot/tones\""
+        ))
+    }
+}
+
+impl TryFrom<String> for CustomStimuli {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        name.parse()
+    }
 }
 
 /// What listens.
@@ -66,8 +127,9 @@ pub struct ModelRecipe {
     /// What the last layer is in models that pass it through a norm of its own.
     #[serde(default)]
     pub last_layer: LastLayer,
-    /// Whether the model's own feature extractor prepares the samples. Whisper cannot do without.
-    #[serde(default = "yes")]
+    /// Whether the model's own feature extractor prepares the samples, as in the study's published command. Left out, it
+    /// does not, as in the study's script. Whisper always uses it.
+    #[serde(default)]
     pub use_featext: bool,
     /// Number format of the matrix products.
     #[serde(default)]
@@ -78,10 +140,6 @@ pub struct ModelRecipe {
     /// Windows computed at once; what suits the device if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<usize>,
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// Where the features go.
@@ -102,7 +160,7 @@ pub enum LayerChoice {
     /// Every layer.
     #[default]
     All,
-    /// These, whatever their order. Without the last one the final output is not computed.
+    /// These, whatever their order. The final output is written besides.
     Some(Vec<usize>),
 }
 
@@ -156,6 +214,20 @@ impl LayerChoice {
     }
 }
 
+impl LayerChoice {
+    /// The layers that have to be computed: the chosen ones, and the last, which gives the final output.
+    #[must_use]
+    pub fn computed(&self, n_layers: usize) -> Vec<usize> {
+        let mut layers = self.of(n_layers);
+        let last = n_layers.saturating_sub(1);
+        // A layer that the model has not is left at the end, where it is refused by name.
+        if layers.last().is_none_or(|layer| *layer < last) {
+            layers.push(last);
+        }
+        layers
+    }
+}
+
 impl ExtractRecipe {
     /// The folder that the features of `model_name` go to, as the study's Python code names it:
     /// `features_cnk0.1_ctx16.0/whisper-tiny`, below that `stride_<s>` and `custom_stimuli/<name>` where they apply.
@@ -172,7 +244,7 @@ impl ExtractRecipe {
         }
         if let Some(name) = &self.stimuli.custom_stimuli {
             folder.push("custom_stimuli");
-            folder.push(name);
+            folder.push(name.as_str());
         }
         folder
     }
@@ -218,7 +290,7 @@ pub enum RecipeError {
         source: std::io::Error,
         path: PathBuf,
     },
-    #[error("The recipe makes no sense: {reason}\nFile: {}", path.display())]
+    #[error("The recipe is invalid: {reason}\nFile: {}", path.display())]
     Damaged { reason: String, path: PathBuf },
 }
 

@@ -28,7 +28,6 @@ pub use journal::{Found, Journal, JournalHeader, JournalValue};
 pub use litter::{Litter, STALE_AFTER, find_litter, remove_litter};
 pub use record::{FileChecksum, Provenance, SourceRecording, StoryRecord};
 
-use crate::card::FinalOutput;
 use crate::formats::npz::RowsWriter;
 use crate::window::Windows;
 use atomic::AtomicFile;
@@ -168,28 +167,38 @@ fn is_layer_name(name: &str) -> bool {
     number.is_some_and(|number| number.parse::<usize>().is_ok())
 }
 
-/// The layers of one story's rows: their names, in the order of the values in a row, and where the final output is.
+/// What lies in one story's rows, and which of it is written. The last vector is the model's final output, which is
+/// always written, under the story's own name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowLayout {
-    /// Folder name of each layer.
-    pub layer_names: Vec<String>,
-    /// Features per layer.
+    /// The layers that are written.
+    pub layers: Vec<LayerVector>,
+    /// Vectors in one row: the layers that the encoder computes, and the final output where it is no layer.
+    pub n_vectors: usize,
+    /// Features per vector.
     pub dim: usize,
-    /// Where the model's final output is, which is written under the story's own name; `None` if it is not wanted.
-    pub final_output: Option<FinalOutput>,
+}
+
+/// A layer that is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayerVector {
+    /// Which of a row's vectors it is.
+    pub index: usize,
+    /// Folder name of the layer, such as `encoder.0`.
+    pub name: String,
 }
 
 impl RowLayout {
     /// Values of one row.
     #[must_use]
     pub fn n_values(&self) -> usize {
-        self.n_vectors() * self.dim
+        self.n_vectors * self.dim
     }
 
-    /// Vectors of one row: the layers, and the final output where it is no layer.
-    fn n_vectors(&self) -> usize {
-        let has_own_final = self.final_output == Some(FinalOutput::AfterLastLayer);
-        self.layer_names.len() + usize::from(has_own_final)
+    /// Values that are written for one row, over all its files.
+    #[must_use]
+    pub fn n_written(&self) -> usize {
+        (self.layers.len() + 1) * self.dim
     }
 }
 
@@ -274,10 +283,10 @@ impl FeaturesFolder {
     #[must_use]
     pub fn is_complete(&self, story: &str, layout: &RowLayout) -> bool {
         let layers = layout
-            .layer_names
+            .layers
             .iter()
-            .map(|layer| self.layer_path(layer, story));
-        let features = layout.final_output.map(|_| self.features_path(story));
+            .map(|layer| self.layer_path(&layer.name, story));
+        let features = [self.features_path(story)];
         let record = StoryRecord::read(&self.record_path(story)).ok();
         // A file that the record does not name is of another make. Folders of the study's Python code have no records.
         let is_recorded = |path: &Path| {
@@ -371,16 +380,9 @@ impl FeaturesFolder {
         layout: &RowLayout,
     ) -> Result<Vec<AtomicFile>, StoreError> {
         let n_rows = journal.n_rows_done();
-        let last = layout.n_vectors() - 1;
-        let mut outputs: Vec<(usize, PathBuf)> = layout
-            .layer_names
-            .iter()
-            .map(|name| self.layer_path(name, story))
-            .enumerate()
-            .collect();
-        if layout.final_output.is_some() {
-            outputs.push((last, self.features_path(story)));
-        }
+        let layer = |layer: &LayerVector| (layer.index, self.layer_path(&layer.name, story));
+        let mut outputs: Vec<(usize, PathBuf)> = layout.layers.iter().map(layer).collect();
+        outputs.push((layout.n_vectors - 1, self.features_path(story)));
         let mut writers = Vec::with_capacity(outputs.len());
         for (layer, path) in outputs {
             let file = BufWriter::new(AtomicFile::create(&path)?);

@@ -9,7 +9,9 @@ use heschl_core::card::LastLayer;
 use heschl_core::encoder::{DeviceChoice, Encoder as _, OnnxRuntime, Precision};
 use heschl_core::pipeline::{self, Extraction};
 use heschl_core::progress::{CancelToken, StageTimes};
-use heschl_core::recipe::{ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe, StimuliRecipe};
+use heschl_core::recipe::{
+    ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe, StimuliRecipe, bounds,
+};
 use heschl_core::stimuli::Stimulus;
 use heschl_core::store::{FeaturesFolder, atomic};
 use heschl_core::window::{Coverage, WindowSettings};
@@ -32,7 +34,7 @@ pub(crate) struct Args {
     model: String,
 
     /// Windows computed at once; what suits the device if left out
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = super::extract::batch_size)]
     batchsz: Option<usize>,
 
     /// Prepare samples as the model's own feature extractor does (Whisper always does)
@@ -40,7 +42,7 @@ pub(crate) struct Args {
     use_featext: bool,
 
     /// How often the recording is extracted; the median counts
-    #[arg(long, value_name = "N", default_value_t = 5)]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = super::numbers::whole(bounds::N_ROUNDS))]
     rounds: usize,
 
     /// ONNX Runtime library to use instead of the one that is found
@@ -80,7 +82,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
     let flops = workshop.opened.matrix_flops(
         workshop.hearing,
         layers.last().copied().unwrap_or(0),
-        lengths.window_samples() as usize,
+        lengths.window_samples as usize,
     );
     let stories = [Stimulus {
         story: "bench".into(),
@@ -90,7 +92,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
     for _ in 0..args.rounds.max(1) {
         rounds.push(measure(&recipe, &stories, &mut workshop)?);
     }
-    let seconds = lengths.window_samples() as f64 / 16_000.0;
+    let seconds = lengths.window_samples as f64 / 16_000.0;
     say(format_args!(
         "model            {} ({} layers)",
         workshop.encoder.card().name,

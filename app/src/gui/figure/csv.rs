@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Figure;
+use crate::csv::cell;
 use crate::gui::features::{Analysis, Beside, LayerFacts, View};
 
 /// More would be a file that no table program opens.
@@ -75,6 +76,7 @@ fn analysis(text: &mut String, figure: &Figure) -> Result<(), String> {
 }
 
 fn square(text: &mut String, corner: &str, titles: &[String], values: &[f64]) {
+    let titles: Vec<String> = titles.iter().map(|title| cell(title)).collect();
     let _ = writeln!(text, "{corner},{}", titles.join(","));
     for (title, row) in titles.iter().zip(values.chunks(titles.len().max(1))) {
         text.push_str(title);

@@ -12,7 +12,7 @@ use heschl_core::delay::DelayBorders;
 use heschl_core::downsample::Downsampling;
 use heschl_core::recipe::{
     ControlsRecipe, EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet, Preset, ResponsesRecipe,
-    ScansRecipe, ScoresRecipe, StoriesRecipe,
+    ScansRecipe, StoriesRecipe,
 };
 use heschl_core::scans::TriggerRepair;
 use serde::{Deserialize, Serialize};
@@ -224,7 +224,7 @@ impl FitStudy {
         }
         let model = features.file_name().unwrap_or_default().to_string_lossy();
         let layer = self.layer.as_deref().unwrap_or(FINAL);
-        Ok(EncodeRecipe {
+        let recipe = EncodeRecipe {
             features: vec![FeatureSet {
                 name: format!("{model} {layer}"),
                 kind: FeatureKind::Features,
@@ -245,7 +245,7 @@ impl FitStudy {
             downsampling: Downsampling::default(),
             design,
             ridge,
-            scores: ScoresRecipe::default(),
+            scores: self.preset.scores(),
             controls: ControlsRecipe {
                 recordings: recordings.map(Path::to_path_buf),
                 textgrids: self.words.clone(),
@@ -257,8 +257,22 @@ impl FitStudy {
                 predictions: self.predictions,
                 memory_gib: 6.0,
             },
-        })
+        };
+        recipe.check().map_err(|sentence| sentence_of(&sentence))?;
+        Ok(recipe)
     }
+}
+
+/// A clause as a sentence.
+fn sentence_of(clause: &str) -> String {
+    let mut letters = clause.chars();
+    let first = letters.next().map(char::to_uppercase);
+    first
+        .into_iter()
+        .flatten()
+        .chain(letters)
+        .chain(['.'])
+        .collect()
 }
 
 /// What becomes of a story in a fit.

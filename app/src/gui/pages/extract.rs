@@ -52,8 +52,9 @@ impl Preset {
         }
     }
 
-    fn of(window: &WindowSettings) -> Self {
-        let is = |preset: &Self| preset.window() == Some(*window);
+    /// The preset that the study's settings are those of. Both prepare the samples as the study's published command does.
+    fn of(study: &Study) -> Self {
+        let is = |preset: &Self| study.use_featext && preset.window() == Some(study.window);
         [Self::Paper, Self::QuickLook]
             .into_iter()
             .find(is)
@@ -181,7 +182,7 @@ fn wrong_form(wrong: &[String], study: &Study) -> Option<Obstacle> {
 fn presets(ui: &mut egui::Ui, study: &mut Study, asked: &mut Asked) {
     ui.horizontal(|ui| {
         weak(ui, "Preset");
-        let mut preset = Preset::of(&study.window);
+        let mut preset = Preset::of(study);
         let mut options = vec![
             (Preset::Paper, "Antonello et al. 2023"),
             (Preset::QuickLook, "Quick look"),
@@ -193,8 +194,8 @@ fn presets(ui: &mut egui::Ui, study: &mut Study, asked: &mut Asked) {
             && let Some(window) = preset.window()
         {
             study.window = window;
-            // As the command that was published has it.
-            study.use_featext |= preset == Preset::Paper;
+            // As the published command of Antonello et al. 2023 has it.
+            study.use_featext = true;
         }
         if help_button(ui, Topic::Extract) {
             asked.push(Action::Manual(Topic::Extract));

@@ -2,7 +2,6 @@
 
 use eframe::egui;
 use heschl_core::audio::{ENCODER_RATE_HZ, Resampling};
-use heschl_core::card::FinalOutput;
 use heschl_core::window::Windows;
 use heschl_models::catalogue;
 
@@ -228,7 +227,5 @@ fn rows(story: &StoryFacts, study: &Study, model: &ModelFacts) -> Result<usize, 
 fn row_bytes(study: &Study, model: &ModelFacts) -> f64 {
     let card = &model.card;
     let layers = study.layers.of(card.n_layers);
-    let is_twice = card.has_final(&layers) && card.final_output == FinalOutput::LastLayer;
-    let n_outputs = card.n_outputs(&layers) + usize::from(is_twice);
-    (n_outputs * card.dim * 4 + 8) as f64
+    ((layers.len() + 1) * card.dim * 4 + 8) as f64
 }

@@ -3,7 +3,7 @@
 use eframe::egui;
 use heschl_core::card::LastLayer;
 use heschl_core::encoder::{DeviceChoice, Precision};
-use heschl_core::recipe::LayerChoice;
+use heschl_core::recipe::{CustomStimuli, LayerChoice};
 use heschl_core::window::{Coverage, WindowSettings};
 use heschl_models::catalogue;
 
@@ -85,7 +85,7 @@ impl Form {
                     != model.card.uses_feature_extractor(false)
                 {
                     tick(ui, &mut study.use_featext, "Use the model's feature extractor").on_hover_text(
-                        "Brings each window to mean 0 and variance 1, as the checkpoint was trained. The command that Antonello et al. 2023 published has it on.",
+                        "Scales each window to mean 0 and variance 1, as the checkpoint was trained and as the published command of Antonello et al. 2023 does.",
                     );
                 }
             }
@@ -264,17 +264,18 @@ pub(super) fn output(
             .on_hover_text("Without it, stories that are done are left as they are.");
         let mut is_custom = study.custom_stimuli.is_some();
         tick(ui, &mut is_custom, "Custom stimuli")
-            .on_hover_text("Their features go to custom_stimuli/<name>, apart from the stories'.");
+            .on_hover_text(
+                "Take the recordings of a folder below the folder of stories. Their features go to custom_stimuli/<name>.",
+            );
         if is_custom {
             let mut name = study.custom_stimuli.clone().unwrap_or_default();
             let field = TextField {
                 label: "Name of the custom stimuli",
-                hint: "Name",
+                hint: "Folder, e.g. tones",
                 width: 140.0,
             };
             field.show(ui, &mut name);
-            if let Err(sentence) = crate::commands::extract::folder_name(&name) {
-                let sentence = format!("Custom stimuli: {sentence}.");
+            if let Err(sentence) = custom_set(&name) {
                 problem(ui, &sentence);
                 wrong.push(sentence);
             }
@@ -284,6 +285,13 @@ pub(super) fn output(
         }
     });
     wrong
+}
+
+/// The set of custom stimuli of this name.
+fn custom_set(name: &str) -> Result<CustomStimuli, String> {
+    name.parse().map_err(|_| {
+        "Custom stimuli: give the name of a folder below the folder of stories, such as \"tones\".".into()
+    })
 }
 
 /// What is wrong with the study's window or names, as the form would say it: a sentence.
@@ -302,9 +310,7 @@ pub(super) fn wrong_window(study: &Study, facts: &Facts) -> Option<String> {
     };
     let name = || {
         let name = study.custom_stimuli.as_ref()?;
-        crate::commands::extract::folder_name(name)
-            .err()
-            .map(|sentence| format!("Custom stimuli: {sentence}."))
+        custom_set(name).err()
     };
     lengths.err().or_else(in_reach).or_else(name)
 }

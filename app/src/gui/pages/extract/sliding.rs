@@ -47,7 +47,7 @@ impl SlidingWindow {
             return;
         };
         let rate = f64::from(heschl_core::audio::ENCODER_RATE_HZ);
-        let window_secs = lengths.window_samples() as f64 / rate;
+        let window_secs = lengths.window_samples as f64 / rate;
         let step_secs = lengths.step_samples as f64 / rate;
         let story_secs = self.story_secs(state, facts);
         // The drawing shows two windows and a half, so that the window is seen to move.
@@ -76,9 +76,8 @@ impl SlidingWindow {
             (1.5, color),
             egui::StrokeKind::Inside,
         );
-        let chunk_secs = lengths.chunk_samples as f64 / rate;
         let newest = Rect::from_min_max(
-            pos2(x((end_secs - chunk_secs).max(0.0)), plot.top()),
+            pos2(x((end_secs - step_secs).max(0.0)), plot.top()),
             pos2(x(end_secs), plot.bottom()),
         );
         ui.painter()
