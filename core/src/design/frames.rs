@@ -8,9 +8,11 @@ use ndarray::{Array2, Ix2};
 use super::DesignError;
 use crate::audio::{ENCODER_RATE_HZ, Recording, Resampling};
 use crate::formats::npz;
+use crate::formats::responses::{self, ResponseOptions};
 use crate::mel::{FFT_SAMPLES, HOP_SAMPLES, MelFrames};
 use crate::names;
 use crate::recipe::{FeatureKind, FeatureSet};
+use crate::responses::ResponseSource;
 use crate::stimuli::{Depth, Stimulus, find_stimuli};
 use crate::store::{FEATURES, TIMES};
 use crate::textgrid::{ChosenTier, EmptyLabels, Interval, SpeechUnit, TextGrid};
@@ -36,6 +38,41 @@ pub struct FrameReader<'a> {
     set: &'a FeatureSet,
     /// Recordings by story, where the features are computed from them.
     recordings: BTreeMap<String, PathBuf>,
+    /// The file that holds the features of all stories, if there is one.
+    at_scans: Option<AtScans>,
+}
+
+/// Features that are at scan times already, story → `(n_scans, n_features)`, in one file, such as the study's released
+/// `downsampled_featureseqs`.
+struct AtScans(Box<dyn ResponseSource>);
+
+impl AtScans {
+    fn open(set: &FeatureSet) -> Result<Option<Self>, DesignError> {
+        if set.kind != FeatureKind::Features || !set.folder.is_file() {
+            return Ok(None);
+        }
+        if let Some(layer) = &set.layer {
+            return Err(DesignError::LayerOfFile {
+                layer: layer.clone(),
+                path: set.folder.clone(),
+            });
+        }
+        let source = responses::open(&set.folder, &ResponseOptions::default())?;
+        Ok(Some(Self(source)))
+    }
+
+    fn read(&self, story: &str, path: &Path) -> Result<Frames, DesignError> {
+        let shape = self.0.shape(story);
+        let (n_scans, n_features) = shape.ok_or_else(|| DesignError::NoFeatures {
+            story: story.to_string(),
+            path: path.to_path_buf(),
+        })?;
+        Ok(Frames {
+            features: self.0.read(story, 0..n_scans, 0..n_features)?,
+            frame_secs: None,
+            notes: Vec::new(),
+        })
+    }
 }
 
 impl<'a> FrameReader<'a> {
@@ -57,6 +94,7 @@ impl<'a> FrameReader<'a> {
         Ok(Self {
             set,
             recordings: found.into_iter().map(named).collect(),
+            at_scans: AtScans::open(set)?,
         })
     }
 
@@ -65,6 +103,7 @@ impl<'a> FrameReader<'a> {
     pub fn files(&self, story: &str) -> Vec<PathBuf> {
         let folder = &self.set.folder;
         match self.set.kind {
+            FeatureKind::Features if self.at_scans.is_some() => vec![folder.clone()],
             FeatureKind::Features => {
                 let times = times_path(folder, story);
                 let mut files = vec![features_path(self.set, story)];
@@ -87,7 +126,10 @@ impl<'a> FrameReader<'a> {
     /// [`DesignError`] if a file is missing or broken.
     pub fn read(&self, story: &str, n_scans: usize) -> Result<Frames, DesignError> {
         match self.set.kind {
-            FeatureKind::Features => read_features(self.set, story),
+            FeatureKind::Features => match &self.at_scans {
+                Some(file) => file.read(story, &self.set.folder),
+                None => read_features(self.set, story),
+            },
             FeatureKind::WordRate => rate(self.set, story, SpeechUnit::Words),
             FeatureKind::PhonemeRate => rate(self.set, story, SpeechUnit::Phones),
             FeatureKind::MelSpectrogram => Ok(mel(&self.samples(story)?)),

@@ -25,7 +25,7 @@ use crate::formats::npz::NpzError;
 use crate::matrix::Real;
 use crate::names;
 use crate::recipe::{EncodeRecipe, Normalisation, Trim};
-use crate::responses::ResponseSource;
+use crate::responses::{ResponseSource, ResponsesError};
 use crate::scans::{ScanTimes, ScansError};
 use crate::split::{TestFeatures, TrainingFeatures};
 use crate::stimuli::StimuliError;
@@ -41,6 +41,13 @@ use crate::zscore::{ColumnStatistics, zscore};
 pub enum DesignError {
     #[error("There are no features for the story \"{story}\". Extract them first, or leave the story out.\nFile: {}", path.display())]
     NoFeatures { story: String, path: PathBuf },
+    #[error(
+        "The features come from one file for all stories, which has no layer \"{layer}\". Leave the layer out, or give a folder.\nFile: {}",
+        path.display()
+    )]
+    LayerOfFile { layer: String, path: PathBuf },
+    #[error(transparent)]
+    Responses(#[from] ResponsesError),
     #[error("There is no recording of the story \"{story}\" to compute sound features from.")]
     NoRecording { story: String },
     #[error(
@@ -171,8 +178,8 @@ pub struct Design {
     pub training_stories: Vec<StoryScans>,
     /// Test stories, in the order of the rows.
     pub test_stories: Vec<StoryScans>,
-    /// Each set's name and its number of features before delays.
-    pub sets: Vec<(String, usize)>,
+    /// What each set brought.
+    pub sets: Vec<SetColumns>,
     /// The furthest that any row looks ahead of its scan, seconds.
     pub look_ahead_secs: f64,
     /// Mean interval between the scans of the first story, seconds.
@@ -181,6 +188,17 @@ pub struct Design {
     pub files: Vec<PathBuf>,
     /// What the user should know.
     pub warnings: Vec<String>,
+}
+
+/// What a set of features brought to the design matrix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetColumns {
+    /// Its name.
+    pub name: String,
+    /// Features, before delays.
+    pub n_features: usize,
+    /// Whether its rows were scans already in every story, so that nothing was resampled.
+    pub at_scan_times: bool,
 }
 
 /// Training and test stories of a recipe. Without a list, all that have responses and are not tested are trained with.
@@ -232,10 +250,36 @@ impl Design {
         recipe: &EncodeRecipe,
         responses: &dyn ResponseSource,
     ) -> Result<Self, DesignError> {
+        let (train, test) = split_stories(recipe, responses)?;
+        Self::of_stories(recipe, responses, [&train, &test])
+    }
+
+    /// The same for weights that are there: training stories are read only if the test stories are z-scored with their
+    /// statistics.
+    ///
+    /// # Errors
+    /// As [`Design::build`].
+    pub fn for_test(
+        recipe: &EncodeRecipe,
+        responses: &dyn ResponseSource,
+    ) -> Result<Self, DesignError> {
+        if recipe.design.normalisation == Normalisation::TrainingStatistics {
+            return Self::build(recipe, responses);
+        }
+        if recipe.stories.test.is_empty() {
+            return Err(DesignError::NoStories("test"));
+        }
+        Self::of_stories(recipe, responses, [&[], &recipe.stories.test])
+    }
+
+    fn of_stories(
+        recipe: &EncodeRecipe,
+        responses: &dyn ResponseSource,
+        [train, test]: [&[String]; 2],
+    ) -> Result<Self, DesignError> {
         if recipe.features.is_empty() {
             return Err(DesignError::NoFeatureSets);
         }
-        let (train, test) = split_stories(recipe, responses)?;
         let mut builder = Builder {
             recipe,
             responses,
@@ -251,8 +295,8 @@ impl Design {
             notes: Notes::default(),
         };
         let design = &recipe.design;
-        let training = builder.stories(&train, design.trim_train, design.trim_responses_train)?;
-        let tested = builder.stories(&test, design.trim_test, design.trim_responses_test)?;
+        let training = builder.stories(train, design.trim_train, design.trim_responses_train)?;
+        let tested = builder.stories(test, design.trim_test, design.trim_responses_test)?;
         let (training_features, test_features) = normalised(training.1, tested.1, recipe);
         let delay = |features: Array2<f64>, stories: &[StoryScans]| {
             let scans = scans_of(stories);
@@ -310,7 +354,7 @@ struct Builder<'a> {
     recipe: &'a EncodeRecipe,
     responses: &'a dyn ResponseSource,
     readers: Vec<FrameReader<'a>>,
-    sets: Vec<(String, usize)>,
+    sets: Vec<SetColumns>,
     look_ahead_secs: f64,
     repetition_secs: Option<f64>,
     files: Vec<PathBuf>,
@@ -421,17 +465,22 @@ impl Builder<'_> {
                 features
             }
         };
-        match self.sets.get(index) {
-            None => self.sets.push((name.clone(), features.ncols())),
-            Some((_, expected)) if *expected != features.ncols() => {
+        let at_scan_times = frames.frame_secs.is_none();
+        match self.sets.get_mut(index) {
+            None => self.sets.push(SetColumns {
+                name: name.clone(),
+                n_features: features.ncols(),
+                at_scan_times,
+            }),
+            Some(set) if set.n_features != features.ncols() => {
                 return Err(DesignError::Columns {
                     set: name.clone(),
                     story: story.to_string(),
                     found: features.ncols(),
-                    expected: *expected,
+                    expected: set.n_features,
                 });
             }
-            Some(_) => {}
+            Some(set) => set.at_scan_times &= at_scan_times,
         }
         Ok((features, odd_row))
     }

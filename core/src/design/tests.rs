@@ -92,7 +92,12 @@ fn stories_are_trimmed_z_scored_stacked_and_delayed() {
     let design = Design::build(&recipe(folder.path()), &responses).unwrap();
     assert_eq!(design.training.0.dim(), (45, 12));
     assert_eq!(design.test.0.dim(), (23, 12));
-    assert_eq!(design.sets, [("model".to_string(), 3)]);
+    let model = SetColumns {
+        name: "model".into(),
+        n_features: 3,
+        at_scan_times: false,
+    };
+    assert_eq!(design.sets, [model]);
     assert_eq!(design.test_stories[0].response_rows, 2..25);
     // The same by hand, for story bb: 25 scans, of which 3 and 2 are trimmed.
     let frames = FrameReader::new(&recipe(folder.path()).features[0])
@@ -222,7 +227,10 @@ fn features_at_scans_are_taken_as_they_are_and_sets_stand_side_by_side() {
     });
     let design = Design::build(&recipe, &responses).unwrap();
     assert_eq!(design.training.0.ncols(), 4 * 4);
-    assert_eq!(design.sets[1], ("own".to_string(), 1));
+    assert_eq!(
+        (design.sets[1].name.as_str(), design.sets[1].n_features),
+        ("own", 1)
+    );
     // A parabola, trimmed, z-scored, and delayed by 1: rises from scan to scan.
     let column = design.training.0.column(3);
     assert!(
@@ -334,4 +342,34 @@ fn repetition_times_and_onsets_that_cannot_be_are_refused() {
     assert_eq!(scans(Some(1.0), Some(1500.0)).unwrap().warnings.len(), 0);
     events("14500");
     assert!(scans(Some(2.0), None).unwrap_err().contains("milliseconds"));
+}
+
+/// The study's released features: one file, story → (scans, features), nothing to resample.
+#[test]
+fn one_file_of_all_stories_holds_features_at_scan_times() {
+    let folder = tempfile::tempdir().unwrap();
+    let responses = study(folder.path());
+    let path = folder.path().join("downsampled_featureseqs.npz");
+    let mut archive = crate::formats::npz_arrays::ArraysWriter::default();
+    for (story, n_scans) in [("a", 30), ("bb", 25), ("c", 30)] {
+        let values = (0..n_scans * 2).map(|value| f64::from(value * value % 17));
+        archive
+            .numbers(story, &[n_scans as usize, 2], values)
+            .unwrap();
+    }
+    std::fs::write(&path, archive.finish().unwrap()).unwrap();
+    let mut recipe = recipe(folder.path());
+    recipe.features[0].folder.clone_from(&path);
+    recipe.features[0].layer = None;
+    let design = Design::build(&recipe, &responses).unwrap();
+    assert!(design.sets[0].at_scan_times);
+    assert_eq!(design.sets[0].n_features, 2);
+    assert!(design.files.contains(&path));
+
+    recipe.features[0].layer = Some("encoder.1".into());
+    let error = Design::build(&recipe, &responses).unwrap_err();
+    assert!(
+        error.to_string().contains("no layer \"encoder.1\""),
+        "{error}"
+    );
 }
