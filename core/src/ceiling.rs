@@ -1,6 +1,18 @@
 //! How well any model could do: the noise ceiling, from repeated presentations of one story.
 
-use ndarray::{Array1, ArrayView3, Axis};
+use ndarray::{Array1, ArrayView3, Axis, Zip};
+use serde::{Deserialize, Serialize};
+
+/// What the total power of a voxel is: the variance of one presentation over time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TotalPower {
+    /// 1, as in the study, whose responses were z-scored.
+    One,
+    /// The mean variance of the presentations. Source: Schoppe et al. (2016).
+    #[default]
+    Measured,
+}
 
 /// The signal and the noise of each voxel.
 #[derive(Debug, Clone, PartialEq)]
@@ -8,6 +20,9 @@ pub struct NoiseCeiling {
     /// `(n_voxels,)`: the largest correlation that a perfect model of the signal can have with the mean over presentations.
     /// NaN where no signal power is found.
     pub largest_r: Array1<f64>,
+    /// `(n_voxels,)`: the variance that repeats from presentation to presentation, in squared units of the responses. Unbiased,
+    /// so it can fall below 0.
+    pub signal_power: Array1<f64>,
     /// `(n_voxels,)`: signal power over total power: the share of a single presentation's variance that repeats. Unbiased, so
     /// it can fall below 0 for a voxel without signal.
     pub explainable_variance: Array1<f64>,
@@ -19,22 +34,24 @@ pub const SHOWN_ABOVE: f64 = 0.35;
 impl NoiseCeiling {
     /// Estimates the ceiling from `presentations`, `(n_presentations, n_scans, n_voxels)`; `None` for fewer than two.
     ///
-    /// With N presentations, TP the mean variance of one of them over time and SP = (N·var(mean) − TP) / (N − 1), the ceiling is
+    /// With N presentations, TP the [`TotalPower`] and SP = (N·var(mean) − TP) / (N − 1), the ceiling is
     /// 1 / sqrt(1 + (TP/SP − 1) / N).
     ///
     /// Source: Schoppe et al. (2016), Front. Comput. Neurosci. 10, 10, after Sahani and Linden (2003).
     #[must_use]
-    pub fn of(presentations: ArrayView3<f64>) -> Option<Self> {
+    pub fn of(presentations: ArrayView3<f64>, power: TotalPower) -> Option<Self> {
         let n = presentations.len_of(Axis(0));
         if n < 2 || presentations.len_of(Axis(1)) == 0 {
             return None;
         }
         let mean = presentations.mean_axis(Axis(0))?;
-        // Over n − 1 scans, as the estimate of a variance; the ratio would be the same over n.
-        let total_power = presentations.var_axis(Axis(1), 1.0).mean_axis(Axis(0))?;
+        let total_power = match power {
+            TotalPower::One => Array1::ones(mean.len_of(Axis(1))),
+            TotalPower::Measured => measured_power(presentations)?,
+        };
         let n = n as f64;
         let signal_power = (mean.var_axis(Axis(0), 1.0) * n - &total_power) / (n - 1.0);
-        let largest_r = ndarray::Zip::from(&signal_power)
+        let largest_r = Zip::from(&signal_power)
             .and(&total_power)
             .map_collect(|signal, total| {
                 if *signal > 0.0 {
@@ -44,10 +61,39 @@ impl NoiseCeiling {
                 }
             });
         Some(Self {
-            explainable_variance: signal_power / total_power,
+            explainable_variance: &signal_power / total_power,
+            signal_power,
             largest_r,
         })
     }
+
+    /// The share of the signal power that predictions explain, `(n_voxels,)`: (var(y) − var(y − ŷ)) / SP, with y the mean over
+    /// presentations. NaN where no signal power is found.
+    ///
+    /// * `measured`: `(n_voxels,)`, variance of y over n − 1 scans.
+    /// * `residual`: `(n_voxels,)`, variance of y − ŷ over n − 1 scans.
+    ///
+    /// Source: Schoppe et al. (2016), their "signal power explained".
+    #[must_use]
+    pub fn power_explained(&self, measured: &Array1<f64>, residual: &Array1<f64>) -> Array1<f64> {
+        Zip::from(&self.signal_power)
+            .and(measured)
+            .and(residual)
+            .map_collect(|signal, measured, residual| {
+                if *signal > 0.0 {
+                    (measured - residual) / signal
+                } else {
+                    f64::NAN
+                }
+            })
+    }
+}
+
+/// `(n_voxels,)`: the mean variance of one presentation of `(n_presentations, n_scans, n_voxels)`, over n − 1 scans; `None`
+/// without presentations.
+#[must_use]
+pub fn measured_power(presentations: ArrayView3<f64>) -> Option<Array1<f64>> {
+    presentations.var_axis(Axis(1), 1.0).mean_axis(Axis(0))
 }
 
 #[cfg(test)]
@@ -67,7 +113,7 @@ mod tests {
             Array3::from_shape_fn((n_presentations, n_scans, n_voxels), |(_, scan, voxel)| {
                 signal[scan * n_voxels + voxel] + 3_f64.sqrt() * random.normal()
             });
-        let ceiling = NoiseCeiling::of(presentations.view()).unwrap();
+        let ceiling = NoiseCeiling::of(presentations.view(), TotalPower::Measured).unwrap();
         let mean = ceiling.explainable_variance.mean().unwrap();
         let deviation = ceiling.explainable_variance.std(1.0);
         assert!(
@@ -93,10 +139,40 @@ mod tests {
             [[1.0, 1.0], [2.0, -1.0], [4.0, 1.0], [3.0, -1.0]],
             [[1.0, -1.0], [2.0, 1.0], [4.0, -1.0], [3.0, 1.0]],
         ];
-        let ceiling = NoiseCeiling::of(presentations.view()).unwrap();
+        let ceiling = NoiseCeiling::of(presentations.view(), TotalPower::Measured).unwrap();
         assert!((ceiling.largest_r[0] - 1.0).abs() < 1e-12);
         assert!((ceiling.explainable_variance[0] - 1.0).abs() < 1e-12);
         assert!(ceiling.largest_r[1].is_nan());
-        assert!(NoiseCeiling::of(presentations.slice(ndarray::s![..1, .., ..])).is_none());
+        let one = presentations.slice(ndarray::s![..1, .., ..]);
+        assert!(NoiseCeiling::of(one, TotalPower::Measured).is_none());
+    }
+
+    #[test]
+    fn a_total_power_of_one_is_that_of_z_scored_presentations() {
+        let mut random = PythonRandom::new(2);
+        let signal: Vec<f64> = (0..60).map(|_| random.normal()).collect();
+        let mut presentations =
+            Array3::from_shape_fn((3, 60, 1), |(_, scan, _)| signal[scan] + random.normal());
+        let raw = NoiseCeiling::of(presentations.view(), TotalPower::One).unwrap();
+        // By hand: (N·var(mean) − 1) / (N − 1).
+        let mean = presentations.mean_axis(Axis(0)).unwrap().var(1.0);
+        assert!((raw.signal_power[0] - (3.0 * mean - 1.0) / 2.0).abs() < 1e-12);
+        for mut presentation in presentations.outer_iter_mut() {
+            let (mean, deviation) = (presentation.mean().unwrap(), presentation.std(1.0));
+            presentation.mapv_inplace(|value| (value - mean) / deviation);
+        }
+        let one = NoiseCeiling::of(presentations.view(), TotalPower::One).unwrap();
+        let measured = NoiseCeiling::of(presentations.view(), TotalPower::Measured).unwrap();
+        assert!((one.largest_r[0] - measured.largest_r[0]).abs() < 1e-12);
+        assert!((raw.largest_r[0] - one.largest_r[0]).abs() > 0.01);
+    }
+
+    #[test]
+    fn a_perfect_prediction_explains_all_signal_power_and_the_mean_none() {
+        let presentations = array![[[1.0], [2.0], [4.0], [3.0]], [[1.0], [2.0], [4.0], [3.0]]];
+        let ceiling = NoiseCeiling::of(presentations.view(), TotalPower::Measured).unwrap();
+        let measured = array![5.0 / 3.0];
+        assert!((ceiling.power_explained(&measured, &array![0.0])[0] - 1.0).abs() < 1e-12);
+        assert!(ceiling.power_explained(&measured, &measured)[0].abs() < 1e-12);
     }
 }

@@ -25,7 +25,8 @@ pub enum Downsampling {
         #[serde(default)]
         rectify: bool,
     },
-    /// A sinc that ends after `window` lobes without a taper. For comparison.
+    /// A sinc that ends after `window` lobes without a taper, the weights of each scan summing to 1, as the study's code has
+    /// it. For comparison.
     Sinc {
         /// Lobes to either side.
         #[serde(default = "three")]
@@ -216,11 +217,13 @@ pub fn weight_at(secs: f64, rate_hz: f64, method: Downsampling) -> Option<f64> {
         Downsampling::Sinc {
             window,
             cutoff_mult,
-        } => Some(sinc_weight(secs * cutoff_mult * rate_hz, window)),
+        } => Some(sinc_weight(secs * 2.0 * cutoff_mult * rate_hz, window)),
         Downsampling::Mean | Downsampling::Nearest => None,
     }
 }
 
+/// The weight of a frame `t` lobes away, before the weights of a scan are divided by their sum: a low-pass filter of cut-off
+/// B has the lobes 1 / 2B long.
 fn sinc_weight(t: f64, window: f64) -> f64 {
     if t == 0.0 {
         1.0
@@ -280,6 +283,17 @@ impl Taps {
     }
 }
 
+/// Weights that sum to 1; as they are where they sum to 0.
+fn normalised(mut taps: Vec<(usize, f64)>) -> Vec<(usize, f64)> {
+    let sum: f64 = taps.iter().map(|(_, weight)| weight).sum();
+    if sum != 0.0 {
+        for (_, weight) in &mut taps {
+            *weight /= sum;
+        }
+    }
+    taps
+}
+
 /// Frames in the order of time, so that those near a scan are found without looking at all of them.
 struct SortedFrames<'a> {
     frame_secs: &'a [f64],
@@ -318,7 +332,12 @@ impl<'a> SortedFrames<'a> {
             Downsampling::Sinc {
                 window,
                 cutoff_mult,
-            } => self.within(centre, cutoff_mult * scans.rate_hz(), window, sinc_weight),
+            } => normalised(self.within(
+                centre,
+                2.0 * cutoff_mult * scans.rate_hz(),
+                window,
+                sinc_weight,
+            )),
             Downsampling::Mean => self.mean(centre, scans.repetition_secs / 2.0),
             Downsampling::Nearest => self.nearest(centre),
         }
@@ -421,19 +440,25 @@ mod tests {
             cutoff_mult: 1.0,
         })
         .features;
-        let by_hand: f64 = times
+        // 2B·sinc(2BΔt) with B = 0.5 Hz, the scanner's rate, cut at 3 / 2B, over its sum.
+        let (b, mut sum, mut weighted) = (0.5, 0.0, 0.0);
+        for time in times
             .iter()
-            .map(|time| (21.0 - time) / 2.0)
-            .filter(|t| t.abs() <= 3.0)
-            .map(|t| {
-                if t.abs() < 1e-9 {
+            .filter(|time| (**time - 21.0).abs() <= 3.0 / (2.0 * b))
+        {
+            let angle = 2.0 * PI * b * (time - 21.0);
+            let weight = 2.0
+                * b
+                * if angle.abs() < 1e-9 {
                     1.0
                 } else {
-                    (PI * t).sin() / (PI * t)
-                }
-            })
-            .sum();
-        assert!((sinc[(10, 0)] - by_hand).abs() < 1e-6);
+                    angle.sin() / angle
+                };
+            sum += weight;
+            weighted += weight * time;
+        }
+        assert!((sinc[(10, 0)] - 1.0).abs() < 1e-12);
+        assert!((sinc[(10, 1)] - weighted / sum).abs() < 1e-9);
     }
 
     #[test]

@@ -152,6 +152,8 @@ pub enum Stage {
     FitAndScore,
     /// Controls look at a sample of the voxels.
     Control,
+    /// Weights that are there predict the test scans.
+    Predict,
 }
 
 impl Stage {
@@ -162,6 +164,7 @@ impl Stage {
             Self::ChooseAlpha => "choosing α",
             Self::FitAndScore => "fitting and scoring",
             Self::Control => "running the controls",
+            Self::Predict => "predicting",
         }
     }
 }

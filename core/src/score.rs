@@ -215,6 +215,45 @@ pub fn r_squared<T: Real>(predictions: ArrayView2<T>, responses: ArrayView2<T>) 
     r2
 }
 
+/// Variances of what was measured, and of what predictions leave of it.
+pub struct Variances {
+    /// `(n_voxels,)`, over n − 1 scans.
+    pub measured: Array1<f64>,
+    /// `(n_voxels,)`, over n − 1 scans. The mean of what is left does not count.
+    pub residual: Array1<f64>,
+}
+
+impl Variances {
+    /// Those of `predictions` and `responses`, both `(n_scans, n_voxels)`.
+    #[must_use]
+    pub fn of<T: Real>(predictions: ArrayView2<T>, responses: ArrayView2<T>) -> Self {
+        let n_free = responses.nrows().saturating_sub(1).max(1) as f64;
+        let variance = |columns: ArrayView2<T>| {
+            Centred::new(columns).variance * (columns.nrows() as f64 / n_free)
+        };
+        let apart = &responses - &predictions;
+        Self {
+            measured: variance(responses),
+            residual: variance(apart.view()),
+        }
+    }
+
+    /// sign(R) · √|R| with R = 1 − residual / measured, which the study's `bootstrap_ridge` returns with
+    /// `use_corr = false`; NaN where the responses are flat.
+    #[must_use]
+    pub fn signed_root(&self) -> Array1<f64> {
+        let mut scores = 1.0 - &self.residual / &self.measured;
+        scores.mapv_inplace(|share| {
+            if share.is_finite() {
+                share.abs().sqrt().copysign(share)
+            } else {
+                f64::NAN
+            }
+        });
+        scores
+    }
+}
+
 /// |r|·r: the share of variance with the sign of r, whose mean over voxels is the study's "average r²".
 #[must_use]
 pub fn signed_square(r: f64) -> f64 {

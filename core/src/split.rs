@@ -71,7 +71,8 @@ impl HeldChunks {
 pub enum SplitError {
     #[error(
         "{n_scans} training scans hold {n_chunks} chunks of {chunk_scans}, of which {n_held} should be held out: nothing would \
-         be left to learn from. Hold out fewer chunks or shorter ones."
+         be left to train on. Add stories, or hold out a quarter of the scans (chunks = \"quarter\" in \
+         [encode.ridge.cross_validation])."
     )]
     NothingLeft {
         n_scans: usize,
@@ -106,8 +107,11 @@ impl CrossValidation {
                 chunk_scans,
                 chunks,
             } => {
-                let n_held = chunks.count(n_scans, chunk_scans);
-                check_chunks(n_scans, n_rounds, chunk_scans, n_held)?;
+                let n_asked = chunks.count(n_scans, chunk_scans);
+                check_chunks(n_scans, n_rounds, chunk_scans, n_asked)?;
+                // Where there are fewer chunks, the published code holds out all of them and trains on the scans that are
+                // left over behind the last one.
+                let n_held = n_asked.min(n_scans / chunk_scans);
                 Ok(chunk_bootstrap(
                     n_scans,
                     n_rounds,
@@ -136,8 +140,21 @@ impl CrossValidation {
     /// A sentence, if neighbouring scans come to stand on both sides of a split so finely that scores in the rounds are
     /// inflated.
     #[must_use]
-    pub fn warning(self) -> Option<String> {
+    pub fn warning(self, n_scans: usize) -> Option<String> {
         match self {
+            Self::ChunkBootstrap {
+                chunk_scans,
+                chunks: HeldChunks::Count(n_held),
+                ..
+            } if chunk_scans > 0 && n_held > n_scans / chunk_scans => {
+                let (n_chunks, n_left) = (n_scans / chunk_scans, n_scans % chunk_scans);
+                Some(format!(
+                    "{n_held} chunks of {chunk_scans} scans should be held out, but the {n_scans} training scans make only \
+                     {n_chunks}. As in the published code, each round then holds out all of them and α is chosen by models \
+                     trained on the last {n_left} scans alone. Better hold out a quarter (chunks = \"quarter\" in \
+                     [encode.ridge.cross_validation])."
+                ))
+            }
             Self::ChunkBootstrap { chunk_scans, .. } if chunk_scans < 10 => Some(format!(
                 "Chunks of {chunk_scans} scans are held out. Responses and features are smooth over about 10 scans, so held-out \
                  scans are partly known from their neighbours and α comes out too small. Use chunks of 20 or more."
@@ -171,7 +188,7 @@ fn check_chunks(
         return Err(SplitError::Zero(name));
     }
     let n_chunks = n_scans / chunk_scans;
-    if n_held > n_chunks || n_held * chunk_scans + 2 > n_scans {
+    if n_chunks == 0 || n_held.min(n_chunks) * chunk_scans == n_scans {
         return Err(SplitError::NothingLeft {
             n_scans,
             n_chunks,
@@ -236,9 +253,10 @@ mod tests {
         };
         for (method, sentence) in [
             (
-                chunks(1, 40, 125),
-                "300 training scans hold 7 chunks of 40, of which 125",
+                chunks(1, 50, 125),
+                "300 training scans hold 6 chunks of 50, of which 125",
             ),
+            (chunks(1, 400, 1), "300 training scans hold 0 chunks"),
             (chunks(0, 40, 1), "number of rounds is 0"),
             (chunks(1, 0, 1), "number of scans per chunk is 0"),
             (chunks(1, 40, 0), "number of chunks held out is 0"),
@@ -251,12 +269,32 @@ mod tests {
             let error = method.rounds(&[300], 0).unwrap_err().to_string();
             assert!(error.contains(sentence), "{error}");
         }
+        let warning = |method: CrossValidation| method.warning(300);
         assert!(
-            chunks(1, 1, 5)
-                .warning()
+            warning(chunks(1, 1, 5))
                 .unwrap()
                 .contains("Chunks of 1 scans")
         );
-        assert_eq!(chunks(1, 20, 5).warning(), None);
+        assert_eq!(warning(chunks(1, 20, 5)), None);
+    }
+
+    /// The published code takes the first 125 of the shuffled chunks, which are all of them where there are fewer.
+    #[test]
+    fn where_chunks_are_fewer_than_asked_for_all_are_held_out_and_it_is_told() {
+        let method = CrossValidation::ChunkBootstrap {
+            n_rounds: 2,
+            chunk_scans: 40,
+            chunks: HeldChunks::Count(125),
+        };
+        for mut round in method.rounds(&[200, 103], 0).unwrap() {
+            round.sort_unstable();
+            assert_eq!(round, (0..280).collect::<Vec<_>>());
+        }
+        let warning = method.warning(303).unwrap();
+        assert!(
+            warning.contains("make only 7") && warning.contains("last 23 scans"),
+            "{warning}"
+        );
+        assert_eq!(method.warning(5_000), None);
     }
 }

@@ -1,7 +1,7 @@
 //! Statistics beside the truth of simulated studies: what is planted is found, what is empty is not.
 #![expect(clippy::unwrap_used, reason = "a test fails with the reason")]
 
-use heschl_core::ceiling::NoiseCeiling;
+use heschl_core::ceiling::{NoiseCeiling, TotalPower};
 use heschl_core::delay::{DelayBorders, delayed};
 use heschl_core::random::PythonRandom;
 use heschl_core::recipe::Alphas;
@@ -182,7 +182,8 @@ fn the_noise_ceiling_and_the_explainable_variance_are_unbiased() {
         .map(|presentation| brain.present(&signal, presentation))
         .collect();
     let views: Vec<_> = all.iter().map(|one| one.view()).collect();
-    let ceiling = NoiseCeiling::of(stack(Axis(0), &views).unwrap().view()).unwrap();
+    let ceiling =
+        NoiseCeiling::of(stack(Axis(0), &views).unwrap().view(), TotalPower::Measured).unwrap();
     let shares = brain.signal_shares();
     let apart: Vec<f64> = ceiling
         .explainable_variance

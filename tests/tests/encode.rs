@@ -126,7 +126,7 @@ fn a_simulated_study_is_fitted_and_its_truth_found() {
         "delayed by 1, 2, 3 and 4 scans",
         "20 regressors",
         "49 permutations",
-        "the mean of 2 presentations",
+        "averaged over 2 presentations",
         "Schoppe",
     ] {
         assert!(methods.contains(expected), "{expected}: {methods}");

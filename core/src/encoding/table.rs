@@ -21,6 +21,8 @@ pub enum Column {
     SignedSquare,
     /// R² = 1 − Σ(y − ŷ)² / Σ(y − ȳ)².
     R2,
+    /// sign(R) · √|R| with R = 1 − var(y − ŷ) / var(y): what the study's `bootstrap_ridge` returns with `use_corr = false`.
+    SignedRootR2,
     /// The chosen α, before it is squared, as a multiple of its unit.
     Alpha,
     /// Mean score in the rounds at the chosen α.
@@ -35,6 +37,8 @@ pub enum Column {
     NormalisedR,
     /// Share of the variance that repeats from presentation to presentation.
     ExplainableVariance,
+    /// Share of the signal power that the predictions explain (SPE, Schoppe 2016).
+    SignalPowerExplained,
     /// Lower end of the interval that holds r in 95 of 100 draws of blocks of test time.
     RLow,
     /// Its upper end.
@@ -45,10 +49,11 @@ pub enum Column {
 
 impl Column {
     /// All of them, in order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::R,
         Self::SignedSquare,
         Self::R2,
+        Self::SignedRootR2,
         Self::Alpha,
         Self::RoundScore,
         Self::P,
@@ -56,10 +61,16 @@ impl Column {
         Self::NoiseCeiling,
         Self::NormalisedR,
         Self::ExplainableVariance,
+        Self::SignalPowerExplained,
         Self::RLow,
         Self::RHigh,
         Self::NMissing,
     ];
+
+    /// Whether scores of older versions lack it.
+    fn is_later(self) -> bool {
+        matches!(self, Self::SignedRootR2 | Self::SignalPowerExplained)
+    }
 
     /// Its name in files.
     #[must_use]
@@ -68,6 +79,7 @@ impl Column {
             Self::R => "r",
             Self::SignedSquare => "signed_square",
             Self::R2 => "r2",
+            Self::SignedRootR2 => "signed_root_r2",
             Self::Alpha => "alpha",
             Self::RoundScore => "round_score",
             Self::P => "p",
@@ -75,6 +87,7 @@ impl Column {
             Self::NoiseCeiling => "noise_ceiling",
             Self::NormalisedR => "r_normalised",
             Self::ExplainableVariance => "explainable_variance",
+            Self::SignalPowerExplained => "signal_power_explained",
             Self::RLow => "r_low",
             Self::RHigh => "r_high",
             Self::NMissing => "n_missing",
@@ -231,7 +244,10 @@ impl ScoreTable {
         let first_voxel = npz::read_as::<f64, Ix0>(path, "first_voxel")?.into_scalar();
         let mut voxels = Vec::new();
         for kind in Column::ALL {
-            let values = column(kind.name())?;
+            let values = match column(kind.name()) {
+                Err(NpzError::Missing { .. }) if kind.is_later() => continue,
+                values => values?,
+            };
             voxels.resize(values.len(), VoxelScores::default());
             for (voxel, value) in voxels.iter_mut().zip(values) {
                 voxel.set(kind, value);
@@ -344,9 +360,9 @@ mod tests {
     fn the_table_is_text_that_a_spreadsheet_reads() {
         let csv = table().to_csv();
         let lines: Vec<&str> = csv.lines().collect();
-        assert!(lines[0].starts_with("voxel,r,signed_square,r2,alpha"));
-        assert_eq!(lines[1], "7,0.5,,,,,,0.01,,,,,,,1");
-        assert_eq!(lines[2], "8,,,,,,,,,,,,,,0");
+        assert!(lines[0].starts_with("voxel,r,signed_square,r2,signed_root_r2,alpha"));
+        assert_eq!(lines[1], "7,0.5,,,,,,,0.01,,,,,,,,1");
+        assert_eq!(lines[2], "8,,,,,,,,,,,,,,,,0");
         assert_eq!(lines.len(), 4);
     }
 
@@ -380,7 +396,7 @@ mod tests {
         }
         let table = table();
         let mut archive = ArraysWriter::default();
-        for column in Column::ALL {
+        for column in Column::ALL.into_iter().filter(|column| !column.is_later()) {
             let values = table.column(column);
             archive.numbers(column.name(), &[3], values).unwrap();
         }

@@ -2,8 +2,11 @@
 
 mod encode;
 mod extract;
+mod predict;
+mod scorer;
 mod stack;
 
 pub use encode::{EncodeError, EncodeSummary, Encoding, Existing, encode, encode_sizes};
 pub use extract::{ExtractError, Extraction, Summary, extract, now, row_layout};
+pub use predict::{PredictError, Prediction, predict};
 pub use stack::{Stack, StackError, StackMember, stack};

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::ceiling::TotalPower;
 use crate::delay::DelayBorders;
 use crate::downsample::Downsampling;
 use crate::ridge::{AlphaSharing, AlphaUnit, RidgeSettings, RoundScore};
@@ -80,6 +81,8 @@ pub struct FeatureSet {
     #[serde(default)]
     pub kind: FeatureKind,
     /// The folder that it is read from: a model's features (`features_cnk0.1_ctx16.0/whisper-tiny`), `TextGrid`s or recordings.
+    /// For features also a file from story to `(n_scans, n_features)` at scan times, in any form that responses have, such as
+    /// the study's `downsampled_featureseqs`.
     #[serde(default, skip_serializing_if = "is_nowhere")]
     pub folder: PathBuf,
     /// For features: a layer's folder in it, such as `encoder.3`; the final output if left out.
@@ -373,6 +376,8 @@ pub struct ScoresRecipe {
     pub fdr_level: f64,
     /// Whether the controls look at a sample of the voxels.
     pub controls: bool,
+    /// What total power the noise ceiling starts from. The study: 1.
+    pub total_power: TotalPower,
 }
 
 impl Default for ScoresRecipe {
@@ -383,6 +388,7 @@ impl Default for ScoresRecipe {
             n_draws: 500,
             fdr_level: 0.05,
             controls: true,
+            total_power: TotalPower::default(),
         }
     }
 }
@@ -472,6 +478,15 @@ impl Preset {
             normalisation: Normalisation::PerStory,
             delays: vec![1, 2, 3, 4],
             delay_borders: DelayBorders::AcrossStories,
+        }
+    }
+
+    /// How it is scored: the laboratory's code assumes responses of variance 1.
+    #[must_use]
+    pub fn scores(self) -> ScoresRecipe {
+        ScoresRecipe {
+            total_power: TotalPower::One,
+            ..ScoresRecipe::default()
         }
     }
 

@@ -8,6 +8,7 @@ use toml::Table;
 use super::{EncodeRecipe, Preset, RecipeError};
 use crate::sanity::{Check, Verdict};
 use crate::store::FileChecksum;
+use crate::window::Coverage;
 
 /// What a recipe file records of the run that wrote it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -87,6 +88,9 @@ pub struct SetFacts {
     pub name: String,
     /// Features, before delays.
     pub n_features: usize,
+    /// Whether its rows were scans already, so that nothing was resampled.
+    #[serde(default)]
+    pub at_scan_times: bool,
     /// For features of a speech encoder: where they come from, as the recipe beside them says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<FeatureSource>,
@@ -101,10 +105,16 @@ pub struct FeatureSource {
     /// The layer; `None` for the final output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer: Option<String>,
-    /// What the encoder heard at each instant, seconds.
+    /// Length of the window, seconds.
     pub window_secs: f64,
-    /// From one instant to the next, seconds.
+    /// From one window's end to the next, seconds.
     pub step_secs: f64,
+    /// Which windows became rows.
+    #[serde(default)]
+    pub coverage: Coverage,
+    /// Whether the model's own feature extractor normalised the windows.
+    #[serde(default)]
+    pub use_featext: bool,
 }
 
 /// The content of a recipe file for an encoding model.
@@ -126,7 +136,7 @@ impl EncodeFile {
         toml::from_str::<Table>(&text).is_ok_and(|file| file.contains_key("encode"))
     }
 
-    /// Reads a recipe file. `preset = "…"` in `[encode]` fills in whatever `[encode.design]` and `[encode.ridge]` leave out.
+    /// Reads a recipe file. `preset = "…"` in `[encode]` fills in whatever `[encode.design]`, `[encode.ridge]` and `[encode.scores]` leave out.
     ///
     /// # Errors
     /// [`RecipeError`] if it cannot be read or has entries that make no sense.
@@ -153,7 +163,9 @@ impl EncodeFile {
             .and_then(|encode| encode.as_table_mut())
         {
             fill_in_preset(encode)?;
-            return Self::deserialize(file).map_err(said);
+            let file = Self::deserialize(file).map_err(said)?;
+            file.encode.check()?;
+            return Ok(file);
         }
         Err("it has no [encode] section. A recipe for \"heschl encode\" has one; one for \"heschl run\" has [extract]".into())
     }
@@ -177,6 +189,7 @@ fn fill_in_preset(encode: &mut Table) -> Result<(), String> {
     let preset = Preset::deserialize(preset).map_err(|error| error.message().to_string())?;
     let table = |value: Result<Table, toml::ser::Error>| value.map_err(|error| error.to_string());
     for (name, usual) in [
+        ("scores", table(Table::try_from(preset.scores()))?),
         ("design", table(Table::try_from(preset.design()))?),
         ("ridge", table(Table::try_from(preset.ridge()))?),
     ] {
@@ -213,6 +226,7 @@ fn fill_in_empty_labels(encode: &mut Table) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ceiling::TotalPower;
     use crate::recipe::{Alphas, Trim};
     use crate::split::CrossValidation;
     use crate::textgrid::EmptyLabels;
@@ -257,6 +271,7 @@ mod tests {
             }
         ));
         assert_eq!(recipe.design.trim_test, Trim::from([50, 5]));
+        assert_eq!(recipe.scores.total_power, TotalPower::One);
     }
 
     #[test]

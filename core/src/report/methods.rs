@@ -4,89 +4,16 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::EncodeReport;
+use super::works::Work;
+use crate::ceiling::TotalPower;
 use crate::delay::DelayBorders;
 use crate::downsample::Downsampling;
-use crate::recipe::{EncodeRecipe, FeatureKind, Normalisation, ScansRecipe, SetFacts};
+use crate::recipe::{FeatureKind, FitPrecision, Normalisation, ScansRecipe, SetFacts, Trim};
 use crate::ridge::{AlphaSharing, AlphaUnit, RoundScore};
-use crate::split::CrossValidation;
+use crate::scans::TriggerRepair;
+use crate::split::{CrossValidation, HeldChunks};
 use crate::textgrid::EmptyLabels;
-
-/// Works that a paragraph can cite.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Work {
-    Antonello2023,
-    Dupre2022,
-    BenjaminiHochberg1995,
-    Duchon1979,
-    Hoerl1970,
-    Schoppe2016,
-    Whisper,
-    HuBert,
-    WavLm,
-    Wav2Vec2,
-}
-
-impl Work {
-    fn mark(self) -> &'static str {
-        match self {
-            Self::Antonello2023 => "Antonello et al., 2023",
-            Self::Dupre2022 => "Dupré la Tour et al., 2022",
-            Self::BenjaminiHochberg1995 => "Benjamini & Hochberg, 1995",
-            Self::Duchon1979 => "Duchon, 1979",
-            Self::Hoerl1970 => "Hoerl & Kennard, 1970",
-            Self::Schoppe2016 => "Schoppe et al., 2016",
-            Self::Whisper => "Radford et al., 2023",
-            Self::HuBert => "Hsu et al., 2021",
-            Self::WavLm => "Chen et al., 2022",
-            Self::Wav2Vec2 => "Baevski et al., 2020",
-        }
-    }
-
-    fn reference(self) -> &'static str {
-        match self {
-            Self::Antonello2023 => {
-                "Antonello, R., Vaidya, A., & Huth, A. G. (2023). Scaling laws for language encoding models in fMRI. *Advances in \
-                 Neural Information Processing Systems*, 36."
-            }
-            Self::Dupre2022 => {
-                "Dupré la Tour, T., Eickenberg, M., Nunez-Elizalde, A. O., & Gallant, J. L. (2022). Feature-space selection with banded \
-                 ridge regression. *NeuroImage*, 264, 119728."
-            }
-            Self::BenjaminiHochberg1995 => {
-                "Benjamini, Y., & Hochberg, Y. (1995). Controlling the false discovery rate: A practical and powerful approach to \
-                 multiple testing. *Journal of the Royal Statistical Society B*, 57, 289–300."
-            }
-            Self::Duchon1979 => {
-                "Duchon, C. E. (1979). Lanczos filtering in one and two dimensions. *Journal of Applied Meteorology*, 18, 1016–1022."
-            }
-            Self::Hoerl1970 => {
-                "Hoerl, A. E., & Kennard, R. W. (1970). Ridge regression: Biased estimation for nonorthogonal problems. \
-                 *Technometrics*, 12, 55–67."
-            }
-            Self::Schoppe2016 => {
-                "Schoppe, O., Harper, N. S., Willmore, B. D. B., King, A. J., & Schnupp, J. W. H. (2016). Measuring the performance \
-                 of neural models. *Frontiers in Computational Neuroscience*, 10, 10."
-            }
-            Self::Whisper => {
-                "Radford, A., Kim, J. W., Xu, T., Brockman, G., McLeavey, C., & Sutskever, I. (2023). Robust speech recognition via \
-                 large-scale weak supervision. *Proceedings of the 40th International Conference on Machine Learning*."
-            }
-            Self::HuBert => {
-                "Hsu, W.-N., Bolte, B., Tsai, Y.-H. H., Lakhotia, K., Salakhutdinov, R., & Mohamed, A. (2021). HuBERT: \
-                 Self-supervised speech representation learning by masked prediction of hidden units. *IEEE/ACM Transactions on \
-                 Audio, Speech, and Language Processing*, 29, 3451–3460."
-            }
-            Self::WavLm => {
-                "Chen, S., et al. (2022). WavLM: Large-scale self-supervised pre-training for full stack speech processing. *IEEE \
-                 Journal of Selected Topics in Signal Processing*, 16, 1505–1518."
-            }
-            Self::Wav2Vec2 => {
-                "Baevski, A., Zhou, Y., Mohamed, A., & Auli, M. (2020). wav2vec 2.0: A framework for self-supervised learning of \
-                 speech representations. *Advances in Neural Information Processing Systems*, 33."
-            }
-        }
-    }
-}
+use crate::window::Coverage;
 
 /// Text that gathers what it cites.
 #[derive(Default)]
@@ -113,7 +40,7 @@ impl Paragraph {
 pub(super) fn markdown(report: &EncodeReport) -> String {
     let mut paragraph = Paragraph::default();
     features(&mut paragraph, report);
-    downsampling(&mut paragraph, report.recipe);
+    downsampling(&mut paragraph, report);
     design(&mut paragraph, report);
     fit(&mut paragraph, report);
     scores(&mut paragraph, report);
@@ -141,55 +68,63 @@ fn features(paragraph: &mut Paragraph, report: &EncodeReport) {
         .zip(&report.recipe.features)
         .map(|(facts, set)| match set.kind {
             FeatureKind::Features => encoder_features(paragraph, facts),
-            FeatureKind::WordRate => rate("words", set.empty_labels),
-            FeatureKind::PhonemeRate => rate("phonemes", set.empty_labels),
-            FeatureKind::MelSpectrogram => {
-                "the log-mel spectrogram of the recording (80 bands, every 10 ms)".into()
-            }
-            FeatureKind::Rms => "the root mean square of the recording (every 10 ms)".into(),
-            FeatureKind::Position => "the position in the story and its square".into(),
+            FeatureKind::WordRate => rate("word", set.empty_labels),
+            FeatureKind::PhonemeRate => rate("phoneme", set.empty_labels),
+            FeatureKind::MelSpectrogram => "an 80-band log-mel spectrogram (10 ms hop)".into(),
+            FeatureKind::Rms => "root-mean-square amplitude (10 ms hop)".into(),
+            FeatureKind::Position => "linear and quadratic position in the story".into(),
         })
         .collect();
-    let stimuli = if sets.len() == 1 {
-        "The stimuli were"
+    let verb = if sets.len() == 1 {
+        "Stimuli were represented by"
     } else {
-        "Side by side in one model, the stimuli were"
+        "Stimuli were represented, in one model, by"
     };
-    paragraph.say(&format!("{stimuli} described by {}.", listed(&sets)));
+    paragraph.say(&format!("{verb} {}.", listed(&sets)));
 }
 
 fn rate(of: &str, empty_labels: EmptyLabels) -> String {
     let counted = match empty_labels {
         EmptyLabels::Pauses => "",
-        EmptyLabels::Entries => " (annotations without a label counted)",
+        EmptyLabels::Entries => " (entries without a label counted)",
         EmptyLabels::AsInStudy => {
-            " (annotations without a label counted where pauses have one of their own)"
+            " (entries without a label counted where pauses have a label of their own)"
         }
     };
-    format!("the number of {of} per scan{counted}")
+    format!("{of} rate{counted}")
 }
 
 fn encoder_features(paragraph: &mut Paragraph, facts: &SetFacts) -> String {
     let n = facts.n_features;
     let Some(source) = &facts.source else {
-        return format!("{n} features per frame (\"{}\")", facts.name);
+        return format!("{n} features (\"{}\")", escaped(&facts.name));
     };
-    let layer = source.layer.as_deref().map_or_else(
-        || "the final output".to_string(),
-        |layer| match layer.strip_prefix("encoder.") {
-            Some(number) => format!("layer {number}"),
-            None => layer.to_string(),
+    let layer = match &source.layer {
+        None => "the final output".to_string(),
+        Some(layer) => match layer.split_once('.') {
+            Some((_, number)) => format!("layer {}", escaped(number)),
+            None => format!("layer {}", escaped(layer)),
         },
-    );
+    };
+    let model = escaped(&source.model);
     let cited = work_of(&source.model).map(|work| format!(" ({})", paragraph.cite(work)));
     let study = paragraph.cite(Work::Antonello2023);
+    let coverage = match source.coverage {
+        Coverage::RampIn => "shorter at story onset",
+        Coverage::FullContext => "only where all of it lay inside the recording",
+        Coverage::PadSilence => "with silence before the recording",
+    };
+    let samples = if source.use_featext {
+        ", each window normalised by the model's feature extractor"
+    } else {
+        ""
+    };
     format!(
-        "{n} features from {layer} of {}{}, which heard a causal window of {} s that moved in steps of {} s, its last frame being \
-         kept ({study})",
-        source.model,
+        "{n} features from {layer} of {model}{}, extracted every {} s from a causal window of the preceding {} s of audio \
+         ({coverage}){samples}, at the window's last output frame ({study})",
         cited.unwrap_or_default(),
-        source.window_secs,
-        source.step_secs
+        source.step_secs,
+        source.window_secs
     )
 }
 
@@ -207,28 +142,76 @@ fn work_of(model: &str) -> Option<Work> {
     found.map(|(_, work)| work)
 }
 
-fn downsampling(paragraph: &mut Paragraph, recipe: &EncodeRecipe) {
-    let times = match &recipe.scans {
+fn downsampling(paragraph: &mut Paragraph, report: &EncodeReport) {
+    let (resampled, given): (Vec<&SetFacts>, Vec<&SetFacts>) =
+        report.facts.sets.iter().partition(|set| !set.at_scan_times);
+    if resampled.is_empty() {
+        paragraph.say("Features were given at the fMRI acquisition times.");
+        return;
+    }
+    let names = |sets: &[&SetFacts]| {
+        let names: Vec<String> = sets
+            .iter()
+            .map(|set| format!("\"{}\"", escaped(&set.name)))
+            .collect();
+        listed(&names)
+    };
+    let which = if given.is_empty() {
+        "Features".to_string()
+    } else {
+        format!("Features of {}", names(&resampled))
+    };
+    let times = acquisition(&report.recipe.scans);
+    let how = filter(paragraph, report.recipe.downsampling);
+    paragraph.say(&format!(
+        "{which} were resampled to the fMRI acquisition times ({times}) {how}."
+    ));
+    if !given.is_empty() {
+        paragraph.say(&format!(
+            "Features of {} were given at the acquisition times.",
+            names(&given)
+        ));
+    }
+}
+
+/// Where acquisition times come from.
+fn acquisition(scans: &ScansRecipe) -> String {
+    match scans {
         ScansRecipe::Simulated {
             repetition_secs,
             sound_start_secs,
         } => format!(
-            "the times of volumes taken every {repetition_secs} s, the sound beginning {sound_start_secs} s after the first,"
+            "TR = {repetition_secs} s; stimulus onset {sound_start_secs} s after the first volume"
         ),
         ScansRecipe::Events {
-            repetition_secs: Some(repetition_secs),
-            ..
-        } => format!(
-            "the times of volumes taken every {repetition_secs} s, the sound's onsets as recorded,"
-        ),
-        ScansRecipe::Events { .. } => {
-            "the times of volumes taken as their headers say, the sound's onsets as recorded,"
-                .into()
+            repetition_secs, ..
+        } => {
+            let repetition = repetition_secs.map_or_else(
+                || "TR from the image headers".to_string(),
+                |secs| format!("TR = {secs} s"),
+            );
+            format!("{repetition}; stimulus onsets from BIDS event files")
         }
-        ScansRecipe::Reports { .. } => "the recorded times of the scanner's triggers".into(),
-        ScansRecipe::Lists { .. } => "the listed times of the volumes".into(),
+        ScansRecipe::Reports { repair, .. } => {
+            let repair = match repair {
+                TriggerRepair::Published => "one restored per gap, as in the published code",
+                TriggerRepair::InOrder => "restored evenly within gaps",
+            };
+            format!("from the scanner's trigger log; missing triggers {repair}")
+        }
+        ScansRecipe::Lists { .. } => "as listed".into(),
+    }
+}
+
+fn filter(paragraph: &mut Paragraph, method: Downsampling) -> String {
+    let cutoff = |cutoff_mult: f64| {
+        if (cutoff_mult - 1.0).abs() < f64::EPSILON {
+            "cutoff at the TR rate".to_string()
+        } else {
+            format!("cutoff at {cutoff_mult} times the TR rate")
+        }
     };
-    let how = match recipe.downsampling {
+    match method {
         Downsampling::Lanczos {
             window,
             cutoff_mult,
@@ -236,85 +219,119 @@ fn downsampling(paragraph: &mut Paragraph, recipe: &EncodeRecipe) {
         } => {
             let duchon = paragraph.cite(Work::Duchon1979);
             let rectified = if rectify {
-                ", its negative and positive parts apart,"
+                ", applied separately to the negative and positive part of each feature"
             } else {
                 ""
             };
-            let cutoff = if (cutoff_mult - 1.0).abs() < f64::EPSILON {
-                "the scanner's rate".to_string()
-            } else {
-                format!("{cutoff_mult} times the scanner's rate")
-            };
-            format!(
-                "with a Lanczos filter{rectified} of {window} lobes and a cut-off at {cutoff} ({duchon})"
-            )
+            let cutoff = cutoff(cutoff_mult);
+            format!("with a {window}-lobe Lanczos filter ({cutoff}; {duchon}){rectified}")
         }
-        Downsampling::Sinc { window, .. } => {
-            format!("with a sinc filter cut off after {window} lobes")
-        }
-        Downsampling::Mean => "by the mean of the frames within each scan".into(),
-        Downsampling::Nearest => "by taking the frame nearest to each scan's centre".into(),
-    };
-    paragraph.say(&format!("Features were brought to {times} {how}."));
+        Downsampling::Sinc {
+            window,
+            cutoff_mult,
+        } => format!(
+            "with a {window}-lobe sinc filter whose weights sum to 1 ({})",
+            cutoff(cutoff_mult)
+        ),
+        Downsampling::Mean => "by averaging the frames within half a TR of each acquisition".into(),
+        Downsampling::Nearest => "by taking the frame nearest to each acquisition".into(),
+    }
 }
 
 fn design(paragraph: &mut Paragraph, report: &EncodeReport) {
     let design = &report.recipe.design;
-    let trim = |trim: crate::recipe::Trim| {
-        format!(
-            "the first {} and the last {}",
-            trim.start_scans, trim.end_scans
-        )
-    };
-    let trims = if design.trim_train == design.trim_test {
-        format!(
-            "{} scans of each story were left out",
-            trim(design.trim_train)
-        )
-    } else {
-        format!(
-            "{} scans of each training story and {} of each test story were left out",
-            trim(design.trim_train),
-            trim(design.trim_test)
-        )
-    };
-    let normalised = match design.normalisation {
-        Normalisation::PerStory => "each feature was z-scored within each story",
+    let trims = [
+        ("training", design.trim_train, design.trim_responses_train),
+        ("test", design.trim_test, design.trim_responses_test),
+    ];
+    let discarded: Vec<String> = trims
+        .into_iter()
+        .filter_map(|(stories, features, responses)| {
+            let parts: Vec<String> = [(features, "the features"), (responses, "the responses")]
+                .into_iter()
+                .filter_map(|(trim, of)| Some(format!("{} of {of}", ends(trim)?)))
+                .collect();
+            let parts = (!parts.is_empty()).then(|| listed(&parts))?;
+            Some(format!("of each {stories} story, {parts}"))
+        })
+        .collect();
+    if !discarded.is_empty() {
+        paragraph.say(&format!(
+            "Scans were discarded at story edges: {}.",
+            discarded.join("; ")
+        ));
+    }
+    paragraph.say(match design.normalisation {
+        Normalisation::PerStory => "Each feature was z-scored within each story.",
         Normalisation::TrainingStatistics => {
-            "each feature was z-scored with the mean and deviation of the training stories"
+            "Each feature was z-scored with the mean and standard deviation of the training stories."
         }
-    };
+    });
     let borders = match design.delay_borders {
         DelayBorders::AcrossStories => {
-            "after the stories were stacked, so that delays cross their borders"
+            "after stories were concatenated, so that delays cross story boundaries"
         }
         DelayBorders::WithinStories => "within each story",
     };
     let delays: Vec<String> = design.delays.iter().map(i32::to_string).collect();
     paragraph.say(&format!(
-        "{} and {normalised}; copies delayed by {} scans were made {borders}, which gave {} regressors.",
-        capitalised(&trims),
+        "To model the hemodynamic response, features were delayed by {} scan{} {borders}, giving {} regressors.",
         listed(&delays),
+        plural(design.delays.len(), if delays == ["1"] { "" } else { "s" }, "s"),
         report.facts.n_columns
     ));
+}
+
+/// The scans of a trim; `None` if there are none.
+fn ends(trim: Trim) -> Option<String> {
+    let part = |name: &str, n: usize| (n > 0).then(|| format!("the {name} {n}"));
+    let parts: Vec<String> = [
+        part("first", trim.start_scans),
+        part("last", trim.end_scans),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    (!parts.is_empty()).then(|| format!("{} scans", parts.join(" and ")))
 }
 
 fn fit(paragraph: &mut Paragraph, report: &EncodeReport) {
     let (facts, ridge) = (report.facts, &report.recipe.ridge);
     let hoerl = paragraph.cite(Work::Hoerl1970);
     let penalty = match ridge.alpha_unit {
-        AlphaUnit::Plain => "the penalty on the squared weights being α²",
+        AlphaUnit::Plain => "penalty α² on the squared weights",
         AlphaUnit::LargestSingularValue => {
-            "the penalty on the squared weights being the square of α times the largest singular value of the regressors"
+            "penalty (αs)² on the squared weights, with s the largest singular value of the design matrix"
         }
     };
+    let mask = if report.recipe.responses.mask.is_some() {
+        " inside a mask"
+    } else {
+        ""
+    };
+    let precision = match ridge.precision {
+        FitPrecision::F32 => "single",
+        FitPrecision::F64 => "double",
+    };
     paragraph.say(&format!(
-        "Ridge regression ({hoerl}; {penalty}) was fitted to each of {} voxels on {} scans of {} training stor{}.",
+        "Ridge regression ({hoerl}; {penalty}) was fitted in {precision} precision to each of {} voxels{mask} on {} scans of {} \
+         training stor{}.",
         facts.n_voxels,
         facts.n_training_scans,
         facts.training_stories.len(),
         plural(facts.training_stories.len(), "y", "ies")
     ));
+    let range = tried(&report.table.alphas);
+    let folds = folds(report);
+    if let Some(banded) = &ridge.banded {
+        let dupre = paragraph.cite(Work::Dupre2022);
+        paragraph.say(&format!(
+            "Each set of features had its own penalty ({dupre}): for each voxel, the kernel weights of the sets were selected among \
+             equal weights, each set alone and {} random mixtures, and α {range}, by the mean R² over {folds}.",
+            banded.n_mixtures
+        ));
+        return;
+    }
     let shared = match ridge.sharing {
         AlphaSharing::PerVoxel => "for each voxel",
         AlphaSharing::One => "for all voxels together",
@@ -322,101 +339,114 @@ fn fit(paragraph: &mut Paragraph, report: &EncodeReport) {
     };
     let score = match ridge.round_score {
         RoundScore::Correlation => "Pearson's r",
-        RoundScore::SignedRootR2 => "the signed root of R²",
-        RoundScore::ClippedR2 => "R² clipped to 0…1",
+        RoundScore::SignedRootR2 => "signed root of R²",
+        RoundScore::ClippedR2 => "R² clipped to 0–1",
         RoundScore::R2 => "R²",
     };
-    let rounds = match ridge.cross_validation {
+    paragraph.say(&format!(
+        "α was selected {shared} {range}, by the mean {score} over {folds}."
+    ));
+}
+
+/// The α that were tried.
+fn tried(alphas: &[f64]) -> String {
+    match (alphas.first(), alphas.last()) {
+        (Some(first), Some(last)) if alphas.len() > 1 => format!(
+            "among {} values from {} to {}",
+            alphas.len(),
+            short(*first),
+            short(*last)
+        ),
+        (Some(only), _) => format!("as {}", short(*only)),
+        _ => String::new(),
+    }
+}
+
+/// What was held out to select α.
+fn folds(report: &EncodeReport) -> String {
+    let (ridge, n_held) = (&report.recipe.ridge, report.facts.n_held_scans);
+    match ridge.cross_validation {
         CrossValidation::ChunkBootstrap {
             n_rounds,
             chunk_scans,
-            ..
-        } => format!(
-            "{n_rounds} round{} that held out {} training scans in randomly chosen chunks of {chunk_scans}",
-            plural(n_rounds, "", "s"),
-            facts.n_held_scans
-        ),
-        CrossValidation::KFold { n_folds } => {
-            format!("{n_folds}-fold cross-validation over contiguous runs of training scans")
-        }
-        CrossValidation::LeaveOneStoryOut => {
-            "cross-validation that left out one training story at a time".into()
-        }
-    };
-    let alphas = &report.table.alphas;
-    let range = match (alphas.first(), alphas.last()) {
-        (Some(first), Some(last)) if alphas.len() > 1 => {
+            chunks,
+        } => {
+            let share = match chunks {
+                HeldChunks::Count(n) => format!("{n} chunks"),
+                HeldChunks::Quarter => "a quarter of the training scans in chunks".into(),
+                HeldChunks::Fifth => "a fifth of the training scans in chunks".into(),
+            };
             format!(
-                "among {} values from {} to {}",
-                alphas.len(),
-                short(*first),
-                short(*last)
+                "{n_rounds} bootstrap{}, each holding out {share} of {chunk_scans} scans chosen at random ({n_held} scans; random \
+                 seed {})",
+                plural(n_rounds, "", "s"),
+                ridge.seed
             )
         }
-        (Some(only), _) => format!("as {}", short(*only)),
-        _ => String::new(),
-    };
-    if let Some(banded) = &ridge.banded {
-        let dupre = paragraph.cite(Work::Dupre2022);
-        paragraph.say(&format!(
-            "Each set of features had a penalty of its own ({dupre}): for each voxel the weights of the sets' kernels were chosen among \
-             the equal mixture, each set alone and {} random mixtures, and α {range}, by the mean of R² over {rounds}.",
-            banded.n_mixtures
-        ));
-        return;
+        CrossValidation::KFold { n_folds } => {
+            format!("{n_folds} folds of contiguous training scans")
+        }
+        CrossValidation::LeaveOneStoryOut => "folds that each left out one training story".into(),
     }
-    paragraph.say(&format!(
-        "α was chosen {shared} {range}, by the mean of {score} over {rounds}."
-    ));
 }
 
 fn scores(paragraph: &mut Paragraph, report: &EncodeReport) {
     let (facts, recipe) = (report.facts, report.recipe);
     let repeated = if facts.n_presentations > 1 {
-        format!(", the mean of {} presentations", facts.n_presentations)
+        format!(", averaged over {} presentations", facts.n_presentations)
     } else {
         String::new()
     };
     paragraph.say(&format!(
-        "The model fitted on all training scans predicted {} scans of {} test stor{}{repeated}; the score of a voxel is Pearson's r \
-         of prediction and measurement.",
+        "The model fitted on all training scans was scored by Pearson's r between predicted and measured responses over {} scans of \
+         {} test stor{}{repeated}.",
         facts.n_test_scans,
         facts.test_stories.len(),
         plural(facts.test_stories.len(), "y", "ies")
     ));
+    let block = recipe.scores.block_scans;
     if recipe.scores.n_permutations > 0 {
         let benjamini = paragraph.cite(Work::BenjaminiHochberg1995);
         paragraph.say(&format!(
-            "Its significance was estimated by {} permutations of blocks of {} test scans (one-sided), with the false discovery rate \
-             over voxels held at {} ({benjamini}).",
-            recipe.scores.n_permutations, recipe.scores.block_scans, recipe.scores.fdr_level
+            "Significance was assessed with {} permutations of blocks of {block} test scans (one-sided), controlling the false \
+             discovery rate over voxels at {} ({benjamini}).",
+            recipe.scores.n_permutations, recipe.scores.fdr_level
         ));
     }
     if recipe.scores.n_draws > 0 {
         paragraph.say(&format!(
-            "Intervals of r hold 95 % of {} draws, with replacement, of blocks of {} test scans.",
-            recipe.scores.n_draws, recipe.scores.block_scans
+            "95 % confidence intervals of r were estimated from {} bootstrap samples of blocks of {block} test scans.",
+            recipe.scores.n_draws
         ));
     }
     if facts.n_presentations > 1 {
         let schoppe = paragraph.cite(Work::Schoppe2016);
+        let power = match recipe.scores.total_power {
+            TotalPower::One => "taking the total power of the z-scored responses as 1",
+            TotalPower::Measured => "measuring total power as the mean variance of a presentation",
+        };
         paragraph.say(&format!(
-            "The noise ceiling was estimated from the single presentations ({schoppe}), and r divided by it where it was above \
-             {}.",
+            "The noise ceiling was estimated from the individual presentations ({schoppe}), {power}; r was divided by the ceiling \
+             where the ceiling exceeded {}.",
             crate::ceiling::SHOWN_ABOVE
         ));
     }
 }
 
-fn plural(n: usize, one: &'static str, many: &'static str) -> &'static str {
-    if n == 1 { one } else { many }
+/// A name as Markdown shows it, letter by letter, on one line.
+fn escaped(name: &str) -> String {
+    let mut text = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_punctuation() && !"-.,'/+".contains(letter) {
+            text.push('\\');
+        }
+        text.push(if letter.is_control() { ' ' } else { letter });
+    }
+    text
 }
 
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
+fn plural(n: usize, one: &'static str, many: &'static str) -> &'static str {
+    if n == 1 { one } else { many }
 }
 
 /// A number with at most four figures.

@@ -2,7 +2,10 @@
 
 mod figure;
 mod methods;
+#[cfg(test)]
+mod methods_tests;
 mod page;
+mod works;
 
 use crate::encoding::{ExampleSeries, ScoreTable};
 use crate::recipe::{EncodeFacts, EncodeRecipe};

@@ -297,6 +297,19 @@ fn reading(page: &mut String) {
     );
 }
 
+/// A paragraph of the methods without the marks of Markdown: a backslash stands before what is no mark.
+fn plain(line: &str) -> String {
+    let (mut text, mut letters) = (String::new(), line.chars());
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => text.extend(letters.next()),
+            '`' => {}
+            _ => text.push(letter),
+        }
+    }
+    text
+}
+
 /// The Markdown of the methods as a page has it: it holds headings, paragraphs, lists and slanted names.
 fn paragraphs(markdown: &str) -> String {
     let mut page = String::new();
@@ -319,7 +332,7 @@ fn paragraphs(markdown: &str) -> String {
         } else if let Some(item) = line.strip_prefix("- ") {
             let _ = writeln!(page, "<p>{}</p>", slanted(item));
         } else {
-            let _ = writeln!(page, "<p>{}</p>", escaped(&line.replace('`', "")));
+            let _ = writeln!(page, "<p>{}</p>", escaped(&plain(line)));
         }
     }
     page

@@ -6,14 +6,15 @@ use std::ops::Range;
 use ndarray::{Array2, ArrayView2, Axis};
 
 use super::EncodeError;
-use super::judge::{Judge, Scored};
 use super::run::{Run, draws_of, values_of};
 use crate::banded::{
     BandedChoice, BandedProblem, BandedSettings, RefitPlan, candidates, r_squared_of_parts,
 };
+use crate::design::SetColumns;
 use crate::encoding::{BLOCK_VOXELS, Column, ScoreTable, VoxelScores};
 use crate::formats::npz_arrays::ArraysWriter;
 use crate::intervals::MeanOfDraws;
+use crate::pipeline::scorer::{Scored, Scorer};
 use crate::progress::{Event, Stage};
 use crate::recipe::{BandedRecipe, EncodeRecipe};
 use crate::ridge::{AlphaSharing, AlphaUnit, penalty};
@@ -165,7 +166,7 @@ impl<'a> Banded<'a> {
             },
             set_r_squared: Array2::from_elem((self.n_sets, run.voxels.len()), f64::NAN),
         };
-        let judge = Judge::new(run, report);
+        let scorer = run.scorer(report);
         for group in used.chunks(self.plans_at_once()) {
             let (mut journal, found) =
                 run.journal_of_scores(&fit_name(group[0]), n_columns + self.n_sets)?;
@@ -184,7 +185,7 @@ impl<'a> Banded<'a> {
                     &mut journal,
                     Stage::FitAndScore,
                     report,
-                    |voxels, block| self.judged(&judge, (&plans, choice), voxels, block),
+                    |voxels, block| self.scored(&scorer, (&plans, choice), voxels, block),
                 )?;
                 if !finished {
                     return Ok(None);
@@ -211,9 +212,9 @@ impl<'a> Banded<'a> {
     }
 
     /// What a journal holds of a block: each voxel's scores and each set's R², and the draws.
-    fn judged(
+    fn scored(
         &self,
-        judge: &Judge,
+        scorer: &Scorer,
         (plans, choice): (&[(usize, RefitPlan)], &BandedChoice),
         voxels: Range<usize>,
         block: ArrayView2<f64>,
@@ -222,15 +223,15 @@ impl<'a> Banded<'a> {
         let parts = self.parts(plans, choice, first, block);
         let predictions = sum(&parts, block.ncols());
         // Voxels of other mixtures are predicted flat, and do not count among the draws.
-        let judged = judge.scores(&predictions, block, voxels.clone())?;
+        let scored = scorer.scores(&predictions, block, voxels.clone())?;
         let test = self.run.measured.test::<f64>(voxels)?;
         let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
         let shares = r_squared_of_parts(&views, test.view());
-        let rows = judged.voxels.iter().zip(shares.columns());
+        let rows = scored.voxels.iter().zip(shares.columns());
         let mut values: Vec<f64> = rows
             .flat_map(|(scores, shares)| scores.values().iter().copied().chain(shares.to_vec()))
             .collect();
-        values.extend(values_of(&judged.draws));
+        values.extend(values_of(&scored.draws));
         Ok(values)
     }
 
@@ -283,7 +284,7 @@ impl<'a> Banded<'a> {
                 .design
                 .sets
                 .iter()
-                .map(|(name, _)| name.as_str())
+                .map(|set| set.name.as_str())
                 .collect();
             archive.texts("sets", &names)?;
             let mixtures = choice
@@ -330,12 +331,13 @@ fn refuse_what_does_not_fit(recipe: &EncodeRecipe) -> Result<(), EncodeError> {
 }
 
 /// For each set its columns of the delayed design: all sets at the first delay, then all at the second.
-fn columns_of_sets(sets: &[(String, usize)], n_delays: usize) -> Vec<Vec<usize>> {
-    let n_together: usize = sets.iter().map(|(_, n)| n).sum();
+fn columns_of_sets(sets: &[SetColumns], n_delays: usize) -> Vec<Vec<usize>> {
+    let n_together: usize = sets.iter().map(|set| set.n_features).sum();
     let mut first = 0;
-    let of = |(_, n): &(String, usize)| {
+    let of = |set: &SetColumns| {
+        let n = set.n_features;
         let columns = (0..n_delays)
-            .flat_map(|delay| (0..*n).map(move |column| (delay, column)))
+            .flat_map(|delay| (0..n).map(move |column| (delay, column)))
             .map(|(delay, column)| delay * n_together + first + column)
             .collect();
         first += n;
@@ -362,7 +364,12 @@ mod tests {
 
     #[test]
     fn a_sets_columns_lie_apart_at_each_delay() {
-        let sets = [("a".to_string(), 2), ("b".to_string(), 1)];
+        let set = |name: &str, n_features| SetColumns {
+            name: name.into(),
+            n_features,
+            at_scan_times: false,
+        };
+        let sets = [set("a", 2), set("b", 1)];
         assert_eq!(columns_of_sets(&sets, 2), [vec![0, 1, 3, 4], vec![2, 5]]);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::inputs::Inputs;
 use super::run::Run;
+use crate::design::SetColumns;
 use crate::pipeline::now;
 use crate::recipe::{EncodeFacts, FeatureKind, FeatureSet, FeatureSource, RecipeFile, SetFacts};
 use crate::sanity::Check;
@@ -33,16 +34,17 @@ pub(super) fn gather(
         training_stories: names(&design.training_stories),
         test_stories: names(&design.test_stories),
         warnings,
-        sets: sets.map(|((_, n), set)| set_facts(*n, set)).collect(),
+        sets: sets.map(|(columns, set)| set_facts(columns, set)).collect(),
         checks,
         inputs,
     }
 }
 
-fn set_facts(n_features: usize, set: &FeatureSet) -> SetFacts {
+fn set_facts(columns: &SetColumns, set: &FeatureSet) -> SetFacts {
     SetFacts {
         name: set.name.clone(),
-        n_features,
+        n_features: columns.n_features,
+        at_scan_times: columns.at_scan_times,
         source: (set.kind == FeatureKind::Features)
             .then(|| source(set))
             .flatten(),
@@ -62,5 +64,7 @@ fn source(set: &FeatureSet) -> Option<FeatureSource> {
         layer: set.layer.clone(),
         window_secs: (window.context_ms + window.chunk_ms) / 1000.0,
         step_secs: window.stride_secs.unwrap_or(window.chunk_ms / 1000.0),
+        coverage: window.coverage,
+        use_featext: recipe.model.use_featext,
     })
 }

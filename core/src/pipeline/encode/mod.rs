@@ -5,7 +5,6 @@ mod controls;
 mod facts;
 mod files;
 mod inputs;
-mod judge;
 mod kept;
 mod run;
 mod warnings;
@@ -34,11 +33,11 @@ use crate::split::SplitError;
 use crate::store::{Found, Journal, StoreError, atomic};
 use banded::Banded;
 use files::Files;
-use judge::{Judge, Scored};
 use kept::Kept;
 use run::{FIT, Run, draws_of, rounds_name, values_of};
 
 use super::now;
+use super::scorer::Scored;
 
 /// Why voxels could not be scored.
 #[derive(Debug, thiserror::Error)]
@@ -179,11 +178,13 @@ pub fn encode_sizes(work: &Encoding) -> Result<(FitSizes, Vec<String>), EncodeEr
     inputs::refuse_changed_features(work.recipe, &design, &[])?;
     let run = Run::new(work, &design, &measured, &[])?;
     let mut warnings = Vec::new();
-    warnings::announce(&run, &mut |event| {
+    let report = &mut |event| {
         if let Event::Warning { message } = event {
             warnings.push(message);
         }
-    });
+    };
+    warnings::announce(&run, report);
+    warnings::check_power(&run, report)?;
     Ok((run.sizes(), warnings))
 }
 
@@ -217,6 +218,7 @@ fn encode_in<T: Readable>(
         (_, Err(error)) => return Err(error),
     }
     warnings::announce(&run, report);
+    warnings::check_power(&run, report)?;
 
     // A folder without scores is not done: they are taken away first, and come last.
     run.hold_folder()?;
@@ -365,7 +367,7 @@ fn fit_and_score<T: Readable>(
     let (mut files, found) = Files::open(run, &mut journal, found)?;
     run.begin(Stage::FitAndScore, found, report);
     if !journal.is_complete() {
-        let judge = Judge::new(run, report);
+        let scorer = run.scorer(report);
         let finished =
             run.for_blocks(&mut journal, Stage::FitAndScore, report, |voxels, block| {
                 let first = voxels.start - run.voxels.start;
@@ -373,10 +375,10 @@ fn fit_and_score<T: Readable>(
                 let shared = kept.take(voxels.start);
                 let fitted = plan.fit_sharing(block, &shared, alphas, files.weights());
                 files.write(first, &fitted)?;
-                let judged = judge.scores(&fitted.predictions, block, voxels)?;
-                let scores = judged.voxels.iter().flat_map(VoxelScores::values);
+                let scored = scorer.scores(&fitted.predictions, block, voxels)?;
+                let scores = scored.voxels.iter().flat_map(VoxelScores::values);
                 let mut values: Vec<f64> = scores.copied().collect();
-                values.extend(values_of(&judged.draws));
+                values.extend(values_of(&scored.draws));
                 Ok(values)
             })?;
         if !finished {

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, Axis};
 
-use super::judge::Scored;
 use super::{EncodeError, Encoding};
 use crate::design::{Design, scans_of};
 use crate::encoding::{
@@ -15,6 +14,7 @@ use crate::encoding::{
     memory_budget, reading_voxels, round_groups, write_results,
 };
 use crate::intervals::MeanOfDraws;
+use crate::pipeline::scorer::{Scored, Scorer};
 use crate::progress::{Event, Stage};
 use crate::recipe::{EncodeFacts, EncodeFile, EncodeOutput, EncodeRecipe, FitPrecision};
 use crate::responses::Readable;
@@ -88,6 +88,12 @@ impl<'a> Run<'a> {
     /// Looks whether the folder is still the one that this run began with.
     pub(super) fn verify_folder(&self) -> Result<(), StoreError> {
         self.held.get().map_or(Ok(()), HeldFolder::verify)
+    }
+
+    /// What compares predictions with the test responses.
+    pub(super) fn scorer(&self, report: &mut dyn FnMut(Event)) -> Scorer<'_> {
+        let n_scans = self.design.test.0.nrows();
+        Scorer::new(self.work.recipe, self.measured, n_scans, report)
     }
 
     /// Whether the scores of this very run lie in the folder.

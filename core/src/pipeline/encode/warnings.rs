@@ -2,6 +2,7 @@
 
 use super::EncodeError;
 use super::run::Run;
+use crate::ceiling::{TotalPower, measured_power};
 use crate::encoding::{CHECKED_VOXELS, Column, ScoreTable, VoxelShare, precision_warning};
 use crate::progress::Event;
 use crate::recipe::FitPrecision;
@@ -24,12 +25,48 @@ pub(super) fn announce(run: &Run, report: &mut dyn FnMut(Event)) {
              add stories."
         )
     });
-    let method = run.work.recipe.ridge.cross_validation.warning();
+    let method = run
+        .work
+        .recipe
+        .ridge
+        .cross_validation
+        .warning(n_training_scans);
     let warnings = run.design.warnings.iter().cloned();
     let warnings = run.measured.notes().into_iter().chain(warnings);
     for message in warnings.chain(few).chain(method) {
         report(Event::Warning { message });
     }
+}
+
+/// How far the mean variance of z-scored presentations may lie from 1: trims take scans away after z-scoring.
+const POWER_OF_ONE: std::ops::Range<f64> = 0.7..1.4;
+
+/// Tells if the noise ceiling starts from a total power of 1, but the responses are not z-scored.
+pub(super) fn check_power(run: &Run, report: &mut dyn FnMut(Event)) -> Result<(), EncodeError> {
+    let assumes_one = run.work.recipe.scores.total_power == TotalPower::One;
+    if !assumes_one || run.measured.n_presentations() < 2 {
+        return Ok(());
+    }
+    let first = run.voxels.start;
+    let end = run.voxels.end.min(first + CHECKED_VOXELS);
+    let presentations = run.measured.test_presentations::<f64>(first..end)?;
+    let power = measured_power(presentations.view());
+    let powers = power
+        .iter()
+        .flatten()
+        .filter(|power| power.is_finite() && **power > 0.0);
+    let (sum, n) = powers.fold((0.0, 0.0), |(sum, n), power| (sum + power, n + 1.0));
+    let mean: f64 = sum / n;
+    if mean.is_finite() && !POWER_OF_ONE.contains(&mean) {
+        report(Event::Warning {
+            message: format!(
+                "The noise ceiling assumes z-scored responses (total power 1, as in the study), but a presentation's variance \
+                 over time is {mean:.3} on average. Z-score the responses, or write total_power = \"measured\" in \
+                 [encode.scores]."
+            ),
+        });
+    }
+    Ok(())
 }
 
 /// Tells if single precision is not enough for these features.

@@ -1,22 +1,22 @@
-//! Predictions beside what was measured.
+//! Scores predictions against what was measured, voxel by voxel.
 
 use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2};
 
-use super::EncodeError;
-use super::run::Run;
 use crate::ceiling::{NoiseCeiling, SHOWN_ABOVE};
-use crate::encoding::{Column, VoxelScores};
+use crate::encoding::{Column, Measured, MeasuredError, VoxelScores};
 use crate::intervals::{BlockBootstrap, CONFIDENCE, MeanOfDraws, voxel_intervals};
 use crate::progress::Event;
+use crate::recipe::EncodeRecipe;
 use crate::responses::Readable;
-use crate::score::{correlation, r_squared, signed_square};
+use crate::score::{Variances, correlation, r_squared, signed_square};
 use crate::significance::BlockPermutations;
 
-/// Compares predictions with what was measured, voxel by voxel.
-pub(super) struct Judge<'a> {
-    run: &'a Run<'a>,
+/// Compares predictions of the test scans with what was measured.
+pub(super) struct Scorer<'a> {
+    recipe: &'a EncodeRecipe,
+    measured: &'a Measured<'a>,
     permutations: Option<BlockPermutations>,
     bootstrap: Option<BlockBootstrap>,
 }
@@ -28,16 +28,21 @@ pub(super) struct Scored {
 }
 
 /// The scores of a block of voxels.
-pub(super) struct Judged {
+pub(super) struct BlockScores {
     pub(super) voxels: Vec<VoxelScores>,
     /// Their r in each draw of test time.
     pub(super) draws: MeanOfDraws,
 }
 
-impl<'a> Judge<'a> {
-    pub(super) fn new(run: &'a Run<'a>, report: &mut dyn FnMut(Event)) -> Self {
-        let (settings, seed) = (&run.work.recipe.scores, run.work.recipe.ridge.seed);
-        let n_scans = run.design.test.0.nrows();
+impl<'a> Scorer<'a> {
+    /// A scorer of predictions of `n_scans` test scans.
+    pub(super) fn new(
+        recipe: &'a EncodeRecipe,
+        measured: &'a Measured<'a>,
+        n_scans: usize,
+        report: &mut dyn FnMut(Event),
+    ) -> Self {
+        let (settings, seed) = (&recipe.scores, recipe.ridge.seed);
         let permutations = (settings.n_permutations > 0).then(|| {
             BlockPermutations::new(n_scans, settings.block_scans, settings.n_permutations, seed)
         });
@@ -48,19 +53,27 @@ impl<'a> Judge<'a> {
         let bootstrap = (settings.n_draws > 0)
             .then(|| BlockBootstrap::new(n_scans, settings.block_scans, settings.n_draws, seed));
         Self {
-            run,
+            recipe,
+            measured,
             permutations,
             bootstrap,
         }
     }
 
+    /// The scores of a block of voxels.
+    ///
+    /// * `predictions`: `(n_test_scans, n_voxels)`.
+    /// * `training`: `(n_training_scans, n_voxels)`, as measured; where values are no numbers, they are counted.
+    ///
+    /// # Errors
+    /// [`MeasuredError`] if the test responses cannot be read.
     pub(super) fn scores<T: Readable>(
         &self,
         predictions: &Array2<T>,
         training: ArrayView2<T>,
         voxels: Range<usize>,
-    ) -> Result<Judged, EncodeError> {
-        let measured = self.run.measured.test::<T>(voxels.clone())?;
+    ) -> Result<BlockScores, MeasuredError> {
+        let measured = self.measured.test::<T>(voxels.clone())?;
         let r = correlation(predictions.view(), measured.view());
         let r2 = r_squared(predictions.view(), measured.view());
         let p = self.permutations.as_ref();
@@ -73,11 +86,17 @@ impl<'a> Judge<'a> {
             voxel_intervals(r.view(), CONFIDENCE)
         });
         let ceiling = self.ceiling::<T>(voxels)?;
+        let variances = Variances::of(predictions.view(), measured.view());
+        let signed_root = variances.signed_root();
+        let power_explained = ceiling
+            .as_ref()
+            .map(|ceiling| ceiling.power_explained(&variances.measured, &variances.residual));
         let voxel = |index: usize| {
             let mut scores = VoxelScores::default();
             scores.set(Column::R, r[index]);
             scores.set(Column::SignedSquare, signed_square(r[index]));
             scores.set(Column::R2, r2[index]);
+            scores.set(Column::SignedRootR2, signed_root[index]);
             if let Some(p) = &p {
                 scores.set(Column::P, p[index]);
             }
@@ -92,6 +111,9 @@ impl<'a> Judge<'a> {
                     Column::ExplainableVariance,
                     ceiling.explainable_variance[index],
                 );
+                if let Some(explained) = &power_explained {
+                    scores.set(Column::SignalPowerExplained, explained[index]);
+                }
                 let is_shown = largest > SHOWN_ABOVE;
                 scores.set(
                     Column::NormalisedR,
@@ -107,7 +129,7 @@ impl<'a> Judge<'a> {
             scores.set(Column::NMissing, n_missing as f64);
             scores
         };
-        Ok(Judged {
+        Ok(BlockScores {
             voxels: (0..measured.ncols()).map(voxel).collect(),
             draws,
         })
@@ -116,11 +138,14 @@ impl<'a> Judge<'a> {
     fn ceiling<T: Readable>(
         &self,
         voxels: Range<usize>,
-    ) -> Result<Option<NoiseCeiling>, EncodeError> {
-        if self.run.measured.n_presentations() < 2 {
+    ) -> Result<Option<NoiseCeiling>, MeasuredError> {
+        if self.measured.n_presentations() < 2 {
             return Ok(None);
         }
-        let presentations = self.run.measured.test_presentations::<T>(voxels)?;
-        Ok(NoiseCeiling::of(presentations.view()))
+        let presentations = self.measured.test_presentations::<T>(voxels)?;
+        Ok(NoiseCeiling::of(
+            presentations.view(),
+            self.recipe.scores.total_power,
+        ))
     }
 }
