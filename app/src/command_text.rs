@@ -13,8 +13,12 @@ use heschl_core::window::{Coverage, WindowSettings};
 pub(crate) fn of_recipe(recipe: &ExtractRecipe) -> String {
     let mut words = vec!["heschl".to_owned(), "extract".into()];
     let mut flag = |name: &str, value: Option<String>| {
-        words.push(format!("--{name}"));
-        words.extend(value.map(|value| quoted(&value)));
+        // With "=", so that a value that begins with a hyphen is not taken for a flag.
+        words.push(match value {
+            None => format!("--{name}"),
+            Some(value) if value.starts_with('-') => format!("--{name}={}", quoted(&value)),
+            Some(value) => format!("--{name} {}", quoted(&value)),
+        });
     };
     flag("stimulus-dir", Some(path_text(&recipe.stimuli.folder)));
     flag("model", Some(recipe.model.model.clone()));
@@ -53,7 +57,7 @@ pub(crate) fn of_recipe(recipe: &ExtractRecipe) -> String {
         flag("stories", Some(story.clone()));
     }
     if let Some(name) = &recipe.stimuli.custom_stimuli {
-        flag("custom-stimuli", Some(name.clone()));
+        flag("custom-stimuli", Some(name.as_str().into()));
     }
     if let LayerChoice::Some(layers) = &recipe.model.layers {
         let list: Vec<String> = layers.iter().map(ToString::to_string).collect();
@@ -78,9 +82,24 @@ fn path_text(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// A word as a POSIX shell takes it literally.
+/// A word as a shell takes it literally, on one line: control characters are written as `$'…'` has them, which bash, zsh,
+/// ksh and POSIX 2024 understand.
 #[must_use]
 pub(crate) fn quoted(word: &str) -> String {
+    if word.contains(char::is_control) {
+        let letter = |letter: char| match letter {
+            '\'' | '\\' => format!("\\{letter}"),
+            letter if letter.is_control() => {
+                let mut bytes = [0; 4];
+                let bytes = letter.encode_utf8(&mut bytes).bytes();
+                let octal: Vec<String> = bytes.map(|byte| format!("\\{byte:03o}")).collect();
+                octal.concat()
+            }
+            letter => letter.to_string(),
+        };
+        let text: String = word.chars().map(letter).collect();
+        return format!("$'{text}'");
+    }
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:=,@%".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();
@@ -142,7 +161,7 @@ mod tests {
         other.stimuli.stories = vec!["it's $HOME; \"b\"".into(), "c*".into()];
         other.stimuli.recursive = true;
         other.stimuli.resampling = Resampling::ToEncoderRate;
-        other.stimuli.custom_stimuli = Some("set 1".into());
+        other.stimuli.custom_stimuli = Some("set 1".parse().unwrap());
         other.model.layers = LayerChoice::Some(vec![0, 3]);
         other.model.last_layer = LastLayer::BeforeNorm;
         other.model.use_featext = true;

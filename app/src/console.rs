@@ -5,17 +5,35 @@ use std::io::{self, Write as _};
 
 /// Prints a line of results. A reader that went away, such as `head`, is no error.
 pub(crate) fn say(line: impl Display) {
-    let _ = writeln!(io::stdout().lock(), "{line}");
+    let _ = writeln!(io::stdout().lock(), "{}", visible(&line.to_string()));
 }
 
 /// Prints a line about the work, apart from the results.
 pub(crate) fn note(line: impl Display) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = writeln!(io::stderr().lock(), "{}", visible(&line.to_string()));
 }
 
 /// Prints what went wrong.
 pub(crate) fn complain(failure: impl Display) {
-    let _ = writeln!(io::stderr().lock(), "Error: {failure}");
+    let _ = writeln!(
+        io::stderr().lock(),
+        "Error: {}",
+        visible(&failure.to_string())
+    );
+}
+
+/// The text with control characters as signs that do nothing: names of files and stories may hold what a terminal obeys.
+/// Line breaks and tabs stay.
+#[must_use]
+pub(crate) fn visible(text: &str) -> String {
+    let sign = |letter: char| match letter {
+        '\n' | '\t' => letter,
+        '\u{7f}' => '\u{2421}',
+        '\0'..='\u{1f}' => char::from_u32(0x2400 + letter as u32).unwrap_or('\u{fffd}'),
+        '\u{80}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        _ => letter,
+    };
+    text.chars().map(sign).collect()
 }
 
 /// `83 s`, `12 min`, `3 h 05 min`.
@@ -66,6 +84,14 @@ pub(crate) fn clock(secs: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn control_characters_of_names_do_not_reach_the_terminal() {
+        let name = "a\u{1b}]0;title\u{7}b\u{9b}31m\u{202e}c\r";
+        let shown = visible(name);
+        assert_eq!(shown, "a␛]0;title␇b\u{fffd}31m\u{fffd}c␍");
+        assert_eq!(visible("café, two lines\n\tx"), "café, two lines\n\tx");
+    }
 
     #[test]
     fn durations_and_sizes_read_well() {

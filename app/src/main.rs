@@ -3,10 +3,12 @@
 mod command_text;
 mod commands;
 mod console;
+mod csv;
 mod failure;
 mod forecast;
 mod gui;
 mod inputs;
+mod last_words;
 mod picture;
 mod report;
 mod slurm;
@@ -46,6 +48,7 @@ enum Command {
     Downsample(commands::downsample::Args),
     Encode(commands::encode::Args),
     Merge(commands::encode::MergeArgs),
+    Predict(commands::predict::Args),
     Sweep(commands::sweep::Args),
     Stack(commands::stack::Args),
     Partition(commands::partition::Args),
@@ -59,6 +62,7 @@ enum Command {
 
 fn main() -> ExitCode {
     failure::keep_panics_quiet();
+    last_words::prepare();
     let code = std::panic::catch_unwind(run).unwrap_or_else(|_| {
         report::tell_failure(&failure::of_our_own());
         failure::FAILED
@@ -95,6 +99,7 @@ fn run_command(command: Command) -> failure::CommandResult {
         Command::Downsample(args) => commands::downsample::run(&args),
         Command::Encode(args) => commands::encode::run(&args),
         Command::Merge(args) => commands::encode::merge(&args),
+        Command::Predict(args) => commands::predict::run(&args),
         Command::Sweep(args) => commands::sweep::run(&args),
         Command::Stack(args) => commands::stack::run(&args),
         Command::Partition(args) => commands::partition::run(&args),

@@ -134,7 +134,7 @@ impl TextReporter {
                 }
                 self.bar.set_length(*n_windows as u64);
                 self.bar.set_position(*n_done as u64);
-                self.bar.set_message(story.clone());
+                self.bar.set_message(console::visible(story));
                 self.rate.begin_story(*n_done);
             }
             Event::Progress {

@@ -103,6 +103,44 @@ mod tests {
     /// A program that writes what it was asked for, by the number of its task.
     const PROGRAM: &str = "#!/bin/bash\ncp \"$2\" \"$OUT/$SLURM_ARRAY_TASK_ID.toml\"\nprintf '%s\\n' \"$1\" \"$3\" > \"$OUT/$SLURM_ARRAY_TASK_ID\"\n";
 
+    /// Whatever a folder or a story is called, no line of the script is made of it, comments included.
+    #[test]
+    fn names_with_line_breaks_run_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let smuggled = folder.path().join("SMUGGLED");
+        let name = format!("out\ntouch {}\n#'\\", smuggled.display());
+        let scripts = [
+            shares_script(
+                Path::new("/bin/true"),
+                "[encode]\n",
+                Path::new(&name),
+                NonZeroUsize::MIN,
+            ),
+            shares_script(
+                Path::new(&name),
+                "[encode]\n",
+                Path::new("x"),
+                NonZeroUsize::MIN,
+            ),
+            array_script(
+                Path::new("/bin/true"),
+                "[extract]\n",
+                &[name.clone(), "b".into()],
+            ),
+        ];
+        for script in scripts {
+            let path = folder.path().join("script");
+            std::fs::write(&path, &script).unwrap();
+            let mut command = Command::new("bash");
+            command
+                .arg(&path)
+                .env("SLURM_ARRAY_TASK_ID", "0")
+                .output()
+                .unwrap();
+            assert!(!smuggled.exists(), "{script}");
+        }
+    }
+
     /// Runs each task of a script as Slurm would, one after the other.
     #[test]
     fn each_task_extracts_its_story_with_the_whole_recipe() {

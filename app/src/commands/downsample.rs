@@ -6,11 +6,12 @@ use clap::ValueEnum;
 use heschl_core::design::{FrameReader, scan_times};
 use heschl_core::downsample::{Downsampling, downsample};
 use heschl_core::formats::npz_arrays::ArraysWriter;
-use heschl_core::recipe::{FeatureKind, FeatureSet, ScansRecipe};
+use heschl_core::recipe::{FeatureKind, FeatureSet, ScansRecipe, bounds};
 use heschl_core::scans::{ScanTimes, TriggerRepair};
 use heschl_core::store::atomic;
 
 use super::extract::absolute;
+use super::numbers::{number, whole};
 use super::simulate::stories_in;
 use crate::console::{note, say};
 use crate::failure::{CommandResult, Failure, Outcome};
@@ -41,15 +42,15 @@ pub(crate) struct Args {
     lists: Option<PathBuf>,
 
     /// Without reports and lists: repetition time, seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0, value_parser = number(bounds::REPETITION_SECS))]
     tr: f64,
 
     /// Without reports and lists: when the sound began after the first scan, seconds
-    #[arg(long = "sound-start", value_name = "SECONDS", default_value_t = 10.0)]
+    #[arg(long = "sound-start", allow_negative_numbers = true, value_name = "SECONDS", default_value_t = 10.0, value_parser = number(bounds::SOUND_START_SECS))]
     sound_start: f64,
 
     /// Without reports and lists: number of scans of every story; as many as cover the sound and 10 s more if left out
-    #[arg(long, value_name = "N", conflicts_with = "respdict")]
+    #[arg(long, value_name = "N", conflicts_with = "respdict", value_parser = whole(bounds::N_SCANS))]
     scans: Option<usize>,
 
     /// A JSON file from story to number of scans, as the deep-fMRI dataset has it
@@ -61,11 +62,11 @@ pub(crate) struct Args {
     method: Method,
 
     /// Lobes of the filter to either side
-    #[arg(long, value_name = "N", default_value_t = 3.0)]
+    #[arg(long, value_name = "N", default_value_t = 3.0, value_parser = number(bounds::FILTER_WINDOW))]
     window: f64,
 
     /// Cut-off as a multiple of the scanner's rate
-    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = number(bounds::CUTOFF_MULT))]
     cutoff: f64,
 
     /// Filter the negative and the positive part apart, side by side

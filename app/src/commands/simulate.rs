@@ -9,7 +9,7 @@ use heschl_core::downsample::{Downsampling, downsample};
 use heschl_core::formats::npz_arrays::{ArraysWriter, Order, header};
 use heschl_core::recipe::{
     ControlsRecipe, EncodeFile, EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet, Preset,
-    ResponsesRecipe, ScansRecipe, ScoresRecipe, StoriesRecipe, Trim,
+    ResponsesRecipe, ScansRecipe, ScoresRecipe, StoriesRecipe, Trim, bounds,
 };
 use heschl_core::scans::ScanTimes;
 use heschl_core::simulate::{Haemodynamics, SimulatedBrain, SimulationSettings, reachable_r};
@@ -17,6 +17,7 @@ use heschl_core::store::atomic;
 use ndarray::{Array2, s};
 
 use super::extract::absolute;
+use super::numbers::{number, whole};
 use crate::console::{note, say};
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::gui::sample;
@@ -43,19 +44,19 @@ pub(crate) struct Args {
     test: Option<String>,
 
     /// Voxels
-    #[arg(long, value_name = "N", default_value_t = 20_484)]
+    #[arg(long, value_name = "N", default_value_t = 20_484, value_parser = whole(bounds::N_VOXELS))]
     voxels: usize,
 
     /// Share of voxels that hold nothing but noise
-    #[arg(long = "empty-share", value_name = "SHARE", default_value_t = 0.5)]
+    #[arg(long = "empty-share", value_name = "SHARE", default_value_t = 0.5, value_parser = number(bounds::SHARE))]
     empty_share: f64,
 
     /// Largest share of a voxel's variance that is signal
-    #[arg(long = "signal-share", value_name = "SHARE", default_value_t = 0.5)]
+    #[arg(long = "signal-share", value_name = "SHARE", default_value_t = 0.5, value_parser = number(bounds::SHARE))]
     signal_share: f64,
 
     /// Correlation of each noise value with the one before
-    #[arg(long = "noise-correlation", value_name = "R", default_value_t = 0.3)]
+    #[arg(long = "noise-correlation", value_name = "R", default_value_t = 0.3, value_parser = number(bounds::SHARE))]
     noise_correlation: f64,
 
     /// How the blood follows: random weights at delays of 1 to 4 scans, or the canonical response
@@ -63,11 +64,11 @@ pub(crate) struct Args {
     response: Response,
 
     /// How often the test story was heard, for the noise ceiling
-    #[arg(long, value_name = "N", default_value_t = 5)]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = whole(bounds::N_PRESENTATIONS))]
     presentations: usize,
 
     /// Repetition time, seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0, value_parser = number(bounds::REPETITION_SECS))]
     tr: f64,
 
     /// Seed of all random choices
@@ -149,6 +150,7 @@ pub(crate) fn plant(args: &Args) -> Result<SimulatedBrain, Failure> {
     let mut brain = None;
     for (number, story) in stories.iter().enumerate() {
         let features = at_scans(&reader, story, args.tr)?;
+        refuse_short(story, features.nrows(), design.trim_train)?;
         let brain = match &mut brain {
             Some(brain) => brain,
             slot => slot.insert(SimulatedBrain::new(
@@ -176,6 +178,18 @@ pub(crate) fn plant(args: &Args) -> Result<SimulatedBrain, Failure> {
     write_truth(&out, &brain)?;
     write_recipe(&out, recipe(args, set, &stories, &test))?;
     Ok(brain)
+}
+
+/// A story must outlast what is trimmed at its edges.
+fn refuse_short(story: &str, n_scans: usize, trim: Trim) -> Result<(), Failure> {
+    let n_trimmed = trim.total();
+    if n_scans > n_trimmed + 1 {
+        return Ok(());
+    }
+    Err(Failure(format!(
+        "The story \"{story}\" covers {n_scans} scans, and the study trims {n_trimmed} at its edges: too few are left. Take longer \
+         stories, move this one out of the features' folder, or give a shorter --tr."
+    )))
 }
 
 fn settings(args: &Args) -> SimulationSettings {

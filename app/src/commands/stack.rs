@@ -6,10 +6,11 @@ use heschl_core::encoding::{Column, ScoreTable};
 use heschl_core::formats::npz_arrays::ArraysWriter;
 use heschl_core::formats::responses::{ResponseOptions, open};
 use heschl_core::pipeline::{Stack, StackMember, stack};
-use heschl_core::recipe::EncodeFile;
+use heschl_core::recipe::{EncodeFile, bounds};
 use heschl_core::store::atomic;
 
 use super::extract::absolute;
+use super::numbers::number;
 use super::partition::scores;
 use crate::console::{note, say};
 use crate::failure::{CommandResult, Failure, Outcome};
@@ -31,7 +32,7 @@ pub(crate) struct Args {
     out: PathBuf,
 
     /// Memory to plan for, GiB
-    #[arg(long = "memory", value_name = "GIB", default_value_t = 4.0)]
+    #[arg(long = "memory", value_name = "GIB", default_value_t = 4.0, value_parser = number(bounds::MEMORY_GIB))]
     memory_gib: f64,
 }
 

@@ -20,6 +20,7 @@ use fits::Fit;
 use super::encode::groups;
 use super::extract::absolute;
 use crate::console::{note, say};
+use crate::csv::cell;
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::report::{self, EventFormat, Reporter};
 use crate::workshop;
@@ -179,8 +180,8 @@ fn table(entries: &[Entry]) -> String {
         let _ = writeln!(
             text,
             "{},{},{},{training_hours},{},{mean_r},{low},{high},{mean_square},{n_significant}",
-            fit.model,
-            fit.layer,
+            cell(&fit.model),
+            cell(&fit.layer),
             fit.n_stories,
             table.voxels.len(),
         );

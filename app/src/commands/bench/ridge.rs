@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use heschl_core::encoding::{BLOCK_VOXELS, FitSizes, FitWork, MachineSpeed, Reuse};
 use heschl_core::matrix::{Real, product_peak_flops};
 use heschl_core::random::PythonRandom;
+use heschl_core::recipe::bounds;
 use heschl_core::recipe::{Alphas, FitPrecision};
 use heschl_core::ridge::{
     AlphaUnit, Problem, RefitPlan, RidgeSettings, RoundScore, RoundsPlan, Weights,
@@ -15,6 +16,7 @@ use heschl_core::ridge::{
 use heschl_core::split::{CrossValidation, HeldChunks, TestFeatures, TrainingFeatures};
 use ndarray::{Array2, ArrayView2, Axis, s};
 
+use crate::commands::numbers::whole;
 use crate::console::say;
 use crate::failure::{CommandResult, Failure, Outcome};
 
@@ -22,35 +24,35 @@ use crate::failure::{CommandResult, Failure, Outcome};
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Training scans
-    #[arg(long, value_name = "N", default_value_t = 3000)]
+    #[arg(long, value_name = "N", default_value_t = 3000, value_parser = whole(bounds::N_SCANS))]
     scans: usize,
 
     /// Test scans
-    #[arg(long = "test-scans", value_name = "N", default_value_t = 300)]
+    #[arg(long = "test-scans", value_name = "N", default_value_t = 300, value_parser = whole(bounds::N_SCANS))]
     test_scans: usize,
 
     /// Columns of the design matrix: features times delays
-    #[arg(long, value_name = "N", default_value_t = 1536)]
+    #[arg(long, value_name = "N", default_value_t = 1536, value_parser = whole(bounds::N_COLUMNS))]
     columns: usize,
 
     /// Voxels
-    #[arg(long, value_name = "N", default_value_t = 4000)]
+    #[arg(long, value_name = "N", default_value_t = 4000, value_parser = whole(bounds::N_VOXELS))]
     voxels: usize,
 
     /// α to try, from 10 to 1000
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = whole(bounds::N_ALPHAS))]
     alphas: usize,
 
     /// Rounds that choose α
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = whole(bounds::N_ROUNDS))]
     rounds: usize,
 
     /// Scans per chunk
-    #[arg(long, value_name = "N", default_value_t = 40)]
+    #[arg(long, value_name = "N", default_value_t = 40, value_parser = whole(bounds::CHUNK_SCANS))]
     chunk: usize,
 
     /// Chunks held out in each round
-    #[arg(long, value_name = "N", default_value_t = 15)]
+    #[arg(long, value_name = "N", default_value_t = 15, value_parser = whole(bounds::N_CHUNKS))]
     held: usize,
 
     /// Number format
@@ -58,11 +60,11 @@ pub(super) struct Args {
     precision: Precision,
 
     /// How often it is fitted; the median counts
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = whole(bounds::N_ROUNDS))]
     repeats: usize,
 
     /// Voxels of the whole study, whose time is forecast from this run
-    #[arg(long = "forecast-voxels", value_name = "N")]
+    #[arg(long = "forecast-voxels", value_name = "N", value_parser = whole(bounds::N_VOXELS))]
     forecast_voxels: Option<usize>,
 
     /// Form the weights, too

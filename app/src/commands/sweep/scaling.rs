@@ -8,6 +8,7 @@ use heschl_models::catalogue;
 
 use super::{Entry, Fit};
 use crate::console::say;
+use crate::csv::cell;
 
 /// One line of a scaling figure.
 pub(super) struct Curve {
@@ -130,7 +131,12 @@ pub(super) fn table(curves: &[Curve]) -> String {
             let _ = writeln!(
                 text,
                 "{},{},{},{},{},{},{r},{square}",
-                curve.unit, curve.of, point.label, point.size, point.means[0], point.means[1]
+                curve.unit,
+                cell(&curve.of),
+                cell(&point.label),
+                point.size,
+                point.means[0],
+                point.means[1]
             );
         }
     }
