@@ -383,7 +383,7 @@ fn what_cannot_be_fitted_is_refused_with_a_sentence() {
     let mut greedy = recipe(folder.path(), "out");
     greedy.ridge.cross_validation = CrossValidation::ChunkBootstrap {
         n_rounds: 3,
-        chunk_scans: 40,
+        chunk_scans: 100_000,
         chunks: HeldChunks::Count(125),
     };
     assert!(refused(&greedy, &responses, VoxelShare::WHOLE).contains("of which 125"));

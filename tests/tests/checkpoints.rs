@@ -318,15 +318,20 @@ fn words_of_training_programs_before_the_names_are_no_obstacle_and_two_encoders_
     let header: serde_json::Map<String, serde_json::Value> =
         serde_json::from_slice(&bytes[8..8 + n]).unwrap();
     let write = |folder: &Path, prefixes: &[&str]| {
+        let body = &bytes[8 + n..];
         let mut renamed = serde_json::Map::new();
-        for prefix in prefixes {
+        for (number, prefix) in prefixes.iter().enumerate() {
             for (name, place) in header.iter().filter(|(name, _)| *name != "__metadata__") {
-                renamed.insert(format!("{prefix}{name}"), place.clone());
+                let mut place = place.clone();
+                for at in place["data_offsets"].as_array_mut().unwrap() {
+                    *at = (at.as_u64().unwrap() + (number * body.len()) as u64).into();
+                }
+                renamed.insert(format!("{prefix}{name}"), place);
             }
         }
         let header = serde_json::to_vec(&renamed).unwrap();
         let length = (header.len() as u64).to_le_bytes();
-        let whole = [&length[..], &header, &bytes[8 + n..]].concat();
+        let whole = [&length[..], &header, &body.repeat(prefixes.len())].concat();
         fs::write(folder.join("model.safetensors"), whole).unwrap();
     };
     for prefix in ["module.wav2vec2.", "_orig_mod.", "model.encoder."] {

@@ -264,7 +264,7 @@ impl FitStudy {
 }
 
 /// A clause as a sentence.
-fn sentence_of(clause: &str) -> String {
+pub(crate) fn sentence_of(clause: &str) -> String {
     let mut letters = clause.chars();
     let first = letters.next().map(char::to_uppercase);
     first

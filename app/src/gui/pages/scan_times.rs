@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use eframe::egui;
 use heschl_core::recipe::ScansRecipe;
+use heschl_core::recipe::bounds::REPETITION_SECS;
 use heschl_core::scans::TriggerRepair;
 
 use crate::gui::actions::{Asked, Purpose};
 use crate::gui::facts::Facts;
+use crate::gui::fitting::sentence_of;
 use crate::gui::manual::Topic;
 use crate::gui::widgets::{NumberField, PathField, choices, problem, weak};
 
@@ -159,10 +161,9 @@ pub(crate) fn wrong(scans: &ScansRecipe) -> Option<String> {
 }
 
 fn good_repetition(secs: f64) -> Result<(), String> {
-    let is_good = secs > 0.0 && secs <= 60.0;
-    is_good
-        .then_some(())
-        .ok_or_else(|| "A repetition time lies between 0 and 60 seconds.".to_string())
+    REPETITION_SECS
+        .check(secs)
+        .map_err(|clause| sentence_of(&clause))
 }
 
 fn repetition(ui: &mut egui::Ui, secs: &mut f64, asked: &mut Asked) {

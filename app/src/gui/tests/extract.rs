@@ -116,11 +116,19 @@ fn presets_and_resets_bring_the_papers_settings_back() {
 #[test]
 fn where_features_go_and_under_which_name() {
     let (_folder, mut stage) = stage();
+    let recordings = stage.study().stimuli.clone().unwrap();
+    std::fs::create_dir(recordings.join("tones")).unwrap();
+    let knock = recordings.join("tones/knock.wav");
+    std::fs::copy(recordings.join("alpha.wav"), knock).unwrap();
     stage.click(Role::CheckBox, "Custom stimuli");
     assert!(stage.is_greyed("Run"), "custom stimuli without a name");
     stage.write("Name of the custom stimuli", "../up");
-    stage.must_see("use a plain name");
+    stage.must_see("give the name of a folder below");
     stage.write("Name of the custom stimuli", "tones");
+    stage.until("the recordings of the folder are read", |window| {
+        let stories = window.facts.stories();
+        stories.len() == 1 && stories[0].story == "knock" && stories[0].header.is_some()
+    });
     assert!(!stage.is_greyed("Run"));
     let elsewhere = stage.folder.path().join("elsewhere");
     stage.write("Folder for the features", &elsewhere.display().to_string());

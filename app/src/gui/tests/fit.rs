@@ -340,9 +340,9 @@ fn what_is_wrong_is_said_where_it_is() {
     stage.go(Page::Align);
     stage.click(Role::RadioButton, "Even intervals");
     stage.write("TR", "0");
-    stage.must_see("A repetition time lies between 0 and 60 seconds.");
+    stage.must_see("The repetition time (TR) is 0 s; it must be from 0.05 to 100 s.");
     stage.go(Page::Fit);
-    stage.must_see("A repetition time lies between 0 and 60 seconds.");
+    stage.must_see("The repetition time (TR) is 0 s; it must be from 0.05 to 100 s.");
     let nothing = stage.folder.path().join("nothing");
     stage.ask(Action::Use(Purpose::Responses, nothing));
     stage.until("it was looked for", |window| {

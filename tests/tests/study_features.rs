@@ -1,49 +1,47 @@
-//! The study's options do what they did in the study's own code.
+//! Features are those of the study's own code: its options, and checkpoints of every wiring.
 //!
-//! `data/study/options.npz` holds what that code wrote with transformers 4.30.2, the version of its year: an array for
-//! each file, called `case|path`.
+//! `data/study/options.npz` and `published.npz` hold what that code wrote with transformers 4.30.2, the version of its year: an
+//! array for each file, called `case|path`.
 #![expect(clippy::unwrap_used, reason = "a test fails with the reason")]
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use heschl_core::formats::responses::{self, ResponseOptions};
 use heschl_tests::{array, compare, data, feature_files, heschl};
 
-/// Runs one of the cases with its flags, and compares every file.
-fn check(case: &str, flags: &[&str]) {
-    let out = tempfile::tempdir().unwrap();
+/// Extracts the study's recordings with one of its models.
+fn extract(model: &str, flags: &[&str], out: &Path) {
     let mut command = heschl();
     command
         .args(["extract", "--use_featext", "--device", "cpu"])
         .arg("--stimulus_dir")
         .arg(data("study/stimuli"))
         .arg("--model")
-        .arg(data("study/models/hubert-base-odd"))
+        .arg(data("study/models").join(model))
         .arg("--out")
-        .arg(out.path())
+        .arg(out)
         .args(flags);
     let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{case}: {said}");
+    assert!(output.status.success(), "{model} {flags:?}: {said}");
+}
 
-    let expected = data("study/options.npz");
-    let prefix = format!("{case}|");
-    let scratch = tempfile::tempdir().unwrap();
-    let options = ResponseOptions {
-        mask: None,
-        scratch: scratch.path().into(),
-    };
-    let names = responses::open(&expected, &options).unwrap().stories();
+/// Compares every file of `out` with what the study's code wrote: `<prefix><path>` in the archive, of paths that hold `part`.
+fn compare_all(out: &Path, archive: &str, prefix: &str, part: &str) {
+    let expected = data("study").join(archive);
+    let names = responses::open(&expected, &ResponseOptions::default())
+        .unwrap()
+        .stories();
     let wanted: BTreeSet<&str> = names
         .iter()
-        .filter_map(|name| name.strip_prefix(&prefix))
+        .filter_map(|name| name.strip_prefix(prefix))
+        .filter(|path| path.contains(part))
         .collect();
-    let written = feature_files(out.path());
-    assert_eq!(
-        written.keys().map(String::as_str).collect::<BTreeSet<_>>(),
-        wanted,
-        "{case}: files"
-    );
+    assert!(wanted.len() >= 4, "{wanted:?}");
+    let written = feature_files(out);
+    let written: BTreeSet<&str> = written.keys().map(String::as_str).collect();
+    assert_eq!(written, wanted, "{prefix}: files");
     for file in wanted {
         // The study subtracts the silence from the times in single precision.
         let (key, bound) = if file.ends_with("_times.npz") {
@@ -51,9 +49,35 @@ fn check(case: &str, flags: &[&str]) {
         } else {
             ("features", 1e-4)
         };
-        let found = array(&out.path().join(file), key);
+        let found = array(&out.join(file), key);
         let (largest, _) = compare(&found, &array(&expected, &format!("{prefix}{file}")));
-        assert!(largest <= bound, "{case}, {file}: {largest}");
+        assert!(largest <= bound, "{prefix}{file}: {largest}");
+    }
+}
+
+/// One of the cases of options.
+fn check(case: &str, flags: &[&str]) {
+    let out = tempfile::tempdir().unwrap();
+    extract("hubert-base-odd", flags, out.path());
+    compare_all(out.path(), "options.npz", &format!("{case}|"), "");
+}
+
+/// The last layer of the large ones is after the final norm, as published; adapters lie behind the encoder of one.
+#[test]
+fn every_layer_of_every_wiring_is_the_studys() {
+    for model in [
+        "hubert-base-odd",
+        "hubert-large-legal",
+        "wav2vec2-adapters",
+        "wavlm-large-odd",
+    ] {
+        let out = tempfile::tempdir().unwrap();
+        extract(
+            model,
+            &["--chunksz", "200", "--contextsz", "1000"],
+            out.path(),
+        );
+        compare_all(out.path(), "published.npz", "pub|", &format!("/{model}/"));
     }
 }
 
