@@ -1,6 +1,8 @@
 //! The pages: each a function of state and facts that returns what was asked for.
 
 mod align;
+mod chart;
+mod colour_bar;
 mod extract;
 mod features;
 mod fit;

@@ -1,6 +1,5 @@
 //! Scores: how well each voxel is predicted, in pictures that can be asked.
 
-mod chart;
 mod plots;
 mod tiles;
 

@@ -145,7 +145,8 @@ impl TimeAxis {
 }
 
 /// The smallest round step that is not below `secs`.
-fn tick_step(secs: f64) -> f64 {
+#[must_use]
+pub(crate) fn tick_step(secs: f64) -> f64 {
     const STEPS: [f64; 22] = [
         0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0,
         60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0,

@@ -152,6 +152,7 @@ fn layers_instants_and_components_are_computed() {
     };
     assert!((cka[5] - 1.0).abs() < 1e-9 && cka[1] < 0.999, "{cka:?}");
     stage.must_see("Linear CKA between layers, from 200");
+    stage.must_have(Role::Image, "Colours: linear CKA: 0 unlike, 1 alike");
     stage.click(Role::RadioButton, "Over time");
     has_analysis(
         &mut stage,
@@ -163,6 +164,47 @@ fn layers_instants_and_components_are_computed() {
         matches!(found, Analysis::Plane { .. })
     });
     stage.must_see("The two largest principal components of 200");
+    stage.must_have(Role::Image, "Colours: time in the story (min:s)");
+}
+
+#[test]
+fn what_lies_under_the_pointer_is_said_in_words() {
+    let (mut stage, _) = stage();
+    let at = |stage: &Stage, canvas: &str, share: [f32; 2]| {
+        let canvases = stage.canvases();
+        let (_, rect) = canvases.iter().find(|(label, _)| label == canvas).unwrap();
+        rect.min + rect.size() * eframe::egui::Vec2::from(share)
+    };
+    let point = |stage: &mut Stage, place| {
+        stage.harness.hover_at(place);
+        stage.harness.run_steps(30);
+    };
+    let heat = "Heat map, time to the right, dimensions downwards";
+    let place = at(&stage, heat, [0.5, 0.3]);
+    point(&mut stage, place);
+    stage.must_see("dimension 5 at ");
+    for (view, canvas, share, words) in [
+        (
+            "Layers",
+            "Similarity between layers",
+            [0.9, 0.05],
+            "Layers 0 and 2 are alike to 0.",
+        ),
+        (
+            "Over time",
+            "Similarity over time",
+            [0.6, 0.4],
+            "correlate with r ",
+        ),
+    ] {
+        stage.click(Role::RadioButton, view);
+        stage.until("it is computed", |window| {
+            window.facts.features.analysis.ready().is_some()
+        });
+        let place = at(&stage, canvas, share);
+        point(&mut stage, place);
+        stage.must_see(words);
+    }
 }
 
 #[test]

@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use eframe::egui::accesskit::Role;
+
 use super::{Stage, recordings};
 use crate::gui::actions::{Action, Purpose};
 use crate::gui::state::{Page, Remembered, ThemeChoice};
@@ -84,6 +86,52 @@ fn pictures_of_every_page() {
                     .save(folder.join(name))
                     .unwrap();
             }
+        }
+    }
+}
+
+#[test]
+#[ignore = "draws pictures; run it by name"]
+fn pictures_of_every_view() {
+    let folder = std::env::var_os("HESCHL_PICTURES")
+        .map_or_else(|| PathBuf::from("../target/pictures"), PathBuf::from);
+    std::fs::create_dir_all(&folder).unwrap();
+    for (theme, size) in [
+        (ThemeChoice::Dark, [1280.0, 800.0]),
+        (ThemeChoice::Light, [800.0, 560.0]),
+    ] {
+        let mut lasting = Remembered::default();
+        lasting.settings.theme = theme;
+        let mut stage = Stage::with(lasting, size, 1.0);
+        let keep = |stage: &mut Stage, page: &str, view: &str| {
+            let name = format!("view-{page}-{view}-{}x{}.png", size[0], size[1]);
+            let picture = stage.harness.render().unwrap();
+            picture.save(folder.join(name)).unwrap();
+        };
+        let features = super::features::features(stage.folder.path(), 0.02);
+        stage.ask(Action::Use(Purpose::Features, features));
+        stage.until("the layer is drawn", |window| {
+            window.facts.features.picture.is_some()
+        });
+        keep(&mut stage, "features", "heat");
+        for view in ["Layers", "Over time", "PCA"] {
+            stage.click(Role::RadioButton, view);
+            stage.until("it is computed", |window| {
+                window.facts.features.analysis.ready().is_some()
+            });
+            keep(&mut stage, "features", view);
+        }
+        let scores = super::fit::two_fits(stage.folder.path());
+        let other = scores.with_file_name("encoder.1");
+        stage.ask(Action::Use(Purpose::Scores, scores));
+        stage.ask(Action::Use(Purpose::OtherScores, other));
+        stage.until("the scores are read", |window| {
+            window.facts.fit.scores.ready().is_some() && window.facts.fit.others.ready().is_some()
+        });
+        for view in ["Scores", "Choice of α", "Profile", "Voxels", "Compare"] {
+            stage.click(Role::RadioButton, view);
+            stage.harness.run_steps(3);
+            keep(&mut stage, "scores", view);
         }
     }
 }

@@ -6,7 +6,7 @@ use eframe::egui;
 use egui::accesskit::Role;
 use egui::{Align2, Color32, FontId, Rect, Sense, pos2, vec2};
 use egui_extras::{Column, TableBuilder};
-use egui_plot::{Plot, PlotPoints, Points};
+use egui_plot::{PlotPoint, PlotPoints, Points};
 use heschl_core::look::library::Layer;
 use heschl_core::look::similarity::Plane;
 
@@ -16,10 +16,20 @@ use crate::gui::colours;
 use crate::gui::facts::Facts;
 use crate::gui::features::{Analysis, Beside, LayerFacts, Looking};
 use crate::gui::loading::Loading;
-use crate::gui::pages::time_axis::tick_words;
+use crate::gui::pages::chart::{Axis, chart, fix, range};
+use crate::gui::pages::colour_bar::{
+    BELOW, ColourBar, LEFT, every, instants_down, tick_across, tick_number, tick_up, title_across,
+    title_up,
+};
+use crate::gui::pages::time_axis::{TimeAxis, tick_step, tick_words};
 use crate::gui::state::State;
 use crate::gui::theme::{Palette, semibold};
 use crate::gui::widgets::{name, problem, weak};
+
+/// Colours of the points of a plane.
+const N_COLOURS: usize = 32;
+/// Points that the name of a layer takes at an axis.
+const WIDEST_TITLE: f32 = 26.0;
 
 /// What was drawn last.
 #[derive(Default)]
@@ -82,7 +92,7 @@ impl Analyses {
         weak(
             ui,
             format!(
-                "Correlation between {} instants, from −1 (blue) to 1 (red). Bright squares are stretches heard as one thing.",
+                "{} evenly spaced instants against each other. Red squares are stretches heard as one thing.",
                 rows.len()
             ),
         );
@@ -101,11 +111,14 @@ impl Analyses {
                 .load_texture("over time", image, egui::TextureOptions::NEAREST);
             self.square = Some((analysis.clone(), texture));
         }
-        let side = ui
-            .available_width()
-            .min(ui.available_height() - 24.0)
-            .max(80.0);
-        let (rect, response) = ui.allocate_exact_size(vec2(side, side), Sense::click_and_drag());
+        let bar = ColourBar {
+            title: "correlation (Pearson's r) between the states at two instants",
+            range: [-1.0, 1.0],
+            color: colours::diverging,
+            words: &tick_number,
+        };
+        bar.ui(ui, 0.5);
+        let (rect, response) = square(ui, Sense::click_and_drag());
         name(&response, Role::Canvas, "Similarity over time");
         if let Some((_, texture)) = &self.square {
             let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
@@ -115,14 +128,24 @@ impl Analyses {
         let end_secs = layer.end_secs().max(1e-6);
         let at = |x: f32| f64::from((x - rect.left()) / rect.width()) * end_secs;
         if let Some(pointer) = response.interact_pointer_pos() {
-            asked.push(Action::Cursor(at(pointer.x)));
+            asked.push(Action::Cursor(at(pointer.x).clamp(0.0, end_secs)));
         }
+        let axis = TimeAxis {
+            shown: [0.0, end_secs],
+            whole: [0.0, end_secs],
+            rect,
+        };
+        axis.ticks(ui);
+        instants_down(ui, rect, end_secs);
+        title_across(ui, rect, "time in the story (min:s)");
+        title_up(ui, rect, "time in the story (min:s)");
         let share = (state.cursor_secs / end_secs) as f32;
         let cursor = rect.left_top() + rect.size() * share.clamp(0.0, 1.0);
         let stroke = (1.0, Palette::of(ui).amber);
         ui.painter().vline(cursor.x, rect.y_range(), stroke);
         ui.painter().hline(rect.x_range(), cursor.y, stroke);
-        if let Some(pointer) = response.hover_pos() {
+        let hovered = response.hover_pos();
+        if let Some(pointer) = hovered.filter(|pointer| rect.contains(*pointer)) {
             let instant = |secs: f64| tick_words(secs.clamp(0.0, end_secs), 0.1);
             let index = |secs: f64| {
                 ((secs / end_secs * rows.len() as f64) as usize).min(rows.len().saturating_sub(1))
@@ -136,7 +159,7 @@ impl Analyses {
                 .copied()
                 .unwrap_or(f64::NAN);
             response.on_hover_text_at_pointer(format!(
-                "{} and {}: {value:.2}",
+                "The states at {} and {} correlate with r {value:.2}",
                 instant(a),
                 instant(b)
             ));
@@ -160,13 +183,17 @@ fn cka_matrix(
              rotation and scale."
         ),
     );
+    let bar = ColourBar {
+        title: "linear CKA: 0 unlike, 1 alike",
+        range: [0.0, 1.0],
+        color: colours::sequential,
+        words: &tick_number,
+    };
+    bar.ui(ui, 0.25);
     let n = layers.len();
-    let side = (ui.available_width() - 40.0)
-        .min(ui.available_height() - 40.0)
-        .max(80.0);
-    let (all, response) = ui.allocate_exact_size(vec2(side + 32.0, side + 24.0), Sense::click());
+    let (rect, response) = square(ui, Sense::click());
+    let side = rect.width();
     name(&response, Role::Canvas, "Similarity between layers");
-    let rect = Rect::from_min_size(all.left_top() + vec2(32.0, 0.0), vec2(side, side));
     cka_cells(ui, rect, layers, cka, looking);
     let Some(pointer) = response
         .hover_pos()
@@ -186,7 +213,7 @@ fn cka_matrix(
         })));
     }
     let words = format!(
-        "layers {} and {}: {:.3}",
+        "Layers {} and {} are alike to {:.3} (linear CKA)",
         layers[down].title(),
         layers[across].title(),
         cka[down * n + across]
@@ -199,6 +226,7 @@ fn cka_cells(ui: &egui::Ui, rect: Rect, layers: &[Layer], cka: &[f64], looking: 
     let cell = rect.width() / n.max(1) as f32;
     let palette = Palette::of(ui);
     let font = FontId::proportional(12.0);
+    let every = every(cell, WIDEST_TITLE);
     for (down, layer) in layers.iter().enumerate() {
         for across in 0..n {
             let value = cka[down * n + across];
@@ -227,28 +255,24 @@ fn cka_cells(ui: &egui::Ui, rect: Rect, layers: &[Layer], cka: &[f64], looking: 
         } else {
             palette.weak
         };
-        if cell >= 12.0 || down % 4 == 0 {
+        if down % every == 0 {
             let middle = (down as f32 + 0.5) * cell;
-            let (left, below) = (
-                rect.left_top() + vec2(-6.0, middle),
-                rect.left_bottom() + vec2(middle, 4.0),
-            );
-            ui.painter().text(
-                left,
-                Align2::RIGHT_CENTER,
-                layer.title(),
-                font.clone(),
-                color,
-            );
-            ui.painter().text(
-                below,
-                Align2::CENTER_TOP,
-                layer.title(),
-                font.clone(),
-                color,
-            );
+            tick_up(ui, rect, rect.top() + middle, (layer.title(), color));
+            tick_across(ui, rect, rect.left() + middle, (layer.title(), color));
         }
     }
+    title_up(ui, rect, "layer");
+    title_across(ui, rect, "layer");
+}
+
+/// A square as large as the room, with what its axes need left of it and below; the click is heard on all of it.
+fn square(ui: &mut egui::Ui, sense: Sense) -> (Rect, egui::Response) {
+    let room = ui.available_size();
+    let side = (room.x - LEFT - 8.0).min(room.y - BELOW - 8.0).max(80.0);
+    let size = vec2(side + LEFT + 8.0, side + BELOW);
+    let (all, response) = ui.allocate_exact_size(size, sense);
+    let rect = Rect::from_min_size(all.left_top() + vec2(LEFT, 0.0), vec2(side, side));
+    (rect, response)
 }
 
 /// The instants in the plane, coloured by time; the cursor's is marked.
@@ -256,49 +280,113 @@ fn scatter(ui: &mut egui::Ui, rows: &[usize], plane: &Plane, layer: &LayerFacts,
     weak(
         ui,
         format!(
-            "The two largest principal components of {} evenly spaced instants. Colour is time, from dark to light.",
+            "The two largest principal components of {} evenly spaced instants.",
             rows.len()
         ),
     );
+    let end_secs = layer.end_secs().max(1e-6);
+    let step = tick_step(end_secs / 4.0);
+    let bar = ColourBar {
+        title: "time in the story (min:s)",
+        range: [0.0, end_secs],
+        color: colours::sequential,
+        words: &|secs| tick_words(secs, step),
+    };
+    bar.ui(ui, step);
     let percent = plane.shares.map(|share| share * 100.0);
-    let n = plane.points.len().max(1);
-    let plot = Plot::new("plane")
-        .x_axis_label(format!(
-            "first component, {:.1} % of the variance",
-            percent[0]
+    let titles = [
+        format!("first component ({:.1} % of the variance)", percent[0]),
+        format!("second component ({:.1} % of the variance)", percent[1]),
+    ];
+    let axis = |at: usize| Axis {
+        title: &titles[at],
+        range: range(plane.points.iter().map(|point| point[at]), [0.0, 0.0]),
+    };
+    let (mut x, mut y) = (axis(0), axis(1));
+    let room = [
+        ui.available_width() - 64.0,
+        (ui.available_height() - 4.0).max(160.0) - 48.0,
+    ];
+    [x.range, y.range] = alike([x.range, y.range], room.map(f64::from));
+    let says = |at: PlotPoint| {
+        let found = nearest(&plane.points, at, [&x, &y].map(|axis| axis.range))?;
+        let [first, second] = plane.points[found];
+        let instant = tick_words(layer.secs_of(*rows.get(found)?), 0.1);
+        Some(format!(
+            "At {instant}: first component {}, second {}",
+            number(first),
+            number(second)
         ))
-        .y_axis_label(format!("second component, {:.1} %", percent[1]))
+    };
+    let plot = chart("plane", &x, &y, Palette::of(ui), says)
         .data_aspect(1.0)
-        .show_grid(false)
-        .height(ui.available_height() - 4.0);
+        .height((ui.available_height() - 4.0).max(160.0));
     let response = plot.show(ui, |ui| {
-        // A few groups of one colour are drawn faster than as many as there are points.
-        const N_COLOURS: usize = 32;
-        for group in 0..N_COLOURS {
-            let range =
-                group * n / N_COLOURS..((group + 1) * n / N_COLOURS).min(plane.points.len());
-            let color = colours::sequential(group as f32 / (N_COLOURS - 1) as f32);
-            ui.points(
-                Points::new("instants", PlotPoints::from(plane.points[range].to_vec()))
-                    .radius(2.5)
-                    .color(color),
-            );
-        }
-        let row = layer.row_at(state.cursor_secs).max(0.0) as usize;
-        if let Some(point) = rows
-            .partition_point(|known| *known <= row)
-            .checked_sub(1)
-            .and_then(|at| plane.points.get(at))
-        {
-            let cursor = Points::new("cursor", PlotPoints::from(vec![*point])).radius(6.0);
-            ui.points(
-                cursor
-                    .color(Color32::from_rgb(0xe3, 0xad, 0x45))
-                    .filled(false),
-            );
-        }
+        fix(ui, &x, &y);
+        instants(ui, rows, plane, (layer, state));
     });
     name(&response.response, Role::Canvas, "Principal components");
+}
+
+/// Every instant as a point in the colour of its time, and a ring about that of the cursor.
+fn instants(
+    ui: &mut egui_plot::PlotUi,
+    rows: &[usize],
+    plane: &Plane,
+    (layer, state): (&LayerFacts, &State),
+) {
+    let n = plane.points.len().max(1);
+    // A few groups of one colour are drawn faster than as many as there are points.
+    for group in 0..N_COLOURS {
+        let range = group * n / N_COLOURS..((group + 1) * n / N_COLOURS).min(plane.points.len());
+        let color = colours::sequential(group as f32 / (N_COLOURS - 1) as f32);
+        ui.points(
+            Points::new("instants", PlotPoints::from(plane.points[range].to_vec()))
+                .radius(2.5)
+                .color(color)
+                .allow_hover(false),
+        );
+    }
+    let row = layer.row_at(state.cursor_secs).max(0.0) as usize;
+    if let Some(point) = rows
+        .partition_point(|known| *known <= row)
+        .checked_sub(1)
+        .and_then(|at| plane.points.get(at))
+    {
+        let cursor = Points::new("cursor", PlotPoints::from(vec![*point])).radius(6.0);
+        ui.points(
+            cursor
+                .color(Color32::from_rgb(0xe3, 0xad, 0x45))
+                .filled(false)
+                .allow_hover(false),
+        );
+    }
+}
+
+/// Ranges widened about their middles so that a unit is as long across as up, in a room of so many points.
+fn alike(ranges: [[f64; 2]; 2], room: [f64; 2]) -> [[f64; 2]; 2] {
+    // The room is known but for the width of the numbers at the axes.
+    const MARGIN: f64 = 1.04;
+    let of = |at: usize| (ranges[at][1] - ranges[at][0]) / room[at].max(1.0);
+    let unit = of(0).max(of(1)) * MARGIN;
+    [0, 1].map(|at| {
+        let middle = f64::midpoint(ranges[at][0], ranges[at][1]);
+        let half = unit * room[at].max(1.0) / 2.0;
+        [middle - half, middle + half]
+    })
+}
+
+/// The point that is nearest to a place, each direction measured by its range; none where nothing is near.
+fn nearest(points: &[[f64; 2]], at: PlotPoint, ranges: [[f64; 2]; 2]) -> Option<usize> {
+    const NEAR: f64 = 0.03;
+    let longest = ranges
+        .map(|[low, high]| high - low)
+        .into_iter()
+        .fold(1e-12, f64::max);
+    let apart = |point: &[f64; 2]| (point[0] - at.x).hypot(point[1] - at.y) / longest;
+    let all = points.iter().map(apart).enumerate();
+    let found = all.min_by(|a, b| a.1.total_cmp(&b.1))?;
+    (found.1 <= NEAR).then_some(found.0)
 }
 
 /// Layer by layer: the largest difference and the correlation.
@@ -383,5 +471,33 @@ fn compared(row: &mut egui_extras::TableRow, beside: &Beside) {
                     .on_hover_text(sentence);
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_is_as_long_across_as_up_and_no_point_is_cut_off() {
+        let ranges = [[-2.0, 2.0], [-3.0, 1.0]];
+        let [x, y] = alike(ranges, [800.0, 400.0]);
+        assert!(((x[1] - x[0]) / 800.0 - (y[1] - y[0]) / 400.0).abs() < 1e-12);
+        for (wide, range) in [x, y].into_iter().zip(ranges) {
+            assert!(wide[0] <= range[0] && wide[1] >= range[1]);
+        }
+    }
+
+    #[test]
+    fn a_place_in_the_plane_has_the_instant_that_is_nearest() {
+        let points = [[0.0, 0.0], [10.0, 1.0], [10.0, -1.0]];
+        let found = |x, y| {
+            let at = PlotPoint::new(x, y);
+            nearest(&points, at, [[0.0, 10.0], [-1.0, 1.0]])
+        };
+        assert_eq!(found(9.9, 0.9), Some(1));
+        assert_eq!(found(0.1, -0.1), Some(0));
+        // Between them there is nothing to say.
+        assert_eq!(found(5.0, 0.0), None);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use eframe::egui;
 use egui::accesskit::Role;
-use egui::{Align2, Color32, FontId, Rect, Sense, pos2, vec2};
+use egui::{Color32, Rect, Sense, pos2, vec2};
 use heschl_core::look::heat_map::{Shading, Stretch};
 
 use super::side::number;
@@ -12,11 +12,14 @@ use crate::gui::actions::Asked;
 use crate::gui::colours;
 use crate::gui::facts::Facts;
 use crate::gui::features::{self, HeatPicture, LayerFacts, Looking};
+use crate::gui::pages::colour_bar::{
+    BELOW, ColourBar, LEFT, numbers_down, tick_number, title_across, title_up,
+};
 use crate::gui::pages::pixels;
 use crate::gui::pages::sound_view::waveform;
 use crate::gui::pages::time_axis::{TimeAxis, tick_words};
 use crate::gui::state::State;
-use crate::gui::theme::{INSIDE, Palette};
+use crate::gui::theme::Palette;
 use crate::gui::widgets::name;
 
 /// The heat map as it was drawn last.
@@ -24,11 +27,6 @@ use crate::gui::widgets::name;
 pub(super) struct HeatView {
     drawn: Option<(Arc<HeatPicture>, egui::TextureHandle)>,
 }
-
-const TICKS_HEIGHT: f32 = 20.0;
-const LEGEND_HEIGHT: f32 = 24.0;
-/// A line's values stand left of it.
-const SCALE_WIDTH: f32 = 64.0;
 
 impl HeatView {
     /// Draws it into the room that is left.
@@ -52,8 +50,8 @@ impl HeatView {
             "Heat map, time to the right, dimensions downwards",
         );
         let plot = all
-            .with_max_y(all.bottom() - TICKS_HEIGHT)
-            .with_min_x(all.left() + SCALE_WIDTH);
+            .with_max_y(all.bottom() - BELOW)
+            .with_min_x(all.left() + LEFT);
         let sound = facts.sound.ready().filter(|_| state.story == looking.story);
         let [map_share, sound_share] = if sound.is_some() {
             [0.6, 0.15]
@@ -75,6 +73,7 @@ impl HeatView {
         }
         draw_line(ui, line.shrink2(vec2(0.0, 4.0)), layer, looking.dim, &axis);
         axis.ticks(ui);
+        title_across(ui, plot, "time in the story (min:s)");
         axis.cursor(ui, state);
         pick(ui, &response, map, layer, looking, &axis);
     }
@@ -129,22 +128,10 @@ impl HeatView {
             palette.amber,
             egui::Stroke::NONE,
         ));
-        let font = FontId::proportional(12.0);
-        ui.painter().text(
-            rect.left_top() - vec2(12.0, 0.0),
-            Align2::RIGHT_TOP,
-            "0",
-            font.clone(),
-            palette.weak,
-        );
-        let last = n_dims.saturating_sub(1).to_string();
-        ui.painter().text(
-            rect.left_bottom() - vec2(12.0, 0.0),
-            Align2::RIGHT_BOTTOM,
-            last,
-            font,
-            palette.weak,
-        );
+        title_up(ui, rect, "dimension");
+        // Each dimension is a stripe; its number stands in the middle.
+        let last = n_dims.max(1) as f64 - 0.5;
+        numbers_down(ui, rect, [-0.5, last]);
     }
 }
 
@@ -196,15 +183,10 @@ fn pick(
         .features()
         .get([row.max(0.0) as usize, dim])
         .filter(|_| row >= 0.0);
+    let at = tick_words(secs, 0.1);
     let words = value.map_or_else(
-        || format!("{}: no row", tick_words(secs, 0.1)),
-        |value| {
-            format!(
-                "{}  dimension {dim}  {}",
-                tick_words(secs, 0.1),
-                number(f64::from(*value))
-            )
-        },
+        || format!("no row at {at}"),
+        |value| format!("dimension {dim} at {at}: {}", number(f64::from(*value))),
     );
     ui.painter().hline(
         map.x_range(),
@@ -216,52 +198,27 @@ fn pick(
 
 /// What colours mean.
 fn legend(ui: &mut egui::Ui, layer: &LayerFacts, shading: Shading) {
-    let palette = Palette::of(ui);
-    let (rect, response) =
-        ui.allocate_exact_size(vec2(ui.available_width(), LEGEND_HEIGHT), Sense::hover());
-    name(&response, Role::Image, "Colour scale");
-    let bar = Rect::from_min_size(
-        rect.left_center() + vec2(SCALE_WIDTH, -5.0),
-        vec2(160.0, 10.0),
-    );
-    let color = match shading {
-        Shading::Values => colours::sequential,
-        Shading::PerDimension => colours::diverging,
+    let (title, color): (_, fn(f32) -> Color32) = match shading {
+        Shading::Values => (
+            "value of the hidden state, from the layer's 2nd to its 98th percentile",
+            colours::sequential,
+        ),
+        Shading::PerDimension => (
+            "standard deviations from each dimension's mean",
+            colours::diverging,
+        ),
     };
-    for step in 0..80 {
-        let left = bar.left() + step as f32 * 2.0;
-        let part = Rect::from_min_max(pos2(left, bar.top()), pos2(left + 2.0, bar.bottom()));
-        ui.painter()
-            .rect_filled(part, 0.0, color(step as f32 / 79.0));
-    }
-    let [low, high] = layer
-        .map
-        .range(shading)
-        .map(|value| number(f64::from(value)));
-    let font = FontId::proportional(12.0);
-    ui.painter().text(
-        bar.left_center() - vec2(INSIDE, 0.0),
-        Align2::RIGHT_CENTER,
-        low,
-        font.clone(),
-        palette.weak,
-    );
-    let words = match shading {
-        Shading::Values => format!("{high}   the layer's 2nd to 98th percentile"),
-        Shading::PerDimension => format!("{high}   standard deviations from each dimension's mean"),
+    let bar = ColourBar {
+        title,
+        range: layer.map.range(shading).map(f64::from),
+        color,
+        words: &tick_number,
     };
-    ui.painter().text(
-        bar.right_center() + vec2(INSIDE, 0.0),
-        Align2::LEFT_CENTER,
-        words,
-        font,
-        palette.weak,
-    );
+    bar.ui(ui, bar.plain_step());
 }
 
 /// One dimension over time: from the smallest to the largest value of what falls on each point.
 fn draw_line(ui: &egui::Ui, rect: Rect, layer: &LayerFacts, dim: usize, axis: &TimeAxis) {
-    let palette = Palette::of(ui);
     let rows = axis.shown.map(|secs| layer.row_at(secs));
     let n_columns = rect.width().max(1.0) as usize;
     let values = layer.map.line(dim, rows, n_columns);
@@ -279,19 +236,8 @@ fn draw_line(ui: &egui::Ui, rect: Rect, layer: &LayerFacts, dim: usize, axis: &T
     } else {
         extremes(ui, rect, &values, y);
     }
-    let font = FontId::proportional(12.0);
-    for (value, at, align) in [
-        (high, rect.left_top(), Align2::RIGHT_TOP),
-        (low, rect.left_bottom(), Align2::RIGHT_BOTTOM),
-    ] {
-        ui.painter().text(
-            at - vec2(INSIDE, 0.0),
-            align,
-            number(f64::from(value)),
-            font.clone(),
-            palette.weak,
-        );
-    }
+    numbers_down(ui, rect, [high, low].map(f64::from));
+    title_up(ui, rect, &format!("dimension {dim}"));
 }
 
 /// A line from instant to instant, each where its window ends.

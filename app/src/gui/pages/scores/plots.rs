@@ -5,8 +5,8 @@ use egui::accesskit::Role;
 use egui_plot::{Bar, BarChart, HLine, Line, PlotPoints, Points, VLine};
 use heschl_core::encoding::{Column, ExampleSeries, ScoreTable};
 
-use super::chart::{Axis, chart, fix, marked_line, range};
 use crate::gui::fitting::{ProfileEntry, ScoresFacts};
+use crate::gui::pages::chart::{Axis, chart, fix, marked_line, range, step};
 use crate::gui::text::{count, thousands};
 use crate::gui::theme::Palette;
 use crate::gui::widgets::{name, weak};
@@ -35,7 +35,7 @@ struct Histogram {
 
 impl Histogram {
     fn of(table: &ScoreTable, range: [f64; 2]) -> Self {
-        let width = super::chart::step([0.0, (range[1] - range[0]) / N_BINS * 6.0]);
+        let width = step([0.0, (range[1] - range[0]) / N_BINS * 6.0]);
         let n_bins = ((range[1] - range[0]) / width).round().max(1.0) as usize;
         let mut histogram = Self {
             from: range[0],

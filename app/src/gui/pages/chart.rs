@@ -1,4 +1,4 @@
-//! What all charts of scores share: ticks at round numbers, ranges from the data, units, words in place of cross hairs.
+//! What all charts share: ticks at round numbers, ranges from the data, units, words in place of cross hairs.
 
 use eframe::egui;
 use egui_plot::{GridInput, GridMark, HoverPosition, Plot, PlotBounds, PlotPoint, Text, VLine};
@@ -12,6 +12,8 @@ pub(super) struct Axis<'a> {
     pub(super) range: [f64; 2],
 }
 
+/// Points that the numbers and the title of the axis that goes up take.
+const NUMBERS: f32 = 52.0;
 /// Ticks that an axis has, about.
 const N_TICKS: f64 = 6.0;
 
@@ -27,6 +29,7 @@ pub(super) fn chart<'a>(
     Plot::new(id.to_owned())
         .x_axis_label(x.title.to_owned())
         .y_axis_label(y.title.to_owned())
+        .y_axis_min_width(NUMBERS)
         .grid_color(palette.hairline)
         .show_crosshair(false)
         .allow_scroll(false)
@@ -57,15 +60,29 @@ fn marks(input: &GridInput, step_size: f64) -> Vec<GridMark> {
 }
 
 /// Multiples of a step within a range.
-fn ticks([low, high]: [f64; 2], step: f64) -> Vec<f64> {
-    let first = (low / step - 1e-9).ceil() as i64;
-    let last = (high / step + 1e-9).floor() as i64;
-    (first..=last).map(|at| at as f64 * step).collect()
+pub(super) fn ticks([low, high]: [f64; 2], step: f64) -> Vec<f64> {
+    let first = (low / step - 1e-9).ceil();
+    let last = (high / step + 1e-9).floor();
+    // What is no number, or has no end, has no ticks.
+    if !(last - first).is_finite() || last - first > 1000.0 {
+        return vec![];
+    }
+    let n_steps = (last - first).max(-1.0) as i64;
+    (0..=n_steps)
+        .map(|at| (first + at as f64) * step)
+        // Nought has no sign.
+        .map(|tick| tick + 0.0)
+        .collect()
 }
 
 /// A step of 1, 2 or 5 times a power of ten that gives a range about six ticks.
-pub(super) fn step([low, high]: [f64; 2]) -> f64 {
-    let rough = ((high - low) / N_TICKS).max(1e-9);
+pub(super) fn step(range: [f64; 2]) -> f64 {
+    step_of(range, N_TICKS)
+}
+
+/// A step of 1, 2 or 5 times a power of ten that gives a range so many ticks at the most.
+pub(super) fn step_of([low, high]: [f64; 2], n_ticks: f64) -> f64 {
+    let rough = ((high - low) / n_ticks.max(1.0)).max(1e-9);
     let power = 10_f64.powf(rough.log10().floor());
     let factor = [1.0, 2.0, 5.0, 10.0]
         .into_iter()
@@ -134,9 +151,17 @@ mod tests {
         ] {
             let found = ticks(range, step(range));
             assert_eq!(found.len(), expected.len(), "{found:?}");
+            assert!(
+                found
+                    .iter()
+                    .all(|tick| *tick != 0.0 || tick.is_sign_positive())
+            );
             for (found, expected) in found.iter().zip(expected) {
                 assert!((found - expected).abs() < 1e-9);
             }
+        }
+        for endless in [[0.0, f64::INFINITY], [f64::NAN, 1.0]] {
+            assert!(ticks(endless, step(endless)).is_empty());
         }
     }
 
