@@ -327,3 +327,61 @@ fn channels_become_their_mean_and_then_16_khz() {
         assert!((ours - theirs).abs() < 1e-6);
     }
 }
+
+/// What libsndfile reads from the recording whose name is given.
+fn libsndfile(name: &str) -> Vec<f32> {
+    let mut reader = hound::WavReader::open(data(name)).unwrap();
+    let channels = usize::from(reader.spec().channels);
+    let samples: Vec<f32> = reader
+        .samples::<i16>()
+        .map(|sample| f32::from(sample.unwrap()) / 32_768.0)
+        .collect();
+    let mean = |frame: &[f32]| frame.iter().sum::<f32>() / channels as f32;
+    samples.chunks_exact(channels).map(mean).collect()
+}
+
+/// A WAV file with another length of its sound, and what its `fact` chunk counts.
+fn shortened(wav: &[u8], n_bytes: usize, fact: u32) -> Vec<u8> {
+    let at = |tag: &[u8; 4]| wav.windows(4).position(|bytes| bytes == tag).unwrap();
+    let mut file = wav[..at(b"data") + 8 + n_bytes].to_vec();
+    let n = (n_bytes as u32).to_le_bytes();
+    file[at(b"data") + 4..at(b"data") + 8].copy_from_slice(&n);
+    file[at(b"fact") + 8..at(b"fact") + 12].copy_from_slice(&fact.to_le_bytes());
+    let riff = (file.len() as u32 - 8).to_le_bytes();
+    file[4..8].copy_from_slice(&riff);
+    file
+}
+
+#[test]
+fn ima_adpcm_has_the_samples_that_libsndfile_reads() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("ima.wav");
+    for (name, block, turn) in [("mono", 512, 1), ("stereo", 1024, 8)] {
+        let expected = libsndfile(&format!("ima_{name}_pcm.wav"));
+        let file = std::fs::read(data(&format!("ima_{name}.wav"))).unwrap();
+        let expect = |n_bytes, fact, n_frames: usize, n_notes| {
+            std::fs::write(&path, shortened(&file, n_bytes, fact)).unwrap();
+            let facts = probe(&path).unwrap();
+            assert_eq!(facts.codec, "IMA ADPCM");
+            assert_eq!(facts.notes.len(), n_notes, "{:?}", facts.notes);
+            let secs = n_frames as f64 / 16_000.0;
+            assert_eq!(facts.duration_secs, Some(secs), "{name} {n_bytes} {fact}");
+            assert_eq!(read(&path, Resampling::ToEncoderRate), expected[..n_frames]);
+        };
+        let whole = 2 * block;
+        // A block has 1017 samples: one in its header, two in each byte.
+        expect(whole, 2034, 2034, 0);
+        expect(whole, 1300, 1300, 0);
+        // No count, and one that cannot be.
+        expect(whole, 0, 2034, 0);
+        expect(whole, 64_000, 2034, 1);
+        // The last block ends after five turns, within its header, with its header.
+        let header = block / 128;
+        let five = block + header + 5 * turn;
+        let in_five = 1017 + 1 + 5 * if turn == 1 { 2 } else { 8 };
+        expect(five, 0, in_five, 0);
+        expect(five, in_five as u32 - 1, in_five - 1, 0);
+        expect(block + header - 1, 0, 1017, 0);
+        expect(block + header, 0, 1018, 0);
+    }
+}

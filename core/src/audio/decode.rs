@@ -73,13 +73,15 @@ impl Decoder {
         let (rate_hz, channels) = stated_sound(params, codec.codec_params());
         check_credible(path, rate_hz, channels)?;
         let promise = Promise::of(track, params, &inspection);
-        let kept = Kept::of(inspection.mp4_edit, promise, rate_hz);
+        let kept = Kept::of(&inspection, promise, rate_hz);
         let frames = track.num_frames.filter(|&frames| frames > 0);
         check_length(path, frames.unwrap_or(0), rate_hz, inspection.file_len)?;
         let facts = RecordingFacts {
             rate_hz,
             channels: channels as u16,
-            codec: codec_name(params),
+            codec: inspection
+                .codec
+                .map_or_else(|| codec_name(params), str::to_owned),
             duration_secs: frames.map(|frames| kept.len(frames) as f64 / f64::from(rate_hz)),
             notes: inspection.notes,
         };
@@ -369,6 +371,9 @@ fn guarded<T>(path: &Path, work: impl FnOnce() -> T) -> Result<T, AudioError> {
 fn trouble(path: &Path, at_secs: f64, error: DecodeError) -> AudioError {
     match error {
         DecodeError::IoError(e) if is_eof(&e) => damaged(path, at_secs, "the file ends there"),
+        DecodeError::IoError(e) if e.kind() == io::ErrorKind::InvalidData => {
+            damaged(path, at_secs, &e.to_string())
+        }
         DecodeError::IoError(source) => AudioError::from_io(path, source),
         DecodeError::Unsupported(what) => {
             unsupported(path, &format!("of an unknown kind ({what})"))

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use symphonia::core::io::MediaSource;
 
+use super::ima;
+
 /// Some of a file's bytes, and a header in front of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Excerpt {
@@ -14,19 +16,47 @@ pub(super) struct Excerpt {
     start: u64,
     /// How many they are.
     len: u64,
+    /// How they are decoded on the way.
+    ima: Option<ima::Layout>,
 }
 
 impl Excerpt {
     /// * `header`: stands in front of the file's bytes.
     /// * `start` and `len`: which of them.
     pub(super) fn new(header: Vec<u8>, start: u64, len: u64) -> Self {
-        Self { header, start, len }
+        Self {
+            header,
+            start,
+            len,
+            ima: None,
+        }
+    }
+
+    /// The same, of bytes that the decoder gets as the 16-bit samples that they stand for.
+    pub(super) fn decoding(self, layout: ima::Layout) -> Self {
+        Self {
+            ima: Some(layout),
+            ..self
+        }
+    }
+
+    /// Bytes that the decoder sees behind the header.
+    fn seen_len(&self) -> u64 {
+        match self.ima {
+            Some(layout) => layout.decoded_bytes(layout.frames(self.len)),
+            None => self.len,
+        }
     }
 
     pub(super) fn open(self, path: &Path) -> io::Result<ExcerptSource> {
+        let file = File::open(path)?;
         Ok(ExcerptSource {
-            file: File::open(path)?,
-            excerpt: self,
+            end: self.header.len() as u64 + self.seen_len(),
+            body: match self.ima {
+                Some(layout) => Body::Ima(ima::Blocks::new(file, layout, self.start, self.len)),
+                None => Body::AsIs(file, self.start),
+            },
+            header: self.header,
             at: 0,
         })
     }
@@ -34,41 +64,41 @@ impl Excerpt {
 
 /// An excerpt opened for reading.
 pub(super) struct ExcerptSource {
-    file: File,
-    excerpt: Excerpt,
+    header: Vec<u8>,
+    body: Body,
     at: u64,
+    end: u64,
 }
 
-impl ExcerptSource {
-    fn end(&self) -> u64 {
-        self.excerpt.header.len() as u64 + self.excerpt.len
-    }
+/// What stands behind the header.
+enum Body {
+    /// The file's bytes from here on.
+    AsIs(File, u64),
+    Ima(ima::Blocks),
 }
 
 impl Read for ExcerptSource {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let header = &self.excerpt.header;
-        let n = match usize::try_from(self.at)
+        let header = usize::try_from(self.at)
             .ok()
-            .and_then(|at| header.get(at..))
-        {
-            Some(rest) if !rest.is_empty() => {
-                let n = rest.len().min(buffer.len());
-                buffer[..n].copy_from_slice(&rest[..n]);
-                n
-            }
-            _ => {
-                let into = self.at - header.len() as u64;
-                let left = self.excerpt.len.saturating_sub(into);
-                let most = usize::try_from(left)
-                    .unwrap_or(usize::MAX)
-                    .min(buffer.len());
-                if most == 0 {
-                    return Ok(0);
+            .and_then(|at| self.header.get(at..))
+            .unwrap_or_default();
+        let n = if header.is_empty() {
+            let left = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
+            let most = left.min(buffer.len());
+            let into = self.at - self.header.len() as u64;
+            match &mut self.body {
+                _ if most == 0 => 0,
+                Body::AsIs(file, start) => {
+                    file.seek(SeekFrom::Start(*start + into))?;
+                    file.read(&mut buffer[..most])?
                 }
-                self.file.seek(SeekFrom::Start(self.excerpt.start + into))?;
-                self.file.read(&mut buffer[..most])?
+                Body::Ima(blocks) => blocks.read_at(into, &mut buffer[..most])?,
             }
+        } else {
+            let n = header.len().min(buffer.len());
+            buffer[..n].copy_from_slice(&header[..n]);
+            n
         };
         self.at += n as u64;
         Ok(n)
@@ -80,7 +110,7 @@ impl Seek for ExcerptSource {
         let at = match to {
             SeekFrom::Start(at) => Some(at),
             SeekFrom::Current(by) => self.at.checked_add_signed(by),
-            SeekFrom::End(by) => self.end().checked_add_signed(by),
+            SeekFrom::End(by) => self.end.checked_add_signed(by),
         };
         self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
         Ok(self.at)
@@ -93,6 +123,6 @@ impl MediaSource for ExcerptSource {
     }
 
     fn byte_len(&self) -> Option<u64> {
-        Some(self.end())
+        Some(self.end)
     }
 }

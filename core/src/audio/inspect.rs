@@ -55,6 +55,10 @@ pub(super) struct Inspection {
     pub(super) excerpt: Option<Excerpt>,
     /// What was decided where the file contradicts itself: sentences.
     pub(super) notes: Vec<String>,
+    /// Samples per channel, where the decoder would find more.
+    pub(super) frames: Option<u64>,
+    /// What the sound is coded as, where the decoder sees something else.
+    pub(super) codec: Option<&'static str>,
     pub(super) file_len: u64,
     pub(super) mp4_edit: Option<mp4::Edit>,
     pub(super) mp3_tagged: bool,
@@ -85,6 +89,8 @@ pub(super) fn inspect(path: &Path) -> Result<Inspection, AudioError> {
         inspection.wav_end = Some(wav.end);
         inspection.excerpt = Some(wav.excerpt);
         inspection.notes = wav.notes;
+        inspection.frames = wav.frames;
+        inspection.codec = wav.codec;
     } else if is_flac(&head) {
         let tags = tail::tag_bytes(&mut file, file_len).map_err(io)?;
         let sound = (tags > 0).then(|| Excerpt::new(Vec::new(), 0, file_len - tags));

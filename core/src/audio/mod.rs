@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 mod decode;
 mod error;
 mod excerpt;
+mod ima;
 mod inspect;
 mod mix;
 mod mp3;

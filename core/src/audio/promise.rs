@@ -5,7 +5,6 @@ use symphonia::core::codecs::audio::well_known as codec;
 use symphonia::core::formats::Track;
 
 use super::inspect::{Inspection, SoundEnd};
-use super::mp4::Edit;
 
 /// Samples of the longest MP3 frame.
 const MP3_FRAME: u64 = 1152;
@@ -75,14 +74,17 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    pub(super) fn of(edit: Option<Edit>, promise: Option<Promise>, rate_hz: u32) -> Self {
+    pub(super) fn of(inspection: &Inspection, promise: Option<Promise>, rate_hz: u32) -> Self {
         let everything = Self {
             start: 0,
-            end: u64::MAX,
+            end: inspection.frames.unwrap_or(u64::MAX),
             by_packet_length: false,
         };
         // Where the track's clock does not tick once a sample, ticks do not name samples.
-        let Some(edit) = edit.filter(|edit| edit.ticks_per_sec == rate_hz) else {
+        let Some(edit) = inspection
+            .mp4_edit
+            .filter(|edit| edit.ticks_per_sec == rate_hz)
+        else {
             return everything;
         };
         let total = promise.map_or(u64::MAX, |promise| promise.frames);

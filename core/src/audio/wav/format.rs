@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::super::error::AudioError;
+use super::super::ima;
 
 const PCM: u16 = 1;
 const MS_ADPCM: u16 = 2;
@@ -39,6 +40,8 @@ const FOREIGN: [(u16, &str); 16] = [
 ];
 /// Most channels that the decoder knows places for.
 const MOST_CHANNELS: u16 = 26;
+/// Most channels whose turns in IMA ADPCM other programs agree on.
+const MOST_IMA_CHANNELS: u16 = 2;
 /// Bytes of the chunk that are read: all of an extensible header, and the coefficients of ADPCM.
 pub(super) const READ_BYTES: u64 = 256;
 
@@ -123,6 +126,7 @@ impl Format {
         if !is_read {
             return Err(unsupported(self.described()));
         }
+        self.check_blocks(path)?;
         let align = u32::from(self.channels) * u32::from(self.bits / 8);
         if !self.is_blockwise() && self.block_align != 0 && u32::from(self.block_align) != align {
             return Err(AudioError::Contradiction {
@@ -141,6 +145,66 @@ impl Format {
             },
             ..self
         })
+    }
+
+    /// Refuses blocks that cannot be, or hold another number of samples than the header says.
+    fn check_blocks(&self, path: &Path) -> Result<(), AudioError> {
+        if self.tag == IMA_ADPCM && self.channels > MOST_IMA_CHANNELS {
+            return Err(AudioError::Unsupported {
+                path: path.into(),
+                kind: format!("IMA ADPCM of {} channels", self.channels),
+            });
+        }
+        let Some(frames) = self.frames_per_block() else {
+            return Ok(());
+        };
+        let stated = self.extension.first_chunk().copied();
+        let stated = stated.map_or(0, |bytes| u64::from(u16::from_le_bytes(bytes)));
+        if frames > 0 && (stated == 0 || stated == frames) {
+            return Ok(());
+        }
+        let stated = if stated == 0 { frames } else { stated };
+        Err(AudioError::Contradiction {
+            path: path.into(),
+            what: format!(
+                "blocks of {} bytes hold {frames} samples, but it says {stated}",
+                self.block_align
+            ),
+        })
+    }
+
+    /// Samples per channel of a block, if samples come in blocks of many.
+    pub(super) fn frames_per_block(&self) -> Option<u64> {
+        let channels = u64::from(self.channels);
+        let behind = |header: u64| u64::from(self.block_align).checked_sub(header * channels);
+        match self.tag {
+            // Two samples stand in the header of each channel's block.
+            MS_ADPCM => Some(behind(7).map_or(0, |coded| coded * 2 / channels + 2)),
+            IMA_ADPCM => Some(self.ima().map_or(0, ima::Layout::frames_per_block)),
+            _ => None,
+        }
+    }
+
+    /// How samples lie in blocks of IMA ADPCM, if that is what it is.
+    pub(super) fn ima(&self) -> Option<ima::Layout> {
+        let layout = ima::Layout {
+            channels: self.channels,
+            block_bytes: self.block_align,
+        };
+        (self.tag == IMA_ADPCM && layout.frames_per_block() > 0).then_some(layout)
+    }
+
+    /// The same sound in 16-bit samples.
+    pub(super) fn as_pcm16(&self) -> Self {
+        let block_align = self.channels * 2;
+        Self {
+            tag: PCM,
+            bits: 16,
+            block_align,
+            bytes_per_sec: self.rate_hz * u32::from(block_align),
+            extension: Vec::new(),
+            ..self.clone()
+        }
     }
 
     /// What the sound is, to follow "This recording is".

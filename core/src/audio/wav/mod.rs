@@ -32,6 +32,10 @@ pub(super) struct Wav {
     pub(super) end: SoundEnd,
     /// What was decided where the header contradicts the file: sentences.
     pub(super) notes: Vec<String>,
+    /// Samples per channel, where the last block holds more than the sound.
+    pub(super) frames: Option<u64>,
+    /// What the sound is coded as, where the decoder sees something else.
+    pub(super) codec: Option<&'static str>,
 }
 
 /// Where chunks lie in a file.
@@ -47,6 +51,8 @@ struct Before {
     format: Option<Format>,
     /// Length of the sound in a file that may be longer than 4 GiB.
     ds64_data: Option<u64>,
+    /// Samples per channel, as a `fact` chunk counts them.
+    fact: Option<u32>,
 }
 
 /// Whether these are the first bytes of a file that is read here.
@@ -85,6 +91,9 @@ pub(super) fn check(
                 path,
                 chunks: &chunks,
                 start: at,
+                fact: before
+                    .fact
+                    .filter(|&frames| frames > 0 && !is_placeholder(frames)),
                 notes: Vec::new(),
             };
             let len = data.len(file, len, before.ds64_data, &format)?;
@@ -97,6 +106,7 @@ pub(super) fn check(
                 check_credible(path, format.rate_hz, usize::from(format.channels))?;
                 before.format = Some(format.checked(path)?);
             }
+            b"fact" if n >= 4 => before.fact = Some(read_u32(file).map_err(io)?),
             b"ds64" if n >= 16 => before.ds64_data = Some(read_ds64(file).map_err(io)?),
             _ => {}
         }
@@ -116,6 +126,7 @@ struct Data<'a> {
     path: &'a Path,
     chunks: &'a Chunks,
     start: u64,
+    fact: Option<u32>,
     notes: Vec<String>,
 }
 
@@ -223,8 +234,30 @@ impl Data<'_> {
         self.notes.push(what.to_string());
     }
 
+    /// Samples per channel of blocks, by what a `fact` chunk says of the last one.
+    fn frames(&mut self, format: &Format, len: u64) -> Option<u64> {
+        let per_block = format.frames_per_block()?;
+        let whole_blocks = len / u64::from(format.block_align.max(1));
+        let held = match format.ima() {
+            Some(layout) => layout.frames(len),
+            None => whole_blocks * per_block,
+        };
+        if format.ima().is_none() && !len.is_multiple_of(u64::from(format.block_align.max(1))) {
+            self.note("its sound ends in the middle of a block, which is left out");
+        }
+        let stated = u64::from(self.fact?);
+        if stated <= held && stated + per_block > held {
+            return Some(stated);
+        }
+        self.note(&format!(
+            "its header counts {stated} samples, and its blocks hold {held}; read to the end of its blocks"
+        ));
+        None
+    }
+
     fn wav(mut self, format: Format, len: u64) -> Result<Wav, AudioError> {
         let block = u64::from(format.block_align.max(1));
+        let frames = self.frames(&format, len);
         let len = if format.is_blockwise() {
             len
         } else {
@@ -233,19 +266,30 @@ impl Data<'_> {
             }
             len - len % block
         };
-        if len == 0 {
+        let layout = format.ima();
+        let (shown, shown_len) = match layout {
+            Some(layout) => (format.as_pcm16(), layout.decoded_bytes(layout.frames(len))),
+            None => (format, len),
+        };
+        if shown_len == 0 {
             let path = self.path.into();
             return Err(AudioError::NoSamples { path });
         }
+        let excerpt = Excerpt::new(plain_header(&shown, shown_len), self.start, len);
         Ok(Wav {
-            channels: format.channels,
-            end: if fits_header(len) {
+            channels: shown.channels,
+            end: if fits_header(shown_len) {
                 SoundEnd::Stated
             } else {
                 SoundEnd::EndOfBytes
             },
-            excerpt: Excerpt::new(plain_header(&format, len), self.start, len),
+            excerpt: match layout {
+                Some(layout) => excerpt.decoding(layout),
+                None => excerpt,
+            },
             notes: self.notes,
+            frames,
+            codec: layout.map(|_| "IMA ADPCM"),
         })
     }
 }
