@@ -14,7 +14,9 @@ use super::sample;
 use super::state::{Page, State, remember};
 use super::toasts::Tone;
 use super::window::Window;
-use super::work::{AlignmentAsk, Chore, LengthsQuestion, Questions, ResponsesQuestion};
+use super::work::{
+    AlignmentAsk, Chore, CourseQuestion, LengthsQuestion, Questions, ResponsesQuestion,
+};
 use crate::command_text::quoted;
 use crate::slurm;
 
@@ -208,6 +210,19 @@ impl Window {
         })
     }
 
+    /// The voxel whose course is wanted, once its scores are read.
+    fn course_question(&self, questions: &Questions) -> Option<CourseQuestion> {
+        let scores = self.facts.fit.scores.ready()?;
+        let study = self.state.study();
+        Some(CourseQuestion {
+            folder: questions.scores.clone()?,
+            first_voxel: scores.table.first_voxel,
+            voxel: self.state.voxel,
+            words: study
+                .and_then(|study| study.fit.words.clone().or_else(|| study.stimuli.clone())),
+        })
+    }
+
     /// Stories whose lengths are compared, once their responses can be read.
     fn lengths_question(&self, questions: &Questions) -> Option<LengthsQuestion> {
         self.facts.fit.responses.ready()?;
@@ -244,9 +259,7 @@ impl Window {
             }
             Page::Scores => {
                 self.work.want_scores(questions, &mut self.facts);
-                let is_read = self.facts.fit.scores.ready().is_some();
-                let folder = questions.scores.clone().filter(|_| is_read);
-                let course = folder.map(|folder| (folder, self.state.voxel));
+                let course = self.course_question(questions);
                 self.work.want_course(course, &mut self.facts);
             }
             _ => {}

@@ -1,6 +1,7 @@
 //! What was found out about fits and scores.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use heschl_core::design::Alignment;
 use heschl_core::encoding::{ExampleSeries, ScoreTable};
 use heschl_core::intervals::Interval;
 use heschl_core::recipe::EncodeFacts;
+use heschl_core::textgrid::Interval as TextInterval;
 
 use super::StoryLengths;
 use crate::gui::loading::Loading;
@@ -55,10 +57,19 @@ pub(crate) struct ScoresFacts {
     pub(crate) facts: Option<EncodeFacts>,
     /// A few voxels' courses.
     pub(crate) series: Option<ExampleSeries>,
-    /// Correlations that come about by chance alone; empty if nothing was permuted.
-    pub(crate) null: Vec<f64>,
+    /// What chance alone gives.
+    pub(crate) null: Chance,
     /// Other fits in the same folder of fits, this one among them.
     pub(crate) profile: Vec<ProfileEntry>,
+}
+
+/// Correlations that come about by chance alone.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Chance {
+    /// The correlations; empty if nothing was permuted.
+    pub(crate) r: Vec<f64>,
+    /// Voxels that they come from.
+    pub(crate) n_voxels: usize,
 }
 
 /// One fit of a profile over layers or models.
@@ -72,6 +83,42 @@ pub(crate) struct ProfileEntry {
     pub(crate) mean_interval: Option<Interval>,
     /// The first, second and third quartile of r over the voxels.
     pub(crate) quartiles: [f64; 3],
+    /// The first voxel that it has.
+    pub(crate) first_voxel: usize,
+    /// r of each voxel.
+    pub(crate) r: Vec<f32>,
+}
+
+impl ProfileEntry {
+    /// r of a voxel; NaN if it has none.
+    #[must_use]
+    pub(crate) fn r_of(&self, voxel: usize) -> f64 {
+        let at = voxel.checked_sub(self.first_voxel);
+        let r = at.and_then(|at| self.r.get(at));
+        r.map_or(f64::NAN, |r| f64::from(*r))
+    }
+}
+
+/// What a voxel did in the test.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct VoxelCourse {
+    /// Measured and predicted, or a sentence that says why that is not known.
+    pub(crate) series: Result<ExampleSeries, String>,
+    /// The test stories one after the other; empty where nothing says when their scans were taken.
+    pub(crate) stories: Vec<TestStory>,
+}
+
+/// A test story on the clock.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TestStory {
+    /// The story.
+    pub(crate) story: String,
+    /// Its scans among those of all test stories.
+    pub(crate) rows: Range<usize>,
+    /// Their centres, seconds from the sound's onset.
+    pub(crate) centre_secs: Vec<f64>,
+    /// Its words.
+    pub(crate) words: Vec<TextInterval>,
 }
 
 /// What a folder of features has for a fit.
@@ -111,7 +158,7 @@ pub(crate) struct FitFacts {
     /// Scores that are looked at.
     pub(crate) scores: Loading<Arc<ScoresFacts>>,
     /// The course of the voxel that is looked at.
-    pub(crate) course: Loading<Arc<ExampleSeries>>,
+    pub(crate) course: Loading<Arc<VoxelCourse>>,
     /// Scores to compare them with.
     pub(crate) others: Loading<Arc<ScoresFacts>>,
 }

@@ -18,7 +18,8 @@ use heschl_core::scans::TriggerRepair;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use facts::{
-    FINAL, FitAs, FitFacts, FitFeatures, FitOutlook, ProfileEntry, ScoresFacts, StoryResponses,
+    Chance, FINAL, FitAs, FitFacts, FitFeatures, FitOutlook, ProfileEntry, ScoresFacts,
+    StoryResponses, TestStory, VoxelCourse,
 };
 pub(crate) use penalty::{AlphaRange, HeldOut, check_alpha, check_count};
 pub(crate) use trims::{StoryLengths, TrimRemedy, Trims};

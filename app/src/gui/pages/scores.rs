@@ -1,10 +1,11 @@
 //! Scores: how well each voxel is predicted, in pictures that can be asked.
 
+mod course;
 mod plots;
 mod tiles;
+mod voxel;
 
 use eframe::egui;
-use heschl_core::encoding::Column;
 use heschl_core::sanity::Verdict;
 
 use crate::gui::actions::{Action, Asked, Purpose};
@@ -17,8 +18,8 @@ use crate::gui::state::{Page, State};
 use crate::gui::text::thousands;
 use crate::gui::theme::{BETWEEN, INSIDE};
 use crate::gui::widgets::{
-    NumberField, PathField, button, card, choices, empty_state, heading, help_button, name,
-    page_title, problem, warning, weak,
+    PathField, button, card, choices, empty_state, heading, help_button, name, page_title, problem,
+    warning, weak,
 };
 
 /// What is shown of the scores.
@@ -46,6 +47,8 @@ const VIEWS: [(View, &str); 6] = [
 #[derive(Default)]
 pub(crate) struct ScoresPage {
     view: View,
+    /// The test story whose time is shown, by its place among them.
+    story: usize,
 }
 
 impl ScoresPage {
@@ -117,8 +120,13 @@ impl ScoresPage {
             View::Histogram => self.histogram(ui, scores, asked),
             View::Alphas => plots::alphas(ui, &scores.table),
             View::Profile => plots::profile(ui, &scores.profile),
-            View::Courses => courses(ui, scores, facts, (state, asked)),
-            View::Compare => compare(ui, scores, facts, (state, asked)),
+            View::Courses => voxel::ui(ui, scores, (state, facts), (&mut self.story, asked)),
+            View::Compare => {
+                if let Some(voxel) = compare(ui, scores, facts, (state, asked)) {
+                    self.view = View::Courses;
+                    asked.push(Action::Voxel(voxel));
+                }
+            }
             View::Controls => controls(ui, scores),
         }
     }
@@ -130,121 +138,6 @@ impl ScoresPage {
             asked.push(Action::Voxel(voxel));
         }
     }
-}
-
-/// Any voxel by its number, with its scores and its course in the test; a few are offered.
-fn courses(
-    ui: &mut egui::Ui,
-    scores: &ScoresFacts,
-    facts: &Facts,
-    (state, asked): (&State, &mut Asked),
-) {
-    voxel_field(ui, scores, state, asked);
-    examples(ui, scores, state, asked);
-    weak(ui, voxel_words(scores, state.voxel));
-    let kept = scores.series.as_ref().and_then(|series| {
-        let at = series
-            .voxels
-            .iter()
-            .position(|voxel| *voxel == state.voxel)?;
-        Some((series, at))
-    });
-    match (&facts.fit.course, kept) {
-        (Loading::Ready(series), _) => plots::course(ui, series, 0),
-        (_, Some((series, at))) => plots::course(ui, series, at),
-        (Loading::Failed(sentence), None) => {
-            warning(ui, sentence);
-            if button(ui, icons::ARROW_RIGHT, "Go to Fit").clicked() {
-                asked.push(Action::Go(Page::Fit));
-            }
-        }
-        _ => {
-            ui.spinner();
-        }
-    }
-}
-
-fn voxel_field(ui: &mut egui::Ui, scores: &ScoresFacts, state: &State, asked: &mut Asked) {
-    let table = &scores.table;
-    let (first, n) = (table.first_voxel, table.voxels.len());
-    let mut value = state.voxel as f64;
-    let field = NumberField {
-        label: "Voxel",
-        unit: "",
-        tooltip: "The voxel whose course is drawn: its column in the responses, from 0.",
-        default: first as f64,
-        topic: Topic::Scores,
-    };
-    let last = (first + n).saturating_sub(1);
-    field.show(ui, &mut value, asked, |value| {
-        let is_there = value >= first as f64 && value <= last as f64 && value.fract() == 0.0;
-        is_there.then_some(()).ok_or_else(|| {
-            format!(
-                "The voxels are numbered from {} to {}.",
-                thousands(first),
-                thousands(last)
-            )
-        })
-    });
-    let voxel = value.round().max(0.0) as usize;
-    if voxel != state.voxel {
-        asked.push(Action::Voxel(voxel));
-    }
-}
-
-/// The best, middle and worst voxels, one click each.
-fn examples(ui: &mut egui::Ui, scores: &ScoresFacts, state: &State, asked: &mut Asked) {
-    let Some(series) = &scores.series else {
-        return;
-    };
-    weak(
-        ui,
-        "The best three voxels, the middle one, and the worst three:",
-    );
-    let labels: Vec<String> = series
-        .voxels
-        .iter()
-        .map(|voxel| format!("voxel {}: r {:.3}", thousands(*voxel), r_of(scores, *voxel)))
-        .collect();
-    let options: Vec<(usize, &str)> = series
-        .voxels
-        .iter()
-        .copied()
-        .zip(labels.iter().map(String::as_str))
-        .collect();
-    let mut voxel = state.voxel;
-    if choices(ui, &mut voxel, &options) {
-        asked.push(Action::Voxel(voxel));
-    }
-}
-
-fn scores_of(scores: &ScoresFacts, voxel: usize) -> Option<&heschl_core::encoding::VoxelScores> {
-    let at = voxel.checked_sub(scores.table.first_voxel)?;
-    scores.table.voxels.get(at)
-}
-
-fn r_of(scores: &ScoresFacts, voxel: usize) -> f64 {
-    scores_of(scores, voxel).map_or(f64::NAN, |scores| scores.get(Column::R))
-}
-
-/// `Voxel 1,204: r 0.132 (q 0.004), α 63.1, ceiling 0.41`.
-fn voxel_words(scores: &ScoresFacts, voxel: usize) -> String {
-    let Some(of_voxel) = scores_of(scores, voxel) else {
-        return format!("Voxel {} has no score here.", thousands(voxel));
-    };
-    let mut words = vec![format!("r {:.3}", of_voxel.get(Column::R))];
-    for (column, what) in [
-        (Column::Q, "q"),
-        (Column::Alpha, "α"),
-        (Column::NoiseCeiling, "noise ceiling"),
-        (Column::NormalisedR, "r by the noise ceiling"),
-    ] {
-        let value = of_voxel.get(column);
-        if value.is_finite() {
-            words.push(format!("{what} {value:.3}"));
-        }
-    }
-    format!("Voxel {}: {}", thousands(voxel), words.join(" · "))
 }
 
 /// The tiles, and whether the controls are to be looked at, which is offered where one failed.
@@ -266,12 +159,13 @@ fn summary(ui: &mut egui::Ui, scores: &ScoresFacts) -> bool {
     button(ui, icons::LIST_CHECKS, "Look at the controls").clicked()
 }
 
+/// The scores beside others; returns the voxel whose point was clicked.
 fn compare(
     ui: &mut egui::Ui,
     scores: &ScoresFacts,
     facts: &Facts,
     (state, asked): (&State, &mut Asked),
-) {
+) -> Option<usize> {
     PathField {
         label: "Scores to compare with",
         purpose: Purpose::OtherScores,
@@ -301,8 +195,9 @@ fn compare(
             );
             problem(ui, &sentence);
         }
-        Loading::Ready(others) => plots::scatter(ui, scores, others),
+        Loading::Ready(others) => return plots::scatter(ui, scores, others),
     }
+    None
 }
 
 /// Most fits of the same folder that are offered one beside the other.

@@ -6,6 +6,7 @@ use eframe::egui;
 use egui::accesskit::Role;
 use egui::{Color32, Rect, Sense, pos2, vec2};
 use heschl_core::look::sound::{N_BANDS, Sound};
+use heschl_core::textgrid::Interval;
 
 use super::time_axis::{TimeAxis, tick_words};
 use crate::gui::actions::{Action, Asked};
@@ -198,5 +199,23 @@ pub(super) fn waveform(ui: &egui::Ui, rect: Rect, sound: &Sound, shown: [f64; 2]
 pub(super) fn outline(ui: &egui::Ui, plot: Rect, facts: &Facts, (from, to): (f64, f64)) {
     if let Some(sound) = facts.sound.ready() {
         waveform(ui, plot, sound, [from, to]);
+    }
+}
+
+/// Each word in its place, as far as there is room for it.
+pub(super) fn words_row(ui: &egui::Ui, axis: &TimeAxis, rect: Rect, words: &[Interval]) {
+    let (painter, palette) = (ui.painter_at(rect), Palette::of(ui));
+    let is_shown =
+        |word: &&Interval| word.end_secs >= axis.shown[0] && word.start_secs <= axis.shown[1];
+    for word in words.iter().filter(is_shown) {
+        let across = axis.x(word.start_secs)..=axis.x(word.end_secs);
+        let place = Rect::from_x_y_ranges(across, rect.y_range());
+        painter.vline(place.left(), rect.y_range(), (1.0, palette.hairline));
+        let font = egui::FontId::proportional(12.0);
+        let text = painter.layout_no_wrap(word.text.clone(), font, palette.text);
+        if text.size().x + 2.0 <= place.width() {
+            let at = place.center() - text.size() / 2.0;
+            painter.galley(at, text, palette.text);
+        }
     }
 }

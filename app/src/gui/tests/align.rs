@@ -29,7 +29,7 @@ pub(super) fn fill_in(stage: &mut Stage) {
     });
 }
 
-fn words() -> String {
+pub(super) fn words() -> String {
     let interval = |start: f64, end: f64, text: &str| format!("{start}\n{end}\n\"{text}\"\n");
     let tier = |name: &str| {
         let intervals =

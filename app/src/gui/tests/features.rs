@@ -14,7 +14,12 @@ use crate::gui::state::Page;
 const N_ROWS: usize = 200;
 const N_DIMS: usize = 12;
 
-fn write(path: &Path, name: &str, n_columns: usize, value: impl Fn(usize, usize) -> f32) {
+pub(super) fn write(
+    path: &Path,
+    name: &str,
+    n_columns: usize,
+    value: impl Fn(usize, usize) -> f32,
+) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     let mut writer = RowsWriter::new(
         std::fs::File::create(path).unwrap(),

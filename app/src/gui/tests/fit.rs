@@ -389,7 +389,7 @@ fn every_view_of_scores_is_drawn() {
     stage.must_see("better than by chance");
     stage.must_see("best of the fits here");
     // By chance alone the correlations centre on 0, and lie below the threshold almost all.
-    let null = stage.facts().fit.scores.ready().unwrap().null.clone();
+    let null = stage.facts().fit.scores.ready().unwrap().null.r.clone();
     let mean = null.iter().sum::<f64>() / null.len() as f64;
     assert!(
         null.len() > 500 && mean.abs() < 0.1,
@@ -418,7 +418,8 @@ fn every_view_of_scores_is_drawn() {
     stage.write("Voxel", &other.to_string());
     stage.must_see(&format!("Voxel {other}: r 0."));
     stage.until("it was looked for", |window| {
-        window.facts.fit.course.failure().is_some()
+        let course = window.facts.fit.course.ready();
+        course.is_some_and(|course| course.series.is_err())
     });
     stage.must_see("Tick \"Keep predictions\" under Fit");
     stage.click(Role::RadioButton, "Controls");
@@ -433,6 +434,21 @@ fn every_view_of_scores_is_drawn() {
     });
     stage.must_see("The others are better in");
     stage.must_have(Role::Canvas, "Voxels of two models");
+    // A click on a point leads to its voxel.
+    let canvases = stage.canvases();
+    let drawn = |(label, _): &&(String, _)| label == "Voxels of two models";
+    let middle = canvases.iter().find(drawn).unwrap().1.center();
+    for is_down in [true, false] {
+        stage.harness.hover_at(middle);
+        stage.harness.event(eframe::egui::Event::PointerButton {
+            pos: middle,
+            button: eframe::egui::PointerButton::Primary,
+            pressed: is_down,
+            modifiers: eframe::egui::Modifiers::NONE,
+        });
+        stage.harness.run_steps(2);
+    }
+    stage.must_see(&format!("Voxel {}: r 0.", stage.state().voxel));
     let empty = stage.folder.path().join("empty");
     std::fs::create_dir(&empty).unwrap();
     stage.ask(Action::Use(Purpose::Scores, empty));

@@ -14,6 +14,7 @@ mod models;
 mod pictures;
 mod running;
 mod stimuli;
+mod voxels;
 mod whole;
 
 use std::path::{Path, PathBuf};

@@ -121,8 +121,13 @@ fn pictures_of_every_view() {
             });
             keep(&mut stage, "features", view);
         }
-        let scores = super::fit::two_fits(stage.folder.path());
+        let recordings = recordings(stage.folder.path());
+        std::fs::write(recordings.join("gamma.TextGrid"), super::align::words()).unwrap();
+        stage.ask(Action::Use(Purpose::Stimuli, recordings));
+        super::voxels::fit_with_predictions(stage.folder.path(), "encoder.1", 1);
+        let scores = super::voxels::fit_with_predictions(stage.folder.path(), "encoder.0", 2);
         let other = scores.with_file_name("encoder.1");
+        stage.go(Page::Scores);
         stage.ask(Action::Use(Purpose::Scores, scores));
         stage.ask(Action::Use(Purpose::OtherScores, other));
         stage.until("the scores are read", |window| {
@@ -130,7 +135,9 @@ fn pictures_of_every_view() {
         });
         for view in ["Scores", "Choice of α", "Profile", "Voxels", "Compare"] {
             stage.click(Role::RadioButton, view);
-            stage.harness.run_steps(3);
+            stage.until("the voxel is read", |window| {
+                window.facts.fit.course.ready().is_some()
+            });
             keep(&mut stage, "scores", view);
         }
     }

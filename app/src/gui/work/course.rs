@@ -1,38 +1,56 @@
 //! What one voxel did in the test, beside what was predicted.
 
-use std::path::{Path, PathBuf};
+use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use heschl_core::design::{Alignment, AlignmentQuestion};
 use heschl_core::encoding::ExampleSeries;
 use heschl_core::formats::npy::StoredMatrix;
 use heschl_core::formats::responses::{ResponseOptions, open as open_responses};
 use heschl_core::progress::CancelToken;
-use heschl_core::recipe::{EncodeFile, EncodeRecipe};
+use heschl_core::recipe::{EncodeFile, EncodeRecipe, FeatureKind};
 use heschl_core::responses::ResponseSource;
-use ndarray::{Array1, Array2, Axis, concatenate};
+use ndarray::{Array2, Axis, concatenate};
 
+use super::fit::source;
 use super::{Answers, Desk, Waker};
+use crate::gui::fitting::{TestStory, VoxelCourse};
 use crate::gui::loading::Loading;
 
-/// Scores, and the voxel whose course is wanted.
-pub(super) type Question = (PathBuf, usize);
+/// The voxel whose course is wanted.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CourseQuestion {
+    /// The scores.
+    pub(crate) folder: PathBuf,
+    /// The first voxel that they have.
+    pub(crate) first_voxel: usize,
+    /// The voxel.
+    pub(crate) voxel: usize,
+    /// A folder of `TextGrid`s.
+    pub(crate) words: Option<PathBuf>,
+}
 
-pub(super) type Answer = Loading<Arc<ExampleSeries>>;
+pub(super) type Answer = Loading<Arc<VoxelCourse>>;
 
-pub(super) fn open(waker: &Waker) -> Desk<Question, Answer> {
+pub(super) fn open(waker: &Waker) -> Desk<CourseQuestion, Answer> {
     Desk::open(
         "course",
         waker,
-        |(folder, voxel): Question, _: &CancelToken, out: &Answers<Answer>| {
-            out.give(
-                read(&folder, voxel)
-                    .map_or_else(Loading::Failed, |series| Loading::Ready(Arc::new(series))),
-            );
+        |question: CourseQuestion, cancel: &CancelToken, out: &Answers<Answer>| {
+            let course = VoxelCourse {
+                series: read(&question, cancel),
+                stories: stories(&question, cancel).unwrap_or_default(),
+            };
+            if !cancel.is_cancelled() {
+                out.give(Loading::Ready(Arc::new(course)));
+            }
         },
     )
 }
 
-fn read(folder: &Path, voxel: usize) -> Result<ExampleSeries, String> {
+fn read(question: &CourseQuestion, cancel: &CancelToken) -> Result<ExampleSeries, String> {
+    let (folder, voxel) = (&question.folder, question.voxel);
     let file = folder.join("predictions.npy");
     if !file.is_file() {
         return Err(
@@ -44,67 +62,142 @@ fn read(folder: &Path, voxel: usize) -> Result<ExampleSeries, String> {
     let say = |error: heschl_core::formats::npy::NpyError| error.to_string();
     let predictions = StoredMatrix::open(&file).map_err(say)?;
     let (n_scans, n_voxels) = predictions.dim();
-    if voxel >= n_voxels {
-        return Err(format!("There are {n_voxels} voxels, numbered from 0."));
-    }
+    let column = voxel.checked_sub(question.first_voxel);
+    let Some(column) = column.filter(|column| *column < n_voxels) else {
+        return Err(format!(
+            "The predictions are of {n_voxels} voxels, numbered from {}.",
+            question.first_voxel
+        ));
+    };
     let predicted: Array2<f64> = predictions
-        .read(0..n_scans, voxel..voxel + 1)
+        .read(0..n_scans, column..column + 1)
         .map_err(say)?;
     let recipe =
         EncodeFile::read(&folder.join("recipe.toml")).map_err(|error| error.to_string())?;
-    let measured = measured(&recipe.encode.rooted(folder), voxel)?;
-    if measured.len() != n_scans {
+    let block = voxel..voxel + 1;
+    let measured = measured(
+        &recipe.encode.rooted(folder),
+        std::slice::from_ref(&block),
+        cancel,
+    )?;
+    if measured.nrows() != n_scans {
         return Err(format!(
             "The responses have {} test scans by now, and {n_scans} were predicted: they have changed since the fit.",
-            measured.len()
+            measured.nrows()
         ));
     }
     Ok(ExampleSeries {
         voxels: vec![voxel],
         predicted,
-        measured: measured.insert_axis(Axis(1)),
+        measured,
     })
 }
 
-/// The test responses of a voxel, story after story, as the fit saw them.
-fn measured(recipe: &EncodeRecipe, voxel: usize) -> Result<Array1<f64>, String> {
+/// When the scans of each test story were taken; `None` where that is not known: features may lie at scan times.
+fn stories(question: &CourseQuestion, cancel: &CancelToken) -> Option<Vec<TestStory>> {
+    let folder = &question.folder;
+    let recipe = EncodeFile::read(&folder.join("recipe.toml")).ok()?.encode;
+    let recipe = recipe.rooted(folder);
+    let source = source(&(recipe.responses.path.clone(), recipe.responses.mask.clone())).ok()?;
+    let mut stories: Vec<TestStory> = vec![];
+    for story in &recipe.stories.test {
+        if cancel.is_cancelled() {
+            return None;
+        }
+        let first_row = stories.last().map_or(0, |story| story.rows.end);
+        stories.push(on_clock(
+            &recipe,
+            question,
+            (story, first_row),
+            source.as_ref(),
+        )?);
+    }
+    Some(stories)
+}
+
+fn on_clock(
+    recipe: &EncodeRecipe,
+    question: &CourseQuestion,
+    (story, first_row): (&String, usize),
+    source: &dyn ResponseSource,
+) -> Option<TestStory> {
+    let sets = &recipe.features;
+    let model = sets.iter().find(|set| set.kind == FeatureKind::Features);
+    let names = recipe.responses.repeats.get(story);
+    let asked = AlignmentQuestion {
+        story: story.clone(),
+        features: model.map(|set| set.folder.clone()),
+        words: question.words.clone(),
+        scans: recipe.scans.clone(),
+        trim: recipe.design.trim_test,
+        trim_responses: recipe.design.trim_responses_test,
+        presentation: names.and_then(|names| names.first().cloned()),
+        voxel: question.voxel,
+    };
+    let found = Alignment::of(&asked, Some(source)).ok()?;
+    let is_timed = model.is_none() || !found.frame_secs.is_empty();
+    let centres = found.scans.filter(|_| is_timed)?.centre_secs;
+    let kept = centres.get(found.kept)?;
+    Some(TestStory {
+        story: story.clone(),
+        rows: first_row..first_row + kept.len(),
+        centre_secs: kept.to_vec(),
+        words: found.words,
+    })
+}
+
+/// The test responses of some voxels, story after story, as the fit saw them.
+pub(super) fn measured(
+    recipe: &EncodeRecipe,
+    voxels: &[Range<usize>],
+    cancel: &CancelToken,
+) -> Result<Array2<f64>, String> {
     let options = ResponseOptions {
         mask: recipe.responses.mask.clone(),
         ..ResponseOptions::default()
     };
     let source =
         open_responses(&recipe.responses.path, &options).map_err(|error| error.to_string())?;
-    let stories = recipe.stories.test.iter();
-    let courses: Result<Vec<Array1<f64>>, String> = stories
-        .map(|story| course(recipe, source.as_ref(), (story, voxel)))
-        .collect();
-    let courses = courses?;
-    let views: Vec<_> = courses.iter().map(|course| course.view()).collect();
-    concatenate(Axis(0), &views).map_err(|error| error.to_string())
+    let mut stories = vec![];
+    for story in &recipe.stories.test {
+        let mut blocks = vec![];
+        for block in voxels {
+            if cancel.is_cancelled() {
+                return Err("It is no longer asked.".into());
+            }
+            blocks.push(course(recipe, source.as_ref(), (story, block))?);
+        }
+        stories.push(beside(Axis(1), &blocks)?);
+    }
+    beside(Axis(0), &stories)
+}
+
+fn beside(axis: Axis, parts: &[Array2<f64>]) -> Result<Array2<f64>, String> {
+    let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
+    concatenate(axis, &views).map_err(|error| error.to_string())
 }
 
 /// One story's responses after their trim: the mean, where it was heard several times.
 fn course(
     recipe: &EncodeRecipe,
     source: &dyn ResponseSource,
-    (story, voxel): (&String, usize),
-) -> Result<Array1<f64>, String> {
+    (story, voxels): (&String, &Range<usize>),
+) -> Result<Array2<f64>, String> {
     let once = [story.clone()];
     let names = recipe.responses.repeats.get(story);
     let names = names.map_or(&once[..], Vec::as_slice);
     let trim = recipe.design.trim_responses_test;
-    let mut sum: Option<Array1<f64>> = None;
+    let mut sum: Option<Array2<f64>> = None;
     for name in names {
         let (n_scans, _) = source
             .shape(name)
             .ok_or_else(|| format!("There are no responses to \"{name}\" any more."))?;
         let rows = trim.start_scans..n_scans.saturating_sub(trim.end_scans);
         let read = source
-            .read_f64(name, rows, voxel..voxel + 1)
+            .read_f64(name, rows, voxels.clone())
             .map_err(|error| error.to_string())?;
-        let read = read.column(0).to_owned();
         sum = Some(match sum {
-            Some(sum) if sum.len() == read.len() => sum + read,
+            Some(sum) if sum.dim() == read.dim() => sum + read,
             Some(_) => {
                 return Err(format!(
                     "The presentations of \"{story}\" differ in length."
@@ -121,6 +214,7 @@ fn course(
 mod tests {
     use super::*;
     use heschl_core::formats::npz_arrays::{Order, header};
+    use std::path::Path;
 
     #[test]
     fn any_voxel_is_read_as_it_was_measured_and_predicted() {
@@ -154,7 +248,13 @@ mod tests {
         encode.design.trim_responses_test = [2, 1].into();
         let text = EncodeFile { encode, run: None }.to_toml().unwrap();
         std::fs::write(folder.path().join("recipe.toml"), text).unwrap();
-        let series = read(folder.path(), 2).unwrap();
+        let question = |voxel| CourseQuestion {
+            folder: folder.path().to_path_buf(),
+            first_voxel: 0,
+            voxel,
+            words: None,
+        };
+        let series = read(&question(2), &CancelToken::default()).unwrap();
         assert_eq!(
             series.measured.column(0).to_vec(),
             [22.0, 23.0, 24.0, 25.0, 26.0]
@@ -163,10 +263,14 @@ mod tests {
             series.predicted.column(0).to_vec(),
             [200.0, 201.0, 202.0, 203.0, 204.0]
         );
-        assert!(read(folder.path(), 3).unwrap_err().contains("3 voxels"));
+        assert!(
+            read(&question(3), &CancelToken::default())
+                .unwrap_err()
+                .contains("3 voxels")
+        );
         std::fs::remove_file(folder.path().join("predictions.npy")).unwrap();
         assert!(
-            read(folder.path(), 0)
+            read(&question(0), &CancelToken::default())
                 .unwrap_err()
                 .contains("Keep predictions")
         );

@@ -8,13 +8,11 @@ use heschl_core::encoding::{Column, ExampleSeries, ScoreTable};
 use heschl_core::formats::responses::{ResponseOptions, open as open_responses};
 use heschl_core::look::library::{FeatureLibrary, Layer};
 use heschl_core::progress::CancelToken;
-use heschl_core::recipe::{EncodeFile, EncodeRecipe};
+use heschl_core::recipe::EncodeFile;
 use heschl_core::responses::ResponseSource;
-use heschl_core::score::correlation;
-use heschl_core::significance::BlockPermutations;
-use ndarray::Axis;
 
-use super::course;
+use super::chance;
+use super::course::{self, CourseQuestion};
 use super::lengths::{self, LengthsQuestion, stories_of};
 use super::trial::{ask_child, stays_still};
 use super::watch::Watched;
@@ -45,13 +43,21 @@ pub(super) struct FitDesks {
     outlook: Asking<String, Loading<FitOutlook>>,
     scores: Asking<PathBuf, Loading<Arc<ScoresFacts>>>,
     others: Asking<PathBuf, Loading<Arc<ScoresFacts>>>,
-    course: Asking<course::Question, course::Answer>,
+    course: Asking<CourseQuestion, course::Answer>,
 }
 
 impl FitDesks {
     pub(super) fn open(waker: &Waker) -> Self {
-        let scores = |question: PathBuf, _: &CancelToken, out: &Answers<_>| {
-            out.give(loading(read_scores(&question).map(Arc::new)));
+        let others = |question: PathBuf, cancel: &CancelToken, out: &Answers<_>| {
+            out.give(loading(read_scores(&question, cancel).map(Arc::new)));
+        };
+        let scores = |question: PathBuf, cancel: &CancelToken, out: &Answers<_>| {
+            let read = read_scores(&question, cancel).map(Arc::new);
+            out.give(loading(read.clone()));
+            // What takes longer comes after.
+            if let Some(better) = read.ok().and_then(|scores| with_sample(&scores, cancel)) {
+                out.give(Loading::Ready(Arc::new(better)));
+            }
         };
         let responses = |question, _: &CancelToken, out: &Answers<_>| {
             let found = source(&question).map(|source| stories_of(source.as_ref()));
@@ -79,7 +85,7 @@ impl FitDesks {
             alignment: Asking::of(Desk::open("alignment", waker, alignment)),
             outlook: Asking::of(Desk::open("fit forecast", waker, outlook)),
             scores: Asking::of(Desk::open("scores", waker, scores)),
-            others: Asking::of(Desk::open("other scores", waker, scores)),
+            others: Asking::of(Desk::open("other scores", waker, others)),
             course: Asking::of(course::open(waker)),
         }
     }
@@ -117,7 +123,7 @@ impl FitDesks {
         let others = questions.other_scores.as_ref();
         self.others.keep_to(others, &mut facts.others);
         let is_of_others =
-            |(folder, _): &course::Question| Some(folder) != questions.scores.as_ref();
+            |asked: &CourseQuestion| Some(&asked.folder) != questions.scores.as_ref();
         if self.course.asked().is_some_and(is_of_others) {
             self.course.keep_to(None, &mut facts.course);
         }
@@ -174,7 +180,7 @@ impl FitDesks {
     }
 
     /// Asks for the course of a voxel, unless it is known or asked for.
-    pub(super) fn want_course(&mut self, question: Option<course::Question>, facts: &mut FitFacts) {
+    pub(super) fn want_course(&mut self, question: Option<CourseQuestion>, facts: &mut FitFacts) {
         self.course.want(question, &mut facts.course);
     }
 
@@ -268,7 +274,7 @@ fn forecast(recipe: &str, cancel: &CancelToken) -> Result<FitOutlook, String> {
     })
 }
 
-fn read_scores(folder: &Path) -> Result<ScoresFacts, String> {
+fn read_scores(folder: &Path, cancel: &CancelToken) -> Result<ScoresFacts, String> {
     let file = folder.join("scores.npz");
     if !file.is_file() {
         return Err(format!(
@@ -281,8 +287,9 @@ fn read_scores(folder: &Path) -> Result<ScoresFacts, String> {
     // Where shares were put together there are none.
     let series = ExampleSeries::read(&folder.join("series.npz")).ok();
     let null = series.as_ref().zip(recipe.as_ref());
+    let null = null.and_then(|(series, file)| chance::of_series(series, &file.encode, cancel));
     Ok(ScoresFacts {
-        null: null.map_or_else(Vec::new, |(series, file)| by_chance(series, &file.encode)),
+        null: null.unwrap_or_default(),
         profile: profile(folder),
         facts: recipe.and_then(|file| file.run),
         series,
@@ -291,21 +298,15 @@ fn read_scores(folder: &Path) -> Result<ScoresFacts, String> {
     })
 }
 
-/// Orders of test time that chance is drawn from: so many make a smooth line.
-const MOST_ORDERS: usize = 300;
-
-/// Correlations by chance alone: of voxels whose course is kept, with blocks of test time exchanged as the fit did for its p.
-fn by_chance(series: &ExampleSeries, recipe: &EncodeRecipe) -> Vec<f64> {
-    let n_orders = recipe.scores.n_permutations.min(MOST_ORDERS);
-    let seed = recipe.ridge.seed;
-    let n_scans = series.measured.nrows();
-    let orders = BlockPermutations::new(n_scans, recipe.scores.block_scans, n_orders, seed);
-    let of = |order: &Vec<usize>| {
-        let exchanged = series.predicted.select(Axis(0), order);
-        correlation(exchanged.view(), series.measured.view())
-    };
-    let all = orders.orders().iter().flat_map(of);
-    all.filter(|r| r.is_finite()).collect()
+/// The scores with what chance alone gives in some voxels spread over all, where the fit kept its predictions.
+fn with_sample(scores: &ScoresFacts, cancel: &CancelToken) -> Option<ScoresFacts> {
+    let folder = &scores.folder;
+    let recipe = EncodeFile::read(&folder.join("recipe.toml")).ok()?.encode;
+    let sample = chance::sample(folder, &recipe, &scores.table, cancel)?;
+    Some(ScoresFacts {
+        null: chance::of_series(&sample, &recipe, cancel)?,
+        ..scores.clone()
+    })
 }
 
 /// All fits beside this one, in the order of their names with numbers by size.
@@ -326,6 +327,7 @@ fn profile(folder: &Path) -> Vec<ProfileEntry> {
 fn entry(folder: &Path) -> Option<ProfileEntry> {
     let table = ScoreTable::read(&folder.join("scores.npz")).ok()?;
     let mut r: Vec<f64> = table.column(Column::R).filter(|r| r.is_finite()).collect();
+    let of_voxels = table.column(Column::R).map(|r| r as f32).collect();
     r.sort_by(f64::total_cmp);
     let at = |share: f64| {
         r.get((share * r.len().saturating_sub(1) as f64).round() as usize)
@@ -337,6 +339,8 @@ fn entry(folder: &Path) -> Option<ProfileEntry> {
         mean_r: table.mean(Column::R),
         mean_interval: table.mean_interval(),
         quartiles: [at(0.25), at(0.5), at(0.75)],
+        first_voxel: table.first_voxel,
+        r: of_voxels,
     })
 }
 

@@ -1,6 +1,7 @@
 //! What the window has done elsewhere: every look at a disk, a device or another process happens on threads of this
 //! folder. Each kind of question has a desk; the answers go into [`super::facts::Facts`].
 
+mod chance;
 mod chores;
 mod course;
 mod desk;
@@ -18,6 +19,7 @@ mod stories;
 mod trial;
 mod watch;
 
+pub(crate) use course::CourseQuestion;
 pub(crate) use desk::{Answers, Asking, Desk, Waker};
 
 use std::path::PathBuf;
@@ -191,7 +193,7 @@ impl Work {
     }
 
     /// Asks for the course of a voxel of the scores that are looked at.
-    pub(crate) fn want_course(&mut self, question: Option<(PathBuf, usize)>, facts: &mut Facts) {
+    pub(crate) fn want_course(&mut self, question: Option<CourseQuestion>, facts: &mut Facts) {
         self.fit.want_course(question, &mut facts.fit);
     }
 

@@ -8,7 +8,7 @@ use heschl_core::downsample::Downsampling;
 
 use crate::gui::actions::Asked;
 use crate::gui::facts::Facts;
-use crate::gui::pages::sound_view::waveform;
+use crate::gui::pages::sound_view::{waveform, words_row};
 use crate::gui::pages::time_axis::{TimeAxis, tick_words};
 use crate::gui::state::State;
 use crate::gui::theme::Palette;
@@ -154,26 +154,7 @@ impl Picture<'_> {
     /// Each word in its place, as far as there is room for it.
     fn words(&self, rect: Rect) {
         self.row_name(rect, "Words");
-        let (painter, palette) = (self.painter(rect), self.palette());
-        for word in &self.alignment.words {
-            if !self.is_shown(word.start_secs, word.end_secs) {
-                continue;
-            }
-            let place = Rect::from_x_y_ranges(
-                self.axis.x(word.start_secs)..=self.axis.x(word.end_secs),
-                rect.y_range(),
-            );
-            painter.vline(place.left(), rect.y_range(), (1.0, palette.hairline));
-            let text = self.ui.painter().layout_no_wrap(
-                word.text.clone(),
-                FontId::proportional(12.0),
-                palette.text,
-            );
-            if text.size().x + 2.0 <= place.width() {
-                let at = place.center() - text.size() / 2.0;
-                painter.galley(at, text, palette.text);
-            }
-        }
+        words_row(self.ui, &self.axis, rect, &self.alignment.words);
     }
 
     /// A tick for each frame; those that make up the scan at the cursor stand out.

@@ -280,7 +280,7 @@ fn scatter(ui: &mut egui::Ui, rows: &[usize], plane: &Plane, layer: &LayerFacts,
     weak(
         ui,
         format!(
-            "The two largest principal components of {} evenly spaced instants.",
+            "The two largest principal components of {} evenly spaced instants, with their shares of the variance.",
             rows.len()
         ),
     );
@@ -295,8 +295,8 @@ fn scatter(ui: &mut egui::Ui, rows: &[usize], plane: &Plane, layer: &LayerFacts,
     bar.ui(ui, step);
     let percent = plane.shares.map(|share| share * 100.0);
     let titles = [
-        format!("first component ({:.1} % of the variance)", percent[0]),
-        format!("second component ({:.1} % of the variance)", percent[1]),
+        format!("first component ({:.1} %)", percent[0]),
+        format!("second component ({:.1} %)", percent[1]),
     ];
     let axis = |at: usize| Axis {
         title: &titles[at],

@@ -2,8 +2,8 @@
 
 use eframe::egui;
 use egui::accesskit::Role;
-use egui_plot::{Bar, BarChart, HLine, Line, PlotPoints, Points, VLine};
-use heschl_core::encoding::{Column, ExampleSeries, ScoreTable};
+use egui_plot::{Bar, BarChart, Line, PlotPoints, Points, VLine};
+use heschl_core::encoding::{Column, ScoreTable};
 
 use crate::gui::fitting::{ProfileEntry, ScoresFacts};
 use crate::gui::pages::chart::{Axis, chart, fix, marked_line, range, step};
@@ -94,11 +94,11 @@ pub(super) fn histogram(ui: &mut egui::Ui, scores: &ScoresFacts) -> Option<usize
     let r = || table.column(Column::R).filter(|r| r.is_finite());
     let x = Axis {
         title: "Pearson's r of prediction and measurement",
-        range: range(r().chain(scores.null.iter().copied()), [0.0, 0.1]),
+        range: range(r().chain(scores.null.r.iter().copied()), [0.0, 0.1]),
     };
     let histogram = Histogram::of(table, x.range);
     let n_voxels: usize = histogram.all.iter().sum();
-    let by_chance = by_chance(&scores.null, &histogram, n_voxels);
+    let by_chance = by_chance(&scores.null.r, &histogram, n_voxels);
     let highest = histogram.all.iter().map(|n| *n as f64);
     let highest = highest.chain(by_chance.iter().map(|point| point[1]));
     let y = Axis {
@@ -109,13 +109,17 @@ pub(super) fn histogram(ui: &mut egui::Ui, scores: &ScoresFacts) -> Option<usize
     let mean = table.mean(Column::R);
     let has_q = table.n_significant().is_some();
     let [all, significant] = [&histogram.all, &histogram.significant].map(|n| histogram.bars(n));
+    let chance = format!(
+        "by chance alone (permutations of {})",
+        count(scores.null.n_voxels, "voxel", "voxels")
+    );
     legend(
         ui,
         &[
             ("all voxels", palette.weak),
             ("better than by chance", palette.accent),
-            ("by chance alone (permutations)", palette.amber),
-        ],
+            (&chance, palette.amber),
+        ][..if by_chance.is_empty() { 2 } else { 3 }],
     );
     let shown = chart("scores by r", &x, &y, palette, |at| {
         histogram.words(at.x, has_q)
@@ -196,7 +200,7 @@ fn by_chance(null: &[f64], histogram: &Histogram, n_voxels: usize) -> Vec<[f64; 
 }
 
 /// What colours mean, in a line above a chart.
-fn legend(ui: &mut egui::Ui, entries: &[(&str, egui::Color32)]) {
+pub(super) fn legend(ui: &mut egui::Ui, entries: &[(&str, egui::Color32)]) {
     ui.horizontal_wrapped(|ui| {
         for (words, color) in entries {
             let (rect, _) = ui.allocate_exact_size(egui::vec2(10.0, 10.0), egui::Sense::hover());
@@ -362,7 +366,7 @@ fn entry_words(entry: &ProfileEntry) -> String {
 }
 
 /// Names without the words that all of them begin with, such as the model of its layers: there is little room under an axis.
-fn short_names(names: &[String]) -> Vec<String> {
+pub(super) fn short_names(names: &[String]) -> Vec<String> {
     let [first, others @ ..] = names else {
         return Vec::new();
     };
@@ -375,85 +379,12 @@ fn short_names(names: &[String]) -> Vec<String> {
     names.iter().map(|name| name[shared..].to_owned()).collect()
 }
 
-/// One voxel's test scans: measured, and predicted with the same mean and deviation.
-pub(super) fn course(ui: &mut egui::Ui, series: &ExampleSeries, index: usize) {
-    let palette = Palette::of(ui);
-    let measured = series.measured.column(index).to_vec();
-    let scaled = on_the_scale_of(&series.predicted.column(index).to_vec(), &measured);
-    let n_scans = measured.len();
-    let points = |values: &[f64]| -> PlotPoints<'static> {
-        let at = |(scan, value): (usize, &f64)| [(scan + 1) as f64, *value];
-        values.iter().enumerate().map(at).collect()
-    };
-    let [drawn, predicted] = [&measured, &scaled].map(|values| points(values));
-    let x = Axis {
-        title: "test scan, after the trim",
-        range: range(std::iter::once(n_scans as f64), [0.0, 1.0]),
-    };
-    let y = Axis {
-        title: "response, in the units of the file",
-        range: range(measured.iter().chain(&scaled).copied(), [0.0, 0.0]),
-    };
-    legend(
-        ui,
-        &[
-            ("measured", palette.weak),
-            (
-                "predicted, brought to the mean and deviation of what was measured",
-                palette.accent,
-            ),
-        ],
-    );
-    let says = move |at: egui_plot::PlotPoint| {
-        let scan = at.x.round();
-        let index = (scan >= 1.0).then_some(scan as usize - 1)?;
-        let (measured, predicted) = (measured.get(index)?, scaled.get(index)?);
-        Some(format!(
-            "scan {}: measured {measured:.3}, predicted {predicted:.3}",
-            thousands(index + 1)
-        ))
-    };
-    let response = chart("course", &x, &y, palette, says)
-        .show(ui, |plot| {
-            fix(plot, &x, &y);
-            plot.hline(
-                HLine::new("", 0.0)
-                    .color(palette.hairline)
-                    .allow_hover(false),
-            );
-            plot.line(Line::new("", drawn).color(palette.weak).allow_hover(false));
-            plot.line(
-                Line::new("", predicted)
-                    .color(palette.accent)
-                    .allow_hover(false),
-            );
-        })
-        .response;
-    name(&response, Role::Canvas, "Measured and predicted course");
-}
-
-/// Values brought to the mean and deviation of others.
-fn on_the_scale_of(values: &[f64], target: &[f64]) -> Vec<f64> {
-    let moments = |values: &[f64]| {
-        let n = values.len().max(1) as f64;
-        let mean = values.iter().sum::<f64>() / n;
-        let squares = values.iter().map(|value| (value - mean).powi(2));
-        (mean, (squares.sum::<f64>() / n).sqrt())
-    };
-    let ((mean, deviation), (target_mean, target)) = (moments(values), moments(target));
-    let factor = if deviation > 0.0 {
-        target / deviation
-    } else {
-        0.0
-    };
-    let scaled = values
-        .iter()
-        .map(|value| (value - mean) * factor + target_mean);
-    scaled.collect()
-}
-
-/// Each voxel as a point: these scores across, the others up.
-pub(super) fn scatter(ui: &mut egui::Ui, scores: &ScoresFacts, others: &ScoresFacts) {
+/// Each voxel as a point: these scores across, the others up; returns the voxel that is nearest to where it was clicked.
+pub(super) fn scatter(
+    ui: &mut egui::Ui,
+    scores: &ScoresFacts,
+    others: &ScoresFacts,
+) -> Option<usize> {
     let palette = Palette::of(ui);
     let pairs: Vec<[f64; 2]> = scores
         .table
@@ -491,9 +422,14 @@ pub(super) fn scatter(ui: &mut egui::Ui, scores: &ScoresFacts, others: &ScoresFa
         title: &up,
         range: both,
     };
-    let says = |at: egui_plot::PlotPoint| Some(format!("r {:.3} and {:.3}", at.x, at.y));
+    let says = |at: egui_plot::PlotPoint| {
+        let (voxel, [a, b]) = nearest_pair(scores, others, [at.x, at.y])?;
+        let is_near = (a - at.x).hypot(b - at.y) < (both[1] - both[0]) / 30.0;
+        let voxel = thousands(voxel);
+        is_near.then(|| format!("Voxel {voxel}: r {a:.3} here, {b:.3} of the others"))
+    };
     let side = ui.available_width().min(ui.available_height()).max(200.0);
-    let response = chart("scatter", &x, &y, palette, says)
+    let shown = chart("scatter", &x, &y, palette, says)
         .width(side)
         .height(side)
         .show(ui, |plot| {
@@ -507,9 +443,28 @@ pub(super) fn scatter(ui: &mut egui::Ui, scores: &ScoresFacts, others: &ScoresFa
             let points: PlotPoints = pairs.into_iter().step_by(step).collect();
             let points = Points::new("", points).radius(1.5);
             plot.points(points.color(palette.accent).allow_hover(false));
-        })
-        .response;
+        });
+    let response = shown.response;
     name(&response, Role::Canvas, "Voxels of two models");
+    let clicked = response
+        .interact_pointer_pos()
+        .filter(|_| response.clicked())?;
+    let at = shown.transform.value_from_position(clicked);
+    Some(nearest_pair(scores, others, [at.x, at.y])?.0)
+}
+
+/// The voxel whose r here and in the other scores are nearest to a place, and both.
+fn nearest_pair(
+    scores: &ScoresFacts,
+    others: &ScoresFacts,
+    [x, y]: [f64; 2],
+) -> Option<(usize, [f64; 2])> {
+    let here = scores.table.column(Column::R);
+    let pairs = here.zip(others.table.column(Column::R)).enumerate();
+    let apart = |(a, b): (f64, f64)| (a - x).hypot(b - y);
+    let known = pairs.filter(|(_, pair)| apart(*pair).is_finite());
+    let (at, (a, b)) = known.min_by(|a, b| apart(a.1).total_cmp(&apart(b.1)))?;
+    Some((scores.table.first_voxel + at, [a, b]))
 }
 
 #[cfg(test)]
