@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 /// File-name endings that are looked for; of files with the same story name the first here counts.
-pub const EXTENSIONS: [&str; 6] = ["flac", "wav", "m4a", "ogg", "oga", "mp3"];
+pub const EXTENSIONS: [&str; 9] = [
+    "flac", "wav", "aiff", "aif", "aifc", "m4a", "ogg", "oga", "mp3",
+];
 
 /// Folders looked into for a hint when a folder has no recordings of its own.
 const MAX_FOLDERS_FOR_HINT: usize = 1_000;

@@ -130,7 +130,18 @@ fn what_is_another_kind_of_audio_is_named() {
     speex.resize(28, 0);
     speex.extend(b"Speex   1.2");
     check("story.ogg", &speex, "Speex");
-    check("story.wav", b"FORM\0\0\0\x10AIFFCOMM", "AIFF");
+    check(
+        "story.wav",
+        b"FORM\0\0\0\x10AIFFCOMM",
+        "description of its sound is missing",
+    );
+    let mut ima4 = data("aiff_fl32.aifc");
+    let at = ima4
+        .windows(4)
+        .position(|bytes| bytes == b"FL32" || bytes == b"fl32")
+        .unwrap();
+    ima4[at..at + 4].copy_from_slice(b"ima4");
+    check("story.aifc", &ima4, "an AIFF-C file coded as \"ima4\"");
     for (tag, name) in [
         (0x50_u16, "MPEG layer 1 or 2 inside a WAV file"),
         (0x55, "MP3 inside a WAV file"),
@@ -197,6 +208,8 @@ fn recordings_that_end_early_say_how_early() {
     // 16000 samples of two bytes after a header of 44.
     let half = &wav(16_000, 1)[..44 + 16_000];
     check("story.wav", half, "promises 1.000 s, but only 0.500 s");
+    let aiff = data("aiff_16.aiff");
+    check("story.aiff", &aiff[..aiff.len() - 200], "cut short");
     let flac = data("tone.flac");
     check("story.flac", &flac[..flac.len() - 40], "cut short");
     check("story.flac", &flac[..flac.len() / 2], "promises 0.250 s");

@@ -385,3 +385,136 @@ fn ima_adpcm_has_the_samples_that_libsndfile_reads() {
         expect(block + header, 0, 1018, 0);
     }
 }
+
+/// The pages of an Ogg file.
+fn ogg_pages(file: &[u8]) -> Vec<Vec<u8>> {
+    let mut pages: Vec<Vec<u8>> = vec![];
+    let mut rest = file;
+    while !rest.is_empty() {
+        let n_segments = usize::from(rest[26]);
+        let content = rest[27..27 + n_segments].iter().map(|&n| usize::from(n));
+        let (page, behind) = rest.split_at(27 + n_segments + content.sum::<usize>());
+        pages.push(page.to_vec());
+        rest = behind;
+    }
+    pages
+}
+
+/// A page with another time, in samples, and the checksum that fits (CRC-32 of RFC 3533).
+fn retimed(mut page: Vec<u8>, add: u64) -> Vec<u8> {
+    let time = u64::from_le_bytes(page[6..14].try_into().unwrap());
+    page[6..14].copy_from_slice(&(time + add).to_le_bytes());
+    page[22..26].fill(0);
+    let crc = page.iter().fold(0_u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte) << 24, |crc, _| {
+            (crc << 1) ^ if crc >> 31 == 1 { 0x04c1_1db7 } else { 0 }
+        })
+    });
+    page[22..26].copy_from_slice(&crc.to_le_bytes());
+    page
+}
+
+#[test]
+fn an_ogg_cut_from_the_middle_of_a_stream_keeps_all_its_sound() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("cut.ogg");
+    let pages = ogg_pages(&std::fs::read(data("noise.ogg")).unwrap());
+    // A minute into a broadcast: its clock goes on, the headers have none.
+    let is_header = |page: &[u8]| page[6..14] == [0; 8];
+    let cut = pages.into_iter().map(|page| {
+        let add = if is_header(&page) { 0 } else { 16_000 * 60 };
+        retimed(page, add)
+    });
+    std::fs::write(&path, cut.collect::<Vec<_>>().concat()).unwrap();
+    let expected = read(&data("noise.ogg"), Resampling::Refuse);
+    assert_eq!(expected.len(), 16_000);
+    let found = read(&path, Resampling::Refuse);
+    assert_eq!(found.len(), expected.len());
+    assert!(found == expected, "other samples");
+    // The minute is no part of it; the first block may be.
+    let secs = probe(&path).unwrap().duration_secs.unwrap();
+    assert!((1.0..1.05).contains(&secs), "{secs}");
+}
+
+#[test]
+fn joined_ogg_streams_are_read_to_the_end_as_one() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("joined.ogg");
+    let one = std::fs::read(data("tone.ogg")).unwrap();
+    let once = read(&data("tone.ogg"), Resampling::Refuse);
+    std::fs::write(&path, one.repeat(3)).unwrap();
+    assert_eq!(read(&path, Resampling::Refuse), once.repeat(3));
+    let facts = probe(&path).unwrap();
+    assert_eq!(facts.duration_secs, Some(0.75));
+    assert!(
+        facts.notes[0].contains("3 Ogg streams"),
+        "{:?}",
+        facts.notes
+    );
+
+    // What goes wrong in the second has the time that it has in the whole.
+    std::fs::write(&path, &one.repeat(2)[..one.len() * 2 - 40]).unwrap();
+    let error = probe(&path).unwrap_err().to_string();
+    assert!(error.contains("damaged after 0.250 s"), "{error}");
+
+    let other = std::fs::read(data("tone_8k_stereo.ogg")).unwrap();
+    std::fs::write(&path, [one, other].concat()).unwrap();
+    let error = probe(&path).unwrap_err().to_string();
+    assert!(
+        error.contains("one of 16000 Hz and 1 channel, another of 8000 Hz and 2 channels"),
+        "{error}"
+    );
+}
+
+#[test]
+fn aiff_is_read_in_each_of_its_codings() {
+    let expected: Vec<f32> = (0..100_i32)
+        .map(|i| ((37 * i) % 256 - 128 + (91 * i) % 256 - 128) as f32 / 256.0)
+        .collect();
+    let names = [
+        "8.aiff",
+        "16.aiff",
+        "24.aiff",
+        "32.aiff",
+        "u8.aifc",
+        "sowt16.aifc",
+        "sowt24.aifc",
+        "sowt32.aifc",
+        "fl32.aifc",
+        "fl64.aifc",
+    ];
+    for name in names {
+        let path = data(&format!("aiff_{name}"));
+        let facts = probe(&path).unwrap();
+        assert_eq!((facts.rate_hz, facts.channels), (16_000, 2), "{name}");
+        assert_eq!(facts.duration_secs, Some(0.00625), "{name}");
+        assert!(facts.notes.is_empty(), "{:?}", facts.notes);
+        let found = read(&path, Resampling::ToEncoderRate);
+        // 1 becomes the largest float of a 32-bit number: nothing here is 1.
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
+#[test]
+fn an_aiff_written_to_a_pipe_is_read_to_its_end() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("piped.aiff");
+    let mut file = std::fs::read(data("aiff_16.aiff")).unwrap();
+    let whole = read(&data("aiff_16.aiff"), Resampling::ToEncoderRate);
+    let at = |tag: &[u8; 4]| file.windows(4).position(|bytes| bytes == tag).unwrap();
+    let (common, sound) = (at(b"COMM"), at(b"SSND"));
+    file[4..8].fill(0);
+    file[sound + 4..sound + 8].fill(0);
+    // Fewer samples than the sound has: which is true cannot be told.
+    std::fs::write(&path, &file).unwrap();
+    assert!(
+        probe(&path)
+            .unwrap_err()
+            .to_string()
+            .contains("contradicts itself")
+    );
+    file[common + 10..common + 14].fill(0);
+    std::fs::write(&path, &file).unwrap();
+    assert_eq!(read(&path, Resampling::ToEncoderRate), whole);
+    assert_eq!(probe(&path).unwrap().notes.len(), 1);
+}

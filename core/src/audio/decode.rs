@@ -17,7 +17,7 @@ use symphonia::core::meta::MetadataOptions;
 use symphonia::core::packet::Packet;
 
 use super::error::AudioError;
-use super::inspect::{Inspection, SoundEnd, inspect};
+use super::inspect::{Inspection, SoundEnd};
 use super::mix::mix_to_mono;
 use super::mp3::FrameChain;
 use super::promise::{Kept, Promise};
@@ -64,8 +64,8 @@ enum Step {
 }
 
 impl Decoder {
-    pub(super) fn open(path: &Path) -> Result<Self, AudioError> {
-        let inspection = inspect(path)?;
+    /// Opens what `inspection` found in the file.
+    pub(super) fn of(path: &Path, inspection: Inspection) -> Result<Self, AudioError> {
         let format = open_container(path, &inspection)?;
         let track = audio_track(path, format.as_ref())?;
         let params = audio_params(track).ok_or_else(|| no_audio_track(path))?;
@@ -74,14 +74,15 @@ impl Decoder {
         check_credible(path, rate_hz, channels)?;
         let promise = Promise::of(track, params, &inspection);
         let kept = Kept::of(&inspection, promise, rate_hz);
-        let frames = track.num_frames.filter(|&frames| frames > 0);
+        // A stream cut out of the middle of another goes on with its clock.
+        let late = track.start_ts.get().max(0).unsigned_abs();
+        let frames = track.num_frames.map(|end| end.saturating_sub(late));
+        let frames = frames.filter(|&frames| frames > 0);
         check_length(path, frames.unwrap_or(0), rate_hz, inspection.file_len)?;
         let facts = RecordingFacts {
             rate_hz,
             channels: channels as u16,
-            codec: inspection
-                .codec
-                .map_or_else(|| codec_name(params), str::to_owned),
+            codec: inspection.codec.unwrap_or_else(|| codec_name(params)),
             duration_secs: frames.map(|frames| kept.len(frames) as f64 / f64::from(rate_hz)),
             notes: inspection.notes,
         };
@@ -113,8 +114,18 @@ impl Decoder {
         &self.facts
     }
 
-    /// The next samples at the file's rate, mean over channels; never none of them.
-    pub(super) fn next_mono(&mut self) -> Result<Option<&[f32]>, AudioError> {
+    /// The samples that the last [`Self::fill`] read, at the file's rate, mean over channels.
+    pub(super) fn mono(&self) -> &[f32] {
+        &self.mono
+    }
+
+    /// Samples read so far.
+    pub(super) fn given(&self) -> u64 {
+        self.given
+    }
+
+    /// Reads the next samples; whether there were any.
+    pub(super) fn fill(&mut self) -> Result<bool, AudioError> {
         self.mono.clear();
         while self.mono.is_empty() && !self.ended {
             let outcome = self.advance();
@@ -124,7 +135,7 @@ impl Decoder {
         }
         self.check_finite()?;
         self.given += self.mono.len() as u64;
-        Ok((!self.mono.is_empty()).then_some(self.mono.as_slice()))
+        Ok(!self.mono.is_empty())
     }
 
     fn advance(&mut self) -> Result<(), AudioError> {

@@ -52,7 +52,7 @@ pub enum AudioError {
     },
     /// The content is not audio of any kind known here.
     #[error(
-        "This is not audio that can be read here, whatever its name says. Readable are WAV, FLAC, \
+        "This is not audio that can be read here, whatever its name says. Readable are WAV, AIFF, FLAC, \
          MP3, OGG Vorbis and M4A (AAC, ALAC).\nFile: {}",
         path.display()
     )]
@@ -227,6 +227,28 @@ fn apart(promised_secs: f64, found_secs: f64) -> [String; 2] {
 }
 
 impl AudioError {
+    /// The same in a stream that begins after `secs` seconds of the recording.
+    pub(super) fn later_by(mut self, secs: f64) -> Self {
+        match &mut self {
+            Self::Damaged { at_secs, .. } | Self::NotFinite { at_secs, .. } => *at_secs += secs,
+            Self::Truncated {
+                promised_secs,
+                found_secs,
+                ..
+            }
+            | Self::LongerThanHeader {
+                promised_secs,
+                found_secs,
+                ..
+            } => {
+                *promised_secs += secs;
+                *found_secs += secs;
+            }
+            _ => {}
+        }
+        self
+    }
+
     /// The sentence for an error that the operating system gave while `path` was opened or read.
     pub(super) fn from_io(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::error::AudioError;
 use super::excerpt::Excerpt;
-use super::{mp4, tail, wav};
+use super::{aiff, mp4, ogg, tail, wav};
 
 /// Bytes that decide what a file is.
 const HEAD_BYTES: u64 = 4096;
@@ -16,7 +16,7 @@ const HEAD_BYTES: u64 = 4096;
 const FOREIGN: &[(usize, &[u8], &str)] = &[
     (0, b"RIFX", "a big-endian WAV file (RIFX)"),
     (0, b"riff", "a Wave64 file"),
-    (0, b"FORM", "an AIFF file"),
+    (8, b"8SVX", "an 8SVX file"),
     (0, b"caff", "a Core Audio (CAF) file"),
     (
         0,
@@ -53,17 +53,29 @@ pub(super) struct Inspection {
     pub(super) wav_end: Option<SoundEnd>,
     /// What the decoder is shown in place of the whole file.
     pub(super) excerpt: Option<Excerpt>,
+    /// The streams of an Ogg file that stand one behind the other; none if there is one.
+    pub(super) streams: Vec<Excerpt>,
     /// What was decided where the file contradicts itself: sentences.
     pub(super) notes: Vec<String>,
     /// Samples per channel, where the decoder would find more.
     pub(super) frames: Option<u64>,
     /// What the sound is coded as, where the decoder sees something else.
-    pub(super) codec: Option<&'static str>,
+    pub(super) codec: Option<String>,
     pub(super) file_len: u64,
     pub(super) mp4_edit: Option<mp4::Edit>,
     pub(super) mp3_tagged: bool,
     /// Bytes of an `ID3v2` tag before the sound.
     pub(super) id3_len: u64,
+}
+
+impl Inspection {
+    /// The same of a part of the file.
+    pub(super) fn with(&self, part: Excerpt) -> Self {
+        Self {
+            excerpt: Some(part),
+            ..self.clone()
+        }
+    }
 }
 
 /// Inspects `path`, and refuses what no decoder needs to see.
@@ -90,11 +102,25 @@ pub(super) fn inspect(path: &Path) -> Result<Inspection, AudioError> {
         inspection.excerpt = Some(wav.excerpt);
         inspection.notes = wav.notes;
         inspection.frames = wav.frames;
-        inspection.codec = wav.codec;
+        inspection.codec = wav.codec.map(str::to_owned);
+    } else if aiff::is_aiff(&head) {
+        let aiff = aiff::check(path, &mut file, file_len)?;
+        inspection.excerpt = Some(aiff.excerpt);
+        inspection.notes = aiff.notes;
+        inspection.codec = Some(aiff.codec);
     } else if is_flac(&head) {
         let tags = tail::tag_bytes(&mut file, file_len).map_err(io)?;
         let sound = (tags > 0).then(|| Excerpt::new(Vec::new(), 0, file_len - tags));
         inspection.excerpt = sound;
+    } else if head.starts_with(b"OggS") {
+        let starts = ogg::starts(&mut file).map_err(io)?;
+        if starts.len() > 1 {
+            let ends = starts[1..].iter().copied().chain([file_len]);
+            let streams = starts.iter().zip(ends);
+            inspection.streams = streams
+                .map(|(&start, end)| Excerpt::new(Vec::new(), start, end - start))
+                .collect();
+        }
     } else if head.get(4..8) == Some(b"ftyp") {
         // A file that these cannot follow is judged by the decoder.
         if mp4::is_cut_short(&mut file, file_len).unwrap_or(false) {
@@ -165,7 +191,7 @@ fn is_flac(head: &[u8]) -> bool {
 }
 
 fn is_known(head: &[u8]) -> bool {
-    let is_wav = wav::is_wav(head);
+    let is_wav = wav::is_wav(head) || aiff::is_aiff(head);
     let is_mp4 = head.get(4..8) == Some(b"ftyp");
     let starts: [&[u8]; 3] = [b"fLaC", b"OggS", b"ID3"];
     is_wav || is_mp4 || starts.iter().any(|mark| head.starts_with(mark))

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+mod aiff;
+mod chain;
 mod decode;
 mod error;
 mod excerpt;
@@ -12,6 +14,7 @@ mod inspect;
 mod mix;
 mod mp3;
 mod mp4;
+mod ogg;
 mod promise;
 mod resample;
 mod sliding;
@@ -22,7 +25,7 @@ pub use error::AudioError;
 pub use resample::{ResampleError, SincResampler};
 pub use sliding::SlidingAudio;
 
-use decode::Decoder;
+use chain::Chain;
 
 /// The sampling rate that every speech encoder here was trained on.
 pub const ENCODER_RATE_HZ: u32 = 16_000;
@@ -73,7 +76,7 @@ impl RecordingFacts {
 /// Any [`AudioError`] that the first bytes and the header give away: missing, empty, no audio,
 /// Opus, a WAV file shorter than it claims.
 pub fn probe(path: &Path) -> Result<RecordingFacts, AudioError> {
-    Decoder::open(path).map(|decoder| decoder.facts().clone())
+    Chain::open(path).map(|decoder| decoder.facts().clone())
 }
 
 /// A recording opened for reading as a stream of 16 kHz mono samples.
@@ -91,7 +94,7 @@ pub fn probe(path: &Path) -> Result<RecordingFacts, AudioError> {
 /// # Ok::<(), heschl_core::audio::AudioError>(())
 /// ```
 pub struct Recording {
-    decoder: Decoder,
+    decoder: Chain,
     /// `None` when the file has 16 kHz, and after the last block.
     resampler: Option<SincResampler>,
     resampled: Vec<f32>,
@@ -104,7 +107,7 @@ impl Recording {
     /// Those of [`probe`]; [`AudioError::NeedsResampling`] if it is not 16 kHz mono and `resampling`
     /// says [`Resampling::Refuse`]; [`AudioError::CannotResample`] if its rate is too odd.
     pub fn open(path: &Path, resampling: Resampling) -> Result<Self, AudioError> {
-        let decoder = Decoder::open(path)?;
+        let decoder = Chain::open(path)?;
         let facts = decoder.facts();
         if resampling == Resampling::Refuse && !facts.is_encoder_ready() {
             return Err(AudioError::NeedsResampling {

@@ -196,14 +196,21 @@ impl Format {
 
     /// The same sound in 16-bit samples.
     pub(super) fn as_pcm16(&self) -> Self {
-        let block_align = self.channels * 2;
+        Self::pcm(self.channels, self.rate_hz, 16)
+    }
+
+    /// Plain samples of whole numbers, of `bits` bits each.
+    pub(super) fn pcm(channels: u16, rate_hz: u32, bits: u16) -> Self {
+        let block_align = channels * (bits / 8);
         Self {
             tag: PCM,
-            bits: 16,
+            channels,
+            rate_hz,
+            bytes_per_sec: rate_hz.saturating_mul(block_align.into()),
             block_align,
-            bytes_per_sec: self.rate_hz * u32::from(block_align),
+            bits,
             extension: Vec::new(),
-            ..self.clone()
+            is_ambisonic: false,
         }
     }
 

@@ -310,6 +310,11 @@ fn plain_header(format: &Format, len: u64) -> Vec<u8> {
     header
 }
 
+/// The header of plain samples of `bits` bits, `len` bytes of them; `None` if they are more than it can count.
+pub(super) fn pcm_header(channels: u16, rate_hz: u32, bits: u16, len: u64) -> Option<Vec<u8>> {
+    fits_header(len).then(|| plain_header(&Format::pcm(channels, rate_hz, bits), len))
+}
+
 /// Whether a plain header has room for a sound of so many bytes.
 fn fits_header(len: u64) -> bool {
     u32::try_from(len.saturating_add(MOST_HEADER_BYTES + READ_BYTES)).is_ok()

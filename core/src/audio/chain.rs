@@ -1,0 +1,124 @@
+//! Reads a recording whose streams stand one behind the other as the one that it is.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+
+use super::RecordingFacts;
+use super::decode::Decoder;
+use super::error::AudioError;
+use super::excerpt::Excerpt;
+use super::inspect::{Inspection, inspect};
+
+/// A recording being decoded, stream after stream.
+pub(super) struct Chain {
+    path: PathBuf,
+    now: Decoder,
+    /// The file without what is known of single streams.
+    whole: Inspection,
+    later: VecDeque<Excerpt>,
+    facts: RecordingFacts,
+    /// Samples of the streams before this one.
+    before: u64,
+}
+
+impl Chain {
+    /// Opens a recording and reads the headers of all its streams.
+    ///
+    /// # Errors
+    /// Those of [`Decoder::of`]; [`AudioError::Unsupported`] if streams differ in rate or channels.
+    pub(super) fn open(path: &Path) -> Result<Self, AudioError> {
+        let mut inspection = inspect(path)?;
+        let streams = std::mem::take(&mut inspection.streams);
+        let whole = inspection.clone();
+        let Some((first, later)) = streams.split_first() else {
+            let now = Decoder::of(path, inspection)?;
+            return Ok(Self {
+                path: path.into(),
+                facts: now.facts().clone(),
+                now,
+                whole,
+                later: VecDeque::new(),
+                before: 0,
+            });
+        };
+        let now = Decoder::of(path, whole.with(first.clone()))?;
+        let mut facts = now.facts().clone();
+        for stream in later {
+            let next = Decoder::of(path, whole.with(stream.clone()))
+                .map_err(|error| error.later_by(facts.duration_secs.unwrap_or(0.0)))?;
+            check_alike(path, &facts, next.facts())?;
+            let secs = facts.duration_secs.zip(next.facts().duration_secs);
+            facts.duration_secs = secs.map(|(so_far, more)| so_far + more);
+        }
+        facts.notes.push(format!(
+            "it holds {} Ogg streams one behind the other, as joined recordings do; they are read as one",
+            streams.len()
+        ));
+        Ok(Self {
+            path: path.into(),
+            later: later.iter().cloned().collect(),
+            now,
+            whole,
+            facts,
+            before: 0,
+        })
+    }
+
+    pub(super) fn facts(&self) -> &RecordingFacts {
+        &self.facts
+    }
+
+    /// The next samples at the file's rate, mean over channels; never none of them.
+    pub(super) fn next_mono(&mut self) -> Result<Option<&[f32]>, AudioError> {
+        while !self.fill()? {
+            let Some(stream) = self.later.pop_front() else {
+                return Ok(None);
+            };
+            self.before += self.now.given();
+            self.now = Decoder::of(&self.path, self.whole.with(stream))?;
+        }
+        Ok(Some(self.now.mono()))
+    }
+
+    fn fill(&mut self) -> Result<bool, AudioError> {
+        match self.now.fill() {
+            // One stream of several may be empty.
+            Err(AudioError::NoSamples { .. }) if self.before > 0 || !self.later.is_empty() => {
+                Ok(false)
+            }
+            Err(error) => {
+                self.later.clear();
+                let secs = self.before as f64 / f64::from(self.facts.rate_hz);
+                Err(error.later_by(secs))
+            }
+            filled => filled,
+        }
+    }
+}
+
+/// Refuses streams that cannot be one recording.
+fn check_alike(
+    path: &Path,
+    first: &RecordingFacts,
+    next: &RecordingFacts,
+) -> Result<(), AudioError> {
+    let sound = |facts: &RecordingFacts| (facts.rate_hz, facts.channels);
+    if sound(first) == sound(next) {
+        return Ok(());
+    }
+    let named = |facts: &RecordingFacts| {
+        let plural = if facts.channels == 1 { "" } else { "s" };
+        format!(
+            "{} Hz and {} channel{plural}",
+            facts.rate_hz, facts.channels
+        )
+    };
+    Err(AudioError::Unsupported {
+        path: path.into(),
+        kind: format!(
+            "several recordings joined into one file, one of {}, another of {},",
+            named(first),
+            named(next)
+        ),
+    })
+}
