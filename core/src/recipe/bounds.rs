@@ -320,12 +320,12 @@ mod tests {
             "banded".into(),
             Value::Table("n_mixtures = 5".parse().unwrap()),
         );
-        plan(&recipe.to_string()).unwrap();
+        plan(&toml::to_string(&recipe).unwrap()).unwrap();
         let all = extremes(&Value::Table(recipe));
         assert!(all.len() > 150, "{}", all.len());
         let (mut n_refused, begun) = (0, std::time::Instant::now());
         for (name, recipe) in &all {
-            if let Err(sentence) = plan(&recipe.to_string()) {
+            if let Err(sentence) = plan(&toml::to_string(&recipe).unwrap()) {
                 n_refused += 1;
                 assert!(sentence.len() < 600, "{name}: {sentence}");
             }
