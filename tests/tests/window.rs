@@ -373,6 +373,7 @@ fn from_the_sample_to_its_features_with_keyboard_and_mouse() {
 
 /// A new user with files of their own, who follows what the window says and knows nothing of its manual.
 #[test]
+#[ignore = "clicks places by number, which a busy machine draws too late: run it by itself with -- --ignored"]
 fn from_ones_own_recordings_to_scores_in_twenty_clicks() {
     if !has_screen() {
         return;
