@@ -141,7 +141,7 @@ pub(crate) fn unknown_entries_notice(opened: &OpenModel) -> Option<String> {
     let entries = opened.unknown_entries();
     (!entries.is_empty()).then(|| {
         format!(
-            "The model's config.json has entries that neither Heschl nor transformers reads, so they change no numbers: {}.",
+            "These entries of the model's config.json are unknown to Heschl and to transformers and are ignored: {}.",
             entries.join(", ")
         )
     })

@@ -373,7 +373,7 @@ fn from_the_sample_to_its_features_with_keyboard_and_mouse() {
 
 /// A new user with files of their own, who follows what the window says and knows nothing of its manual.
 #[test]
-#[ignore = "clicks places by number, which a busy machine draws too late: run it by itself with -- --ignored"]
+#[ignore = "clicks fixed places of the window and has not passed yet; run it by name with --ignored"]
 fn from_ones_own_recordings_to_scores_in_twenty_clicks() {
     if !has_screen() {
         return;
@@ -429,6 +429,8 @@ fn from_ones_own_recordings_to_scores_in_twenty_clicks() {
             let text = std::fs::read_to_string(study.join("study.toml")).unwrap_or_default();
             text.split_whitespace()
                 .collect::<String>()
+                // TOML writes a comma behind the last number of a list.
+                .replace(",]", "]")
                 .contains(&words.split_whitespace().collect::<String>())
         };
         n_clicks += window.click_until((x, 633), what, is_kept);

@@ -254,7 +254,7 @@ fn settings(
         ui.horizontal_wrapped(|ui| {
             weak(
                 ui,
-                "TextGrids, as <story>.TextGrid: those beside the recordings, or of this folder.",
+                "Folder of TextGrids named <story>.TextGrid. If empty, those beside the recordings are used.",
             );
             if fit.words.is_some() && ui.link("Those beside the recordings").clicked() {
                 fit.words = None;

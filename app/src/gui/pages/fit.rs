@@ -192,7 +192,7 @@ fn held_out(ui: &mut egui::Ui, fit: &mut FitStudy, asked: &mut Asked) {
     let chunk = (
         "Chunks of",
         "scans",
-        "Training scans are held out in chunks of neighbours, to choose each voxel's α on them.",
+        "To choose each voxel's α, chunks of consecutive training scans are held out.",
     );
     whole(ui, chunk, &mut held_out.chunk_scans, of_preset.chunk_scans);
     let rounds = (

@@ -265,7 +265,7 @@ pub(super) fn output(
         let mut is_custom = study.custom_stimuli.is_some();
         tick(ui, &mut is_custom, "Custom stimuli")
             .on_hover_text(
-                "Take the recordings of a folder below the folder of stories. Their features go to custom_stimuli/<name>.",
+                "Use the recordings in a subfolder of the recordings folder. Features are saved in custom_stimuli/<name>.",
             );
         if is_custom {
             let mut name = study.custom_stimuli.clone().unwrap_or_default();

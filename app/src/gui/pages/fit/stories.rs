@@ -221,7 +221,7 @@ fn part(ui: &mut egui::Ui, shown: &Row, fit: &mut FitStudy) {
             fit.set_part(story, part);
         }
         if !shown.has_features {
-            response.on_disabled_hover_text("There are no features of this story.");
+            response.on_disabled_hover_text("No features for this story.");
         }
     }
 }

@@ -278,7 +278,7 @@ pub(super) fn profile(ui: &mut egui::Ui, entries: &[ProfileEntry]) {
     let palette = Palette::of(ui);
     weak(
         ui,
-        "All fits in the folder of these scores, by layer. Dots: mean r over voxels; lines: where it lies in 95 of 100 draws of test time.",
+        "Every fit in this folder, by layer. Dots: mean r over voxels; bars: 95 % bootstrap interval.",
     );
     if entries.len() == 1 {
         weak(
