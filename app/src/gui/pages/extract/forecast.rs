@@ -179,7 +179,7 @@ fn why_not(study: &Study, facts: &Facts) -> Option<Obstacle> {
         Loading::Waiting => return Some(Obstacle::passing("The recordings are being looked for.")),
         Loading::Failed(_) => {
             return Some(Obstacle::new(
-                "The recordings folder cannot be read. See Stimuli.",
+                "The folder of recordings cannot be used: see Stimuli.",
                 recordings(),
             ));
         }
