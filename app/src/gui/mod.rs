@@ -45,6 +45,8 @@ mod system_fonts;
 mod text;
 mod theme;
 mod toasts;
+#[cfg(debug_assertions)]
+mod widget_map;
 mod widgets;
 mod window;
 mod work;

@@ -40,8 +40,13 @@ pub(crate) fn open(path: Option<PathBuf>) -> CommandResult {
         home: around.home,
         program: std::env::current_exe()?,
     };
-    let create: eframe::AppCreator<'_> =
-        Box::new(move |cc| Ok(Box::new(Window::new(&cc.egui_ctx, beginning))));
+    let create: eframe::AppCreator<'_> = Box::new(move |cc| {
+        #[cfg(debug_assertions)]
+        if let Some(map) = super::widget_map::WidgetMap::asked_for() {
+            cc.egui_ctx.add_plugin(map);
+        }
+        Ok(Box::new(Window::new(&cc.egui_ctx, beginning)))
+    });
     eframe::run_native("heschl", options, create).map_err(|error| no_window(&error))?;
     Ok(Outcome::Done)
 }

@@ -1,0 +1,24 @@
+//! What core computes and reads, through its public functions.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails with the reason"
+)]
+
+mod audio_errors;
+mod audio_formats;
+mod banded;
+mod common;
+mod encode;
+mod encoding_parity;
+mod extract;
+mod formats;
+mod formats_of_others;
+mod resample;
+mod rivals;
+mod sanity;
+mod second_sources;
+mod stimuli;
+mod truth;

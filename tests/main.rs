@@ -1,0 +1,32 @@
+//! The whole program from outside: the study's numbers, whole runs, faults, messages, the real window.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails with the reason"
+)]
+
+mod common;
+
+mod bad_input;
+mod checkpoints;
+mod command_line;
+mod encode;
+mod extreme_numbers;
+mod for_machines;
+#[cfg(target_os = "linux")]
+mod interruption;
+mod layering;
+mod own_onnx;
+mod parity;
+mod pipeline;
+#[cfg(target_os = "linux")]
+mod short_of_resources;
+#[cfg(target_os = "linux")]
+mod slurm;
+mod study_encode;
+mod study_features;
+mod waveform;
+#[cfg(target_os = "linux")]
+mod window;
