@@ -74,6 +74,44 @@ const APACHE: Option<&str> = Some("Apache-2.0");
 const MIT: Option<&str> = Some("MIT");
 const CC_BY_SA: Option<&str> = Some("CC-BY-SA-3.0");
 
+/// What a model of the catalogue was trained on, in a sentence.
+///
+/// Sources: Radford et al. 2022 and the model cards of whisper-large-v3 and its turbo; Hsu et al. 2021 (`HuBERT`); Chen et al. 2022
+/// (`WavLM`); Baevski et al. 2020 (wav2vec 2.0) and 2022 (data2vec).
+#[must_use]
+pub fn about(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "whisper-tiny.en" => {
+            "Transcribes English; trained on 438,000 h of speech with transcripts."
+        }
+        "whisper-tiny" | "whisper-base" | "whisper-small" | "whisper-medium" | "whisper-large" => {
+            "Transcribes 99 languages; trained on 680,000 h of speech with transcripts."
+        }
+        "whisper-large-v2" => "As whisper-large, trained two and a half times as long.",
+        "whisper-large-v3" => "Transcribes 100 languages; trained on 5 million h of speech.",
+        "whisper-large-v3-turbo" => "whisper-large-v3 with a smaller decoder, fine-tuned.",
+        "hubert-base" | "wav2vec2-base" => {
+            "Learned from 960 h of English audiobooks, without transcripts."
+        }
+        "hubert-large" | "hubert-xlarge" => {
+            "Learned from 60,000 h of English audiobooks, without transcripts."
+        }
+        "wavlm-base" => {
+            "Learned from 960 h of English audiobooks, mixed with noise and other speakers."
+        }
+        "wavlm-base-plus" | "wavlm-large" => {
+            "Learned from 94,000 h of English speech, mixed with noise and other speakers."
+        }
+        "wav2vec2-base-960h" | "data2vec-audio-base-960h" => {
+            "Learned from 960 h of English audiobooks, then fine-tuned to transcribe them."
+        }
+        "wav2vec2-large-960h-lv60-self" => {
+            "Learned from 60,000 h of English audiobooks, then fine-tuned to transcribe 960 h of them."
+        }
+        _ => return None,
+    })
+}
+
 /// The starter model: small, English, and to be had from two sources.
 pub const STARTER: &str = "whisper-tiny.en";
 
@@ -471,6 +509,13 @@ fn edits_between(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_model_is_described() {
+        for entry in &ENTRIES {
+            assert!(about(entry.name).is_some(), "{}", entry.name);
+        }
+    }
 
     #[test]
     fn names_and_hub_ids_lead_to_the_same_entry() {

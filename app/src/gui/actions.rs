@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::features::Looking;
 use super::fitting::FitAs;
+use super::icons;
 use super::jobs::data::Order;
 use super::manual::Topic;
 use super::state::{Layout, Page, Settings, Study};
@@ -59,6 +60,19 @@ impl Purpose {
             self,
             Self::ModelFile | Self::Runtime | Self::Recipe | Self::ResponsesFile | Self::Mask
         )
+    }
+
+    /// What stands before the name of what is chosen.
+    #[must_use]
+    pub(crate) fn icon(self) -> char {
+        match self {
+            Self::Stimuli => icons::MUSIC,
+            Self::Features | Self::OtherFeatures | Self::FitFeatures => icons::GRID_3X3,
+            Self::Responses | Self::ResponsesFile | Self::Mask => icons::BRAIN,
+            Self::Scores | Self::OtherScores => icons::CHART_SCATTER,
+            Self::Words | Self::Recipe => icons::FILE_TEXT,
+            _ => icons::FOLDER,
+        }
     }
 
     /// The dialog's title.

@@ -75,6 +75,8 @@ pub(crate) struct ModelEntry {
     pub(crate) origin: String,
     /// Where it comes from.
     pub(crate) source: ModelSource,
+    /// What it was trained on, in a sentence.
+    pub(crate) about: Option<&'static str>,
     /// Hidden states.
     pub(crate) n_layers: usize,
     /// Features of each.
@@ -128,6 +130,10 @@ pub(crate) struct Found {
     pub(crate) features: Option<PathBuf>,
     /// The scores of its fit.
     pub(crate) scores: Option<PathBuf>,
+    /// All folders of features in it.
+    pub(crate) all_features: Vec<PathBuf>,
+    /// All folders of scores in it.
+    pub(crate) all_scores: Vec<PathBuf>,
 }
 
 /// How a study is kept.
@@ -204,6 +210,18 @@ pub(crate) struct UndoFacts {
 }
 
 impl Facts {
+    /// The study's folders of features.
+    #[must_use]
+    pub(crate) fn own_features(&self) -> &[PathBuf] {
+        self.found.ready().map_or(&[], |found| &found.all_features)
+    }
+
+    /// The study's folders of scores.
+    #[must_use]
+    pub(crate) fn own_scores(&self) -> &[PathBuf] {
+        self.found.ready().map_or(&[], |found| &found.all_scores)
+    }
+
     /// The stories that were found.
     #[must_use]
     pub(crate) fn stories(&self) -> &[StoryFacts] {

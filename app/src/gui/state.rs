@@ -1,6 +1,6 @@
 //! What the window remembers: plain data, its lasting half saved.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use heschl_core::audio::Resampling;
@@ -163,6 +163,17 @@ pub(crate) struct Remembered {
     pub(crate) recent_features: Vec<PathBuf>,
     /// Folders of scores, the latest first.
     pub(crate) recent_scores: Vec<PathBuf>,
+    /// How fast models ran here when they were tried last, by their names.
+    pub(crate) speeds: BTreeMap<String, Speed>,
+}
+
+/// How fast a model runs on this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Speed {
+    /// Windows in a second.
+    pub(crate) windows_per_sec: f64,
+    /// How long each of these windows is, in seconds.
+    pub(crate) window_secs: f64,
 }
 
 /// How many recent folders are kept.

@@ -66,7 +66,35 @@ pub(crate) fn look_into(folder: &Path, study: &Study) -> Found {
         scores: scores
             .ok()
             .filter(|scores| scores.join("scores.npz").is_file()),
+        all_features: folders_with(folder, "features_", is_feature_file),
+        all_scores: folders_with(folder, "scores", |entry| entry == "scores.npz"),
     }
+}
+
+/// Whether a file beside features says that they are.
+fn is_feature_file(name: &str) -> bool {
+    name.ends_with("_times.npz")
+}
+
+/// The folders two levels below a study's that hold a file of some name, sorted; the upper one's name begins with `upper`.
+fn folders_with(study: &Path, upper: &str, is_it: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let entries = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten();
+    let begins = |entry: &fs::DirEntry| {
+        let name = entry.file_name();
+        name.to_str().is_some_and(|name| name.starts_with(upper))
+    };
+    let holds = |folder: &PathBuf| {
+        let mut files = entries(folder.clone());
+        files.any(|entry| entry.file_name().to_str().is_some_and(&is_it))
+    };
+    let mut found: Vec<PathBuf> = entries(study.to_path_buf())
+        .filter(begins)
+        .flat_map(|upper| entries(upper.path()))
+        .map(|entry| entry.path())
+        .filter(holds)
+        .collect();
+    found.sort();
+    found
 }
 
 /// Reads a study.

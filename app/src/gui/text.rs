@@ -49,9 +49,31 @@ pub(crate) fn short_path(path: &std::path::Path, home: Option<&std::path::Path>)
     }
 }
 
+/// A path's own name, and the folder it lies in: `["whisper-tiny.en", "in features_cnk0.1_ctx16.0"]`.
+#[must_use]
+pub(crate) fn path_name(path: &std::path::Path) -> [String; 2] {
+    let name = |path: Option<&std::path::Path>| {
+        let name = path.and_then(std::path::Path::file_name);
+        name.map(|name| name.to_string_lossy().into_owned())
+    };
+    let parent = name(path.parent()).map(|parent| format!("in {parent}"));
+    [
+        name(Some(path)).unwrap_or_else(|| path.display().to_string()),
+        parent.unwrap_or_default(),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_called_by_its_last_names() {
+        let name = |path: &str| path_name(std::path::Path::new(path)).join("|");
+        assert_eq!(name("/a/features/whisper"), "whisper|in features");
+        assert_eq!(name("/data"), "data|");
+        assert_eq!(name("/"), "/|");
+    }
 
     #[test]
     fn numbers_read_well() {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use eframe::egui;
+use heschl_core::audio::ENCODER_RATE_HZ;
 use heschl_core::recipe::ScansRecipe;
 
 use super::actions::Asked;
@@ -18,7 +19,7 @@ use super::loading::Loading;
 use super::log;
 use super::pages::Pages;
 use super::palette::Palette;
-use super::state::{Motion, OpenStudy, Page, Remembered, Settings, State, Study, remember};
+use super::state::{Motion, OpenStudy, Page, Remembered, Settings, Speed, State, Study, remember};
 use super::study::Hold;
 use super::toasts::{Toasts, Tone};
 use super::work::{Chore, FoundQuestion, Opened, Origin, Questions, TrialQuestion, Waker, Work};
@@ -356,8 +357,25 @@ impl Window {
         let is_busy = running.is_some_and(|job| job.task.computes());
         let trial = self
             .trial()
-            .filter(|trial| !is_busy || self.work.has_tried(trial));
+            .filter(|trial| !is_busy || self.work.tried() == Some(trial));
         self.work.want_trial(trial, &mut self.facts);
+        self.note_speed();
+    }
+
+    /// Remembers how fast a model ran when it was tried.
+    fn note_speed(&mut self) {
+        let (Some(tried), Some(trial)) = (self.work.tried(), self.facts.trial.ready()) else {
+            return;
+        };
+        let Ok(lengths) = tried.recipe.window.lengths() else {
+            return;
+        };
+        let speed = Speed {
+            windows_per_sec: trial.windows_per_sec,
+            window_secs: lengths.window_samples as f64 / f64::from(ENCODER_RATE_HZ),
+        };
+        let model = tried.recipe.model.model.clone();
+        self.state.lasting.speeds.insert(model, speed);
     }
 
     /// Looks at the first story where the one that was looked at is not there.

@@ -1,6 +1,7 @@
 //! What is known of jobs: plain data.
 
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -156,6 +157,25 @@ impl JobState {
     }
 }
 
+/// When a job's last process began and ended, in seconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Times {
+    /// When it began, if it has.
+    pub(crate) began_secs: Option<u64>,
+    /// When it ended, if it has.
+    pub(crate) ended_secs: Option<u64>,
+}
+
+impl Times {
+    /// The time of now.
+    #[must_use]
+    pub(crate) fn now_secs() -> u64 {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        now.unwrap_or_default().as_secs()
+    }
+}
+
 /// What can be done with a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
@@ -265,6 +285,8 @@ pub(crate) struct JobFacts {
     pub(crate) is_stopping: bool,
     /// How much is done.
     pub(crate) progress: Progress,
+    /// When it ran.
+    pub(crate) times: Times,
     /// Its last words.
     pub(crate) last_lines: Vec<String>,
 }

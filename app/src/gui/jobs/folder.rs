@@ -3,11 +3,12 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use heschl_core::store::atomic;
 use serde::{Deserialize, Serialize};
 
-use super::data::{JobState, Task};
+use super::data::{JobState, Task, Times};
 
 /// What is kept of a job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +32,9 @@ pub(super) struct JobFile {
     /// What it becomes once its process has stopped, where the user asked for that.
     #[serde(default)]
     pub(super) wish: Option<JobState>,
+    /// When it ran.
+    #[serde(default)]
+    pub(super) times: Times,
 }
 
 /// A process that is told from a later one with the same number by when it began.
@@ -101,6 +105,13 @@ pub(super) fn exit_code(folder: &Path) -> Option<i32> {
         .trim()
         .parse()
         .ok()
+}
+
+/// When the last process left its exit code, in seconds since 1970.
+pub(super) fn ended_secs(folder: &Path) -> Option<u64> {
+    let time = fs::metadata(folder.join(ENDED)).ok()?.modified().ok()?;
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    Some(since.as_secs())
 }
 
 /// The last lines that a process said, without those that are drawn over.
@@ -193,6 +204,10 @@ mod tests {
                 began: "2".into(),
             }),
             wish: Some(JobState::Paused),
+            times: Times {
+                began_secs: Some(1_795_000_000),
+                ended_secs: None,
+            },
         };
         write(&folder.path().join("b"), &job).unwrap();
         write(

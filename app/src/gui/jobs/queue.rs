@@ -9,7 +9,7 @@ use heschl_core::recipe::{ExtractRecipe, RecipeFile};
 use heschl_core::store::atomic;
 
 use super::child::{Ended, Runner};
-use super::data::{JobFacts, JobState, NewJob, Order, QueueFacts};
+use super::data::{JobFacts, JobState, NewJob, Order, QueueFacts, Times};
 use super::folder::{self, EVENTS, Growing, JobFile};
 use super::progress::Tally;
 use crate::failure::STOPPED;
@@ -263,6 +263,7 @@ impl Queue {
             state: JobState::Waiting,
             process: None,
             wish: None,
+            times: Times::default(),
         };
         folder::write(&folder, &file)?;
         let job = self.found(id, file);
@@ -403,6 +404,10 @@ impl Queue {
             Ok(runner) => {
                 job.file.process = Some(runner.process());
                 job.file.wish = None;
+                job.file.times = Times {
+                    began_secs: Some(Times::now_secs()),
+                    ended_secs: None,
+                };
                 job.runner = Some(runner);
                 job.file.state = JobState::Running;
                 job.tally.progress.stage = "Starting".into();
@@ -466,6 +471,9 @@ impl Job {
     fn end(&mut self, folder: &std::path::Path, ended: Ended) {
         self.runner = None;
         self.file.process = None;
+        // A process that ended while no window was open left the time with its exit code; one that was killed then left nothing.
+        let seen = || (ended != Ended::Unseen).then(Times::now_secs);
+        self.file.times.ended_secs = folder::ended_secs(&folder.join(&self.id)).or_else(seen);
         self.listen(folder);
         let wish = self.file.wish.take();
         let finished = self.tally.progress.finished;
@@ -525,6 +533,7 @@ impl Job {
             state: self.file.state.clone(),
             is_stopping: self.runner.as_ref().is_some_and(Runner::is_stopping),
             progress: self.tally.progress.clone(),
+            times: self.file.times,
             last_lines: [&self.tally.lines[..], &self.last_lines[..]].concat(),
         }
     }

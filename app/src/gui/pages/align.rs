@@ -264,6 +264,7 @@ fn settings(
             label: "Folder of TextGrids",
             purpose: Purpose::Words,
             recent: &[],
+            own: &[],
             home: facts.home.as_deref(),
             picking: facts.picking,
         }

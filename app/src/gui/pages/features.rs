@@ -41,6 +41,7 @@ impl FeaturesPage {
             label: "Folder of features",
             purpose: Purpose::Features,
             recent: &state.lasting.recent_features,
+            own: facts.own_features(),
             home: facts.home.as_deref(),
             picking: facts.picking,
         };
@@ -121,6 +122,7 @@ fn compare(ui: &mut egui::Ui, looking: &Looking, facts: &Facts, asked: &mut Aske
         label: "Folder to compare with",
         purpose: Purpose::OtherFeatures,
         recent: &[],
+        own: facts.own_features(),
         home: facts.home.as_deref(),
         picking: facts.picking,
     };

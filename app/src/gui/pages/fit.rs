@@ -235,6 +235,7 @@ fn features(
             label: "Features to fit with",
             purpose: Purpose::FitFeatures,
             recent: &state.lasting.recent_features,
+            own: facts.own_features(),
             home: facts.home.as_deref(),
             picking: facts.picking,
         }
@@ -285,6 +286,7 @@ fn responses(
             label: "Responses",
             purpose: Purpose::Responses,
             recent: &[],
+            own: &[],
             home: facts.home.as_deref(),
             picking: facts.picking,
         }

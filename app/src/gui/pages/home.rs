@@ -149,6 +149,7 @@ impl HomePage {
                     label: "Folder for studies",
                     purpose: Purpose::StudiesFolder,
                     recent: &[],
+                    own: &[],
                     home: facts.home.as_deref(),
                     picking: facts.picking,
                 };
@@ -192,6 +193,7 @@ fn open_field(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked
         label: "Folder of the study",
         purpose: Purpose::OpenStudy,
         recent: &state.lasting.recent_studies,
+        own: &[],
         home: facts.home.as_deref(),
         picking: facts.picking,
     };

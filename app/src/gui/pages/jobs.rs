@@ -1,4 +1,4 @@
-//! Jobs: a card for each, with what can be done about it.
+//! Jobs: a row for each, with what can be done about it.
 
 use eframe::egui;
 use egui::accesskit::Role;
@@ -7,13 +7,15 @@ use egui::{RichText, vec2};
 use crate::gui::actions::{Action, Asked, Purpose};
 use crate::gui::facts::Facts;
 use crate::gui::icons;
-use crate::gui::jobs::data::{Counted, JobFacts, JobState, Order, Progress, QueueFacts, Task};
+use crate::gui::jobs::data::{
+    Counted, JobFacts, JobState, Order, Progress, QueueFacts, Task, Times,
+};
 use crate::gui::manual::Topic;
 use crate::gui::state::{Page, State};
 use crate::gui::text::{bytes, count, duration, thousands};
-use crate::gui::theme::{BETWEEN, INSIDE, Palette, semibold};
+use crate::gui::theme::{BETWEEN, Palette, semibold};
 use crate::gui::widgets::{
-    button, card, empty_state, heading, icon_button, name, page_title, problem, warning, weak,
+    button, empty_state, heading, icon_button, name, page_title, problem, warning, weak,
 };
 
 /// The page "Jobs".
@@ -22,6 +24,11 @@ pub(crate) struct JobsPage {
     /// The jobs whose last lines are shown, or hidden where they are shown by themselves.
     unfolded: Vec<String>,
 }
+
+/// Space under a job's icon.
+const INSET: i8 = 26;
+/// Space for what is said of a job before its buttons.
+const WORDS_WIDTH: f32 = 330.0;
 
 impl JobsPage {
     /// Draws the page.
@@ -79,7 +86,7 @@ impl JobsPage {
             queue.jobs.iter().partition(|job| job.state.is_over());
         to_come.sort_by_key(|job| job.state != JobState::Running);
         for job in &to_come {
-            self.card(ui, job, queue, asked);
+            self.row(ui, job, queue, asked);
         }
         if over.is_empty() {
             return;
@@ -89,32 +96,28 @@ impl JobsPage {
         }
         finished_heading(ui, &over, queue.is_led_elsewhere, asked);
         for job in over.iter().rev() {
-            self.card(ui, job, queue, asked);
+            self.row(ui, job, queue, asked);
         }
     }
 
-    fn card(&mut self, ui: &mut egui::Ui, job: &JobFacts, queue: &QueueFacts, asked: &mut Asked) {
+    fn row(&mut self, ui: &mut egui::Ui, job: &JobFacts, queue: &QueueFacts, asked: &mut Asked) {
         ui.push_id(&job.id, |ui| {
-            card(ui, |ui| {
-                ui.set_min_width(ui.available_width());
-                self.job(ui, job, queue, asked);
+            ui.horizontal(|ui| {
+                state_icon(ui, job);
+                ui.label(RichText::new(&job.title).family(semibold()));
+                let subtitle = RichText::new(&job.subtitle).color(Palette::of(ui).weak);
+                ui.add(egui::Label::new(subtitle).truncate());
             });
+            let inset = egui::Frame::new().inner_margin(egui::Margin {
+                left: INSET,
+                ..egui::Margin::ZERO
+            });
+            inset.show(ui, |ui| self.job(ui, job, queue, asked));
         });
-        ui.add_space(INSIDE);
+        ui.separator();
     }
 
     fn job(&mut self, ui: &mut egui::Ui, job: &JobFacts, queue: &QueueFacts, asked: &mut Asked) {
-        ui.horizontal(|ui| {
-            state_icon(ui, job);
-            ui.label(RichText::new(&job.title).family(semibold()));
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                weak(ui, state_words(job));
-                ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
-                    let subtitle = RichText::new(&job.subtitle).color(Palette::of(ui).weak);
-                    ui.add(egui::Label::new(subtitle).truncate());
-                });
-            });
-        });
         progress(ui, job);
         if let Some((message, color)) = trouble(job, Palette::of(ui)) {
             ui.add(egui::Label::new(RichText::new(message).color(color)).wrap());
@@ -126,6 +129,13 @@ impl JobsPage {
             weak(ui, format!("{story}: {sentence}"));
         }
         ui.horizontal_wrapped(|ui| {
+            // So that the buttons of all rows begin at the same place.
+            ui.scope(|ui| {
+                ui.set_min_width(ui.available_width().min(WORDS_WIDTH));
+                let words = [state_words(job), times_words(&job.times, Times::now_secs())];
+                let words: Vec<String> = words.into_iter().filter(|it| !it.is_empty()).collect();
+                weak(ui, words.join(" · "));
+            });
             ui.add_enabled_ui(!queue.is_led_elsewhere, |ui| {
                 ui.horizontal(|ui| ways_on(ui, job, queue, asked));
             });
@@ -261,6 +271,21 @@ fn state_words(job: &JobFacts) -> String {
         JobState::Partly { .. } => "done in part".into(),
         JobState::Broken { .. } => "broken off".into(),
         JobState::Cancelled => "cancelled".into(),
+    }
+}
+
+/// `for 3 min`, `took 12 min · 2 h ago`; empty where no time is known.
+#[must_use]
+fn times_words(times: &Times, now_secs: u64) -> String {
+    let length = |from: u64, to: u64| duration(to.saturating_sub(from) as f64);
+    match (times.began_secs, times.ended_secs) {
+        (None, _) => String::new(),
+        (Some(began), None) => format!("begun {} ago", length(began, now_secs)),
+        (Some(began), Some(ended)) => format!(
+            "took {} · {} ago",
+            length(began, ended),
+            length(ended, now_secs)
+        ),
     }
 }
 
@@ -410,4 +435,28 @@ fn last_lines(ui: &mut egui::Ui, job: &JobFacts) {
             ui.add(egui::Label::new(RichText::new(line).monospace()).wrap());
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_read_well() {
+        let words = |began_secs, ended_secs| {
+            let times = Times {
+                began_secs,
+                ended_secs,
+            };
+            times_words(&times, 10_000)
+        };
+        assert_eq!(words(None, None), "");
+        assert_eq!(words(Some(9_990), None), "begun 10 s ago");
+        assert_eq!(
+            words(Some(2_000), Some(2_720)),
+            "took 12 min · 2 h 01 min ago"
+        );
+        // A clock that was set back.
+        assert_eq!(words(Some(11_000), None), "begun 0 s ago");
+    }
 }

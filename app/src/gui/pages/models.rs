@@ -11,7 +11,7 @@ use crate::gui::icons;
 use crate::gui::jobs::data::{JobFacts, JobState, Order};
 use crate::gui::loading::Loading;
 use crate::gui::manual::Topic;
-use crate::gui::state::State;
+use crate::gui::state::{Speed, State};
 use crate::gui::text::bytes;
 use crate::gui::theme::{BETWEEN, INSIDE, Palette, semibold};
 use crate::gui::widgets::{
@@ -30,17 +30,20 @@ pub(crate) struct ModelsPage {
     repository: String,
 }
 
-const SHELVES: [(ModelSource, &str); 4] = [
+/// A part of the page: its heading, and which models stand there.
+type Part = (&'static str, fn(&ModelEntry) -> bool);
+const PARTS: [Part; 3] = [
+    ("On this machine", |model| model.folder.is_some()),
     (
-        ModelSource::Study,
         "The encoders of Antonello et al. 2023, and whisper-tiny.en to begin with",
+        |model| model.folder.is_none() && model.source == ModelSource::Study,
     ),
-    (ModelSource::Added, "Added from this disk"),
-    (ModelSource::Hub, "From other repositories of the Hub"),
-    (ModelSource::More, "Others that laboratories use"),
+    ("Others that laboratories use", |model| {
+        model.folder.is_none() && model.source != ModelSource::Study
+    }),
 ];
 const CARD_WIDTH: f32 = 300.0;
-const CARD_HEIGHT: f32 = 96.0;
+const CARD_HEIGHT: f32 = 128.0;
 /// Height of a row that holds text alone.
 const TEXT_ROW: f32 = 18.0;
 
@@ -97,6 +100,7 @@ impl ModelsPage {
                 label,
                 purpose,
                 recent: &[],
+                own: &[],
                 home: facts.home.as_deref(),
                 picking: facts.picking,
             };
@@ -149,14 +153,14 @@ impl ModelsPage {
             words.split_whitespace().all(|word| text.contains(word))
         };
         let mut n_shown = 0;
-        for (source, title) in SHELVES {
+        let in_use = state.study().map(|study| study.model.as_str());
+        for (title, stands_here) in PARTS {
             let mut shelf: Vec<&ModelEntry> = models
                 .iter()
-                .filter(|model| model.source == source)
+                .filter(|model| stands_here(model))
                 .filter(fits)
                 .collect();
-            // Those that are here come first.
-            shelf.sort_by_key(|model| model.folder.is_none());
+            shelf.sort_by_key(|model| Some(model.name.as_str()) != in_use);
             if shelf.is_empty() {
                 continue;
             }
@@ -206,20 +210,21 @@ impl ModelsPage {
                 }
             });
         });
+        let about = model.about.unwrap_or(&model.origin);
+        let about = egui::Label::new(RichText::new(about).color(palette.weak)).wrap();
+        ui.add(about).on_hover_text(&model.origin);
         ui.horizontal(|ui| {
             ui.set_height(TEXT_ROW);
             weak(ui, format!("{} layers × {}", model.n_layers, model.dim))
                 .on_hover_text("Hidden states that are kept × size of each");
-            let size = model
-                .download_bytes
-                .map_or_else(|| model.origin.clone(), bytes);
-            let size = egui::Label::new(RichText::new(size).color(palette.weak)).truncate();
-            ui.add(size).on_hover_text(&model.origin);
+            if let Some(size) = model.download_bytes {
+                weak(ui, bytes(size)).on_hover_text(format!("Weights of {}", model.origin));
+            }
             if let Some(licence) = &model.licence {
                 weak(ui, licence).on_hover_text("Licence of the weights");
             }
         });
-        fit(ui, model);
+        fit(ui, model, state.lasting.speeds.get(&model.name));
         if let Some(sentence) = &model.problem {
             problem(ui, sentence);
         }
@@ -294,17 +299,27 @@ fn labelled(ui: &mut egui::Ui, icon: char, words: &str, model: &str) -> bool {
     response.clicked()
 }
 
-/// Whether the model fits this machine, and why not.
-fn fit(ui: &mut egui::Ui, model: &ModelEntry) {
+/// Whether the model fits this machine, and how fast it ran here.
+fn fit(ui: &mut egui::Ui, model: &ModelEntry, speed: Option<&Speed>) {
     let needed = bytes(model.needed_bytes);
     let tip = "Weights in single precision as they lie on the disk, and some 400 MB for the program and its windows. The forecast under Extract measures it.";
-    if model.fits {
-        weak(ui, format!("fits: about {needed} of memory")).on_hover_text(tip);
-    } else {
-        let words = RichText::new(format!("too large: about {needed} of memory"))
-            .color(Palette::of(ui).amber);
-        ui.label(words).on_hover_text(tip);
-    }
+    ui.horizontal(|ui| {
+        ui.set_height(TEXT_ROW);
+        if model.fits {
+            weak(ui, format!("fits: about {needed} of memory")).on_hover_text(tip);
+        } else {
+            let words = RichText::new(format!("too large: about {needed} of memory"))
+                .color(Palette::of(ui).amber);
+            ui.label(words).on_hover_text(tip);
+        }
+        if let Some(speed) = speed {
+            let words = format!("{:.1} windows/s", speed.windows_per_sec);
+            weak(ui, words).on_hover_text(format!(
+                "Measured on this machine with windows of {:.1} s",
+                speed.window_secs
+            ));
+        }
+    });
 }
 
 /// A fetch that runs, waits or has stopped.

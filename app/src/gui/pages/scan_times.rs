@@ -182,6 +182,7 @@ fn path(ui: &mut egui::Ui, facts: &Facts, (label, folder): (&str, &Path), asked:
         label,
         purpose: Purpose::Reports,
         recent: &[],
+        own: &[],
         home: facts.home.as_deref(),
         picking: facts.picking,
     }

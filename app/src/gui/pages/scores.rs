@@ -69,6 +69,7 @@ impl ScoresPage {
             label: "Folder of scores",
             purpose: Purpose::Scores,
             recent: &state.lasting.recent_scores,
+            own: facts.own_scores(),
             home: facts.home.as_deref(),
             picking: facts.picking,
         }
@@ -170,6 +171,7 @@ fn compare(
         label: "Scores to compare with",
         purpose: Purpose::OtherScores,
         recent: &state.lasting.recent_scores,
+        own: facts.own_scores(),
         home: facts.home.as_deref(),
         picking: facts.picking,
     }

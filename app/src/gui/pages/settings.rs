@@ -86,6 +86,7 @@ fn places(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
         label,
         purpose,
         recent: &[],
+        own: &[],
         home: facts.home.as_deref(),
         picking: facts.picking,
     };

@@ -368,6 +368,7 @@ fn path_field(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked
         label: "Folder of recordings",
         purpose: Purpose::Stimuli,
         recent: &state.lasting.recent_stimuli,
+        own: &[],
         home: facts.home.as_deref(),
         picking: facts.picking,
     };

@@ -13,7 +13,7 @@ use ndarray::Array2;
 use super::{Stage, write_tone};
 use crate::gui::actions::{Action, Purpose};
 use crate::gui::features::{LayerFacts, Looking};
-use crate::gui::jobs::data::{JobFacts, JobState, Progress, QueueFacts, Task};
+use crate::gui::jobs::data::{JobFacts, JobState, Progress, QueueFacts, Task, Times};
 use crate::gui::loading::Loading;
 use crate::gui::state::Page;
 
@@ -143,6 +143,7 @@ fn running(frame: usize) -> QueueFacts {
         state: JobState::Running,
         is_stopping: false,
         progress,
+        times: Times::default(),
         last_lines: vec!["Computing on the CPU.".into()],
     };
     QueueFacts {

@@ -8,7 +8,7 @@ use heschl_models::catalogue;
 use super::{Stage, recordings};
 use crate::gui::actions::Action;
 use crate::gui::facts::{ModelEntry, ModelSource};
-use crate::gui::jobs::data::{Counted, JobFacts, JobState, Progress, QueueFacts, Task};
+use crate::gui::jobs::data::{Counted, JobFacts, JobState, Progress, QueueFacts, Task, Times};
 use crate::gui::loading::Loading;
 use crate::gui::state::Page;
 
@@ -29,6 +29,7 @@ pub(super) fn job(id: &str, state: JobState) -> JobFacts {
             per_sec: Some(5.0),
             ..Progress::default()
         },
+        times: Times::default(),
         last_lines: vec!["Computing on the CPU.".into()],
     }
 }

@@ -273,6 +273,11 @@ impl Stage {
     /// Puts text into a field, in place of what stands in it, and stays in the field.
     pub(crate) fn type_into(&mut self, field: &str, text: &str) {
         use eframe::egui::{Key, Modifiers};
+        // A path that is chosen is shown by its name.
+        if let Some(chip) = self.harness.query_by_role_and_label(Role::Button, field) {
+            chip.click();
+            self.harness.run_steps(2);
+        }
         self.harness
             .get_by_role_and_label(Role::TextInput, field)
             .focus();
@@ -288,7 +293,9 @@ impl Stage {
 
     /// What stands in a field.
     pub(crate) fn value(&self, field: &str) -> String {
-        let node = self.harness.get_by_role_and_label(Role::TextInput, field);
+        let chip = self.harness.query_by_role_and_label(Role::Button, field);
+        let node =
+            chip.unwrap_or_else(|| self.harness.get_by_role_and_label(Role::TextInput, field));
         node.value().unwrap_or_default()
     }
 }

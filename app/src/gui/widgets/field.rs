@@ -1,16 +1,14 @@
 //! Fields for numbers, words and paths, with unit, tooltip, reset and the sentence that says what is wrong.
 
-use std::path::{Path, PathBuf};
-
 use eframe::egui;
 use egui::accesskit::Role;
 use egui::{Id, RichText, WidgetInfo, vec2};
 
-use super::{icon_button, side_button, weak};
-use crate::gui::actions::{Action, Asked, Purpose};
+use super::{side_button, weak};
+use crate::gui::actions::{Action, Asked};
 use crate::gui::icons;
 use crate::gui::manual::Topic;
-use crate::gui::text::{short_path, thousands};
+use crate::gui::text::thousands;
 use crate::gui::theme::Palette;
 
 /// A number with its unit.
@@ -200,11 +198,6 @@ fn understood(ui: &mut egui::Ui, text: &str, value: f64, unit: &str) {
     }
 }
 
-/// The path that is typed into a field and not taken over yet.
-fn typed(ui: &egui::Ui, id: Id) -> Option<String> {
-    ui.data(|data| data.get_temp::<String>(id))
-}
-
 /// Reads a number as people write it: `16000`, `16,000`, `16 000`, `0.1`, `0,1`, `1.234,5`.
 ///
 /// Separators between groups of three digits are those of thousands, any other last separator that of decimals. `1,000` is a
@@ -316,121 +309,6 @@ impl TextField<'_> {
     }
 }
 
-/// A path that can be typed, picked with the system's dialog, or chosen from recent ones.
-pub(crate) struct PathField<'a> {
-    /// What it is called.
-    pub(crate) label: &'a str,
-    /// What it is for.
-    pub(crate) purpose: Purpose,
-    /// Paths used before.
-    pub(crate) recent: &'a [PathBuf],
-    /// The user's home folder.
-    pub(crate) home: Option<&'a Path>,
-    /// The dialog that is open.
-    pub(crate) picking: Option<Purpose>,
-}
-
-impl PathField<'_> {
-    /// Shows the field and asks for what is picked or typed.
-    pub(crate) fn show(&self, ui: &mut egui::Ui, current: Option<&Path>, asked: &mut Asked) {
-        let id = Id::unique(("path field", self.label));
-        let shown = current
-            .map(|path| path.display().to_string())
-            .unwrap_or_default();
-        let mut text = typed(ui, id).unwrap_or_else(|| shown.clone());
-        ui.horizontal(|ui| {
-            let width = (ui.available_width() - 232.0).clamp(120.0, 640.0);
-            let field = TextField {
-                label: self.label,
-                hint: "Type a path, or drop a folder here",
-                width,
-            };
-            let response = field.show(ui, &mut text);
-            if response.changed() {
-                ui.data_mut(|data| data.insert_temp(id, text.clone()));
-            }
-            if response.lost_focus() {
-                ui.data_mut(|data| data.remove::<String>(id));
-                if text != shown && !text.trim().is_empty() {
-                    asked.push(self.take(&text));
-                }
-            }
-            self.browse(ui, asked);
-        });
-    }
-
-    /// What is to be done with what was typed: a path is whole, or it is refused, for where it would lead from here nobody sees.
-    fn take(&self, text: &str) -> Action {
-        let path = from_home(unquoted(text), self.home);
-        if path.is_absolute() {
-            return Action::Use(self.purpose, path);
-        }
-        Action::Tell(format!(
-            "Write the whole path, from / or ~ on, or choose it with Browse. \"{}\" could be in any folder.",
-            text.trim()
-        ))
-    }
-
-    fn browse(&self, ui: &mut egui::Ui, asked: &mut Asked) {
-        if self.picking == Some(self.purpose) {
-            ui.spinner();
-            if super::button(ui, icons::X, "Stop waiting").clicked() {
-                asked.push(Action::StopPicking);
-            }
-            return;
-        }
-        let browse = format!("Browse: {}", self.label);
-        // A dialog that is open elsewhere may be hidden behind the window: it is closed, and this one opened.
-        let response = ui.add(
-            egui::Button::new((egui::RichText::new(icons::FOLDER_OPEN), "Browse…"))
-                .min_size(vec2(0.0, 30.0)),
-        );
-        super::name(&response, Role::Button, &browse);
-        if response.clicked() {
-            asked.push(Action::Pick(self.purpose));
-        }
-        if !self.recent.is_empty() {
-            self.recent(ui, asked);
-        }
-    }
-
-    fn recent(&self, ui: &mut egui::Ui, asked: &mut Asked) {
-        let response = icon_button(ui, icons::HISTORY, &format!("Recent: {}", self.label));
-        egui::Popup::menu(&response).show(|ui| {
-            ui.set_min_width(260.0);
-            for path in self.recent {
-                let words = short_path(path, self.home);
-                if ui.button(&words).clicked() {
-                    asked.push(Action::Use(self.purpose, path.clone()));
-                }
-            }
-        });
-    }
-}
-
-/// A path without the quotes and the `file://` that other programs put around it when it is copied.
-fn unquoted(text: &str) -> &str {
-    let text = text.trim();
-    let text = text.strip_prefix("file://").unwrap_or(text);
-    let inner = |quote: char| text.strip_prefix(quote)?.strip_suffix(quote);
-    inner('"').or_else(|| inner('\'')).unwrap_or(text)
-}
-
-/// A typed path, with `~` as the home folder.
-fn from_home(text: &str, home: Option<&Path>) -> PathBuf {
-    match (text.strip_prefix('~'), home) {
-        (Some(""), Some(home)) => home.to_path_buf(),
-        _ => below_home(text, home),
-    }
-}
-
-fn below_home(text: &str, home: Option<&Path>) -> PathBuf {
-    match (text.strip_prefix("~/"), home) {
-        (Some(below), Some(home)) => home.join(below),
-        _ => PathBuf::from(text),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -480,19 +358,5 @@ mod tests {
             assert_eq!(plain(value), text);
             assert_eq!(parse(text), Some(value));
         }
-    }
-
-    #[test]
-    fn paths_lose_what_other_programs_put_around_them() {
-        for text in ["/a b", " \"/a b\" ", "'/a b'", "file:///a b"] {
-            assert_eq!(unquoted(text), "/a b");
-        }
-    }
-
-    #[test]
-    fn a_tilde_is_the_home_folder() {
-        let home = Some(Path::new("/home/x"));
-        assert_eq!(from_home("~/a", home), Path::new("/home/x/a"));
-        assert_eq!(from_home("/a", home), Path::new("/a"));
     }
 }

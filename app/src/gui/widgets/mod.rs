@@ -1,6 +1,7 @@
 //! The controls that pages are made of: each has a label that a screen reader reads and a test clicks.
 
 mod field;
+mod path_field;
 
 use eframe::egui;
 use egui::accesskit::Role;
@@ -10,7 +11,8 @@ use super::icons;
 use super::manual::Topic;
 use super::theme::{BETWEEN, CORNER, INSIDE, Palette, TYPE_SCALE, semibold};
 
-pub(crate) use field::{NumberField, PathField, TextField, field_label, plain};
+pub(crate) use field::{NumberField, TextField, field_label, plain};
+pub(crate) use path_field::PathField;
 
 /// Gives a response the name that is read aloud and looked for.
 pub(crate) fn name(response: &egui::Response, role: Role, label: &str) {

@@ -229,10 +229,10 @@ impl Work {
         self.found.look_again();
     }
 
-    /// Whether this is what was tried last.
+    /// What was tried last.
     #[must_use]
-    pub(crate) fn has_tried(&self, question: &TrialQuestion) -> bool {
-        self.trial.asked() == Some(question)
+    pub(crate) fn tried(&self) -> Option<&TrialQuestion> {
+        self.trial.asked()
     }
 
     /// Asks for a trial of the encoder, unless it is known or asked for.

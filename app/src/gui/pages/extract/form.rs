@@ -250,6 +250,7 @@ pub(super) fn output(
         label: "Folder for the features",
         purpose: Purpose::Output,
         recent: &[],
+        own: &[],
         home: facts.home.as_deref(),
         picking: facts.picking,
     };
