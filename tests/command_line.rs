@@ -156,6 +156,30 @@ fn other_audio_is_converted_when_asked_for() {
     );
 }
 
+/// A WAV file that came through a pipe claims a length that it does not have.
+#[test]
+fn what_a_header_contradicts_is_told_by_the_dry_run_too() {
+    let study = Study::new();
+    let path = study.path("stories/one.wav");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let length = bytes.windows(4).position(|word| word == b"data").unwrap() + 4;
+    bytes[length..length + 4].copy_from_slice(&u32::MAX.to_le_bytes());
+    std::fs::write(&path, bytes).unwrap();
+    let output = succeed(&mut study.command(&["--dry-run", "--events", "json"]));
+    let forecast: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let notes = |story: usize| {
+        forecast["stories"][story]["notes"]
+            .as_array()
+            .unwrap()
+            .len()
+    };
+    assert_eq!([notes(0), notes(1)], [1, 0], "{forecast}");
+    assert_eq!(forecast["stories"][0]["n_windows"], 5);
+    let told = stdout(&succeed(&mut study.command(&["--dry-run"])));
+    let note = forecast["stories"][0]["notes"][0].as_str().unwrap();
+    assert!(told.contains(note), "{told}");
+}
+
 #[test]
 fn a_dry_run_forecasts_and_writes_nothing() {
     let study = Study::new();

@@ -45,6 +45,8 @@ pub(crate) struct StoryForecast {
     pub(crate) n_windows: Result<usize, String>,
     /// Length in seconds, where the header tells it.
     pub(crate) secs: Option<f64>,
+    /// What is odd about the file's header, and how it is read: sentences.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Forecast {
@@ -134,6 +136,7 @@ impl Forecast {
                 "story": story.story,
                 "n_windows": story.n_windows.as_ref().ok(),
                 "message": story.n_windows.as_ref().err(),
+                "notes": story.notes,
             })
         };
         serde_json::json!({
@@ -168,6 +171,9 @@ impl Forecast {
                     story.story,
                     message.replace('\n', "\n  ")
                 )),
+            }
+            for note in &story.notes {
+                console::say(format_args!("  ! {}: {note}.", story.story));
             }
         }
         console::say(format_args!("windows  {}", self.n_windows()));
@@ -205,11 +211,15 @@ fn story_forecast(
             story: stimulus.story.clone(),
             n_windows: Err(sentence),
             secs: None,
+            notes: vec![],
         };
     }
     let opened = Recording::open(&stimulus.path, recipe.stimuli.resampling);
     let facts = opened.map(|recording| recording.facts().clone());
     let secs = facts.as_ref().ok().and_then(|facts| facts.duration_secs);
+    let notes = facts
+        .as_ref()
+        .map_or_else(|_| vec![], |facts| facts.notes.clone());
     let n_windows = facts
         .map_err(|error| error.to_string())
         .and_then(|_| match secs {
@@ -226,6 +236,7 @@ fn story_forecast(
         story: stimulus.story.clone(),
         n_windows,
         secs,
+        notes,
     }
 }
 

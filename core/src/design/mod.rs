@@ -210,11 +210,10 @@ pub fn split_stories(
     responses: &dyn ResponseSource,
 ) -> Result<(Vec<String>, Vec<String>), DesignError> {
     let test = as_measured(&recipe.stories.test, responses);
-    let repeats: Vec<&String> = recipe.responses.repeats.values().flatten().collect();
     let train: Vec<String> = if recipe.stories.train.is_empty() {
         let others = responses.stories().into_iter();
         others
-            .filter(|story| !test.contains(story) && !repeats.contains(&story))
+            .filter(|story| !test.contains(story) && !recipe.responses.is_presentation(story))
             .collect()
     } else {
         as_measured(&recipe.stories.train, responses)
@@ -536,10 +535,8 @@ fn first_odd_row<T: Real>(rows: ArrayView2<T>) -> Option<usize> {
 
 /// The name under which a story's responses lie, or those of its first presentation.
 fn response_name<'a>(recipe: &'a EncodeRecipe, story: &'a str) -> &'a str {
-    let repeats = recipe.responses.repeats.get(story);
-    repeats
-        .and_then(|names| names.first())
-        .map_or(story, String::as_str)
+    let names = recipe.responses.presentations(story);
+    names.first().map_or(story, String::as_str)
 }
 
 /// The repetition time that the header of a story's responses has.

@@ -105,9 +105,9 @@ impl<'a> Measured<'a> {
 
     /// Names under which the responses to a story lie.
     fn presentations(&self, story: &str) -> Vec<String> {
-        let repeats = self.recipe.responses.repeats.get(story);
-        if let Some(repeats) = repeats.filter(|repeats| !repeats.is_empty()) {
-            return repeats.clone();
+        let repeats = self.recipe.responses.presentations(story);
+        if !repeats.is_empty() {
+            return repeats.to_vec();
         }
         let own = self.source.presentations(story);
         if own.is_empty() {

@@ -198,7 +198,7 @@ fn stories_in(folder: &Path, layers: &[Layer], deepest: usize) -> Vec<String> {
             .any(|layer| matches!(layer, Layer::Hidden(_, known) if known == name));
         is_layer || name.starts_with("stride_") || name == "custom_stimuli"
     };
-    let mut stories = vec![];
+    let mut stories = BTreeSet::new();
     let mut left = vec![(folder.to_path_buf(), String::new(), 0)];
     while let Some((at, before, depth)) = left.pop() {
         for entry in fs::read_dir(&at).into_iter().flatten().flatten() {
@@ -210,15 +210,15 @@ fn stories_in(folder: &Path, layers: &[Layer], deepest: usize) -> Vec<String> {
                 if depth < deepest && !name.starts_with('.') && !(depth == 0 && is_other(&name)) {
                     left.push((path, format!("{before}{name}/"), depth + 1));
                 }
-            } else if let Some(story) = name
-                .strip_suffix(".npz")
-                .filter(|story| !story.ends_with(TIMES))
-            {
-                stories.push(format!("{before}{story}"));
+            } else if let Some(story) = name.strip_suffix(".npz") {
+                stories.insert(format!("{before}{story}"));
             }
         }
     }
-    stories
+    // A story may be called `hard_times`: it has times itself. Times have none.
+    let has_times = |story: &str| stories.contains(&format!("{story}{TIMES}"));
+    let is_story = |story: &&String| has_times(story) || !story.ends_with(TIMES);
+    stories.iter().filter(is_story).cloned().collect()
 }
 
 #[cfg(test)]
@@ -250,6 +250,27 @@ mod tests {
         }
         write(&folder.join("stride_0.5/c.npz"), "features", 1, 3);
         fs::create_dir_all(folder.join(".heschl")).unwrap();
+    }
+
+    #[test]
+    fn a_story_may_be_called_like_times() {
+        let folder = tempfile::tempdir().unwrap();
+        for story in ["hard_times", "soft"] {
+            write(
+                &folder.path().join(format!("{story}.npz")),
+                "features",
+                4,
+                3,
+            );
+            write(
+                &folder.path().join(format!("{story}_times.npz")),
+                "times",
+                4,
+                2,
+            );
+        }
+        let library = FeatureLibrary::open(folder.path()).unwrap();
+        assert_eq!(library.stories, ["hard_times", "soft"]);
     }
 
     #[test]

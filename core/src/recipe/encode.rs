@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::ceiling::TotalPower;
 use crate::delay::DelayBorders;
 use crate::downsample::Downsampling;
+use crate::names::composed;
 use crate::ridge::{AlphaSharing, AlphaUnit, RidgeSettings, RoundScore};
 use crate::scans::TriggerRepair;
 use crate::split::{CrossValidation, HeldChunks};
@@ -138,6 +139,26 @@ pub struct ResponsesRecipe {
     /// estimated, and whose mean is the response.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub repeats: BTreeMap<String, Vec<String>>,
+}
+
+impl ResponsesRecipe {
+    /// Names of the presentations of a story that was heard several times; empty for any other. Letters may be composed in
+    /// another way than in the recipe.
+    #[must_use]
+    pub fn presentations(&self, story: &str) -> &[String] {
+        let wanted = composed(story);
+        let mut repeats = self.repeats.iter();
+        let found = repeats.find(|(name, _)| composed(name) == wanted);
+        found.map_or(&[], |(_, names)| names)
+    }
+
+    /// Whether a name is that of a presentation.
+    #[must_use]
+    pub fn is_presentation(&self, name: &str) -> bool {
+        let wanted = composed(name);
+        let mut names = self.repeats.values().flatten();
+        names.any(|name| composed(name) == wanted)
+    }
 }
 
 /// Who trains and who tests.

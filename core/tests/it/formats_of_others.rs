@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use heschl_core::formats::npy::StoredMatrix;
 use heschl_core::formats::npz;
 use heschl_core::formats::responses::{ResponseOptions, open};
+use heschl_core::recipe::ResponsesRecipe;
 use heschl_core::responses::ResponseSource;
 use ndarray::{Array2, Ix2, s};
 
@@ -72,6 +73,31 @@ fn check_file(name: &str, mask: Option<&str>, expected: &Array2<f64>) {
     let stories = source.stories();
     assert_eq!(stories.len(), 1, "{name}: {stories:?}");
     check(source.as_ref(), &stories[0], expected);
+}
+
+/// macOS writes `é` as two characters, other systems as one: a recipe and a folder from two of them go together.
+#[test]
+fn stories_are_found_however_their_letters_are_composed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (composed, decomposed) = ("caf\u{e9}", "cafe\u{301}");
+    for (presentation, from) in [(1, "large.npy"), (2, "large.npy")] {
+        let to = folder
+            .path()
+            .join(format!("{decomposed}_{presentation}.npy"));
+        std::fs::copy(data(from), to).unwrap();
+    }
+    let source = open(folder.path(), &ResponseOptions::default()).unwrap();
+    let first = format!("{composed}_1");
+    assert!(source.shape(&first).is_some());
+    assert_eq!(source.read(&first, 0..2, 0..3).unwrap().dim(), (2, 3));
+    let recipe = ResponsesRecipe {
+        path: folder.path().into(),
+        mask: None,
+        repeats: [(composed.into(), vec![first.clone()])].into(),
+    };
+    assert_eq!(recipe.presentations(decomposed), [first]);
+    assert!(recipe.is_presentation(&format!("{decomposed}_1")));
+    assert!(!recipe.is_presentation(&format!("{decomposed}_2")));
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! What all charts share: ticks at round numbers, ranges from the data, units, words in place of cross hairs.
 
 use eframe::egui;
-use egui_plot::{GridInput, GridMark, HoverPosition, Plot, PlotBounds, PlotPoint, Text, VLine};
+use egui_plot::{
+    AxisHints, GridInput, GridMark, HoverPosition, Plot, PlotBounds, PlotPoint, Text, VLine,
+};
 
 use crate::gui::theme::Palette;
 use crate::gui::widgets::plain;
@@ -26,8 +28,12 @@ pub(super) fn chart<'a>(
     says: impl Fn(PlotPoint) -> Option<String> + 'a,
 ) -> Plot<'a> {
     let [x_step, y_step] = [step(x.range), step(y.range)];
+    // Numbers are seen where they have room, and no further apart.
+    let x_axis = AxisHints::new_x()
+        .label(x.title.to_owned())
+        .label_spacing(egui::Rangef::new(28.0, 40.0));
     Plot::new(id.to_owned())
-        .x_axis_label(x.title.to_owned())
+        .custom_x_axes(vec![x_axis])
         .y_axis_label(y.title.to_owned())
         .y_axis_min_width(NUMBERS)
         .grid_color(palette.hairline)
@@ -111,12 +117,19 @@ pub(super) fn fix(plot: &mut egui_plot::PlotUi, x: &Axis, y: &Axis) {
     plot.set_plot_bounds(PlotBounds::from_min_max(bounds[0], bounds[1]));
 }
 
+/// On which side of its line a name stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Left,
+    Right,
+}
+
 /// A line across the chart with its name beside it, at a share of the height.
 pub(super) fn marked_line(
     plot: &mut egui_plot::PlotUi,
     (at, words): (f64, String),
     y: &Axis,
-    (height, color): (f64, egui::Color32),
+    (height, side, color): (f64, Side, egui::Color32),
 ) {
     plot.vline(
         VLine::new(words.clone(), at)
@@ -125,12 +138,16 @@ pub(super) fn marked_line(
     );
     let [low, high] = y.range;
     let place = PlotPoint::new(at, low + (high - low) * height);
-    let text = egui::RichText::new(format!(" {words}"))
+    let anchor = match side {
+        Side::Left => egui::Align2::RIGHT_CENTER,
+        Side::Right => egui::Align2::LEFT_CENTER,
+    };
+    let text = egui::RichText::new(format!(" {words} "))
         .color(color)
         .size(12.0);
     plot.text(
         Text::new(words, place, text)
-            .anchor(egui::Align2::LEFT_CENTER)
+            .anchor(anchor)
             .allow_hover(false),
     );
 }

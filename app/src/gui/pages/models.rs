@@ -18,6 +18,7 @@ use crate::gui::widgets::{
     PathField, TextField, button, card, heading, help_button, icon_button, name, page_title,
     problem, weak,
 };
+use heschl_models::catalogue::STARTER;
 
 /// The page "Models".
 #[derive(Default)]
@@ -32,12 +33,14 @@ pub(crate) struct ModelsPage {
 
 /// A part of the page: its heading, and which models stand there.
 type Part = (&'static str, fn(&ModelEntry) -> bool);
-const PARTS: [Part; 3] = [
+const PARTS: [Part; 4] = [
     ("On this machine", |model| model.folder.is_some()),
-    (
-        "The encoders of Antonello et al. 2023, and whisper-tiny.en to begin with",
-        |model| model.folder.is_none() && model.source == ModelSource::Study,
-    ),
+    ("To start with", |model| {
+        model.folder.is_none() && model.name == STARTER
+    }),
+    ("The encoders of Antonello et al. 2023", |model| {
+        model.folder.is_none() && model.source == ModelSource::Study && model.name != STARTER
+    }),
     ("Others that laboratories use", |model| {
         model.folder.is_none() && model.source != ModelSource::Study
     }),
@@ -212,7 +215,10 @@ impl ModelsPage {
         });
         let about = model.about.unwrap_or(&model.origin);
         let about = egui::Label::new(RichText::new(about).color(palette.weak)).wrap();
-        ui.add(about).on_hover_text(&model.origin);
+        // A card's text would be stretched to both of its edges.
+        ui.with_layout(egui::Layout::top_down(egui::Align::LEFT), |ui| {
+            ui.add(about).on_hover_text(&model.origin);
+        });
         ui.horizontal(|ui| {
             ui.set_height(TEXT_ROW);
             weak(ui, format!("{} layers × {}", model.n_layers, model.dim))

@@ -346,6 +346,9 @@ enum Severity {
 fn remark(story: &StoryFacts, resampling: Resampling) -> Option<(Severity, String)> {
     match story.header.as_ref()? {
         Err(sentence) => Some((Severity::Failure, sentence.clone())),
+        Ok(facts) if !facts.notes.is_empty() => {
+            Some((Severity::Warning, format!("{}.", facts.notes.join(". "))))
+        }
         Ok(facts) if facts.is_encoder_ready() => None,
         Ok(facts) => {
             let sound = format!("{} {}", kilohertz(facts.rate_hz), channels(facts.channels));

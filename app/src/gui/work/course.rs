@@ -123,7 +123,7 @@ fn on_clock(
 ) -> Option<TestStory> {
     let sets = &recipe.features;
     let model = sets.iter().find(|set| set.kind == FeatureKind::Features);
-    let names = recipe.responses.repeats.get(story);
+    let names = recipe.responses.presentations(story);
     let asked = AlignmentQuestion {
         story: story.clone(),
         features: model.map(|set| set.folder.clone()),
@@ -131,7 +131,7 @@ fn on_clock(
         scans: recipe.scans.clone(),
         trim: recipe.design.trim_test,
         trim_responses: recipe.design.trim_responses_test,
-        presentation: names.and_then(|names| names.first().cloned()),
+        presentation: names.first().cloned(),
         voxel: question.voxel,
     };
     let found = Alignment::of(&asked, Some(source)).ok()?;
@@ -184,8 +184,10 @@ fn course(
     (story, voxels): (&String, &Range<usize>),
 ) -> Result<Array2<f64>, String> {
     let once = [story.clone()];
-    let names = recipe.responses.repeats.get(story);
-    let names = names.map_or(&once[..], Vec::as_slice);
+    let names = match recipe.responses.presentations(story) {
+        [] => &once[..],
+        names => names,
+    };
     let trim = recipe.design.trim_responses_test;
     let mut sum: Option<Array2<f64>> = None;
     for name in names {

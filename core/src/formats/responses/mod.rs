@@ -14,6 +14,7 @@ use super::found::Found;
 use super::joblib::{PickledFile, is_usual};
 use super::{hdf5, npz_found, placeholder};
 use crate::matrix::Real;
+use crate::names::composed;
 use crate::responses::{ResponseSource, ResponsesError};
 use story::{Form, Mask, StoryMatrix};
 
@@ -283,19 +284,29 @@ struct Stories {
 }
 
 impl Stories {
-    /// A story by its name, its file's name, or the number of one of its presentations behind a slash.
+    /// A story by its name, its file's name, or the number of one of its presentations behind a slash. Letters may be composed
+    /// in another way.
     fn find(&self, story: &str) -> Option<(&StoryMatrix, Option<usize>)> {
-        let name = self.aliases.get(story).map_or(story, String::as_str);
-        if let Some(matrix) = self.by_story.get(name) {
+        if let Some(matrix) = self.named(story) {
             return Some((matrix, None));
         }
         let (name, number) = story.rsplit_once('/')?;
-        let matrix = self.by_story.get(name)?;
+        let matrix = self.named(name)?;
         let number: usize = number.parse().ok()?;
         let repeat = (1..=matrix.n_repeats()?)
             .contains(&number)
             .then(|| number - 1)?;
         Some((matrix, Some(repeat)))
+    }
+
+    fn named(&self, name: &str) -> Option<&StoryMatrix> {
+        let name = self.aliases.get(name).map_or(name, String::as_str);
+        self.by_story.get(name).or_else(|| {
+            let wanted = composed(name);
+            let mut stories = self.by_story.iter();
+            let found = stories.find(|(story, _)| composed(story) == wanted);
+            found.map(|(_, matrix)| matrix)
+        })
     }
 
     /// Stories of one subject have the same voxels.

@@ -6,7 +6,7 @@ use egui_plot::{Bar, BarChart, Line, PlotPoints, Points, VLine};
 use heschl_core::encoding::{Column, ScoreTable};
 
 use crate::gui::fitting::{ProfileEntry, ScoresFacts};
-use crate::gui::pages::chart::{Axis, chart, fix, marked_line, range, step};
+use crate::gui::pages::chart::{Axis, Side, chart, fix, marked_line, range, step};
 use crate::gui::text::{count, thousands};
 use crate::gui::theme::Palette;
 use crate::gui::widgets::{name, weak};
@@ -141,15 +141,16 @@ pub(super) fn histogram(ui: &mut egui::Ui, scores: &ScoresFacts) -> Option<usize
             plot.line(line.color(palette.amber).width(1.5).allow_hover(false));
         }
         plot.vline(VLine::new("", 0.0).color(palette.weak).allow_hover(false));
-        marked_line(
-            plot,
-            (mean, format!("mean {mean:.3}")),
-            &y,
-            (0.95, palette.text),
-        );
+        // Each name stands where the other line is not.
+        let (of_mean, of_threshold) = match threshold {
+            Some(r) if r > mean => (Side::Left, Side::Right),
+            _ => (Side::Right, Side::Left),
+        };
+        let words = format!("mean {mean:.3}");
+        marked_line(plot, (mean, words), &y, (0.95, of_mean, palette.text));
         if let Some(r) = threshold {
             let words = format!("FDR {}: r {r:.3}", table.fdr_level);
-            marked_line(plot, (r, words), &y, (0.88, palette.accent));
+            marked_line(plot, (r, words), &y, (0.88, of_threshold, palette.accent));
         }
     });
     let response = shown.response;
@@ -429,8 +430,11 @@ pub(super) fn scatter(
         is_near.then(|| format!("Voxel {voxel}: r {a:.3} here, {b:.3} of the others"))
     };
     let side = ui.available_width().min(ui.available_height()).max(200.0);
+    // The axis that goes up takes more room than the one across: what was measured makes the next frame square.
+    let measured = egui::Id::unique("scatter beside its axes");
+    let wider: f32 = ui.data(|data| data.get_temp(measured)).unwrap_or(0.0);
     let shown = chart("scatter", &x, &y, palette, says)
-        .width(side)
+        .width(side + wider)
         .height(side)
         .show(ui, |plot| {
             fix(plot, &x, &y);
@@ -444,6 +448,12 @@ pub(super) fn scatter(
             let points = Points::new("", points).radius(1.5);
             plot.points(points.color(palette.accent).allow_hover(false));
         });
+    let frame = shown.transform.frame();
+    let lacking = frame.height() - frame.width();
+    if lacking.abs() > 0.5 {
+        ui.data_mut(|data| data.insert_temp(measured, wider + lacking));
+        ui.ctx().request_repaint();
+    }
     let response = shown.response;
     name(&response, Role::Canvas, "Voxels of two models");
     let clicked = response
