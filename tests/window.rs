@@ -54,13 +54,14 @@ fn stereo(levels: &[f32]) -> Vec<u8> {
     file
 }
 
+/// The program's file is gone once the window is open, which keeps nothing from running.
 #[test]
 fn from_the_sample_to_its_features_with_keyboard_and_mouse() {
     if !has_screen() {
         return;
     }
     let (user, screen) = (User::new(), Screen::new());
-    let mut window = Window::open(&user, &screen);
+    let mut window = Window::of_a_program_that_goes(&user, &screen);
     window.command("try the sample");
     let study = user.study();
     window.until("the words have led to the sample", |_| {

@@ -9,6 +9,7 @@ mod forecast;
 mod gui;
 mod inputs;
 mod last_words;
+mod own_program;
 mod picture;
 mod report;
 mod slurm;

@@ -167,6 +167,26 @@ impl<'a> Window<'a> {
         Self::of(command, user, screen)
     }
 
+    /// The window of a copy of the program, which is removed once it is open: as an update does.
+    pub(crate) fn of_a_program_that_goes(user: &User, screen: &'a Screen) -> Self {
+        let usual = user.command();
+        let program = user.folder.path().join("heschl");
+        let is_linked = std::fs::hard_link(usual.get_program(), &program).is_ok();
+        if !is_linked {
+            std::fs::copy(usual.get_program(), &program).unwrap();
+        }
+        let mut command = Command::new(&program);
+        for (name, value) in usual.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        let window = Self::of(command, user, screen);
+        std::fs::remove_file(program).unwrap();
+        window
+    }
+
     fn of(mut command: Command, user: &User, screen: &'a Screen) -> Self {
         // Each screen has one window.
         let map = format!("widgets{}.tsv", screen.display.replace(':', "-"));

@@ -1,7 +1,6 @@
 //! `heschl demo`: a real recording through a real encoder, from nothing.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use heschl_core::audio::Resampling;
 use heschl_core::card::LastLayer;
@@ -23,6 +22,7 @@ use crate::console::say;
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::gui;
 use crate::gui::sample;
+use crate::own_program;
 use crate::picture;
 use crate::report::{self, EventFormat};
 use crate::supply::fetch_model_if_missing;
@@ -163,7 +163,7 @@ fn extract_apart(recipe: ExtractRecipe, path: &Path, machine: &MachineArgs) -> C
         run: None,
     };
     atomic::write(path, file.to_toml().map_err(Failure)?.as_bytes())?;
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = own_program::command()?;
     command.arg("run").arg(path);
     if machine.events == EventFormat::Json {
         command.args(["--events", "json"]);

@@ -14,6 +14,7 @@ use super::extract::absolute;
 use crate::console::{self, note, say};
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::forecast::free_bytes;
+use crate::own_program;
 use crate::report::{self, EventFormat, Reporter};
 use crate::slurm;
 use crate::workshop;
@@ -188,7 +189,7 @@ fn print_slurm(recipe: EncodeRecipe, n_shares: NonZeroUsize) -> CommandResult {
     };
     let text = file.to_toml().map_err(Failure)?;
     say(slurm::shares_script(
-        &std::env::current_exe()?,
+        &own_program::path()?,
         &text,
         &folder,
         n_shares,

@@ -22,6 +22,7 @@ use crate::console::say;
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::forecast::Forecast;
 use crate::inputs;
+use crate::own_program;
 use crate::report::{self, EventFormat, Reporter};
 use crate::slurm;
 use crate::workshop::{self, Workshop};
@@ -343,11 +344,7 @@ fn print_slurm(recipe: &ExtractRecipe, stories: &[Stimulus]) -> CommandResult {
         run: None,
     };
     let recipe = file.to_toml().map_err(Failure)?;
-    say(slurm::array_script(
-        &std::env::current_exe()?,
-        &recipe,
-        &names,
-    ));
+    say(slurm::array_script(&own_program::path()?, &recipe, &names));
     Ok(Outcome::Done)
 }
 

@@ -10,6 +10,7 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, Signal, System};
 use super::data::Task;
 use super::folder::{self, ENDED, EVENTS, JobFile, LOG, Process, RECIPE};
 use crate::failure::ENDED_FILE;
+use crate::own_program;
 
 /// A process that runs a job: started by this window, or by one before it.
 #[derive(Debug)]
@@ -60,7 +61,7 @@ impl Runner {
                 .append(true)
                 .open(folder.join(name))
         };
-        let mut command = Command::new(program);
+        let mut command = own_program::command_of(program).map_err(cannot)?;
         arguments(&mut command, folder, file);
         for story in not_again {
             command.arg(format!("--except={story}"));

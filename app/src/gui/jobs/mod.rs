@@ -17,7 +17,7 @@ mod queue;
 mod tests;
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 
@@ -25,6 +25,7 @@ use heschl_models::folders::Surroundings;
 
 use super::work::Waker;
 use crate::failure::{CommandResult, Outcome};
+use crate::own_program;
 use data::{NewJob, Order, QueueFacts};
 use queue::{Queue, Waiting};
 
@@ -41,14 +42,16 @@ pub(crate) fn go_on() -> CommandResult {
 
 /// Starts this program anew to do what waits after the window is closed.
 fn go_on_without_window(program: &std::path::Path) {
-    let mut command = Command::new(program);
+    // Where it cannot be started, what waits is found by the next window.
+    let Ok(mut command) = own_program::command_of(program) else {
+        return;
+    };
     command
         .arg("go-on")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     child::apart(&mut command);
-    // Where it cannot be started, what waits is found by the next window.
     let _ = command.spawn();
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use heschl_core::progress::CancelToken;
@@ -10,6 +10,7 @@ use heschl_core::progress::CancelToken;
 use super::{Answers, Desk, Waker};
 use crate::failure;
 use crate::gui::actions::Purpose;
+use crate::own_program;
 
 /// What is picked, and where the dialog begins.
 pub(super) struct Question {
@@ -46,8 +47,7 @@ fn pick(question: &Question, cancel: &CancelToken) -> Result<Option<PathBuf>, St
             "The system's dialog cannot be opened ({error}). Type the path instead, or drop the folder on the window."
         )
     };
-    let program = std::env::current_exe().map_err(no_dialog)?;
-    let mut command = Command::new(program);
+    let mut command = own_program::command().map_err(no_dialog)?;
     command.args([
         "pick",
         if question.purpose.is_file() {

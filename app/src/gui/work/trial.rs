@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use heschl_core::recipe::{ExtractRecipe, RecipeFile};
 use super::{Answers, Desk, Waker};
 use crate::gui::facts::Trial;
 use crate::gui::loading::Loading;
+use crate::own_program;
 
 /// What is tried: only what changes the speed.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,7 +84,7 @@ pub(super) fn ask_child(
     let folder = tempfile::tempdir().map_err(cannot)?;
     let path = folder.path().join("recipe.toml");
     std::fs::write(&path, recipe).map_err(cannot)?;
-    let mut command = Command::new(std::env::current_exe().map_err(cannot)?);
+    let mut command = own_program::command().map_err(cannot)?;
     command
         .args(words)
         .arg(&path)
@@ -148,6 +149,8 @@ fn forecast_of(line: &str) -> Option<Trial> {
 
 #[cfg(all(test, unix))]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     #[test]
