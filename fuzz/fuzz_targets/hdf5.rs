@@ -11,9 +11,9 @@ fuzz_target!(init: pass_over_panics_of_the_library(), |bytes: &[u8]| common::res
 fn pass_over_panics_of_the_library() {
     let ends = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        let is_the_librarys = panic.location().is_some_and(|place| place.file().contains("rust-hdf5"))
+        let is_of_the_library = panic.location().is_some_and(|place| place.file().contains("rust-hdf5"))
             || std::backtrace::Backtrace::force_capture().to_string().contains("rust_hdf5");
-        if !is_the_librarys {
+        if !is_of_the_library {
             ends(panic);
         }
     }));
