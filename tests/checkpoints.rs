@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::common::{array, compare, data, encoder, extract, recipe, run_facts};
+use crate::common::{array, compare, data, encoder, extract, recipe, run_info};
 use heschl_core::card::{FinalOutput, LastLayer};
 use heschl_core::encoder::Precision;
 use heschl_core::formats::npz;
@@ -196,7 +196,7 @@ fn a_folder_whose_last_layers_are_of_another_kind_is_told() {
                 recipe: &recipe,
                 stories: &stories,
                 folder: &folder,
-                run: &run_facts(),
+                run: &run_info(),
                 cancel: &CancelToken::default(),
             };
             let mut told = vec![];

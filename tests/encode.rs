@@ -107,16 +107,16 @@ fn a_simulated_study_is_fitted_and_its_truth_found() {
         &study.path("study/truth.npz"),
         "signal_share",
     );
-    let (mut planted, mut empty) = (Vec::new(), Vec::new());
+    let (mut injected, mut empty) = (Vec::new(), Vec::new());
     for (r, share) in table.column(Column::R).zip(truth.unwrap()) {
         if share > 0.3 {
-            planted.push(r);
+            injected.push(r);
         } else if share == 0.0 {
             empty.push(r);
         }
     }
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    assert!(mean(&planted) > 0.5, "{}", mean(&planted));
+    assert!(mean(&injected) > 0.5, "{}", mean(&injected));
     assert!(mean(&empty).abs() < 0.05, "{}", mean(&empty));
     // What a user finds beside the scores.
     let methods = fs::read_to_string(study.path("scores/methods.md")).unwrap();

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::common::{
-    array, compare, data, extract, feature_files, noise, recipe, run_facts, write_wav,
+    array, compare, data, extract, feature_files, noise, recipe, run_info, write_wav,
 };
 use heschl_core::encoder::{Encoder, FakeEncoder, Precision};
 use heschl_core::pipeline::{self, Extraction, Summary};
@@ -34,7 +34,7 @@ fn run(
         recipe,
         stories,
         folder: &folder,
-        run: &run_facts(),
+        run: &run_info(),
         cancel: &cancel,
     };
     let mut events = Vec::new();

@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use crate::common::{
-    array, compare, data, encoder, extract, feature_files, load, noise, recipe, run_facts,
-    write_wav,
+    array, compare, data, encoder, extract, feature_files, load, noise, recipe, run_info, write_wav,
 };
 use heschl_core::encoder::{Encoder, Precision};
 use heschl_core::pipeline::{self, Extraction};
@@ -13,14 +12,14 @@ use heschl_core::recipe::{ExtractRecipe, LayerChoice};
 use heschl_core::stimuli::Stimulus;
 use heschl_core::store::FeaturesFolder;
 use heschl_core::window::WindowSettings;
-use heschl_models::{Hearing, OpenModel};
+use heschl_models::{InputMode, OpenModel};
 
 /// The wiring whose windows share frames, and one whose windows do not.
-const MODELS: [(&str, Hearing); 4] = [
-    ("hubert-large-like", Hearing::SharedFrames),
-    ("wavlm-large-like", Hearing::SharedFrames),
-    ("wavlm-base-like", Hearing::EachWindow),
-    ("hubert-base-like", Hearing::EachWindow),
+const MODELS: [(&str, InputMode); 4] = [
+    ("hubert-large-like", InputMode::SharedFrames),
+    ("wavlm-large-like", InputMode::SharedFrames),
+    ("wavlm-base-like", InputMode::EachWindow),
+    ("hubert-base-like", InputMode::EachWindow),
 ];
 
 /// Windows of 0.5 s, a step of 0.1 s, raw samples.
@@ -52,7 +51,7 @@ fn run(
         recipe,
         stories: &stories,
         folder: &folder,
-        run: &run_facts(),
+        run: &run_info(),
         cancel: &cancel,
     };
     let mut n_done = 0;
@@ -68,14 +67,18 @@ fn run(
 
 #[test]
 fn windows_share_frames_where_the_models_norms_allow_it() {
-    for (name, hearing) in MODELS {
+    for (name, input_mode) in MODELS {
         let opened = OpenModel::open(&data(name), name).unwrap();
-        assert_eq!(opened.hearing(false, 1600), hearing, "{name}");
-        assert_eq!(opened.hearing(false, 1601), Hearing::EachWindow, "{name}");
+        assert_eq!(opened.input_mode(false, 1600), input_mode, "{name}");
+        assert_eq!(
+            opened.input_mode(false, 1601),
+            InputMode::EachWindow,
+            "{name}"
+        );
     }
     // Its feature extractor brings each window to a mean and variance of its own.
     let opened = OpenModel::open(&data("hubert-large-like"), "model").unwrap();
-    assert_eq!(opened.hearing(true, 1600), Hearing::EachWindow);
+    assert_eq!(opened.input_mode(true, 1600), InputMode::EachWindow);
 }
 
 #[test]
@@ -83,10 +86,10 @@ fn shared_frames_give_the_rows_that_each_window_gives_by_itself() {
     let scratch = tempfile::tempdir().unwrap();
     for name in ["hubert-large-like", "wavlm-large-like"] {
         let opened = OpenModel::open(&data(name), name).unwrap();
-        let [shared, alone] = [Hearing::SharedFrames, Hearing::EachWindow].map(|hearing| {
-            let out = scratch.path().join(format!("{name} {hearing:?}"));
+        let [shared, alone] = [InputMode::SharedFrames, InputMode::EachWindow].map(|input_mode| {
+            let out = scratch.path().join(format!("{name} {input_mode:?}"));
             let recipe = raw(LayerChoice::All, &out);
-            let mut encoder = load(&opened, &recipe, hearing);
+            let mut encoder = load(&opened, &recipe, input_mode);
             run(&recipe, &mut encoder, &data("clip.wav"), usize::MAX)
         });
         for layer in ["layer.0", "layer.2", "layer.3"] {
@@ -210,7 +213,7 @@ fn a_story_done_with_samples_prepared_in_another_way_is_left_alone_and_it_is_sai
                 path: data("clip.wav"),
             }],
             folder: &folder,
-            run: &run_facts(),
+            run: &run_info(),
             cancel: &CancelToken::default(),
         };
         let mut encoder = encoder(&prepared, &data(name));

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use heschl_core::look::library::FeatureLibrary;
+use heschl_core::display::library::FeatureLibrary;
 
 use crate::common::data;
 use crate::common::desktop::{JOB_PATIENCE, Screen, User, Window, has_screen};

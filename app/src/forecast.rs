@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use heschl_core::audio::{self, Recording};
 use heschl_core::encoder::{Batch, Encoder, EncoderError};
-use heschl_core::front_end::Listening;
+use heschl_core::front_end::InputPreparation;
 use heschl_core::pipeline::row_layout;
 use heschl_core::recipe::ExtractRecipe;
 use heschl_core::stimuli::{Stimulus, name_trouble};
@@ -215,12 +215,12 @@ fn story_forecast(
         };
     }
     let opened = Recording::open(&stimulus.path, recipe.stimuli.resampling);
-    let facts = opened.map(|recording| recording.facts().clone());
-    let secs = facts.as_ref().ok().and_then(|facts| facts.duration_secs);
-    let notes = facts
+    let info = opened.map(|recording| recording.info().clone());
+    let secs = info.as_ref().ok().and_then(|info| info.duration_secs);
+    let notes = info
         .as_ref()
-        .map_or_else(|_| vec![], |facts| facts.notes.clone());
-    let n_windows = facts
+        .map_or_else(|_| vec![], |info| info.notes.clone());
+    let n_windows = info
         .map_err(|error| error.to_string())
         .and_then(|_| match secs {
             None => Ok(0),
@@ -251,13 +251,13 @@ fn try_out(recipe: &ExtractRecipe, encoder: &mut dyn Encoder) -> Result<f64, Enc
     let front_end = card
         .front_end
         .with_feature_extractor(recipe.model.use_featext);
-    let mut listening = Listening::new(front_end, n_samples);
+    let mut preparation = InputPreparation::new(front_end, n_samples);
     let noise: Vec<f32> = (0..n_samples)
         .map(|i| ((i * 7919 % 2003) as f32 / 1001.0 - 1.0) * 0.1)
         .collect();
     let mut batch = Batch::default();
     for _ in 0..n_batch {
-        let input = listening.hear(encoder, &noise, 0)?;
+        let input = preparation.prepare(encoder, &noise, 0)?;
         batch.push(&card, n_samples, input);
     }
     encoder.encode(&batch)?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use heschl_core::recipe::RunFacts;
+use heschl_core::recipe::RunInfo;
 use heschl_core::stimuli::Stimulus;
 use heschl_core::store::sha256_of_file;
 
@@ -13,8 +13,8 @@ use crate::failure::Failure;
 /// # Errors
 /// A sentence that names the first file that differs.
 pub(crate) fn compare_inputs(
-    expected: &RunFacts,
-    found: &RunFacts,
+    expected: &RunInfo,
+    found: &RunInfo,
     stories: &[Stimulus],
 ) -> Result<(), Failure> {
     let pairs = expected.model_files.iter().zip(&found.model_files);

@@ -3,18 +3,18 @@
 mod command_text;
 mod commands;
 mod console;
+mod crash_message;
 mod csv;
 mod failure;
+mod fetching;
 mod forecast;
 mod gui;
 mod inputs;
-mod last_words;
 mod own_program;
 mod picture;
 mod report;
+mod setup;
 mod slurm;
-mod supply;
-mod workshop;
 
 use std::process::ExitCode;
 
@@ -63,7 +63,7 @@ enum Command {
 
 fn main() -> ExitCode {
     failure::keep_panics_quiet();
-    last_words::prepare();
+    crash_message::prepare();
     let code = std::panic::catch_unwind(run).unwrap_or_else(|_| {
         report::tell_failure(&failure::of_our_own());
         failure::FAILED

@@ -16,7 +16,7 @@ const VARIANCE_FLOOR: f64 = 1e-7;
 const FRAMES_AT_ONCE: usize = 64;
 
 /// A front end at work on one story: it keeps what neighbouring windows share.
-pub enum Listening {
+pub enum InputPreparation {
     /// Whisper's log-mel frames.
     LogMel {
         /// Frames computed so far.
@@ -34,7 +34,7 @@ pub enum Listening {
     SharedFrames(SharedFrames),
 }
 
-impl Listening {
+impl InputPreparation {
     /// Begins a story whose windows have at most `window_samples`.
     #[must_use]
     pub fn new(front_end: FrontEnd, window_samples: usize) -> Self {
@@ -61,7 +61,7 @@ impl Listening {
     ///
     /// # Errors
     /// What the stem says.
-    pub fn hear(
+    pub fn prepare(
         &mut self,
         stem: &mut dyn Encoder,
         samples: &[f32],
@@ -81,7 +81,7 @@ impl Listening {
             }
             Self::Raw => Array1::from(samples.to_vec()).into_dyn(),
             Self::Normalised => Array1::from(normalised(samples)).into_dyn(),
-            Self::SharedFrames(shared) => shared.hear(stem, samples, start)?.into_dyn(),
+            Self::SharedFrames(shared) => shared.prepare(stem, samples, start)?.into_dyn(),
         })
     }
 }
@@ -109,7 +109,7 @@ impl SharedFrames {
     }
 
     /// `(n_frames, dim)` of a window.
-    fn hear(
+    fn prepare(
         &mut self,
         stem: &mut dyn Encoder,
         samples: &[f32],
@@ -167,10 +167,10 @@ mod tests {
     #[test]
     fn a_normalised_window_has_mean_0_and_variance_1_and_silence_stays_silent() {
         let samples: Vec<f32> = (0..1000).map(|i| 0.3 + (i as f32).sin() * 0.01).collect();
-        let mut listening = Listening::new(FrontEnd::Waveform { normalise: true }, 1000);
+        let mut preparation = InputPreparation::new(FrontEnd::Waveform { normalise: true }, 1000);
         let mut stem = FakeEncoder::new(1, 1);
-        let heard = listening
-            .hear(&mut stem, &samples, 0)
+        let heard = preparation
+            .prepare(&mut stem, &samples, 0)
             .unwrap()
             .mapv(f64::from);
         let mean = heard.sum() / 1000.0;
@@ -180,16 +180,16 @@ mod tests {
             mean.abs() < 1e-6 && (variance - 0.998).abs() < 1e-3,
             "{mean} {variance}"
         );
-        let silence = listening.hear(&mut stem, &[0.0; 400], 0).unwrap();
+        let silence = preparation.prepare(&mut stem, &[0.0; 400], 0).unwrap();
         assert!(silence.iter().all(|x| *x == 0.0));
     }
 
     #[test]
     fn without_the_feature_extractor_samples_stay_as_they_are() {
         let front_end = FrontEnd::Waveform { normalise: true }.with_feature_extractor(false);
-        let mut listening = Listening::new(front_end, 3);
-        let heard = listening
-            .hear(&mut FakeEncoder::new(1, 1), &[0.5, -0.25, 0.125], 0)
+        let mut preparation = InputPreparation::new(front_end, 3);
+        let heard = preparation
+            .prepare(&mut FakeEncoder::new(1, 1), &[0.5, -0.25, 0.125], 0)
             .unwrap();
         assert_eq!(heard.as_slice(), Some(&[0.5, -0.25, 0.125][..]));
     }
@@ -202,7 +202,7 @@ mod tests {
         };
         let story: Vec<f32> = (0..20_000).map(|i| (i as f32 * 0.37).sin()).collect();
         let mut stem = FakeEncoder::new(1, 3);
-        let mut listening = Listening::new(front_end, 8000);
+        let mut preparation = InputPreparation::new(front_end, 8000);
         let mut n_frames_heard = 0;
         // Growing windows, then sliding ones, then a jump to where no frame of before begins.
         let windows = [
@@ -214,10 +214,14 @@ mod tests {
         ];
         for (start, end) in windows {
             let samples = &story[start..end];
-            let shared = listening.hear(&mut stem, samples, start as u64).unwrap();
-            let mut alone = Listening::new(front_end, 8000);
+            let shared = preparation
+                .prepare(&mut stem, samples, start as u64)
+                .unwrap();
+            let mut alone = InputPreparation::new(front_end, 8000);
             let mut other_stem = FakeEncoder::new(1, 3);
-            let expected = alone.hear(&mut other_stem, samples, start as u64).unwrap();
+            let expected = alone
+                .prepare(&mut other_stem, samples, start as u64)
+                .unwrap();
             assert_eq!(shared, expected, "{start}..{end}");
             n_frames_heard += other_stem.n_stem_frames;
         }

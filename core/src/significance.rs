@@ -197,9 +197,9 @@ mod tests {
     fn without_a_relation_p_is_uniform_and_with_one_it_is_small() {
         let (predictions, mut responses) = (noise(200, 400, 1), noise(200, 400, 2));
         for voxel in 0..20 {
-            let planted = predictions.column(voxel).mapv(|value| 0.6 * value);
+            let injected = predictions.column(voxel).mapv(|value| 0.6 * value);
             let mut response = responses.column_mut(voxel);
-            response += &planted;
+            response += &injected;
         }
         let permutations = BlockPermutations::new(200, 10, 199, 3);
         let p = permutations.p_values(predictions.view(), responses.view());

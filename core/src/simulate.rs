@@ -153,8 +153,8 @@ impl SimulatedBrain {
             }
             Haemodynamics::Canonical => convolved(&features, self.repetition_secs),
         };
-        let courses = product(columns.view(), self.patterns.view());
-        let mut signal = product(courses.view(), self.mixtures.view());
+        let time_courses = product(columns.view(), self.patterns.view());
+        let mut signal = product(time_courses.view(), self.mixtures.view());
         zscore(signal.view_mut());
         signal
     }
@@ -184,7 +184,7 @@ impl SimulatedBrain {
 
 /// Responses that never were measured: a signal in them is the truth.
 #[derive(Debug, Clone, PartialEq)]
-pub struct PlantedResponses {
+pub struct InjectedSignal {
     /// `(n_training_scans, n_voxels)`.
     pub training: Array2<f64>,
     /// `(n_test_scans, n_voxels)`.
@@ -202,19 +202,19 @@ pub fn plant(
     n_voxels: usize,
     signal_share: f64,
     random: &mut PythonRandom,
-) -> PlantedResponses {
+) -> InjectedSignal {
     const CORRELATION: f64 = 0.3;
     let weights = Array2::from_shape_simple_fn((training.ncols(), n_voxels), || random.normal());
-    let mut planted = PlantedResponses {
+    let mut injected = InjectedSignal {
         training: product(training, weights.view()),
         test: product(test, weights.view()),
     };
     let noise_scale = (1.0 - signal_share).sqrt();
     for voxel in 0..n_voxels {
-        let signal = planted.training.column(voxel);
+        let signal = injected.training.column(voxel);
         let deviation = signal.std(0.0).max(f64::MIN_POSITIVE);
         let scale = signal_share.sqrt() / deviation;
-        for part in [&mut planted.training, &mut planted.test] {
+        for part in [&mut injected.training, &mut injected.test] {
             let mut noise = random.normal();
             for value in part.column_mut(voxel) {
                 *value = *value * scale + noise * noise_scale;
@@ -223,7 +223,7 @@ pub fn plant(
             }
         }
     }
-    planted
+    injected
 }
 
 fn check(settings: &SimulationSettings, n_features: usize) -> Result<(), SimulationError> {
@@ -289,8 +289,8 @@ pub fn canonical_response(repetition_secs: f64) -> Array1<f64> {
 /// The mean r that a perfect model would reach over the voxels with signal.
 #[must_use]
 pub fn reachable_r(signal_shares: &Array1<f64>) -> f64 {
-    let planted = signal_shares.iter().filter(|share| **share > 0.0);
-    let roots: Vec<f64> = planted.map(|share| share.sqrt()).collect();
+    let injected = signal_shares.iter().filter(|share| **share > 0.0);
+    let roots: Vec<f64> = injected.map(|share| share.sqrt()).collect();
     roots.iter().sum::<f64>() / roots.len() as f64
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use heschl_core::card::Card;
 use heschl_core::encoder::Precision;
-use heschl_models::Hearing;
+use heschl_models::InputMode;
 use heschl_models::checkpoint::Checkpoint;
 use heschl_models::wav2vec2::{self, Wav2Vec2Config};
 use heschl_models::whisper::{self, WhisperConfig};
@@ -25,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     if let Ok(config) = Wav2Vec2Config::parse(bytes, Path::new("fuzz")) {
         let card = config.card("fuzz", true);
-        check(&card, config.matrix_flops(Hearing::EachWindow, card.n_layers - 1, 257_600));
+        check(&card, config.matrix_flops(InputMode::EachWindow, card.n_layers - 1, 257_600));
         let _ = card.frame_rule.wanted_frame(257_600);
         assert!(wav2vec2::graph(&config, &nothing, &[0], Precision::F32).is_err());
         assert!(wav2vec2::stem_graph(&config, &nothing, Precision::F32).is_err());

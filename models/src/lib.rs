@@ -130,7 +130,7 @@ enum Architecture {
 
 /// What a graph makes its layers of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hearing {
+pub enum InputMode {
     /// Each window's input by itself.
     EachWindow,
     /// The frames that the model's convolutions make of the samples, computed once for all windows.
@@ -215,15 +215,15 @@ impl OpenModel {
 
     /// Whether windows that lie `step_samples` apart can share what the model's convolutions make of their samples.
     #[must_use]
-    pub fn hearing(&self, use_featext: bool, step_samples: u64) -> Hearing {
+    pub fn input_mode(&self, use_featext: bool, step_samples: u64) -> InputMode {
         let Architecture::Wav2Vec2(config, normalises, _) = &self.architecture else {
-            return Hearing::EachWindow;
+            return InputMode::EachWindow;
         };
         let is_on_grid = step_samples.is_multiple_of(self.card.stride_samples as u64);
         if config.hears_frames_alone() && is_on_grid && !(*normalises && use_featext) {
-            Hearing::SharedFrames
+            InputMode::SharedFrames
         } else {
-            Hearing::EachWindow
+            InputMode::EachWindow
         }
     }
 
@@ -232,16 +232,16 @@ impl OpenModel {
     /// # Errors
     /// As [`OpenModel::build_for`].
     pub fn build(&self, layers: &[usize], precision: Precision) -> Result<Model, ModelError> {
-        self.build_for(Hearing::EachWindow, layers, precision)
+        self.build_for(InputMode::EachWindow, layers, precision)
     }
 
-    /// Builds the graph that gives `layers`, ascending, from what [`OpenModel::hearing`] says.
+    /// Builds the graph that gives `layers`, ascending, from what [`OpenModel::input_mode`] says.
     ///
     /// # Errors
     /// [`ModelError::NoSuchLayer`], or [`ModelError::Checkpoint`] if the weights are not what the description says.
     pub fn build_for(
         &self,
-        hearing: Hearing,
+        input_mode: InputMode,
         layers: &[usize],
         precision: Precision,
     ) -> Result<Model, ModelError> {
@@ -255,14 +255,14 @@ impl OpenModel {
         }
         let mut card = self.card.clone();
         let mut stem = None;
-        let (graph, weights) = match (&self.architecture, hearing) {
+        let (graph, weights) = match (&self.architecture, input_mode) {
             (Architecture::Whisper(config, checkpoint), _) => {
                 whisper::graph(config, checkpoint, layers, precision)?
             }
-            (Architecture::Wav2Vec2(config, _, checkpoint), Hearing::EachWindow) => {
+            (Architecture::Wav2Vec2(config, _, checkpoint), InputMode::EachWindow) => {
                 wav2vec2::graph(config, checkpoint, layers, precision)?
             }
-            (Architecture::Wav2Vec2(config, _, checkpoint), Hearing::SharedFrames) => {
+            (Architecture::Wav2Vec2(config, _, checkpoint), InputMode::SharedFrames) => {
                 card.front_end = config.shared_front_end();
                 stem = Some(wav2vec2::stem_graph(config, checkpoint, precision)?);
                 wav2vec2::graph_of_frames(config, checkpoint, layers, precision)?
@@ -287,7 +287,7 @@ impl OpenModel {
     #[must_use]
     pub fn matrix_flops(
         &self,
-        hearing: Hearing,
+        input_mode: InputMode,
         last_layer: usize,
         window_samples: usize,
     ) -> Option<f64> {
@@ -296,7 +296,7 @@ impl OpenModel {
                 Some(config.matrix_flops(last_layer, window_samples))
             }
             Architecture::Wav2Vec2(config, ..) => {
-                Some(config.matrix_flops(hearing, last_layer, window_samples))
+                Some(config.matrix_flops(input_mode, last_layer, window_samples))
             }
             Architecture::OwnOnnx(_) => None,
         }

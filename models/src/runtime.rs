@@ -1,7 +1,7 @@
 //! Finds ONNX Runtime's library on this machine, or gets it. Never loads it.
 
+mod fetching;
 mod python;
-mod supply;
 #[cfg(test)]
 mod tests;
 
@@ -12,8 +12,8 @@ use serde::Serialize;
 use crate::folders::{NoDataFolder, Surroundings};
 use crate::package::PackageError;
 
+pub use fetching::{RuntimeSource, fetch_runtime};
 pub(crate) use python::{package_folders, site_folders};
-pub use supply::{RuntimeSource, fetch_runtime};
 
 /// The version that Heschl gets.
 pub const RUNTIME_VERSION: &str = "1.32.0";

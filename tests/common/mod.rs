@@ -16,14 +16,14 @@ use heschl_core::formats::npz;
 use heschl_core::pipeline::{self, Extraction, Summary};
 use heschl_core::progress::CancelToken;
 use heschl_core::recipe::{
-    ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe, RunFacts, StimuliRecipe,
+    ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe, RunInfo, StimuliRecipe,
 };
 use heschl_core::stimuli::Stimulus;
 use heschl_core::store::FeaturesFolder;
 use heschl_core::window::WindowSettings;
 use heschl_models::download::{Limits, Watch};
 use heschl_models::folders::Surroundings;
-use heschl_models::{Hearing, OpenModel, catalogue, fetch, runtime};
+use heschl_models::{InputMode, OpenModel, catalogue, fetch, runtime};
 use ndarray::Array2;
 
 /// A file or folder of the tests' data.
@@ -130,7 +130,7 @@ pub(crate) fn extract(
         recipe,
         stories: &stories,
         folder: &folder,
-        run: &run_facts(),
+        run: &run_info(),
         cancel: &CancelToken::default(),
     };
     let summary =
@@ -144,15 +144,19 @@ pub(crate) fn encoder(recipe: &ExtractRecipe, model: &Path) -> OnnxEncoder {
         .and_then(|opened| opened.with_last_layer(recipe.model.last_layer))
         .expect("the model folder is good");
     let lengths = recipe.window.lengths().expect("the windows make sense");
-    let hearing = opened.hearing(recipe.model.use_featext, lengths.step_samples);
-    load(&opened, recipe, hearing)
+    let input_mode = opened.input_mode(recipe.model.use_featext, lengths.step_samples);
+    load(&opened, recipe, input_mode)
 }
 
 /// The encoder of a model, loaded for a recipe.
-pub(crate) fn load(opened: &OpenModel, recipe: &ExtractRecipe, hearing: Hearing) -> OnnxEncoder {
+pub(crate) fn load(
+    opened: &OpenModel,
+    recipe: &ExtractRecipe,
+    input_mode: InputMode,
+) -> OnnxEncoder {
     let layers = recipe.model.layers.computed(opened.card().n_layers);
     let built = opened
-        .build_for(hearing, &layers, recipe.model.precision)
+        .build_for(input_mode, &layers, recipe.model.precision)
         .expect("the graph can be built");
     let options = OnnxOptions {
         device: recipe.model.device,
@@ -189,8 +193,8 @@ pub(crate) fn compare(found: &Array2<f32>, expected: &Array2<f32>) -> (f64, f64)
 }
 
 /// What the records of a test's run say.
-pub(crate) fn run_facts() -> RunFacts {
-    RunFacts {
+pub(crate) fn run_info() -> RunInfo {
+    RunInfo {
         heschl: "test".into(),
         onnxruntime: "test".into(),
         device: "test".into(),

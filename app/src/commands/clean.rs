@@ -31,11 +31,11 @@ pub(crate) struct Args {
 /// A sentence if the folder cannot be read or a file not removed.
 pub(crate) fn run(args: &Args) -> CommandResult {
     let stale_after = Duration::from_hours(u64::from(args.hours));
-    let litter = find_litter(&args.folder, stale_after)?;
+    let leftovers = find_litter(&args.folder, stale_after)?;
     if !args.dry_run {
-        remove_litter(&litter)?;
+        remove_litter(&leftovers)?;
     }
-    for file in &litter {
+    for file in &leftovers {
         say(format_args!(
             "{}",
             file.path.display().to_string().escape_debug()
@@ -43,8 +43,8 @@ pub(crate) fn run(args: &Args) -> CommandResult {
     }
     console::note(format_args!(
         "{}, {} {}",
-        count(litter.len(), "file", "files"),
-        console::bytes(litter.iter().map(|file| file.bytes).sum()),
+        count(leftovers.len(), "file", "files"),
+        console::bytes(leftovers.iter().map(|file| file.bytes).sum()),
         if args.dry_run {
             "would be removed"
         } else {

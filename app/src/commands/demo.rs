@@ -20,13 +20,13 @@ use super::extract::{MachineArgs, Repetition, absolute, run_recipe};
 use super::simulate;
 use crate::console::say;
 use crate::failure::{CommandResult, Failure, Outcome};
+use crate::fetching::fetch_model_if_missing;
 use crate::gui;
 use crate::gui::sample;
 use crate::own_program;
 use crate::picture;
 use crate::report::{self, EventFormat};
-use crate::supply::fetch_model_if_missing;
-use crate::workshop;
+use crate::setup;
 
 const STORY: &str = "austen";
 
@@ -149,7 +149,7 @@ fn whole_study(args: Args) -> CommandResult {
 
 /// The same extraction with a network of the same shape that has learned nothing, for the controls.
 fn untrained(recipe: &ExtractRecipe) -> Result<ExtractRecipe, Failure> {
-    let trained = workshop::open_model(&recipe.model.model)?;
+    let trained = setup::open_model(&recipe.model.model)?;
     let untrained = untrained::add(&Surroundings::of_this_process(), &trained, 0)?;
     let mut recipe = recipe.clone();
     recipe.model.model = untrained.name;
@@ -208,7 +208,7 @@ fn recipe(recordings: &Path, out: &Path, device: DeviceChoice) -> ExtractRecipe 
 
 /// Draws the features, says where they are, and returns their folder.
 fn draw(recipe: &ExtractRecipe, out: &Path) -> Result<PathBuf, Failure> {
-    let opened = workshop::open_model(&recipe.model.model)?;
+    let opened = setup::open_model(&recipe.model.model)?;
     let card = opened.card();
     let folder = FeaturesFolder::create(&recipe.features_folder(&card.name))?;
     let layer = |index: usize| {

@@ -8,9 +8,9 @@ use heschl_models::runtime::FoundIn;
 
 use crate::console::say;
 use crate::failure::{CommandResult, Outcome};
+use crate::fetching;
 use crate::report::{self, EventFormat};
-use crate::supply;
-use crate::workshop;
+use crate::setup;
 
 /// Print the ONNX Runtime in use, each device, and why one is missing
 #[derive(clap::Args)]
@@ -36,9 +36,9 @@ pub(crate) fn run(args: Args) -> CommandResult {
     report::tell_in(args.events);
     let around = Surroundings::of_this_process();
     let library = if args.fetch {
-        supply::find_or_fetch_runtime(args.runtime.as_deref())?
+        fetching::find_or_fetch_runtime(args.runtime.as_deref())?
     } else {
-        supply::find_runtime(args.runtime.as_deref())?
+        fetching::find_runtime(args.runtime.as_deref())?
     };
     let runtime = heschl_core::encoder::OnnxRuntime::load(&library.path)?;
     say(format_args!(
@@ -47,7 +47,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
         place(library.found_in)
     ));
     say(format_args!("  {}", library.path.display()));
-    say(format_args!("cpu   {} threads", workshop::n_threads()));
+    say(format_args!("cpu   {} threads", setup::n_threads()));
     // What is missing is easier to tell from the files than from the runtime's own complaint.
     let obstacle = cuda_obstacle(&around, &library.path);
     match obstacle.map_or_else(|| runtime.try_cuda(0), Err) {

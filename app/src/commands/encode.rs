@@ -16,8 +16,8 @@ use crate::failure::{CommandResult, Failure, Outcome};
 use crate::forecast::free_bytes;
 use crate::own_program;
 use crate::report::{self, EventFormat, Reporter};
+use crate::setup;
 use crate::slurm;
-use crate::workshop;
 
 /// Fit an encoding model to each voxel and score it on stories that it has not seen
 ///
@@ -93,7 +93,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
         scratch: recipe.output.folder.join(".heschl"),
     };
     let responses = responses::open(&recipe.responses.path, &options)?;
-    let cancel = workshop::cancel_on_signals()?;
+    let cancel = setup::cancel_on_signals()?;
     let work = Encoding {
         groups: groups(&recipe)?,
         recipe: &recipe,

@@ -9,7 +9,7 @@ use heschl_core::encoder::{DeviceChoice, Encoder as _, Precision};
 use heschl_core::pipeline::{self, Extraction, Summary};
 use heschl_core::progress::Event;
 use heschl_core::recipe::{
-    CustomStimuli, ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe, RecipeFile, RunFacts,
+    CustomStimuli, ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe, RecipeFile, RunInfo,
     StimuliRecipe,
 };
 use heschl_core::stimuli::{self, Stimulus};
@@ -24,8 +24,8 @@ use crate::forecast::Forecast;
 use crate::inputs;
 use crate::own_program;
 use crate::report::{self, EventFormat, Reporter};
+use crate::setup::{self, ExtractionSetup};
 use crate::slurm;
-use crate::workshop::{self, Workshop};
 
 /// Extract features: slide a causal window over each story and keep every layer's activity
 ///
@@ -264,7 +264,7 @@ pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Failure> {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Repetition {
     /// What an earlier run of the recipe was made of, if its inputs must be the same.
-    pub(crate) expected: Option<RunFacts>,
+    pub(crate) expected: Option<RunInfo>,
     /// The recipe's stories that are done now; all of them if empty. The others are left to other runs.
     pub(crate) only: Vec<String>,
     /// Stories that are left alone.
@@ -282,22 +282,22 @@ pub(crate) fn run_recipe(
 ) -> CommandResult {
     recipe.window.lengths()?;
     check_batch(recipe.model.batch)?;
-    let all_stories = workshop::find_stories(recipe)?;
+    let all_stories = setup::find_stories(recipe)?;
     let mut stories = stimuli::choose(all_stories.clone(), &repetition.only)?;
     stories.retain(|story| !repetition.except.contains(&story.story));
     if machine.slurm {
         return print_slurm(recipe, &stories);
     }
-    let mut workshop = Workshop::open(recipe, machine.runtime.as_deref())?;
-    recipe.window.lengths_for(workshop.encoder.card().reach())?;
-    let run = workshop.run_facts()?;
+    let mut setup = ExtractionSetup::open(recipe, machine.runtime.as_deref())?;
+    recipe.window.lengths_for(setup.encoder.card().reach())?;
+    let run = setup.run_info()?;
     if let Some(expected) = &repetition.expected {
         inputs::compare_inputs(expected, &run, &all_stories)?;
     }
-    let root = recipe.features_folder(&workshop.encoder.card().name);
+    let root = recipe.features_folder(&setup.encoder.card().name);
     if machine.dry_run {
-        let forecast = Forecast::make(recipe, &stories, &mut workshop.encoder, &root)?;
-        workshop
+        let forecast = Forecast::make(recipe, &stories, &mut setup.encoder, &root)?;
+        setup
             .notices(recipe)
             .iter()
             .for_each(|notice| Reporter::new(machine.events).tell(notice));
@@ -310,15 +310,15 @@ pub(crate) fn run_recipe(
             },
         );
     }
-    let cancel = workshop::cancel_on_signals()?;
-    workshop::give_up_when_stopped(&cancel, workshop.encoder.interrupter());
+    let cancel = setup::cancel_on_signals()?;
+    setup::give_up_when_stopped(&cancel, setup.encoder.interrupter());
     let mut reporter = Reporter::new(machine.events);
-    workshop
+    setup
         .notices(recipe)
         .iter()
         .for_each(|notice| reporter.tell(notice));
     let folder = FeaturesFolder::create(&root)?;
-    announce(recipe, &stories, &workshop, &folder, &mut reporter)?;
+    announce(recipe, &stories, &setup, &folder, &mut reporter)?;
     let work = Extraction {
         recipe,
         stories: &stories,
@@ -326,7 +326,7 @@ pub(crate) fn run_recipe(
         run: &run,
         cancel: &cancel,
     };
-    let summary = pipeline::extract(&work, &mut workshop.encoder, &mut |event| {
+    let summary = pipeline::extract(&work, &mut setup.encoder, &mut |event| {
         reporter.tell(&event);
     })?;
     // A run that found everything done has made nothing that its recipe could tell of.
@@ -352,11 +352,11 @@ fn print_slurm(recipe: &ExtractRecipe, stories: &[Stimulus]) -> CommandResult {
 fn announce(
     recipe: &ExtractRecipe,
     stories: &[Stimulus],
-    workshop: &Workshop,
+    setup: &ExtractionSetup,
     folder: &FeaturesFolder,
     reporter: &mut Reporter,
 ) -> Result<(), Failure> {
-    let layout = pipeline::row_layout(&workshop.encoder, &recipe.model.layers);
+    let layout = pipeline::row_layout(&setup.encoder, &recipe.model.layers);
     let is_done =
         |story: &Stimulus| !recipe.output.overwrite && folder.is_complete(&story.story, &layout);
     let left: Vec<Stimulus> = stories
@@ -364,14 +364,14 @@ fn announce(
         .filter(|story| !is_done(story))
         .cloned()
         .collect();
-    let forecast = Forecast::of_headers(recipe, &left, &workshop.encoder, folder.root());
+    let forecast = Forecast::of_headers(recipe, &left, &setup.encoder, folder.root());
     if let Some(shortage) = forecast.disk_shortage(folder.root()) {
         return Err(Failure(shortage));
     }
     reporter.tell(&Event::Started {
         n_stories: left.len(),
         n_windows: forecast.n_windows(),
-        device: workshop.encoder.device().to_string(),
+        device: setup.encoder.device().to_string(),
         folder: folder.root().display().to_string(),
     });
     Ok(())
@@ -390,7 +390,7 @@ fn outcome(summary: &Summary) -> Outcome {
 /// Writes `recipe.toml` beside the features, with the checksums of all recordings that are done.
 fn write_recipe(
     recipe: &ExtractRecipe,
-    run: &RunFacts,
+    run: &RunInfo,
     folder: &FeaturesFolder,
     stories: &[Stimulus],
 ) -> Result<(), Failure> {
@@ -401,7 +401,7 @@ fn write_recipe(
     };
     let file = RecipeFile {
         extract: recipe.clone(),
-        run: Some(RunFacts {
+        run: Some(RunInfo {
             recordings: stories.iter().filter_map(recorded).collect(),
             ..run.clone()
         }),

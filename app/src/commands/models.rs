@@ -14,9 +14,9 @@ use heschl_models::{added, catalogue, fetch, untrained};
 use crate::commands::extract::last_layer;
 use crate::console::{note, say};
 use crate::failure::{CommandResult, Failure, Outcome};
+use crate::fetching;
 use crate::report::{self, EventFormat};
-use crate::supply;
-use crate::workshop;
+use crate::setup;
 
 /// List, add, fetch and check speech encoders
 #[derive(clap::Args)]
@@ -83,7 +83,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
         Command::Remove { name } => remove(&name),
         Command::Fetch { name, events } => {
             report::tell_in(events);
-            supply::fetch_model(&name).map(|()| Outcome::Done)
+            fetching::fetch_model(&name).map(|()| Outcome::Done)
         }
         Command::Untrained { model, seed } => make_untrained(&model, seed),
         Command::Check {
@@ -144,7 +144,7 @@ fn list() -> CommandResult {
 fn make_untrained(model: &str, seed: u64) -> CommandResult {
     let own = untrained::add(
         &Surroundings::of_this_process(),
-        &workshop::open_model(model)?,
+        &setup::open_model(model)?,
         seed,
     )?;
     say(&own.name);

@@ -11,7 +11,7 @@ use super::extract::absolute;
 use crate::console::{note, say};
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::report::{self, EventFormat, Reporter};
-use crate::workshop;
+use crate::setup;
 
 /// Predict responses with fitted weights, and score the predictions
 ///
@@ -85,7 +85,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
         &options(recipe.responses.mask.clone()),
     )?;
     let weights = responses::open(&weights_path, &options(None))?;
-    let cancel = workshop::cancel_on_signals()?;
+    let cancel = setup::cancel_on_signals()?;
     let mut reporter = Reporter::new(args.events);
     let work = Prediction {
         recipe: &recipe,

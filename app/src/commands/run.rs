@@ -7,8 +7,8 @@ use heschl_core::recipe::{EncodeFile, RecipeFile};
 use super::encode;
 use super::extract::{MachineArgs, Repetition, absolute, run_recipe};
 use crate::failure::CommandResult;
+use crate::fetching;
 use crate::report::{self, EventFormat};
-use crate::supply;
 
 /// Repeat an extraction or a fit from its recipe file
 ///
@@ -79,7 +79,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
     let mut recipe = file.extract;
     recipe.output.overwrite |= args.overwrite;
     if args.fetch {
-        supply::fetch_model_if_missing(&recipe.model.model)?;
+        fetching::fetch_model_if_missing(&recipe.model.model)?;
     }
     if let Some(out) = &args.out {
         recipe.output.folder = absolute(out)?;

@@ -14,7 +14,7 @@ use super::numbers::number;
 use super::partition::scores;
 use crate::console::{note, say};
 use crate::failure::{CommandResult, Failure, Outcome};
-use crate::workshop;
+use crate::setup;
 
 /// Mix the predictions of fitted models for each voxel
 ///
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
         scratch: first.recipe.output.folder.join(".heschl"),
     };
     let responses = open(&first.recipe.responses.path, &options)?;
-    let cancel = workshop::cancel_on_signals()?;
+    let cancel = setup::cancel_on_signals()?;
     let memory_bytes = (args.memory_gib.max(0.25) * f64::from(1 << 30)) as u64;
     let mut report = |n_done: usize, n_all: usize| note(format_args!("{n_done} of {n_all} voxels"));
     let mixed = stack(

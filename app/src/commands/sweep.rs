@@ -23,7 +23,7 @@ use crate::console::{note, say};
 use crate::csv::cell;
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::report::{self, EventFormat, Reporter};
-use crate::workshop;
+use crate::setup;
 
 /// Fit the same responses with many layers and models
 ///
@@ -107,7 +107,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
     let fits = fits::all(args, &base, source.as_ref())?;
     let memory_bytes = (base.output.memory_gib / 2.0 * f64::from(1 << 30)) as u64;
     let responses = KeptResponses::new(source.as_ref(), memory_bytes)?;
-    let cancel = workshop::cancel_on_signals()?;
+    let cancel = setup::cancel_on_signals()?;
     let mut entries = Vec::new();
     for fit in fits {
         note(&fit);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::features::Looking;
+use super::features::FeatureSelection;
 use super::fitting::FitAs;
 use super::icons;
 use super::jobs::data::Order;
@@ -144,7 +144,7 @@ pub(crate) enum Action {
     /// Open a study.
     OpenStudy(PathBuf),
     /// Take hold of the study, if no other window has it any more.
-    TakeHold,
+    TakeStudyLock,
     /// Close the study that is open.
     CloseStudy,
     /// Make the sample study and run it.
@@ -172,7 +172,7 @@ pub(crate) enum Action {
     /// Look at a story on a page.
     LookAt(Page, String),
     /// Look at features so.
-    Look(Box<Looking>),
+    Look(Box<FeatureSelection>),
     /// So many layers on.
     StepLayer(isize),
     /// Save what is shown of the features.
@@ -241,4 +241,4 @@ pub(crate) enum Action {
 }
 
 /// What can be asked from anywhere with the keyboard.
-pub(crate) type Asked = Vec<Action>;
+pub(crate) type Actions = Vec<Action>;

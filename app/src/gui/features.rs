@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use eframe::egui::ColorImage;
-use heschl_core::look::compare::Difference;
-use heschl_core::look::heat_map::{HeatMap, Shading, Stretch};
-use heschl_core::look::library::{FeatureLibrary, Layer};
-use heschl_core::look::similarity::Plane;
-use heschl_core::look::statistics::LayerStatistics;
+use heschl_core::display::compare::Difference;
+use heschl_core::display::heat_map::{HeatMap, Shading, Stretch};
+use heschl_core::display::library::{FeatureLibrary, Layer};
+use heschl_core::display::similarity::Plane;
+use heschl_core::display::statistics::LayerStatistics;
 
 use super::loading::Loading;
 
@@ -50,7 +50,7 @@ pub(crate) struct HeatView {
 
 /// What the user looks at.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Looking {
+pub(crate) struct FeatureSelection {
     /// The folder that was chosen.
     pub(crate) folder: PathBuf,
     /// The layer; the middle one to begin with.
@@ -69,7 +69,7 @@ pub(crate) struct Looking {
     pub(crate) other: Option<PathBuf>,
 }
 
-impl Looking {
+impl FeatureSelection {
     /// A first look at a folder.
     #[must_use]
     pub(crate) fn at(folder: PathBuf) -> Self {
@@ -88,7 +88,7 @@ impl Looking {
 
 /// A layer of a story, read.
 #[derive(Debug)]
-pub(crate) struct LayerFacts {
+pub(crate) struct LayerInfo {
     /// The layer.
     pub(crate) layer: Layer,
     /// The features, ready to be drawn.
@@ -103,7 +103,7 @@ pub(crate) struct LayerFacts {
     pub(crate) has_times: bool,
 }
 
-impl LayerFacts {
+impl LayerInfo {
     /// The row, in parts, whose chunk an instant falls into.
     #[must_use]
     pub(crate) fn row_at(&self, secs: f64) -> f64 {
@@ -126,7 +126,7 @@ impl LayerFacts {
 /// A piece of a heat map, drawn.
 pub(crate) struct HeatPicture {
     /// The layer that it is of.
-    pub(crate) of: Arc<LayerFacts>,
+    pub(crate) of: Arc<LayerInfo>,
     /// Which piece.
     pub(crate) view: HeatView,
     /// The picture.
@@ -164,11 +164,11 @@ pub(crate) enum Analysis {
 
 /// Everything that was found out of the features that are looked at.
 #[derive(Default)]
-pub(crate) struct FeatureFacts {
+pub(crate) struct FeatureInfo {
     /// What the folder holds.
     pub(crate) library: Loading<Arc<FeatureLibrary>>,
     /// The layer.
-    pub(crate) layer: Loading<Arc<LayerFacts>>,
+    pub(crate) layer: Loading<Arc<LayerInfo>>,
     /// What was drawn of it last.
     pub(crate) picture: Option<Arc<HeatPicture>>,
     /// What was asked besides.

@@ -1,6 +1,6 @@
 //! What can be undone: settings and the study, step by step.
 
-use super::facts::UndoFacts;
+use super::info::UndoInfo;
 use super::state::{Settings, State, Study};
 
 /// Changes that follow each other within so many seconds are one step: a slider that is dragged, a name that is typed.
@@ -16,13 +16,13 @@ struct Snapshot {
 impl Snapshot {
     fn of(state: &State) -> Self {
         Self {
-            settings: state.lasting.settings.clone(),
+            settings: state.preferences.settings.clone(),
             study: state.study().cloned(),
         }
     }
 
     fn restore(self, state: &mut State) {
-        state.lasting.settings = self.settings;
+        state.preferences.settings = self.settings;
         if let (Some(open), Some(study)) = (&mut state.open, self.study) {
             open.study = study;
         }
@@ -78,8 +78,8 @@ impl History {
 
     /// How many steps there are.
     #[must_use]
-    pub(crate) fn facts(&self) -> UndoFacts {
-        UndoFacts {
+    pub(crate) fn info(&self) -> UndoInfo {
+        UndoInfo {
             n_back: self.back.len(),
             n_forward: self.forward.len(),
         }
@@ -96,7 +96,7 @@ mod tests {
         let mut history = History::default();
         for (secs, scale) in [(0.0, 1.1), (0.3, 1.25), (9.0, 1.5)] {
             history.note(&state, secs);
-            state.lasting.settings.scale = scale;
+            state.preferences.settings.scale = scale;
         }
         let mut seen = vec![];
         for step in [
@@ -107,7 +107,7 @@ mod tests {
             History::redo,
         ] {
             step(&mut history, &mut state);
-            seen.push(state.lasting.settings.scale);
+            seen.push(state.preferences.settings.scale);
         }
         assert_eq!(seen, [1.25, 1.0, 1.0, 1.25, 1.5]);
     }

@@ -3,15 +3,15 @@
 use eframe::egui;
 use egui::RichText;
 
-use super::actions::{Action, Asked};
-use super::facts::Facts;
+use super::actions::{Action, Actions};
 use super::icons;
+use super::info::Info;
 use super::text::clock;
 use super::theme::{INSIDE, Palette, semibold};
 use super::widgets::{icon_button, weak};
 
 /// Draws the log above the status bar.
-pub(crate) fn ui(ui: &mut egui::Ui, facts: &Facts, asked: &mut Asked) {
+pub(crate) fn ui(ui: &mut egui::Ui, info: &Info, actions: &mut Actions) {
     let palette = Palette::of(ui);
     let frame = egui::Frame::new()
         .fill(palette.side)
@@ -26,11 +26,11 @@ pub(crate) fn ui(ui: &mut egui::Ui, facts: &Facts, asked: &mut Asked) {
             ui.label(RichText::new("Log").family(semibold()));
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 if icon_button(ui, icons::TRASH_2, "Clear the log").clicked() {
-                    asked.push(Action::ClearLog);
+                    actions.push(Action::ClearLog);
                 }
                 if icon_button(ui, icons::COPY, "Copy the log").clicked() {
-                    asked.push(Action::Copy {
-                        text: as_text(facts),
+                    actions.push(Action::Copy {
+                        text: as_text(info),
                         what: "Log",
                     });
                 }
@@ -41,10 +41,10 @@ pub(crate) fn ui(ui: &mut egui::Ui, facts: &Facts, asked: &mut Asked) {
             .auto_shrink(false)
             .stick_to_bottom(true)
             .show(ui, |ui| {
-                if facts.log.is_empty() {
+                if info.log.is_empty() {
                     weak(ui, "Nothing to tell yet.");
                 }
-                for line in &facts.log {
+                for line in &info.log {
                     ui.horizontal_top(|ui| {
                         weak(ui, clock(line.secs));
                         ui.add(egui::Label::new(&line.text).wrap());
@@ -54,8 +54,8 @@ pub(crate) fn ui(ui: &mut egui::Ui, facts: &Facts, asked: &mut Asked) {
     });
 }
 
-fn as_text(facts: &Facts) -> String {
-    let lines = facts
+fn as_text(info: &Info) -> String {
+    let lines = info
         .log
         .iter()
         .map(|line| format!("{}  {}\n", clock(line.secs), line.text));

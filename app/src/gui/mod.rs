@@ -8,32 +8,32 @@
 //!
 //! * `state`: what the user decided; its lasting half is kept in a file. Changed only by `actions`, so that every change
 //!   of the study or the settings can be undone.
-//! * `facts`: what was found out; written by `work` and `jobs`, only read by pages.
+//! * `info`: what was found out; written by `workers` and `jobs`, only read by pages.
 //! * `pages`: one file per page; a page draws, keeps what is half-typed, and returns what was asked for. It reads no
 //!   file, starts no thread, knows no process.
-//! * `work`: threads, each with a desk for one kind of question; a newer question cancels the older.
+//! * `workers`: threads, each with a desk for one kind of question; a newer question cancels the older.
 //! * `window`: puts them together, frame by frame.
 
 mod actions;
-mod carrying;
+mod close_request;
 mod colours;
-mod errands;
-mod facts;
+mod dispatch;
 mod features;
 mod figure;
-mod fits;
+mod fit_actions;
 mod fitting;
 mod history;
 mod icons;
+mod info;
+mod job_actions;
 mod jobs;
-mod lasting;
-mod leaving;
 mod loading;
 mod lock;
 mod log;
 mod manual;
 mod pages;
 mod palette;
+mod preferences;
 mod rail;
 pub(crate) mod sample;
 mod shortcuts;
@@ -49,7 +49,7 @@ mod toasts;
 mod widget_map;
 mod widgets;
 mod window;
-mod work;
+mod workers;
 
 pub(crate) use jobs::go_on;
 pub(crate) use start::open;

@@ -3,7 +3,7 @@
 use eframe::egui;
 use egui::{Event, Key, Modifiers, accesskit::Role};
 
-use super::actions::{Action, Asked, Format, Purpose};
+use super::actions::{Action, Actions, Format, Purpose};
 use super::manual::Topic;
 use super::shortcuts;
 use super::state::{State, ThemeChoice};
@@ -72,7 +72,7 @@ impl Palette {
     }
 
     /// Draws the palette, if it is open.
-    pub(crate) fn ui(&mut self, ui: &mut egui::Ui, state: &State, asked: &mut Asked) {
+    pub(crate) fn ui(&mut self, ui: &mut egui::Ui, state: &State, actions: &mut Actions) {
         if !self.is_open {
             return;
         }
@@ -106,7 +106,7 @@ impl Palette {
             picked.and_then(|at| commands.into_iter().nth(at))
         });
         if let Some(command) = modal.inner {
-            asked.push(command.action);
+            actions.push(command.action);
             self.toggle();
         } else if modal.should_close() {
             self.toggle();
@@ -187,12 +187,12 @@ fn commands(state: &State) -> Vec<Command> {
         action,
     };
     let theme = |theme| {
-        let mut settings = state.lasting.settings.clone();
+        let mut settings = state.preferences.settings.clone();
         settings.theme = theme;
         Action::EditSettings(settings)
     };
     let log = {
-        let mut layout = state.lasting.layout.clone();
+        let mut layout = state.preferences.layout.clone();
         layout.has_log = !layout.has_log;
         Action::Arrange(layout)
     };

@@ -6,10 +6,10 @@ use eframe::egui;
 use egui::accesskit::Role;
 use egui::{Align2, Color32, FontId, RichText, Sense, Vec2, WidgetInfo, vec2};
 
-use super::actions::{Action, Asked};
-use super::facts::Facts;
+use super::actions::{Action, Actions};
 use super::icons;
-use super::jobs::data::{JobFacts, JobState, Task};
+use super::info::Info;
+use super::jobs::data::{JobInfo, JobState, Task};
 use super::loading::Loading;
 use super::shortcuts;
 use super::state::{Page, State};
@@ -36,9 +36,9 @@ pub(super) enum Step {
 }
 
 /// Draws the rail.
-pub(crate) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
+pub(crate) fn ui(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) {
     let palette = Palette::of(ui);
-    let is_wide = state.lasting.layout.is_rail_wide && ui.available_width() >= NARROW;
+    let is_wide = state.preferences.layout.is_rail_wide && ui.available_width() >= NARROW;
     let width = if is_wide { WIDE_RAIL } else { SLIM_RAIL };
     let frame = egui::Frame::new().fill(palette.side).inner_margin(INSIDE);
     let panel = egui::Panel::left("rail")
@@ -49,12 +49,12 @@ pub(crate) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut As
         ui.spacing_mut().item_spacing.y = 2.0;
         head(ui, state, is_wide);
         for page in &Page::ALL[..N_STEPS] {
-            entry(ui, state, facts, *page, is_wide, asked);
+            entry(ui, state, info, *page, is_wide, actions);
         }
         ui.with_layout(egui::Layout::bottom_up(egui::Align::LEFT), |ui| {
-            collapse(ui, state, is_wide, asked);
+            collapse(ui, state, is_wide, actions);
             for page in Page::ALL[N_STEPS..].iter().rev() {
-                entry(ui, state, facts, *page, is_wide, asked);
+                entry(ui, state, info, *page, is_wide, actions);
             }
         });
     });
@@ -93,7 +93,7 @@ fn head(ui: &mut egui::Ui, state: &State, is_wide: bool) {
     ui.add_space(BETWEEN - 4.0);
 }
 
-fn collapse(ui: &mut egui::Ui, state: &State, is_wide: bool, asked: &mut Asked) {
+fn collapse(ui: &mut egui::Ui, state: &State, is_wide: bool, actions: &mut Actions) {
     let has_room = ui.ctx().content_rect().width() >= NARROW;
     if has_room {
         let label = if is_wide {
@@ -102,9 +102,9 @@ fn collapse(ui: &mut egui::Ui, state: &State, is_wide: bool, asked: &mut Asked) 
             "Show names, too"
         };
         if icon_button(ui, icons::PANEL_LEFT, label).clicked() {
-            let mut layout = state.lasting.layout.clone();
+            let mut layout = state.preferences.layout.clone();
             layout.is_rail_wide = !layout.is_rail_wide;
-            asked.push(Action::Arrange(layout));
+            actions.push(Action::Arrange(layout));
         }
     }
 }
@@ -128,10 +128,10 @@ fn icon(page: Page) -> char {
 fn entry(
     ui: &mut egui::Ui,
     state: &State,
-    facts: &Facts,
+    info: &Info,
     page: Page,
     is_wide: bool,
-    asked: &mut Asked,
+    actions: &mut Actions,
 ) {
     let palette = Palette::of(ui);
     let is_here = state.page() == page;
@@ -165,7 +165,7 @@ fn entry(
         FontId::proportional(17.0),
         color,
     );
-    let step = step(state, facts, page);
+    let step = step(state, info, page);
     if is_wide {
         let at = rect.left_center() + vec2(36.0, 0.0);
         ui.painter().text(
@@ -178,14 +178,14 @@ fn entry(
     }
     let words = mark(ui, rect, step, is_wide);
     if page == Page::Jobs {
-        n_jobs(ui, rect, facts.queue.n_alive(), is_wide);
+        n_jobs(ui, rect, info.queue.n_alive(), is_wide);
     }
     let label = page.title();
     response.widget_info(|| WidgetInfo::selected(Role::Tab, true, is_here, label));
     let keys = shortcuts::of_page(page, ui.ctx());
     let response = response.on_hover_text(format!("{label} ({keys}){words}"));
     if response.clicked() {
-        asked.push(Action::Go(page));
+        actions.push(Action::Go(page));
     }
 }
 
@@ -237,15 +237,15 @@ fn mark(ui: &egui::Ui, rect: egui::Rect, step: Option<Step>, is_wide: bool) -> &
 }
 
 /// How far the step of a page is; `None` for pages that are no steps.
-pub(super) fn step(state: &State, facts: &Facts, page: Page) -> Option<Step> {
+pub(super) fn step(state: &State, info: &Info, page: Page) -> Option<Step> {
     let study = state.study()?;
-    let stimuli = match &facts.stories {
+    let stimuli = match &info.stories {
         Loading::Nothing | Loading::Waiting => Step::Empty,
         Loading::Failed(_) => Step::Troubled,
-        Loading::Ready(_) if facts.wanted(study).next().is_none() => Step::Empty,
+        Loading::Ready(_) if info.wanted(study).next().is_none() => Step::Empty,
         Loading::Ready(_) => Step::Done,
     };
-    let model = if facts.model.ready().is_some() {
+    let model = if info.model.ready().is_some() {
         Step::Done
     } else {
         Step::Empty
@@ -255,60 +255,63 @@ pub(super) fn step(state: &State, facts: &Facts, page: Page) -> Option<Step> {
         Page::Models => Some(model),
         Page::Extract | Page::Features => {
             let can_run = (stimuli, model) == (Step::Done, Step::Done);
-            Some(extraction(state, facts, page, can_run))
+            Some(extraction(state, info, page, can_run))
         }
         Page::Align if study.fit.responses.is_none() => Some(Step::Empty),
-        Page::Align => Some(match fit(state, facts, Page::Fit) {
+        Page::Align => Some(match fit(state, info, Page::Fit) {
             Step::Done => Step::Done,
             _ => Step::Ready,
         }),
-        Page::Fit | Page::Scores => Some(fit(state, facts, page)),
+        Page::Fit | Page::Scores => Some(fit(state, info, page)),
         _ => None,
     }
 }
 
 /// How far the steps are that an extraction of this study does.
-fn extraction(state: &State, facts: &Facts, page: Page, can_run: bool) -> Step {
+fn extraction(state: &State, info: &Info, page: Page, can_run: bool) -> Step {
     let idle = if can_run && page == Page::Extract {
         Step::Ready
     } else {
         Step::Empty
     };
-    match last_job(state, facts, Task::is_of_study) {
-        Some(job) => after_job(job, facts.recipe_of_now.as_ref(), page, idle),
-        None if has_all_features(state, facts) => Step::Done,
+    match last_job(state, info, Task::is_of_study) {
+        Some(job) => after_job(job, info.recipe_of_now.as_ref(), page, idle),
+        None if has_all_features(state, info) => Step::Done,
         None => idle,
     }
 }
 
 /// Whether features of all wanted stories lie where the study's would go.
-fn has_all_features(state: &State, facts: &Facts) -> bool {
-    let extracted = facts
-        .found
+fn has_all_features(state: &State, info: &Info) -> bool {
+    let extracted = info
+        .study_contents
         .ready()
         .and_then(|found| found.extracted.as_ref());
     let (Some(open), Some((folder, stories))) = (&state.open, extracted) else {
         return false;
     };
-    let mut wanted = facts.wanted(&open.study).peekable();
+    let mut wanted = info.wanted(&open.study).peekable();
     wanted.peek().is_some()
         && wanted.all(|story| stories.contains(&story.story))
         && open.study.own_features(&open.folder).as_ref() == Some(folder)
 }
 
 /// How far fit and scores are.
-fn fit(state: &State, facts: &Facts, page: Page) -> Step {
-    let idle = if facts.fit_of_now.is_some() && page == Page::Fit {
+fn fit(state: &State, info: &Info, page: Page) -> Step {
+    let idle = if info.fit_of_now.is_some() && page == Page::Fit {
         Step::Ready
     } else {
         Step::Empty
     };
-    if let Some(job) = last_job(state, facts, Task::is_fit_of_study) {
-        return after_job(job, facts.fit_of_now.as_ref(), page, idle);
+    if let Some(job) = last_job(state, info, Task::is_fit_of_study) {
+        return after_job(job, info.fit_of_now.as_ref(), page, idle);
     }
     match state.fit_recipe() {
         Ok(recipe)
-            if facts.found.ready().and_then(|found| found.scores.as_ref())
+            if info
+                .study_contents
+                .ready()
+                .and_then(|found| found.scores.as_ref())
                 == Some(&recipe.output.folder) =>
         {
             Step::Done
@@ -320,16 +323,16 @@ fn fit(state: &State, facts: &Facts, page: Page) -> Step {
 /// The last of the jobs that are of the open study and of a kind.
 fn last_job<'a>(
     state: &State,
-    facts: &'a Facts,
+    info: &'a Info,
     is_ours: impl Fn(&Task, &Path) -> bool,
-) -> Option<&'a JobFacts> {
+) -> Option<&'a JobInfo> {
     let folder = state.open.as_ref()?.folder.as_path();
-    let mut jobs = facts.queue.jobs.iter().rev();
+    let mut jobs = info.queue.jobs.iter().rev();
     jobs.find(|job| is_ours(&job.task, folder))
 }
 
 /// How far the step of a page is by its last job; `now`: the recipe that a job would have now, `idle`: what it is without a job.
-fn after_job(job: &JobFacts, now: Option<&String>, page: Page, idle: Step) -> Step {
+fn after_job(job: &JobInfo, now: Option<&String>, page: Page, idle: Step) -> Step {
     match &job.state {
         // The whole sample has no recipe of its own.
         JobState::Done if job.recipe.is_some() && job.recipe.as_ref() != now => Step::OutOfDate,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use eframe::egui;
 use egui::{Align2, FontId, Key, KeyboardShortcut, Modifiers};
 
-use super::actions::{Action, Asked, Purpose};
+use super::actions::{Action, Actions, Purpose};
 use super::manual::Topic;
 use super::state::{Page, SCALES, State};
 use super::theme::Palette;
@@ -98,7 +98,7 @@ pub(crate) fn of_page(page: Page, ctx: &egui::Context) -> String {
 }
 
 fn scale(state: &State, step: isize) -> Action {
-    let mut settings = state.lasting.settings.clone();
+    let mut settings = state.preferences.settings.clone();
     let at = SCALES
         .iter()
         .position(|scale| (*scale - settings.scale).abs() < 1e-3)
@@ -110,8 +110,8 @@ fn scale(state: &State, step: isize) -> Action {
 
 /// What the keyboard asks for.
 #[must_use]
-pub(crate) fn read(ctx: &egui::Context, state: &State, is_palette_open: bool) -> Asked {
-    let mut asked = vec![];
+pub(crate) fn read(ctx: &egui::Context, state: &State, is_palette_open: bool) -> Actions {
+    let mut actions = vec![];
     // Text fields undo what is typed in them by themselves.
     let is_typing = ctx.text_edit_focused();
     for (shortcut, action) in all(state) {
@@ -120,7 +120,7 @@ pub(crate) fn read(ctx: &egui::Context, state: &State, is_palette_open: bool) ->
             continue;
         }
         if ctx.input_mut(|input| input.consume_shortcut(&shortcut.keys)) {
-            asked.push(action);
+            actions.push(action);
         }
     }
     // Keys that fields and buttons want for themselves.
@@ -138,13 +138,13 @@ pub(crate) fn read(ctx: &egui::Context, state: &State, is_palette_open: bool) ->
             (Key::Home, Action::MoveCursor(f64::NEG_INFINITY)),
             (Key::End, Action::MoveCursor(1e9)),
         ];
-        asked.extend(
+        actions.extend(
             keys.into_iter()
                 .filter(|(key, _)| pressed(*key))
                 .map(|(_, action)| action),
         );
     }
-    asked
+    actions
 }
 
 /// Where the keyboard's walk through the controls begins: before the first control of the page.
@@ -154,7 +154,7 @@ pub(crate) fn page_start() -> egui::Id {
 }
 
 /// Takes what is dropped, and says so while it hovers.
-pub(crate) fn drops(ui: &egui::Ui, asked: &mut Asked) {
+pub(crate) fn drops(ui: &egui::Ui, actions: &mut Actions) {
     let ctx = ui.ctx();
     let dropped: Vec<PathBuf> = ctx.input(|input| {
         input
@@ -165,7 +165,7 @@ pub(crate) fn drops(ui: &egui::Ui, asked: &mut Asked) {
             .collect()
     });
     if !dropped.is_empty() {
-        asked.push(Action::Drop(dropped));
+        actions.push(Action::Drop(dropped));
     }
     let hovering = ctx.input(|input| {
         input
@@ -188,7 +188,7 @@ pub(crate) fn drops(ui: &egui::Ui, asked: &mut Asked) {
             (2.0, palette.accent),
             egui::StrokeKind::Inside,
         );
-        let words = format!("Drop it: {}", super::work::Meaning::guess(&path));
+        let words = format!("Drop it: {}", super::workers::Meaning::guess(&path));
         painter.text(
             rect.center(),
             Align2::CENTER_CENTER,

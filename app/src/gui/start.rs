@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use eframe::egui;
 use heschl_models::folders::Surroundings;
 
-use super::lasting;
-use super::window::{Beginning, Window};
+use super::preferences;
+use super::window::{StartOptions, Window};
 use crate::failure::{CommandResult, Failure, Outcome};
 
 /// The smallest window in which nothing is cut off.
@@ -19,23 +19,23 @@ const SMALLEST: [f32; 2] = [800.0, 560.0];
 pub(crate) fn open(path: Option<PathBuf>) -> CommandResult {
     let around = Surroundings::of_this_process();
     let folder = around.folders()?.root().to_path_buf();
-    let (lasting, complaint) = lasting::read(&folder);
+    let (preferences, error_message) = preferences::read(&folder);
     let viewport = egui::ViewportBuilder::default()
         .with_title("Heschl")
         .with_app_id("heschl")
-        .with_inner_size(lasting.layout.window_size)
+        .with_inner_size(preferences.layout.window_size)
         .with_min_inner_size(SMALLEST)
         .with_icon(icon());
-    let options = eframe::NativeOptions {
+    let native_options = eframe::NativeOptions {
         viewport,
         renderer: eframe::Renderer::Wgpu,
         centered: true,
         ..eframe::NativeOptions::default()
     };
-    let beginning = Beginning {
+    let options = StartOptions {
         folder,
-        lasting,
-        complaint,
+        preferences,
+        error_message,
         path,
         home: around.home,
         program: std::env::current_exe()?,
@@ -45,9 +45,9 @@ pub(crate) fn open(path: Option<PathBuf>) -> CommandResult {
         if let Some(map) = super::widget_map::WidgetMap::asked_for() {
             cc.egui_ctx.add_plugin(map);
         }
-        Ok(Box::new(Window::new(&cc.egui_ctx, beginning)))
+        Ok(Box::new(Window::new(&cc.egui_ctx, options)))
     });
-    eframe::run_native("heschl", options, create).map_err(|error| no_window(&error))?;
+    eframe::run_native("heschl", native_options, create).map_err(|error| no_window(&error))?;
     Ok(Outcome::Done)
 }
 

@@ -13,9 +13,9 @@ use heschl_core::recipe::{
 use heschl_core::window::WindowSettings;
 use serde::{Deserialize, Serialize};
 
-use super::facts::StoryFacts;
-use super::features::Looking;
+use super::features::FeatureSelection;
 use super::fitting::FitStudy;
+use super::info::StoryInfo;
 
 /// The window's pages, in the order of the rail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -146,7 +146,7 @@ impl Default for Layout {
 /// What outlasts the window.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Remembered {
+pub(crate) struct Preferences {
     /// The user's settings.
     pub(crate) settings: Settings,
     /// Which areas are open.
@@ -259,11 +259,7 @@ impl Default for Study {
 impl Study {
     /// The recipe of an extraction, with the wanted stories of those that there are; `folder` is the study's.
     #[must_use]
-    pub(crate) fn recipe(
-        &self,
-        folder: &std::path::Path,
-        stories: &[&StoryFacts],
-    ) -> ExtractRecipe {
+    pub(crate) fn recipe(&self, folder: &std::path::Path, stories: &[&StoryInfo]) -> ExtractRecipe {
         let wanted = stories.iter().filter(|story| story.is_wanted(self));
         let chosen: Vec<String> = wanted.map(|story| story.story.clone()).collect();
         let is_all = chosen.len() == stories.len();
@@ -363,13 +359,13 @@ pub(crate) struct OpenStudy {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct State {
     /// What outlasts the window.
-    pub(crate) lasting: Remembered,
+    pub(crate) preferences: Preferences,
     /// The study that is open.
     pub(crate) open: Option<OpenStudy>,
     /// The story that is looked at.
     pub(crate) story: Option<String>,
     /// The features that are looked at.
-    pub(crate) looking: Option<Looking>,
+    pub(crate) selection: Option<FeatureSelection>,
     /// The scores that are looked at.
     pub(crate) scores: Option<PathBuf>,
     /// The scores that they are compared with.
@@ -386,7 +382,7 @@ impl State {
     /// The page that is shown.
     #[must_use]
     pub(crate) fn page(&self) -> Page {
-        self.lasting.page
+        self.preferences.page
     }
 
     /// The features that the study's fit is made with: those chosen, or the study's own.

@@ -3,10 +3,10 @@
 use eframe::egui;
 use egui::RichText;
 
-use super::actions::{Action, Asked};
-use super::facts::{Facts, Keeping};
+use super::actions::{Action, Actions};
 use super::icons;
-use super::jobs::data::{Progress, QueueFacts};
+use super::info::{Info, SaveStatus};
+use super::jobs::data::{Progress, QueueInfo};
 use super::manual::Topic;
 use super::pages::speed_words;
 use super::state::{Page, State};
@@ -15,7 +15,7 @@ use super::theme::{BETWEEN, Palette};
 use super::widgets::{icon_button, weak};
 
 /// Draws the bar.
-pub(crate) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
+pub(crate) fn ui(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) {
     let palette = Palette::of(ui);
     let frame = egui::Frame::new()
         .fill(palette.side)
@@ -28,12 +28,12 @@ pub(crate) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut As
             ui.horizontal_centered(|ui| {
                 // A row of its own, so that what stands right of it keeps its identity when the machine is known.
                 ui.horizontal(|ui| {
-                    device(ui, facts, asked);
+                    device(ui, info, actions);
                     ui.add_space(BETWEEN);
-                    keeping(ui, state, facts);
+                    save_status(ui, state, info);
                 });
                 ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                    let layout = &state.lasting.layout;
+                    let layout = &state.preferences.layout;
                     let label = if layout.has_log {
                         "Hide the log"
                     } else {
@@ -42,9 +42,9 @@ pub(crate) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut As
                     if icon_button(ui, icons::SCROLL_TEXT, label).clicked() {
                         let mut layout = layout.clone();
                         layout.has_log = !layout.has_log;
-                        asked.push(Action::Arrange(layout));
+                        actions.push(Action::Arrange(layout));
                     }
-                    if let Some(machine) = &facts.machine
+                    if let Some(machine) = &info.machine
                         && machine.memory_bytes > 0
                     {
                         let free = format!(
@@ -54,14 +54,14 @@ pub(crate) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut As
                         );
                         weak(ui, free).on_hover_text("Memory of this machine that nothing uses");
                     }
-                    jobs(ui, facts, asked);
+                    jobs(ui, info, actions);
                 });
             });
         });
 }
 
-fn device(ui: &mut egui::Ui, facts: &Facts, asked: &mut Asked) {
-    let Some(machine) = &facts.machine else {
+fn device(ui: &mut egui::Ui, info: &Info, actions: &mut Actions) {
+    let Some(machine) = &info.machine else {
         weak(ui, "Looking at this machine …");
         return;
     };
@@ -79,19 +79,19 @@ fn device(ui: &mut egui::Ui, facts: &Facts, asked: &mut Asked) {
             ui.label(format!("CPU · {threads}"));
             let why = ui.link("Why no GPU?");
             if why.on_hover_text(obstacle).clicked() {
-                asked.push(Action::Manual(Topic::Devices));
+                actions.push(Action::Manual(Topic::Devices));
             }
         }
         (Some(Err(sentence)), _) => {
             ui.label(format!("CPU · {threads}"));
-            runtime_missing(ui, &facts.queue, sentence, asked);
+            runtime_missing(ui, &info.queue, sentence, actions);
         }
         (None, _) => {}
     }
 }
 
 /// Without ONNX Runtime nothing is computed: how it is got, or how far that is.
-fn runtime_missing(ui: &mut egui::Ui, queue: &QueueFacts, sentence: &str, asked: &mut Asked) {
+fn runtime_missing(ui: &mut egui::Ui, queue: &QueueInfo, sentence: &str, actions: &mut Actions) {
     if queue
         .fetching_runtime()
         .is_some_and(|job| job.state.is_alive())
@@ -105,19 +105,21 @@ fn runtime_missing(ui: &mut egui::Ui, queue: &QueueFacts, sentence: &str, asked:
         .on_hover_text(sentence)
         .clicked()
     {
-        asked.push(Action::FetchRuntime);
+        actions.push(Action::FetchRuntime);
     }
 }
 
-fn keeping(ui: &mut egui::Ui, state: &State, facts: &Facts) {
+fn save_status(ui: &mut egui::Ui, state: &State, info: &Info) {
     if state.open.is_none() {
         return;
     }
     let palette = Palette::of(ui);
-    let (icon, words, sentence, color) = match &facts.keeping {
-        Keeping::Saved => return,
-        Keeping::Unsaved(sentence) => (icons::TRIANGLE_ALERT, "Not saved", sentence, palette.amber),
-        Keeping::Elsewhere(sentence) => (
+    let (icon, words, sentence, color) = match &info.save_status {
+        SaveStatus::Saved => return,
+        SaveStatus::Unsaved(sentence) => {
+            (icons::TRIANGLE_ALERT, "Not saved", sentence, palette.amber)
+        }
+        SaveStatus::Elsewhere(sentence) => (
             icons::EYE,
             "Open in another window",
             sentence,
@@ -131,8 +133,8 @@ fn keeping(ui: &mut egui::Ui, state: &State, facts: &Facts) {
 }
 
 /// The job that runs, in short; a click leads to it.
-fn jobs(ui: &mut egui::Ui, facts: &Facts, asked: &mut Asked) {
-    let Some(job) = facts.queue.running() else {
+fn jobs(ui: &mut egui::Ui, info: &Info, actions: &mut Actions) {
+    let Some(job) = info.queue.running() else {
         return;
     };
     let share = job
@@ -151,6 +153,6 @@ fn jobs(ui: &mut egui::Ui, facts: &Facts, asked: &mut Asked) {
         .on_hover_text("The job that runs. Click to see all jobs.")
         .clicked()
     {
-        asked.push(Action::Go(Page::Jobs));
+        actions.push(Action::Go(Page::Jobs));
     }
 }

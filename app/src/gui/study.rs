@@ -3,10 +3,10 @@
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use heschl_core::look::library::FeatureLibrary;
+use heschl_core::display::library::FeatureLibrary;
 use heschl_core::store::atomic;
 
-use super::facts::Found;
+use super::info::StudyContents;
 use super::lock;
 use super::state::{STUDY_VERSION, Study};
 
@@ -21,7 +21,7 @@ pub(crate) struct StudyProblem(pub(crate) String);
 
 /// Who may write a study.
 #[derive(Debug)]
-pub(crate) enum Hold {
+pub(crate) enum StudyLock {
     /// This window: the lock is held as long as this lives.
     Ours(#[expect(dead_code, reason = "held, never read")] File),
     /// Another window.
@@ -30,7 +30,7 @@ pub(crate) enum Hold {
     Nobody,
 }
 
-impl Hold {
+impl StudyLock {
     /// Takes hold of a study's folder.
     #[must_use]
     pub(crate) fn take(folder: &Path) -> Self {
@@ -47,7 +47,7 @@ impl Hold {
 
 /// Sees what a study has from before.
 #[must_use]
-pub(crate) fn look_into(folder: &Path, study: &Study) -> Found {
+pub(crate) fn look_into(folder: &Path, study: &Study) -> StudyContents {
     let library = |features: &PathBuf| FeatureLibrary::open(features).ok();
     let own = study.own_features(folder);
     let extracted = own.and_then(|own| {
@@ -60,7 +60,7 @@ pub(crate) fn look_into(folder: &Path, study: &Study) -> Found {
     };
     let features = study.fit_features(folder).filter(is_there);
     let scores = study.fit_recipe(folder).map(|recipe| recipe.output.folder);
-    Found {
+    StudyContents {
         extracted,
         features,
         scores: scores
@@ -243,14 +243,14 @@ mod tests {
     #[test]
     fn one_window_at_a_time_holds_a_study() {
         let parent = tempfile::tempdir().unwrap();
-        let first = Hold::take(parent.path());
-        assert!(matches!(first, Hold::Ours(_)));
-        assert!(matches!(Hold::take(parent.path()), Hold::Others));
+        let first = StudyLock::take(parent.path());
+        assert!(matches!(first, StudyLock::Ours(_)));
+        assert!(matches!(StudyLock::take(parent.path()), StudyLock::Others));
         drop(first);
-        assert!(matches!(Hold::take(parent.path()), Hold::Ours(_)));
+        assert!(matches!(StudyLock::take(parent.path()), StudyLock::Ours(_)));
         assert!(matches!(
-            Hold::take(&parent.path().join("gone")),
-            Hold::Nobody
+            StudyLock::take(&parent.path().join("gone")),
+            StudyLock::Nobody
         ));
     }
 }

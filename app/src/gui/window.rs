@@ -7,32 +7,34 @@ use eframe::egui;
 use heschl_core::audio::ENCODER_RATE_HZ;
 use heschl_core::recipe::ScansRecipe;
 
-use super::actions::Asked;
-use super::facts::{Facts, Found, Keeping};
-use super::features::Looking;
+use super::actions::Actions;
+use super::close_request::CloseRequest;
+use super::features::FeatureSelection;
 use super::fitting::FitStudy;
 use super::history::History;
+use super::info::{Info, SaveStatus, StudyContents};
 use super::jobs::Jobs;
-use super::jobs::data::{JobFacts, JobState};
-use super::leaving::Leaving;
+use super::jobs::data::{JobInfo, JobState};
 use super::loading::Loading;
 use super::log;
 use super::pages::Pages;
 use super::palette::Palette;
-use super::state::{Motion, OpenStudy, Page, Remembered, Settings, Speed, State, Study, remember};
-use super::study::Hold;
+use super::state::{Motion, OpenStudy, Page, Preferences, Settings, Speed, State, Study, remember};
+use super::study::StudyLock;
 use super::toasts::{Toasts, Tone};
-use super::work::{Chore, FoundQuestion, Opened, Origin, Questions, TrialQuestion, Waker, Work};
-use super::{leaving, rail, shortcuts, status_bar, theme};
+use super::workers::{
+    DiskTask, Opened, Origin, Requests, StudyContentsRequest, TrialRequest, Waker, Workers,
+};
+use super::{close_request, rail, shortcuts, status_bar, theme};
 
 /// What the window begins with.
-pub(crate) struct Beginning {
+pub(crate) struct StartOptions {
     /// Heschl's data folder.
     pub(crate) folder: PathBuf,
     /// What the last window left.
-    pub(crate) lasting: Remembered,
+    pub(crate) preferences: Preferences,
     /// A sentence about what could not be read of it.
-    pub(crate) complaint: Option<String>,
+    pub(crate) error_message: Option<String>,
     /// What is to be opened.
     pub(crate) path: Option<PathBuf>,
     /// The user's home folder.
@@ -44,14 +46,14 @@ pub(crate) struct Beginning {
 /// The window.
 pub(crate) struct Window {
     pub(super) state: State,
-    pub(super) facts: Facts,
+    pub(super) info: Info,
     pub(super) pages: Pages,
-    pub(super) work: Work,
+    pub(super) workers: Workers,
     pub(super) jobs: Jobs,
     /// What runs the jobs: this program.
     pub(super) program: PathBuf,
     /// Whether it was to be closed while jobs run.
-    pub(super) leaving: Leaving,
+    pub(super) close_request: CloseRequest,
     /// The sample runs; when it is done, its features are shown.
     pub(super) is_sample_running: bool,
     pub(super) palette: Palette,
@@ -59,16 +61,16 @@ pub(crate) struct Window {
     history: History,
     folder: PathBuf,
     /// Who may write the study that is open.
-    hold: Option<Hold>,
+    study_lock: Option<StudyLock>,
     /// The study as it was when it was opened.
     as_opened: Option<Study>,
     /// What is on the disk.
-    kept: State,
+    saved: State,
     /// What was on the disk, or on its way there, when it was last looked.
     now_secs: f64,
     changed_secs: f64,
     /// When it was last tried to take hold of the study.
-    held_secs: f64,
+    lock_tried_secs: f64,
     /// The sample runs by itself once its stories are known.
     runs_sample: bool,
 }
@@ -81,50 +83,50 @@ const KEEP_AFTER_SECS: f64 = 0.4;
 impl Window {
     /// Puts the window together.
     #[must_use]
-    pub(crate) fn new(ctx: &egui::Context, beginning: Beginning) -> Self {
+    pub(crate) fn new(ctx: &egui::Context, options: StartOptions) -> Self {
         theme::install(ctx);
         let repaint = ctx.clone();
         let waker: Waker = Arc::new(move || repaint.request_repaint());
-        let mut work = Work::open(&waker);
+        let mut workers = Workers::open(&waker);
         let state = State {
-            lasting: beginning.lasting,
+            preferences: options.preferences,
             ..State::default()
         };
-        work.want_machine(state.lasting.settings.runtime.clone());
-        work.chore(Chore::LookFor(state.lasting.recent_studies.clone()));
-        match (&beginning.path, &state.lasting.last_study) {
-            (Some(path), _) => work.classify(vec![path.clone()]),
-            (None, Some(study)) => work.chore(Chore::Open(study.clone())),
+        workers.want_machine(state.preferences.settings.runtime.clone());
+        workers.disk_task(DiskTask::LookFor(state.preferences.recent_studies.clone()));
+        match (&options.path, &state.preferences.last_study) {
+            (Some(path), _) => workers.classify(vec![path.clone()]),
+            (None, Some(study)) => workers.disk_task(DiskTask::Open(study.clone())),
             (None, None) => {}
         }
-        let jobs = Jobs::open(&beginning.folder, beginning.program.clone(), &waker);
-        let facts = Facts {
-            home: beginning.home,
-            ..Facts::default()
+        let jobs = Jobs::open(&options.folder, options.program.clone(), &waker);
+        let info = Info {
+            home: options.home,
+            ..Info::default()
         };
         let mut window = Self {
-            kept: state.clone(),
+            saved: state.clone(),
             state,
-            facts,
+            info,
             pages: Pages::default(),
-            work,
+            workers,
             jobs,
-            program: beginning.program,
-            leaving: Leaving::default(),
+            program: options.program,
+            close_request: CloseRequest::default(),
             is_sample_running: false,
             palette: Palette::default(),
             toasts: Toasts::default(),
             history: History::default(),
-            folder: beginning.folder,
-            hold: None,
+            folder: options.folder,
+            study_lock: None,
             as_opened: None,
-            held_secs: 0.0,
+            lock_tried_secs: 0.0,
             now_secs: 0.0,
             changed_secs: 0.0,
             runs_sample: false,
         };
-        if let Some(complaint) = beginning.complaint {
-            window.tell(Tone::Amber, complaint);
+        if let Some(error_message) = options.error_message {
+            window.tell(Tone::Amber, error_message);
         }
         window.apply_settings(ctx);
         window
@@ -132,7 +134,7 @@ impl Window {
 
     /// Shows a note and logs it.
     pub(super) fn tell(&mut self, tone: Tone, text: String) {
-        self.facts.log.push(super::facts::LogLine {
+        self.info.log.push(super::info::LogLine {
             secs: self.now_secs,
             text: text.clone(),
         });
@@ -143,116 +145,121 @@ impl Window {
     pub(super) fn edit(&mut self, change: impl FnOnce(&mut State)) {
         self.history.note(&self.state, self.now_secs);
         change(&mut self.state);
-        self.facts.undo = self.history.facts();
+        self.info.undo = self.history.info();
     }
 
     pub(super) fn undo(&mut self) {
         self.history.undo(&mut self.state);
-        self.facts.undo = self.history.facts();
+        self.info.undo = self.history.info();
     }
 
     pub(super) fn redo(&mut self) {
         self.history.redo(&mut self.state);
-        self.facts.undo = self.history.facts();
+        self.info.undo = self.history.info();
     }
 
     /// Where new studies go.
     pub(super) fn studies_folder(&self) -> PathBuf {
-        let settings = &self.state.lasting.settings;
-        pages_folder(settings, self.facts.home.as_deref(), &self.folder)
+        let settings = &self.state.preferences.settings;
+        pages_folder(settings, self.info.home.as_deref(), &self.folder)
     }
 
     /// Shows a study that was opened.
     pub(super) fn show_study(&mut self, opened: Opened) {
-        self.keep_now();
+        self.save_now();
         self.history.clear();
-        self.facts.undo = self.history.facts();
-        remember(&mut self.state.lasting.recent_studies, &opened.folder);
-        self.state.lasting.last_study = Some(opened.folder.clone());
-        self.facts.keeping = match &opened.hold {
-            Hold::Ours(_) => Keeping::Saved,
-            Hold::Others => Keeping::Elsewhere(
+        self.info.undo = self.history.info();
+        remember(&mut self.state.preferences.recent_studies, &opened.folder);
+        self.state.preferences.last_study = Some(opened.folder.clone());
+        self.info.save_status = match &opened.study_lock {
+            StudyLock::Ours(_) => SaveStatus::Saved,
+            StudyLock::Others => SaveStatus::Elsewhere(
                 "Another window has this study open. What you change here is not kept; once the other one is closed, this one takes over."
                     .into(),
             ),
-            Hold::Nobody => Keeping::Unsaved(
+            StudyLock::Nobody => SaveStatus::Unsaved(
                 "This study's folder cannot be written to, so what you change is kept in this window only. Features \
                  need another folder: choose one under Extract."
                     .into(),
             ),
         };
-        if let Keeping::Elsewhere(sentence) | Keeping::Unsaved(sentence) =
-            self.facts.keeping.clone()
+        if let SaveStatus::Elsewhere(sentence) | SaveStatus::Unsaved(sentence) =
+            self.info.save_status.clone()
         {
             self.tell(Tone::Amber, sentence);
         }
         match opened.origin {
             Origin::Made => self.go(Page::Stimuli),
-            Origin::Opened if self.state.lasting.page == Page::Home => {
+            Origin::Opened if self.state.preferences.page == Page::Home => {
                 self.go(furthest(&opened.found));
             }
             Origin::Opened | Origin::Sample | Origin::WholeSample => {}
         }
-        self.state.looking = opened.found.features.clone().map(Looking::at);
+        self.state.selection = opened.found.features.clone().map(FeatureSelection::at);
         self.state.scores.clone_from(&opened.found.scores);
         self.state.other_scores = None;
-        self.work.forget_scores();
-        self.hold = Some(opened.hold);
+        self.workers.forget_scores();
+        self.study_lock = Some(opened.study_lock);
         self.as_opened = Some(opened.study.clone());
         self.state.open = Some(OpenStudy {
             folder: opened.folder,
             study: opened.study,
         });
-        self.kept.open.clone_from(&self.state.open);
+        self.saved.open.clone_from(&self.state.open);
         self.runs_sample = opened.origin == Origin::Sample;
         if opened.origin == Origin::WholeSample {
             self.run_whole_sample();
         }
-        self.work.forget_stories();
+        self.workers.forget_stories();
         self.ask();
     }
 
     pub(super) fn close_study(&mut self) {
-        self.keep_now();
+        self.save_now();
         self.state.open = None;
         self.state.story = None;
-        self.state.looking = None;
+        self.state.selection = None;
         self.state.scores = None;
         self.state.other_scores = None;
-        self.state.lasting.last_study = None;
-        self.hold = None;
-        self.facts.keeping = Keeping::Saved;
+        self.state.preferences.last_study = None;
+        self.study_lock = None;
+        self.info.save_status = SaveStatus::Saved;
         self.history.clear();
-        self.facts.undo = self.history.facts();
+        self.info.undo = self.history.info();
         self.go(Page::Home);
     }
 
     /// Asks whether the study can be had by now.
-    pub(super) fn try_to_hold(&mut self) {
-        self.held_secs = self.now_secs;
+    pub(super) fn try_to_lock_study(&mut self) {
+        self.lock_tried_secs = self.now_secs;
         if let Some(open) = &self.state.open {
-            self.work.chore(Chore::TakeHold(open.folder.clone()));
+            self.workers
+                .disk_task(DiskTask::TakeStudyLock(open.folder.clone()));
         }
     }
 
     /// Takes hold of the study that another window had. What that window changed is taken over, unless this one has changed
     /// something itself.
-    pub(super) fn take_hold(&mut self, folder: &std::path::Path, held: Option<(Hold, Box<Study>)>) {
-        let (Some(open), Some((hold, left))) = (&mut self.state.open, held) else {
+    pub(super) fn take_hold(
+        &mut self,
+        folder: &std::path::Path,
+        held: Option<(StudyLock, Box<Study>)>,
+    ) {
+        let (Some(open), Some((study_lock, left))) = (&mut self.state.open, held) else {
             return;
         };
-        if open.folder != folder || !matches!(self.hold, Some(Hold::Others)) {
+        if open.folder != folder || !matches!(self.study_lock, Some(StudyLock::Others)) {
             return;
         }
-        self.hold = Some(hold);
-        self.facts.keeping = Keeping::Saved;
+        self.study_lock = Some(study_lock);
+        self.info.save_status = SaveStatus::Saved;
         let is_changed = self.as_opened.as_ref() != Some(&open.study);
         let sentence = if is_changed && self.as_opened.as_ref() != Some(&*left) {
             "The other window is closed, and this one keeps the study now: with your changes, in place of those of the other window."
         } else {
             "The other window is closed, and this one keeps the study now."
         };
-        self.kept.open = Some(OpenStudy {
+        self.saved.open = Some(OpenStudy {
             folder: folder.to_path_buf(),
             study: (*left).clone(),
         });
@@ -262,29 +269,31 @@ impl Window {
         self.tell(Tone::Good, sentence.into());
     }
 
-    pub(super) fn take_keeping(&mut self, folder: &std::path::Path, keeping: Keeping) {
+    pub(super) fn take_keeping(&mut self, folder: &std::path::Path, save_status: SaveStatus) {
         if self
             .state
             .open
             .as_ref()
             .is_some_and(|open| open.folder == folder)
         {
-            if let (Keeping::Unsaved(sentence), true) = (&keeping, self.facts.keeping != keeping) {
+            if let (SaveStatus::Unsaved(sentence), true) =
+                (&save_status, self.info.save_status != save_status)
+            {
                 self.tell(Tone::Red, sentence.clone());
             }
-            self.facts.keeping = keeping;
+            self.info.save_status = save_status;
         }
     }
 
     /// What the state asks for.
-    fn questions(&self) -> Questions {
+    fn requests(&self) -> Requests {
         let study = self.state.study();
         let fit = study.map(|study| &study.fit);
         let scans = fit.and_then(|fit| scan_folder(&fit.scans));
         let words = study.and_then(|study| study.fit.words.as_ref().or(study.stimuli.as_ref()));
-        Questions {
+        Requests {
             stimuli: study.and_then(Study::recordings_folder),
-            looking: self.state.looking.as_ref().map(|it| it.folder.clone()),
+            selection: self.state.selection.as_ref().map(|it| it.folder.clone()),
             fit_features: self.state.fit_features(),
             responses: fit.and_then(|fit| Some((fit.responses.clone()?, fit.mask.clone()))),
             fit: self.fit_text().ok(),
@@ -296,54 +305,55 @@ impl Window {
 
     /// Asks for what every page needs of the study, and forgets whatever answers another question than the state's.
     pub(super) fn ask(&mut self) {
-        let questions = self.questions();
-        self.work.keep_to(&questions, &mut self.facts);
+        let requests = self.requests();
+        self.workers.keep_to(&requests, &mut self.info);
         let open = self.state.open.as_ref();
         let study = open.map(|open| &open.study);
         let is_recursive = study.is_some_and(|study| study.recursive);
-        self.work
-            .want_stories(questions.stimuli.as_ref(), is_recursive, &mut self.facts);
+        self.workers
+            .want_stories(requests.stimuli.as_ref(), is_recursive, &mut self.info);
         let model = study.map(|study| study.model.as_str());
-        self.work.want_model(model, &mut self.facts);
-        let found = open.map(|open| FoundQuestion::of(open.folder.clone(), open.study.clone()));
-        self.work.want_found(found, &mut self.facts);
-        self.work
-            .want_sound(self.recording_looked_at(), &mut self.facts);
+        self.workers.want_model(model, &mut self.info);
+        let found =
+            open.map(|open| StudyContentsRequest::of(open.folder.clone(), open.study.clone()));
+        self.workers.want_study_contents(found, &mut self.info);
+        self.workers
+            .want_sound(self.recording_looked_at(), &mut self.info);
     }
 
     /// Collects what was found out and asks for what is missing.
     fn collect(&mut self) {
         self.ask();
-        for wish in self.work.collect(&mut self.facts) {
-            self.grant(wish);
+        for event in self.workers.collect(&mut self.info) {
+            self.handle(event);
         }
         if let Some(queue) = self.jobs.news() {
             self.take_queue(queue);
         }
         self.ask();
-        if matches!(self.hold, Some(Hold::Others))
-            && self.now_secs - self.held_secs > f64::from(LOOK_EVERY_SECS)
+        if matches!(self.study_lock, Some(StudyLock::Others))
+            && self.now_secs - self.lock_tried_secs > f64::from(LOOK_EVERY_SECS)
         {
-            self.try_to_hold();
+            self.try_to_lock_study();
         }
         self.show_found();
         if self.state.page() == Page::Models {
-            self.work.want_models(&mut self.facts);
+            self.workers.want_models(&mut self.info);
         }
-        self.facts.recipe_of_now = self.recipe_of_now();
-        self.facts.fit_of_now = self.fit_text().ok();
+        self.info.recipe_of_now = self.recipe_of_now();
+        self.info.fit_of_now = self.fit_text().ok();
         self.want_trial();
         self.choose_story();
         let is_shown = self.state.page() == Page::Features;
-        if let Some(looking) = self.state.looking.as_ref().filter(|_| is_shown) {
-            self.work.want_features(Some(looking), &mut self.facts);
+        if let Some(selection) = self.state.selection.as_ref().filter(|_| is_shown) {
+            self.workers.want_features(Some(selection), &mut self.info);
         }
         self.choose_features();
-        let questions = self.questions();
-        self.want_fit(&questions);
+        let requests = self.requests();
+        self.want_fit(&requests);
         self.choose_layer();
-        self.work.watch(&questions, &mut self.facts);
-        if self.runs_sample && self.facts.stories.ready().is_some() {
+        self.workers.watch(&requests, &mut self.info);
+        if self.runs_sample && self.info.stories.ready().is_some() {
             self.runs_sample = false;
             self.is_sample_running = true;
             self.run();
@@ -353,18 +363,18 @@ impl Window {
     /// Has the encoder tried, but not beside a job that computes: it would be slow, and slow the job down. What was tried before
     /// still holds.
     fn want_trial(&mut self) {
-        let running = self.facts.queue.running();
+        let running = self.info.queue.running();
         let is_busy = running.is_some_and(|job| job.task.computes());
         let trial = self
             .trial()
-            .filter(|trial| !is_busy || self.work.tried() == Some(trial));
-        self.work.want_trial(trial, &mut self.facts);
+            .filter(|trial| !is_busy || self.workers.tried() == Some(trial));
+        self.workers.want_trial(trial, &mut self.info);
         self.note_speed();
     }
 
     /// Remembers how fast a model ran when it was tried.
     fn note_speed(&mut self) {
-        let (Some(tried), Some(trial)) = (self.work.tried(), self.facts.trial.ready()) else {
+        let (Some(tried), Some(trial)) = (self.workers.tried(), self.info.trial.ready()) else {
             return;
         };
         let Ok(lengths) = tried.recipe.window.lengths() else {
@@ -375,17 +385,17 @@ impl Window {
             window_secs: lengths.window_samples as f64 / f64::from(ENCODER_RATE_HZ),
         };
         let model = tried.recipe.model.model.clone();
-        self.state.lasting.speeds.insert(model, speed);
+        self.state.preferences.speeds.insert(model, speed);
     }
 
     /// Looks at the first story where the one that was looked at is not there.
     fn choose_story(&mut self) {
-        let stories = self.facts.stories();
+        let stories = self.info.stories();
         let first = stories.iter().find(|story| story.is_readable());
         let first = first.or(stories.first()).map(|story| story.story.clone());
         let is_there = |story: &String| stories.iter().any(|known| known.story == *story);
         let is_measured = |story: &String| {
-            let measured = self.facts.fit.responses.ready();
+            let measured = self.info.fit.responses.ready();
             let fit = self.state.study().map(|study| &study.fit);
             let of = |fit: &FitStudy| measured.map(|stories| fit.stories(stories));
             let stories = fit.and_then(of).unwrap_or_default();
@@ -398,14 +408,14 @@ impl Window {
     }
 
     /// What must be tried to forecast the study's job: nothing but on its page, and only what can run.
-    fn trial(&self) -> Option<TrialQuestion> {
+    fn trial(&self) -> Option<TrialRequest> {
         let is_asked = self.state.page() == Page::Extract;
-        let model = self.facts.model.ready().filter(|_| is_asked)?;
+        let model = self.info.model.ready().filter(|_| is_asked)?;
         let mut recipe = self.recipe().ok()?;
         recipe.window.lengths_for(model.card.reach()).ok()?;
         recipe.stimuli.stories.truncate(1);
         if recipe.stimuli.stories.is_empty() {
-            let mut readable = self.facts.stories().iter();
+            let mut readable = self.info.stories().iter();
             let first = readable.find(|story| story.is_readable());
             recipe
                 .stimuli
@@ -413,15 +423,15 @@ impl Window {
                 .extend(first.map(|story| story.story.clone()));
         }
         recipe.output.overwrite = false;
-        Some(TrialQuestion {
+        Some(TrialRequest {
             recipe,
-            runtime: self.state.lasting.settings.runtime.clone(),
+            runtime: self.state.preferences.settings.runtime.clone(),
         })
     }
 
     /// Writes what has changed, a moment after the last change.
-    fn keep(&mut self, ctx: &egui::Context) {
-        if self.state == self.kept {
+    fn save(&mut self, ctx: &egui::Context) {
+        if self.state == self.saved {
             self.changed_secs = self.now_secs;
             return;
         }
@@ -429,29 +439,29 @@ impl Window {
             ctx.request_repaint_after_secs(KEEP_AFTER_SECS as f32);
             return;
         }
-        self.keep_now();
+        self.save_now();
     }
 
-    fn keep_now(&mut self) {
-        if self.state.lasting != self.kept.lasting {
-            let lasting = Box::new(self.state.lasting.clone());
-            self.work
-                .chore(Chore::KeepLasting(self.folder.clone(), lasting));
+    fn save_now(&mut self) {
+        if self.state.preferences != self.saved.preferences {
+            let preferences = Box::new(self.state.preferences.clone());
+            self.workers
+                .disk_task(DiskTask::SavePreferences(self.folder.clone(), preferences));
         }
-        if let (Some(open), Some(Hold::Ours(_))) = (&self.state.open, &self.hold)
-            && self.kept.open.as_ref() != Some(open)
+        if let (Some(open), Some(StudyLock::Ours(_))) = (&self.state.open, &self.study_lock)
+            && self.saved.open.as_ref() != Some(open)
         {
-            self.work.chore(Chore::KeepStudy(
+            self.workers.disk_task(DiskTask::SaveStudy(
                 open.folder.clone(),
                 Box::new(open.study.clone()),
             ));
         }
-        self.kept = self.state.clone();
+        self.saved = self.state.clone();
         self.changed_secs = self.now_secs;
     }
 
     fn apply_settings(&mut self, ctx: &egui::Context) {
-        let settings = &self.state.lasting.settings;
+        let settings = &self.state.preferences.settings;
         theme::choose(ctx, settings.theme);
         if (ctx.zoom_factor() - settings.scale).abs() > 1e-3 {
             ctx.set_zoom_factor(settings.scale);
@@ -471,33 +481,33 @@ impl Window {
             ctx.output_mut(|output| output.commands.extract_if(.., is_link).collect());
         for link in links {
             if let egui::OutputCommand::OpenUrl(link) = link {
-                self.work.chore(Chore::OpenLink(link.url));
+                self.workers.disk_task(DiskTask::OpenLink(link.url));
             }
         }
     }
 
     /// Draws everything and returns what was asked for.
-    fn draw(&mut self, ui: &mut egui::Ui) -> Asked {
+    fn draw(&mut self, ui: &mut egui::Ui) -> Actions {
         // Esc leaves what is open: a field first, which takes the key for itself, then the notes.
         let is_leaving = ui.input(|input| input.key_pressed(egui::Key::Escape));
-        if is_leaving && !self.palette.is_open() && self.leaving != Leaving::Asked {
+        if is_leaving && !self.palette.is_open() && self.close_request != CloseRequest::Actions {
             self.toasts.clear();
         }
         self.palette.keep_early(ui.ctx());
-        let mut asked = shortcuts::read(ui.ctx(), &self.state, self.palette.is_open());
-        status_bar::ui(ui, &self.state, &self.facts, &mut asked);
-        rail::ui(ui, &self.state, &self.facts, &mut asked);
-        if self.state.lasting.layout.has_log {
-            log::ui(ui, &self.facts, &mut asked);
+        let mut actions = shortcuts::read(ui.ctx(), &self.state, self.palette.is_open());
+        status_bar::ui(ui, &self.state, &self.info, &mut actions);
+        rail::ui(ui, &self.state, &self.info, &mut actions);
+        if self.state.preferences.layout.has_log {
+            log::ui(ui, &self.info, &mut actions);
         }
-        self.pages.ui(ui, &self.state, &self.facts, &mut asked);
+        self.pages.ui(ui, &self.state, &self.info, &mut actions);
         self.toasts.ui(ui);
-        self.palette.ui(ui, &self.state, &mut asked);
-        if self.leaving == Leaving::Asked {
-            leaving::ui(ui, &self.facts, &mut asked);
+        self.palette.ui(ui, &self.state, &mut actions);
+        if self.close_request == CloseRequest::Actions {
+            close_request::ui(ui, &self.info, &mut actions);
         }
-        shortcuts::drops(ui, &mut asked);
-        asked
+        shortcuts::drops(ui, &mut actions);
+        actions
     }
 }
 
@@ -520,18 +530,18 @@ impl eframe::App for Window {
     fn logic(&mut self, ctx: &egui::Context, _: &mut eframe::Frame) {
         self.now_secs = ctx.input(|input| input.time);
         let is_closing = ctx.input(|input| input.viewport().close_requested());
-        let queue = &self.facts.queue;
+        let queue = &self.info.queue;
         if is_closing
-            && self.leaving != Leaving::Settled
+            && self.close_request != CloseRequest::Settled
             && queue.n_alive() > 0
             && !queue.is_led_elsewhere
         {
             ctx.send_viewport_cmd(egui::ViewportCommand::CancelClose);
-            self.leaving = Leaving::Asked;
+            self.close_request = CloseRequest::Actions;
         }
         self.collect();
         self.follow_player(ctx);
-        self.keep(ctx);
+        self.save(ctx);
         // Files change on the disk, and memory is taken and freed, while nobody touches the window.
         ctx.request_repaint_after_secs(LOOK_EVERY_SECS);
     }
@@ -541,10 +551,10 @@ impl eframe::App for Window {
             self.carry_out(action, ui.ctx());
         }
         self.open_links(ui.ctx());
-        let settings = &self.state.lasting.settings;
-        if *settings != self.kept.lasting.settings {
-            if settings.runtime != self.kept.lasting.settings.runtime {
-                self.work.want_machine(settings.runtime.clone());
+        let settings = &self.state.preferences.settings;
+        if *settings != self.saved.preferences.settings {
+            if settings.runtime != self.saved.preferences.settings.runtime {
+                self.workers.want_machine(settings.runtime.clone());
             }
             let ctx = ui.ctx().clone();
             self.apply_settings(&ctx);
@@ -554,20 +564,20 @@ impl eframe::App for Window {
             .input(|input| input.viewport().inner_rect)
             .map(|rect| rect.size());
         if let Some(size) = size {
-            self.state.lasting.layout.window_size = [size.x.round(), size.y.round()];
+            self.state.preferences.layout.window_size = [size.x.round(), size.y.round()];
         }
-        if matches!(self.facts.stories, Loading::Waiting) {
+        if matches!(self.info.stories, Loading::Waiting) {
             ui.ctx().request_repaint_after_secs(0.1);
         }
     }
 
     fn on_exit(&mut self) {
-        self.keep_now();
-        let queue = &self.facts.queue;
-        let is_waiting = |job: &JobFacts| job.state == JobState::Waiting;
+        self.save_now();
+        let queue = &self.info.queue;
+        let is_waiting = |job: &JobInfo| job.state == JobState::Waiting;
         let waits = !queue.is_led_elsewhere && queue.jobs.iter().any(is_waiting);
         self.jobs.close(waits.then_some(self.program.as_path()));
-        self.work.finish_chores();
+        self.workers.finish_chores();
     }
 }
 
@@ -575,7 +585,7 @@ impl eframe::App for Window {
 impl Window {
     /// Whether what is asked at the start is answered.
     pub(super) fn work_is_quiet(&self) -> bool {
-        self.facts.machine.is_some() && self.facts.queue.is_known
+        self.info.machine.is_some() && self.info.queue.is_known
     }
 
     /// Does what a page would ask for.
@@ -595,7 +605,7 @@ fn scan_folder(scans: &ScansRecipe) -> Option<&PathBuf> {
 }
 
 /// The page of the last thing that a study has.
-fn furthest(found: &Found) -> Page {
+fn furthest(found: &StudyContents) -> Page {
     if found.scores.is_some() {
         Page::Scores
     } else if found.features.is_some() {

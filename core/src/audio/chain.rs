@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
-use super::RecordingFacts;
+use super::RecordingInfo;
 use super::decode::Decoder;
 use super::error::AudioError;
 use super::excerpt::Excerpt;
@@ -16,7 +16,7 @@ pub(super) struct Chain {
     /// The file without what is known of single streams.
     whole: Inspection,
     later: VecDeque<Excerpt>,
-    facts: RecordingFacts,
+    info: RecordingInfo,
     /// Samples of the streams before this one.
     before: u64,
 }
@@ -34,7 +34,7 @@ impl Chain {
             let now = Decoder::of(path, inspection)?;
             return Ok(Self {
                 path: path.into(),
-                facts: now.facts().clone(),
+                info: now.info().clone(),
                 now,
                 whole,
                 later: VecDeque::new(),
@@ -42,15 +42,15 @@ impl Chain {
             });
         };
         let now = Decoder::of(path, whole.with(first.clone()))?;
-        let mut facts = now.facts().clone();
+        let mut info = now.info().clone();
         for stream in later {
             let next = Decoder::of(path, whole.with(stream.clone()))
-                .map_err(|error| error.later_by(facts.duration_secs.unwrap_or(0.0)))?;
-            check_alike(path, &facts, next.facts())?;
-            let secs = facts.duration_secs.zip(next.facts().duration_secs);
-            facts.duration_secs = secs.map(|(so_far, more)| so_far + more);
+                .map_err(|error| error.later_by(info.duration_secs.unwrap_or(0.0)))?;
+            check_alike(path, &info, next.info())?;
+            let secs = info.duration_secs.zip(next.info().duration_secs);
+            info.duration_secs = secs.map(|(so_far, more)| so_far + more);
         }
-        facts.notes.push(format!(
+        info.notes.push(format!(
             "it holds {} Ogg streams one behind the other, as joined recordings do; they are read as one",
             streams.len()
         ));
@@ -59,13 +59,13 @@ impl Chain {
             later: later.iter().cloned().collect(),
             now,
             whole,
-            facts,
+            info,
             before: 0,
         })
     }
 
-    pub(super) fn facts(&self) -> &RecordingFacts {
-        &self.facts
+    pub(super) fn info(&self) -> &RecordingInfo {
+        &self.info
     }
 
     /// The next samples at the file's rate, mean over channels; never none of them.
@@ -88,7 +88,7 @@ impl Chain {
             }
             Err(error) => {
                 self.later.clear();
-                let secs = self.before as f64 / f64::from(self.facts.rate_hz);
+                let secs = self.before as f64 / f64::from(self.info.rate_hz);
                 Err(error.later_by(secs))
             }
             filled => filled,
@@ -97,21 +97,14 @@ impl Chain {
 }
 
 /// Refuses streams that cannot be one recording.
-fn check_alike(
-    path: &Path,
-    first: &RecordingFacts,
-    next: &RecordingFacts,
-) -> Result<(), AudioError> {
-    let sound = |facts: &RecordingFacts| (facts.rate_hz, facts.channels);
+fn check_alike(path: &Path, first: &RecordingInfo, next: &RecordingInfo) -> Result<(), AudioError> {
+    let sound = |info: &RecordingInfo| (info.rate_hz, info.channels);
     if sound(first) == sound(next) {
         return Ok(());
     }
-    let named = |facts: &RecordingFacts| {
-        let plural = if facts.channels == 1 { "" } else { "s" };
-        format!(
-            "{} Hz and {} channel{plural}",
-            facts.rate_hz, facts.channels
-        )
+    let named = |info: &RecordingInfo| {
+        let plural = if info.channels == 1 { "" } else { "s" };
+        format!("{} Hz and {} channel{plural}", info.rate_hz, info.channels)
     };
     Err(AudioError::Unsupported {
         path: path.into(),

@@ -21,7 +21,7 @@ use super::inspect::{Inspection, SoundEnd};
 use super::mix::mix_to_mono;
 use super::mp3::FrameChain;
 use super::promise::{Kept, Promise};
-use super::{RecordingFacts, check_credible};
+use super::{RecordingInfo, check_credible};
 
 /// Silence takes about a byte for each Vorbis block, of at most 8192 samples, and more in every other coding.
 const MOST_SAMPLES_PER_BYTE: u64 = 8192;
@@ -32,7 +32,7 @@ pub(super) struct Decoder {
     format: Box<dyn FormatReader>,
     codec: Box<dyn AudioDecoder>,
     track_id: u32,
-    facts: RecordingFacts,
+    info: RecordingInfo,
     promise: Option<Promise>,
     kept: Kept,
     /// Whether the file's end is the recording's end, as the header does not tell.
@@ -79,7 +79,7 @@ impl Decoder {
         let frames = track.num_frames.map(|end| end.saturating_sub(late));
         let frames = frames.filter(|&frames| frames > 0);
         check_length(path, frames.unwrap_or(0), rate_hz, inspection.file_len)?;
-        let facts = RecordingFacts {
+        let info = RecordingInfo {
             rate_hz,
             channels: channels as u16,
             codec: inspection.codec.unwrap_or_else(|| codec_name(params)),
@@ -90,7 +90,7 @@ impl Decoder {
             path: path.into(),
             track_id: track.id,
             codec,
-            facts,
+            info,
             promise,
             kept,
             until_end_of_file: inspection.wav_end == Some(SoundEnd::EndOfBytes),
@@ -110,8 +110,8 @@ impl Decoder {
         })
     }
 
-    pub(super) fn facts(&self) -> &RecordingFacts {
-        &self.facts
+    pub(super) fn info(&self) -> &RecordingInfo {
+        &self.info
     }
 
     /// The samples that the last [`Self::fill`] read, at the file's rate, mean over channels.
@@ -177,8 +177,8 @@ impl Decoder {
         }
         let decoded = self.codec.decode(&packet)?;
         let spec = decoded.spec();
-        let channels = usize::from(self.facts.channels);
-        if spec.rate() != self.facts.rate_hz || spec.channels().count() != channels {
+        let channels = usize::from(self.info.channels);
+        if spec.rate() != self.info.rate_hz || spec.channels().count() != channels {
             return Ok(Step::OtherSound);
         }
         mix_to_mono(&decoded, &mut self.mono);
@@ -273,7 +273,7 @@ impl Decoder {
     }
 
     fn secs(&self, n_samples: u64) -> f64 {
-        n_samples as f64 / f64::from(self.facts.rate_hz)
+        n_samples as f64 / f64::from(self.info.rate_hz)
     }
 }
 

@@ -47,7 +47,7 @@ pub enum Resampling {
 
 /// What a recording's header says of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RecordingFacts {
+pub struct RecordingInfo {
     /// Sampling rate in the file, Hz.
     pub rate_hz: u32,
     /// Channels in the file.
@@ -62,7 +62,7 @@ pub struct RecordingFacts {
     pub notes: Vec<String>,
 }
 
-impl RecordingFacts {
+impl RecordingInfo {
     /// Whether an encoder can take the recording as it is.
     #[must_use]
     pub fn is_encoder_ready(&self) -> bool {
@@ -75,8 +75,8 @@ impl RecordingFacts {
 /// # Errors
 /// Any [`AudioError`] that the first bytes and the header give away: missing, empty, no audio,
 /// Opus, a WAV file shorter than it claims.
-pub fn probe(path: &Path) -> Result<RecordingFacts, AudioError> {
-    Chain::open(path).map(|decoder| decoder.facts().clone())
+pub fn probe(path: &Path) -> Result<RecordingInfo, AudioError> {
+    Chain::open(path).map(|decoder| decoder.info().clone())
 }
 
 /// A recording opened for reading as a stream of 16 kHz mono samples.
@@ -108,16 +108,16 @@ impl Recording {
     /// says [`Resampling::Refuse`]; [`AudioError::CannotResample`] if its rate is too odd.
     pub fn open(path: &Path, resampling: Resampling) -> Result<Self, AudioError> {
         let decoder = Chain::open(path)?;
-        let facts = decoder.facts();
-        if resampling == Resampling::Refuse && !facts.is_encoder_ready() {
+        let info = decoder.info();
+        if resampling == Resampling::Refuse && !info.is_encoder_ready() {
             return Err(AudioError::NeedsResampling {
                 path: path.into(),
-                rate_hz: facts.rate_hz,
-                channels: facts.channels,
+                rate_hz: info.rate_hz,
+                channels: info.channels,
             });
         }
-        let resampler = (facts.rate_hz != ENCODER_RATE_HZ)
-            .then(|| SincResampler::new(facts.rate_hz, ENCODER_RATE_HZ))
+        let resampler = (info.rate_hz != ENCODER_RATE_HZ)
+            .then(|| SincResampler::new(info.rate_hz, ENCODER_RATE_HZ))
             .transpose()
             .map_err(|source| AudioError::CannotResample {
                 path: path.into(),
@@ -132,8 +132,8 @@ impl Recording {
 
     /// What the file's header says.
     #[must_use]
-    pub fn facts(&self) -> &RecordingFacts {
-        self.decoder.facts()
+    pub fn info(&self) -> &RecordingInfo {
+        self.decoder.info()
     }
 
     /// The next samples, `(n_samples,)` at 16 kHz mono, never none of them; `None` at the end.
@@ -143,7 +143,7 @@ impl Recording {
     /// [`AudioError::Damaged`] if part of it does not decode, [`AudioError::NotFinite`],
     /// [`AudioError::NoSamples`].
     pub fn next_block(&mut self) -> Result<Option<&[f32]>, AudioError> {
-        if self.decoder.facts().rate_hz == ENCODER_RATE_HZ {
+        if self.decoder.info().rate_hz == ENCODER_RATE_HZ {
             return self.decoder.next_mono();
         }
         self.resampled.clear();

@@ -35,7 +35,7 @@ impl SlidingAudio {
     ///
     /// # Errors
     /// Those of [`Recording::next_block`].
-    pub fn hear(&mut self, window: Window) -> Result<&[f32], AudioError> {
+    pub fn read(&mut self, window: Window) -> Result<&[f32], AudioError> {
         self.forget_before(window.start);
         while self.start + (self.samples.len() as u64) < window.end {
             let Some(block) = self.recording.next_block()? else {

@@ -47,7 +47,7 @@ pub struct Alignment {
     /// The scans that the trim of the features leaves.
     pub kept: Range<usize>,
     /// What was measured, if there are responses.
-    pub course: Option<Course>,
+    pub time_course: Option<TimeCourse>,
     /// Why features and responses do not go together: a sentence.
     pub mismatch: Option<String>,
     /// Trims of the features that would make them.
@@ -58,7 +58,7 @@ pub struct Alignment {
 
 /// The responses of one voxel.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Course {
+pub struct TimeCourse {
     /// The voxel.
     pub voxel: usize,
     /// How many there are.
@@ -101,8 +101,8 @@ impl Alignment {
         };
         let warnings = words.as_ref().and_then(ChosenTier::warning);
         let words = words.map(|words| words.intervals).unwrap_or_default();
-        let course = responses
-            .map(|source| course(question, source))
+        let time_course = responses
+            .map(|source| time_course(question, source))
             .transpose()?
             .flatten();
         let mut alignment = Self {
@@ -111,7 +111,7 @@ impl Alignment {
             frame_secs,
             scans: None,
             kept: 0..0,
-            course,
+            time_course,
             mismatch: None,
             remedies: Vec::new(),
             warnings: warnings.into_iter().map(sentence).collect(),
@@ -126,9 +126,9 @@ impl Alignment {
             return Ok(());
         };
         let header_secs = self
-            .course
+            .time_course
             .as_ref()
-            .and_then(|course| course.repetition_secs);
+            .and_then(|time_course| time_course.repetition_secs);
         let found = scan_times(&question.scans, story, n_expected, header_secs)?;
         let onset = found.onset.as_ref().map(ToString::to_string);
         let told = found.warnings.into_iter().chain(onset);
@@ -136,8 +136,8 @@ impl Alignment {
         let scans = found.times;
         let n_scans = scans.centre_secs.len();
         self.kept = trimmed(story, n_scans, trim)?;
-        if let Some(course) = &self.course {
-            let lengths = [self.kept.len(), course.values.len()];
+        if let Some(time_course) = &self.time_course {
+            let lengths = [self.kept.len(), time_course.values.len()];
             if lengths[0] != lengths[1] {
                 let error = mismatch(story, lengths, [trim, question.trim_responses]);
                 self.mismatch = Some(error.to_string());
@@ -156,8 +156,8 @@ impl Alignment {
 
     /// How many scans there are if they are simulated: as many as the responses need, or as the features last for.
     fn expected_scans(&self, question: &AlignmentQuestion) -> Option<usize> {
-        if let Some(course) = &self.course {
-            return Some(course.values.len() + question.trim.total());
+        if let Some(time_course) = &self.time_course {
+            return Some(time_course.values.len() + question.trim.total());
         }
         let ScansRecipe::Simulated {
             repetition_secs,
@@ -220,7 +220,7 @@ impl Alignment {
     #[must_use]
     pub fn response_of(&self, scan: usize) -> Option<f32> {
         let kept = scan.checked_sub(self.kept.start)?;
-        self.course.as_ref()?.values.get(kept).copied()
+        self.time_course.as_ref()?.values.get(kept).copied()
     }
 }
 
@@ -233,10 +233,10 @@ fn sentence(what: String) -> String {
     format!("{}{}.", first.unwrap_or_default(), letters.as_str())
 }
 
-fn course(
+fn time_course(
     question: &AlignmentQuestion,
     source: &dyn ResponseSource,
-) -> Result<Option<Course>, AlignmentError> {
+) -> Result<Option<TimeCourse>, AlignmentError> {
     let name = question.presentation.as_ref().unwrap_or(&question.story);
     let Some((n_scans, n_voxels)) = source.shape(name) else {
         return Ok(None);
@@ -244,7 +244,7 @@ fn course(
     let rows = trimmed(name, n_scans, question.trim_responses)?;
     let voxel = question.voxel.min(n_voxels.saturating_sub(1));
     let values = source.read(name, rows, voxel..(voxel + 1).min(n_voxels))?;
-    Ok(Some(Course {
+    Ok(Some(TimeCourse {
         voxel,
         n_voxels,
         n_scans,
@@ -368,7 +368,7 @@ mod tests {
         let (question, _) = story(folder.path());
         let alone = Alignment::of(&question, None).unwrap();
         assert_eq!(alone.scans.unwrap().centre_secs.len(), 35);
-        assert_eq!(alone.course, None);
+        assert_eq!(alone.time_course, None);
         let nothing = AlignmentQuestion {
             features: None,
             words: None,

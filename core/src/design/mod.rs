@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, concatenate, s};
 
-pub use alignment::{Alignment, AlignmentError, AlignmentQuestion, Course};
+pub use alignment::{Alignment, AlignmentError, AlignmentQuestion, TimeCourse};
 pub use frames::{FrameReader, Frames};
 pub use lengths::fitting_trims;
 use lengths::{far_apart, trimmed};

@@ -47,7 +47,7 @@ impl ColumnsFile {
     /// Whether the first `n_voxels` are there.
     #[must_use]
     pub fn holds(&self, n_voxels: usize) -> bool {
-        let length = self.file.metadata().map_or(0, |facts| facts.len());
+        let length = self.file.metadata().map_or(0, |info| info.len());
         length >= self.n_header_bytes + self.bytes(n_voxels)
     }
 

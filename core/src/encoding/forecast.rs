@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use ndarray::Array2;
 
-use super::{BLOCK_VOXELS, CONTROLLED_VOXELS, Column, FitWork, Reuse, reading_voxels};
+use super::{BLOCK_VOXELS, CONTROLLED_VOXELS, Column, FitCost, Reuse, reading_voxels};
 use crate::matrix::{Real, eigen, gram, product_peak_flops};
 use crate::random::PythonRandom;
 use crate::recipe::{EncodeRecipe, FitPrecision};
@@ -76,7 +76,7 @@ impl MachineSpeed {
 
     /// Seconds that the bases and the products of a fit take.
     #[must_use]
-    pub fn secs(&self, work: &FitWork, n_voxels: usize) -> f64 {
+    pub fn secs(&self, work: &FitCost, n_voxels: usize) -> f64 {
         work.eigen_cubes * self.eigen_secs
             + work.shared_flops / self.gram_flops
             + (work.solved_flops + n_voxels as f64 * work.voxel_flops)
@@ -133,11 +133,11 @@ impl FitForecast {
     }
 
     fn of<T: Real>(sizes: &FitSizes, recipe: &EncodeRecipe, speed: &MachineSpeed) -> Self {
-        let work = FitWork::of(sizes, recipe, reuse::<T>(sizes, recipe));
+        let work = FitCost::of(sizes, recipe, reuse::<T>(sizes, recipe));
         let permutations = sizes.n_voxels * recipe.scores.n_permutations * sizes.n_test_scans;
         let controls = if recipe.scores.controls {
             speed.secs(
-                &FitWork::of_controls(sizes),
+                &FitCost::of_controls(sizes),
                 CONTROLLED_VOXELS.min(sizes.n_voxels),
             )
         } else {
@@ -170,21 +170,21 @@ fn necessary_bytes<T: Real>(sizes: &FitSizes, recipe: &EncodeRecipe) -> u64 {
     let test = sizes.n_test_scans * sizes.n_columns * 8;
     let scores = sizes.n_voxels * (2 * n_alphas + Column::ALL.len()) * 8;
     let tiles = TILE_VOXELS * rayon::current_num_threads();
-    let fits = FitWork::fits_values(sizes, recipe) * tiles * size_of::<T>();
+    let fits = FitCost::fits_values(sizes, recipe) * tiles * size_of::<T>();
     plan + (reading + test + scores + fits) as u64 + (64 << 20)
 }
 
 /// Bytes of what steps share of the voxels, as far as it is kept from one to the next: what the budget leaves.
 pub(crate) fn kept_bytes<T: Real>(sizes: &FitSizes, recipe: &EncodeRecipe) -> u64 {
     let left = memory_budget(recipe).saturating_sub(necessary_bytes::<T>(sizes, recipe));
-    let wanted = FitWork::shared_values(sizes, recipe) * size_of::<T>();
+    let wanted = FitCost::shared_values(sizes, recipe) * size_of::<T>();
     left.min((wanted * sizes.n_voxels) as u64)
 }
 
 /// How often voxels pass, and what is kept of them in between.
 fn reuse<T: Real>(sizes: &FitSizes, recipe: &EncodeRecipe) -> Reuse {
     let n_alphas = recipe.ridge.alphas.values().len();
-    let wanted = FitWork::shared_values(sizes, recipe) * size_of::<T>() * sizes.n_voxels;
+    let wanted = FitCost::shared_values(sizes, recipe) * size_of::<T>() * sizes.n_voxels;
     Reuse {
         n_groups: round_groups::<T>(sizes, n_alphas, memory_budget(recipe)).len(),
         kept: kept_bytes::<T>(sizes, recipe) as f64 / wanted.max(1) as f64,

@@ -1,24 +1,24 @@
 //! The parts of an encoding model's fit that are not its method: blocks of voxels, what was measured, tables of scores.
 
 mod columns_file;
+mod cost;
 mod forecast;
-mod measured;
 mod merge;
 mod outputs;
 mod precision;
+mod response_blocks;
 mod series;
 mod table;
 mod voxels;
-mod work;
 
 pub use columns_file::ColumnsFile;
+pub use cost::{CONTROLLED_VOXELS, FitCost, Reuse};
 pub use forecast::{FitForecast, FitSizes, MachineSpeed};
 pub(crate) use forecast::{kept_bytes, memory_budget, round_groups};
-pub use measured::{Measured, MeasuredError};
 pub use merge::{MergeError, merge};
 pub use outputs::{OutputError, write_results};
 pub use precision::{CHECKED_VOXELS, precision_warning};
+pub use response_blocks::{ResponseBlocks, ResponseBlocksError};
 pub use series::{ExampleSeries, example_voxels};
 pub use table::{Column, ScoreTable, VoxelScores};
 pub use voxels::{BLOCK_VOXELS, VoxelShare, reading_voxels};
-pub use work::{CONTROLLED_VOXELS, FitWork, Reuse};

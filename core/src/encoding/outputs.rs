@@ -47,10 +47,10 @@ pub fn write_results(
             &series.to_npz().map_err(failed("series.npz"))?,
         )?;
     }
-    if let Some(facts) = &file.run {
+    if let Some(info) = &file.run {
         let report = EncodeReport {
             recipe: &file.encode,
-            facts,
+            info,
             table,
             series,
         };
@@ -58,7 +58,7 @@ pub fn write_results(
         write("report.html", report.html().as_bytes())?;
         write(
             "dataset_description.json",
-            dataset_description(&facts.heschl).as_bytes(),
+            dataset_description(&info.heschl).as_bytes(),
         )?;
     }
     write("scores.npz", &archive)?;

@@ -6,9 +6,9 @@ use std::time::SystemTime;
 use crate::audio::{AudioError, Recording, Resampling, SlidingAudio, count_samples};
 use crate::card::LastLayer;
 use crate::encoder::{Batch, Encoder, EncoderError};
-use crate::front_end::Listening;
+use crate::front_end::InputPreparation;
 use crate::progress::{CancelToken, Clock, Event, StageTimes};
-use crate::recipe::{ExtractRecipe, LayerChoice, RunFacts};
+use crate::recipe::{ExtractRecipe, LayerChoice, RunInfo};
 use crate::stimuli::{Stimulus, name_trouble};
 use crate::store::{
     FeaturesFolder, Found, Journal, JournalHeader, LayerVector, Provenance, RowLayout, STALE_AFTER,
@@ -70,7 +70,7 @@ pub struct Extraction<'a> {
     /// Where the features go.
     pub folder: &'a FeaturesFolder,
     /// Versions, device and model, for the records.
-    pub run: &'a RunFacts,
+    pub run: &'a RunInfo,
     /// Asks for a stop after the batch in hand.
     pub cancel: &'a CancelToken,
 }
@@ -125,7 +125,8 @@ pub fn extract(
         ..*work
     };
     // What killed runs left long ago; that it cannot be taken away keeps nothing from being done.
-    let _ = find_litter(work.folder.root(), STALE_AFTER).and_then(|litter| remove_litter(&litter));
+    let _ = find_litter(work.folder.root(), STALE_AFTER)
+        .and_then(|leftovers| remove_litter(&leftovers));
     leave_out_odd_stories(work, &layout, &mut summary, report);
     let last_layer = encoder.card().last_layer;
     if let Some(message) = other_last_layers(work, last_layer) {
@@ -192,7 +193,7 @@ fn leave_out_odd_stories(
         }
         match Recording::open(&stimulus.path, work.recipe.stimuli.resampling) {
             Ok(recording) => {
-                for note in &recording.facts().notes {
+                for note in &recording.info().notes {
                     report(Event::Warning {
                         message: format!("{story}: {note}."),
                     });
@@ -308,7 +309,7 @@ fn extract_story(
     let front_end = card
         .front_end
         .with_feature_extractor(work.recipe.model.use_featext);
-    let mut listening = Listening::new(front_end, windows.window_samples() as usize);
+    let mut preparation = InputPreparation::new(front_end, windows.window_samples() as usize);
     while !journal.is_complete() {
         if work.cancel.is_cancelled() {
             journal.sync()?;
@@ -318,8 +319,8 @@ fn extract_story(
         let rows = first..windows.len().min(first + journal.n_batch_rows());
         let mut batch = Batch::default();
         for window in windows.range(rows.clone()) {
-            let samples = clock.audio(|| audio.hear(window))?;
-            let input = clock.front_end(|| listening.hear(encoder, samples, window.start))?;
+            let samples = clock.audio(|| audio.read(window))?;
+            let input = clock.front_end(|| preparation.prepare(encoder, samples, window.start))?;
             batch.push(&card, samples.len(), input);
         }
         let features = clock.encoder(|| encoder.encode(&batch))?;

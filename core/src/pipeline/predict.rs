@@ -4,8 +4,8 @@ use ndarray::Array2;
 
 use crate::design::{Design, DesignError};
 use crate::encoding::{
-    BLOCK_VOXELS, Column, ColumnsFile, Measured, MeasuredError, OutputError, ScoreTable,
-    write_results,
+    BLOCK_VOXELS, Column, ColumnsFile, OutputError, ResponseBlocks, ResponseBlocksError,
+    ScoreTable, write_results,
 };
 use crate::intervals::{Interval, MeanOfDraws};
 use crate::matrix::product;
@@ -25,7 +25,7 @@ pub enum PredictError {
     #[error(transparent)]
     Design(#[from] DesignError),
     #[error(transparent)]
-    Measured(#[from] MeasuredError),
+    ResponseBlocks(#[from] ResponseBlocksError),
     #[error(transparent)]
     Responses(#[from] ResponsesError),
     #[error(
@@ -75,7 +75,7 @@ pub fn predict(
 ) -> Result<Option<ScoreTable>, PredictError> {
     let recipe = work.recipe;
     let design = Design::for_test(recipe, work.responses)?;
-    let measured = Measured::new(recipe, work.responses, &design)?;
+    let measured = ResponseBlocks::new(recipe, work.responses, &design)?;
     let (n_test_scans, n_columns) = design.test.0.dim();
     let (name, n_voxels) = weights_name(work, &design, measured.n_voxels())?;
     for message in &design.warnings {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use ndarray::{Array2, ArrayView2};
 
 use crate::ceiling::{NoiseCeiling, SHOWN_ABOVE};
-use crate::encoding::{Column, Measured, MeasuredError, VoxelScores};
+use crate::encoding::{Column, ResponseBlocks, ResponseBlocksError, VoxelScores};
 use crate::intervals::{BlockBootstrap, CONFIDENCE, MeanOfDraws, voxel_intervals};
 use crate::progress::Event;
 use crate::recipe::EncodeRecipe;
@@ -16,7 +16,7 @@ use crate::significance::BlockPermutations;
 /// Compares predictions of the test scans with what was measured.
 pub(super) struct Scorer<'a> {
     recipe: &'a EncodeRecipe,
-    measured: &'a Measured<'a>,
+    measured: &'a ResponseBlocks<'a>,
     permutations: Option<BlockPermutations>,
     bootstrap: Option<BlockBootstrap>,
 }
@@ -38,7 +38,7 @@ impl<'a> Scorer<'a> {
     /// A scorer of predictions of `n_scans` test scans.
     pub(super) fn new(
         recipe: &'a EncodeRecipe,
-        measured: &'a Measured<'a>,
+        measured: &'a ResponseBlocks<'a>,
         n_scans: usize,
         report: &mut dyn FnMut(Event),
     ) -> Self {
@@ -66,13 +66,13 @@ impl<'a> Scorer<'a> {
     /// * `training`: `(n_training_scans, n_voxels)`, as measured; where values are no numbers, they are counted.
     ///
     /// # Errors
-    /// [`MeasuredError`] if the test responses cannot be read.
+    /// [`ResponseBlocksError`] if the test responses cannot be read.
     pub(super) fn scores<T: Readable>(
         &self,
         predictions: &Array2<T>,
         training: ArrayView2<T>,
         voxels: Range<usize>,
-    ) -> Result<BlockScores, MeasuredError> {
+    ) -> Result<BlockScores, ResponseBlocksError> {
         let measured = self.measured.test::<T>(voxels.clone())?;
         let r = correlation(predictions.view(), measured.view());
         let r2 = r_squared(predictions.view(), measured.view());
@@ -138,7 +138,7 @@ impl<'a> Scorer<'a> {
     fn ceiling<T: Readable>(
         &self,
         voxels: Range<usize>,
-    ) -> Result<Option<NoiseCeiling>, MeasuredError> {
+    ) -> Result<Option<NoiseCeiling>, ResponseBlocksError> {
         if self.measured.n_presentations() < 2 {
             return Ok(None);
         }

@@ -11,7 +11,7 @@ use std::ops::Range;
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 
 use crate::design::{Design, DesignError, scans_of};
-use crate::encoding::{Measured, MeasuredError, ScoreTable};
+use crate::encoding::{ResponseBlocks, ResponseBlocksError, ScoreTable};
 use crate::progress::CancelToken;
 use crate::recipe::EncodeRecipe;
 use crate::responses::ResponseSource;
@@ -41,7 +41,7 @@ pub enum StackError {
     #[error(transparent)]
     Design(#[from] DesignError),
     #[error(transparent)]
-    Measured(#[from] MeasuredError),
+    ResponseBlocks(#[from] ResponseBlocksError),
     #[error(transparent)]
     Split(#[from] SplitError),
     #[error(transparent)]
@@ -89,7 +89,7 @@ pub fn stack(
         .iter()
         .map(|member| Design::build(&member.recipe, responses))
         .collect::<Result<Vec<_>, _>>()?;
-    let measured = Measured::new(&first.recipe, responses, &designs[0])?;
+    let measured = ResponseBlocks::new(&first.recipe, responses, &designs[0])?;
     measured.verify()?;
     let n_voxels = measured.n_voxels();
     for (member, design) in members.iter().zip(&designs) {

@@ -13,7 +13,7 @@ use crate::window::Coverage;
 /// What a recipe file records of the run that wrote it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct EncodeFacts {
+pub struct EncodeInfo {
     /// Version of Heschl.
     pub heschl: String,
     /// When the run began, UTC.
@@ -43,14 +43,14 @@ pub struct EncodeFacts {
     /// What the user was told.
     pub warnings: Vec<String>,
     /// The sets of features, in the recipe's order.
-    pub sets: Vec<SetFacts>,
+    pub sets: Vec<SetInfo>,
     /// What the controls found.
     pub checks: Vec<Check>,
     /// Every file that was read.
     pub inputs: Vec<FileChecksum>,
 }
 
-impl EncodeFacts {
+impl EncodeInfo {
     /// Takes in those of another share of the voxels: what was told and found there is kept, each sentence once.
     pub(crate) fn add(&mut self, share: Self) {
         self.n_voxels += share.n_voxels;
@@ -83,7 +83,7 @@ impl EncodeFacts {
 /// What is known of a set of features.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct SetFacts {
+pub struct SetInfo {
     /// Its name.
     pub name: String,
     /// Features, before delays.
@@ -125,7 +125,7 @@ pub struct EncodeFile {
     pub encode: EncodeRecipe,
     /// What the run that wrote the file was made of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub run: Option<EncodeFacts>,
+    pub run: Option<EncodeInfo>,
 }
 
 impl EncodeFile {

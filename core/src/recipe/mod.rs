@@ -19,7 +19,7 @@ pub use encode::{
     FeatureSet, FitPrecision, Normalisation, Preset, ResponsesRecipe, RidgeRecipe, ScansRecipe,
     ScoresRecipe, StoriesRecipe, Trim,
 };
-pub use encode_file::{EncodeFacts, EncodeFile, FeatureSource, SetFacts};
+pub use encode_file::{EncodeFile, EncodeInfo, FeatureSource, SetInfo};
 
 /// One extraction of features.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -252,7 +252,7 @@ impl ExtractRecipe {
 
 /// What a recipe file records of the run that wrote it, so that a repetition can tell whether its inputs are the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RunFacts {
+pub struct RunInfo {
     /// Version of Heschl.
     pub heschl: String,
     /// Version of ONNX Runtime.
@@ -275,7 +275,7 @@ pub struct RecipeFile {
     pub extract: ExtractRecipe,
     /// What the run that wrote the file was made of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub run: Option<RunFacts>,
+    pub run: Option<RunInfo>,
 }
 
 /// Why a recipe file cannot be used.

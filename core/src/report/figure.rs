@@ -227,7 +227,7 @@ pub(super) fn rounds_curve(alphas: &[f64], all: &[f64], best: &[f64]) -> String 
 }
 
 /// A voxel's test scans: measured, and predicted brought to the same mean and deviation.
-pub(super) fn course(title: &str, measured: &[f64], predicted: &[f64]) -> String {
+pub(super) fn time_course(title: &str, measured: &[f64], predicted: &[f64]) -> String {
     let scaled = matched(predicted, measured);
     let values = || {
         measured

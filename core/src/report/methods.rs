@@ -8,7 +8,7 @@ use super::works::Work;
 use crate::ceiling::TotalPower;
 use crate::delay::DelayBorders;
 use crate::downsample::Downsampling;
-use crate::recipe::{FeatureKind, FitPrecision, Normalisation, ScansRecipe, SetFacts, Trim};
+use crate::recipe::{FeatureKind, FitPrecision, Normalisation, ScansRecipe, SetInfo, Trim};
 use crate::ridge::{AlphaSharing, AlphaUnit, RoundScore};
 use crate::scans::TriggerRepair;
 use crate::split::{CrossValidation, HeldChunks};
@@ -46,7 +46,7 @@ pub(super) fn markdown(report: &EncodeReport) -> String {
     scores(&mut paragraph, report);
     let mut text = format!(
         "# Methods\n\n{}\n\nComputed with Heschl {}; `recipe.toml` beside this text repeats it.\n\n## References\n\n",
-        paragraph.text, report.facts.heschl
+        paragraph.text, report.info.heschl
     );
     let mut references: Vec<&str> = paragraph
         .cited
@@ -62,12 +62,12 @@ pub(super) fn markdown(report: &EncodeReport) -> String {
 
 fn features(paragraph: &mut Paragraph, report: &EncodeReport) {
     let sets: Vec<String> = report
-        .facts
+        .info
         .sets
         .iter()
         .zip(&report.recipe.features)
-        .map(|(facts, set)| match set.kind {
-            FeatureKind::Features => encoder_features(paragraph, facts),
+        .map(|(info, set)| match set.kind {
+            FeatureKind::Features => encoder_features(paragraph, info),
             FeatureKind::WordRate => rate("word", set.empty_labels),
             FeatureKind::PhonemeRate => rate("phoneme", set.empty_labels),
             FeatureKind::MelSpectrogram => "an 80-band log-mel spectrogram (10 ms hop)".into(),
@@ -94,10 +94,10 @@ fn rate(of: &str, empty_labels: EmptyLabels) -> String {
     format!("{of} rate{counted}")
 }
 
-fn encoder_features(paragraph: &mut Paragraph, facts: &SetFacts) -> String {
-    let n = facts.n_features;
-    let Some(source) = &facts.source else {
-        return format!("{n} features (\"{}\")", escaped(&facts.name));
+fn encoder_features(paragraph: &mut Paragraph, info: &SetInfo) -> String {
+    let n = info.n_features;
+    let Some(source) = &info.source else {
+        return format!("{n} features (\"{}\")", escaped(&info.name));
     };
     let layer = match &source.layer {
         None => "the final output".to_string(),
@@ -143,13 +143,13 @@ fn work_of(model: &str) -> Option<Work> {
 }
 
 fn downsampling(paragraph: &mut Paragraph, report: &EncodeReport) {
-    let (resampled, given): (Vec<&SetFacts>, Vec<&SetFacts>) =
-        report.facts.sets.iter().partition(|set| !set.at_scan_times);
+    let (resampled, given): (Vec<&SetInfo>, Vec<&SetInfo>) =
+        report.info.sets.iter().partition(|set| !set.at_scan_times);
     if resampled.is_empty() {
         paragraph.say("Features were given at the fMRI acquisition times.");
         return;
     }
-    let names = |sets: &[&SetFacts]| {
+    let names = |sets: &[&SetInfo]| {
         let names: Vec<String> = sets
             .iter()
             .map(|set| format!("\"{}\"", escaped(&set.name)))
@@ -278,7 +278,7 @@ fn design(paragraph: &mut Paragraph, report: &EncodeReport) {
         "To model the hemodynamic response, features were delayed by {} scan{} {borders}, giving {} regressors.",
         listed(&delays),
         plural(design.delays.len(), if delays == ["1"] { "" } else { "s" }, "s"),
-        report.facts.n_columns
+        report.info.n_columns
     ));
 }
 
@@ -296,7 +296,7 @@ fn ends(trim: Trim) -> Option<String> {
 }
 
 fn fit(paragraph: &mut Paragraph, report: &EncodeReport) {
-    let (facts, ridge) = (report.facts, &report.recipe.ridge);
+    let (info, ridge) = (report.info, &report.recipe.ridge);
     let hoerl = paragraph.cite(Work::Hoerl1970);
     let penalty = match ridge.alpha_unit {
         AlphaUnit::Plain => "penalty α² on the squared weights",
@@ -316,10 +316,10 @@ fn fit(paragraph: &mut Paragraph, report: &EncodeReport) {
     paragraph.say(&format!(
         "Ridge regression ({hoerl}; {penalty}) was fitted in {precision} precision to each of {} voxels{mask} on {} scans of {} \
          training stor{}.",
-        facts.n_voxels,
-        facts.n_training_scans,
-        facts.training_stories.len(),
-        plural(facts.training_stories.len(), "y", "ies")
+        info.n_voxels,
+        info.n_training_scans,
+        info.training_stories.len(),
+        plural(info.training_stories.len(), "y", "ies")
     ));
     let range = tried(&report.table.alphas);
     let folds = folds(report);
@@ -364,7 +364,7 @@ fn tried(alphas: &[f64]) -> String {
 
 /// What was held out to select α.
 fn folds(report: &EncodeReport) -> String {
-    let (ridge, n_held) = (&report.recipe.ridge, report.facts.n_held_scans);
+    let (ridge, n_held) = (&report.recipe.ridge, report.info.n_held_scans);
     match ridge.cross_validation {
         CrossValidation::ChunkBootstrap {
             n_rounds,
@@ -391,18 +391,18 @@ fn folds(report: &EncodeReport) -> String {
 }
 
 fn scores(paragraph: &mut Paragraph, report: &EncodeReport) {
-    let (facts, recipe) = (report.facts, report.recipe);
-    let repeated = if facts.n_presentations > 1 {
-        format!(", averaged over {} presentations", facts.n_presentations)
+    let (info, recipe) = (report.info, report.recipe);
+    let repeated = if info.n_presentations > 1 {
+        format!(", averaged over {} presentations", info.n_presentations)
     } else {
         String::new()
     };
     paragraph.say(&format!(
         "The model fitted on all training scans was scored by Pearson's r between predicted and measured responses over {} scans of \
          {} test stor{}{repeated}.",
-        facts.n_test_scans,
-        facts.test_stories.len(),
-        plural(facts.test_stories.len(), "y", "ies")
+        info.n_test_scans,
+        info.test_stories.len(),
+        plural(info.test_stories.len(), "y", "ies")
     ));
     let block = recipe.scores.block_scans;
     if recipe.scores.n_permutations > 0 {
@@ -419,11 +419,13 @@ fn scores(paragraph: &mut Paragraph, report: &EncodeReport) {
             recipe.scores.n_draws
         ));
     }
-    if facts.n_presentations > 1 {
+    if info.n_presentations > 1 {
         let schoppe = paragraph.cite(Work::Schoppe2016);
         let power = match recipe.scores.total_power {
             TotalPower::One => "taking the total power of the z-scored responses as 1",
-            TotalPower::Measured => "measuring total power as the mean variance of a presentation",
+            TotalPower::ResponseBlocks => {
+                "measuring total power as the mean variance of a presentation"
+            }
         };
         paragraph.say(&format!(
             "The noise ceiling was estimated from the individual presentations ({schoppe}), {power}; r was divided by the ceiling \

@@ -3,7 +3,7 @@
 use toml::{Table, Value};
 
 use crate::encoding::{ScoreTable, VoxelScores};
-use crate::recipe::{EncodeFacts, EncodeFile, FeatureSource, SetFacts};
+use crate::recipe::{EncodeFile, EncodeInfo, FeatureSource, SetInfo};
 use crate::report::EncodeReport;
 use crate::window::Coverage;
 
@@ -92,7 +92,7 @@ const OTHER: [(&str, &str); 14] = [
     ("simulated", "reports"),
 ];
 
-fn facts() -> EncodeFacts {
+fn info() -> EncodeInfo {
     let source = FeatureSource {
         model: "whisper-tiny".into(),
         layer: Some("encoder.3".into()),
@@ -101,13 +101,13 @@ fn facts() -> EncodeFacts {
         coverage: Coverage::RampIn,
         use_featext: false,
     };
-    let set = |name: &str, source, at_scan_times| SetFacts {
+    let set = |name: &str, source, at_scan_times| SetInfo {
         name: name.into(),
         n_features: 384,
         at_scan_times,
         source,
     };
-    EncodeFacts {
+    EncodeInfo {
         heschl: "0.0.0".into(),
         started: String::new(),
         finished: String::new(),
@@ -132,7 +132,7 @@ fn facts() -> EncodeFacts {
     }
 }
 
-fn methods(recipe: &Table, facts: &EncodeFacts) -> String {
+fn methods(recipe: &Table, info: &EncodeInfo) -> String {
     let file = EncodeFile::parse(&toml::to_string(recipe).unwrap()).unwrap();
     let table = ScoreTable {
         first_voxel: 0,
@@ -144,7 +144,7 @@ fn methods(recipe: &Table, facts: &EncodeFacts) -> String {
     };
     let report = EncodeReport {
         recipe: &file.encode,
-        facts,
+        info,
         table: &table,
         series: None,
     };
@@ -213,8 +213,8 @@ fn fit_together(recipe: &mut Table) {
 #[test]
 fn every_setting_that_decides_numbers_is_told() {
     let recipe: Table = RECIPE.parse().unwrap();
-    let facts = facts();
-    let before = methods(&recipe, &facts);
+    let info = info();
+    let before = methods(&recipe, &info);
     let mut paths = Vec::new();
     leaves(&recipe["encode"], "", &mut paths);
     assert!(paths.len() > 50, "{paths:?}");
@@ -233,7 +233,7 @@ fn every_setting_that_decides_numbers_is_told() {
             change(value);
         }
         fit_together(&mut other);
-        assert_ne!(methods(&other, &facts), before, "{path} is not told");
+        assert_ne!(methods(&other, &info), before, "{path} is not told");
     }
 }
 
@@ -247,7 +247,7 @@ fn the_mixtures_of_a_penalty_per_set_are_told() {
             .as_table_mut()
             .unwrap()
             .insert("banded".into(), banded.into());
-        methods(&recipe, &facts())
+        methods(&recipe, &info())
     };
     assert_ne!(with(12), with(13));
     assert!(with(12).contains("12 random mixtures"), "{}", with(12));
@@ -256,9 +256,9 @@ fn the_mixtures_of_a_penalty_per_set_are_told() {
 #[test]
 fn steps_that_did_not_run_are_not_told() {
     let recipe: Table = RECIPE.parse().unwrap();
-    let all = methods(&recipe, &facts());
+    let all = methods(&recipe, &info());
     assert!(all.contains("resampled") && all.contains("Duchon"), "{all}");
-    let mut given = facts();
+    let mut given = info();
     given
         .sets
         .iter_mut()
@@ -282,7 +282,7 @@ fn steps_that_did_not_run_are_not_told() {
     for number in ["n_permutations", "n_draws"] {
         bare["encode"]["scores"][number] = 0.into();
     }
-    let mut once = facts();
+    let mut once = info();
     once.n_presentations = 1;
     let bare = methods(&bare, &once);
     for word in [
@@ -299,11 +299,11 @@ fn steps_that_did_not_run_are_not_told() {
 #[test]
 fn names_cannot_write_markdown_or_another_line() {
     let recipe: Table = RECIPE.parse().unwrap();
-    let mut facts = facts();
-    if let Some(source) = &mut facts.sets[0].source {
+    let mut info = info();
+    if let Some(source) = &mut info.sets[0].source {
         source.model = "my_model*\n## [x](http://y)".into();
     }
-    let text = methods(&recipe, &facts);
+    let text = methods(&recipe, &info);
     assert!(
         text.contains(r"my\_model\* \#\# \[x\]\(http\://y\)"),
         "{text}"

@@ -8,7 +8,7 @@ mod page;
 mod works;
 
 use crate::encoding::{ExampleSeries, ScoreTable};
-use crate::recipe::{EncodeFacts, EncodeRecipe};
+use crate::recipe::{EncodeInfo, EncodeRecipe};
 
 /// All that a report is made from: what ran, never what was merely asked for.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +16,7 @@ pub struct EncodeReport<'a> {
     /// What was done.
     pub recipe: &'a EncodeRecipe,
     /// What the steps met.
-    pub facts: &'a EncodeFacts,
+    pub info: &'a EncodeInfo,
     /// What came out.
     pub table: &'a ScoreTable,
     /// A few voxels' courses; `None` where shares were put together.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::EncodeReport;
-use super::figure::{course, escaped, histogram_of_alpha, histogram_of_r, rounds_curve};
+use super::figure::{escaped, histogram_of_alpha, histogram_of_r, rounds_curve, time_course};
 use super::methods::short;
 use crate::encoding::Column;
 use crate::sanity::Verdict;
@@ -33,7 +33,7 @@ pub(super) fn html(report: &EncodeReport) -> String {
     warnings(&mut page, report);
     checks(&mut page, report);
     figures(&mut page, report);
-    courses(&mut page, report);
+    time_courses(&mut page, report);
     steps(&mut page, report);
     reading(&mut page);
     let _ = write!(page, "<h2>Methods</h2>\n{}", paragraphs(&report.methods()));
@@ -44,7 +44,7 @@ pub(super) fn html(report: &EncodeReport) -> String {
 
 fn title(report: &EncodeReport) -> String {
     let names: Vec<&str> = report
-        .facts
+        .info
         .sets
         .iter()
         .map(|set| set.name.as_str())
@@ -62,9 +62,9 @@ fn row(page: &mut String, name: &str, value: &str) {
 }
 
 fn result(page: &mut String, report: &EncodeReport) {
-    let (table, facts) = (report.table, report.facts);
+    let (table, info) = (report.table, report.info);
     page.push_str("<table>\n");
-    row(page, "Voxels", &facts.n_voxels.to_string());
+    row(page, "Voxels", &info.n_voxels.to_string());
     row(page, "Mean r", &format!("{:.4}", table.mean(Column::R)));
     if let Some(interval) = table.mean_interval() {
         row(
@@ -104,8 +104,8 @@ fn result(page: &mut String, report: &EncodeReport) {
         "Training",
         &format!(
             "{} scans of {} stories",
-            facts.n_training_scans,
-            facts.training_stories.len()
+            info.n_training_scans,
+            info.training_stories.len()
         ),
     );
     row(
@@ -113,31 +113,31 @@ fn result(page: &mut String, report: &EncodeReport) {
         "Test",
         &format!(
             "{} scans of {}",
-            facts.n_test_scans,
-            facts.test_stories.join(", ")
+            info.n_test_scans,
+            info.test_stories.join(", ")
         ),
     );
     page.push_str("</table>\n");
 }
 
 fn warnings(page: &mut String, report: &EncodeReport) {
-    if report.facts.warnings.is_empty() {
+    if report.info.warnings.is_empty() {
         return;
     }
     page.push_str("<h2>Warnings</h2>\n");
-    for warning in &report.facts.warnings {
+    for warning in &report.info.warnings {
         let _ = writeln!(page, "<p class=\"warning\">{}</p>", escaped(warning));
     }
 }
 
 fn checks(page: &mut String, report: &EncodeReport) {
     page.push_str("<h2>Controls</h2>\n");
-    if report.facts.checks.is_empty() {
+    if report.info.checks.is_empty() {
         page.push_str("<p>None were run.</p>\n");
         return;
     }
     page.push_str("<p>On a sample of the voxels, each looks for a way in which scores can come about without a relation between features and brain.</p>\n<table>\n");
-    for check in &report.facts.checks {
+    for check in &report.info.checks {
         let (class, word) = match check.verdict {
             Verdict::Passed => ("passed", "passed"),
             Verdict::Failed => ("failed", "FAILED"),
@@ -209,13 +209,13 @@ fn round_means(report: &EncodeReport) -> (Vec<f64>, Vec<f64>) {
     (mean(&order), mean(&order[..order.len().div_ceil(10)]))
 }
 
-fn courses(page: &mut String, report: &EncodeReport) {
+fn time_courses(page: &mut String, report: &EncodeReport) {
     let Some(series) = report.series else { return };
     page.push_str("<h2>Courses of single voxels</h2>\n<p>From the best to the worst: measured (grey) and predicted (colour, brought to the same mean and deviation).</p>\n");
     for (index, voxel) in series.voxels.iter().enumerate() {
         let r = report.table.voxels[voxel - report.table.first_voxel].get(Column::R);
         let caption = format!("Voxel {voxel}, r {r:.3}");
-        let svg = course(
+        let svg = time_course(
             &caption,
             &series.measured.column(index).to_vec(),
             &series.predicted.column(index).to_vec(),
@@ -225,7 +225,7 @@ fn courses(page: &mut String, report: &EncodeReport) {
 }
 
 fn steps(page: &mut String, report: &EncodeReport) {
-    let (recipe, facts) = (report.recipe, report.facts);
+    let (recipe, info) = (report.recipe, report.info);
     let step = |is_done: bool, name: &str, why_not: &str| {
         if is_done {
             format!("<li>{}: done</li>\n", escaped(name))
@@ -240,7 +240,7 @@ fn steps(page: &mut String, report: &EncodeReport) {
     page.push_str("<h2>Steps</h2>\n<ul>\n");
     let look_ahead = format!(
         "Features brought to the scanner's clock (a row looks at most {} s ahead of its scan)",
-        short(facts.look_ahead_secs)
+        short(info.look_ahead_secs)
     );
     for (is_done, name, why_not) in [
         (true, look_ahead.as_str(), ""),
@@ -252,12 +252,12 @@ fn steps(page: &mut String, report: &EncodeReport) {
             "no permutations were asked for",
         ),
         (
-            facts.n_presentations > 1,
+            info.n_presentations > 1,
             "Noise ceiling",
             "the test was presented once",
         ),
         (
-            !facts.checks.is_empty(),
+            !info.checks.is_empty(),
             "Controls",
             "they were switched off",
         ),
@@ -339,16 +339,16 @@ fn paragraphs(markdown: &str) -> String {
 }
 
 fn provenance(page: &mut String, report: &EncodeReport) {
-    let facts = report.facts;
+    let info = report.info;
     let _ = write!(
         page,
         "<h2>Where this comes from</h2>\n<p>Heschl {}, {} to {}. recipe.toml beside this page repeats it.</p>\n<table>\n<tr><th>File</th>\
          <th>SHA-256</th></tr>\n",
-        escaped(&facts.heschl),
-        escaped(&facts.started),
-        escaped(&facts.finished)
+        escaped(&info.heschl),
+        escaped(&info.started),
+        escaped(&info.finished)
     );
-    for file in &facts.inputs {
+    for file in &info.inputs {
         let _ = writeln!(
             page,
             "<tr><td><code>{}</code></td><td><code>{}</code></td></tr>",

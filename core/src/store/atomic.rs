@@ -95,7 +95,7 @@ pub fn open_own(path: &Path) -> Result<File, StoreError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     let link = || StoreError::Link(path.to_path_buf());
-    let is_link = || fs::symlink_metadata(path).is_ok_and(|facts| facts.is_symlink());
+    let is_link = || fs::symlink_metadata(path).is_ok_and(|info| info.is_symlink());
     if cfg!(not(unix)) && is_link() {
         return Err(link());
     }
@@ -112,14 +112,14 @@ pub fn open_own(path: &Path) -> Result<File, StoreError> {
             StoreError::write(source, path)
         }
     })?;
-    let facts = file
+    let info = file
         .metadata()
         .map_err(|source| StoreError::write(source, path))?;
     #[cfg(unix)]
-    let has_other_name = std::os::unix::fs::MetadataExt::nlink(&facts) > 1;
+    let has_other_name = std::os::unix::fs::MetadataExt::nlink(&info) > 1;
     #[cfg(not(unix))]
     let has_other_name = false;
-    if !facts.is_file() || has_other_name {
+    if !info.is_file() || has_other_name {
         return Err(link());
     }
     Ok(file)

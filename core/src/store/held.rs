@@ -8,13 +8,13 @@ use super::StoreError;
 
 /// A folder, kept open so that its identity is not given to another one.
 #[derive(Debug, Clone)]
-pub struct HeldFolder {
+pub struct OutputFolderGuard {
     path: PathBuf,
     /// `None` where folders cannot be opened.
     file: Option<Arc<File>>,
 }
 
-impl HeldFolder {
+impl OutputFolderGuard {
     /// Takes hold of a folder that is there.
     ///
     /// # Errors
@@ -70,7 +70,7 @@ mod tests {
         let around = tempfile::tempdir().unwrap();
         let path = around.path().join("out");
         std::fs::create_dir(&path).unwrap();
-        let held = HeldFolder::open(&path).unwrap();
+        let held = OutputFolderGuard::open(&path).unwrap();
         held.verify().unwrap();
         std::fs::remove_dir(&path).unwrap();
         assert!(matches!(held.verify(), Err(StoreError::Vanished(_))));
@@ -78,6 +78,6 @@ mod tests {
         assert!(matches!(held.verify(), Err(StoreError::Vanished(_))));
         let link = around.path().join("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();
-        HeldFolder::open(&link).unwrap().verify().unwrap();
+        OutputFolderGuard::open(&link).unwrap().verify().unwrap();
     }
 }

@@ -295,7 +295,7 @@ impl<V: JournalValue> Journal<V> {
 /// Heschl's own folder beside the results must be a folder: through a link, files elsewhere would be written.
 pub(super) fn refuse_linked_folder(folder: &Path) -> Result<(), StoreError> {
     let is_own = folder.file_name().is_some_and(|name| name == ".heschl");
-    let is_link = std::fs::symlink_metadata(folder).is_ok_and(|facts| facts.is_symlink());
+    let is_link = std::fs::symlink_metadata(folder).is_ok_and(|info| info.is_symlink());
     if is_own && is_link {
         return Err(StoreError::Link(folder.to_path_buf()));
     }
@@ -307,7 +307,7 @@ pub(super) fn refuse_linked_folder(folder: &Path) -> Result<(), StoreError> {
 /// # Errors
 /// [`StoreError`] if the disk refuses.
 pub(crate) fn clear_journal(path: &Path) -> Result<(), StoreError> {
-    if !std::fs::symlink_metadata(path).is_ok_and(|facts| facts.is_file()) {
+    if !std::fs::symlink_metadata(path).is_ok_and(|info| info.is_file()) {
         return Ok(());
     }
     let Ok(file) = File::open(path) else {

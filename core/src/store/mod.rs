@@ -13,7 +13,7 @@ mod check;
 mod held;
 mod journal;
 mod last_layer;
-mod litter;
+mod leftovers;
 mod record;
 
 use std::fmt::Write as _;
@@ -23,9 +23,9 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 pub use check::{CheckReport, check};
-pub use held::HeldFolder;
+pub use held::OutputFolderGuard;
 pub use journal::{Found, Journal, JournalHeader, JournalValue};
-pub use litter::{Litter, STALE_AFTER, find_litter, remove_litter};
+pub use leftovers::{Leftovers, STALE_AFTER, find_litter, remove_litter};
 pub use record::{FileChecksum, Provenance, SourceRecording, StoryRecord};
 
 use crate::formats::npz::RowsWriter;
@@ -127,7 +127,7 @@ fn write_trouble(error: &io::Error) -> String {
 pub struct FeaturesFolder {
     root: PathBuf,
     /// Where it is written: the folder as it was found.
-    held: Option<HeldFolder>,
+    held: Option<OutputFolderGuard>,
 }
 
 /// Fails if two stories would share a file: `a_times` and the times of `a`, or `encoder.0/a` and a layer of `a`.
@@ -227,7 +227,7 @@ impl FeaturesFolder {
             }
             Err(source) => return Err(StoreError::write(source, &version_file)),
         }
-        folder.held = Some(HeldFolder::open(root)?);
+        folder.held = Some(OutputFolderGuard::open(root)?);
         Ok(folder)
     }
 
@@ -236,7 +236,7 @@ impl FeaturesFolder {
     /// # Errors
     /// [`StoreError::Vanished`] if it is not.
     pub fn verify(&self) -> Result<(), StoreError> {
-        self.held.as_ref().map_or(Ok(()), HeldFolder::verify)
+        self.held.as_ref().map_or(Ok(()), OutputFolderGuard::verify)
     }
 
     /// The folder itself.

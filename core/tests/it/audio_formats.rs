@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use heschl_core::audio::{
-    Recording, RecordingFacts, Resampling, SincResampler, count_samples, probe,
+    Recording, RecordingInfo, Resampling, SincResampler, count_samples, probe,
 };
 use hound::{SampleFormat, WavSpec, WavWriter};
 use tempfile::TempDir;
@@ -181,7 +181,7 @@ fn headers_tell_rate_channels_codec_and_length() {
         ("tone_aac.m4a", "AAC", Some(0.25)),
         ("tone_alac.m4a", "ALAC", Some(0.25)),
     ] {
-        let expected = RecordingFacts {
+        let expected = RecordingInfo {
             rate_hz: 16_000,
             channels: 1,
             codec: codec.into(),
@@ -234,9 +234,9 @@ fn lengths_that_nobody_filled_in_are_told_and_read_to_the_end() {
     for (riff_len, data_len, is_told) in cases {
         std::fs::write(&path, odd_wav(*b"RIFF", riff_len, data_len, &[])).unwrap();
         assert_eq!(read(&path, Resampling::Refuse), expected, "{data_len:#x}");
-        let facts = probe(&path).unwrap();
-        assert_eq!(facts.duration_secs, Some(0.1), "{data_len:#x}");
-        assert_eq!(facts.notes.len(), usize::from(is_told), "{:?}", facts.notes);
+        let info = probe(&path).unwrap();
+        assert_eq!(info.duration_secs, Some(0.1), "{data_len:#x}");
+        assert_eq!(info.notes.len(), usize::from(is_told), "{:?}", info.notes);
     }
     // 64-bit lengths, as EBU Tech 3306 has them: RIFF, data, number of samples, no table.
     let mut long = odd_wav(*b"RF64", u32::MAX, u32::MAX, &[]);
@@ -359,11 +359,11 @@ fn ima_adpcm_has_the_samples_that_libsndfile_reads() {
         let file = std::fs::read(data(&format!("ima_{name}.wav"))).unwrap();
         let expect = |n_bytes, fact, n_frames: usize, n_notes| {
             std::fs::write(&path, shortened(&file, n_bytes, fact)).unwrap();
-            let facts = probe(&path).unwrap();
-            assert_eq!(facts.codec, "IMA ADPCM");
-            assert_eq!(facts.notes.len(), n_notes, "{:?}", facts.notes);
+            let info = probe(&path).unwrap();
+            assert_eq!(info.codec, "IMA ADPCM");
+            assert_eq!(info.notes.len(), n_notes, "{:?}", info.notes);
             let secs = n_frames as f64 / 16_000.0;
-            assert_eq!(facts.duration_secs, Some(secs), "{name} {n_bytes} {fact}");
+            assert_eq!(info.duration_secs, Some(secs), "{name} {n_bytes} {fact}");
             assert_eq!(read(&path, Resampling::ToEncoderRate), expected[..n_frames]);
         };
         let whole = 2 * block;
@@ -442,13 +442,9 @@ fn joined_ogg_streams_are_read_to_the_end_as_one() {
     let once = read(&data("tone.ogg"), Resampling::Refuse);
     std::fs::write(&path, one.repeat(3)).unwrap();
     assert_eq!(read(&path, Resampling::Refuse), once.repeat(3));
-    let facts = probe(&path).unwrap();
-    assert_eq!(facts.duration_secs, Some(0.75));
-    assert!(
-        facts.notes[0].contains("3 Ogg streams"),
-        "{:?}",
-        facts.notes
-    );
+    let info = probe(&path).unwrap();
+    assert_eq!(info.duration_secs, Some(0.75));
+    assert!(info.notes[0].contains("3 Ogg streams"), "{:?}", info.notes);
 
     // What goes wrong in the second has the time that it has in the whole.
     std::fs::write(&path, &one.repeat(2)[..one.len() * 2 - 40]).unwrap();
@@ -483,10 +479,10 @@ fn aiff_is_read_in_each_of_its_codings() {
     ];
     for name in names {
         let path = data(&format!("aiff_{name}"));
-        let facts = probe(&path).unwrap();
-        assert_eq!((facts.rate_hz, facts.channels), (16_000, 2), "{name}");
-        assert_eq!(facts.duration_secs, Some(0.00625), "{name}");
-        assert!(facts.notes.is_empty(), "{:?}", facts.notes);
+        let info = probe(&path).unwrap();
+        assert_eq!((info.rate_hz, info.channels), (16_000, 2), "{name}");
+        assert_eq!(info.duration_secs, Some(0.00625), "{name}");
+        assert!(info.notes.is_empty(), "{:?}", info.notes);
         let found = read(&path, Resampling::ToEncoderRate);
         // 1 becomes the largest float of a 32-bit number: nothing here is 1.
         assert_eq!(found, expected, "{name}");

@@ -165,8 +165,8 @@ fn planted_voxels_are_found_and_empty_ones_score_about_0() {
     let table = table(summary);
     let r: Vec<f64> = table.column(Column::R).collect();
     // Signal and noise have the same variance: no model can reach more than the root of a half.
-    let planted = r[..N_PLANTED].iter().sum::<f64>() / N_PLANTED as f64;
-    assert!((0.6..0.75).contains(&planted), "{planted}");
+    let injected = r[..N_PLANTED].iter().sum::<f64>() / N_PLANTED as f64;
+    assert!((0.6..0.75).contains(&injected), "{injected}");
     let empty = r[N_PLANTED..2 * N_PLANTED].iter().sum::<f64>() / N_PLANTED as f64;
     // Three standard errors of a mean over 20 voxels and 150 scans.
     assert!(empty.abs() < 3.0 / (150.0_f64 * 20.0).sqrt(), "{empty}");

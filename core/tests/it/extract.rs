@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use heschl_core::encoder::FakeEncoder;
 use heschl_core::pipeline::{ExtractError, Extraction, Summary, extract};
 use heschl_core::progress::{CancelToken, Event};
-use heschl_core::recipe::{ExtractRecipe, RecipeFile, RunFacts};
+use heschl_core::recipe::{ExtractRecipe, RecipeFile, RunInfo};
 use heschl_core::stimuli::{Depth, find_stimuli};
 use heschl_core::store::{FeaturesFolder, StoreError};
 use hound::{SampleFormat, WavSpec, WavWriter};
@@ -41,7 +41,7 @@ fn run(
 ) -> Result<(Summary, FeaturesFolder), ExtractError> {
     let recipe = recipe(stories, out);
     let folder = FeaturesFolder::create(&out.join("features"))?;
-    let facts = RunFacts {
+    let info = RunInfo {
         heschl: "test".into(),
         onnxruntime: "none".into(),
         device: "CPU".into(),
@@ -53,7 +53,7 @@ fn run(
         recipe: &recipe,
         stories: &find_stimuli(stories, Depth::TopLevel).unwrap(),
         folder: &folder,
-        run: &facts,
+        run: &info,
         cancel: &CancelToken::default(),
     };
     let summary = extract(&work, &mut FakeEncoder::new(2, 3), told)?;

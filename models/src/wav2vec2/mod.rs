@@ -15,7 +15,7 @@ pub use graph::{graph, graph_of_frames, stem_graph};
 pub(crate) use graph::{prefix, tensors_used};
 
 use crate::transformer::Activation;
-use crate::{Hearing, ModelError, parse_json, read_config};
+use crate::{InputMode, ModelError, parse_json, read_config};
 
 /// The entries of `config.json` that decide what the encoder gives, or repeat what others say.
 pub(crate) const COMPUTED: [&str; 27] = [
@@ -384,7 +384,12 @@ impl Wav2Vec2Config {
     /// Floating-point operations in the matrix products and convolutions of one window of `window_samples`, a product
     /// and a sum counted as two, when the last wanted layer is `last_layer`.
     #[must_use]
-    pub fn matrix_flops(&self, hearing: Hearing, last_layer: usize, window_samples: usize) -> f64 {
+    pub fn matrix_flops(
+        &self,
+        input_mode: InputMode,
+        last_layer: usize,
+        window_samples: usize,
+    ) -> f64 {
         let frames = self.conv_frames(window_samples);
         let mut n_in = 1.0;
         let mut stem = 0.0;
@@ -417,9 +422,9 @@ impl Wav2Vec2Config {
                     + attention_of_one * heads
             }
         };
-        match hearing {
-            Hearing::EachWindow => stem + projection + placing + blocks,
-            Hearing::SharedFrames => placing + blocks,
+        match input_mode {
+            InputMode::EachWindow => stem + projection + placing + blocks,
+            InputMode::SharedFrames => placing + blocks,
         }
     }
 }
@@ -460,7 +465,7 @@ mod tests {
         let blocks = 11.0 * 804.0 * (maps + 2.0 * 804.0 * 768.0);
         let last = maps + 2.0 * 804.0 * 768.0 * 12.0;
         let expected = 2.0 * (convolutions + entering + blocks + last);
-        let found = config.matrix_flops(Hearing::EachWindow, 12, 257_600);
+        let found = config.matrix_flops(InputMode::EachWindow, 12, 257_600);
         assert!((found / expected - 1.0).abs() < 1e-12, "{found} {expected}");
     }
 }

@@ -19,8 +19,8 @@ use heschl_models::{catalogue, matrix_product_peak};
 
 use crate::console::say;
 use crate::failure::{CommandResult, Failure, Outcome};
-use crate::supply::fetch_model_if_missing;
-use crate::workshop::{self, Workshop};
+use crate::fetching::fetch_model_if_missing;
+use crate::setup::{self, ExtractionSetup};
 
 /// Measure windows per second beside the machine's peak of matrix products
 #[derive(clap::Args)]
@@ -76,11 +76,11 @@ pub(crate) fn run(args: Args) -> CommandResult {
     let recording = scratch.path().join("bench.wav");
     atomic::write(&recording, crate::RECORDING)?;
     let recipe = recipe(&args, scratch.path().to_path_buf());
-    let mut workshop = Workshop::open(&recipe, args.runtime.as_deref())?;
-    let layers = workshop.encoder.layers().to_vec();
+    let mut setup = ExtractionSetup::open(&recipe, args.runtime.as_deref())?;
+    let layers = setup.encoder.layers().to_vec();
     let lengths = recipe.window.lengths()?;
-    let flops = workshop.opened.matrix_flops(
-        workshop.hearing,
+    let flops = setup.opened.matrix_flops(
+        setup.input_mode,
         layers.last().copied().unwrap_or(0),
         lengths.window_samples as usize,
     );
@@ -90,18 +90,18 @@ pub(crate) fn run(args: Args) -> CommandResult {
     }];
     let mut rounds = Vec::new();
     for _ in 0..args.rounds.max(1) {
-        rounds.push(measure(&recipe, &stories, &mut workshop)?);
+        rounds.push(measure(&recipe, &stories, &mut setup)?);
     }
     let seconds = lengths.window_samples as f64 / 16_000.0;
     say(format_args!(
         "model            {} ({} layers)",
-        workshop.encoder.card().name,
+        setup.encoder.card().name,
         layers.len()
     ));
     say(format_args!(
         "device           {}, ONNX Runtime {}",
-        workshop.encoder.device(),
-        workshop.runtime.version()
+        setup.encoder.device(),
+        setup.runtime.version()
     ));
     let work = flops.map_or(String::new(), |flops| {
         format!(
@@ -165,12 +165,12 @@ fn print_share(rounds: &[Round], flops: f64) {
 fn measure(
     recipe: &ExtractRecipe,
     stories: &[Stimulus],
-    workshop: &mut Workshop,
+    setup: &mut ExtractionSetup,
 ) -> Result<Round, Failure> {
-    let peak = |runtime: &OnnxRuntime| matrix_product_peak(runtime, workshop::n_threads());
-    let before = peak(&workshop.runtime)?;
+    let peak = |runtime: &OnnxRuntime| matrix_product_peak(runtime, setup::n_threads());
+    let before = peak(&setup.runtime)?;
     let folder = FeaturesFolder::create(&recipe.features_folder("bench"))?;
-    let run = workshop.run_facts()?;
+    let run = setup.run_info()?;
     let work = Extraction {
         recipe,
         stories,
@@ -178,8 +178,8 @@ fn measure(
         run: &run,
         cancel: &CancelToken::default(),
     };
-    let summary = pipeline::extract(&work, &mut workshop.encoder, &mut |_| {})?;
-    let peak_flops = f64::midpoint(before, peak(&workshop.runtime)?);
+    let summary = pipeline::extract(&work, &mut setup.encoder, &mut |_| {})?;
+    let peak_flops = f64::midpoint(before, peak(&setup.runtime)?);
     match summary.failed.first() {
         Some((_, message)) => Err(Failure(message.clone())),
         None => Ok(Round {

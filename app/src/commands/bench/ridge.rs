@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use clap::ValueEnum;
-use heschl_core::encoding::{BLOCK_VOXELS, FitSizes, FitWork, MachineSpeed, Reuse};
+use heschl_core::encoding::{BLOCK_VOXELS, FitCost, FitSizes, MachineSpeed, Reuse};
 use heschl_core::matrix::{Real, product_peak_flops};
 use heschl_core::random::PythonRandom;
 use heschl_core::recipe::bounds;
@@ -203,7 +203,7 @@ fn fit<T: Real>(
     })
 }
 
-fn print(args: &Args, work: &FitWork, times: &Times, peak_flops: f64) {
+fn print(args: &Args, work: &FitCost, times: &Times, peak_flops: f64) {
     let voxel_flops = work.voxel_flops * args.voxels as f64;
     say(format_args!(
         "fit              {} × {} training, {} test, {} voxels, {} α, {} rounds of {} held out, {:?}",
@@ -266,12 +266,12 @@ fn sizes(args: &Args, rounds: &[Vec<usize>]) -> FitSizes {
     }
 }
 
-fn work(args: &Args, sizes: &FitSizes) -> FitWork {
+fn work(args: &Args, sizes: &FitSizes) -> FitCost {
     let reuse = Reuse {
         n_groups: 1,
         kept: 1.0,
     };
-    FitWork::of_ridge(
+    FitCost::of_ridge(
         sizes,
         (args.alphas, AlphaUnit::Plain),
         args.precision.of_a_fit(),

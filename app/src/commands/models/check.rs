@@ -6,14 +6,14 @@ use std::time::Instant;
 use heschl_core::audio::{Recording, Resampling};
 use heschl_core::card::LastLayer;
 use heschl_core::encoder::{Batch, DeviceChoice, Encoder, OnnxEncoder, OnnxOptions, Precision};
-use heschl_core::front_end::Listening;
+use heschl_core::front_end::InputPreparation;
 use heschl_core::store::atomic;
 use ndarray::{Array3, Axis};
 
 use crate::console::{self, say};
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::forecast::memory_in_use;
-use crate::workshop;
+use crate::setup;
 
 /// Window that a model is checked with: 16.1 s, as the study has it.
 const CHECK_SAMPLES: usize = 257_600;
@@ -22,8 +22,8 @@ const CHECK_BATCHES: usize = 4;
 
 /// Runs the encoder on a few full windows of the bundled recording and prints each layer's statistics.
 pub(super) fn check(model: &str, last_layer: LastLayer, runtime: Option<&Path>) -> CommandResult {
-    let opened = workshop::open_model(model)?.with_last_layer(last_layer)?;
-    if let Some(notice) = workshop::unknown_entries_notice(&opened) {
+    let opened = setup::open_model(model)?.with_last_layer(last_layer)?;
+    if let Some(notice) = setup::unknown_entries_notice(&opened) {
         console::note(notice);
     }
     let card = opened.card().clone();
@@ -31,10 +31,10 @@ pub(super) fn check(model: &str, last_layer: LastLayer, runtime: Option<&Path>) 
     let begun = Instant::now();
     let built = opened.build(&layers, Precision::F32)?;
     let build_secs = begun.elapsed().as_secs_f64();
-    let runtime = workshop::open_runtime(runtime)?;
+    let runtime = setup::open_runtime(runtime)?;
     let options = OnnxOptions {
         device: DeviceChoice::Auto,
-        n_threads: workshop::n_threads(),
+        n_threads: setup::n_threads(),
     };
     let begun = Instant::now();
     let mut encoder = OnnxEncoder::load(&runtime, &built, options)?;
@@ -81,7 +81,7 @@ pub(super) fn check(model: &str, last_layer: LastLayer, runtime: Option<&Path>) 
 fn check_batches(encoder: &mut OnnxEncoder) -> Result<Vec<Batch>, Failure> {
     let samples = bundled_samples()?;
     let card = encoder.card().clone();
-    let mut listening = Listening::new(card.front_end, CHECK_SAMPLES);
+    let mut preparation = InputPreparation::new(card.front_end, CHECK_SAMPLES);
     let n_batch = encoder.usual_batch();
     let step = (samples.len() - CHECK_SAMPLES) / ((CHECK_BATCHES + 1) * n_batch);
     let batch = |index: usize| {
@@ -89,7 +89,7 @@ fn check_batches(encoder: &mut OnnxEncoder) -> Result<Vec<Batch>, Failure> {
         for row in 0..n_batch {
             let start = (index * n_batch + row) * step;
             let window = &samples[start..start + CHECK_SAMPLES];
-            let input = listening.hear(encoder, window, start as u64)?;
+            let input = preparation.prepare(encoder, window, start as u64)?;
             batch.push(&card, CHECK_SAMPLES, input);
         }
         Ok(batch)

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use heschl_core::design::{scan_times, split_stories};
-use heschl_core::look::library::{FeatureLibrary, Layer};
+use heschl_core::display::library::{FeatureLibrary, Layer};
 use heschl_core::recipe::{EncodeRecipe, FeatureSet};
 use heschl_core::responses::ResponseSource;
 

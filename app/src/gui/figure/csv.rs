@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::Figure;
 use crate::csv::cell;
-use crate::gui::features::{Analysis, Beside, LayerFacts, View};
+use crate::gui::features::{Analysis, Beside, LayerInfo, View};
 
 /// More would be a file that no table program opens.
 const MOST_VALUES: usize = 20_000_000;
@@ -16,7 +16,7 @@ pub(super) fn of(figure: &Figure) -> Result<String, String> {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "# {line}");
     }
-    match figure.looking.view {
+    match figure.selection.view {
         View::HeatMap => features(&mut text, figure)?,
         _ => analysis(&mut text, figure)?,
     }
@@ -57,7 +57,7 @@ fn analysis(text: &mut String, figure: &Figure) -> Result<(), String> {
         Analysis::Layers { layers, cka, .. } => {
             let titles: Vec<String> = layers
                 .iter()
-                .map(heschl_core::look::library::Layer::title)
+                .map(heschl_core::display::library::Layer::title)
                 .collect();
             square(text, "layer", &titles, cka);
         }
@@ -89,9 +89,9 @@ fn square(text: &mut String, corner: &str, titles: &[String], values: &[f64]) {
 
 fn plane_rows(
     text: &mut String,
-    layer: &LayerFacts,
+    layer: &LayerInfo,
     rows: &[usize],
-    plane: &heschl_core::look::similarity::Plane,
+    plane: &heschl_core::display::similarity::Plane,
 ) {
     let [first, second] = plane.shares;
     let _ = writeln!(

@@ -7,22 +7,22 @@ mod svg;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use heschl_core::look::library::{FeatureLibrary, Layer};
+use heschl_core::display::library::{FeatureLibrary, Layer};
 use heschl_core::store::atomic;
 
 use super::actions::Format;
-use super::features::{Analysis, LayerFacts, Looking};
+use super::features::{Analysis, FeatureSelection, LayerInfo};
 
 /// What is to be saved.
 pub(crate) struct Figure {
     /// What the user looks at.
-    pub(crate) looking: Looking,
+    pub(crate) selection: FeatureSelection,
     /// The stretch of time that is shown, in seconds.
     pub(crate) shown: Option<[f64; 2]>,
     /// The folder.
     pub(crate) library: Arc<FeatureLibrary>,
     /// The layer.
-    pub(crate) layer: Option<Arc<LayerFacts>>,
+    pub(crate) layer: Option<Arc<LayerInfo>>,
     /// What was found out besides.
     pub(crate) analysis: Option<Arc<Analysis>>,
 }
@@ -59,18 +59,18 @@ impl Figure {
     fn path(&self, format: Format) -> PathBuf {
         use super::features::View;
         let layer = self
-            .looking
+            .selection
             .layer
             .as_ref()
             .map(Layer::title)
             .unwrap_or_default();
         let story = self
-            .looking
+            .selection
             .story
             .as_deref()
             .unwrap_or("story")
             .replace(['/', '\\'], "-");
-        let what = match self.looking.view {
+        let what = match self.selection.view {
             View::HeatMap => format!("layer-{layer}-heat-map"),
             View::Layers => "layers".into(),
             View::OverTime => format!("layer-{layer}-over-time"),
@@ -89,7 +89,7 @@ impl Figure {
             .join(format!("{story}-{what}.{suffix}"))
     }
 
-    fn layer(&self) -> Result<&LayerFacts, String> {
+    fn layer(&self) -> Result<&LayerInfo, String> {
         self.layer
             .as_deref()
             .ok_or_else(|| "The layer is not read yet.".to_owned())
@@ -102,7 +102,7 @@ impl Figure {
     }
 
     /// The stretch of the layer that is shown, in seconds.
-    fn shown_secs(&self, layer: &LayerFacts) -> [f64; 2] {
+    fn shown_secs(&self, layer: &LayerInfo) -> [f64; 2] {
         self.shown.unwrap_or([0.0, layer.end_secs()])
     }
 }

@@ -90,12 +90,11 @@ pub(super) fn pdf(svg: &str, recipe: &str) -> Result<Vec<u8>, String> {
         .x_object(Name(b"Figure"));
     pdf.stream(content_ref, &content.finish());
     pdf.extend(&figure);
-    let mut facts = pdf.document_info(info);
-    facts.creator(TextStr("Heschl")).subject(TextStr(KEY));
-    facts
-        .insert(Name(b"HeschlRecipe"))
+    let mut info = pdf.document_info(info);
+    info.creator(TextStr("Heschl")).subject(TextStr(KEY));
+    info.insert(Name(b"HeschlRecipe"))
         .primitive(TextStr(recipe));
-    facts.finish();
+    info.finish();
     Ok(pdf.finish())
 }
 

@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use eframe::egui::Color32;
-use heschl_core::look::heat_map::{Shading, Stretch};
-use heschl_core::look::library::Layer;
+use heschl_core::display::heat_map::{Shading, Stretch};
+use heschl_core::display::library::Layer;
 
 use super::Figure;
 use crate::gui::colours;
-use crate::gui::features::{Analysis, Beside, LayerFacts, View};
+use crate::gui::features::{Analysis, Beside, LayerInfo, View};
 
 const WIDTH: f64 = 900.0;
 const HEIGHT: f64 = 560.0;
@@ -22,7 +22,7 @@ const WEAK: &str = "#5a656c";
 /// The figure, the recipe in its metadata.
 pub(super) fn of(figure: &Figure) -> Result<String, String> {
     let mut svg = Svg::new(figure);
-    match figure.looking.view {
+    match figure.selection.view {
         View::HeatMap => heat_map(&mut svg, figure)?,
         _ => match figure.analysis()? {
             Analysis::Layers { layers, cka, .. } => layers_square(&mut svg, layers, cka),
@@ -42,22 +42,26 @@ struct Svg {
 
 impl Svg {
     fn new(figure: &Figure) -> Self {
-        let looking = &figure.looking;
-        let story = looking.story.as_deref().unwrap_or_default();
-        let layer = looking.layer.as_ref().map(Layer::title).unwrap_or_default();
+        let selection = &figure.selection;
+        let story = selection.story.as_deref().unwrap_or_default();
+        let layer = selection
+            .layer
+            .as_ref()
+            .map(Layer::title)
+            .unwrap_or_default();
         let model = figure
             .library
             .folder()
             .file_name()
             .unwrap_or_default()
             .to_string_lossy();
-        let title = match looking.view {
+        let title = match selection.view {
             View::HeatMap | View::OverTime | View::Plane => {
                 format!("{story} · {model}, layer {layer}")
             }
             View::Layers | View::Compare => format!("{story} · {model}"),
         };
-        let words = match looking.view {
+        let words = match selection.view {
             View::HeatMap => "activity: time to the right, dimensions downwards",
             View::Layers => "linear CKA between layers",
             View::OverTime => "correlation between instants",
@@ -199,7 +203,7 @@ fn hex(color: Color32) -> String {
 
 fn heat_map(svg: &mut Svg, figure: &Figure) -> Result<(), String> {
     let layer = figure.layer()?;
-    let shading = figure.looking.shading;
+    let shading = figure.selection.shading;
     let color = match shading {
         Shading::Values => colours::sequential,
         Shading::PerDimension => colours::diverging,
@@ -236,7 +240,7 @@ fn heat_map(svg: &mut Svg, figure: &Figure) -> Result<(), String> {
     dimension(
         svg,
         layer,
-        figure.looking.dim,
+        figure.selection.dim,
         rows,
         [left, map[3] + 16.0, right, bottom],
     );
@@ -247,7 +251,7 @@ fn heat_map(svg: &mut Svg, figure: &Figure) -> Result<(), String> {
 /// One dimension as a line.
 fn dimension(
     svg: &mut Svg,
-    layer: &LayerFacts,
+    layer: &LayerInfo,
     dim: usize,
     rows: [f64; 2],
     [left, top, right, bottom]: [f64; 4],
@@ -348,7 +352,7 @@ fn layers_square(svg: &mut Svg, layers: &[Layer], cka: &[f64]) {
 
 fn over_time(
     svg: &mut Svg,
-    layer: &LayerFacts,
+    layer: &LayerInfo,
     n: usize,
     correlation: &[f64],
 ) -> Result<(), String> {
@@ -363,7 +367,7 @@ fn over_time(
     Ok(())
 }
 
-fn points(svg: &mut Svg, plane: &heschl_core::look::similarity::Plane) {
+fn points(svg: &mut Svg, plane: &heschl_core::display::similarity::Plane) {
     let all = || plane.points.iter();
     let reach = |axis: usize| all().map(|point| point[axis].abs()).fold(1e-12, f64::max);
     // One scale for both axes, so that the shape is true.

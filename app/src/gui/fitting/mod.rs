@@ -1,7 +1,7 @@
 //! Fits and scores: what a study says of them, and what was found out.
 
 mod adopt;
-mod facts;
+mod info;
 mod penalty;
 mod trims;
 
@@ -17,9 +17,9 @@ use heschl_core::recipe::{
 use heschl_core::scans::TriggerRepair;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use facts::{
-    Chance, FINAL, FitAs, FitFacts, FitFeatures, FitOutlook, ProfileEntry, ScoresFacts,
-    StoryResponses, TestStory, VoxelCourse,
+pub(crate) use info::{
+    Chance, FINAL, FitAs, FitFeatures, FitInfo, FitOutlook, ProfileEntry, ScoresInfo,
+    StoryResponses, TestStory, VoxelTimeCourse,
 };
 pub(crate) use penalty::{AlphaRange, HeldOut, check_alpha, check_count};
 pub(crate) use trims::{StoryLengths, TrimRemedy, Trims};

@@ -122,7 +122,7 @@ impl Runner {
         if ended.is_none()
             && self
                 .asked_to_stop
-                .is_some_and(|asked| asked.elapsed() > PATIENCE)
+                .is_some_and(|actions| actions.elapsed() > PATIENCE)
         {
             self.signal(Signal::Kill);
         }
@@ -143,7 +143,7 @@ impl Runner {
         if !lives::is_running(&self.process) {
             return false;
         }
-        let Some(system) = look(self.process.pid) else {
+        let Some(system) = process_info(self.process.pid) else {
             return false;
         };
         let process = system.process(Pid::from_u32(self.process.pid));
@@ -234,7 +234,7 @@ fn how(status: ExitStatus) -> Ended {
     status.code().map_or(Ended::Unseen, Ended::Code)
 }
 
-fn look(pid: u32) -> Option<System> {
+fn process_info(pid: u32) -> Option<System> {
     let mut system = System::new().ok()?;
     let pids = [Pid::from_u32(pid)];
     system.refresh_processes_specifics(
@@ -278,21 +278,22 @@ mod lives {
 mod lives {
     use sysinfo::{Pid, ProcessStatus};
 
-    use super::data::{Process, look};
+    use super::data::{Process, process_info};
 
     /// Seconds by which two looks at one process may differ.
     const SLACK_SECS: u64 = 2;
 
     /// When a process began, in seconds since 1970.
     pub(super) fn began(pid: u32) -> Option<String> {
-        let system = look(pid)?;
+        let system = process_info(pid)?;
         let secs = system.process(Pid::from_u32(pid))?.start_time();
         Some(secs.to_string())
     }
 
     /// Whether a process runs, and is not another one that has its number by now.
     pub(super) fn is_running(process: &Process) -> bool {
-        let (Some(system), Ok(began_secs)) = (look(process.pid), process.began.parse::<u64>())
+        let (Some(system), Ok(began_secs)) =
+            (process_info(process.pid), process.began.parse::<u64>())
         else {
             return false;
         };

@@ -268,7 +268,7 @@ impl Progress {
 
 /// A job as the window sees it.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct JobFacts {
+pub(crate) struct JobInfo {
     /// Its name among jobs.
     pub(crate) id: String,
     /// What its card is called.
@@ -293,21 +293,21 @@ pub(crate) struct JobFacts {
 
 /// What the queue tells the window.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct QueueFacts {
+pub(crate) struct QueueInfo {
     /// Whether the folder of jobs was looked at.
     pub(crate) is_known: bool,
     /// The jobs, in their order.
-    pub(crate) jobs: Vec<JobFacts>,
+    pub(crate) jobs: Vec<JobInfo>,
     /// Another window leads the queue: this one only looks.
     pub(crate) is_led_elsewhere: bool,
     /// Why jobs cannot be kept: a sentence.
     pub(crate) trouble: Option<String>,
 }
 
-impl QueueFacts {
+impl QueueInfo {
     /// The job that computes now.
     #[must_use]
-    pub(crate) fn running(&self) -> Option<&JobFacts> {
+    pub(crate) fn running(&self) -> Option<&JobInfo> {
         let mut running = self
             .jobs
             .iter()
@@ -326,17 +326,17 @@ impl QueueFacts {
 
     /// The job that fetches a model, unless it is done.
     #[must_use]
-    pub(crate) fn fetching(&self, model: &str) -> Option<&JobFacts> {
+    pub(crate) fn fetching(&self, model: &str) -> Option<&JobInfo> {
         self.not_over(|task| task.fetched_model() == Some(model))
     }
 
     /// The job that gets ONNX Runtime, unless it is done.
     #[must_use]
-    pub(crate) fn fetching_runtime(&self) -> Option<&JobFacts> {
+    pub(crate) fn fetching_runtime(&self) -> Option<&JobInfo> {
         self.not_over(|task| *task == Task::Runtime)
     }
 
-    fn not_over(&self, is_asked: impl Fn(&Task) -> bool) -> Option<&JobFacts> {
+    fn not_over(&self, is_asked: impl Fn(&Task) -> bool) -> Option<&JobInfo> {
         let mut jobs = self.jobs.iter().rev().filter(|job| is_asked(&job.task));
         jobs.find(|job| !job.state.is_over())
     }

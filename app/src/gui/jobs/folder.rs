@@ -31,7 +31,7 @@ pub(super) struct JobFile {
     pub(super) process: Option<Process>,
     /// What it becomes once its process has stopped, where the user asked for that.
     #[serde(default)]
-    pub(super) wish: Option<JobState>,
+    pub(super) stop_as: Option<JobState>,
     /// When it ran.
     #[serde(default)]
     pub(super) times: Times,
@@ -203,7 +203,7 @@ mod tests {
                 pid: 1,
                 began: "2".into(),
             }),
-            wish: Some(JobState::Paused),
+            stop_as: Some(JobState::Paused),
             times: Times {
                 began_secs: Some(1_795_000_000),
                 ended_secs: None,

@@ -23,10 +23,10 @@ use std::thread::JoinHandle;
 
 use heschl_models::folders::Surroundings;
 
-use super::work::Waker;
+use super::workers::Waker;
 use crate::failure::{CommandResult, Outcome};
 use crate::own_program;
-use data::{NewJob, Order, QueueFacts};
+use data::{NewJob, Order, QueueInfo};
 use queue::{Queue, Waiting};
 
 /// Has the jobs that wait done one after the other without a window, until a window wants to lead.
@@ -61,17 +61,18 @@ const FOLDER: &str = "jobs";
 /// The jobs, as the window holds them.
 pub(crate) struct Jobs {
     orders: Option<Sender<queue::Message>>,
-    facts: Receiver<QueueFacts>,
+    info: Receiver<QueueInfo>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Jobs {
     /// Opens the queue below a data folder; `program` is what runs the jobs.
     pub(crate) fn open(data: &std::path::Path, program: PathBuf, waker: &Waker) -> Self {
-        let (orders, asked) = mpsc::channel();
-        let (to, facts) = mpsc::channel();
+        let (orders, actions) = mpsc::channel();
+        let (to, info) = mpsc::channel();
         let (folder, waker) = (data.join(FOLDER), waker.clone());
-        let work = move || Queue::open(folder, program, Waiting::Paused).lead(&asked, &to, &waker);
+        let work =
+            move || Queue::open(folder, program, Waiting::Paused).lead(&actions, &to, &waker);
         // Without a thread no job runs, and each says that it waits.
         let thread = std::thread::Builder::new()
             .name("jobs".into())
@@ -79,7 +80,7 @@ impl Jobs {
             .ok();
         Self {
             orders: Some(orders),
-            facts,
+            info,
             thread,
         }
     }
@@ -106,8 +107,8 @@ impl Jobs {
     }
 
     /// What has changed since the last look.
-    pub(crate) fn news(&self) -> Option<QueueFacts> {
-        self.facts.try_iter().last()
+    pub(crate) fn news(&self) -> Option<QueueInfo> {
+        self.info.try_iter().last()
     }
 
     /// Lets go of the queue; processes that run go on. Where jobs wait, `waits` is the program that does them without a window.

@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use super::data::{Counted, Part, Progress, Task};
 use crate::gui::text::thousands;
-use crate::workshop::ON_CPU;
+use crate::setup::ON_CPU;
 
 /// Adds up events.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct ProgressReader {
     /// How far the job is.
     pub(super) progress: Progress,
     /// What happened, a line each, the latest last.
@@ -19,7 +19,7 @@ pub(super) struct Tally {
     /// Stories that this process and those before it have finished.
     pub(super) finished_stories: Vec<String>,
     /// Why the process gave up, if it said so.
-    pub(super) complaint: Option<String>,
+    pub(super) error_message: Option<String>,
     /// Windows of the stories that are finished.
     n_before: u64,
     /// Windows of the run.
@@ -62,7 +62,7 @@ const SAMPLE: Plan = &[
     (Kind::Fit(Stage::Control), 0.06),
 ];
 
-impl Tally {
+impl ProgressReader {
     /// Adds up the events of a job.
     pub(super) fn of(task: &Task) -> Self {
         let plan: Plan = match task {
@@ -110,7 +110,7 @@ impl Tally {
             Some("begun") => return self.begin(),
             Some("downloading") => return self.download(&value, now),
             Some("failed") => {
-                self.complaint = value["message"].as_str().map(Into::into);
+                self.error_message = value["message"].as_str().map(Into::into);
                 return;
             }
             _ => {}
@@ -329,7 +329,7 @@ mod tests {
     #[test]
     fn events_add_up_to_a_share_a_speed_and_an_end() {
         let begin = Instant::now();
-        let mut tally = Tally::default();
+        let mut progress_reader = ProgressReader::default();
         let at = |secs: f64| begin + Duration::from_secs_f64(secs);
         for (secs, line) in [
             (
@@ -341,13 +341,16 @@ mod tests {
                 r#"{"event":"downloading","what":"whisper","n_bytes":30,"n_bytes_total":40}"#,
             ),
         ] {
-            tally.take(line, at(secs));
+            progress_reader.take(line, at(secs));
         }
         assert_eq!(
-            (tally.progress.done, tally.progress.per_sec),
+            (
+                progress_reader.progress.done,
+                progress_reader.progress.per_sec
+            ),
             (Some((30, 40)), Some(10.0))
         );
-        assert_eq!(tally.progress.secs_left(), Some(1.0));
+        assert_eq!(progress_reader.progress.secs_left(), Some(1.0));
         for (secs, line) in [
             (
                 3.0,
@@ -367,14 +370,17 @@ mod tests {
             ),
             (7.0, "no event at all"),
         ] {
-            tally.take(line, at(secs));
+            progress_reader.take(line, at(secs));
         }
         // Twenty windows in four seconds; what an earlier run did does not count as speed.
         assert_eq!(
-            (tally.progress.done, tally.progress.per_sec),
+            (
+                progress_reader.progress.done,
+                progress_reader.progress.per_sec
+            ),
             (Some((40, 100)), Some(5.0))
         );
-        assert_eq!(tally.progress.secs_left(), Some(12.0));
+        assert_eq!(progress_reader.progress.secs_left(), Some(12.0));
         for line in [
             r#"{"event":"story_finished","story":"a","n_rows":60,"times":{"audio_secs":0,"front_end_secs":0,"encoder_secs":0,"store_secs":0}}"#,
             r#"{"event":"story_failed","story":"b","message":"It is damaged."}"#,
@@ -382,17 +388,17 @@ mod tests {
             r#"{"event":"warning","message":"Computing on the CPU. There is no GPU."}"#,
             r#"{"event":"finished","n_done":1,"n_skipped":0,"n_failed":1,"stopped":false}"#,
         ] {
-            tally.take(line, at(9.0));
+            progress_reader.take(line, at(9.0));
         }
-        assert_eq!(tally.progress.done, Some((60, 100)));
+        assert_eq!(progress_reader.progress.done, Some((60, 100)));
         assert_eq!(
-            tally.progress.failed,
+            progress_reader.progress.failed,
             [("b".into(), "It is damaged.".into())]
         );
-        assert_eq!(tally.progress.finished, Some((1, 0, 1, false)));
-        assert_eq!(tally.progress.warnings, ["It clips."]);
+        assert_eq!(progress_reader.progress.finished, Some((1, 0, 1, false)));
+        assert_eq!(progress_reader.progress.warnings, ["It clips."]);
         assert_eq!(
-            tally.lines,
+            progress_reader.lines,
             [
                 "Extracting about 100 windows on CPU",
                 "a: going on at window 20 of 60",
@@ -431,58 +437,61 @@ mod tests {
             study: "s".into(),
             scores: "s".into(),
         };
-        let mut tally = Tally::of(&task);
+        let mut progress_reader = ProgressReader::of(&task);
         let mut last = 0.0;
         for line in &lines {
-            tally.take(line, now);
-            let share = tally.progress.share().unwrap();
+            progress_reader.take(line, now);
+            let share = progress_reader.progress.share().unwrap();
             assert!(share >= last, "{line}: from {last} back to {share}");
             last = share;
         }
         assert!(last > 0.999, "{last}");
-        assert_eq!(tally.progress.part.unwrap().number, [6, 6]);
+        assert_eq!(progress_reader.progress.part.unwrap().number, [6, 6]);
         // The stages of the plan take all of the time.
         for plan in [FIT, SAMPLE] {
             let sum: f32 = plan.iter().map(|(_, share)| share).sum();
             assert!((sum - 1.0).abs() < 1e-6);
         }
         // Half of the first of two extractions.
-        let mut tally = Tally::of(&task);
-        tally.take(started, now);
-        tally.take(&extraction(50), now);
-        assert!((tally.progress.share().unwrap() - 0.2).abs() < 1e-6);
-        assert_eq!(tally.progress.part.unwrap().number, [1, 6]);
+        let mut progress_reader = ProgressReader::of(&task);
+        progress_reader.take(started, now);
+        progress_reader.take(&extraction(50), now);
+        assert!((progress_reader.progress.share().unwrap() - 0.2).abs() < 1e-6);
+        assert_eq!(progress_reader.progress.part.unwrap().number, [1, 6]);
     }
 
     #[test]
     fn a_process_that_begins_leaves_behind_what_the_last_one_said() {
         let now = Instant::now();
-        let mut tally = Tally::default();
+        let mut progress_reader = ProgressReader::default();
         for line in [
             r#"{"event":"started","n_stories":1,"n_windows":60,"device":"CPU","folder":"f"}"#,
             r#"{"event":"story_finished","story":"a","n_rows":60,"times":{"audio_secs":0,"front_end_secs":0,"encoder_secs":0,"store_secs":0}}"#,
             r#"{"event":"failed","message":"The disk is full."}"#,
         ] {
-            tally.take(line, now);
+            progress_reader.take(line, now);
         }
-        assert_eq!(tally.complaint.as_deref(), Some("The disk is full."));
-        tally.take(r#"{"event":"begun"}"#, now);
         assert_eq!(
-            (tally.progress, tally.complaint),
+            progress_reader.error_message.as_deref(),
+            Some("The disk is full.")
+        );
+        progress_reader.take(r#"{"event":"begun"}"#, now);
+        assert_eq!(
+            (progress_reader.progress, progress_reader.error_message),
             (Progress::default(), None)
         );
-        assert_eq!(tally.finished_stories, ["a"]);
+        assert_eq!(progress_reader.finished_stories, ["a"]);
     }
 
     #[test]
     fn what_was_said_before_the_window_was_opened_counts_for_no_speed() {
         let begin = Instant::now();
-        let mut tally = Tally::default();
+        let mut progress_reader = ProgressReader::default();
         let mut take = |n_done: u64, secs: f64| {
             let line =
                 format!(r#"{{"event":"progress","story":"a","n_done":{n_done},"n_windows":900}}"#);
-            tally.take(&line, begin + Duration::from_secs_f64(secs));
-            tally.progress.per_sec
+            progress_reader.take(&line, begin + Duration::from_secs_f64(secs));
+            progress_reader.progress.per_sec
         };
         for n_done in (0..=500).step_by(10) {
             assert_eq!(take(n_done, 0.0), None);

@@ -9,13 +9,13 @@ use heschl_core::recipe::{ExtractRecipe, RecipeFile};
 use heschl_core::store::atomic;
 
 use super::child::{Ended, Runner};
-use super::data::{JobFacts, JobState, NewJob, Order, QueueFacts, Times};
+use super::data::{JobInfo, JobState, NewJob, Order, QueueInfo, Times};
 use super::folder::{self, EVENTS, Growing, JobFile};
-use super::progress::Tally;
+use super::progress::ProgressReader;
 use crate::failure::STOPPED;
 use crate::gui::lock;
 use crate::gui::text::{count, thousands};
-use crate::gui::work::Waker;
+use crate::gui::workers::Waker;
 
 /// What the window tells the queue.
 pub(super) enum Message {
@@ -33,7 +33,7 @@ struct Job {
     extraction: Option<ExtractRecipe>,
     runner: Option<Runner>,
     events: Growing,
-    tally: Tally,
+    progress_reader: ProgressReader,
     last_lines: Vec<String>,
     is_removed: bool,
 }
@@ -112,14 +112,14 @@ impl Queue {
     pub(super) fn lead(
         mut self,
         orders: &Receiver<Message>,
-        to: &Sender<QueueFacts>,
+        to: &Sender<QueueInfo>,
         waker: &Waker,
     ) {
         let mut told = None;
         let mut looked_on = Instant::now();
         loop {
             match orders.recv_timeout(LOOK_EVERY) {
-                Ok(message) => self.obey(message),
+                Ok(message) => self.handle(message),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -133,10 +133,10 @@ impl Queue {
                 self.find_new();
                 self.start_next();
             }
-            let facts = self.facts();
-            if told.as_ref() != Some(&facts) {
-                told = Some(facts.clone());
-                let _ = to.send(facts);
+            let info = self.info();
+            if told.as_ref() != Some(&info) {
+                told = Some(info.clone());
+                let _ = to.send(info);
                 waker();
             }
         }
@@ -163,7 +163,7 @@ impl Queue {
         let kept = folder::read_all(&self.folder);
         self.jobs = kept
             .iter()
-            .map(|(id, file)| self.found(id.clone(), file.clone()))
+            .map(|(id, file)| self.find_job(id.clone(), file.clone()))
             .collect();
         if self.lock.is_none() {
             return;
@@ -180,7 +180,7 @@ impl Queue {
         }
     }
 
-    fn found(&self, id: String, file: JobFile) -> Job {
+    fn find_job(&self, id: String, file: JobFile) -> Job {
         let folder = self.folder.join(&id);
         let recipe = fs::read_to_string(folder.join(folder::RECIPE)).ok();
         let mut job = Job {
@@ -192,7 +192,7 @@ impl Queue {
             extraction: recipe.as_deref().and_then(extraction),
             recipe,
             id,
-            tally: Tally::of(&file.task),
+            progress_reader: ProgressReader::of(&file.task),
             file,
             events: Growing::default(),
             last_lines: vec![],
@@ -212,13 +212,13 @@ impl Queue {
         }
         for (id, file) in folder::read_all(&self.folder) {
             if !self.jobs.iter().any(|job| job.id == id) {
-                let job = self.found(id, file);
+                let job = self.find_job(id, file);
                 self.jobs.push(job);
             }
         }
     }
 
-    fn obey(&mut self, message: Message) {
+    fn handle(&mut self, message: Message) {
         match message {
             Message::Add(job) => {
                 if let Err(sentence) = self.add(*job) {
@@ -262,11 +262,11 @@ impl Queue {
             runtime: new.runtime,
             state: JobState::Waiting,
             process: None,
-            wish: None,
+            stop_as: None,
             times: Times::default(),
         };
         folder::write(&folder, &file)?;
-        let job = self.found(id, file);
+        let job = self.find_job(id, file);
         self.jobs.push(job);
         Ok(())
     }
@@ -290,7 +290,7 @@ impl Queue {
             Order::Pause => self.stop(at, JobState::Paused),
             Order::Cancel => self.stop(at, JobState::Cancelled),
             Order::GoOn if !self.jobs[at].file.state.is_alive() => {
-                self.jobs[at].tally.begin();
+                self.jobs[at].progress_reader.begin();
                 self.set(at, JobState::Waiting);
             }
             Order::GoOn => {}
@@ -320,7 +320,7 @@ impl Queue {
         if let Some(runner) = &mut job.runner {
             runner.stop();
             // Kept, so that a window that is opened later knows why it stopped.
-            job.file.wish = Some(becomes);
+            job.file.stop_as = Some(becomes);
             self.keep(at);
         } else if job.file.state == JobState::Waiting
             || becomes == JobState::Cancelled && can_go_on(&job.file.state)
@@ -403,24 +403,24 @@ impl Queue {
         match Runner::start(&self.program, &folder, &job.file, job.not_again()) {
             Ok(runner) => {
                 job.file.process = Some(runner.process());
-                job.file.wish = None;
+                job.file.stop_as = None;
                 job.file.times = Times {
                     began_secs: Some(Times::now_secs()),
                     ended_secs: None,
                 };
                 job.runner = Some(runner);
                 job.file.state = JobState::Running;
-                job.tally.progress.stage = "Starting".into();
+                job.progress_reader.progress.stage = "Starting".into();
             }
             Err(message) => job.file.state = JobState::Failed { message },
         }
         self.keep(at);
     }
 
-    fn facts(&self) -> QueueFacts {
-        QueueFacts {
+    fn info(&self) -> QueueInfo {
+        QueueInfo {
             is_known: true,
-            jobs: self.jobs.iter().map(Job::facts).collect(),
+            jobs: self.jobs.iter().map(Job::info).collect(),
             is_led_elsewhere: self.lock.is_none() && self.trouble.is_none(),
             trouble: self.trouble.clone(),
         }
@@ -452,7 +452,7 @@ impl Job {
     fn not_again(&self) -> &[String] {
         let is_anew = |recipe: &ExtractRecipe| recipe.output.overwrite;
         if self.extraction.as_ref().is_some_and(is_anew) {
-            &self.tally.finished_stories
+            &self.progress_reader.finished_stories
         } else {
             &[]
         }
@@ -462,7 +462,7 @@ impl Job {
         let folder = folder.join(&self.id);
         let now = Instant::now();
         for line in self.events.lines(&folder.join(EVENTS)) {
-            self.tally.take(&line, now);
+            self.progress_reader.take(&line, now);
         }
         self.last_lines = folder::last_lines(&folder);
     }
@@ -475,21 +475,21 @@ impl Job {
         let seen = || (ended != Ended::Unseen).then(Times::now_secs);
         self.file.times.ended_secs = folder::ended_secs(&folder.join(&self.id)).or_else(seen);
         self.listen(folder);
-        let wish = self.file.wish.take();
-        let finished = self.tally.progress.finished;
-        self.file.state = match (finished, ended, wish) {
-            _ if self.tally.complaint.is_some() => JobState::Failed {
-                message: self.complaint(),
+        let stop_as = self.file.stop_as.take();
+        let finished = self.progress_reader.progress.finished;
+        self.file.state = match (finished, ended, stop_as) {
+            _ if self.progress_reader.error_message.is_some() => JobState::Failed {
+                message: self.error_message(),
             },
             (Some((n_done, n_before, _, false)), ..) => {
-                of_summary(&self.tally.progress.failed, n_done + n_before)
+                of_summary(&self.progress_reader.progress.failed, n_done + n_before)
             }
             (_, Ended::Code(0), _) => JobState::Done,
-            (_, _, Some(wish)) => wish,
+            (_, _, Some(stop_as)) => stop_as,
             (_, Ended::Code(code), None) if code == i32::from(STOPPED) => JobState::Paused,
             (Some((.., true)), ..) => JobState::Paused,
             (None, Ended::Code(_), None) => JobState::Failed {
-                message: self.complaint(),
+                message: self.error_message(),
             },
             (None, Ended::Signal(KILL), None) => broken(
                 "Its process was killed from outside. If memory had run out, take a smaller batch or model. What is done is kept; it can go on.",
@@ -507,8 +507,8 @@ impl Job {
     }
 
     /// The last sentence that the process said.
-    fn complaint(&self) -> String {
-        if let Some(sentence) = &self.tally.complaint {
+    fn error_message(&self) -> String {
+        if let Some(sentence) = &self.progress_reader.error_message {
             return sentence.clone();
         }
         let last = self
@@ -523,8 +523,8 @@ impl Job {
         }
     }
 
-    fn facts(&self) -> JobFacts {
-        JobFacts {
+    fn info(&self) -> JobInfo {
+        JobInfo {
             id: self.id.clone(),
             title: self.file.title.clone(),
             subtitle: self.file.subtitle.clone(),
@@ -532,9 +532,9 @@ impl Job {
             recipe: self.recipe.clone(),
             state: self.file.state.clone(),
             is_stopping: self.runner.as_ref().is_some_and(Runner::is_stopping),
-            progress: self.tally.progress.clone(),
+            progress: self.progress_reader.progress.clone(),
             times: self.file.times,
-            last_lines: [&self.tally.lines[..], &self.last_lines[..]].concat(),
+            last_lines: [&self.progress_reader.lines[..], &self.last_lines[..]].concat(),
         }
     }
 }

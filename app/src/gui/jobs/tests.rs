@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use heschl_core::recipe::RecipeFile;
 
 use super::Jobs;
-use super::data::{JobState, NewJob, Order, QueueFacts, Task};
+use super::data::{JobState, NewJob, Order, QueueInfo, Task};
 use super::queue::{Queue, Waiting};
 use crate::gui::state::Study;
 
@@ -41,7 +41,7 @@ echo '{"event":"finished","n_done":1,"n_skipped":0,"n_failed":0,"stopped":false}
 struct Stage {
     folder: tempfile::TempDir,
     jobs: Jobs,
-    facts: QueueFacts,
+    info: QueueInfo,
 }
 
 fn open(folder: &Path) -> Jobs {
@@ -49,7 +49,7 @@ fn open(folder: &Path) -> Jobs {
     Jobs::open(
         folder,
         program,
-        &(Arc::new(|| ()) as crate::gui::work::Waker),
+        &(Arc::new(|| ()) as crate::gui::workers::Waker),
     )
 }
 
@@ -107,8 +107,8 @@ impl Stage {
         self.jobs.close(None);
         meanwhile();
         self.jobs = open(self.folder.path());
-        self.facts = QueueFacts::default();
-        self.until("the jobs are found", |facts| !facts.jobs.is_empty());
+        self.info = QueueInfo::default();
+        self.until("the jobs are found", |info| !info.jobs.is_empty());
     }
 
     fn new() -> Self {
@@ -120,44 +120,41 @@ impl Stage {
         Self {
             folder,
             jobs,
-            facts: QueueFacts::default(),
+            info: QueueInfo::default(),
         }
     }
 
-    fn until(&mut self, what: &str, holds: impl Fn(&QueueFacts) -> bool) {
+    fn until(&mut self, what: &str, holds: impl Fn(&QueueInfo) -> bool) {
         let begun = Instant::now();
-        while !holds(&self.facts) {
+        while !holds(&self.info) {
             assert!(
                 begun.elapsed().as_secs() < 30,
                 "waited in vain until {what}: {:#?}",
-                self.facts
+                self.info
             );
             std::thread::sleep(Duration::from_millis(10));
-            self.facts = self.jobs.news().unwrap_or(std::mem::take(&mut self.facts));
+            self.info = self.jobs.news().unwrap_or(std::mem::take(&mut self.info));
         }
     }
 
     fn until_state(&mut self, at: usize, state: &JobState) {
-        self.until(&format!("job {at} is {state:?}"), |facts| {
-            facts.jobs.get(at).is_some_and(|job| job.state == *state)
+        self.until(&format!("job {at} is {state:?}"), |info| {
+            info.jobs.get(at).is_some_and(|job| job.state == *state)
         });
     }
 
     fn until_begun(&mut self) {
-        self.until("a window is done", |facts| {
-            facts.jobs[0]
-                .progress
-                .done
-                .is_some_and(|(done, _)| done > 0)
+        self.until("a window is done", |info| {
+            info.jobs[0].progress.done.is_some_and(|(done, _)| done > 0)
         });
     }
 
     fn order(&self, at: usize, order: Order) {
-        self.jobs.order(&self.facts.jobs[at].id, order);
+        self.jobs.order(&self.info.jobs[at].id, order);
     }
 
     fn titles(&self) -> Vec<&str> {
-        self.facts
+        self.info
             .jobs
             .iter()
             .map(|job| job.title.as_str())
@@ -171,7 +168,7 @@ impl Stage {
 
     /// How often the process of the first job began.
     fn n_starts(&self) -> usize {
-        let folder = self.folder.path().join("jobs").join(&self.facts.jobs[0].id);
+        let folder = self.folder.path().join("jobs").join(&self.info.jobs[0].id);
         std::fs::read_to_string(folder.join("events.jsonl"))
             .unwrap()
             .matches("\"started\"")
@@ -185,30 +182,30 @@ fn jobs_run_one_after_the_other_in_their_order() {
     for title in ["one", "two", "three"] {
         stage.jobs.add(job(title, "well"));
     }
-    stage.until("all are there", |facts| facts.jobs.len() == 3);
+    stage.until("all are there", |info| info.jobs.len() == 3);
     stage.order(2, Order::Up);
-    stage.until("the third is the second", |facts| {
-        facts.jobs[1].title == "three"
+    stage.until("the third is the second", |info| {
+        info.jobs[1].title == "three"
     });
     assert_eq!(stage.titles(), ["one", "three", "two"]);
     stage.until_begun();
-    assert_eq!(stage.facts.jobs[1].state, JobState::Waiting);
-    assert_eq!(stage.facts.running().unwrap().title, "one");
+    assert_eq!(stage.info.jobs[1].state, JobState::Waiting);
+    assert_eq!(stage.info.running().unwrap().title, "one");
     stage.until_state(1, &JobState::Running);
-    assert_eq!(stage.facts.jobs[0].state, JobState::Done);
+    assert_eq!(stage.info.jobs[0].state, JobState::Done);
     stage.until_state(2, &JobState::Done);
-    assert_eq!(stage.facts.jobs[2].progress.done, Some((10, 10)));
+    assert_eq!(stage.info.jobs[2].progress.done, Some((10, 10)));
 }
 
 #[test]
 fn a_paused_job_goes_on_where_it_was() {
     let mut stage = Stage::new();
     stage.jobs.add(job("one", "well"));
-    stage.until("it is there", |facts| !facts.jobs.is_empty());
+    stage.until("it is there", |info| !info.jobs.is_empty());
     stage.until_begun();
     stage.order(0, Order::Pause);
     stage.until_state(0, &JobState::Paused);
-    let (done, _) = stage.facts.jobs[0].progress.done.unwrap();
+    let (done, _) = stage.info.jobs[0].progress.done.unwrap();
     assert!((1..10).contains(&done), "{done}");
     stage.order(0, Order::GoOn);
     stage.until_state(0, &JobState::Running);
@@ -220,28 +217,29 @@ fn a_paused_job_goes_on_where_it_was() {
 fn a_job_that_is_killed_says_so_and_can_go_on() {
     let mut stage = Stage::new();
     stage.jobs.add(job("one", "well"));
-    stage.until("it is there", |facts| !facts.jobs.is_empty());
+    stage.until("it is there", |info| !info.jobs.is_empty());
     stage.until_begun();
     kill(&stage.pid().to_string());
-    stage.until("it is noticed", |facts| matches!(&facts.jobs[0].state, JobState::Broken { message } if message.contains("killed")));
+    stage.until("it is noticed", |info| matches!(&info.jobs[0].state, JobState::Broken { message } if message.contains("killed")));
     stage.order(0, Order::GoOn);
     stage.until_state(0, &JobState::Done);
-    assert_eq!(stage.facts.jobs[0].progress.done, Some((10, 10)));
+    assert_eq!(stage.info.jobs[0].progress.done, Some((10, 10)));
 }
 
 #[test]
 fn a_job_that_aborts_says_that_memory_may_have_run_out() {
     let mut stage = Stage::new();
     stage.jobs.add(job("one", "well"));
-    stage.until("it is there", |facts| !facts.jobs.is_empty());
+    stage.until("it is there", |info| !info.jobs.is_empty());
     stage.until_begun();
     if cfg!(target_os = "linux") {
-        let wish = std::fs::read_to_string(format!("/proc/{}/oom_score_adj", stage.pid())).unwrap();
-        assert_eq!(wish.trim(), "600");
+        let stop_as =
+            std::fs::read_to_string(format!("/proc/{}/oom_score_adj", stage.pid())).unwrap();
+        assert_eq!(stop_as.trim(), "600");
     }
     signal("-ABRT", &stage.pid().to_string());
-    stage.until("it is noticed", |facts| {
-        matches!(&facts.jobs[0].state, JobState::Broken { message } if message.contains("memory ran out"))
+    stage.until("it is noticed", |info| {
+        matches!(&info.jobs[0].state, JobState::Broken { message } if message.contains("memory ran out"))
     });
     stage.order(0, Order::GoOn);
     stage.until_state(0, &JobState::Done);
@@ -256,7 +254,7 @@ fn a_job_that_fails_says_why_and_can_be_tried_again() {
     };
     stage.until_state(0, &failed);
     assert_eq!(
-        stage.facts.jobs[0].last_lines,
+        stage.info.jobs[0].last_lines,
         [
             "Extracting about 10 windows on CPU",
             "one: 10 windows",
@@ -267,7 +265,7 @@ fn a_job_that_fails_says_why_and_can_be_tried_again() {
         .folder
         .path()
         .join("jobs")
-        .join(&stage.facts.jobs[0].id)
+        .join(&stage.info.jobs[0].id)
         .join("recipe.toml");
     std::fs::write(recipe, "well").unwrap();
     stage.order(0, Order::GoOn);
@@ -279,14 +277,14 @@ fn a_cancelled_job_stops_and_a_removed_one_is_gone() {
     let mut stage = Stage::new();
     stage.jobs.add(job("one", "well"));
     stage.jobs.add(job("two", "well"));
-    stage.until("both are there", |facts| facts.jobs.len() == 2);
+    stage.until("both are there", |info| info.jobs.len() == 2);
     stage.until_begun();
     stage.order(1, Order::Cancel);
     stage.order(0, Order::Cancel);
     stage.until_state(1, &JobState::Cancelled);
     stage.until_state(0, &JobState::Cancelled);
     stage.order(0, Order::Remove);
-    stage.until("it is gone", |facts| facts.jobs.len() == 1);
+    stage.until("it is gone", |info| info.jobs.len() == 1);
     assert_eq!(
         super::folder::read_all(&stage.folder.path().join("jobs")).len(),
         1
@@ -298,12 +296,12 @@ fn a_job_outlives_the_window_and_the_next_one_finds_it() {
     let mut stage = Stage::new();
     stage.jobs.add(job("one", "well"));
     stage.jobs.add(job("two", "well"));
-    stage.until("both are there", |facts| facts.jobs.len() == 2);
+    stage.until("both are there", |info| info.jobs.len() == 2);
     stage.until_begun();
     let pid = stage.pid();
     stage.reopen_after(|| ());
     assert_eq!(
-        (stage.pid(), &stage.facts.jobs[0].state),
+        (stage.pid(), &stage.info.jobs[0].state),
         (pid, &JobState::Running)
     );
     stage.until_state(0, &JobState::Done);
@@ -317,7 +315,7 @@ fn what_was_broken_off_while_no_window_was_open_is_offered_again() {
     let mut stage = Stage::new();
     stage.jobs.add(job("one", "well"));
     stage.jobs.add(job("two", "well"));
-    stage.until("both are there", |facts| facts.jobs.len() == 2);
+    stage.until("both are there", |info| info.jobs.len() == 2);
     stage.until_begun();
     let pid = stage.pid().to_string();
     stage.reopen_after(|| {
@@ -325,12 +323,12 @@ fn what_was_broken_off_while_no_window_was_open_is_offered_again() {
         std::thread::sleep(Duration::from_millis(300));
     });
     assert!(
-        matches!(&stage.facts.jobs[0].state, JobState::Broken { message } if message.contains("go on")),
+        matches!(&stage.info.jobs[0].state, JobState::Broken { message } if message.contains("go on")),
         "{:?}",
-        stage.facts
+        stage.info
     );
     // Nothing begins by itself because a window is opened.
-    assert_eq!(stage.facts.jobs[1].state, JobState::Paused);
+    assert_eq!(stage.info.jobs[1].state, JobState::Paused);
     stage.order(0, Order::GoOn);
     stage.until_state(0, &JobState::Done);
 }
@@ -375,19 +373,19 @@ fn an_extraction_waits_for_the_model_that_another_job_fetches() {
         .add(job("needs another", &recipe("whisper-base", "well")));
     stage.until_state(2, &JobState::Running);
     assert_eq!(
-        [&stage.facts.jobs[0].state, &stage.facts.jobs[1].state],
+        [&stage.info.jobs[0].state, &stage.info.jobs[1].state],
         [&JobState::Running, &JobState::Waiting]
     );
     stage.until_state(1, &JobState::Done);
-    assert_eq!(stage.facts.jobs[0].state, JobState::Done);
+    assert_eq!(stage.info.jobs[0].state, JobState::Done);
 }
 
 #[test]
 fn a_job_that_overwrites_does_not_do_its_stories_twice() {
     let mut stage = Stage::new();
     stage.jobs.add(job("one", &recipe("whisper-tiny", "two")));
-    let has_finished_one = |facts: &QueueFacts| {
-        facts.jobs.first().is_some_and(|job| {
+    let has_finished_one = |info: &QueueInfo| {
+        info.jobs.first().is_some_and(|job| {
             job.state == JobState::Running && job.last_lines.contains(&"one: done, 10 rows".into())
         })
     };
@@ -402,7 +400,7 @@ fn a_job_that_overwrites_does_not_do_its_stories_twice() {
         .folder
         .path()
         .join("jobs")
-        .join(&stage.facts.jobs[0].id);
+        .join(&stage.info.jobs[0].id);
     let arguments = std::fs::read_to_string(folder.join("arguments")).unwrap();
     let starts: Vec<bool> = arguments
         .lines()
@@ -419,8 +417,8 @@ fn a_folder_that_cannot_be_written_to_is_told_in_a_sentence() {
     let other = tempfile::tempdir().unwrap();
     std::fs::write(other.path().join("jobs"), "no folder").unwrap();
     stage.jobs = open(other.path());
-    stage.until("it is told", |facts| facts.trouble.is_some());
-    let sentence = stage.facts.trouble.clone().unwrap();
+    stage.until("it is told", |info| info.trouble.is_some());
+    let sentence = stage.info.trouble.clone().unwrap();
     assert!(sentence.contains("Set HESCHL_HOME"), "{sentence}");
 }
 
@@ -428,28 +426,27 @@ fn a_folder_that_cannot_be_written_to_is_told_in_a_sentence() {
 fn a_second_window_looks_on_and_takes_over() {
     let mut stage = Stage::new();
     stage.jobs.add(job("one", "well"));
-    stage.until("it is there", |facts| !facts.jobs.is_empty());
+    stage.until("it is there", |info| !info.jobs.is_empty());
     stage.until_begun();
     let second = open(stage.folder.path());
     let first = std::mem::replace(&mut stage.jobs, second);
-    stage.facts = QueueFacts::default();
-    stage.until("it is seen", |facts| {
-        facts.is_led_elsewhere && !facts.jobs.is_empty()
+    stage.info = QueueInfo::default();
+    stage.until("it is seen", |info| {
+        info.is_led_elsewhere && !info.jobs.is_empty()
     });
     // Its orders change nothing, but a new job is taken into the queue.
     stage.order(0, Order::Cancel);
     stage.jobs.add(job("two", "well"));
     stage.until_state(0, &JobState::Done);
-    stage.until("the new job runs", |facts| {
-        facts
-            .jobs
+    stage.until("the new job runs", |info| {
+        info.jobs
             .get(1)
             .is_some_and(|job| job.state == JobState::Running)
     });
-    assert!(stage.facts.is_led_elsewhere);
+    assert!(stage.info.is_led_elsewhere);
     let mut first = first;
     first.close(None);
-    stage.until("the second leads", |facts| !facts.is_led_elsewhere);
+    stage.until("the second leads", |info| !info.is_led_elsewhere);
     stage.until_state(1, &JobState::Done);
 }
 
@@ -465,7 +462,7 @@ fn what_waits_is_done_when_the_window_is_closed() {
     for title in ["one", "two", "three"] {
         stage.jobs.add(job(title, "well"));
     }
-    stage.until("they are there", |facts| facts.jobs.len() == 3);
+    stage.until("they are there", |info| info.jobs.len() == 3);
     stage.until_begun();
     let folder = stage.folder.path().to_path_buf();
     stage.reopen_after(|| lead_alone(&folder).join().unwrap());
@@ -480,7 +477,7 @@ fn a_window_takes_over_from_what_goes_on_without_one() {
     for title in ["one", "two"] {
         stage.jobs.add(job(title, "well"));
     }
-    stage.until("they are there", |facts| facts.jobs.len() == 2);
+    stage.until("they are there", |info| info.jobs.len() == 2);
     stage.until_begun();
     let folder = stage.folder.path().to_path_buf();
     let mut alone = None;
@@ -488,7 +485,7 @@ fn a_window_takes_over_from_what_goes_on_without_one() {
         alone = Some(lead_alone(&folder));
         std::thread::sleep(Duration::from_millis(300));
     });
-    stage.until("the window leads", |facts| !facts.is_led_elsewhere);
+    stage.until("the window leads", |info| !info.is_led_elsewhere);
     alone.unwrap().join().unwrap();
     stage.until_state(1, &JobState::Done);
 }

@@ -12,10 +12,10 @@ use heschl_core::recipe::Trim;
 use super::fit::{story_table, untrimmed};
 use super::scan_times;
 use super::sound_view::controls;
-use crate::gui::actions::{Action, Asked, Purpose};
-use crate::gui::facts::Facts;
+use crate::gui::actions::{Action, Actions, Purpose};
 use crate::gui::fitting::{FitStudy, StoryLengths, TrimRemedy, Trims};
 use crate::gui::icons;
+use crate::gui::info::Info;
 use crate::gui::loading::Loading;
 use crate::gui::manual::Topic;
 use crate::gui::state::{Page, State};
@@ -30,63 +30,63 @@ use crate::gui::widgets::{
 const PICTURE_HEIGHT: std::ops::RangeInclusive<f32> = 220.0..=560.0;
 
 /// Draws the page.
-pub(super) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
+pub(super) fn ui(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) {
     page_title(
         ui,
         "Align",
         "Sound, words, scans and responses on one clock: seconds from the sound's onset.",
     );
     let Some(study) = state.study() else {
-        return super::no_study(ui, icons::RULER, asked);
+        return super::no_study(ui, icons::RULER, actions);
     };
     let mut fit = study.fit.clone();
     egui::ScrollArea::vertical()
         .auto_shrink(false)
         .show(ui, |ui| {
             ui.set_max_width(ui.available_width().min(super::MOST_WIDTH));
-            story(ui, state, facts, asked);
+            story(ui, state, info, actions);
             let height = ui.available_height() * 0.62;
             let height = height.clamp(*PICTURE_HEIGHT.start(), *PICTURE_HEIGHT.end());
             // In a room of its own: whatever comes and goes in it, the controls below keep their identity, and with it the focus and
             // a click that has begun.
-            ui.vertical(|ui| match &facts.fit.alignment {
-                Loading::Nothing => nothing(ui, asked),
+            ui.vertical(|ui| match &info.fit.alignment {
+                Loading::Nothing => nothing(ui, actions),
                 Loading::Waiting => {
                     ui.spinner();
                 }
                 Loading::Failed(sentence) => problem(ui, sentence),
                 Loading::Ready(alignment) => {
-                    look(ui, alignment, (state, facts), (&mut fit, asked), height);
+                    picture_and_lengths(ui, alignment, (state, info), (&mut fit, actions), height);
                 }
             });
             ui.add_space(BETWEEN);
-            settings(ui, state, facts, (&mut fit, asked));
+            settings(ui, state, info, (&mut fit, actions));
             ui.add_space(INSIDE);
         });
     if fit != study.fit {
         let mut edited = study.clone();
         edited.fit = fit;
-        asked.push(Action::EditStudy(Box::new(edited)));
+        actions.push(Action::EditStudy(Box::new(edited)));
     }
 }
 
-fn nothing(ui: &mut egui::Ui, asked: &mut Asked) {
+fn nothing(ui: &mut egui::Ui, actions: &mut Actions) {
     if empty_state(
         ui,
         icons::RULER,
         "There is no story yet. Choose recordings, or responses on Fit.",
         (icons::MUSIC, "Choose recordings"),
     ) {
-        asked.push(Action::Pick(Purpose::Stimuli));
+        actions.push(Action::Pick(Purpose::Stimuli));
     }
 }
 
 /// Which story, and where in it.
-fn story(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
+fn story(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) {
     ui.horizontal_wrapped(|ui| {
         let current = state.story.clone().unwrap_or_default();
-        let of_sound = facts.stories().iter().map(|story| story.story.as_str());
-        let measured = facts.fit.responses.ready().zip(state.study());
+        let of_sound = info.stories().iter().map(|story| story.story.as_str());
+        let measured = info.fit.responses.ready().zip(state.study());
         let measured =
             measured.map_or_else(Vec::new, |(stories, study)| study.fit.stories(stories));
         let all: std::collections::BTreeSet<&str> = of_sound
@@ -98,7 +98,7 @@ fn story(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
         let response = combo.show_ui(ui, |ui| {
             for story in all {
                 if ui.selectable_label(story == current, story).clicked() {
-                    asked.push(Action::SelectStory(story.to_owned()));
+                    actions.push(Action::SelectStory(story.to_owned()));
                 }
             }
         });
@@ -108,68 +108,62 @@ fn story(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
             info.current_text_value = Some(current.clone());
             info
         });
-        let span = facts
+        let span = info
             .fit
             .alignment
             .ready()
-            .map_or([0.0, 0.0], |alignment| picture::span(alignment, facts));
-        controls(ui, span, state, facts, asked);
+            .map_or([0.0, 0.0], |alignment| picture::span(alignment, info));
+        controls(ui, span, state, info, actions);
         if help_button(ui, Topic::Align) {
-            asked.push(Action::Manual(Topic::Align));
+            actions.push(Action::Manual(Topic::Align));
         }
     });
 }
 
 /// The picture, and what it says in words.
-fn look(
+fn picture_and_lengths(
     ui: &mut egui::Ui,
     alignment: &Alignment,
-    (state, facts): (&State, &Facts),
-    (fit, asked): (&mut FitStudy, &mut Asked),
+    (state, info): (&State, &Info),
+    (fit, actions): (&mut FitStudy, &mut Actions),
     height: f32,
 ) {
-    picture::show(ui, alignment, (state, facts), asked, height);
+    picture::show(ui, alignment, (state, info), actions, height);
     if let Some(words) = at_cursor(alignment, state) {
         weak(ui, words);
     }
     if let Some(sentence) = &alignment.mismatch {
         problem(ui, sentence);
-        trim_buttons(ui, &alignment.story, &alignment.remedies, facts, fit);
-    } else if let Some(lengths) = lengths_of(facts, &alignment.story)
+        trim_buttons(ui, &alignment.story, &alignment.remedies, info, fit);
+    } else if let Some(lengths) = lengths_of(info, &alignment.story)
         && lengths.looks_untrimmed
     {
         warning(ui, &untrimmed(lengths));
-        trim_buttons(ui, &alignment.story, &[], facts, fit);
+        trim_buttons(ui, &alignment.story, &[], info, fit);
     }
     for sentence in &alignment.warnings {
         warning(ui, sentence);
     }
-    if alignment.course.is_none() {
+    if alignment.time_course.is_none() {
         let sentence =
             "No responses to this story: choose them on Fit, and one voxel's course is drawn here.";
         ui.horizontal_wrapped(|ui| {
             weak(ui, sentence);
             if ui.link("Go to Fit").clicked() {
-                asked.push(Action::Go(Page::Fit));
+                actions.push(Action::Go(Page::Fit));
             }
         });
     }
 }
 
-fn lengths_of<'a>(facts: &'a Facts, story: &str) -> Option<&'a StoryLengths> {
-    let all = facts.fit.lengths.ready()?;
+fn lengths_of<'a>(info: &'a Info, story: &str) -> Option<&'a StoryLengths> {
+    let all = info.fit.lengths.ready()?;
     all.iter().find(|lengths| lengths.story == story)
 }
 
 /// Buttons for the trims that make a story's features and responses of equal length, for it and all others of its part.
-fn trim_buttons(
-    ui: &mut egui::Ui,
-    story: &str,
-    fitting: &[Trim],
-    facts: &Facts,
-    fit: &mut FitStudy,
-) {
-    let known = lengths_of(facts, story);
+fn trim_buttons(ui: &mut egui::Ui, story: &str, fitting: &[Trim], info: &Info, fit: &mut FitStudy) {
+    let known = lengths_of(info, story);
     let mut remedies = known.map_or_else(Vec::new, |lengths| lengths.remedies.clone());
     for trim in fitting.iter().map(|trim| TrimRemedy::Features(*trim)) {
         if !remedies.contains(&trim) {
@@ -204,9 +198,14 @@ fn at_cursor(alignment: &Alignment, state: &State) -> Option<String> {
     }
     if !alignment.kept.contains(&scan) {
         words += "; trimmed";
-    } else if let (Some(response), Some(course)) = (alignment.response_of(scan), &alignment.course)
+    } else if let (Some(response), Some(time_course)) =
+        (alignment.response_of(scan), &alignment.time_course)
     {
-        let _ = write!(words, "; voxel {} measured {response:.3}", course.voxel);
+        let _ = write!(
+            words,
+            "; voxel {} measured {response:.3}",
+            time_course.voxel
+        );
     }
     Some(words + ".")
 }
@@ -214,13 +213,13 @@ fn at_cursor(alignment: &Alignment, state: &State) -> Option<String> {
 fn settings(
     ui: &mut egui::Ui,
     state: &State,
-    facts: &Facts,
-    (fit, asked): (&mut FitStudy, &mut Asked),
+    info: &Info,
+    (fit, actions): (&mut FitStudy, &mut Actions),
 ) {
     card(ui, |ui| {
         ui.set_min_width(ui.available_width());
         heading(ui, "Scan times");
-        scan_times::form(ui, facts, &mut fit.scans, asked);
+        scan_times::form(ui, info, &mut fit.scans, actions);
     });
     ui.add_space(BETWEEN);
     card(ui, |ui| {
@@ -237,14 +236,14 @@ fn settings(
                 "Trims of training stories"
             },
         );
-        trims(ui, fit, is_test, asked);
+        trims(ui, fit, is_test, actions);
     });
     ui.add_space(BETWEEN);
-    if let Some(measured) = facts.fit.responses.ready() {
+    if let Some(measured) = info.fit.responses.ready() {
         card(ui, |ui| {
             ui.set_min_width(ui.available_width());
             heading(ui, "Stories");
-            story_table(ui, (state, facts), measured, (fit, asked));
+            story_table(ui, (state, info), measured, (fit, actions));
         });
         ui.add_space(BETWEEN);
     }
@@ -265,21 +264,21 @@ fn settings(
             purpose: Purpose::Words,
             recent: &[],
             own: &[],
-            home: facts.home.as_deref(),
-            picking: facts.picking,
+            home: info.home.as_deref(),
+            picking: info.picking,
         }
-        .show(ui, fit.words.as_deref(), asked);
-        voxel(ui, state, facts, asked);
+        .show(ui, fit.words.as_deref(), actions);
+        voxel(ui, state, info, actions);
     });
 }
 
-fn voxel(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
-    let course = facts
+fn voxel(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) {
+    let time_course = info
         .fit
         .alignment
         .ready()
-        .and_then(|alignment| alignment.course.as_ref());
-    let Some(course) = course else {
+        .and_then(|alignment| alignment.time_course.as_ref());
+    let Some(time_course) = time_course else {
         return;
     };
     let mut value = state.voxel as f64;
@@ -290,22 +289,22 @@ fn voxel(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
         default: 0.0,
         topic: Topic::Align,
     };
-    let last = course.n_voxels.saturating_sub(1);
+    let last = time_course.n_voxels.saturating_sub(1);
     let check = |value: f64| {
         let is_there = value >= 0.0 && value.fract() == 0.0 && value <= last as f64;
         is_there
             .then_some(())
             .ok_or_else(|| format!("The voxels are numbered from 0 to {}.", thousands(last)))
     };
-    field.show(ui, &mut value, asked, check);
+    field.show(ui, &mut value, actions, check);
     let voxel = value.round().max(0.0) as usize;
     if voxel != state.voxel {
-        asked.push(Action::Voxel(voxel));
+        actions.push(Action::Voxel(voxel));
     }
 }
 
 /// How many scans are left out at either end, of the features and of the responses.
-fn trims(ui: &mut egui::Ui, fit: &mut FitStudy, is_test: bool, asked: &mut Asked) {
+fn trims(ui: &mut egui::Ui, fit: &mut FitStudy, is_test: bool, actions: &mut Actions) {
     let preset = Trims::of_preset(fit.preset).of(is_test);
     let mut edited = fit.trims().of(is_test);
     let names = [
@@ -316,7 +315,7 @@ fn trims(ui: &mut egui::Ui, fit: &mut FitStudy, is_test: bool, asked: &mut Asked
         let mut sides: [usize; 2] = (*trim).into();
         let defaults: [usize; 2] = preset.into();
         for ((side, default), label) in sides.iter_mut().zip(defaults).zip([start, end]) {
-            n_scans(ui, (label, default), side, asked);
+            n_scans(ui, (label, default), side, actions);
         }
         *trim = Trim::from(sides);
     }
@@ -335,7 +334,7 @@ fn n_scans(
     ui: &mut egui::Ui,
     (label, default): (&str, usize),
     side: &mut usize,
-    asked: &mut Asked,
+    actions: &mut Actions,
 ) {
     let field = NumberField {
         label,
@@ -351,6 +350,6 @@ fn n_scans(
             .ok_or_else(|| "A number of scans lies between 0 and 10,000.".to_string())
     };
     let mut value = *side as f64;
-    field.show(ui, &mut value, asked, check);
+    field.show(ui, &mut value, actions, check);
     *side = value.round().max(0.0) as usize;
 }

@@ -7,9 +7,9 @@ mod sliding;
 use eframe::egui;
 
 use super::obstacle::{Obstacle, Remedy};
-use crate::gui::actions::{Action, Asked, Purpose};
-use crate::gui::facts::Facts;
+use crate::gui::actions::{Action, Actions, Purpose};
 use crate::gui::icons;
+use crate::gui::info::Info;
 use crate::gui::manual::Topic;
 use crate::gui::state::{Page, State, Study};
 use crate::gui::theme::{BETWEEN, INSIDE};
@@ -68,8 +68,8 @@ impl ExtractPage {
         &mut self,
         ui: &mut egui::Ui,
         state: &State,
-        facts: &Facts,
-        asked: &mut Asked,
+        info: &Info,
+        actions: &mut Actions,
     ) {
         page_title(
             ui,
@@ -77,10 +77,10 @@ impl ExtractPage {
             "Slide a causal window over each story and keep every layer's activity.",
         );
         let Some(study) = state.study() else {
-            return super::no_study(ui, icons::AUDIO_WAVEFORM, asked);
+            return super::no_study(ui, icons::AUDIO_WAVEFORM, actions);
         };
         let mut edited = study.clone();
-        let outlook = forecast::Outlook::of(study, facts);
+        let outlook = forecast::Outlook::of(study, info);
         // What the form found wrong when it was last drawn; the bar is laid out before the form.
         let why_not = wrong_form(&self.wrong, study).or(outlook.why_not.clone());
         egui::Panel::bottom("forecast and run")
@@ -90,25 +90,25 @@ impl ExtractPage {
                 ui.add_space(INSIDE);
                 // In a room of its own, so that the buttons below keep their identity whatever is said here.
                 ui.vertical(|ui| {
-                    outlook.ui(ui, study, facts, asked);
+                    outlook.ui(ui, study, info, actions);
                     if let Some(obstacle) = &why_not {
-                        obstacle.ui(ui, asked);
+                        obstacle.ui(ui, actions);
                     }
                 });
                 let why_not = why_not.as_ref().map(|obstacle| obstacle.sentence.as_str());
-                run(ui, why_not, asked);
+                run(ui, why_not, actions);
             });
         egui::ScrollArea::vertical()
             .auto_shrink(false)
             .show(ui, |ui| {
                 ui.set_max_width(ui.available_width().min(super::MOST_WIDTH));
-                presets(ui, &mut edited, asked);
+                presets(ui, &mut edited, actions);
                 ui.add_space(INSIDE);
-                let mut wrong = self.cards(ui, state, facts, (&mut edited, asked));
+                let mut wrong = self.cards(ui, state, info, (&mut edited, actions));
                 ui.add_space(BETWEEN);
-                stories(ui, study, facts, asked);
+                stories(ui, study, info, actions);
                 ui.add_space(BETWEEN);
-                wrong.extend(form::output(ui, state, facts, (&mut edited, asked)));
+                wrong.extend(form::output(ui, state, info, (&mut edited, actions)));
                 if wrong != self.wrong {
                     ui.ctx().request_repaint();
                 }
@@ -116,7 +116,7 @@ impl ExtractPage {
                 ui.add_space(INSIDE);
             });
         if edited != *study {
-            asked.push(Action::EditStudy(Box::new(edited)));
+            actions.push(Action::EditStudy(Box::new(edited)));
         }
     }
 
@@ -125,46 +125,47 @@ impl ExtractPage {
         &mut self,
         ui: &mut egui::Ui,
         state: &State,
-        facts: &Facts,
-        (edited, asked): (&mut Study, &mut Asked),
+        info: &Info,
+        (edited, actions): (&mut Study, &mut Actions),
     ) -> Vec<String> {
         let mut wrong = vec![];
         let is_wide = ui.available_width() > 860.0;
-        let window = |ui: &mut egui::Ui, edited: &mut Study, asked: &mut Asked| {
+        let window = |ui: &mut egui::Ui, edited: &mut Study, actions: &mut Actions| {
             card(ui, |ui| {
                 ui.set_min_width(ui.available_width());
-                form::window(ui, edited, facts, asked)
+                form::window(ui, edited, info, actions)
             })
             .inner
         };
-        let model = |ui: &mut egui::Ui, form: &mut Form, edited: &mut Study, asked: &mut Asked| {
-            card(ui, |ui| {
-                ui.set_min_width(ui.available_width());
-                form.model(ui, edited, facts, asked)
-            })
-            .inner
-        };
+        let model =
+            |ui: &mut egui::Ui, form: &mut Form, edited: &mut Study, actions: &mut Actions| {
+                card(ui, |ui| {
+                    ui.set_min_width(ui.available_width());
+                    form.model(ui, edited, info, actions)
+                })
+                .inner
+            };
         if is_wide {
             ui.columns(2, |columns| {
-                wrong.extend(model(&mut columns[0], &mut self.form, edited, asked));
-                wrong.extend(window(&mut columns[1], edited, asked));
+                wrong.extend(model(&mut columns[0], &mut self.form, edited, actions));
+                wrong.extend(window(&mut columns[1], edited, actions));
             });
         } else {
-            wrong.extend(model(ui, &mut self.form, edited, asked));
+            wrong.extend(model(ui, &mut self.form, edited, actions));
             ui.add_space(BETWEEN);
-            wrong.extend(window(ui, edited, asked));
+            wrong.extend(window(ui, edited, actions));
         }
         ui.add_space(BETWEEN);
-        self.sliding.ui(ui, edited, state, facts);
+        self.sliding.ui(ui, edited, state, info);
         wrong
     }
 }
 
 /// Why a study cannot run now.
 #[must_use]
-pub(crate) fn why_not_run(study: &Study, facts: &Facts) -> Option<Obstacle> {
-    let wrong: Vec<String> = form::wrong_window(study, facts).into_iter().collect();
-    wrong_form(&wrong, study).or_else(|| forecast::Outlook::of(study, facts).why_not)
+pub(crate) fn why_not_run(study: &Study, info: &Info) -> Option<Obstacle> {
+    let wrong: Vec<String> = form::wrong_window(study, info).into_iter().collect();
+    wrong_form(&wrong, study).or_else(|| forecast::Outlook::of(study, info).why_not)
 }
 
 /// What is wrong in the form, with the way back to settings that are right.
@@ -179,7 +180,7 @@ fn wrong_form(wrong: &[String], study: &Study) -> Option<Obstacle> {
     Some(Obstacle::new(first.as_str(), vec![usual]))
 }
 
-fn presets(ui: &mut egui::Ui, study: &mut Study, asked: &mut Asked) {
+fn presets(ui: &mut egui::Ui, study: &mut Study, actions: &mut Actions) {
     ui.horizontal(|ui| {
         weak(ui, "Preset");
         let mut preset = Preset::of(study);
@@ -198,49 +199,49 @@ fn presets(ui: &mut egui::Ui, study: &mut Study, asked: &mut Asked) {
             study.use_featext = true;
         }
         if help_button(ui, Topic::Extract) {
-            asked.push(Action::Manual(Topic::Extract));
+            actions.push(Action::Manual(Topic::Extract));
         }
     });
 }
 
-fn stories(ui: &mut egui::Ui, study: &Study, facts: &Facts, asked: &mut Asked) {
+fn stories(ui: &mut egui::Ui, study: &Study, info: &Info, actions: &mut Actions) {
     ui.horizontal(|ui| {
         heading(ui, "Stories");
-        weak(ui, super::stimuli::tally(facts.stories(), study));
-        let names: Vec<&str> = facts
+        weak(ui, super::stimuli::progress_reader(info.stories(), study));
+        let names: Vec<&str> = info
             .wanted(study)
             .map(|story| story.story.as_str())
             .take(6)
             .collect();
         ui.add(egui::Label::new(names.join(", ")).truncate());
         if ui.link("Choose stories").clicked() {
-            asked.push(Action::Go(Page::Stimuli));
+            actions.push(Action::Go(Page::Stimuli));
         }
     });
 }
 
 /// Run, and what else can be made of the recipe.
-fn run(ui: &mut egui::Ui, why_not: Option<&str>, asked: &mut Asked) {
+fn run(ui: &mut egui::Ui, why_not: Option<&str>, actions: &mut Actions) {
     ui.horizontal_wrapped(|ui| {
         if primary_button(ui, icons::PLAY, "Run", why_not)
             .on_hover_text("Ctrl+Enter")
             .clicked()
         {
-            asked.push(Action::Run);
+            actions.push(Action::Run);
         }
         ui.add_enabled_ui(why_not.is_none(), |ui| {
             if button(ui, icons::TERMINAL, "Copy as command").clicked() {
-                asked.push(Action::CopyCommand);
+                actions.push(Action::CopyCommand);
             }
             if button(ui, icons::SAVE, "Save recipe").clicked() {
-                asked.push(Action::SaveRecipe);
+                actions.push(Action::SaveRecipe);
             }
             if button(ui, icons::SERVER, "Copy as Slurm array").clicked() {
-                asked.push(Action::CopySlurm);
+                actions.push(Action::CopySlurm);
             }
         });
         if button(ui, icons::FILE_TEXT, "Take over a recipe").clicked() {
-            asked.push(Action::Pick(Purpose::Recipe));
+            actions.push(Action::Pick(Purpose::Recipe));
         }
     });
 }

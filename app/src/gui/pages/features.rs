@@ -6,10 +6,10 @@ mod side;
 
 use eframe::egui;
 
-use crate::gui::actions::{Action, Asked, Format, Purpose};
-use crate::gui::facts::Facts;
-use crate::gui::features::{FeatureFacts, Looking, View};
+use crate::gui::actions::{Action, Actions, Format, Purpose};
+use crate::gui::features::{FeatureInfo, FeatureSelection, View};
 use crate::gui::icons;
+use crate::gui::info::Info;
 use crate::gui::loading::Loading;
 use crate::gui::manual::Topic;
 use crate::gui::state::State;
@@ -17,8 +17,8 @@ use crate::gui::theme::{BETWEEN, INSIDE};
 use crate::gui::widgets::{
     PathField, choices, empty_state, help_button, icon_button, name, page_title, problem, weak,
 };
-use heschl_core::look::heat_map::Shading;
-use heschl_core::look::library::FeatureLibrary;
+use heschl_core::display::heat_map::Shading;
+use heschl_core::display::library::FeatureLibrary;
 
 /// The page "Features".
 #[derive(Default)]
@@ -33,26 +33,30 @@ impl FeaturesPage {
         &mut self,
         ui: &mut egui::Ui,
         state: &State,
-        facts: &Facts,
-        asked: &mut Asked,
+        info: &Info,
+        actions: &mut Actions,
     ) {
         page_title(ui, "Features", "What the layers make of each instant.");
         let field = PathField {
             label: "Folder of features",
             purpose: Purpose::Features,
-            recent: &state.lasting.recent_features,
-            own: facts.own_features(),
-            home: facts.home.as_deref(),
-            picking: facts.picking,
+            recent: &state.preferences.recent_features,
+            own: info.own_features(),
+            home: info.home.as_deref(),
+            picking: info.picking,
         };
-        let looking = state.looking.as_ref();
+        let selection = state.selection.as_ref();
         ui.horizontal(|ui| {
-            field.show(ui, looking.map(|looking| looking.folder.as_path()), asked);
+            field.show(
+                ui,
+                selection.map(|selection| selection.folder.as_path()),
+                actions,
+            );
             if help_button(ui, Topic::Features) {
-                asked.push(Action::Manual(Topic::Features));
+                actions.push(Action::Manual(Topic::Features));
             }
         });
-        let Some(looking) = looking else {
+        let Some(selection) = selection else {
             let sentence = "Choose a folder of features, ours or those of the Python code of Antonello et al. 2023, or extract some first.";
             if empty_state(
                 ui,
@@ -60,16 +64,16 @@ impl FeaturesPage {
                 sentence,
                 (icons::FOLDER_OPEN, "Choose features"),
             ) {
-                asked.push(Action::Pick(Purpose::Features));
+                actions.push(Action::Pick(Purpose::Features));
             }
             return;
         };
-        match &facts.features.library {
+        match &info.features.library {
             Loading::Nothing | Loading::Waiting => {
                 ui.spinner();
             }
             Loading::Failed(sentence) => problem(ui, sentence),
-            Loading::Ready(library) => self.library(ui, library, looking, (state, facts), asked),
+            Loading::Ready(library) => self.library(ui, library, selection, (state, info), actions),
         }
     }
 
@@ -77,15 +81,15 @@ impl FeaturesPage {
         &mut self,
         ui: &mut egui::Ui,
         library: &FeatureLibrary,
-        looking: &Looking,
-        (state, facts): (&State, &Facts),
-        asked: &mut Asked,
+        selection: &FeatureSelection,
+        (state, info): (&State, &Info),
+        actions: &mut Actions,
     ) {
-        let mut edited = looking.clone();
-        choosing(ui, library, &mut edited, &facts.features, asked);
+        let mut edited = selection.clone();
+        choosing(ui, library, &mut edited, &info.features, actions);
         ui.add_space(INSIDE);
         let has_side = ui.available_width() > 760.0;
-        if has_side && let Some(layer) = facts.features.layer.ready() {
+        if has_side && let Some(layer) = info.features.layer.ready() {
             let frame = egui::Frame::new().inner_margin(egui::Margin {
                 left: BETWEEN as i8,
                 ..egui::Margin::ZERO
@@ -97,23 +101,23 @@ impl FeaturesPage {
             panel.show(ui, |ui| side::ui(ui, layer, &edited, state));
         }
         egui::CentralPanel::no_frame().show(ui, |ui| match edited.view {
-            View::HeatMap => match &facts.features.layer {
+            View::HeatMap => match &info.features.layer {
                 Loading::Nothing | Loading::Waiting => reading(ui),
                 Loading::Failed(sentence) => problem(ui, sentence),
                 Loading::Ready(layer) => {
-                    self.heat.ui(ui, layer, &mut edited, (state, facts), asked);
+                    self.heat.ui(ui, layer, &mut edited, (state, info), actions);
                 }
             },
-            View::Compare => compare(ui, &edited, facts, asked),
-            _ => self.analyses.ui(ui, (state, facts), &edited, asked),
+            View::Compare => compare(ui, &edited, info, actions),
+            _ => self.analyses.ui(ui, (state, info), &edited, actions),
         });
-        if edited != *looking {
-            asked.push(Action::Look(Box::new(edited)));
+        if edited != *selection {
+            actions.push(Action::Look(Box::new(edited)));
         }
     }
 }
 
-fn compare(ui: &mut egui::Ui, looking: &Looking, facts: &Facts, asked: &mut Asked) {
+fn compare(ui: &mut egui::Ui, selection: &FeatureSelection, info: &Info, actions: &mut Actions) {
     weak(
         ui,
         "Another folder with the same story, for instance the Python code's.",
@@ -122,14 +126,14 @@ fn compare(ui: &mut egui::Ui, looking: &Looking, facts: &Facts, asked: &mut Aske
         label: "Folder to compare with",
         purpose: Purpose::OtherFeatures,
         recent: &[],
-        own: facts.own_features(),
-        home: facts.home.as_deref(),
-        picking: facts.picking,
+        own: info.own_features(),
+        home: info.home.as_deref(),
+        picking: info.picking,
     };
-    field.show(ui, looking.other.as_deref(), asked);
+    field.show(ui, selection.other.as_deref(), actions);
     ui.add_space(INSIDE);
-    if looking.other.is_some() {
-        analyses::comparison(ui, &facts.features.analysis);
+    if selection.other.is_some() {
+        analyses::comparison(ui, &info.features.analysis);
     }
 }
 fn reading(ui: &mut egui::Ui) {
@@ -143,38 +147,38 @@ fn reading(ui: &mut egui::Ui) {
 fn choosing(
     ui: &mut egui::Ui,
     library: &FeatureLibrary,
-    looking: &mut Looking,
-    facts: &FeatureFacts,
-    asked: &mut Asked,
+    selection: &mut FeatureSelection,
+    info: &FeatureInfo,
+    actions: &mut Actions,
 ) {
     ui.horizontal_wrapped(|ui| {
-        story(ui, library, looking, asked);
+        story(ui, library, selection, actions);
         ui.add_space(INSIDE);
         weak(ui, "Layer").on_hover_text("[ and ] step through the layers");
         if icon_button(ui, icons::CHEVRON_LEFT, "The layer before").clicked() {
-            asked.push(Action::StepLayer(-1));
+            actions.push(Action::StepLayer(-1));
         }
-        layers(ui, library, looking);
+        layers(ui, library, selection);
         if icon_button(ui, icons::CHEVRON_RIGHT, "The layer after").clicked() {
-            asked.push(Action::StepLayer(1));
+            actions.push(Action::StepLayer(1));
         }
     });
     ui.horizontal_wrapped(|ui| {
-        choices(ui, &mut looking.view, &View::ALL);
-        if looking.view == View::HeatMap {
+        choices(ui, &mut selection.view, &View::ALL);
+        if selection.view == View::HeatMap {
             ui.separator();
             choices(
                 ui,
-                &mut looking.shading,
+                &mut selection.shading,
                 &[
                     (Shading::Values, "Values"),
                     (Shading::PerDimension, "z-scores"),
                 ],
             );
         }
-        let is_there = match looking.view {
-            View::HeatMap => facts.layer.ready().is_some(),
-            _ => facts.analysis.ready().is_some(),
+        let is_there = match selection.view {
+            View::HeatMap => info.layer.ready().is_some(),
+            _ => info.analysis.ready().is_some(),
         };
         ui.add_enabled_ui(is_there, |ui| {
             let button = ui.menu_button((egui::RichText::new(icons::SAVE), "Export"), |ui| {
@@ -186,7 +190,7 @@ fn choosing(
                         &format!("Export {words}"),
                     );
                     if response.clicked() {
-                        asked.push(Action::Export(format));
+                        actions.push(Action::Export(format));
                         ui.close();
                     }
                 }
@@ -199,16 +203,21 @@ fn choosing(
     });
 }
 
-fn story(ui: &mut egui::Ui, library: &FeatureLibrary, looking: &mut Looking, asked: &mut Asked) {
-    let current = looking.story.clone().unwrap_or_default();
+fn story(
+    ui: &mut egui::Ui,
+    library: &FeatureLibrary,
+    selection: &mut FeatureSelection,
+    actions: &mut Actions,
+) {
+    let current = selection.story.clone().unwrap_or_default();
     let combo = egui::ComboBox::from_id_salt("story")
         .selected_text(&current)
         .width(180.0);
     let response = combo.show_ui(ui, |ui| {
         for story in &library.stories {
             if ui.selectable_label(*story == current, story).clicked() {
-                looking.story = Some(story.clone());
-                asked.push(Action::SelectStory(story.clone()));
+                selection.story = Some(story.clone());
+                actions.push(Action::SelectStory(story.clone()));
             }
         }
     });
@@ -220,9 +229,9 @@ fn story(ui: &mut egui::Ui, library: &FeatureLibrary, looking: &mut Looking, ask
 }
 
 /// Chips where they are few, a list where they are many.
-fn layers(ui: &mut egui::Ui, library: &FeatureLibrary, looking: &mut Looking) {
+fn layers(ui: &mut egui::Ui, library: &FeatureLibrary, selection: &mut FeatureSelection) {
     let n_most = if ui.available_width() > 640.0 { 14 } else { 8 };
-    let current = looking.layer.as_ref();
+    let current = selection.layer.as_ref();
     let mut chosen = None;
     if library.layers.len() <= n_most {
         for layer in &library.layers {
@@ -242,7 +251,7 @@ fn layers(ui: &mut egui::Ui, library: &FeatureLibrary, looking: &mut Looking) {
         }
     } else {
         let title = current
-            .map(heschl_core::look::library::Layer::title)
+            .map(heschl_core::display::library::Layer::title)
             .unwrap_or_default();
         let response = egui::ComboBox::from_id_salt("layer")
             .selected_text(&title)
@@ -264,6 +273,6 @@ fn layers(ui: &mut egui::Ui, library: &FeatureLibrary, looking: &mut Looking) {
         });
     }
     if chosen.is_some() {
-        looking.layer = chosen;
+        selection.layer = chosen;
     }
 }

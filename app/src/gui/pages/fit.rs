@@ -9,13 +9,13 @@ mod why_not;
 
 use super::obstacle::Obstacle;
 use super::scan_times;
-use crate::gui::actions::{Action, Asked, Purpose};
-use crate::gui::facts::Facts;
+use crate::gui::actions::{Action, Actions, Purpose};
 use crate::gui::fitting::{
     AlphaRange, FINAL, FitAs, FitStudy, HeldOut, StoryResponses, check_alpha, check_count,
     presentations,
 };
 use crate::gui::icons;
+use crate::gui::info::Info;
 use crate::gui::loading::Loading;
 use crate::gui::manual::Topic;
 use crate::gui::state::{Page, State, Study};
@@ -32,17 +32,17 @@ pub(crate) use why_not::why_not_fit;
 const MOST_WARNINGS: usize = 3;
 
 /// Draws the page.
-pub(super) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
+pub(super) fn ui(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) {
     page_title(
         ui,
         "Fit",
         "Learn on some stories how each voxel follows the features, and predict another one.",
     );
     let Some(study) = state.study() else {
-        return super::no_study(ui, icons::CHART_SPLINE, asked);
+        return super::no_study(ui, icons::CHART_SPLINE, actions);
     };
     let mut fit = study.fit.clone();
-    let why_not = why_not_fit(state, facts);
+    let why_not = why_not_fit(state, info);
     egui::Panel::bottom("fit forecast and run")
         .resizable(false)
         .frame(egui::Frame::new())
@@ -50,30 +50,30 @@ pub(super) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut As
             ui.add_space(INSIDE);
             // In a room of its own, so that the buttons below keep their identity whatever is said here.
             ui.vertical(|ui| {
-                outlook(ui, facts);
+                outlook(ui, info);
                 // One thing at a time: what keeps it from being run comes first.
                 match &why_not {
-                    Some(obstacle) => obstacle.ui(ui, asked),
-                    None => warn_of_untrimmed(ui, study, facts, asked),
+                    Some(obstacle) => obstacle.ui(ui, actions),
+                    None => warn_of_untrimmed(ui, study, info, actions),
                 }
             });
-            let n_layers = facts.fit.layers.ready().map_or(0, |it| it.layers.len());
+            let n_layers = info.fit.layers.ready().map_or(0, |it| it.layers.len());
             let why_not = why_not.as_ref().map(|obstacle| obstacle.sentence.as_str());
-            run(ui, n_layers, why_not, asked);
+            run(ui, n_layers, why_not, actions);
         });
     egui::ScrollArea::vertical()
         .auto_shrink(false)
         .show(ui, |ui| {
             ui.set_max_width(ui.available_width().min(super::MOST_WIDTH));
-            preset(ui, &mut fit, asked);
+            preset(ui, &mut fit, actions);
             ui.add_space(INSIDE);
-            features(ui, state, facts, (&mut fit, asked));
+            features(ui, state, info, (&mut fit, actions));
             ui.add_space(BETWEEN);
-            responses(ui, (state, facts), (&mut fit, asked));
+            responses(ui, (state, info), (&mut fit, actions));
             ui.add_space(BETWEEN);
-            penalty(ui, &mut fit, asked);
+            penalty(ui, &mut fit, actions);
             ui.add_space(BETWEEN);
-            scans(ui, &fit, asked);
+            scans(ui, &fit, actions);
             ui.add_space(BETWEEN);
             choices_of_output(ui, &mut fit);
             ui.add_space(INSIDE);
@@ -81,11 +81,11 @@ pub(super) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut As
     if fit != study.fit {
         let mut edited = study.clone();
         edited.fit = fit;
-        asked.push(Action::EditStudy(Box::new(edited)));
+        actions.push(Action::EditStudy(Box::new(edited)));
     }
 }
 
-fn preset(ui: &mut egui::Ui, fit: &mut FitStudy, asked: &mut Asked) {
+fn preset(ui: &mut egui::Ui, fit: &mut FitStudy, actions: &mut Actions) {
     ui.horizontal_wrapped(|ui| {
         weak(ui, "Preset");
         choices(
@@ -99,7 +99,7 @@ fn preset(ui: &mut egui::Ui, fit: &mut FitStudy, asked: &mut Asked) {
             ],
         );
         if help_button(ui, Topic::Fit) {
-            asked.push(Action::Manual(Topic::Fit));
+            actions.push(Action::Manual(Topic::Fit));
         }
     });
     let (design, trims, alphas) = (fit.preset.design(), fit.trims(), fit.alphas());
@@ -125,17 +125,17 @@ fn preset(ui: &mut egui::Ui, fit: &mut FitStudy, asked: &mut Asked) {
 }
 
 /// The penalties that are tried, and what they are chosen on.
-fn penalty(ui: &mut egui::Ui, fit: &mut FitStudy, asked: &mut Asked) {
+fn penalty(ui: &mut egui::Ui, fit: &mut FitStudy, actions: &mut Actions) {
     card(ui, |ui| {
         ui.set_min_width(ui.available_width());
         heading(ui, "Penalty");
-        alphas(ui, fit, asked);
-        held_out(ui, fit, asked);
+        alphas(ui, fit, actions);
+        held_out(ui, fit, actions);
     });
 }
 
 /// The α that are tried: a fit that says its range is too narrow is made again with a wider one.
-fn alphas(ui: &mut egui::Ui, fit: &mut FitStudy, asked: &mut Asked) {
+fn alphas(ui: &mut egui::Ui, fit: &mut FitStudy, actions: &mut Actions) {
     let of_preset = AlphaRange::of_preset(fit.preset);
     let mut range = fit.alphas();
     let field = |label, tooltip, default| NumberField {
@@ -150,26 +150,26 @@ fn alphas(ui: &mut egui::Ui, fit: &mut FitStudy, asked: &mut Asked) {
         "The weakest penalty that is tried for each voxel. It is squared: scikit-learn's and himalaya's alpha is α².",
         of_preset.smallest,
     );
-    smallest.show(ui, &mut range.smallest, asked, check_alpha);
+    smallest.show(ui, &mut range.smallest, actions, check_alpha);
     let largest = field(
         "Largest α",
         "The strongest penalty that is tried. If many voxels that are predicted choose it, try larger ones.",
         of_preset.largest,
     );
-    largest.show(ui, &mut range.largest, asked, check_alpha);
+    largest.show(ui, &mut range.largest, actions, check_alpha);
     let number = field(
         "Number of α",
         "How many are tried, evenly on a logarithmic scale between the two.",
         of_preset.count as f64,
     );
     let mut count = range.count as f64;
-    number.show(ui, &mut count, asked, check_count);
+    number.show(ui, &mut count, actions, check_count);
     range.count = count.clamp(0.0, 1e6).round() as usize;
     fit.alphas = (range != of_preset).then_some(range);
 }
 
 /// Which training scans are held out to choose a penalty.
-fn held_out(ui: &mut egui::Ui, fit: &mut FitStudy, asked: &mut Asked) {
+fn held_out(ui: &mut egui::Ui, fit: &mut FitStudy, actions: &mut Actions) {
     let of_preset = HeldOut::of_preset(fit.preset);
     let mut held_out = fit.held_out();
     let mut whole = |ui: &mut egui::Ui, (label, unit, tooltip), value: &mut usize, default| {
@@ -181,7 +181,7 @@ fn held_out(ui: &mut egui::Ui, fit: &mut FitStudy, asked: &mut Asked) {
             topic: Topic::Fit,
         };
         let mut number = *value as f64;
-        field.show(ui, &mut number, asked, |number| {
+        field.show(ui, &mut number, actions, |number| {
             let is_good = (1.0..=10_000.0).contains(&number) && number.fract() == 0.0;
             is_good
                 .then_some(())
@@ -224,8 +224,8 @@ fn held_out(ui: &mut egui::Ui, fit: &mut FitStudy, asked: &mut Asked) {
 fn features(
     ui: &mut egui::Ui,
     state: &State,
-    facts: &Facts,
-    (fit, asked): (&mut FitStudy, &mut Asked),
+    info: &Info,
+    (fit, actions): (&mut FitStudy, &mut Actions),
 ) {
     card(ui, |ui| {
         ui.set_min_width(ui.available_width());
@@ -234,13 +234,13 @@ fn features(
         PathField {
             label: "Features to fit with",
             purpose: Purpose::FitFeatures,
-            recent: &state.lasting.recent_features,
-            own: facts.own_features(),
-            home: facts.home.as_deref(),
-            picking: facts.picking,
+            recent: &state.preferences.recent_features,
+            own: info.own_features(),
+            home: info.home.as_deref(),
+            picking: info.picking,
         }
-        .show(ui, folder.as_deref(), asked);
-        match &facts.fit.layers {
+        .show(ui, folder.as_deref(), actions);
+        match &info.fit.layers {
             Loading::Nothing => {
                 weak(
                     ui,
@@ -276,8 +276,8 @@ fn features(
 
 fn responses(
     ui: &mut egui::Ui,
-    (state, facts): (&State, &Facts),
-    (fit, asked): (&mut FitStudy, &mut Asked),
+    (state, info): (&State, &Info),
+    (fit, actions): (&mut FitStudy, &mut Actions),
 ) {
     card(ui, |ui| {
         ui.set_min_width(ui.available_width());
@@ -287,16 +287,16 @@ fn responses(
             purpose: Purpose::Responses,
             recent: &[],
             own: &[],
-            home: facts.home.as_deref(),
-            picking: facts.picking,
+            home: info.home.as_deref(),
+            picking: info.picking,
         }
-        .show(ui, fit.responses.as_deref(), asked);
+        .show(ui, fit.responses.as_deref(), actions);
         ui.horizontal_wrapped(|ui| {
             if button(ui, icons::FILE, "Choose a file of all stories").clicked() {
-                asked.push(Action::Pick(Purpose::ResponsesFile));
+                actions.push(Action::Pick(Purpose::ResponsesFile));
             }
             if button(ui, icons::BRAIN, "Choose a mask").clicked() {
-                asked.push(Action::Pick(Purpose::Mask));
+                actions.push(Action::Pick(Purpose::Mask));
             }
             if let Some(mask) = fit.mask.clone() {
                 weak(ui, format!("Mask: {}", mask.display()));
@@ -305,7 +305,7 @@ fn responses(
                 }
             }
         });
-        match &facts.fit.responses {
+        match &info.fit.responses {
             Loading::Nothing => {
                 weak(
                     ui,
@@ -318,7 +318,7 @@ fn responses(
             Loading::Failed(sentence) => problem(ui, sentence),
             Loading::Ready(stories) => {
                 presentations_found(ui, stories, fit);
-                story_table(ui, (state, facts), stories, (fit, asked));
+                story_table(ui, (state, info), stories, (fit, actions));
             }
         }
     });
@@ -350,11 +350,11 @@ fn presentations_found(ui: &mut egui::Ui, responses: &[StoryResponses], fit: &mu
 }
 
 /// When the volumes were taken, in words: they are set where they can be seen.
-fn scans(ui: &mut egui::Ui, fit: &FitStudy, asked: &mut Asked) {
+fn scans(ui: &mut egui::Ui, fit: &FitStudy, actions: &mut Actions) {
     ui.horizontal_wrapped(|ui| {
         weak(ui, format!("Scans: {}.", scan_times::words(&fit.scans)));
         if button(ui, icons::RULER, "Look at them on Align").clicked() {
-            asked.push(Action::Go(Page::Align));
+            actions.push(Action::Go(Page::Align));
         }
     });
 }
@@ -374,8 +374,8 @@ fn choices_of_output(ui: &mut egui::Ui, fit: &mut FitStudy) {
     });
 }
 
-fn outlook(ui: &mut egui::Ui, facts: &Facts) {
-    match &facts.fit.outlook {
+fn outlook(ui: &mut egui::Ui, info: &Info) {
+    match &info.fit.outlook {
         // A failure is said as the reason why it cannot run.
         Loading::Nothing | Loading::Failed(_) => {}
         Loading::Waiting => {
@@ -413,18 +413,18 @@ fn outlook(ui: &mut egui::Ui, facts: &Facts) {
 }
 
 /// Warns where responses seem not to be trimmed though the features are, with what mends it.
-fn warn_of_untrimmed(ui: &mut egui::Ui, study: &Study, facts: &Facts, asked: &mut Asked) {
-    let lengths = facts.fit.lengths.ready().into_iter().flatten();
+fn warn_of_untrimmed(ui: &mut egui::Ui, study: &Study, info: &Info, actions: &mut Actions) {
+    let lengths = info.fit.lengths.ready().into_iter().flatten();
     let Some(first) = lengths.clone().find(|lengths| lengths.looks_untrimmed) else {
         return;
     };
-    Obstacle::new(untrimmed(first), why_not::remedies(study, first)).ui(ui, asked);
+    Obstacle::new(untrimmed(first), why_not::remedies(study, first)).ui(ui, actions);
 }
 
-fn run(ui: &mut egui::Ui, n_layers: usize, why_not: Option<&str>, asked: &mut Asked) {
+fn run(ui: &mut egui::Ui, n_layers: usize, why_not: Option<&str>, actions: &mut Actions) {
     ui.horizontal_wrapped(|ui| {
         if primary_button(ui, icons::PLAY, "Fit", why_not).clicked() {
-            asked.push(Action::Fit(FitAs::Job));
+            actions.push(Action::Fit(FitAs::Job));
         }
         ui.add_enabled_ui(why_not.is_none(), |ui| {
             if n_layers > 1 {
@@ -433,7 +433,7 @@ fn run(ui: &mut egui::Ui, n_layers: usize, why_not: Option<&str>, asked: &mut As
                      predicted best."
                 ));
                 if response.clicked() {
-                    asked.push(Action::Fit(FitAs::JobsOfLayers));
+                    actions.push(Action::Fit(FitAs::JobsOfLayers));
                 }
             }
             for (icon, label, form) in [
@@ -442,12 +442,12 @@ fn run(ui: &mut egui::Ui, n_layers: usize, why_not: Option<&str>, asked: &mut As
                 (icons::SERVER, "Copy as Slurm array", FitAs::Slurm),
             ] {
                 if button(ui, icon, label).clicked() {
-                    asked.push(Action::Fit(form));
+                    actions.push(Action::Fit(form));
                 }
             }
         });
         if button(ui, icons::CHART_SCATTER, "Look at scores").clicked() {
-            asked.push(Action::Go(Page::Scores));
+            actions.push(Action::Go(Page::Scores));
         }
     });
 }

@@ -5,7 +5,7 @@ use egui::WidgetInfo;
 use egui::accesskit::Role;
 use egui_commonmark::{CommonMarkCache, CommonMarkViewer};
 
-use crate::gui::actions::{Action, Asked};
+use crate::gui::actions::{Action, Actions};
 use crate::gui::icons;
 use crate::gui::manual::Topic;
 use crate::gui::theme::BETWEEN;
@@ -29,7 +29,7 @@ impl HelpPage {
     }
 
     /// Draws the page.
-    pub(crate) fn ui(&mut self, ui: &mut egui::Ui, asked: &mut Asked) {
+    pub(crate) fn ui(&mut self, ui: &mut egui::Ui, actions: &mut Actions) {
         let contents = egui::Panel::left("contents")
             .exact_size(236.0)
             .resizable(false)
@@ -51,7 +51,7 @@ impl HelpPage {
                     .show(ui, &mut self.cache, self.topic.text());
                 ui.add_space(BETWEEN);
                 if button(ui, icons::COPY, "Copy this page").clicked() {
-                    asked.push(Action::Copy {
+                    actions.push(Action::Copy {
                         text: self.topic.text().into(),
                         what: "Page",
                     });

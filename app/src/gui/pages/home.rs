@@ -6,9 +6,9 @@ use eframe::egui;
 use egui::accesskit::Role;
 use egui::{Align2, FontId, RichText, Sense, vec2};
 
-use crate::gui::actions::{Action, Asked, Purpose};
-use crate::gui::facts::Facts;
+use crate::gui::actions::{Action, Actions, Purpose};
 use crate::gui::icons;
+use crate::gui::info::Info;
 use crate::gui::state::{Page, State};
 use crate::gui::text::short_path;
 use crate::gui::theme::{BETWEEN, CORNER, INSIDE, Palette, TYPE_SCALE, semibold};
@@ -54,8 +54,8 @@ impl HomePage {
         &mut self,
         ui: &mut egui::Ui,
         state: &State,
-        facts: &Facts,
-        asked: &mut Asked,
+        info: &Info,
+        actions: &mut Actions,
     ) {
         ui.vertical(|ui| {
             ui.set_max_width(ui.available_width().min(880.0));
@@ -73,19 +73,19 @@ impl HomePage {
             ui.add_space(BETWEEN);
             pipeline(ui);
             ui.add_space(BETWEEN);
-            self.actions(ui, state, facts, asked);
+            self.actions(ui, state, info, actions);
             ui.add_space(BETWEEN);
-            recent(ui, state, facts, asked);
+            recent(ui, state, info, actions);
         });
     }
 
-    fn actions(&mut self, ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
+    fn actions(&mut self, ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) {
         ui.horizontal_wrapped(|ui| {
             if primary_button(ui, icons::PLAY, "Try the sample", None)
                 .on_hover_text("Extracts the features of a short recording. The first time, about 150 MB are fetched.")
                 .clicked()
             {
-                asked.push(Action::TrySample);
+                actions.push(Action::TrySample);
             }
             if button(ui, icons::BRAIN, "Try a whole study")
                 .on_hover_text(
@@ -93,13 +93,13 @@ impl HomePage {
                 )
                 .clicked()
             {
-                asked.push(Action::TryWholeSample);
+                actions.push(Action::TryWholeSample);
             }
             if button(ui, icons::PLUS, "New study").clicked() {
                 self.new_name = Some("My study".into());
             }
             if button(ui, icons::FOLDER_OPEN, "Open study").clicked() {
-                asked.push(Action::Pick(Purpose::OpenStudy));
+                actions.push(Action::Pick(Purpose::OpenStudy));
             }
         });
         if let Some(study) = state.study() {
@@ -107,28 +107,28 @@ impl HomePage {
                 weak(ui, "Open now:");
                 ui.label(&study.name);
                 if ui.link("Go on with it").clicked() {
-                    asked.push(Action::Go(Page::Extract));
+                    actions.push(Action::Go(Page::Extract));
                 }
                 if ui.link("Close it").clicked() {
-                    asked.push(Action::CloseStudy);
+                    actions.push(Action::CloseStudy);
                 }
             });
         }
-        if facts.picking == Some(Purpose::OpenStudy) {
-            open_field(ui, state, facts, asked);
+        if info.picking == Some(Purpose::OpenStudy) {
+            open_field(ui, state, info, actions);
         }
         if self.new_name.is_some() {
             ui.add_space(INSIDE);
-            self.new_study(ui, state, facts, asked);
+            self.new_study(ui, state, info, actions);
         }
     }
 
     /// The form for a new study: its name and the folder that it is put into.
-    fn new_study(&mut self, ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
+    fn new_study(&mut self, ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) {
         let Some(mut text) = self.new_name.clone() else {
             return;
         };
-        let parent = parent(state, facts);
+        let parent = parent(state, info);
         let mut is_done = false;
         card(ui, |ui| {
             heading(ui, "New study");
@@ -150,10 +150,10 @@ impl HomePage {
                     purpose: Purpose::StudiesFolder,
                     recent: &[],
                     own: &[],
-                    home: facts.home.as_deref(),
-                    picking: facts.picking,
+                    home: info.home.as_deref(),
+                    picking: info.picking,
                 };
-                field.show(ui, Some(&parent), asked);
+                field.show(ui, Some(&parent), actions);
             });
             ui.horizontal(|ui| {
                 let why_not = text
@@ -169,7 +169,7 @@ impl HomePage {
         });
         if is_done {
             self.new_name = None;
-            asked.push(Action::NewStudy { parent, name: text });
+            actions.push(Action::NewStudy { parent, name: text });
         } else if self.new_name.is_some() {
             self.new_name = Some(text);
         }
@@ -177,9 +177,9 @@ impl HomePage {
 }
 
 /// The folder that new studies are put into.
-fn parent(state: &State, facts: &Facts) -> PathBuf {
-    let settings = &state.lasting.settings;
-    let in_home = || facts.home.as_ref().map(|home| home.join("Heschl"));
+fn parent(state: &State, info: &Info) -> PathBuf {
+    let settings = &state.preferences.settings;
+    let in_home = || info.home.as_ref().map(|home| home.join("Heschl"));
     settings
         .studies_folder
         .clone()
@@ -188,16 +188,16 @@ fn parent(state: &State, facts: &Facts) -> PathBuf {
 }
 
 /// The path can be typed while the dialog is awaited, which may never come.
-fn open_field(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
+fn open_field(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) {
     let field = PathField {
         label: "Folder of the study",
         purpose: Purpose::OpenStudy,
-        recent: &state.lasting.recent_studies,
+        recent: &state.preferences.recent_studies,
         own: &[],
-        home: facts.home.as_deref(),
-        picking: facts.picking,
+        home: info.home.as_deref(),
+        picking: info.picking,
     };
-    field.show(ui, None, asked);
+    field.show(ui, None, actions);
 }
 
 /// The pipeline, drawn once.
@@ -259,44 +259,41 @@ fn pipeline(ui: &mut egui::Ui) {
     }
 }
 
-fn recent(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
+fn recent(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) {
     heading(ui, "Recent studies");
-    if state.lasting.recent_studies.is_empty() {
+    if state.preferences.recent_studies.is_empty() {
         weak(
             ui,
             "None yet. Drop a folder of recordings anywhere on this window to begin one.",
         );
         return;
     }
-    for folder in &state.lasting.recent_studies {
-        ui.horizontal(|ui| recent_study(ui, folder, facts, asked));
+    for folder in &state.preferences.recent_studies {
+        ui.horizontal(|ui| recent_study(ui, folder, info, actions));
     }
 }
 
-fn recent_study(ui: &mut egui::Ui, folder: &Path, facts: &Facts, asked: &mut Asked) {
+fn recent_study(ui: &mut egui::Ui, folder: &Path, info: &Info, actions: &mut Actions) {
     let words = folder
         .file_name()
         .unwrap_or(folder.as_os_str())
         .to_string_lossy();
-    let is_missing = facts
-        .missing_studies
-        .iter()
-        .any(|missing| missing == folder);
+    let is_missing = info.missing_studies.iter().any(|missing| missing == folder);
     let label = format!("Open {words}");
     let button = egui::Button::new((RichText::new(icons::FOLDER), words.as_ref()))
         .min_size(vec2(200.0, 30.0));
     let response = ui.add_enabled(!is_missing, button);
     name(&response, Role::Button, &label);
     if response.clicked() {
-        asked.push(Action::OpenStudy(folder.to_path_buf()));
+        actions.push(Action::OpenStudy(folder.to_path_buf()));
     }
-    weak(ui, short_path(folder, facts.home.as_deref()));
+    weak(ui, short_path(folder, info.home.as_deref()));
     if is_missing {
         let amber = Palette::of(ui).amber;
         ui.label(RichText::new("not there any more").color(amber))
             .on_hover_text("Was it moved, or is its disk not mounted? Drop the folder on this window where it is now.");
     }
     if icon_button(ui, icons::X, &format!("Forget {words}")).clicked() {
-        asked.push(Action::ForgetRecent(folder.to_path_buf()));
+        actions.push(Action::ForgetRecent(folder.to_path_buf()));
     }
 }

@@ -4,12 +4,10 @@ use eframe::egui;
 use egui::accesskit::Role;
 use egui::{RichText, vec2};
 
-use crate::gui::actions::{Action, Asked, Purpose};
-use crate::gui::facts::Facts;
+use crate::gui::actions::{Action, Actions, Purpose};
 use crate::gui::icons;
-use crate::gui::jobs::data::{
-    Counted, JobFacts, JobState, Order, Progress, QueueFacts, Task, Times,
-};
+use crate::gui::info::Info;
+use crate::gui::jobs::data::{Counted, JobInfo, JobState, Order, Progress, QueueInfo, Task, Times};
 use crate::gui::manual::Topic;
 use crate::gui::state::{Page, State};
 use crate::gui::text::{bytes, count, duration, thousands};
@@ -36,15 +34,15 @@ impl JobsPage {
         &mut self,
         ui: &mut egui::Ui,
         state: &State,
-        facts: &Facts,
-        asked: &mut Asked,
+        info: &Info,
+        actions: &mut Actions,
     ) {
         page_title(
             ui,
             "Jobs",
             "What runs, what waits, and what is done. Jobs go on when this window is closed.",
         );
-        let queue = &facts.queue;
+        let queue = &info.queue;
         if let Some(sentence) = &queue.trouble {
             problem(ui, sentence);
         }
@@ -78,15 +76,15 @@ impl JobsPage {
                 sentence,
                 (icons::ARROW_RIGHT, action),
             ) {
-                asked.push(Action::Go(page));
+                actions.push(Action::Go(page));
             }
             return;
         }
-        let (over, mut to_come): (Vec<&JobFacts>, Vec<&JobFacts>) =
+        let (over, mut to_come): (Vec<&JobInfo>, Vec<&JobInfo>) =
             queue.jobs.iter().partition(|job| job.state.is_over());
         to_come.sort_by_key(|job| job.state != JobState::Running);
         for job in &to_come {
-            self.row(ui, job, queue, asked);
+            self.row(ui, job, queue, actions);
         }
         if over.is_empty() {
             return;
@@ -94,13 +92,13 @@ impl JobsPage {
         if !to_come.is_empty() {
             ui.add_space(BETWEEN);
         }
-        finished_heading(ui, &over, queue.is_led_elsewhere, asked);
+        finished_heading(ui, &over, queue.is_led_elsewhere, actions);
         for job in over.iter().rev() {
-            self.row(ui, job, queue, asked);
+            self.row(ui, job, queue, actions);
         }
     }
 
-    fn row(&mut self, ui: &mut egui::Ui, job: &JobFacts, queue: &QueueFacts, asked: &mut Asked) {
+    fn row(&mut self, ui: &mut egui::Ui, job: &JobInfo, queue: &QueueInfo, actions: &mut Actions) {
         ui.push_id(&job.id, |ui| {
             ui.horizontal(|ui| {
                 state_icon(ui, job);
@@ -112,12 +110,12 @@ impl JobsPage {
                 left: INSET,
                 ..egui::Margin::ZERO
             });
-            inset.show(ui, |ui| self.job(ui, job, queue, asked));
+            inset.show(ui, |ui| self.job(ui, job, queue, actions));
         });
         ui.separator();
     }
 
-    fn job(&mut self, ui: &mut egui::Ui, job: &JobFacts, queue: &QueueFacts, asked: &mut Asked) {
+    fn job(&mut self, ui: &mut egui::Ui, job: &JobInfo, queue: &QueueInfo, actions: &mut Actions) {
         progress(ui, job);
         if let Some((message, color)) = trouble(job, Palette::of(ui)) {
             ui.add(egui::Label::new(RichText::new(message).color(color)).wrap());
@@ -137,13 +135,13 @@ impl JobsPage {
                 weak(ui, words.join(" · "));
             });
             ui.add_enabled_ui(!queue.is_led_elsewhere, |ui| {
-                ui.horizontal(|ui| ways_on(ui, job, queue, asked));
+                ui.horizontal(|ui| ways_on(ui, job, queue, actions));
             });
-            self.looks(ui, job, asked);
+            self.looks(ui, job, actions);
             if job.state != JobState::Running {
                 ui.add_enabled_ui(!queue.is_led_elsewhere, |ui| {
                     if small(ui, icons::TRASH_2, "Remove", job) {
-                        asked.push(Action::Job(job.id.clone(), Order::Remove));
+                        actions.push(Action::Job(job.id.clone(), Order::Remove));
                     }
                 });
             }
@@ -154,13 +152,13 @@ impl JobsPage {
     }
 
     /// Whether the last lines are shown; those of a check are what was asked for.
-    fn is_unfolded(&self, job: &JobFacts) -> bool {
+    fn is_unfolded(&self, job: &JobInfo) -> bool {
         let by_itself = matches!(job.task, Task::Check { .. }) && job.state == JobState::Done;
         self.unfolded.contains(&job.id) != by_itself
     }
 
     /// What can be looked at: the folder, the last lines, the manual.
-    fn looks(&mut self, ui: &mut egui::Ui, job: &JobFacts, asked: &mut Asked) {
+    fn looks(&mut self, ui: &mut egui::Ui, job: &JobInfo, actions: &mut Actions) {
         let result = match &job.task {
             Task::Extract { features, .. } => Some(features),
             Task::Encode { scores, .. } | Task::Sample { scores, .. } => Some(scores),
@@ -169,7 +167,7 @@ impl JobsPage {
         if let (true, Some(result)) = (job.state.has_results(), result)
             && small(ui, icons::FOLDER_OPEN, "Show the folder", job)
         {
-            asked.push(Action::ShowFolder(result.clone()));
+            actions.push(Action::ShowFolder(result.clone()));
         }
         let is_unfolded = self.is_unfolded(job);
         let words = if is_unfolded {
@@ -187,13 +185,18 @@ impl JobsPage {
         if trouble(job, Palette::of(ui)).is_some()
             && small(ui, icons::CIRCLE_HELP, "What to do?", job)
         {
-            asked.push(Action::Manual(Topic::Troubles));
+            actions.push(Action::Manual(Topic::Troubles));
         }
     }
 }
 
 /// The heading over finished jobs, and what takes them away.
-fn finished_heading(ui: &mut egui::Ui, over: &[&JobFacts], is_only_shown: bool, asked: &mut Asked) {
+fn finished_heading(
+    ui: &mut egui::Ui,
+    over: &[&JobInfo],
+    is_only_shown: bool,
+    actions: &mut Actions,
+) {
     ui.horizontal(|ui| {
         heading(ui, "Finished");
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
@@ -201,8 +204,8 @@ fn finished_heading(ui: &mut egui::Ui, over: &[&JobFacts], is_only_shown: bool, 
                 .add_enabled_ui(!is_only_shown, |ui| ui.link("Clear the list").clicked())
                 .inner;
             if is_clicked {
-                let remove = |job: &&JobFacts| Action::Job(job.id.clone(), Order::Remove);
-                asked.extend(over.iter().map(remove));
+                let remove = |job: &&JobInfo| Action::Job(job.id.clone(), Order::Remove);
+                actions.extend(over.iter().map(remove));
             }
         });
     });
@@ -210,19 +213,19 @@ fn finished_heading(ui: &mut egui::Ui, over: &[&JobFacts], is_only_shown: bool, 
 }
 
 /// A button that shows an icon alone, and names the job it is for.
-fn small(ui: &mut egui::Ui, icon: char, words: &str, job: &JobFacts) -> bool {
+fn small(ui: &mut egui::Ui, icon: char, words: &str, job: &JobInfo) -> bool {
     icon_button(ui, icon, &format!("{words}: {}", job.title)).clicked()
 }
 
 /// A button whose name says which job it is for.
-fn labelled(ui: &mut egui::Ui, icon: char, words: &str, job: &JobFacts) -> bool {
+fn labelled(ui: &mut egui::Ui, icon: char, words: &str, job: &JobInfo) -> bool {
     let response = button(ui, icon, words);
     name(&response, Role::Button, &format!("{words}: {}", job.title));
     response.clicked()
 }
 
 /// Why a job stands still, and in which colour it is told; the icon beside the title has the same.
-fn trouble<'a>(job: &'a JobFacts, palette: &Palette) -> Option<(&'a str, egui::Color32)> {
+fn trouble<'a>(job: &'a JobInfo, palette: &Palette) -> Option<(&'a str, egui::Color32)> {
     match &job.state {
         JobState::Failed { message } => Some((message, palette.red)),
         JobState::Broken { message } | JobState::Partly { message } => {
@@ -232,7 +235,7 @@ fn trouble<'a>(job: &'a JobFacts, palette: &Palette) -> Option<(&'a str, egui::C
     }
 }
 
-fn state_icon(ui: &mut egui::Ui, job: &JobFacts) {
+fn state_icon(ui: &mut egui::Ui, job: &JobInfo) {
     let palette = Palette::of(ui);
     let (icon, color) = match &job.state {
         JobState::Waiting => (icons::CLOCK, palette.weak),
@@ -246,7 +249,7 @@ fn state_icon(ui: &mut egui::Ui, job: &JobFacts) {
     ui.label(RichText::new(icon).size(16.0).color(color));
 }
 
-fn state_words(job: &JobFacts) -> String {
+fn state_words(job: &JobInfo) -> String {
     match &job.state {
         JobState::Waiting => "waits".into(),
         JobState::Running if job.is_stopping => "stopping …".into(),
@@ -290,7 +293,7 @@ fn times_words(times: &Times, now_secs: u64) -> String {
 }
 
 /// A thin line, and under it how much, how fast and for how long.
-fn progress(ui: &mut egui::Ui, job: &JobFacts) {
+fn progress(ui: &mut egui::Ui, job: &JobInfo) {
     let palette = Palette::of(ui);
     let is_shown = matches!(
         job.state,
@@ -376,10 +379,10 @@ pub(crate) fn speed_words(progress: &Progress) -> Option<String> {
 }
 
 /// What can be made of a job next.
-fn ways_on(ui: &mut egui::Ui, job: &JobFacts, queue: &QueueFacts, asked: &mut Asked) {
+fn ways_on(ui: &mut egui::Ui, job: &JobInfo, queue: &QueueInfo, actions: &mut Actions) {
     let mut order = |ui: &mut egui::Ui, icon, words: &str, order| {
         if labelled(ui, icon, words, job) {
-            asked.push(Action::Job(job.id.clone(), order));
+            actions.push(Action::Job(job.id.clone(), order));
         }
     };
     match &job.state {
@@ -401,29 +404,29 @@ fn ways_on(ui: &mut egui::Ui, job: &JobFacts, queue: &QueueFacts, asked: &mut As
     if let (true, Task::Extract { features, .. }) = (job.state.has_results(), &job.task)
         && labelled(ui, icons::GRID_3X3, "Look at the features", job)
     {
-        asked.push(Action::Use(Purpose::Features, features.clone()));
+        actions.push(Action::Use(Purpose::Features, features.clone()));
     }
     if let (JobState::Done, Task::Encode { scores, .. } | Task::Sample { scores, .. }) =
         (&job.state, &job.task)
         && labelled(ui, icons::CHART_SCATTER, "Look at the scores", job)
     {
-        asked.push(Action::Use(Purpose::Scores, scores.clone()));
+        actions.push(Action::Use(Purpose::Scores, scores.clone()));
     }
-    let is_waiting = |other: &&JobFacts| other.state == JobState::Waiting;
+    let is_waiting = |other: &&JobInfo| other.state == JobState::Waiting;
     let mut waiting = queue.jobs.iter().filter(is_waiting);
     if job.state == JobState::Waiting {
         let is_first = waiting.next().is_some_and(|first| first.id == job.id);
         let is_last = waiting.next_back().is_none_or(|last| last.id == job.id);
         if !is_first && small(ui, icons::ARROW_UP, "Up", job) {
-            asked.push(Action::Job(job.id.clone(), Order::Up));
+            actions.push(Action::Job(job.id.clone(), Order::Up));
         }
         if !is_last && small(ui, icons::ARROW_DOWN, "Down", job) {
-            asked.push(Action::Job(job.id.clone(), Order::Down));
+            actions.push(Action::Job(job.id.clone(), Order::Down));
         }
     }
 }
 
-fn last_lines(ui: &mut egui::Ui, job: &JobFacts) {
+fn last_lines(ui: &mut egui::Ui, job: &JobInfo) {
     let palette = Palette::of(ui);
     let frame = egui::Frame::new()
         .fill(palette.side)

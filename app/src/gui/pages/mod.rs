@@ -24,9 +24,9 @@ pub(crate) use extract::why_not_run;
 pub(crate) use fit::why_not_fit;
 pub(crate) use jobs::speed_words;
 
-use super::actions::{Action, Asked};
-use super::facts::{Facts, Keeping};
+use super::actions::{Action, Actions};
 use super::icons;
+use super::info::{Info, SaveStatus};
 use super::shortcuts::page_start;
 use super::state::{Page, State};
 use super::theme::{BETWEEN, INSIDE};
@@ -54,27 +54,27 @@ impl Pages {
         &mut self,
         ui: &mut egui::Ui,
         state: &State,
-        facts: &Facts,
-        asked: &mut Asked,
+        info: &Info,
+        actions: &mut Actions,
     ) {
         let frame = egui::Frame::new()
             .inner_margin(BETWEEN + 8.0)
             .fill(ui.visuals().panel_fill);
         egui::CentralPanel::no_frame().frame(frame).show(ui, |ui| {
             walk_begins(ui, state.page());
-            elsewhere(ui, facts, asked);
+            elsewhere(ui, info, actions);
             match state.page() {
-                Page::Home => scrolled(ui, |ui| self.home.ui(ui, state, facts, asked)),
-                Page::Stimuli => self.stimuli.ui(ui, state, facts, asked),
-                Page::Models => scrolled(ui, |ui| self.models.ui(ui, state, facts, asked)),
-                Page::Extract => self.extract.ui(ui, state, facts, asked),
-                Page::Features => self.features.ui(ui, state, facts, asked),
-                Page::Align => align::ui(ui, state, facts, asked),
-                Page::Fit => fit::ui(ui, state, facts, asked),
-                Page::Scores => self.scores.ui(ui, state, facts, asked),
-                Page::Jobs => scrolled(ui, |ui| self.jobs.ui(ui, state, facts, asked)),
-                Page::Settings => scrolled(ui, |ui| settings::ui(ui, state, facts, asked)),
-                Page::Help => self.help.ui(ui, asked),
+                Page::Home => scrolled(ui, |ui| self.home.ui(ui, state, info, actions)),
+                Page::Stimuli => self.stimuli.ui(ui, state, info, actions),
+                Page::Models => scrolled(ui, |ui| self.models.ui(ui, state, info, actions)),
+                Page::Extract => self.extract.ui(ui, state, info, actions),
+                Page::Features => self.features.ui(ui, state, info, actions),
+                Page::Align => align::ui(ui, state, info, actions),
+                Page::Fit => fit::ui(ui, state, info, actions),
+                Page::Scores => self.scores.ui(ui, state, info, actions),
+                Page::Jobs => scrolled(ui, |ui| self.jobs.ui(ui, state, info, actions)),
+                Page::Settings => scrolled(ui, |ui| settings::ui(ui, state, info, actions)),
+                Page::Help => self.help.ui(ui, actions),
             }
         });
     }
@@ -109,12 +109,12 @@ fn walk_begins(ui: &mut egui::Ui, page: Page) {
 }
 
 /// Says in front of every page that another window has the study.
-fn elsewhere(ui: &mut egui::Ui, facts: &Facts, asked: &mut Asked) {
-    let Keeping::Elsewhere(sentence) = &facts.keeping else {
+fn elsewhere(ui: &mut egui::Ui, info: &Info, actions: &mut Actions) {
+    let SaveStatus::Elsewhere(sentence) = &info.save_status else {
         return;
     };
-    let again = obstacle::Remedy::new(icons::REFRESH_CW, "Try again", Action::TakeHold);
-    obstacle::Obstacle::new(sentence.as_str(), vec![again]).ui(ui, asked);
+    let again = obstacle::Remedy::new(icons::REFRESH_CW, "Try again", Action::TakeStudyLock);
+    obstacle::Obstacle::new(sentence.as_str(), vec![again]).ui(ui, actions);
     ui.add_space(INSIDE);
 }
 
@@ -129,10 +129,10 @@ fn scrolled(ui: &mut egui::Ui, content: impl FnOnce(&mut egui::Ui)) {
 }
 
 /// Says what to do where no study is open.
-fn no_study(ui: &mut egui::Ui, icon: char, asked: &mut Asked) {
+fn no_study(ui: &mut egui::Ui, icon: char, actions: &mut Actions) {
     let sentence = "There is no study open. Open or make one at Home, or try the sample.";
     if empty_state(ui, icon, sentence, (icons::HOUSE, "Go to Home")) {
-        asked.push(Action::Go(Page::Home));
+        actions.push(Action::Go(Page::Home));
     }
 }
 

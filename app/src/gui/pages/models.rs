@@ -5,10 +5,10 @@ use egui::accesskit::Role;
 use egui::{RichText, vec2};
 
 use super::jobs::progress_words;
-use crate::gui::actions::{Action, Asked, Purpose};
-use crate::gui::facts::{Facts, ModelEntry, ModelSource};
+use crate::gui::actions::{Action, Actions, Purpose};
 use crate::gui::icons;
-use crate::gui::jobs::data::{JobFacts, JobState, Order};
+use crate::gui::info::{Info, ModelEntry, ModelSource};
+use crate::gui::jobs::data::{JobInfo, JobState, Order};
 use crate::gui::loading::Loading;
 use crate::gui::manual::Topic;
 use crate::gui::state::{Speed, State};
@@ -56,8 +56,8 @@ impl ModelsPage {
         &mut self,
         ui: &mut egui::Ui,
         state: &State,
-        facts: &Facts,
-        asked: &mut Asked,
+        info: &Info,
+        actions: &mut Actions,
     ) {
         page_title(
             ui,
@@ -75,23 +75,23 @@ impl ModelsPage {
                 self.is_adding = !self.is_adding;
             }
             if help_button(ui, Topic::Models) {
-                asked.push(Action::Manual(Topic::Models));
+                actions.push(Action::Manual(Topic::Models));
             }
         });
         if self.is_adding {
             ui.add_space(INSIDE);
-            self.adding(ui, facts, asked);
+            self.adding(ui, info, actions);
         }
-        match &facts.models {
+        match &info.models {
             Loading::Nothing | Loading::Waiting => {
                 ui.spinner();
             }
             Loading::Failed(sentence) => problem(ui, sentence),
-            Loading::Ready(models) => self.shelves(ui, models, state, facts, asked),
+            Loading::Ready(models) => self.shelves(ui, models, state, info, actions),
         }
     }
 
-    fn adding(&mut self, ui: &mut egui::Ui, facts: &Facts, asked: &mut Asked) {
+    fn adding(&mut self, ui: &mut egui::Ui, info: &Info, actions: &mut Actions) {
         card(ui, |ui| {
             ui.set_min_width(ui.available_width());
             heading(ui, "Add a model");
@@ -104,12 +104,12 @@ impl ModelsPage {
                 purpose,
                 recent: &[],
                 own: &[],
-                home: facts.home.as_deref(),
-                picking: facts.picking,
+                home: info.home.as_deref(),
+                picking: info.picking,
             };
-            field("Folder of a checkpoint", Purpose::ModelFolder).show(ui, None, asked);
+            field("Folder of a checkpoint", Purpose::ModelFolder).show(ui, None, actions);
             weak(ui, "An encoder that you exported to ONNX.");
-            field("ONNX file", Purpose::ModelFile).show(ui, None, asked);
+            field("ONNX file", Purpose::ModelFile).show(ui, None, actions);
             weak(ui, "A repository of the Hugging Face Hub.");
             ui.horizontal(|ui| {
                 let field = TextField {
@@ -134,7 +134,7 @@ impl ModelsPage {
                     .on_disabled_hover_text("Write owner/name.")
                     .clicked()
                 {
-                    asked.push(Action::FetchModel(self.repository.trim().to_owned()));
+                    actions.push(Action::FetchModel(self.repository.trim().to_owned()));
                     self.repository.clear();
                     self.is_adding = false;
                 }
@@ -147,8 +147,8 @@ impl ModelsPage {
         ui: &mut egui::Ui,
         models: &[ModelEntry],
         state: &State,
-        facts: &Facts,
-        asked: &mut Asked,
+        info: &Info,
+        actions: &mut Actions,
     ) {
         let words = self.search.to_lowercase();
         let fits = |model: &&ModelEntry| {
@@ -179,7 +179,7 @@ impl ModelsPage {
                     for (model, ui) in row.iter().zip(columns) {
                         card(ui, |ui| {
                             ui.set_min_size(vec2(ui.available_width(), CARD_HEIGHT));
-                            self.model(ui, model, state, facts, asked);
+                            self.model(ui, model, state, info, actions);
                         });
                     }
                 });
@@ -197,8 +197,8 @@ impl ModelsPage {
         ui: &mut egui::Ui,
         model: &ModelEntry,
         state: &State,
-        facts: &Facts,
-        asked: &mut Asked,
+        info: &Info,
+        actions: &mut Actions,
     ) {
         let palette = Palette::of(ui);
         let is_used = state.study().is_some_and(|study| study.model == model.name);
@@ -230,39 +230,45 @@ impl ModelsPage {
                 weak(ui, licence).on_hover_text("Licence of the weights");
             }
         });
-        fit(ui, model, state.lasting.speeds.get(&model.name));
+        fit(ui, model, state.preferences.speeds.get(&model.name));
         if let Some(sentence) = &model.problem {
             problem(ui, sentence);
         }
-        let fetching = facts.queue.fetching(&model.name);
+        let fetching = info.queue.fetching(&model.name);
         match (
             fetching,
             &model.folder,
             self.doomed.as_ref() == Some(&model.name),
         ) {
-            (Some(job), ..) => fetch_state(ui, job, asked),
-            (None, Some(_), true) => self.question(ui, model, asked),
-            (None, Some(_), false) => self.here(ui, model, is_used, asked),
+            (Some(job), ..) => fetch_state(ui, job, actions),
+            (None, Some(_), true) => self.request(ui, model, actions),
+            (None, Some(_), false) => self.here(ui, model, is_used, actions),
             (None, None, _) => {
                 ui.horizontal(|ui| {
                     if labelled(ui, icons::DOWNLOAD, "Fetch", &model.name) {
-                        asked.push(Action::FetchModel(model.name.clone()));
+                        actions.push(Action::FetchModel(model.name.clone()));
                     }
                     if !is_used && labelled(ui, icons::CHECK, "Use", &model.name) {
-                        asked.push(Action::UseModel(model.name.clone()));
+                        actions.push(Action::UseModel(model.name.clone()));
                     }
                 });
             }
         }
     }
 
-    fn here(&mut self, ui: &mut egui::Ui, model: &ModelEntry, is_used: bool, asked: &mut Asked) {
+    fn here(
+        &mut self,
+        ui: &mut egui::Ui,
+        model: &ModelEntry,
+        is_used: bool,
+        actions: &mut Actions,
+    ) {
         ui.horizontal(|ui| {
             if !is_used && labelled(ui, icons::CHECK, "Use", &model.name) {
-                asked.push(Action::UseModel(model.name.clone()));
+                actions.push(Action::UseModel(model.name.clone()));
             }
             if labelled(ui, icons::ACTIVITY, "Check", &model.name) {
-                asked.push(Action::CheckModel(model.name.clone()));
+                actions.push(Action::CheckModel(model.name.clone()));
             }
             let (words, icon) = if model.source == ModelSource::Added {
                 ("Forget", icons::X)
@@ -275,7 +281,7 @@ impl ModelsPage {
         });
     }
 
-    fn question(&mut self, ui: &mut egui::Ui, model: &ModelEntry, asked: &mut Asked) {
+    fn request(&mut self, ui: &mut egui::Ui, model: &ModelEntry, actions: &mut Actions) {
         let words = if model.source == ModelSource::Added {
             "Forget it? Its files stay."
         } else {
@@ -289,7 +295,7 @@ impl ModelsPage {
                 "Delete it"
             };
             if labelled(ui, icons::TRASH_2, word, &model.name) {
-                asked.push(Action::DeleteModel(model.name.clone()));
+                actions.push(Action::DeleteModel(model.name.clone()));
                 self.doomed = None;
             }
             if labelled(ui, icons::X, "Keep it", &model.name) {
@@ -329,7 +335,7 @@ fn fit(ui: &mut egui::Ui, model: &ModelEntry, speed: Option<&Speed>) {
 }
 
 /// A fetch that runs, waits or has stopped.
-fn fetch_state(ui: &mut egui::Ui, job: &JobFacts, asked: &mut Asked) {
+fn fetch_state(ui: &mut egui::Ui, job: &JobInfo, actions: &mut Actions) {
     let palette = Palette::of(ui);
     if let JobState::Failed { message } | JobState::Broken { message } = &job.state {
         let first = message.lines().next().unwrap_or_default();
@@ -358,7 +364,7 @@ fn fetch_state(ui: &mut egui::Ui, job: &JobFacts, asked: &mut Asked) {
     ui.horizontal(|ui| {
         let mut order = |ui: &mut egui::Ui, icon, words: &str, order| {
             if labelled(ui, icon, words, model) {
-                asked.push(Action::Job(job.id.clone(), order));
+                actions.push(Action::Job(job.id.clone(), order));
             }
         };
         match job.state {

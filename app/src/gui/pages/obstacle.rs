@@ -2,7 +2,7 @@
 
 use eframe::egui;
 
-use crate::gui::actions::{Action, Asked, Purpose};
+use crate::gui::actions::{Action, Actions, Purpose};
 use crate::gui::icons;
 use crate::gui::state::{Page, Study};
 use crate::gui::widgets::{button, warning};
@@ -41,7 +41,7 @@ impl Obstacle {
     }
 
     /// Says it, with its buttons.
-    pub(crate) fn ui(&self, ui: &mut egui::Ui, asked: &mut Asked) {
+    pub(crate) fn ui(&self, ui: &mut egui::Ui, actions: &mut Actions) {
         warning(ui, &self.sentence);
         if self.remedies.is_empty() {
             return;
@@ -49,7 +49,7 @@ impl Obstacle {
         ui.horizontal_wrapped(|ui| {
             for remedy in &self.remedies {
                 if button(ui, remedy.icon, &remedy.label).clicked() {
-                    asked.push(remedy.action.clone());
+                    actions.push(remedy.action.clone());
                 }
             }
         });

@@ -7,9 +7,9 @@ use heschl_core::recipe::ScansRecipe;
 use heschl_core::recipe::bounds::REPETITION_SECS;
 use heschl_core::scans::TriggerRepair;
 
-use crate::gui::actions::{Asked, Purpose};
-use crate::gui::facts::Facts;
+use crate::gui::actions::{Actions, Purpose};
 use crate::gui::fitting::sentence_of;
+use crate::gui::info::Info;
 use crate::gui::manual::Topic;
 use crate::gui::widgets::{NumberField, PathField, choices, problem, weak};
 
@@ -78,7 +78,7 @@ pub(super) fn words(scans: &ScansRecipe) -> String {
 }
 
 /// Shows the form.
-pub(super) fn form(ui: &mut egui::Ui, facts: &Facts, scans: &mut ScansRecipe, asked: &mut Asked) {
+pub(super) fn form(ui: &mut egui::Ui, info: &Info, scans: &mut ScansRecipe, actions: &mut Actions) {
     let mut chosen = source(scans);
     if choices(ui, &mut chosen, &SOURCES) {
         let folder = folder(scans).map(Path::to_path_buf).unwrap_or_default();
@@ -89,7 +89,7 @@ pub(super) fn form(ui: &mut egui::Ui, facts: &Facts, scans: &mut ScansRecipe, as
             repetition_secs,
             sound_start_secs,
         } => {
-            repetition(ui, repetition_secs, asked);
+            repetition(ui, repetition_secs, actions);
             let field = NumberField {
                 label: "Sound begins",
                 unit: "s",
@@ -103,26 +103,26 @@ pub(super) fn form(ui: &mut egui::Ui, facts: &Facts, scans: &mut ScansRecipe, as
                     "The sound begins within ten minutes of the first volume.".to_string()
                 })
             };
-            field.show(ui, sound_start_secs, asked, check);
+            field.show(ui, sound_start_secs, actions, check);
         }
         ScansRecipe::Events {
             folder,
             repetition_secs,
         } => {
             let folder = folder.clone();
-            repetition(ui, repetition_secs.get_or_insert(2.0), asked);
-            path(ui, facts, ("Folder of events", &folder), asked);
+            repetition(ui, repetition_secs.get_or_insert(2.0), actions);
+            path(ui, info, ("Folder of events", &folder), actions);
             weak(
                 ui,
                 "One file per story: <story>_events.tsv, with the sound's onset.",
             );
         }
         ScansRecipe::Reports { folder, .. } => {
-            path(ui, facts, ("Folder of TR reports", &folder.clone()), asked);
+            path(ui, info, ("Folder of TR reports", &folder.clone()), actions);
             weak(ui, "One file per story: <story>.report.");
         }
         ScansRecipe::Lists { folder } => {
-            path(ui, facts, ("Folder of lists", &folder.clone()), asked);
+            path(ui, info, ("Folder of lists", &folder.clone()), actions);
             weak(
                 ui,
                 "One file per story: <story>.txt, .csv or .json, with the centre of each scan in seconds from the sound's onset.",
@@ -166,7 +166,7 @@ fn good_repetition(secs: f64) -> Result<(), String> {
         .map_err(|clause| sentence_of(&clause))
 }
 
-fn repetition(ui: &mut egui::Ui, secs: &mut f64, asked: &mut Asked) {
+fn repetition(ui: &mut egui::Ui, secs: &mut f64, actions: &mut Actions) {
     let field = NumberField {
         label: "TR",
         unit: "s",
@@ -174,22 +174,22 @@ fn repetition(ui: &mut egui::Ui, secs: &mut f64, asked: &mut Asked) {
         default: 2.0,
         topic: Topic::Align,
     };
-    field.show(ui, secs, asked, good_repetition);
+    field.show(ui, secs, actions, good_repetition);
 }
 
-fn path(ui: &mut egui::Ui, facts: &Facts, (label, folder): (&str, &Path), asked: &mut Asked) {
+fn path(ui: &mut egui::Ui, info: &Info, (label, folder): (&str, &Path), actions: &mut Actions) {
     PathField {
         label,
         purpose: Purpose::Reports,
         recent: &[],
         own: &[],
-        home: facts.home.as_deref(),
-        picking: facts.picking,
+        home: info.home.as_deref(),
+        picking: info.picking,
     }
     .show(
         ui,
         Some(folder).filter(|path| !path.as_os_str().is_empty()),
-        asked,
+        actions,
     );
     if folder.as_os_str().is_empty() {
         problem(ui, "Choose the folder of scan times, or even intervals.");

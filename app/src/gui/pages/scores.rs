@@ -1,17 +1,17 @@
 //! Scores: how well each voxel is predicted, in pictures that can be asked.
 
-mod course;
 mod plots;
 mod tiles;
+mod time_course;
 mod voxel;
 
 use eframe::egui;
 use heschl_core::sanity::Verdict;
 
-use crate::gui::actions::{Action, Asked, Purpose};
-use crate::gui::facts::Facts;
-use crate::gui::fitting::ScoresFacts;
+use crate::gui::actions::{Action, Actions, Purpose};
+use crate::gui::fitting::ScoresInfo;
 use crate::gui::icons;
+use crate::gui::info::Info;
 use crate::gui::loading::Loading;
 use crate::gui::manual::Topic;
 use crate::gui::state::{Page, State};
@@ -29,7 +29,7 @@ enum View {
     Histogram,
     Alphas,
     Profile,
-    Courses,
+    TimeCourses,
     Compare,
     Controls,
 }
@@ -38,7 +38,7 @@ const VIEWS: [(View, &str); 6] = [
     (View::Histogram, "Scores"),
     (View::Alphas, "Choice of α"),
     (View::Profile, "Profile"),
-    (View::Courses, "Voxels"),
+    (View::TimeCourses, "Voxels"),
     (View::Compare, "Compare"),
     (View::Controls, "Controls"),
 ];
@@ -57,8 +57,8 @@ impl ScoresPage {
         &mut self,
         ui: &mut egui::Ui,
         state: &State,
-        facts: &Facts,
-        asked: &mut Asked,
+        info: &Info,
+        actions: &mut Actions,
     ) {
         page_title(
             ui,
@@ -68,14 +68,14 @@ impl ScoresPage {
         PathField {
             label: "Folder of scores",
             purpose: Purpose::Scores,
-            recent: &state.lasting.recent_scores,
-            own: facts.own_scores(),
-            home: facts.home.as_deref(),
-            picking: facts.picking,
+            recent: &state.preferences.recent_scores,
+            own: info.own_scores(),
+            home: info.home.as_deref(),
+            picking: info.picking,
         }
-        .show(ui, state.scores.as_deref(), asked);
+        .show(ui, state.scores.as_deref(), actions);
         ui.add_space(INSIDE);
-        match &facts.fit.scores {
+        match &info.fit.scores {
             Loading::Nothing => {
                 if empty_state(
                     ui,
@@ -83,34 +83,34 @@ impl ScoresPage {
                     "Choose a folder of scores, or fit a model first: its scores come here by themselves.",
                     (icons::ARROW_RIGHT, "Go to Fit"),
                 ) {
-                    asked.push(Action::Go(Page::Fit));
+                    actions.push(Action::Go(Page::Fit));
                 }
             }
             Loading::Waiting => {
                 ui.spinner();
             }
             Loading::Failed(sentence) => problem(ui, sentence),
-            Loading::Ready(scores) => self.scores(ui, scores, facts, (state, asked)),
+            Loading::Ready(scores) => self.scores(ui, scores, info, (state, actions)),
         }
     }
 
     fn scores(
         &mut self,
         ui: &mut egui::Ui,
-        scores: &ScoresFacts,
-        facts: &Facts,
-        (state, asked): (&State, &mut Asked),
+        scores: &ScoresInfo,
+        info: &Info,
+        (state, actions): (&State, &mut Actions),
     ) {
         ui.horizontal_wrapped(|ui| {
             choices(ui, &mut self.view, &VIEWS);
             if button(ui, icons::FILE_TEXT, "Open the report").clicked() {
-                asked.push(Action::ShowFolder(scores.folder.join("report.html")));
+                actions.push(Action::ShowFolder(scores.folder.join("report.html")));
             }
             if button(ui, icons::FOLDER_OPEN, "Show the folder").clicked() {
-                asked.push(Action::ShowFolder(scores.folder.clone()));
+                actions.push(Action::ShowFolder(scores.folder.clone()));
             }
             if help_button(ui, Topic::Scores) {
-                asked.push(Action::Manual(Topic::Scores));
+                actions.push(Action::Manual(Topic::Scores));
             }
         });
         if summary(ui, scores) {
@@ -118,14 +118,14 @@ impl ScoresPage {
         }
         ui.add_space(INSIDE);
         match self.view {
-            View::Histogram => self.histogram(ui, scores, asked),
+            View::Histogram => self.histogram(ui, scores, actions),
             View::Alphas => plots::alphas(ui, &scores.table),
             View::Profile => plots::profile(ui, &scores.profile),
-            View::Courses => voxel::ui(ui, scores, (state, facts), (&mut self.story, asked)),
+            View::TimeCourses => voxel::ui(ui, scores, (state, info), (&mut self.story, actions)),
             View::Compare => {
-                if let Some(voxel) = compare(ui, scores, facts, (state, asked)) {
-                    self.view = View::Courses;
-                    asked.push(Action::Voxel(voxel));
+                if let Some(voxel) = compare(ui, scores, info, (state, actions)) {
+                    self.view = View::TimeCourses;
+                    actions.push(Action::Voxel(voxel));
                 }
             }
             View::Controls => controls(ui, scores),
@@ -133,21 +133,21 @@ impl ScoresPage {
     }
 
     /// Voxels by r; a click on a bar leads to a voxel of it.
-    fn histogram(&mut self, ui: &mut egui::Ui, scores: &ScoresFacts, asked: &mut Asked) {
+    fn histogram(&mut self, ui: &mut egui::Ui, scores: &ScoresInfo, actions: &mut Actions) {
         if let Some(voxel) = plots::histogram(ui, scores) {
-            self.view = View::Courses;
-            asked.push(Action::Voxel(voxel));
+            self.view = View::TimeCourses;
+            actions.push(Action::Voxel(voxel));
         }
     }
 }
 
 /// The tiles, and whether the controls are to be looked at, which is offered where one failed.
-fn summary(ui: &mut egui::Ui, scores: &ScoresFacts) -> bool {
+fn summary(ui: &mut egui::Ui, scores: &ScoresInfo) -> bool {
     tiles::tiles(ui, scores);
     let failed = scores
-        .facts
+        .info
         .iter()
-        .flat_map(|facts| &facts.checks)
+        .flat_map(|info| &info.checks)
         .filter(|check| check.verdict == Verdict::Failed);
     let n_failed = failed.count();
     if n_failed == 0 {
@@ -163,21 +163,21 @@ fn summary(ui: &mut egui::Ui, scores: &ScoresFacts) -> bool {
 /// The scores beside others; returns the voxel whose point was clicked.
 fn compare(
     ui: &mut egui::Ui,
-    scores: &ScoresFacts,
-    facts: &Facts,
-    (state, asked): (&State, &mut Asked),
+    scores: &ScoresInfo,
+    info: &Info,
+    (state, actions): (&State, &mut Actions),
 ) -> Option<usize> {
     PathField {
         label: "Scores to compare with",
         purpose: Purpose::OtherScores,
-        recent: &state.lasting.recent_scores,
-        own: facts.own_scores(),
-        home: facts.home.as_deref(),
-        picking: facts.picking,
+        recent: &state.preferences.recent_scores,
+        own: info.own_scores(),
+        home: info.home.as_deref(),
+        picking: info.picking,
     }
-    .show(ui, state.other_scores.as_deref(), asked);
-    neighbours(ui, scores, state, asked);
-    match &facts.fit.others {
+    .show(ui, state.other_scores.as_deref(), actions);
+    neighbours(ui, scores, state, actions);
+    match &info.fit.others {
         Loading::Nothing => {
             weak(
                 ui,
@@ -206,7 +206,7 @@ fn compare(
 const MOST_NEIGHBOURS: usize = 40;
 
 /// Offers the other fits of the same folder.
-fn neighbours(ui: &mut egui::Ui, scores: &ScoresFacts, state: &State, asked: &mut Asked) {
+fn neighbours(ui: &mut egui::Ui, scores: &ScoresInfo, state: &State, actions: &mut Actions) {
     let Some(folder) = scores.folder.parent() else {
         return;
     };
@@ -220,14 +220,14 @@ fn neighbours(ui: &mut egui::Ui, scores: &ScoresFacts, state: &State, asked: &mu
             let response = ui.add(egui::Button::selectable(is_here, label));
             name(&response, egui::accesskit::Role::RadioButton, &spoken);
             if response.clicked() {
-                asked.push(Action::Use(Purpose::OtherScores, other));
+                actions.push(Action::Use(Purpose::OtherScores, other));
             }
         }
     });
 }
 
-fn controls(ui: &mut egui::Ui, scores: &ScoresFacts) {
-    let Some(facts) = &scores.facts else {
+fn controls(ui: &mut egui::Ui, scores: &ScoresInfo) {
+    let Some(info) = &scores.info else {
         weak(
             ui,
             "The recipe beside these scores cannot be read, so nothing is known of the controls.",
@@ -237,13 +237,13 @@ fn controls(ui: &mut egui::Ui, scores: &ScoresFacts) {
     egui::ScrollArea::vertical()
         .auto_shrink(false)
         .show(ui, |ui| {
-            for sentence in &facts.warnings {
+            for sentence in &info.warnings {
                 warning(ui, sentence);
             }
-            if facts.checks.is_empty() {
+            if info.checks.is_empty() {
                 weak(ui, "No controls were run.");
             }
-            for check in &facts.checks {
+            for check in &info.checks {
                 card(ui, |ui| {
                     ui.set_min_width(ui.available_width());
                     let word = match check.verdict {

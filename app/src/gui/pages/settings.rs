@@ -2,9 +2,9 @@
 
 use eframe::egui;
 
-use crate::gui::actions::{Action, Asked, Purpose};
-use crate::gui::facts::Facts;
+use crate::gui::actions::{Action, Actions, Purpose};
 use crate::gui::icons;
+use crate::gui::info::Info;
 use crate::gui::manual::Topic;
 use crate::gui::state::{Motion, SCALES, Settings, State, ThemeChoice};
 use crate::gui::theme::{BETWEEN, INSIDE};
@@ -13,17 +13,17 @@ use crate::gui::widgets::{
 };
 
 /// Draws the page.
-pub(crate) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
+pub(crate) fn ui(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) {
     ui.set_max_width(760.0);
     page_title(
         ui,
         "Settings",
         "Every change is kept at once and can be undone (Ctrl+Z).",
     );
-    let mut settings = state.lasting.settings.clone();
-    look(ui, &mut settings);
+    let mut settings = state.preferences.settings.clone();
+    appearance(ui, &mut settings);
     ui.add_space(BETWEEN);
-    places(ui, state, facts, asked);
+    places(ui, state, info, actions);
     ui.add_space(BETWEEN);
     ui.horizontal(|ui| {
         let is_changed = settings != Settings::default();
@@ -32,24 +32,24 @@ pub(crate) fn ui(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut As
                 settings = Settings::default();
             }
         });
-        let undo = facts.undo;
+        let undo = info.undo;
         ui.add_enabled_ui(undo.n_back > 0, |ui| {
             if button(ui, icons::UNDO_2, "Undo").clicked() {
-                asked.push(Action::Undo);
+                actions.push(Action::Undo);
             }
         });
         ui.add_enabled_ui(undo.n_forward > 0, |ui| {
             if button(ui, icons::REDO_2, "Redo").clicked() {
-                asked.push(Action::Redo);
+                actions.push(Action::Redo);
             }
         });
     });
-    if settings != state.lasting.settings {
-        asked.push(Action::EditSettings(settings));
+    if settings != state.preferences.settings {
+        actions.push(Action::EditSettings(settings));
     }
 }
 
-fn look(ui: &mut egui::Ui, settings: &mut Settings) {
+fn appearance(ui: &mut egui::Ui, settings: &mut Settings) {
     heading(ui, "Look");
     row(ui, "Theme", |ui| {
         let themes = [
@@ -79,24 +79,24 @@ fn look(ui: &mut egui::Ui, settings: &mut Settings) {
     });
 }
 
-fn places(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
+fn places(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) {
     heading(ui, "Places");
-    let settings = &state.lasting.settings;
+    let settings = &state.preferences.settings;
     let field = |label, purpose| PathField {
         label,
         purpose,
         recent: &[],
         own: &[],
-        home: facts.home.as_deref(),
-        picking: facts.picking,
+        home: info.home.as_deref(),
+        picking: info.picking,
     };
     weak(ui, "New studies are put into this folder");
-    let in_home = facts.home.as_ref().map(|home| home.join("Heschl"));
+    let in_home = info.home.as_ref().map(|home| home.join("Heschl"));
     let studies = settings.studies_folder.as_ref().or(in_home.as_ref());
     field("Folder for studies", Purpose::StudiesFolder).show(
         ui,
         studies.map(std::path::PathBuf::as_path),
-        asked,
+        actions,
     );
     ui.add_space(INSIDE);
     ui.horizontal(|ui| {
@@ -105,11 +105,11 @@ fn places(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
             "ONNX Runtime, the library that computes; found or fetched by itself if left empty",
         );
         if help_button(ui, Topic::Devices) {
-            asked.push(Action::Manual(Topic::Devices));
+            actions.push(Action::Manual(Topic::Devices));
         }
     });
-    field("Library file", Purpose::Runtime).show(ui, settings.runtime.as_deref(), asked);
-    match facts
+    field("Library file", Purpose::Runtime).show(ui, settings.runtime.as_deref(), actions);
+    match info
         .machine
         .as_ref()
         .and_then(|machine| machine.runtime.as_ref())
@@ -119,12 +119,12 @@ fn places(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
         }
         Some(Err(sentence)) => {
             warning(ui, sentence);
-            let is_coming = facts.queue.fetching_runtime().is_some();
+            let is_coming = info.queue.fetching_runtime().is_some();
             if settings.runtime.is_none()
                 && !is_coming
                 && button(ui, icons::DOWNLOAD, "Get ONNX Runtime").clicked()
             {
-                asked.push(Action::FetchRuntime);
+                actions.push(Action::FetchRuntime);
             }
         }
         None => {}
@@ -134,7 +134,7 @@ fn places(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
     {
         let mut settings = settings.clone();
         settings.runtime = None;
-        asked.push(Action::EditSettings(settings));
+        actions.push(Action::EditSettings(settings));
     }
 }
 

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use eframe::egui;
 use egui::accesskit::Role;
 use egui::{Color32, Rect, Sense, pos2, vec2};
-use heschl_core::look::sound::{N_BANDS, Sound};
+use heschl_core::display::sound::{N_BANDS, Sound};
 use heschl_core::textgrid::Interval;
 
 use super::time_axis::{TimeAxis, tick_words};
-use crate::gui::actions::{Action, Asked};
+use crate::gui::actions::{Action, Actions};
 use crate::gui::colours;
-use crate::gui::facts::Facts;
 use crate::gui::icons;
+use crate::gui::info::Info;
 use crate::gui::loading::Loading;
 use crate::gui::state::State;
 use crate::gui::theme::{INSIDE, Palette};
@@ -41,10 +41,10 @@ impl SoundView {
         &mut self,
         ui: &mut egui::Ui,
         state: &State,
-        facts: &Facts,
-        asked: &mut Asked,
+        info: &Info,
+        actions: &mut Actions,
     ) {
-        match &facts.sound {
+        match &info.sound {
             Loading::Nothing => {}
             Loading::Waiting => {
                 ui.horizontal(|ui| {
@@ -53,7 +53,7 @@ impl SoundView {
                 });
             }
             Loading::Failed(sentence) => problem(ui, sentence),
-            Loading::Ready(sound) => self.sound(ui, sound, (state, facts), asked),
+            Loading::Ready(sound) => self.sound(ui, sound, (state, info), actions),
         }
     }
 
@@ -61,11 +61,11 @@ impl SoundView {
         &mut self,
         ui: &mut egui::Ui,
         sound: &Arc<Sound>,
-        (state, facts): (&State, &Facts),
-        asked: &mut Asked,
+        (state, info): (&State, &Info),
+        actions: &mut Actions,
     ) {
         ui.horizontal(|ui| {
-            controls(ui, [0.0, sound.secs()], state, facts, asked);
+            controls(ui, [0.0, sound.secs()], state, info, actions);
             if let Some(story) = &state.story {
                 ui.add(egui::Label::new(story).truncate());
             }
@@ -78,7 +78,7 @@ impl SoundView {
         name(&response, Role::Canvas, "Sound of the story");
         let rect = rect.with_max_y(rect.bottom() - TICKS_HEIGHT);
         let axis = TimeAxis::new(state, sound.secs(), rect);
-        axis.listen(ui, &response, asked);
+        axis.listen(ui, &response, actions);
         let (above, below) = rect.split_top_bottom_at_fraction(0.45);
         ui.painter().rect_filled(rect, 4.0, Palette::of(ui).side);
         waveform(ui, above.shrink2(vec2(0.0, 3.0)), sound, axis.shown);
@@ -128,37 +128,36 @@ pub(super) fn controls(
     ui: &mut egui::Ui,
     span: [f64; 2],
     state: &State,
-    facts: &Facts,
-    asked: &mut Asked,
+    info: &Info,
+    actions: &mut Actions,
 ) {
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = INSIDE / 2.0;
-        let (icon, words) = if facts.is_playing {
+        let (icon, words) = if info.is_playing {
             (icons::PAUSE, "Pause the story")
         } else {
             (icons::PLAY, "Play the story")
         };
         if icon_button(ui, icon, words).clicked() {
-            asked.push(Action::TogglePlay);
+            actions.push(Action::TogglePlay);
         }
         if icon_button(ui, icons::SKIP_BACK, "To the beginning").clicked() {
-            asked.push(Action::Cursor(0.0));
+            actions.push(Action::Cursor(0.0));
         }
         let whole = Rect::from_min_size(pos2(0.0, 0.0), vec2(1.0, 1.0));
         let axis = TimeAxis::spanning(state, span, whole);
         if icon_button(ui, icons::ZOOM_IN, "Zoom in").clicked() {
-            asked.push(Action::Show(axis.zoomed(
-                2.0,
-                state.cursor_secs.clamp(axis.shown[0], axis.shown[1]),
-            )));
+            actions.push(Action::Show(
+                axis.zoomed(2.0, state.cursor_secs.clamp(axis.shown[0], axis.shown[1])),
+            ));
         }
         if icon_button(ui, icons::ZOOM_OUT, "Zoom out").clicked() {
-            asked.push(Action::Show(
+            actions.push(Action::Show(
                 axis.zoomed(0.5, f64::midpoint(axis.shown[0], axis.shown[1])),
             ));
         }
         if icon_button(ui, icons::MAXIMIZE, "Show all of it").clicked() {
-            asked.push(Action::Show(None));
+            actions.push(Action::Show(None));
         }
         ui.add_space(INSIDE);
         weak(
@@ -196,8 +195,8 @@ pub(super) fn waveform(ui: &egui::Ui, rect: Rect, sound: &Sound, shown: [f64; 2]
 }
 
 /// Draws the outline of the story's sound between two instants, in seconds, where it is known.
-pub(super) fn outline(ui: &egui::Ui, plot: Rect, facts: &Facts, (from, to): (f64, f64)) {
-    if let Some(sound) = facts.sound.ready() {
+pub(super) fn outline(ui: &egui::Ui, plot: Rect, info: &Info, (from, to): (f64, f64)) {
+    if let Some(sound) = info.sound.ready() {
         waveform(ui, plot, sound, [from, to]);
     }
 }

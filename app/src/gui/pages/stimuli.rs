@@ -6,9 +6,9 @@ use egui::{RichText, WidgetInfo};
 use egui_extras::{Column, TableBuilder};
 
 use super::sound_view::SoundView;
-use crate::gui::actions::{Action, Asked, Purpose};
-use crate::gui::facts::{Facts, StoryFacts};
+use crate::gui::actions::{Action, Actions, Purpose};
 use crate::gui::icons;
+use crate::gui::info::{Info, StoryInfo};
 use crate::gui::loading::Loading;
 use crate::gui::manual::Topic;
 use crate::gui::state::{State, Study};
@@ -18,7 +18,7 @@ use crate::gui::widgets::{
     PathField, TextField, button, empty_state, help_button, icon_button, name, page_title, problem,
     tick, weak,
 };
-use heschl_core::audio::{RecordingFacts, Resampling};
+use heschl_core::audio::{RecordingInfo, Resampling};
 
 /// What the table is sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,8 +45,8 @@ impl StimuliPage {
         &mut self,
         ui: &mut egui::Ui,
         state: &State,
-        facts: &Facts,
-        asked: &mut Asked,
+        info: &Info,
+        actions: &mut Actions,
     ) {
         page_title(
             ui,
@@ -60,14 +60,14 @@ impl StimuliPage {
                 "Open a study first, or drop a folder of recordings on this window: a study is made of it.",
                 (icons::PLUS, "Choose recordings"),
             ) {
-                asked.push(Action::Pick(Purpose::Stimuli));
+                actions.push(Action::Pick(Purpose::Stimuli));
             }
-            path_field(ui, state, facts, asked);
+            path_field(ui, state, info, actions);
             return;
         };
-        path_field(ui, state, facts, asked);
+        path_field(ui, state, info, actions);
         let mut edited = study.clone();
-        match &facts.stories {
+        match &info.stories {
             Loading::Nothing => {
                 if empty_state(
                     ui,
@@ -75,7 +75,7 @@ impl StimuliPage {
                     "Choose the folder that holds the recordings (wav, flac, mp3, ogg, m4a).",
                     (icons::FOLDER_OPEN, "Choose recordings"),
                 ) {
-                    asked.push(Action::Pick(Purpose::Stimuli));
+                    actions.push(Action::Pick(Purpose::Stimuli));
                 }
             }
             Loading::Waiting => {
@@ -84,41 +84,43 @@ impl StimuliPage {
                     weak(ui, "Looking for recordings …");
                 });
             }
-            Loading::Failed(sentence) => failed(ui, sentence, &mut edited, asked),
-            Loading::Ready(stories) => self.found(ui, (state, facts), stories, &mut edited, asked),
+            Loading::Failed(sentence) => failed(ui, sentence, &mut edited, actions),
+            Loading::Ready(stories) => {
+                self.story_list(ui, (state, info), stories, &mut edited, actions)
+            }
         }
         if edited != *study {
-            asked.push(Action::EditStudy(Box::new(edited)));
+            actions.push(Action::EditStudy(Box::new(edited)));
         }
     }
 
-    fn found(
+    fn story_list(
         &mut self,
         ui: &mut egui::Ui,
-        (state, facts): (&State, &Facts),
-        stories: &[StoryFacts],
+        (state, info): (&State, &Info),
+        stories: &[StoryInfo],
         study: &mut Study,
-        asked: &mut Asked,
+        actions: &mut Actions,
     ) {
-        self.tools(ui, stories, study, asked);
+        self.tools(ui, stories, study, actions);
         let shown = self.shown(stories, study);
         // The table takes what the sound leaves.
         let sound_height = (ui.available_height() * 0.42).clamp(150.0, 340.0);
         let table_height = (ui.available_height() - sound_height - INSIDE).max(96.0);
         ui.allocate_ui(egui::vec2(ui.available_width(), table_height), |ui| {
             ui.set_min_height(table_height);
-            self.table(ui, &shown, state.story.as_deref(), study, asked);
+            self.table(ui, &shown, state.story.as_deref(), study, actions);
         });
         ui.add_space(INSIDE);
-        self.sound.ui(ui, state, facts, asked);
+        self.sound.ui(ui, state, info, actions);
     }
 
     fn tools(
         &mut self,
         ui: &mut egui::Ui,
-        stories: &[StoryFacts],
+        stories: &[StoryInfo],
         study: &mut Study,
-        asked: &mut Asked,
+        actions: &mut Actions,
     ) {
         ui.horizontal_wrapped(|ui| {
             let field = TextField {
@@ -152,18 +154,18 @@ impl StimuliPage {
             }
             tick(ui, &mut study.recursive, "Include sub-folders");
             if icon_button(ui, icons::REFRESH_CW, "Look again").clicked() {
-                asked.push(Action::RefreshStories);
+                actions.push(Action::RefreshStories);
             }
             if help_button(ui, Topic::Stimuli) {
-                asked.push(Action::Manual(Topic::Stimuli));
+                actions.push(Action::Manual(Topic::Stimuli));
             }
-            weak(ui, tally(stories, study));
+            weak(ui, progress_reader(stories, study));
         });
     }
 
-    fn searched<'a>(&self, stories: &'a [StoryFacts]) -> impl Iterator<Item = &'a StoryFacts> {
+    fn searched<'a>(&self, stories: &'a [StoryInfo]) -> impl Iterator<Item = &'a StoryInfo> {
         let words = self.search.to_lowercase();
-        let fits = move |story: &&StoryFacts| {
+        let fits = move |story: &&StoryInfo| {
             let name = story.story.to_lowercase();
             words.split_whitespace().all(|word| name.contains(word))
         };
@@ -171,8 +173,8 @@ impl StimuliPage {
     }
 
     /// The stories that the search leaves, in the order that was asked for.
-    fn shown<'a>(&self, stories: &'a [StoryFacts], study: &Study) -> Vec<&'a StoryFacts> {
-        let mut shown: Vec<&StoryFacts> = self.searched(stories).collect();
+    fn shown<'a>(&self, stories: &'a [StoryInfo], study: &Study) -> Vec<&'a StoryInfo> {
+        let mut shown: Vec<&StoryInfo> = self.searched(stories).collect();
         match self.order {
             Order::Story => {}
             Order::Length => shown.sort_by(|a, b| {
@@ -180,8 +182,9 @@ impl StimuliPage {
                     .unwrap_or(-1.0)
                     .total_cmp(&length_secs(b).unwrap_or(-1.0))
             }),
-            Order::Rate => shown
-                .sort_by_key(|story| header(story).map(|facts| (facts.rate_hz, facts.channels))),
+            Order::Rate => {
+                shown.sort_by_key(|story| header(story).map(|info| (info.rate_hz, info.channels)))
+            }
             Order::Problem => shown.sort_by_key(|story| {
                 std::cmp::Reverse(remark(story, study.resampling).map(|(severity, _)| severity))
             }),
@@ -195,10 +198,10 @@ impl StimuliPage {
     fn table(
         &mut self,
         ui: &mut egui::Ui,
-        shown: &[&StoryFacts],
+        shown: &[&StoryInfo],
         selected: Option<&str>,
         study: &mut Study,
-        asked: &mut Asked,
+        actions: &mut Actions,
     ) {
         let table = TableBuilder::new(ui)
             .striped(false)
@@ -232,7 +235,7 @@ impl StimuliPage {
                 let label = format!("Story {}", story.story);
                 name(&response, Role::Row, &label);
                 if response.clicked() {
-                    asked.push(Action::SelectStory(story.story.clone()));
+                    actions.push(Action::SelectStory(story.story.clone()));
                 }
             });
         });
@@ -259,7 +262,7 @@ impl StimuliPage {
 }
 
 /// `4 of 5 stories: 1 not readable · 2:10`.
-pub(super) fn tally(stories: &[StoryFacts], study: &Study) -> String {
+pub(super) fn progress_reader(stories: &[StoryInfo], study: &Study) -> String {
     let wanted = stories.iter().filter(|story| story.is_wanted(study));
     let secs: f64 = wanted.clone().filter_map(length_secs).sum();
     let n_unreadable = stories.iter().filter(|story| !story.is_readable()).count();
@@ -275,7 +278,7 @@ pub(super) fn tally(stories: &[StoryFacts], study: &Study) -> String {
     )
 }
 
-fn cells(row: &mut egui_extras::TableRow, story: &StoryFacts, study: &mut Study) {
+fn cells(row: &mut egui_extras::TableRow, story: &StoryInfo, study: &mut Study) {
     row.col(|ui| {
         let mut is_wanted = story.is_wanted(study);
         let can_be_read = story.is_readable();
@@ -303,10 +306,10 @@ fn cells(row: &mut egui_extras::TableRow, story: &StoryFacts, study: &mut Study)
         });
     });
     row.col(|ui| {
-        if let Some(facts) = header(story) {
-            let words = format!("{} {}", kilohertz(facts.rate_hz), channels(facts.channels));
+        if let Some(info) = header(story) {
+            let words = format!("{} {}", kilohertz(info.rate_hz), channels(info.channels));
             ui.add(egui::Label::new(words).selectable(false))
-                .on_hover_text(&facts.codec);
+                .on_hover_text(&info.codec);
         }
     });
     row.col(|ui| match remark(story, study.resampling) {
@@ -326,11 +329,11 @@ fn cells(row: &mut egui_extras::TableRow, story: &StoryFacts, study: &mut Study)
     });
 }
 
-fn header(story: &StoryFacts) -> Option<&RecordingFacts> {
+fn header(story: &StoryInfo) -> Option<&RecordingInfo> {
     story.header.as_ref()?.as_ref().ok()
 }
 
-fn length_secs(story: &StoryFacts) -> Option<f64> {
+fn length_secs(story: &StoryInfo) -> Option<f64> {
     header(story)?.duration_secs
 }
 
@@ -343,15 +346,15 @@ enum Severity {
 }
 
 /// What is to be said of a recording, and how grave it is.
-fn remark(story: &StoryFacts, resampling: Resampling) -> Option<(Severity, String)> {
+fn remark(story: &StoryInfo, resampling: Resampling) -> Option<(Severity, String)> {
     match story.header.as_ref()? {
         Err(sentence) => Some((Severity::Failure, sentence.clone())),
-        Ok(facts) if !facts.notes.is_empty() => {
-            Some((Severity::Warning, format!("{}.", facts.notes.join(". "))))
+        Ok(info) if !info.notes.is_empty() => {
+            Some((Severity::Warning, format!("{}.", info.notes.join(". "))))
         }
-        Ok(facts) if facts.is_encoder_ready() => None,
-        Ok(facts) => {
-            let sound = format!("{} {}", kilohertz(facts.rate_hz), channels(facts.channels));
+        Ok(info) if info.is_encoder_ready() => None,
+        Ok(info) => {
+            let sound = format!("{} {}", kilohertz(info.rate_hz), channels(info.channels));
             Some(match resampling {
                 Resampling::ToEncoderRate => (
                     Severity::Note,
@@ -366,21 +369,21 @@ fn remark(story: &StoryFacts, resampling: Resampling) -> Option<(Severity, Strin
     }
 }
 
-fn path_field(ui: &mut egui::Ui, state: &State, facts: &Facts, asked: &mut Asked) {
+fn path_field(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) {
     let field = PathField {
         label: "Folder of recordings",
         purpose: Purpose::Stimuli,
-        recent: &state.lasting.recent_stimuli,
+        recent: &state.preferences.recent_stimuli,
         own: &[],
-        home: facts.home.as_deref(),
-        picking: facts.picking,
+        home: info.home.as_deref(),
+        picking: info.picking,
     };
     let current = state.study().and_then(|study| study.stimuli.as_deref());
-    field.show(ui, current, asked);
+    field.show(ui, current, actions);
 }
 
 /// What is wrong with the folder, with the remedy as a button.
-fn failed(ui: &mut egui::Ui, sentence: &str, study: &mut Study, asked: &mut Asked) {
+fn failed(ui: &mut egui::Ui, sentence: &str, study: &mut Study, actions: &mut Actions) {
     ui.add_space(INSIDE);
     problem(ui, sentence);
     ui.horizontal(|ui| {
@@ -390,10 +393,10 @@ fn failed(ui: &mut egui::Ui, sentence: &str, study: &mut Study, asked: &mut Aske
             study.recursive = true;
         }
         if button(ui, icons::FOLDER_OPEN, "Choose another folder").clicked() {
-            asked.push(Action::Pick(Purpose::Stimuli));
+            actions.push(Action::Pick(Purpose::Stimuli));
         }
         if button(ui, icons::REFRESH_CW, "Look again").clicked() {
-            asked.push(Action::RefreshStories);
+            actions.push(Action::RefreshStories);
         }
     });
 }

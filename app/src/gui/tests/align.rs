@@ -24,8 +24,8 @@ pub(super) fn fill_in(stage: &mut Stage) {
     stage.ask(Action::SelectStory("alpha".into()));
     stage.go(Page::Align);
     stage.until("the story is laid on one clock", |window| {
-        let alignment = window.facts.fit.alignment.ready();
-        alignment.is_some_and(|alignment| alignment.course.is_some())
+        let alignment = window.info.fit.alignment.ready();
+        alignment.is_some_and(|alignment| alignment.time_course.is_some())
     });
 }
 
@@ -56,7 +56,7 @@ fn without_a_study_the_page_says_what_to_do() {
 fn a_story_is_drawn_and_the_cursor_says_what_its_scan_is_made_of() {
     let (_folder, mut stage) = stage();
     stage.must_have(Role::Canvas, "The story on one clock");
-    let alignment = stage.facts().fit.alignment.ready().unwrap().clone();
+    let alignment = stage.info().fit.alignment.ready().unwrap().clone();
     assert_eq!(alignment.words.len(), 3);
     // 40 responses, and what the preset trims of the features.
     let [trim, _] = stage.study().fit.trims().of(false);
@@ -70,8 +70,8 @@ fn a_story_is_drawn_and_the_cursor_says_what_its_scan_is_made_of() {
     stage.must_see("voxel 0 measured");
     stage.write("Voxel", "7");
     stage.until("another voxel is read", |window| {
-        let alignment = window.facts.fit.alignment.ready();
-        alignment.is_some_and(|alignment| alignment.course.as_ref().unwrap().voxel == 7)
+        let alignment = window.info.fit.alignment.ready();
+        alignment.is_some_and(|alignment| alignment.time_course.as_ref().unwrap().voxel == 7)
     });
     stage.must_see("voxel 7 measured");
     stage.write("Voxel", "300");
@@ -93,7 +93,7 @@ fn lengths_that_differ_are_explained_and_a_trim_mends_them() {
         ScansRecipe::Lists { folder: lists }
     );
     stage.until("the lengths differ", |window| {
-        let alignment = window.facts.fit.alignment.ready();
+        let alignment = window.info.fit.alignment.ready();
         alignment.is_some_and(|alignment| alignment.mismatch.is_some())
     });
     let [trim, _] = stage.study().fit.trims().of(false);
@@ -105,7 +105,7 @@ fn lengths_that_differ_are_explained_and_a_trim_mends_them() {
         mended.start_scans, mended.end_scans
     ));
     stage.until("they fit", |window| {
-        let alignment = window.facts.fit.alignment.ready();
+        let alignment = window.info.fit.alignment.ready();
         alignment.is_some_and(|alignment| alignment.mismatch.is_none())
     });
     assert_eq!(stage.study().fit.trims().train, mended);

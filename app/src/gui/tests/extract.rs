@@ -3,7 +3,7 @@
 use eframe::egui::accesskit::Role;
 
 use super::{Stage, recordings};
-use crate::gui::facts::{Facts, ModelFacts};
+use crate::gui::info::{Info, ModelInfo};
 use crate::gui::loading::Loading;
 use crate::gui::state::Page;
 use heschl_core::card::{Card, FinalOutput, FrameRule, FrontEnd};
@@ -16,15 +16,15 @@ fn stage() -> (tempfile::TempDir, Stage) {
     let mut stage = Stage::with_recordings(&recordings(folder.path()));
     stage.go(Page::Extract);
     stage.until("the model was looked at", |window| {
-        !matches!(window.facts.model, Loading::Waiting)
+        !matches!(window.info.model, Loading::Waiting)
     });
-    with_model(&mut stage.harness.state_mut().facts);
+    with_model(&mut stage.harness.state_mut().info);
     stage.settle();
     (folder, stage)
 }
 
 /// Puts Whisper tiny's card where the model would be.
-fn with_model(facts: &mut Facts) {
+fn with_model(info: &mut Info) {
     let card = Card {
         name: "whisper-tiny.en".into(),
         architecture: "whisper".into(),
@@ -39,7 +39,7 @@ fn with_model(facts: &mut Facts) {
         dim: 384,
         layer_prefix: "encoder".into(),
     };
-    facts.model = Loading::Ready(ModelFacts {
+    info.model = Loading::Ready(ModelInfo {
         name: card.name.clone(),
         card,
         folder: "models".into(),
@@ -126,7 +126,7 @@ fn where_features_go_and_under_which_name() {
     stage.must_see("give the name of a folder below");
     stage.write("Name of the custom stimuli", "tones");
     stage.until("the recordings of the folder are read", |window| {
-        let stories = window.facts.stories();
+        let stories = window.info.stories();
         stories.len() == 1 && stories[0].story == "knock" && stories[0].header.is_some()
     });
     assert!(!stage.is_greyed("Run"));
@@ -154,7 +154,7 @@ fn a_greyed_run_says_why() {
     // What the sentence says has its button.
     stage.press("Tick all stories");
     assert!(!stage.is_greyed("Run"));
-    stage.harness.state_mut().facts.stories = Loading::Nothing;
+    stage.harness.state_mut().info.stories = Loading::Nothing;
     stage.settle();
     stage.must_see("Choose a folder of recordings first, under Stimuli.");
 }
@@ -247,7 +247,7 @@ fn every_sentence_that_asks_for_something_has_its_button() {
         let found = window
             .state
             .study()
-            .and_then(|study| why_not_run(study, &window.facts));
+            .and_then(|study| why_not_run(study, &window.info));
         let found = found.unwrap();
         assert!(found.sentence.contains(part), "{}", found.sentence);
         assert!(!found.remedies.is_empty(), "{}", found.sentence);
@@ -256,12 +256,12 @@ fn every_sentence_that_asks_for_something_has_its_button() {
     check(&stage, "multiple");
     stage.press("Back to usual settings");
     assert!(!stage.is_greyed("Run"));
-    stage.harness.state_mut().facts.stories = Loading::Failed("Nothing there.".into());
+    stage.harness.state_mut().info.stories = Loading::Failed("Nothing there.".into());
     check(&stage, "cannot be used");
-    stage.harness.state_mut().facts.stories = Loading::Nothing;
+    stage.harness.state_mut().info.stories = Loading::Nothing;
     check(&stage, "Choose a folder of recordings");
     let window = stage.harness.state();
-    let fit = why_not_fit(&window.state, &window.facts).unwrap();
+    let fit = why_not_fit(&window.state, &window.info).unwrap();
     assert!(!fit.remedies.is_empty(), "{}", fit.sentence);
 }
 
@@ -273,7 +273,7 @@ fn the_command_and_the_recipe_can_be_taken_along() {
     stage.press("Save recipe");
     stage.until("the recipe is written", |window| {
         window
-            .facts
+            .info
             .log
             .iter()
             .any(|line| line.text.contains("Recipe saved"))
@@ -299,17 +299,17 @@ fn beside_a_job_nothing_is_tried_and_the_forecast_says_so() {
     let (_folder, mut stage) = stage();
     stage.go(Page::Home);
     stage.until("nothing is tried", |window| {
-        window.facts.trial == Loading::Nothing
+        window.info.trial == Loading::Nothing
     });
     // The queue's own first news would take the place of the job below.
-    stage.until("the queue is known", |window| window.facts.queue.is_known);
+    stage.until("the queue is known", |window| window.info.queue.is_known);
     let running = super::jobs::job("it", crate::gui::jobs::data::JobState::Running);
-    stage.harness.state_mut().facts.queue.jobs = vec![running];
+    stage.harness.state_mut().info.queue.jobs = vec![running];
     stage.go(Page::Extract);
     stage.must_see("time and memory: measured when the job that runs is done");
-    assert_eq!(stage.facts().trial, Loading::Nothing);
-    stage.harness.state_mut().facts.queue.jobs.clear();
+    assert_eq!(stage.info().trial, Loading::Nothing);
+    stage.harness.state_mut().info.queue.jobs.clear();
     stage.until("it is tried now", |window| {
-        window.facts.trial != Loading::Nothing
+        window.info.trial != Loading::Nothing
     });
 }

@@ -68,7 +68,7 @@ fn stage() -> (Stage, PathBuf) {
     let model = features(&stage.folder.path().join("a"), 0.0);
     stage.ask(Action::Use(Purpose::Features, model.clone()));
     stage.until("the layer is read and drawn", |window| {
-        window.facts.features.picture.is_some()
+        window.info.features.picture.is_some()
     });
     (stage, model)
 }
@@ -76,7 +76,7 @@ fn stage() -> (Stage, PathBuf) {
 fn has_analysis(stage: &mut Stage, what: &str, is_it: impl Fn(&Analysis) -> bool) {
     stage.until(what, |window| {
         window
-            .facts
+            .info
             .features
             .analysis
             .ready()
@@ -95,7 +95,7 @@ fn without_features_the_page_says_what_to_do() {
     let nothing = stage.folder.path().join("nothing");
     stage.write("Folder of features", &nothing.display().to_string());
     stage.until("it was looked for", |window| {
-        window.facts.features.library.failure().is_some()
+        window.info.features.library.failure().is_some()
     });
     stage.must_see("The folder of features is not there.");
 }
@@ -109,14 +109,14 @@ fn a_layer_is_shown_in_numbers_and_steps_with_brackets() {
     stage.harness.key_press(Key::CloseBracket);
     stage.settle();
     stage.until("the layer is read", |window| {
-        window.facts.features.layer.ready().is_some()
+        window.info.features.layer.ready().is_some()
     });
     stage.must_see("Layer 2");
     stage.press("The layer before");
     stage.press("The layer before");
     stage.press("The layer before");
     stage.until("the layer is read", |window| {
-        window.facts.features.layer.ready().is_some()
+        window.info.features.layer.ready().is_some()
     });
     stage.must_see("Layer 0");
     stage.click(Role::RadioButton, "z-scores");
@@ -146,12 +146,8 @@ fn layers_instants_and_components_are_computed() {
         |found| matches!(found, Analysis::Layers { layers, cka, .. } if layers.len() == 3 && (cka[0] - 1.0).abs() < 1e-9),
     );
     // Without noise the last layer is the middle one.
-    let Some(Analysis::Layers { cka, .. }) = stage
-        .facts()
-        .features
-        .analysis
-        .ready()
-        .map(|found| &**found)
+    let Some(Analysis::Layers { cka, .. }) =
+        stage.info().features.analysis.ready().map(|found| &**found)
     else {
         panic!("no layers");
     };
@@ -204,7 +200,7 @@ fn what_lies_under_the_pointer_is_said_in_words() {
     ] {
         stage.click(Role::RadioButton, view);
         stage.until("it is computed", |window| {
-            window.facts.features.analysis.ready().is_some()
+            window.info.features.analysis.ready().is_some()
         });
         let place = at(&stage, canvas, share);
         point(&mut stage, place);
@@ -237,7 +233,7 @@ fn what_is_shown_is_saved_with_the_recipe() {
     std::fs::write(model.join("recipe.toml"), RECIPE).unwrap();
     stage.ask(Action::Use(Purpose::Features, model.clone()));
     stage.until("it is drawn", |window| {
-        window.facts.features.picture.is_some()
+        window.info.features.picture.is_some()
     });
     let views = [
         ("Heat map", "layer-1-heat-map"),
@@ -249,7 +245,7 @@ fn what_is_shown_is_saved_with_the_recipe() {
         stage.click(Role::RadioButton, view);
         if view != "Heat map" {
             stage.until("it is computed", |window| {
-                window.facts.features.analysis.ready().is_some()
+                window.info.features.analysis.ready().is_some()
             });
         }
         for (label, suffix) in [
@@ -329,15 +325,15 @@ fn a_story_is_one_selection_on_all_pages() {
     stage.ask(Action::SelectStory("beta".into()));
     stage.ask(Action::Use(Purpose::Features, model));
     let looked_at = |stage: &Stage| {
-        let looking = stage
+        let selection = stage
             .state()
-            .looking
+            .selection
             .as_ref()
-            .and_then(|looking| looking.story.clone());
-        (looking, stage.state().story.clone())
+            .and_then(|selection| selection.story.clone());
+        (selection, stage.state().story.clone())
     };
     stage.until("the folder is listed", |window| {
-        window.facts.features.library.ready().is_some()
+        window.info.features.library.ready().is_some()
     });
     let both = |story: &str| (Some(story.to_owned()), Some(story.to_owned()));
     assert_eq!(looked_at(&stage), both("beta"));
@@ -355,7 +351,7 @@ fn a_story_is_one_selection_on_all_pages() {
 fn another_folder_is_never_shown_with_the_story_of_the_one_before() {
     let (mut stage, model) = stage();
     assert_eq!(
-        stage.state().looking.as_ref().unwrap().story.as_deref(),
+        stage.state().selection.as_ref().unwrap().story.as_deref(),
         Some("alpha")
     );
     let other = stage
@@ -373,18 +369,18 @@ fn another_folder_is_never_shown_with_the_story_of_the_one_before() {
     stage.go(crate::gui::state::Page::Jobs);
     stage.ask(Action::Use(Purpose::Features, other));
     assert_ne!(
-        stage.state().looking.as_ref().unwrap().story.as_deref(),
+        stage.state().selection.as_ref().unwrap().story.as_deref(),
         Some("alpha")
     );
     stage.until("the layer is read and drawn", |window| {
-        window.facts.features.picture.is_some()
+        window.info.features.picture.is_some()
     });
     assert_eq!(
-        stage.state().looking.as_ref().unwrap().story.as_deref(),
+        stage.state().selection.as_ref().unwrap().story.as_deref(),
         Some("omega")
     );
     // Without a folder nothing of it is left.
     stage.ask(Action::CloseStudy);
-    assert!(stage.facts().features.library.ready().is_none());
+    assert!(stage.info().features.library.ready().is_none());
     drop(model);
 }

@@ -40,7 +40,7 @@ fn stage() -> (tempfile::TempDir, Stage) {
 /// The recipe as a job would have it.
 fn recipe(stage: &Stage) -> heschl_core::recipe::EncodeRecipe {
     let window = stage.harness.state();
-    crate::gui::fits::fit_recipe(&window.state, &window.facts).unwrap()
+    crate::gui::fit_actions::fit_recipe(&window.state, &window.info).unwrap()
 }
 
 /// Fills in the form of an open study.
@@ -50,7 +50,7 @@ pub(super) fn fill_in(stage: &mut Stage) {
     stage.ask(Action::Use(Purpose::FitFeatures, features));
     stage.ask(Action::Use(Purpose::Responses, responses));
     stage.until("responses and layers are known", |window| {
-        let fit = &window.facts.fit;
+        let fit = &window.info.fit;
         fit.responses.ready().is_some() && fit.layers.ready().is_some()
     });
 }
@@ -118,7 +118,7 @@ fn the_form_leads_to_a_recipe_and_a_job() {
     // The forecast fails here, where the program is no program; the sentence stands where the button is.
     stage.until("the forecast has ended", |window| {
         !matches!(
-            window.facts.fit.outlook,
+            window.info.fit.outlook,
             crate::gui::loading::Loading::Waiting
         )
     });
@@ -151,33 +151,33 @@ fn a_job_of_a_fit_is_added_with_its_recipe() {
     stage.click(Role::RadioButton, "Test on beta");
     // 40 scans are fewer than the test's trim.
     stage.until("the lengths are known", |window| {
-        let known = window.facts.fit.lengths.ready();
+        let known = window.info.fit.lengths.ready();
         known.is_some_and(|known| known.iter().any(|story| story.problem.is_some()))
     });
     assert!(stage.is_greyed("Fit"));
     stage.press("Trim as in training stories");
     stage.until("the forecast has ended", |window| {
-        let known = window.facts.fit.lengths.ready();
+        let known = window.info.fit.lengths.ready();
         let is_good = known.is_some_and(|known| known.iter().all(|story| story.problem.is_none()));
         is_good
             && matches!(
-                window.facts.fit.outlook,
+                window.info.fit.outlook,
                 crate::gui::loading::Loading::Failed(_)
             )
     });
-    stage.harness.state_mut().facts.fit.outlook = crate::gui::loading::Loading::Nothing;
+    stage.harness.state_mut().info.fit.outlook = crate::gui::loading::Loading::Nothing;
     stage.ask(Action::Fit(crate::gui::fitting::FitAs::Job));
     stage.until("the job is there", |window| {
-        !window.facts.queue.jobs.is_empty()
+        !window.info.queue.jobs.is_empty()
     });
     // The same with every layer: a job each, with scores of its own.
     stage.ask(Action::Fit(crate::gui::fitting::FitAs::JobsOfLayers));
-    let n_layers = stage.facts().fit.layers.ready().unwrap().layers.len();
+    let n_layers = stage.info().fit.layers.ready().unwrap().layers.len();
     assert!(n_layers > 1);
     stage.until("the jobs of all layers are there", |window| {
-        window.facts.queue.jobs.len() == 1 + n_layers
+        window.info.queue.jobs.len() == 1 + n_layers
     });
-    let folders: std::collections::BTreeSet<_> = stage.facts().queue.jobs[1..]
+    let folders: std::collections::BTreeSet<_> = stage.info().queue.jobs[1..]
         .iter()
         .filter_map(|job| match &job.task {
             Task::Encode { scores, .. } => scores.file_name(),
@@ -187,7 +187,7 @@ fn a_job_of_a_fit_is_added_with_its_recipe() {
     assert_eq!(folders.len(), n_layers, "{folders:?}");
     // What was chosen stays: the middle one.
     assert_eq!(stage.study().fit.layer.as_deref(), Some("encoder.1"));
-    let job = &stage.facts().queue.jobs[0];
+    let job = &stage.info().queue.jobs[0];
     assert!(
         job.title.starts_with("Fit whisper-tiny.en"),
         "{}",
@@ -221,7 +221,7 @@ fn a_story_is_left_out_and_one_without_features_is_by_itself() {
         std::fs::remove_file(features.join(layer).join("beta.npz")).unwrap();
     }
     stage.until("it is noticed", |window| {
-        let known = window.facts.fit.layers.ready();
+        let known = window.info.fit.layers.ready();
         known.is_some_and(|known| !known.stories.contains("beta"))
     });
     stage.must_see("Left out, since they have no features: beta.");
@@ -234,17 +234,17 @@ fn responses_that_come_later_are_noticed() {
     let folder = stage.study().fit.responses.clone().unwrap();
     std::fs::copy(folder.join("beta.npy"), folder.join("delta.npy")).unwrap();
     stage.until("it is noticed", |window| {
-        let known = window.facts.fit.responses.ready();
+        let known = window.info.fit.responses.ready();
         known.is_some_and(|known| known.len() == 4)
     });
     let gone = folder.with_file_name("later");
     stage.ask(Action::Use(Purpose::Responses, gone.clone()));
     stage.until("there is nothing", |window| {
-        window.facts.fit.responses.failure().is_some()
+        window.info.fit.responses.failure().is_some()
     });
     std::fs::rename(&folder, &gone).unwrap();
     stage.until("there is something", |window| {
-        window.facts.fit.responses.ready().is_some()
+        window.info.fit.responses.ready().is_some()
     });
 }
 
@@ -254,19 +254,19 @@ fn short_stories_lead_to_a_fit_by_the_buttons_of_what_is_said() {
     let (_folder, mut stage) = stage();
     // 40 scans of each, as many as the sound has time for and more: nothing was trimmed.
     stage.until("the lengths are known", |window| {
-        let known = window.facts.fit.lengths.ready();
+        let known = window.info.fit.lengths.ready();
         known.is_some_and(|known| known.len() == 3)
     });
     stage.must_see("they do not seem to be trimmed");
     stage.press("Test on alpha");
     stage.until("the test is too short for its trim", |window| {
-        let known = window.facts.fit.lengths.ready();
+        let known = window.info.fit.lengths.ready();
         known.is_some_and(|known| known.iter().any(|story| story.problem.is_some()))
     });
     stage.must_see("of which the trim of");
     stage.press("Trim as in training stories");
     stage.until("that fits", |window| {
-        let known = window.facts.fit.lengths.ready();
+        let known = window.info.fit.lengths.ready();
         known.is_some_and(|known| known.iter().all(|story| story.problem.is_none()))
     });
     // Two stories of 40 scans, of which a quarter is one chunk of 20: enough.
@@ -277,8 +277,8 @@ fn short_stories_lead_to_a_fit_by_the_buttons_of_what_is_said() {
     held_out.check(80).unwrap();
     assert_eq!(recipe(&stage).ridge.cross_validation, held_out.method());
     stage.until("nothing but the forecast is in the way", |window| {
-        crate::gui::pages::why_not_fit(&window.state, &window.facts).is_none()
-            || matches!(window.facts.fit.outlook, Loading::Failed(_))
+        crate::gui::pages::why_not_fit(&window.state, &window.info).is_none()
+            || matches!(window.info.fit.outlook, Loading::Failed(_))
     });
 }
 
@@ -288,7 +288,7 @@ fn what_fits_left_and_their_recipes_open() {
     let scores = two_fits(stage.folder.path());
     stage.ask(Action::Drop(vec![scores.clone()]));
     stage.until("the scores are looked at", |window| {
-        window.facts.fit.scores.ready().is_some()
+        window.info.fit.scores.ready().is_some()
     });
     assert_eq!(
         (stage.state().page(), stage.state().scores.as_ref()),
@@ -314,16 +314,16 @@ fn controls_keep_their_identity_while_something_is_worked_out_above_them() {
     };
     stage.go(Page::Align);
     stage.until("the story lies on its clock", |window| {
-        window.facts.fit.alignment.ready().is_some()
+        window.info.fit.alignment.ready().is_some()
     });
     let before = id(&stage, Role::RadioButton, "TR reports");
-    stage.harness.state_mut().facts.fit.alignment = crate::gui::loading::Loading::Waiting;
+    stage.harness.state_mut().info.fit.alignment = crate::gui::loading::Loading::Waiting;
     stage.harness.run_steps(1);
     assert_eq!(id(&stage, Role::RadioButton, "TR reports"), before);
     stage.go(Page::Fit);
     let before = id(&stage, Role::Button, "Save recipe");
     stage.click(Role::RadioButton, "Test on gamma");
-    stage.harness.state_mut().facts.fit.outlook = crate::gui::loading::Loading::Nothing;
+    stage.harness.state_mut().info.fit.outlook = crate::gui::loading::Loading::Nothing;
     stage.harness.run_steps(1);
     assert_eq!(id(&stage, Role::Button, "Save recipe"), before);
 }
@@ -346,7 +346,7 @@ fn what_is_wrong_is_said_where_it_is() {
     let nothing = stage.folder.path().join("nothing");
     stage.ask(Action::Use(Purpose::Responses, nothing));
     stage.until("it was looked for", |window| {
-        window.facts.fit.responses.failure().is_some()
+        window.info.fit.responses.failure().is_some()
     });
     stage.must_see("There are no responses here. Look at the path.");
 }
@@ -382,14 +382,14 @@ fn every_view_of_scores_is_drawn() {
     let second = first.with_file_name("encoder.1");
     stage.ask(Action::Use(Purpose::Scores, first));
     stage.until("the scores are read", |window| {
-        window.facts.fit.scores.ready().is_some()
+        window.info.fit.scores.ready().is_some()
     });
     stage.must_see("mean r 0.");
     stage.must_see("95 %: ");
     stage.must_see("better than by chance");
     stage.must_see("best of the fits here");
     // By chance alone the correlations centre on 0, and lie below the threshold almost all.
-    let null = stage.facts().fit.scores.ready().unwrap().null.r.clone();
+    let null = stage.info().fit.scores.ready().unwrap().null.r.clone();
     let mean = null.iter().sum::<f64>() / null.len() as f64;
     assert!(
         null.len() > 500 && mean.abs() < 0.1,
@@ -405,21 +405,21 @@ fn every_view_of_scores_is_drawn() {
         stage.click(Role::RadioButton, view);
         stage.must_have(Role::Canvas, expected);
     }
-    assert_eq!(stage.facts().fit.scores.ready().unwrap().profile.len(), 2);
+    assert_eq!(stage.info().fit.scores.ready().unwrap().profile.len(), 2);
     // Any voxel by its number: this fit kept no predictions, and says what to do.
     stage.click(Role::RadioButton, "Voxels");
     stage.write("Voxel", "99");
     stage.must_see("The voxels are numbered from 0 to 59.");
     let other = {
-        let scores = stage.facts().fit.scores.ready().unwrap();
+        let scores = stage.info().fit.scores.ready().unwrap();
         let kept = &scores.series.as_ref().unwrap().voxels;
         (0..60).find(|voxel| !kept.contains(voxel)).unwrap()
     };
     stage.write("Voxel", &other.to_string());
     stage.must_see(&format!("Voxel {other}: r 0."));
     stage.until("it was looked for", |window| {
-        let course = window.facts.fit.course.ready();
-        course.is_some_and(|course| course.series.is_err())
+        let time_course = window.info.fit.time_course.ready();
+        time_course.is_some_and(|time_course| time_course.series.is_err())
     });
     stage.must_see("Tick \"Keep predictions\" under Fit");
     stage.click(Role::RadioButton, "Controls");
@@ -430,7 +430,7 @@ fn every_view_of_scores_is_drawn() {
     stage.click(Role::RadioButton, "Compare with encoder.1");
     assert_eq!(stage.state().other_scores, Some(second));
     stage.until("the others are read", |window| {
-        window.facts.fit.others.ready().is_some()
+        window.info.fit.others.ready().is_some()
     });
     stage.must_see("The others are better in");
     stage.must_have(Role::Canvas, "Voxels of two models");
@@ -453,7 +453,7 @@ fn every_view_of_scores_is_drawn() {
     std::fs::create_dir(&empty).unwrap();
     stage.ask(Action::Use(Purpose::Scores, empty));
     stage.until("it was looked for", |window| {
-        window.facts.fit.scores.failure().is_some()
+        window.info.fit.scores.failure().is_some()
     });
     stage.must_see("There are no scores here yet.");
 }
@@ -464,13 +464,13 @@ fn a_study_that_is_opened_again_shows_what_it_has() {
     let study = stage.state().open.as_ref().unwrap().folder.clone();
     let marks = |stage: &Stage| {
         [Page::Extract, Page::Features, Page::Fit, Page::Scores]
-            .map(|page| step(stage.state(), stage.facts(), page).unwrap())
+            .map(|page| step(stage.state(), stage.info(), page).unwrap())
     };
     let reopen = |stage: &mut Stage| {
         stage.ask(Action::CloseStudy);
         stage.ask(Action::OpenStudy(study.clone()));
         stage.until("it is open, and its stories are known", |window| {
-            window.state.open.is_some() && !window.facts.stories().is_empty()
+            window.state.open.is_some() && !window.info.stories().is_empty()
         });
     };
     // Of three recordings one is wanted; the features are the study's own.
@@ -488,7 +488,7 @@ fn a_study_that_is_opened_again_shows_what_it_has() {
     let own = super::features::features(&study, 0.0);
     reopen(&mut stage);
     assert_eq!(stage.state().page(), Page::Features);
-    assert_eq!(stage.state().looking.as_ref().unwrap().folder, own);
+    assert_eq!(stage.state().selection.as_ref().unwrap().folder, own);
     let expected = [Step::Done, Step::Done, Step::Ready, Step::Empty];
     assert_eq!(marks(&stage), expected);
 
@@ -501,7 +501,7 @@ fn a_study_that_is_opened_again_shows_what_it_has() {
     assert_eq!(stage.state().scores.as_ref(), Some(&kept));
     assert_eq!(marks(&stage), [Step::Done; 4]);
     stage.until("the scores are read", |window| {
-        window.facts.fit.scores.ready().is_some()
+        window.info.fit.scores.ready().is_some()
     });
     stage.must_see("of 60 voxels");
 

@@ -4,16 +4,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use heschl_core::look::heat_map::HeatMap;
-use heschl_core::look::library::Layer;
-use heschl_core::look::sound::SoundBuilder;
-use heschl_core::look::statistics::LayerStatistics;
+use heschl_core::display::heat_map::HeatMap;
+use heschl_core::display::library::Layer;
+use heschl_core::display::sound::SoundBuilder;
+use heschl_core::display::statistics::LayerStatistics;
 use ndarray::Array2;
 
 use super::{Stage, write_tone};
 use crate::gui::actions::{Action, Purpose};
-use crate::gui::features::{LayerFacts, Looking};
-use crate::gui::jobs::data::{JobFacts, JobState, Progress, QueueFacts, Task, Times};
+use crate::gui::features::{FeatureSelection, LayerInfo};
+use crate::gui::jobs::data::{JobInfo, JobState, Progress, QueueInfo, Task, Times};
 use crate::gui::loading::Loading;
 use crate::gui::state::Page;
 
@@ -80,20 +80,20 @@ fn frame_times() {
     }
     stage.ask(Action::Use(Purpose::Stimuli, recordings));
     stage.until("the headers are read", |window| {
-        let stories = window.facts.stories();
+        let stories = window.info.stories();
         !stories.is_empty() && stories.iter().all(|story| story.header.is_some())
     });
     stage.until("a sound is there", |window| {
-        window.facts.sound.ready().is_some()
+        window.info.sound.ready().is_some()
     });
-    stage.harness.state_mut().facts.queue = running(0);
+    stage.harness.state_mut().info.queue = running(0);
     for page in Page::ALL {
         stage.go(page);
         measure(
             &format!("{} while a job runs", page.title()),
             &mut stage,
             |stage, frame| {
-                stage.harness.state_mut().facts.queue = running(frame);
+                stage.harness.state_mut().info.queue = running(frame);
             },
         );
     }
@@ -103,7 +103,7 @@ fn frame_times() {
         "Stimuli, a story of two hours panned and zoomed",
         &mut stage,
         |stage, frame| {
-            stage.harness.state_mut().facts.queue = running(frame);
+            stage.harness.state_mut().info.queue = running(frame);
             stage.ask_only(wander(frame));
         },
     );
@@ -113,7 +113,7 @@ fn frame_times() {
         "Features, 72,000 rows × 1,280 panned and zoomed",
         &mut stage,
         |stage, frame| {
-            stage.harness.state_mut().facts.queue = running(frame);
+            stage.harness.state_mut().info.queue = running(frame);
             stage.ask_only(wander(frame));
         },
     );
@@ -123,7 +123,7 @@ fn frame_times() {
     }
 }
 
-fn running(frame: usize) -> QueueFacts {
+fn running(frame: usize) -> QueueInfo {
     let progress = Progress {
         story: Some("story-007".into()),
         done: Some((frame as u64, N_FRAMES as u64)),
@@ -131,7 +131,7 @@ fn running(frame: usize) -> QueueFacts {
         device: Some("CPU, 2 threads".into()),
         ..Progress::default()
     };
-    let job = JobFacts {
+    let job = JobInfo {
         id: "one".into(),
         title: "100 stories with whisper-tiny.en".into(),
         subtitle: "window 16.1 s, a row every 0.1 s".into(),
@@ -146,10 +146,10 @@ fn running(frame: usize) -> QueueFacts {
         times: Times::default(),
         last_lines: vec!["Computing on the CPU.".into()],
     };
-    QueueFacts {
+    QueueInfo {
         is_known: true,
         jobs: vec![job],
-        ..QueueFacts::default()
+        ..QueueInfo::default()
     }
 }
 
@@ -165,7 +165,7 @@ fn two_hours_of_sound(stage: &mut Stage) {
         }
         builder.push(&second);
     }
-    stage.harness.state_mut().facts.sound = Loading::Ready(Arc::new(builder.finish()));
+    stage.harness.state_mut().info.sound = Loading::Ready(Arc::new(builder.finish()));
 }
 
 fn two_hours_of_features(stage: &mut Stage) {
@@ -173,7 +173,7 @@ fn two_hours_of_features(stage: &mut Stage) {
         ((row * 31 + dim * 17) % 997) as f32 / 997.0 + (dim % 7) as f32
     };
     let features = Array2::from_shape_fn((72_000, 1280), value);
-    let layer = LayerFacts {
+    let layer = LayerInfo {
         layer: Layer::Hidden(16, "encoder.16".into()),
         statistics: LayerStatistics::of(features.view()),
         map: HeatMap::new(features),
@@ -187,16 +187,16 @@ fn two_hours_of_features(stage: &mut Stage) {
         std::fs::create_dir_all(&layer).unwrap();
         std::fs::write(layer.join("story.npz"), "").unwrap();
     }
-    stage.harness.state_mut().state.looking = Some(Looking::at(folder));
+    stage.harness.state_mut().state.selection = Some(FeatureSelection::at(folder));
     stage.go(Page::Features);
     stage.until("the folder is listed", |window| {
-        window.facts.features.library.ready().is_some()
+        window.info.features.library.ready().is_some()
     });
     stage.until("the empty layer is refused", |window| {
-        window.facts.features.layer.failure().is_some()
+        window.info.features.layer.failure().is_some()
     });
-    stage.harness.state_mut().facts.features.layer = Loading::Ready(Arc::new(layer));
+    stage.harness.state_mut().info.features.layer = Loading::Ready(Arc::new(layer));
     stage.until("it is drawn", |window| {
-        window.facts.features.picture.is_some()
+        window.info.features.picture.is_some()
     });
 }

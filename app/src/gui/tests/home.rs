@@ -47,16 +47,16 @@ fn a_study_that_cannot_be_made_or_opened_is_told_in_a_sentence() {
     std::fs::create_dir_all(home.join("Summer")).unwrap();
     std::fs::write(home.join("Summer/study.toml"), "version = 1\n[").unwrap();
     stage.ask(Action::OpenStudy(home.join("Summer")));
-    stage.until("it is told", |window| !window.facts.log.is_empty());
+    stage.until("it is told", |window| !window.info.log.is_empty());
     stage.must_see("The study's file makes no sense");
     stage.ask(Action::OpenStudy(home.join("Winter")));
-    stage.until("it is told", |window| window.facts.log.len() == 2);
+    stage.until("it is told", |window| window.info.log.len() == 2);
     stage.must_see("The study is not where it was");
     stage.ask(Action::NewStudy {
         parent: home,
         name: "Summer".into(),
     });
-    stage.until("it is told", |window| window.facts.log.len() == 3);
+    stage.until("it is told", |window| window.info.log.len() == 3);
     assert!(stage.state().open.is_none());
 }
 
@@ -65,13 +65,13 @@ fn the_whole_sample_is_a_study_that_can_be_fitted_and_one_job() {
     let mut stage = Stage::new();
     stage.press("Try a whole study");
     stage.until("its job is there", |window| {
-        window.facts.queue.jobs.len() == 1
+        window.info.queue.jobs.len() == 1
     });
     let folder = stage.folder.path().join("home/Heschl/Sample brain");
     assert_eq!(stage.state().page(), Page::Jobs);
     let scores = folder.join("scores/whisper-tiny.en-final");
     assert_eq!(
-        stage.facts().queue.jobs[0].task,
+        stage.info().queue.jobs[0].task,
         Task::Sample {
             study: folder.clone(),
             scores: scores.clone()
@@ -87,7 +87,7 @@ fn the_whole_sample_is_a_study_that_can_be_fitted_and_one_job() {
     );
     stage.go(Page::Stimuli);
     stage.until("its stories are known", |window| {
-        let stories = window.facts.stories();
+        let stories = window.info.stories();
         stories.len() == 4
             && stories
                 .iter()
@@ -101,12 +101,12 @@ fn the_sample_is_set_up_without_a_question() {
     stage.press("Try the sample");
     stage.until("its story is known", |window| {
         window
-            .facts
+            .info
             .stories()
             .iter()
             .any(|story| matches!(&story.header, Some(Ok(_))))
     });
-    assert_eq!(stage.facts().stories()[0].story, "austen");
+    assert_eq!(stage.info().stories()[0].story, "austen");
     let recording = stage
         .folder
         .path()
@@ -120,15 +120,15 @@ fn whatever_is_dropped_is_taken_for_what_it_is() {
     let folder = recordings(stage.folder.path());
     stage.ask(Action::Drop(vec![folder.join("beta.wav")]));
     stage.until("a study is made of it", |window| {
-        window.facts.stories().len() == 3
+        window.info.stories().len() == 3
     });
     assert_eq!(stage.study().stimuli.as_ref(), Some(&folder));
     assert_eq!(stage.state().story.as_deref(), Some("beta"));
     let nothing = stage.folder.path().join("notes.txt");
     std::fs::write(&nothing, "nothing").unwrap();
-    let n_told = stage.facts().log.len();
+    let n_told = stage.info().log.len();
     stage.ask(Action::Drop(vec![nothing]));
-    stage.until("it is told", |window| window.facts.log.len() > n_told);
+    stage.until("it is told", |window| window.info.log.len() > n_told);
     stage.must_see("notes.txt");
 }
 
@@ -149,7 +149,7 @@ fn the_palette_finds_every_command_by_its_words() {
     assert!(!stage.sees("Light theme"));
     stage.harness.key_press(Key::Enter);
     stage.settle();
-    assert_eq!(stage.state().lasting.settings.theme, ThemeChoice::Dark);
+    assert_eq!(stage.state().preferences.settings.theme, ThemeChoice::Dark);
     assert!(!stage.sees("Dark theme"), "the palette is still there");
 }
 
@@ -188,7 +188,7 @@ fn the_palette_loses_nothing_that_is_typed_before_it_is_there() {
         stage.settle();
         stage.settle();
         assert_eq!(
-            stage.state().lasting.settings.theme,
+            stage.state().preferences.settings.theme,
             ThemeChoice::Dark,
             "{rest_comes_late}"
         );
@@ -234,7 +234,7 @@ fn settings_take_hold_at_once_and_can_be_undone() {
     stage.click(Role::RadioButton, "None");
     stage.click(Role::RadioButton, "125 %");
     assert!((stage.harness.ctx.zoom_factor() - 1.25).abs() < 1e-6);
-    assert_eq!(stage.state().lasting.settings.motion, Motion::Reduced);
+    assert_eq!(stage.state().preferences.settings.motion, Motion::Reduced);
     stage
         .harness
         .key_press_modifiers(Modifiers::COMMAND, Key::Z);
@@ -253,13 +253,13 @@ fn settings_take_hold_at_once_and_can_be_undone() {
     assert!((stage.harness.ctx.zoom_factor() - 1.25).abs() < 1e-6);
     stage.press("Reset all settings");
     assert_eq!(
-        stage.state().lasting.settings,
+        stage.state().preferences.settings,
         crate::gui::state::Settings::default()
     );
     let runtime = stage.folder.path().join("nothing.so");
     stage.write("Library file", &runtime.display().to_string());
     stage.until("the library is looked for", |window| {
-        window.facts.machine.as_ref().is_some_and(|machine| matches!(&machine.runtime, Some(Err(sentence)) if sentence.contains("nothing.so")))
+        window.info.machine.as_ref().is_some_and(|machine| matches!(&machine.runtime, Some(Err(sentence)) if sentence.contains("nothing.so")))
     });
     stage.must_see("nothing.so");
 }
@@ -303,7 +303,7 @@ fn a_link_is_opened_by_the_window_itself() {
     stage.harness.state_mut().open_links(&ctx);
     let is_left = ctx.output(|output| output.commands.len());
     assert_eq!(is_left, 0, "the link is left to others, who open none");
-    stage.until("it is told", |window| !window.facts.log.is_empty());
+    stage.until("it is told", |window| !window.info.log.is_empty());
     stage.must_see("Only pages of the web are opened.");
 }
 
@@ -319,7 +319,7 @@ fn the_log_keeps_every_note() {
     stage.press("Copy the log");
     assert!(
         stage
-            .facts()
+            .info()
             .log
             .iter()
             .any(|line| line.text == "Log copied.")

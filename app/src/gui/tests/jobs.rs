@@ -7,13 +7,13 @@ use heschl_models::catalogue;
 
 use super::{Stage, recordings};
 use crate::gui::actions::Action;
-use crate::gui::facts::{ModelEntry, ModelSource};
-use crate::gui::jobs::data::{Counted, JobFacts, JobState, Progress, QueueFacts, Task, Times};
+use crate::gui::info::{ModelEntry, ModelSource};
+use crate::gui::jobs::data::{Counted, JobInfo, JobState, Progress, QueueInfo, Task, Times};
 use crate::gui::loading::Loading;
 use crate::gui::state::Page;
 
-pub(super) fn job(id: &str, state: JobState) -> JobFacts {
-    JobFacts {
+pub(super) fn job(id: &str, state: JobState) -> JobInfo {
+    JobInfo {
         id: id.into(),
         title: format!("Job {id}"),
         subtitle: "window 16.1 s".into(),
@@ -35,16 +35,16 @@ pub(super) fn job(id: &str, state: JobState) -> JobFacts {
 }
 
 /// A window that is told of these jobs, whatever its queue says.
-fn stage(jobs: Vec<JobFacts>) -> Stage {
+fn stage(jobs: Vec<JobInfo>) -> Stage {
     let mut stage = Stage::new();
     stage.until("the queue has told of itself", |window| {
         window.work_is_quiet()
     });
     stage.go(Page::Jobs);
-    stage.harness.state_mut().facts.queue = QueueFacts {
+    stage.harness.state_mut().info.queue = QueueInfo {
         is_known: true,
         jobs,
-        ..QueueFacts::default()
+        ..QueueInfo::default()
     };
     stage.settle();
     stage
@@ -135,7 +135,7 @@ fn a_card_says_how_far_how_fast_and_for_how_long() {
     stage.click(Role::Link, "Job it 25 %  5.0 windows/s  15 s left");
     assert_eq!(stage.state().page(), Page::Jobs);
     // Of a fit, voxels are counted.
-    let queue = &mut stage.harness.state_mut().facts.queue;
+    let queue = &mut stage.harness.state_mut().info.queue;
     queue.jobs[0].progress = Progress {
         done: Some((2_048, 20_484)),
         counted: Counted::Voxels,
@@ -144,7 +144,7 @@ fn a_card_says_how_far_how_fast_and_for_how_long() {
     };
     stage.settle();
     stage.must_see("10 % · 2,048 of 20,484 voxels · 6,214 voxels/s · 3 s left");
-    stage.harness.state_mut().facts.queue.is_led_elsewhere = true;
+    stage.harness.state_mut().info.queue.is_led_elsewhere = true;
     stage.settle();
     stage.must_see("Another window leads the queue");
     assert!(stage.is_greyed("Pause: Job it"));
@@ -156,7 +156,7 @@ fn a_finished_job_leads_to_its_features() {
     stage.press("Look at the features: Job it");
     assert_eq!(stage.state().page(), Page::Features);
     assert_eq!(
-        stage.state().looking.as_ref().unwrap().folder,
+        stage.state().selection.as_ref().unwrap().folder,
         PathBuf::from("/nowhere/features")
     );
 }
@@ -195,8 +195,8 @@ fn closing_asks_while_something_runs() {
     close(&mut stage);
     stage.press("Let it finish");
     assert_eq!(
-        stage.harness.state().leaving,
-        crate::gui::leaving::Leaving::Settled
+        stage.harness.state().close_request,
+        crate::gui::close_request::CloseRequest::Settled
     );
 }
 
@@ -206,9 +206,9 @@ fn models(stage: &mut Stage, change: impl Fn(&mut ModelEntry)) {
     });
     stage.go(Page::Models);
     stage.until("the models are listed", |window| {
-        window.facts.models.ready().is_some()
+        window.info.models.ready().is_some()
     });
-    let Loading::Ready(models) = &mut stage.harness.state_mut().facts.models else {
+    let Loading::Ready(models) = &mut stage.harness.state_mut().info.models else {
         panic!("no models");
     };
     for model in models.iter_mut() {
@@ -221,7 +221,7 @@ fn models(stage: &mut Stage, change: impl Fn(&mut ModelEntry)) {
 #[test]
 fn every_model_of_the_catalogue_has_a_card() {
     let mut stage = Stage::with(
-        crate::gui::state::Remembered::default(),
+        crate::gui::state::Preferences::default(),
         [1280.0, 4000.0],
         1.0,
     );
@@ -265,7 +265,7 @@ fn a_model_that_is_here_is_used_checked_and_deleted_after_a_question() {
     stage.press("Delete it mine");
     stage.until("it was tried", |window| {
         window
-            .facts
+            .info
             .log
             .iter()
             .any(|line| line.text.contains("mine is not here any more"))
@@ -296,18 +296,18 @@ fn a_fetch_is_shown_on_its_card() {
         per_sec: Some(2_000_000.0),
         ..Progress::default()
     };
-    let fetch = JobFacts {
+    let fetch = JobInfo {
         task: Task::Fetch {
             model: "whisper-tiny".into(),
         },
         progress,
         ..job("it", JobState::Running)
     };
-    stage.harness.state_mut().facts.queue.jobs = vec![fetch];
+    stage.harness.state_mut().info.queue.jobs = vec![fetch];
     stage.settle();
     stage.must_see("7 % · 10 MB of 151 MB · 2 MB/s");
     assert!(!stage.is_greyed("Pause whisper-tiny") && !stage.is_greyed("Cancel whisper-tiny"));
-    stage.harness.state_mut().facts.queue.jobs[0].state = JobState::Failed {
+    stage.harness.state_mut().info.queue.jobs[0].state = JobState::Failed {
         message: "The Hub cannot be reached.".into(),
     };
     stage.settle();

@@ -26,9 +26,9 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 use super::actions::{Action, Purpose};
-use super::facts::Facts;
-use super::state::{Page, Remembered, State, Study, ThemeChoice};
-use super::window::{Beginning, Window};
+use super::info::Info;
+use super::state::{Page, Preferences, State, Study, ThemeChoice};
+use super::window::{StartOptions, Window};
 
 /// A window on a stage of its own: folders that nobody else uses.
 pub(crate) struct Stage {
@@ -43,15 +43,15 @@ const PATIENCE: Duration = Duration::from_mins(1);
 impl Stage {
     /// A first window.
     pub(crate) fn new() -> Self {
-        Self::with(Remembered::default(), [1280.0, 800.0], 1.0)
+        Self::with(Preferences::default(), [1280.0, 800.0], 1.0)
     }
 
     /// A window that remembers, of a size in points, with so many pixels to a point.
-    pub(crate) fn with(lasting: Remembered, size: [f32; 2], pixels_per_point: f32) -> Self {
+    pub(crate) fn with(preferences: Preferences, size: [f32; 2], pixels_per_point: f32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         // There is no such program: a job that is begun fails at once, and nothing is fetched.
         let program = folder.path().join("program");
-        Self::in_folder(folder, program, lasting, (size, pixels_per_point))
+        Self::in_folder(folder, program, preferences, (size, pixels_per_point))
     }
 
     /// A window whose jobs are run by this script, in a folder where other windows may have been.
@@ -64,7 +64,7 @@ impl Stage {
         Self::in_folder(
             folder,
             program,
-            Remembered::default(),
+            Preferences::default(),
             ([1280.0, 800.0], 1.0),
         )
     }
@@ -72,18 +72,18 @@ impl Stage {
     fn in_folder(
         folder: tempfile::TempDir,
         program: PathBuf,
-        lasting: Remembered,
+        preferences: Preferences,
         (size, pixels_per_point): ([f32; 2], f32),
     ) -> Self {
-        let beginning = Beginning {
+        let options = StartOptions {
             folder: folder.path().join("data"),
-            lasting,
-            complaint: None,
+            preferences,
+            error_message: None,
             path: None,
             home: Some(folder.path().join("home")),
             program,
         };
-        let theme = match beginning.lasting.settings.theme {
+        let theme = match options.preferences.settings.theme {
             ThemeChoice::Light => Theme::Light,
             ThemeChoice::Dark | ThemeChoice::System => Theme::Dark,
         };
@@ -91,7 +91,7 @@ impl Stage {
             .with_theme(theme)
             .with_size(size)
             .with_pixels_per_point(pixels_per_point);
-        let mut harness = builder.build_eframe(|cc| Window::new(&cc.egui_ctx, beginning));
+        let mut harness = builder.build_eframe(|cc| Window::new(&cc.egui_ctx, options));
         harness.run_steps(2);
         Self { harness, folder }
     }
@@ -101,7 +101,7 @@ impl Stage {
         let mut stage = Self::new();
         stage.ask(Action::Use(Purpose::Stimuli, recordings.to_path_buf()));
         stage.until("the headers are read", |window| {
-            let stories = window.facts.stories();
+            let stories = window.info.stories();
             !stories.is_empty() && stories.iter().all(|story| story.header.is_some())
         });
         stage
@@ -111,8 +111,8 @@ impl Stage {
         &self.harness.state().state
     }
 
-    pub(crate) fn facts(&self) -> &Facts {
-        &self.harness.state().facts
+    pub(crate) fn info(&self) -> &Info {
+        &self.harness.state().info
     }
 
     pub(crate) fn study(&self) -> &Study {

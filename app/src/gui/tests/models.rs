@@ -1,7 +1,7 @@
 //! Models: the catalogue, what it says of each model, and what can be done with it.
 
 use super::Stage;
-use crate::gui::facts::{Machine, ModelSource};
+use crate::gui::info::{Machine, ModelSource};
 use crate::gui::jobs::data::Task;
 use crate::gui::loading::Loading;
 use crate::gui::state::Page;
@@ -10,7 +10,7 @@ fn stage() -> Stage {
     let mut stage = Stage::new();
     stage.go(Page::Models);
     stage.until("the catalogue is read", |window| {
-        window.facts.models.ready().is_some()
+        window.info.models.ready().is_some()
     });
     stage
 }
@@ -18,7 +18,7 @@ fn stage() -> Stage {
 /// The page with two models of which one is here, and one of the user's own that cannot be used.
 fn three_models() -> Stage {
     let mut stage = stage();
-    let Loading::Ready(models) = &mut stage.harness.state_mut().facts.models else {
+    let Loading::Ready(models) = &mut stage.harness.state_mut().info.models else {
         unreachable!("the stage waited for them");
     };
     models.truncate(2);
@@ -72,25 +72,25 @@ fn a_fetch_shows_how_far_it_is_and_can_be_paused() {
     let mut stage = Stage::with_script(tempfile::tempdir().unwrap(), FETCHER);
     stage.go(Page::Models);
     stage.until("the catalogue is read", |window| {
-        window.facts.models.ready().is_some()
+        window.info.models.ready().is_some()
     });
     stage.write("Search models", "whisper-base");
     stage.press("Fetch whisper-base");
     stage.until("something has come", |window| {
-        let job = window.facts.queue.fetching("whisper-base");
+        let job = window.info.queue.fetching("whisper-base");
         job.is_some_and(|job| job.progress.done.is_some())
     });
     stage.must_see("10 % · 29 MB of 290 MB");
     stage.press("Pause whisper-base");
     stage.until("it is paused", |window| {
-        let job = window.facts.queue.fetching("whisper-base");
+        let job = window.info.queue.fetching("whisper-base");
         job.is_some_and(|job| !job.state.is_alive())
     });
     stage.must_see("paused");
     stage.press("Resume whisper-base");
     stage.press("Cancel whisper-base");
     stage.until("it is cancelled", |window| {
-        window.facts.queue.fetching("whisper-base").is_none()
+        window.info.queue.fetching("whisper-base").is_none()
     });
     assert!(!stage.is_greyed("Fetch whisper-base"));
 }
@@ -100,9 +100,9 @@ fn a_fetch_shows_how_far_it_is_and_can_be_paused() {
 fn a_missing_onnx_runtime_can_be_had_by_a_click() {
     let mut stage = Stage::with_script(tempfile::tempdir().unwrap(), "#!/bin/bash\nsleep 1\n");
     stage.until("the machine is known", |window| {
-        window.facts.machine.is_some()
+        window.info.machine.is_some()
     });
-    stage.harness.state_mut().facts.machine = Some(Machine {
+    stage.harness.state_mut().info.machine = Some(Machine {
         runtime: Some(Err("ONNX Runtime is not on this machine yet.".into())),
         ..Machine::default()
     });
@@ -110,12 +110,12 @@ fn a_missing_onnx_runtime_can_be_had_by_a_click() {
     stage.must_see("ONNX Runtime is not on this machine yet.");
     stage.press("Get ONNX Runtime");
     stage.until("a job gets it", |window| {
-        let jobs = &window.facts.queue.jobs;
+        let jobs = &window.info.queue.jobs;
         jobs.iter().any(|job| job.task == Task::Runtime)
     });
     stage.must_see("getting ONNX Runtime");
     stage.until("it is told that it is here", |window| {
-        let log = &window.facts.log;
+        let log = &window.info.log;
         log.iter().any(|line| line.text == "ONNX Runtime is here.")
     });
 }

@@ -7,7 +7,7 @@ use eframe::egui::accesskit::Role;
 
 use super::{Stage, recordings};
 use crate::gui::actions::{Action, Purpose};
-use crate::gui::state::{Page, Remembered, ThemeChoice};
+use crate::gui::state::{Page, Preferences, ThemeChoice};
 
 /// Sizes in points, and pixels to a point.
 const SIZES: [([f32; 2], f32); 6] = [
@@ -27,9 +27,9 @@ fn pictures_of_every_page() {
     std::fs::create_dir_all(&folder).unwrap();
     for theme in [ThemeChoice::Light, ThemeChoice::Dark] {
         for (size, pixels_per_point) in SIZES {
-            let mut lasting = Remembered::default();
-            lasting.settings.theme = theme;
-            let mut stage = Stage::with(lasting, size, pixels_per_point);
+            let mut preferences = Preferences::default();
+            preferences.settings.theme = theme;
+            let mut stage = Stage::with(preferences, size, pixels_per_point);
             let recordings = recordings(stage.folder.path());
             #[cfg(unix)]
             leave_jobs(stage.folder.path());
@@ -37,21 +37,21 @@ fn pictures_of_every_page() {
                 if page == Page::Stimuli {
                     stage.ask(Action::Use(Purpose::Stimuli, recordings.clone()));
                     stage.until("the headers are read", |window| {
-                        let stories = window.facts.stories();
+                        let stories = window.info.stories();
                         !stories.is_empty() && stories.iter().all(|story| story.header.is_some())
                     });
                 }
                 stage.go(page);
                 if page == Page::Models {
                     stage.until("the catalogue is read", |window| {
-                        window.facts.models.ready().is_some()
+                        window.info.models.ready().is_some()
                     });
                 }
                 if page == Page::Features {
                     let features = super::features::features(stage.folder.path(), 0.02);
                     stage.ask(Action::Use(Purpose::Features, features));
                     stage.until("the layer is drawn", |window| {
-                        window.facts.features.picture.is_some()
+                        window.info.features.picture.is_some()
                     });
                 }
                 if page == Page::Align {
@@ -62,11 +62,11 @@ fn pictures_of_every_page() {
                     let scores = super::fit::two_fits(stage.folder.path());
                     stage.ask(Action::Use(Purpose::Scores, scores));
                     stage.until("the scores are read", |window| {
-                        window.facts.fit.scores.ready().is_some()
+                        window.info.fit.scores.ready().is_some()
                     });
                 }
                 stage.until("the story is heard", |window| {
-                    window.facts.sound.ready().is_some() || window.facts.stories().is_empty()
+                    window.info.sound.ready().is_some() || window.info.stories().is_empty()
                 });
                 let name = format!(
                     "{}-{}-{}x{}@{pixels_per_point}.png",
@@ -100,9 +100,9 @@ fn pictures_of_every_view() {
         (ThemeChoice::Dark, [1280.0, 800.0]),
         (ThemeChoice::Light, [800.0, 560.0]),
     ] {
-        let mut lasting = Remembered::default();
-        lasting.settings.theme = theme;
-        let mut stage = Stage::with(lasting, size, 1.0);
+        let mut preferences = Preferences::default();
+        preferences.settings.theme = theme;
+        let mut stage = Stage::with(preferences, size, 1.0);
         let keep = |stage: &mut Stage, page: &str, view: &str| {
             let name = format!("view-{page}-{view}-{}x{}.png", size[0], size[1]);
             let picture = stage.harness.render().unwrap();
@@ -111,13 +111,13 @@ fn pictures_of_every_view() {
         let features = super::features::features(stage.folder.path(), 0.02);
         stage.ask(Action::Use(Purpose::Features, features));
         stage.until("the layer is drawn", |window| {
-            window.facts.features.picture.is_some()
+            window.info.features.picture.is_some()
         });
         keep(&mut stage, "features", "heat");
         for view in ["Layers", "Over time", "PCA"] {
             stage.click(Role::RadioButton, view);
             stage.until("it is computed", |window| {
-                window.facts.features.analysis.ready().is_some()
+                window.info.features.analysis.ready().is_some()
             });
             keep(&mut stage, "features", view);
         }
@@ -131,12 +131,12 @@ fn pictures_of_every_view() {
         stage.ask(Action::Use(Purpose::Scores, scores));
         stage.ask(Action::Use(Purpose::OtherScores, other));
         stage.until("the scores are read", |window| {
-            window.facts.fit.scores.ready().is_some() && window.facts.fit.others.ready().is_some()
+            window.info.fit.scores.ready().is_some() && window.info.fit.others.ready().is_some()
         });
         for view in ["Scores", "Choice of α", "Profile", "Voxels", "Compare"] {
             stage.click(Role::RadioButton, view);
             stage.until("the voxel is read", |window| {
-                window.facts.fit.course.ready().is_some()
+                window.info.fit.time_course.ready().is_some()
             });
             keep(&mut stage, "scores", view);
         }

@@ -51,7 +51,7 @@ fn stage(jobs: &[(&str, &str)]) -> Stage {
     let mut stage = Stage::with_script(folder, WORKER);
     let n_jobs = jobs.len();
     stage.until("the jobs are found", |window| {
-        window.facts.queue.jobs.len() == n_jobs
+        window.info.queue.jobs.len() == n_jobs
     });
     stage.go(Page::Jobs);
     stage
@@ -94,19 +94,19 @@ fn what_earlier_windows_left_is_found_and_can_be_cleared() {
     stage.press("Hide last lines: Second");
     assert!(!stage.sees("Error: The disk is full."));
     stage.press("Remove: Second");
-    stage.until("it is gone", |window| window.facts.queue.jobs.len() == 4);
+    stage.until("it is gone", |window| window.info.queue.jobs.len() == 4);
     assert!(!stage.sees("Retry: Second"));
     stage.must_see("Finished");
     stage.press("Look at the features: First");
     assert_eq!(stage.state().page(), Page::Features);
     assert_eq!(
-        stage.state().lasting.recent_features,
+        stage.state().preferences.recent_features,
         [Path::new("/features/of/0")]
     );
     stage.go(Page::Jobs);
     stage.click(Role::Link, "Clear the list");
     stage.until("what is over is gone", |window| {
-        window.facts.queue.jobs.len() == 2
+        window.info.queue.jobs.len() == 2
     });
     assert!(stage.sees("Go on: Third") && stage.sees("Resume: Fourth"));
 }
@@ -122,29 +122,29 @@ fn a_job_is_followed_paused_resumed_and_cancelled() {
         stage.press(&format!("Resume: {title}"));
     }
     stage.until("the first has begun", |window| {
-        window.facts.queue.jobs[0].progress.done == Some((82, 200))
+        window.info.queue.jobs[0].progress.done == Some((82, 200))
     });
     stage.must_see("41 % · 82 of 200 windows");
     stage.must_see("windows/s");
     // The status bar leads here from everywhere.
     stage.go(Page::Help);
-    let running = stage.facts().queue.running().unwrap().progress.clone();
+    let running = stage.info().queue.running().unwrap().progress.clone();
     assert_eq!(running.story.as_deref(), Some("alpha"));
     stage.press_containing(Role::Link, "alpha 41 %");
     assert_eq!(stage.state().page(), Page::Jobs);
     stage.press("Up: Third");
     stage.until("it has moved", |window| {
-        window.facts.queue.jobs[1].title == "Third"
+        window.info.queue.jobs[1].title == "Third"
     });
     stage.press("Pause: First");
     stage.until("the next one runs", |window| {
-        let jobs = &window.facts.queue.jobs;
+        let jobs = &window.info.queue.jobs;
         jobs[0].state == JobState::Paused && jobs[1].state == JobState::Running
     });
     stage.press("Cancel: Third");
     stage.press("Cancel: Second");
     stage.until("both are cancelled", |window| {
-        let jobs = &window.facts.queue.jobs;
+        let jobs = &window.info.queue.jobs;
         jobs[1..].iter().all(|job| job.state == JobState::Cancelled)
     });
 }
@@ -163,8 +163,8 @@ fn the_window_asks_before_it_closes_while_a_job_runs() {
     assert!(!stage.sees("Close the window?"));
     stage.press("Resume: First");
     stage.until("it runs", |window| {
-        window.facts.queue.jobs[0].progress.done.is_some()
-            && window.facts.queue.jobs[0].state == JobState::Running
+        window.info.queue.jobs[0].progress.done.is_some()
+            && window.info.queue.jobs[0].state == JobState::Running
     });
     close(&mut stage);
     stage.must_see("Close the window?");
@@ -174,6 +174,6 @@ fn the_window_asks_before_it_closes_while_a_job_runs() {
     close(&mut stage);
     stage.press("Pause it");
     stage.until("it is paused", |window| {
-        window.facts.queue.jobs[0].state == JobState::Paused
+        window.info.queue.jobs[0].state == JobState::Paused
     });
 }

@@ -38,7 +38,7 @@ fn each_recording_has_its_length_its_sound_and_its_problem() {
     stage.must_see("0:12");
     stage.must_see("16 kHz mono");
     stage.must_see("44.1 kHz stereo: will be resampled to 16 kHz mono");
-    let Some(Err(sentence)) = stage.facts().stories()[2].header.clone() else {
+    let Some(Err(sentence)) = stage.info().stories()[2].header.clone() else {
         panic!("a file that is no recording was taken for one");
     };
     stage.must_see(sentence.lines().next().unwrap());
@@ -93,38 +93,36 @@ fn a_folder_that_cannot_be_used_is_told_with_its_remedies() {
     write_tone(&empty.join("below/one.wav"), 1.0, 16_000, 1);
     stage.ask(Action::Use(Purpose::Stimuli, empty.clone()));
     stage.until("it was looked at", |window| {
-        matches!(window.facts.stories, Loading::Failed(_))
+        matches!(window.info.stories, Loading::Failed(_))
     });
     stage.go(Page::Stimuli);
     stage.press("Include sub-folders");
     stage.until("the story below is found", |window| {
-        window.facts.stories().len() == 1
+        window.info.stories().len() == 1
     });
     stage.write(
         "Folder of recordings",
         &empty.join("nowhere").display().to_string(),
     );
     stage.until("it was looked at", |window| {
-        matches!(window.facts.stories, Loading::Failed(_))
+        matches!(window.info.stories, Loading::Failed(_))
     });
     assert!(!stage.is_greyed("Choose another folder"));
     std::fs::create_dir_all(empty.join("nowhere")).unwrap();
     write_tone(&empty.join("nowhere/two.wav"), 1.0, 16_000, 1);
     stage.press("Look again");
-    stage.until("it is there now", |window| {
-        window.facts.stories().len() == 1
-    });
-    assert_eq!(stage.state().lasting.recent_stimuli.len(), 2);
+    stage.until("it is there now", |window| window.info.stories().len() == 1);
+    assert_eq!(stage.state().preferences.recent_stimuli.len(), 2);
 }
 
 #[test]
 fn a_dialog_that_never_answers_can_be_left() {
     let mut stage = Stage::new();
     stage.go(Page::Stimuli);
-    stage.harness.state_mut().facts.picking = Some(Purpose::Stimuli);
+    stage.harness.state_mut().info.picking = Some(Purpose::Stimuli);
     stage.settle();
     stage.press("Stop waiting");
-    assert_eq!(stage.facts().picking, None);
+    assert_eq!(stage.info().picking, None);
 }
 
 #[test]
@@ -135,20 +133,20 @@ fn recordings_that_come_and_go_are_noticed() {
     std::fs::write(recordings.join("delta.opus"), "OggS").unwrap();
     write_tone(&recordings.join("epsilon.wav"), 3.0, 16_000, 1);
     stage.until("they are listed", |window| {
-        let stories = window.facts.stories();
+        let stories = window.info.stories();
         stories.len() == 5 && stories.iter().all(|story| story.header.is_some())
     });
     stage.must_see("3 of 5 stories: 2 not readable");
     stage.must_see("Not read: Opus.");
     std::fs::remove_file(recordings.join("epsilon.wav")).unwrap();
-    stage.until("it is gone", |window| window.facts.stories().len() == 4);
+    stage.until("it is gone", |window| window.info.stories().len() == 4);
 }
 
 #[test]
 fn a_study_without_recordings_shows_none_of_the_one_before() {
     let folder = tempfile::tempdir().unwrap();
     let mut stage = Stage::with_recordings(&recordings(folder.path()));
-    assert_eq!(stage.facts().stories().len(), 3);
+    assert_eq!(stage.info().stories().len(), 3);
     let parent = stage.folder.path().join("home");
     stage.ask(Action::NewStudy {
         parent,
@@ -160,7 +158,7 @@ fn a_study_without_recordings_shows_none_of_the_one_before() {
             .study()
             .is_some_and(|study| study.name == "Another")
     });
-    assert_eq!(stage.facts().stories, Loading::Nothing);
+    assert_eq!(stage.info().stories, Loading::Nothing);
     stage.go(Page::Stimuli);
     stage.must_see("Choose the folder that holds the recordings");
     stage.go(Page::Extract);
@@ -172,7 +170,7 @@ fn a_study_without_recordings_shows_none_of_the_one_before() {
 fn a_dialog_that_is_open_elsewhere_keeps_no_other_from_being_opened() {
     let mut stage = Stage::new();
     stage.go(Page::Stimuli);
-    stage.harness.state_mut().facts.picking = Some(Purpose::Mask);
+    stage.harness.state_mut().info.picking = Some(Purpose::Mask);
     stage.settle();
     assert!(!stage.is_greyed("Browse: Folder of recordings"));
 }

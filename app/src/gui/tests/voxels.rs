@@ -30,7 +30,7 @@ pub(super) fn fit_with_predictions(folder: &Path, name: &str, seed: u64) -> Path
     recipe.responses.path = responses;
     recipe.output.predictions = true;
     let cancel = heschl_core::progress::CancelToken::default();
-    let work = Encoding {
+    let workers = Encoding {
         recipe: &recipe,
         responses: &std::mem::take(&mut brain.responses),
         groups: None,
@@ -39,7 +39,7 @@ pub(super) fn fit_with_predictions(folder: &Path, name: &str, seed: u64) -> Path
         heschl: "test",
         cancel: &cancel,
     };
-    let done = encode(&work, &mut |_| ()).unwrap();
+    let done = encode(&workers, &mut |_| ()).unwrap();
     assert!(matches!(done, EncodeSummary::Finished(_)));
     recipe.output.folder
 }
@@ -67,11 +67,11 @@ fn any_voxel_is_shown_in_seconds_below_the_words_with_its_layers() {
     stage.ask(Action::Use(Purpose::Scores, fit));
     // Chance comes from all voxels, not from the few whose course is kept.
     stage.until("voxels spread over all are permuted", |window| {
-        let scores = window.facts.fit.scores.ready();
+        let scores = window.info.fit.scores.ready();
         scores.is_some_and(|scores| scores.null.n_voxels == 60)
     });
     stage.must_see("by chance alone (permutations of 60 voxels)");
-    let null = stage.facts().fit.scores.ready().unwrap().null.r.clone();
+    let null = stage.info().fit.scores.ready().unwrap().null.r.clone();
     let mean = null.iter().sum::<f64>() / null.len() as f64;
     assert!(
         null.len() == 60 * 99 && mean.abs() < 0.05,
@@ -81,19 +81,19 @@ fn any_voxel_is_shown_in_seconds_below_the_words_with_its_layers() {
 
     stage.click(Role::RadioButton, "Voxels");
     let kept = {
-        let scores = stage.facts().fit.scores.ready().unwrap();
+        let scores = stage.info().fit.scores.ready().unwrap();
         scores.series.as_ref().unwrap().voxels.clone()
     };
     let voxel = (0..60).find(|voxel| !kept.contains(voxel)).unwrap();
     stage.write("Voxel", &voxel.to_string());
     stage.until("its course is read", |window| {
-        let course = window.facts.fit.course.ready();
+        let time_course = window.info.fit.time_course.ready();
         let of_it = |series: &heschl_core::encoding::ExampleSeries| series.voxels == [voxel];
-        course.is_some_and(|course| course.series.as_ref().is_ok_and(of_it))
+        time_course.is_some_and(|time_course| time_course.series.as_ref().is_ok_and(of_it))
     });
-    let course = stage.facts().fit.course.ready().unwrap().clone();
-    let [story] = &course.stories[..] else {
-        panic!("{:?}", course.stories);
+    let time_course = stage.info().fit.time_course.ready().unwrap().clone();
+    let [story] = &time_course.stories[..] else {
+        panic!("{:?}", time_course.stories);
     };
     assert_eq!(
         (story.story.as_str(), story.rows.clone()),

@@ -2,9 +2,9 @@
 
 use super::{Stage, recordings};
 use crate::gui::actions::{Action, Purpose};
-use crate::gui::state::{Page, Remembered, ThemeChoice};
+use crate::gui::state::{Page, Preferences, ThemeChoice};
 
-/// Names that pages must not know: whatever touches a disk, a thread or a process belongs to `work` and `jobs`.
+/// Names that pages must not know: whatever touches a disk, a thread or a process belongs to `workers` and `jobs`.
 const FORBIDDEN: [&str; 8] = [
     "std::fs",
     "std::thread",
@@ -51,17 +51,17 @@ fn every_page_fits_the_smallest_window() {
         ([1024.0, 700.0], 2.0),
         ([3840.0, 2160.0], 1.0),
     ] {
-        let mut stage = Stage::with(Remembered::default(), size, pixels_per_point);
+        let mut stage = Stage::with(Preferences::default(), size, pixels_per_point);
         let recordings = recordings(stage.folder.path());
         stage.ask(Action::Use(Purpose::Stimuli, recordings));
         stage.until("the headers are read", |window| {
-            let stories = window.facts.stories();
+            let stories = window.info.stories();
             !stories.is_empty() && stories.iter().all(|story| story.header.is_some())
         });
         let features = super::features::features(stage.folder.path(), 0.02);
         stage.ask(Action::Use(Purpose::Features, features));
         stage.until("the layer and the story are here", |window| {
-            window.facts.features.picture.is_some() && window.facts.sound.ready().is_some()
+            window.info.features.picture.is_some() && window.info.sound.ready().is_some()
         });
         for page in Page::ALL {
             stage.go(page);
@@ -89,9 +89,9 @@ fn every_page_fits_the_smallest_window() {
 #[test]
 fn both_themes_show_every_page() {
     for theme in [ThemeChoice::Light, ThemeChoice::Dark] {
-        let mut lasting = Remembered::default();
-        lasting.settings.theme = theme;
-        let mut stage = Stage::with(lasting, [1280.0, 800.0], 1.0);
+        let mut preferences = Preferences::default();
+        preferences.settings.theme = theme;
+        let mut stage = Stage::with(preferences, [1280.0, 800.0], 1.0);
         for page in Page::ALL {
             stage.go(page);
             assert!(
@@ -118,10 +118,10 @@ fn what_is_changed_is_there_after_a_restart() {
         kept && std::fs::read_to_string(data.join("window.toml"))
             .is_ok_and(|text| text.contains("extract"))
     });
-    let (lasting, complaint) = crate::gui::lasting::read(&data);
-    assert_eq!(complaint, None);
+    let (preferences, error_message) = crate::gui::preferences::read(&data);
+    assert_eq!(error_message, None);
     assert_eq!(
-        (lasting.page, lasting.last_study),
+        (preferences.page, preferences.last_study),
         (Page::Extract, Some(study.clone()))
     );
     assert_eq!(
@@ -168,7 +168,7 @@ fn a_study_that_was_moved_is_told_and_opened_from_where_it_is() {
     };
     stage.ask(Action::EditStudy(Box::new(study)));
     stage.until("it is noticed", |window| {
-        window.facts.keeping != crate::gui::facts::Keeping::Saved
+        window.info.save_status != crate::gui::info::SaveStatus::Saved
     });
     stage.must_see("Not saved");
     assert!(
@@ -190,13 +190,13 @@ fn a_study_that_was_moved_is_told_and_opened_from_where_it_is() {
 fn settings_that_make_no_sense_are_kept_aside_and_told() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("window.toml"), "[settings\ntheme = 3").unwrap();
-    let (lasting, complaint) = crate::gui::lasting::read(folder.path());
-    assert_eq!(lasting, Remembered::default());
+    let (preferences, error_message) = crate::gui::preferences::read(folder.path());
+    assert_eq!(preferences, Preferences::default());
     let mut stage = Stage::new();
     stage
         .harness
         .state_mut()
-        .tell(crate::gui::toasts::Tone::Amber, complaint.unwrap());
+        .tell(crate::gui::toasts::Tone::Amber, error_message.unwrap());
     stage.settle();
     stage.must_see("The settings file made no sense, so the usual settings are used.");
     assert!(folder.path().join("window.broken-1.toml").is_file());
@@ -210,25 +210,25 @@ fn settings_that_make_no_sense_are_kept_aside_and_told() {
 
 #[test]
 fn a_window_that_only_looks_takes_over_when_the_other_one_is_closed() {
-    use crate::gui::facts::Keeping;
-    use crate::gui::study::Hold;
+    use crate::gui::info::SaveStatus;
+    use crate::gui::study::StudyLock;
     let mut stage = Stage::new();
     let study = stage.folder.path().join("study");
     std::fs::create_dir_all(&study).unwrap();
     let text = |name: &str| format!("version = 1\nname = \"{name}\"\n");
     std::fs::write(study.join("study.toml"), text("First")).unwrap();
-    let other = Hold::take(&study);
-    assert!(matches!(other, Hold::Ours(_)));
+    let other = StudyLock::take(&study);
+    assert!(matches!(other, StudyLock::Ours(_)));
     stage.ask(Action::OpenStudy(study.clone()));
     stage.until("it is open", |window| window.state.open.is_some());
     stage.must_see("Another window has this study open.");
     stage.press("Try again");
-    assert!(matches!(stage.facts().keeping, Keeping::Elsewhere(_)));
+    assert!(matches!(stage.info().save_status, SaveStatus::Elsewhere(_)));
     // The other window changes something and is closed.
     std::fs::write(study.join("study.toml"), text("Second")).unwrap();
     drop(other);
     stage.until("it takes over", |window| {
-        window.facts.keeping == Keeping::Saved
+        window.info.save_status == SaveStatus::Saved
     });
     assert_eq!(stage.study().name, "Second");
     assert!(!stage.sees("Try again"), "the banner is still there");

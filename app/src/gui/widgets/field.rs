@@ -5,7 +5,7 @@ use egui::accesskit::Role;
 use egui::{Id, RichText, WidgetInfo, vec2};
 
 use super::{side_button, weak};
-use crate::gui::actions::{Action, Asked};
+use crate::gui::actions::{Action, Actions};
 use crate::gui::icons;
 use crate::gui::manual::Topic;
 use crate::gui::text::thousands;
@@ -81,7 +81,7 @@ impl NumberField<'_> {
         &self,
         ui: &mut egui::Ui,
         value: &mut f64,
-        asked: &mut Asked,
+        actions: &mut Actions,
         check: impl Fn(f64) -> Result<(), String>,
     ) -> Option<String> {
         let id = Id::unique(("number field", self.label));
@@ -124,8 +124,8 @@ impl NumberField<'_> {
                 ui.set_min_width(UNIT_WIDTH);
                 weak(ui, self.unit);
             });
-            self.side(ui, value, &text, asked);
-            let sentence = self.complaint(&text, *value, check);
+            self.side(ui, value, &text, actions);
+            let sentence = self.error_message(&text, *value, check);
             match &sentence {
                 // Beside the field: what is below stays where it is.
                 Some(sentence) => aside(ui, sentence),
@@ -137,7 +137,7 @@ impl NumberField<'_> {
     }
 
     /// What is wrong with what was typed: a sentence.
-    fn complaint(
+    fn error_message(
         &self,
         text: &str,
         value: f64,
@@ -153,7 +153,7 @@ impl NumberField<'_> {
     }
 
     /// Reset and help, which the keyboard passes by: they are no part of what is filled in.
-    fn side(&self, ui: &mut egui::Ui, value: &mut f64, text: &str, asked: &mut Asked) {
+    fn side(&self, ui: &mut egui::Ui, value: &mut f64, text: &str, actions: &mut Actions) {
         let is_default = (*value - self.default).abs() < 1e-12 && parse(text).is_some();
         let reset = format!(
             "Reset {} to {} {}",
@@ -171,7 +171,7 @@ impl NumberField<'_> {
         }
         let manual = format!("Manual: {}", self.topic.title());
         if side_button(ui, icons::CIRCLE_HELP, &manual).clicked() {
-            asked.push(Action::Manual(self.topic));
+            actions.push(Action::Manual(self.topic));
         }
     }
 }

@@ -7,7 +7,7 @@ use egui::accesskit::Role;
 use egui::{Id, RichText, WidgetInfo, vec2};
 
 use super::{TextField, icon_button};
-use crate::gui::actions::{Action, Asked, Purpose};
+use crate::gui::actions::{Action, Actions, Purpose};
 use crate::gui::icons;
 use crate::gui::text::{path_name, short_path};
 use crate::gui::theme::{Palette, semibold};
@@ -31,16 +31,16 @@ pub(crate) struct PathField<'a> {
 impl PathField<'_> {
     /// Shows the field and asks for what is picked or typed. A path that is chosen is shown by its name, and typed over once
     /// its name is clicked.
-    pub(crate) fn show(&self, ui: &mut egui::Ui, current: Option<&Path>, asked: &mut Asked) {
+    pub(crate) fn show(&self, ui: &mut egui::Ui, current: Option<&Path>, actions: &mut Actions) {
         let id = Id::unique(("path field", self.label));
         ui.horizontal(|ui| {
             let width = (ui.available_width() - 232.0).clamp(120.0, 640.0);
             let is_typed = ui.data(|data| data.get_temp::<Typing>(id)).is_some();
             match current {
                 Some(path) if !is_typed => self.chip(ui, path, width, id),
-                _ => self.edit(ui, current, width, (id, asked)),
+                _ => self.edit(ui, current, width, (id, actions)),
             }
-            self.browse(ui, asked);
+            self.browse(ui, actions);
         });
     }
 
@@ -83,7 +83,7 @@ impl PathField<'_> {
         ui: &mut egui::Ui,
         current: Option<&Path>,
         width: f32,
-        (id, asked): (Id, &mut Asked),
+        (id, actions): (Id, &mut Actions),
     ) {
         let shown = current
             .map(|path| path.display().to_string())
@@ -103,7 +103,7 @@ impl PathField<'_> {
             ui.data_mut(|data| data.remove::<Typing>(id));
             let is_given_up = ui.input(|input| input.key_pressed(egui::Key::Escape));
             if !is_given_up && typing.text != shown && !typing.text.trim().is_empty() {
-                asked.push(self.take(&typing.text));
+                actions.push(self.take(&typing.text));
             }
         } else if response.changed() || !typing.has_keyboard {
             if !typing.has_keyboard {
@@ -126,11 +126,11 @@ impl PathField<'_> {
         ))
     }
 
-    fn browse(&self, ui: &mut egui::Ui, asked: &mut Asked) {
+    fn browse(&self, ui: &mut egui::Ui, actions: &mut Actions) {
         if self.picking == Some(self.purpose) {
             ui.spinner();
             if super::button(ui, icons::X, "Stop waiting").clicked() {
-                asked.push(Action::StopPicking);
+                actions.push(Action::StopPicking);
             }
             return;
         }
@@ -142,15 +142,15 @@ impl PathField<'_> {
         );
         super::name(&response, Role::Button, &browse);
         if response.clicked() {
-            asked.push(Action::Pick(self.purpose));
+            actions.push(Action::Pick(self.purpose));
         }
         if !self.recent.is_empty() || !self.own.is_empty() {
-            self.known(ui, asked);
+            self.known(ui, actions);
         }
     }
 
     /// What the study has, and what was used before.
-    fn known(&self, ui: &mut egui::Ui, asked: &mut Asked) {
+    fn known(&self, ui: &mut egui::Ui, actions: &mut Actions) {
         let response = icon_button(ui, icons::HISTORY, &format!("Recent: {}", self.label));
         egui::Popup::menu(&response).show(|ui| {
             ui.set_min_width(260.0);
@@ -163,7 +163,7 @@ impl PathField<'_> {
                 let words = path_name(path).join("  ");
                 let response = ui.button(words).on_hover_text(path.display().to_string());
                 if response.clicked() {
-                    asked.push(Action::Use(self.purpose, path.clone()));
+                    actions.push(Action::Use(self.purpose, path.clone()));
                 }
             }
             if !self.own.is_empty() && !recent.is_empty() {
@@ -172,7 +172,7 @@ impl PathField<'_> {
             for path in recent {
                 let words = short_path(path, self.home);
                 if ui.button(&words).clicked() {
-                    asked.push(Action::Use(self.purpose, path.clone()));
+                    actions.push(Action::Use(self.purpose, path.clone()));
                 }
             }
         });

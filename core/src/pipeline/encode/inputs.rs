@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::EncodeError;
 use crate::design::{Design, FrameReader, StoryScans};
-use crate::encoding::Measured;
+use crate::encoding::ResponseBlocks;
 use crate::names::composed;
 use crate::recipe::{EncodeRecipe, FeatureKind};
 use crate::store::{FileChecksum, StoreError, StoryRecord, sha256_of_file};
@@ -14,7 +14,7 @@ use crate::store::{FileChecksum, StoreError, StoryRecord, sha256_of_file};
 pub(super) type Inputs = Vec<FileChecksum>;
 
 /// Every file with its checksum, sorted.
-pub(super) fn checksums(design: &Design, measured: &Measured) -> Result<Inputs, StoreError> {
+pub(super) fn checksums(design: &Design, measured: &ResponseBlocks) -> Result<Inputs, StoreError> {
     let mut files = design.files.clone();
     files.extend(measured.files());
     files.sort();

@@ -2,8 +2,8 @@
 
 mod banded;
 mod controls;
-mod facts;
 mod files;
+mod info;
 mod inputs;
 mod kept;
 mod run;
@@ -17,12 +17,12 @@ use ndarray::Array2;
 use crate::banded::BandedError;
 use crate::design::{Design, DesignError};
 use crate::encoding::{
-    Column, ExampleSeries, FitSizes, Measured, MeasuredError, OutputError, ScoreTable, VoxelScores,
-    VoxelShare, example_voxels,
+    Column, ExampleSeries, FitSizes, OutputError, ResponseBlocks, ResponseBlocksError, ScoreTable,
+    VoxelScores, VoxelShare, example_voxels,
 };
 use crate::intervals::Interval;
 use crate::progress::{CancelToken, Event, Stage};
-use crate::recipe::{EncodeFacts, EncodeRecipe, FitPrecision};
+use crate::recipe::{EncodeInfo, EncodeRecipe, FitPrecision};
 use crate::responses::{Readable, ResponseSource};
 use crate::ridge::{
     AlphaSharing, Problem, RefitPlan, RidgeError, RoundsPlan, Weights, best_alpha_per_voxel,
@@ -49,7 +49,7 @@ pub enum EncodeError {
     #[error(transparent)]
     Design(#[from] DesignError),
     #[error(transparent)]
-    Measured(#[from] MeasuredError),
+    ResponseBlocks(#[from] ResponseBlocksError),
     #[error(transparent)]
     Split(#[from] SplitError),
     #[error(transparent)]
@@ -174,7 +174,7 @@ pub fn encode(
 /// As [`encode`].
 pub fn encode_sizes(work: &Encoding) -> Result<(FitSizes, Vec<String>), EncodeError> {
     let design = Design::build(work.recipe, work.responses)?;
-    let measured = Measured::new(work.recipe, work.responses, &design)?;
+    let measured = ResponseBlocks::new(work.recipe, work.responses, &design)?;
     inputs::refuse_changed_features(work.recipe, &design, &[])?;
     let run = Run::new(work, &design, &measured, &[])?;
     let mut warnings = Vec::new();
@@ -202,7 +202,7 @@ fn encode_in<T: Readable>(
         report(event);
     };
     let design = Design::build(recipe, work.responses)?;
-    let measured = Measured::new(recipe, work.responses, &design)?;
+    let measured = ResponseBlocks::new(recipe, work.responses, &design)?;
     measured.verify()?;
     let inputs = inputs::checksums(&design, &measured)?;
     inputs::refuse_changed_features(recipe, &design, &inputs)?;
@@ -238,8 +238,8 @@ fn encode_in<T: Readable>(
         for message in warnings::of_scores(&table) {
             report(Event::Warning { message });
         }
-        let facts = facts::gather(&run, inputs, started, (warnings.take(), checks));
-        let summary = finish(&run, table, None, facts, report)?;
+        let info = info::gather(&run, inputs, started, (warnings.take(), checks));
+        let summary = finish(&run, table, None, info, report)?;
         banded.forget()?;
         return Ok(summary);
     }
@@ -262,8 +262,8 @@ fn encode_in<T: Readable>(
         report(Event::Warning { message });
     }
     let series = series(&run, &plan, &alphas, &table)?;
-    let facts = facts::gather(&run, inputs, started, (warnings.take(), checks));
-    finish(&run, table, Some(&series), facts, report)
+    let info = info::gather(&run, inputs, started, (warnings.take(), checks));
+    finish(&run, table, Some(&series), info, report)
 }
 
 /// Writes the results and says so.
@@ -271,11 +271,11 @@ fn finish(
     run: &Run,
     table: ScoreTable,
     series: Option<&ExampleSeries>,
-    facts: EncodeFacts,
+    info: EncodeInfo,
     report: &mut dyn FnMut(Event),
 ) -> Result<EncodeSummary, EncodeError> {
     run.verify_folder()?;
-    run.write(&table, series, facts)?;
+    run.write(&table, series, info)?;
     run.verify_folder()?;
     report(Event::EncodeFinished {
         n_voxels: table.voxels.len(),

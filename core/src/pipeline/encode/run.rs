@@ -10,30 +10,31 @@ use ndarray::{Array2, Axis};
 use super::{EncodeError, Encoding};
 use crate::design::{Design, scans_of};
 use crate::encoding::{
-    BLOCK_VOXELS, Column, ExampleSeries, FitSizes, Measured, ScoreTable, VoxelShare, kept_bytes,
-    memory_budget, reading_voxels, round_groups, write_results,
+    BLOCK_VOXELS, Column, ExampleSeries, FitSizes, ResponseBlocks, ScoreTable, VoxelShare,
+    kept_bytes, memory_budget, reading_voxels, round_groups, write_results,
 };
 use crate::intervals::MeanOfDraws;
 use crate::pipeline::scorer::{Scored, Scorer};
 use crate::progress::{Event, Stage};
-use crate::recipe::{EncodeFacts, EncodeFile, EncodeOutput, EncodeRecipe, FitPrecision};
+use crate::recipe::{EncodeFile, EncodeInfo, EncodeOutput, EncodeRecipe, FitPrecision};
 use crate::responses::Readable;
 use crate::ridge::AlphaSharing;
 use crate::store::{
-    FileChecksum, Found, HeldFolder, Journal, JournalHeader, StoreError, atomic, sha256_of_text,
+    FileChecksum, Found, Journal, JournalHeader, OutputFolderGuard, StoreError, atomic,
+    sha256_of_text,
 };
 
 /// What the steps share.
 pub(super) struct Run<'a> {
     pub(super) work: &'a Encoding<'a>,
     pub(super) design: &'a Design,
-    pub(super) measured: &'a Measured<'a>,
+    pub(super) measured: &'a ResponseBlocks<'a>,
     pub(super) rounds: Vec<Vec<usize>>,
     /// The voxels of this run.
     pub(super) voxels: Range<usize>,
     pub(super) folder: PathBuf,
     /// The folder as this run found it, once it writes there.
-    held: OnceCell<HeldFolder>,
+    held: OnceCell<OutputFolderGuard>,
     /// What must be the same for a journal to go on.
     fingerprint: String,
 }
@@ -42,7 +43,7 @@ impl<'a> Run<'a> {
     pub(super) fn new(
         work: &'a Encoding<'a>,
         design: &'a Design,
-        measured: &'a Measured<'a>,
+        measured: &'a ResponseBlocks<'a>,
         inputs: &[FileChecksum],
     ) -> Result<Self, EncodeError> {
         let recipe = work.recipe;
@@ -81,13 +82,13 @@ impl<'a> Run<'a> {
     pub(super) fn hold_folder(&self) -> Result<(), StoreError> {
         std::fs::create_dir_all(&self.folder)
             .map_err(|source| StoreError::write(source, &self.folder))?;
-        let _ = self.held.set(HeldFolder::open(&self.folder)?);
+        let _ = self.held.set(OutputFolderGuard::open(&self.folder)?);
         Ok(())
     }
 
     /// Looks whether the folder is still the one that this run began with.
     pub(super) fn verify_folder(&self) -> Result<(), StoreError> {
-        self.held.get().map_or(Ok(()), HeldFolder::verify)
+        self.held.get().map_or(Ok(()), OutputFolderGuard::verify)
     }
 
     /// What compares predictions with the test responses.
@@ -250,11 +251,11 @@ impl<'a> Run<'a> {
         &self,
         table: &ScoreTable,
         series: Option<&ExampleSeries>,
-        facts: EncodeFacts,
+        info: EncodeInfo,
     ) -> Result<(), EncodeError> {
         let file = EncodeFile {
             encode: self.work.recipe.clone(),
-            run: Some(facts),
+            run: Some(info),
         };
         write_results(&self.folder, &file, table, series)?;
         for (first, end) in self.round_groups() {

@@ -6,8 +6,8 @@ use egui::{Align2, Color32, FontId, Rect, Sense, Shape, Stroke, pos2, vec2};
 use heschl_core::design::Alignment;
 use heschl_core::downsample::Downsampling;
 
-use crate::gui::actions::Asked;
-use crate::gui::facts::Facts;
+use crate::gui::actions::Actions;
+use crate::gui::info::Info;
 use crate::gui::pages::sound_view::{waveform, words_row};
 use crate::gui::pages::time_axis::{TimeAxis, tick_words};
 use crate::gui::state::State;
@@ -26,9 +26,9 @@ const GAP: f32 = 6.0;
 const CLOSEST_FRAMES: f32 = 2.0;
 
 /// First and last instant at which there is something, seconds.
-pub(super) fn span(alignment: &Alignment, facts: &Facts) -> [f64; 2] {
+pub(super) fn span(alignment: &Alignment, info: &Info) -> [f64; 2] {
     let [first, last] = alignment.span_secs();
-    let sound_secs = facts.sound.ready().map_or(0.0, |sound| sound.secs());
+    let sound_secs = info.sound.ready().map_or(0.0, |sound| sound.secs());
     [first, last.max(sound_secs)]
 }
 
@@ -66,8 +66,8 @@ impl Rows {
 pub(super) fn show(
     ui: &mut egui::Ui,
     alignment: &Alignment,
-    (state, facts): (&State, &Facts),
-    asked: &mut Asked,
+    (state, info): (&State, &Info),
+    actions: &mut Actions,
     height: f32,
 ) {
     let size = vec2(ui.available_width(), height);
@@ -77,8 +77,8 @@ pub(super) fn show(
         .with_min_x(rect.left() + NAMES_WIDTH)
         .with_max_y(rect.bottom() - TICKS_HEIGHT);
     ui.painter().rect_filled(plot, 4.0, Palette::of(ui).side);
-    let axis = TimeAxis::spanning(state, span(alignment, facts), plot);
-    axis.listen(ui, &response, asked);
+    let axis = TimeAxis::spanning(state, span(alignment, info), plot);
+    axis.listen(ui, &response, actions);
     let rows = Rows::within(plot);
     let picture = Picture {
         ui,
@@ -86,7 +86,7 @@ pub(super) fn show(
         axis,
         scan: alignment.nearest_scan(state.cursor_secs),
     };
-    picture.sound(rows.sound, facts);
+    picture.sound(rows.sound, info);
     picture.words(rows.words);
     picture.frames(rows.frames);
     picture.filter(rows.filter);
@@ -132,9 +132,9 @@ impl Picture<'_> {
         to >= self.axis.shown[0] && from <= self.axis.shown[1]
     }
 
-    fn sound(&self, rect: Rect, facts: &Facts) {
+    fn sound(&self, rect: Rect, info: &Info) {
         self.row_name(rect, "Sound");
-        let Some(sound) = facts.sound.ready() else {
+        let Some(sound) = info.sound.ready() else {
             return;
         };
         // The sound begins at 0 and may end before the last scan.
@@ -269,11 +269,12 @@ impl Picture<'_> {
 
     /// One voxel's responses, each at its scan's centre.
     fn responses(&self, rect: Rect) {
-        let (Some(scans), Some(course)) = (&self.alignment.scans, &self.alignment.course) else {
+        let (Some(scans), Some(time_course)) = (&self.alignment.scans, &self.alignment.time_course)
+        else {
             return self.row_name(rect, "Response");
         };
-        self.row_name(rect, &format!("Voxel {}", course.voxel));
-        let finite = course
+        self.row_name(rect, &format!("Voxel {}", time_course.voxel));
+        let finite = time_course
             .values
             .iter()
             .copied()
@@ -286,7 +287,7 @@ impl Picture<'_> {
         let y = |value: f32| inner.bottom() - (value - low) / range * inner.height();
         let (painter, palette) = (self.painter(rect), self.palette());
         let mut line = Vec::new();
-        for (value, scan) in course.values.iter().zip(self.alignment.kept.start..) {
+        for (value, scan) in time_course.values.iter().zip(self.alignment.kept.start..) {
             let Some(centre) = scans.centre_secs.get(scan) else {
                 break;
             };

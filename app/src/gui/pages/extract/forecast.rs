@@ -6,8 +6,8 @@ use heschl_core::window::Windows;
 use heschl_models::catalogue;
 
 use crate::forecast::COMPRESSED_SHARE;
-use crate::gui::actions::{Asked, Purpose};
-use crate::gui::facts::{Facts, Keeping, ModelFacts, StoryFacts};
+use crate::gui::actions::{Actions, Purpose};
+use crate::gui::info::{Info, ModelInfo, SaveStatus, StoryInfo};
 use crate::gui::loading::Loading;
 use crate::gui::pages::obstacle::{Obstacle, Remedy};
 use crate::gui::state::{Page, Study};
@@ -31,18 +31,18 @@ pub(super) struct Outlook {
 impl Outlook {
     /// Looks ahead.
     #[must_use]
-    pub(super) fn of(study: &Study, facts: &Facts) -> Self {
+    pub(super) fn of(study: &Study, info: &Info) -> Self {
         let mut outlook = Self {
             n_rows: 0,
             disk_bytes: 0,
             secs: None,
-            why_not: why_not(study, facts),
+            why_not: why_not(study, info),
             unusable: vec![],
         };
-        let Some(model) = facts.model.ready() else {
+        let Some(model) = info.model.ready() else {
             return outlook;
         };
-        let wanted: Vec<&StoryFacts> = facts.wanted(study).collect();
+        let wanted: Vec<&StoryInfo> = info.wanted(study).collect();
         for story in &wanted {
             match rows(story, study, model) {
                 Ok(n_rows) => outlook.n_rows += n_rows,
@@ -62,11 +62,11 @@ impl Outlook {
         }
         outlook.disk_bytes =
             (outlook.n_rows as f64 * row_bytes(study, model) * COMPRESSED_SHARE) as u64;
-        outlook.secs = facts
+        outlook.secs = info
             .trial
             .ready()
             .map(|trial| outlook.n_rows as f64 / trial.windows_per_sec.max(1e-9));
-        if let Some(free) = facts.trial.ready().and_then(|trial| trial.free_bytes)
+        if let Some(free) = info.trial.ready().and_then(|trial| trial.free_bytes)
             && free < outlook.disk_bytes
         {
             outlook.why_not = Some(Obstacle::new(
@@ -82,7 +82,7 @@ impl Outlook {
     }
 
     /// Draws the forecast.
-    pub(super) fn ui(&self, ui: &mut egui::Ui, study: &Study, facts: &Facts, asked: &mut Asked) {
+    pub(super) fn ui(&self, ui: &mut egui::Ui, study: &Study, info: &Info, actions: &mut Actions) {
         ui.vertical(|ui| {
             ui.horizontal_wrapped(|ui| {
                 figure(
@@ -91,7 +91,7 @@ impl Outlook {
                     "rows",
                     "One row per window, for each layer",
                 );
-                match (&facts.trial, self.secs) {
+                match (&info.trial, self.secs) {
                     (Loading::Ready(trial), Some(secs)) => {
                         let tip = format!(
                             "Measured here just now: {:.1} windows in a second",
@@ -114,7 +114,7 @@ impl Outlook {
                         ui.spinner();
                         weak(ui, "trying the encoder …");
                     }
-                    (Loading::Nothing, _) if facts.queue.running().is_some() => {
+                    (Loading::Nothing, _) if info.queue.running().is_some() => {
                         weak(
                             ui,
                             "time and memory: measured when the job that runs is done",
@@ -129,14 +129,14 @@ impl Outlook {
                     "Size of the finished files, compressed",
                 );
             });
-            if let Loading::Failed(sentence) = &facts.trial {
+            if let Loading::Failed(sentence) = &info.trial {
                 warning(ui, sentence);
             }
             for (story, sentence) in self.unusable.iter().take(3) {
                 let leave_out = Remedy::edit(format!("Leave out {story}"), study, |study| {
                     study.left_out.insert(story.clone());
                 });
-                Obstacle::new(format!("{story}: {sentence}"), vec![leave_out]).ui(ui, asked);
+                Obstacle::new(format!("{story}: {sentence}"), vec![leave_out]).ui(ui, actions);
             }
             if self.unusable.len() > 3 {
                 weak(
@@ -156,8 +156,8 @@ fn figure(ui: &mut egui::Ui, number: &str, unit: &str, tooltip: &str) {
 }
 
 /// Why nothing can run, the first reason first.
-fn why_not(study: &Study, facts: &Facts) -> Option<Obstacle> {
-    if let (Keeping::Unsaved(_), None) = (&facts.keeping, &study.output) {
+fn why_not(study: &Study, info: &Info) -> Option<Obstacle> {
+    if let (SaveStatus::Unsaved(_), None) = (&info.save_status, &study.output) {
         return Some(Obstacle::new(
             "The study's folder cannot be written to. Choose another folder for the features.",
             vec![Remedy::pick("Choose another folder", Purpose::Output)],
@@ -169,7 +169,7 @@ fn why_not(study: &Study, facts: &Facts) -> Option<Obstacle> {
             Remedy::go(Page::Stimuli),
         ]
     };
-    match &facts.stories {
+    match &info.stories {
         Loading::Nothing => {
             return Some(Obstacle::new(
                 "Choose a folder of recordings first, under Stimuli.",
@@ -183,7 +183,7 @@ fn why_not(study: &Study, facts: &Facts) -> Option<Obstacle> {
                 recordings(),
             ));
         }
-        Loading::Ready(_) if facts.wanted(study).next().is_none() => {
+        Loading::Ready(_) if info.wanted(study).next().is_none() => {
             let all = Remedy::edit("Tick all stories", study, |study| study.left_out.clear());
             return Some(Obstacle::new(
                 "No story is ticked. Tick at least one under Stimuli.",
@@ -192,7 +192,7 @@ fn why_not(study: &Study, facts: &Facts) -> Option<Obstacle> {
         }
         Loading::Ready(_) => {}
     }
-    match &facts.model {
+    match &info.model {
         Loading::Ready(_) => None,
         // A model of the catalogue is fetched when the job runs.
         Loading::Failed(_) if catalogue::find(&study.model).is_some() => None,
@@ -205,16 +205,16 @@ fn why_not(study: &Study, facts: &Facts) -> Option<Obstacle> {
 }
 
 /// A story's rows, as far as its header tells.
-fn rows(story: &StoryFacts, study: &Study, model: &ModelFacts) -> Result<usize, String> {
-    let facts = match &story.header {
+fn rows(story: &StoryInfo, study: &Study, model: &ModelInfo) -> Result<usize, String> {
+    let info = match &story.header {
         None => return Ok(0),
         Some(Err(sentence)) => return Err(sentence.clone()),
-        Some(Ok(facts)) => facts,
+        Some(Ok(info)) => info,
     };
-    if study.resampling == Resampling::Refuse && !facts.is_encoder_ready() {
+    if study.resampling == Resampling::Refuse && !info.is_encoder_ready() {
         return Err("it is not 16 kHz mono. Tick \"Resample\" under Stimuli.".into());
     }
-    let Some(secs) = facts.duration_secs else {
+    let Some(secs) = info.duration_secs else {
         return Ok(0);
     };
     let n_samples = (secs * f64::from(ENCODER_RATE_HZ)).round() as u64;
@@ -224,7 +224,7 @@ fn rows(story: &StoryFacts, study: &Study, model: &ModelFacts) -> Result<usize, 
 }
 
 /// Bytes of one row in all its files, uncompressed.
-fn row_bytes(study: &Study, model: &ModelFacts) -> f64 {
+fn row_bytes(study: &Study, model: &ModelInfo) -> f64 {
     let card = &model.card;
     let layers = study.layers.of(card.n_layers);
     ((layers.len() + 1) * card.dim * 4 + 8) as f64

@@ -7,9 +7,9 @@ use heschl_core::recipe::{CustomStimuli, LayerChoice};
 use heschl_core::window::{Coverage, WindowSettings};
 use heschl_models::catalogue;
 
-use crate::gui::actions::{Action, Asked, Purpose};
-use crate::gui::facts::Facts;
+use crate::gui::actions::{Action, Actions, Purpose};
 use crate::gui::icons;
+use crate::gui::info::Info;
 use crate::gui::loading::Loading;
 use crate::gui::manual::Topic;
 use crate::gui::state::{Page, State, Study};
@@ -35,23 +35,23 @@ impl Form {
         &mut self,
         ui: &mut egui::Ui,
         study: &mut Study,
-        facts: &Facts,
-        asked: &mut Asked,
+        info: &Info,
+        actions: &mut Actions,
     ) -> Vec<String> {
         let mut wrong = vec![];
         ui.horizontal(|ui| {
             heading(ui, "Model");
             if help_button(ui, Topic::Models) {
-                asked.push(Action::Manual(Topic::Models));
+                actions.push(Action::Manual(Topic::Models));
             }
         });
         ui.horizontal(|ui| {
             ui.label(egui::RichText::new(&study.model).strong());
             if ui.link("Choose another").clicked() {
-                asked.push(Action::Go(Page::Models));
+                actions.push(Action::Go(Page::Models));
             }
         });
-        match &facts.model {
+        match &info.model {
             Loading::Nothing | Loading::Waiting => {
                 weak(ui, "Looking at the model …");
             }
@@ -69,7 +69,7 @@ impl Form {
                     None => problem(ui, sentence),
                 }
                 if button(ui, icons::BOXES, "Go to Models").clicked() {
-                    asked.push(Action::Go(Page::Models));
+                    actions.push(Action::Go(Page::Models));
                 }
             }
             Loading::Ready(model) => {
@@ -77,7 +77,7 @@ impl Form {
                     ui,
                     format!("{} layers × {}", model.card.n_layers, model.card.dim),
                 );
-                wrong.extend(self.layers(ui, study, model.card.n_layers, asked));
+                wrong.extend(self.layers(ui, study, model.card.n_layers, actions));
                 if model.card.last_layer.is_some() {
                     last_layer(ui, study);
                 }
@@ -92,7 +92,7 @@ impl Form {
         }
         ui.add_space(INSIDE);
         egui::CollapsingHeader::new("Where and how to compute").show(ui, |ui| {
-            wrong.extend(computing(ui, study, asked));
+            wrong.extend(computing(ui, study, actions));
         });
         wrong
     }
@@ -102,7 +102,7 @@ impl Form {
         ui: &mut egui::Ui,
         study: &mut Study,
         n_layers: usize,
-        asked: &mut Asked,
+        actions: &mut Actions,
     ) -> Option<String> {
         let mut sentence = None;
         ui.horizontal(|ui| {
@@ -134,7 +134,7 @@ impl Form {
                 }
             }
             if help_button(ui, Topic::Numbers) {
-                asked.push(Action::Manual(Topic::Numbers));
+                actions.push(Action::Manual(Topic::Numbers));
             }
         });
         if let Some(sentence) = &sentence {
@@ -148,8 +148,8 @@ impl Form {
 pub(super) fn window(
     ui: &mut egui::Ui,
     study: &mut Study,
-    facts: &Facts,
-    asked: &mut Asked,
+    info: &Info,
+    actions: &mut Actions,
 ) -> Vec<String> {
     heading(ui, "Window");
     let mut wrong = vec![];
@@ -170,10 +170,12 @@ pub(super) fn window(
             .map_err(|error| error.to_string())
     };
     let mut window = study.window;
-    wrong.extend(chunk.show(ui, &mut window.chunk_ms, asked, |ms| match ms {
-        ms if ms < 1.0 => check(&|window| window.chunk_ms = ms),
-        _ => Ok(()),
-    }));
+    wrong.extend(
+        chunk.show(ui, &mut window.chunk_ms, actions, |ms| match ms {
+            ms if ms < 1.0 => check(&|window| window.chunk_ms = ms),
+            _ => Ok(()),
+        }),
+    );
     let context = NumberField {
         label: "Context",
         unit: "ms",
@@ -181,7 +183,7 @@ pub(super) fn window(
         default: usual.context_ms,
         topic: Topic::Window,
     };
-    wrong.extend(context.show(ui, &mut window.context_ms, asked, |ms| {
+    wrong.extend(context.show(ui, &mut window.context_ms, actions, |ms| {
         check(&|window| window.context_ms = ms)
     }));
     let mut has_stride = window.stride_secs.is_some();
@@ -199,7 +201,7 @@ pub(super) fn window(
             default: 0.1,
             topic: Topic::Window,
         };
-        wrong.extend(stride.show(ui, &mut secs, asked, |secs| {
+        wrong.extend(stride.show(ui, &mut secs, actions, |secs| {
             check(&|window| window.stride_secs = Some(secs))
         }));
         window.stride_secs = Some(secs);
@@ -216,11 +218,11 @@ pub(super) fn window(
         ];
         choices(ui, &mut window.coverage, &options);
         if help_button(ui, Topic::Numbers) {
-            asked.push(Action::Manual(Topic::Numbers));
+            actions.push(Action::Manual(Topic::Numbers));
         }
     });
     study.window = window;
-    if let Some(model) = facts.model.ready()
+    if let Some(model) = info.model.ready()
         && wrong.is_empty()
         && let Err(error) = window.lengths_for(model.card.reach())
     {
@@ -234,14 +236,14 @@ pub(super) fn window(
 pub(super) fn output(
     ui: &mut egui::Ui,
     state: &State,
-    facts: &Facts,
-    (study, asked): (&mut Study, &mut Asked),
+    info: &Info,
+    (study, actions): (&mut Study, &mut Actions),
 ) -> Vec<String> {
     let mut wrong = vec![];
     ui.horizontal(|ui| {
         heading(ui, "Features go to");
         if help_button(ui, Topic::Files) {
-            asked.push(Action::Manual(Topic::Files));
+            actions.push(Action::Manual(Topic::Files));
         }
     });
     let folder = state.open.as_ref().map(|open| open.folder.clone());
@@ -251,10 +253,10 @@ pub(super) fn output(
         purpose: Purpose::Output,
         recent: &[],
         own: &[],
-        home: facts.home.as_deref(),
-        picking: facts.picking,
+        home: info.home.as_deref(),
+        picking: info.picking,
     };
-    field.show(ui, current.as_deref(), asked);
+    field.show(ui, current.as_deref(), actions);
     ui.horizontal_wrapped(|ui| {
         if study.output.is_some()
             && button(ui, icons::ROTATE_CCW, "Back to the study's folder").clicked()
@@ -296,13 +298,13 @@ fn custom_set(name: &str) -> Result<CustomStimuli, String> {
 }
 
 /// What is wrong with the study's window or names, as the form would say it: a sentence.
-pub(super) fn wrong_window(study: &Study, facts: &Facts) -> Option<String> {
+pub(super) fn wrong_window(study: &Study, info: &Info) -> Option<String> {
     let lengths = study
         .window
         .lengths()
         .map(|_| ())
         .map_err(|error| error.to_string());
-    let reach = facts.model.ready().map(|model| model.card.reach());
+    let reach = info.model.ready().map(|model| model.card.reach());
     let in_reach = || {
         let lengths = reach.map(|reach| study.window.lengths_for(reach));
         lengths
@@ -317,7 +319,7 @@ pub(super) fn wrong_window(study: &Study, facts: &Facts) -> Option<String> {
 }
 
 /// Device, number format and batch; returns what is wrong.
-fn computing(ui: &mut egui::Ui, study: &mut Study, asked: &mut Asked) -> Option<String> {
+fn computing(ui: &mut egui::Ui, study: &mut Study, actions: &mut Actions) -> Option<String> {
     ui.horizontal(|ui| {
         field_label(ui, "Device");
         let options = [
@@ -327,7 +329,7 @@ fn computing(ui: &mut egui::Ui, study: &mut Study, asked: &mut Asked) -> Option<
         ];
         choices(ui, &mut study.device, &options);
         if help_button(ui, Topic::Devices) {
-            asked.push(Action::Manual(Topic::Devices));
+            actions.push(Action::Manual(Topic::Devices));
         }
     });
     ui.horizontal(|ui| {
@@ -355,7 +357,7 @@ fn computing(ui: &mut egui::Ui, study: &mut Study, asked: &mut Asked) -> Option<
         default: 8.0,
         topic: Topic::Extract,
     };
-    let wrong = field.show(ui, &mut batch, asked, |n| {
+    let wrong = field.show(ui, &mut batch, actions, |n| {
         let fits = BATCHES.contains(&n) && n.fract() == 0.0;
         fits.then_some(())
             .ok_or_else(|| "Write a whole number from 1 to 4096.".into())

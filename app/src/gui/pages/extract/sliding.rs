@@ -4,7 +4,7 @@ use eframe::egui;
 use egui::accesskit::Role;
 use egui::{Align2, FontId, Rect, Sense, pos2, vec2};
 
-use crate::gui::facts::Facts;
+use crate::gui::info::Info;
 use crate::gui::state::{Motion, State, Study};
 use crate::gui::theme::{CORNER, Palette};
 use crate::gui::widgets::name;
@@ -24,7 +24,7 @@ const SLIDE_SECS: f64 = 12.0;
 
 impl SlidingWindow {
     /// Draws the window on the waveform.
-    pub(super) fn ui(&mut self, ui: &mut egui::Ui, study: &Study, state: &State, facts: &Facts) {
+    pub(super) fn ui(&mut self, ui: &mut egui::Ui, study: &Study, state: &State, info: &Info) {
         let palette = Palette::of(ui);
         let (rect, response) =
             ui.allocate_exact_size(vec2(ui.available_width(), 104.0), Sense::click_and_drag());
@@ -49,7 +49,7 @@ impl SlidingWindow {
         let rate = f64::from(heschl_core::audio::ENCODER_RATE_HZ);
         let window_secs = lengths.window_samples as f64 / rate;
         let step_secs = lengths.step_samples as f64 / rate;
-        let story_secs = self.story_secs(state, facts);
+        let story_secs = self.story_secs(state, info);
         // The drawing shows two windows and a half, so that the window is seen to move.
         let shown_secs = story_secs.min(window_secs * 2.5).max(step_secs * 4.0);
         let plot = rect
@@ -60,7 +60,7 @@ impl SlidingWindow {
         let end_secs = (step * step_secs).min(shown_secs);
         let start_secs = end_secs - window_secs;
         let x = |secs: f64| plot.left() + (secs / shown_secs) as f32 * plot.width();
-        super::super::sound_view::outline(ui, plot, facts, (0.0, shown_secs));
+        super::super::sound_view::outline(ui, plot, info, (0.0, shown_secs));
         let is_dropped = study.window.coverage == Coverage::FullContext && start_secs < -1e-9;
         let left = x(start_secs.max(0.0));
         let heard = Rect::from_min_max(pos2(left, plot.top()), pos2(x(end_secs), plot.bottom()));
@@ -91,8 +91,8 @@ impl SlidingWindow {
     }
 
     #[expect(clippy::unused_self, reason = "kept beside what it draws")]
-    fn story_secs(&self, state: &State, facts: &Facts) -> f64 {
-        let story = facts
+    fn story_secs(&self, state: &State, info: &Info) -> f64 {
+        let story = info
             .stories()
             .iter()
             .find(|story| Some(&story.story) == state.story.as_ref());
@@ -100,7 +100,7 @@ impl SlidingWindow {
             .and_then(|story| story.header.as_ref())
             .and_then(|header| header.as_ref().ok());
         header
-            .and_then(|facts| facts.duration_secs)
+            .and_then(|info| info.duration_secs)
             .unwrap_or(TYPICAL_SECS)
             .max(0.1)
     }
@@ -116,7 +116,7 @@ impl SlidingWindow {
         if let Some(pointer) = response.interact_pointer_pos() {
             self.at = Some(((pointer.x - plot.left()) / plot.width()).clamp(0.0, 1.0));
         }
-        match (self.at, state.lasting.settings.motion) {
+        match (self.at, state.preferences.settings.motion) {
             (Some(at), _) => at,
             (None, Motion::Reduced) => 0.7,
             (None, Motion::Full) => {

@@ -7,14 +7,14 @@ use egui::accesskit::Role;
 use egui::{Align2, Color32, FontId, Rect, Sense, pos2, vec2};
 use egui_extras::{Column, TableBuilder};
 use egui_plot::{PlotPoint, PlotPoints, Points};
-use heschl_core::look::library::Layer;
-use heschl_core::look::similarity::Plane;
+use heschl_core::display::library::Layer;
+use heschl_core::display::similarity::Plane;
 
 use super::side::number;
-use crate::gui::actions::{Action, Asked};
+use crate::gui::actions::{Action, Actions};
 use crate::gui::colours;
-use crate::gui::facts::Facts;
-use crate::gui::features::{Analysis, Beside, LayerFacts, Looking};
+use crate::gui::features::{Analysis, Beside, FeatureSelection, LayerInfo};
+use crate::gui::info::Info;
 use crate::gui::loading::Loading;
 use crate::gui::pages::chart::{Axis, chart, fix, range};
 use crate::gui::pages::colour_bar::{
@@ -42,11 +42,11 @@ impl Analyses {
     pub(super) fn ui(
         &mut self,
         ui: &mut egui::Ui,
-        (state, facts): (&State, &Facts),
-        looking: &Looking,
-        asked: &mut Asked,
+        (state, info): (&State, &Info),
+        selection: &FeatureSelection,
+        actions: &mut Actions,
     ) {
-        let analysis = match &facts.features.analysis {
+        let analysis = match &info.features.analysis {
             Loading::Nothing | Loading::Waiting => {
                 ui.horizontal(|ui| {
                     ui.spinner();
@@ -57,7 +57,7 @@ impl Analyses {
             Loading::Failed(sentence) => return problem(ui, sentence),
             Loading::Ready(analysis) => analysis,
         };
-        let layer = facts.features.layer.ready();
+        let layer = info.features.layer.ready();
         match (&**analysis, layer) {
             (
                 Analysis::Layers {
@@ -66,9 +66,9 @@ impl Analyses {
                     n_instants,
                 },
                 _,
-            ) => cka_matrix(ui, layers, cka, *n_instants, looking, asked),
+            ) => cka_matrix(ui, layers, cka, *n_instants, selection, actions),
             (Analysis::OverTime { rows, .. }, Some(layer)) => {
-                self.over_time(ui, (analysis, rows), layer, state, asked);
+                self.over_time(ui, (analysis, rows), layer, state, actions);
             }
             (Analysis::Plane { rows, plane }, Some(layer)) => {
                 scatter(ui, rows, plane, layer, state);
@@ -82,9 +82,9 @@ impl Analyses {
         &mut self,
         ui: &mut egui::Ui,
         (analysis, rows): (&Arc<Analysis>, &[usize]),
-        layer: &LayerFacts,
+        layer: &LayerInfo,
         state: &State,
-        asked: &mut Asked,
+        actions: &mut Actions,
     ) {
         let Analysis::OverTime { correlation, .. } = &**analysis else {
             return;
@@ -128,7 +128,7 @@ impl Analyses {
         let end_secs = layer.end_secs().max(1e-6);
         let at = |x: f32| f64::from((x - rect.left()) / rect.width()) * end_secs;
         if let Some(pointer) = response.interact_pointer_pos() {
-            asked.push(Action::Cursor(at(pointer.x).clamp(0.0, end_secs)));
+            actions.push(Action::Cursor(at(pointer.x).clamp(0.0, end_secs)));
         }
         let axis = TimeAxis {
             shown: [0.0, end_secs],
@@ -173,8 +173,8 @@ fn cka_matrix(
     layers: &[Layer],
     cka: &[f64],
     n_instants: usize,
-    looking: &Looking,
-    asked: &mut Asked,
+    selection: &FeatureSelection,
+    actions: &mut Actions,
 ) {
     weak(
         ui,
@@ -194,7 +194,7 @@ fn cka_matrix(
     let (rect, response) = square(ui, Sense::click());
     let side = rect.width();
     name(&response, Role::Canvas, "Similarity between layers");
-    cka_cells(ui, rect, layers, cka, looking);
+    cka_cells(ui, rect, layers, cka, selection);
     let Some(pointer) = response
         .hover_pos()
         .filter(|pointer| rect.contains(*pointer))
@@ -207,9 +207,9 @@ fn cka_matrix(
         index((pointer.y - rect.top()) / side),
     );
     if response.clicked() {
-        asked.push(Action::Look(Box::new(Looking {
+        actions.push(Action::Look(Box::new(FeatureSelection {
             layer: Some(layers[down].clone()),
-            ..looking.clone()
+            ..selection.clone()
         })));
     }
     let words = format!(
@@ -221,7 +221,13 @@ fn cka_matrix(
     response.on_hover_text_at_pointer(words);
 }
 
-fn cka_cells(ui: &egui::Ui, rect: Rect, layers: &[Layer], cka: &[f64], looking: &Looking) {
+fn cka_cells(
+    ui: &egui::Ui,
+    rect: Rect,
+    layers: &[Layer],
+    cka: &[f64],
+    selection: &FeatureSelection,
+) {
     let n = layers.len();
     let cell = rect.width() / n.max(1) as f32;
     let palette = Palette::of(ui);
@@ -249,7 +255,7 @@ fn cka_cells(ui: &egui::Ui, rect: Rect, layers: &[Layer], cka: &[f64], looking: 
                 );
             }
         }
-        let is_here = looking.layer.as_ref() == Some(layer);
+        let is_here = selection.layer.as_ref() == Some(layer);
         let color = if is_here {
             palette.accent
         } else {
@@ -276,7 +282,7 @@ fn square(ui: &mut egui::Ui, sense: Sense) -> (Rect, egui::Response) {
 }
 
 /// The instants in the plane, coloured by time; the cursor's is marked.
-fn scatter(ui: &mut egui::Ui, rows: &[usize], plane: &Plane, layer: &LayerFacts, state: &State) {
+fn scatter(ui: &mut egui::Ui, rows: &[usize], plane: &Plane, layer: &LayerInfo, state: &State) {
     weak(
         ui,
         format!(
@@ -333,7 +339,7 @@ fn instants(
     ui: &mut egui_plot::PlotUi,
     rows: &[usize],
     plane: &Plane,
-    (layer, state): (&LayerFacts, &State),
+    (layer, state): (&LayerInfo, &State),
 ) {
     let n = plane.points.len().max(1);
     // A few groups of one colour are drawn faster than as many as there are points.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use eframe::egui;
 use egui::accesskit::Role;
 use egui::{Color32, Rect, Sense, pos2, vec2};
-use heschl_core::look::heat_map::{Shading, Stretch};
+use heschl_core::display::heat_map::{Shading, Stretch};
 
 use super::side::number;
-use crate::gui::actions::Asked;
+use crate::gui::actions::Actions;
 use crate::gui::colours;
-use crate::gui::facts::Facts;
-use crate::gui::features::{self, HeatPicture, LayerFacts, Looking};
+use crate::gui::features::{self, FeatureSelection, HeatPicture, LayerInfo};
+use crate::gui::info::Info;
 use crate::gui::pages::colour_bar::{
     BELOW, ColourBar, LEFT, numbers_down, tick_number, title_across, title_up,
 };
@@ -33,12 +33,12 @@ impl HeatView {
     pub(super) fn ui(
         &mut self,
         ui: &mut egui::Ui,
-        layer: &Arc<LayerFacts>,
-        looking: &mut Looking,
-        (state, facts): (&State, &Facts),
-        asked: &mut Asked,
+        layer: &Arc<LayerInfo>,
+        selection: &mut FeatureSelection,
+        (state, info): (&State, &Info),
+        actions: &mut Actions,
     ) {
-        legend(ui, layer, looking.shading);
+        legend(ui, layer, selection.shading);
         let size = vec2(
             ui.available_width(),
             (ui.available_height() - 2.0).max(160.0),
@@ -52,7 +52,10 @@ impl HeatView {
         let plot = all
             .with_max_y(all.bottom() - BELOW)
             .with_min_x(all.left() + LEFT);
-        let sound = facts.sound.ready().filter(|_| state.story == looking.story);
+        let sound = info
+            .sound
+            .ready()
+            .filter(|_| state.story == selection.story);
         let [map_share, sound_share] = if sound.is_some() {
             [0.6, 0.15]
         } else {
@@ -64,30 +67,36 @@ impl HeatView {
             .map_or(0.0, |sound| sound.secs())
             .max(layer.end_secs());
         let axis = TimeAxis::new(state, end_secs, plot);
-        axis.listen(ui, &response, asked);
+        axis.listen(ui, &response, actions);
         let rows = axis.shown.map(|secs| layer.row_at(secs));
-        looking.heat = Some(view(ui, map, layer, rows));
-        self.map(ui, map, (layer, looking.dim), rows, facts);
+        selection.heat = Some(view(ui, map, layer, rows));
+        self.map(ui, map, (layer, selection.dim), rows, info);
         if let Some(sound) = sound {
             waveform(ui, wave.shrink2(vec2(0.0, 4.0)), sound, axis.shown);
         }
-        draw_line(ui, line.shrink2(vec2(0.0, 4.0)), layer, looking.dim, &axis);
+        draw_line(
+            ui,
+            line.shrink2(vec2(0.0, 4.0)),
+            layer,
+            selection.dim,
+            &axis,
+        );
         axis.ticks(ui);
         title_across(ui, plot, "time in the story (min:s)");
         axis.cursor(ui, state);
-        pick(ui, &response, map, layer, looking, &axis);
+        pick(ui, &response, map, layer, selection, &axis);
     }
 
     fn map(
         &mut self,
         ui: &egui::Ui,
         rect: Rect,
-        (layer, dim): (&Arc<LayerFacts>, usize),
+        (layer, dim): (&Arc<LayerInfo>, usize),
         rows: [f64; 2],
-        facts: &Facts,
+        info: &Info,
     ) {
         let n_dims = layer.statistics.n_dims;
-        if let Some(picture) = &facts.features.picture
+        if let Some(picture) = &info.features.picture
             && !self
                 .drawn
                 .as_ref()
@@ -136,7 +145,7 @@ impl HeatView {
 }
 
 /// What is to be drawn: a pixel for each point of the screen, but no more down than there are dimensions.
-fn view(ui: &egui::Ui, rect: Rect, layer: &LayerFacts, rows: [f64; 2]) -> features::HeatView {
+fn view(ui: &egui::Ui, rect: Rect, layer: &LayerInfo, rows: [f64; 2]) -> features::HeatView {
     let n_dims = layer.statistics.n_dims;
     features::HeatView {
         stretch: Stretch {
@@ -155,8 +164,8 @@ fn pick(
     ui: &egui::Ui,
     response: &egui::Response,
     map: Rect,
-    layer: &LayerFacts,
-    looking: &mut Looking,
+    layer: &LayerInfo,
+    selection: &mut FeatureSelection,
     axis: &TimeAxis,
 ) {
     let n_dims = layer.statistics.n_dims;
@@ -168,7 +177,7 @@ fn pick(
         .interact_pointer_pos()
         .filter(|pointer| map.contains(*pointer))
     {
-        looking.dim = dim_at(pointer.y);
+        selection.dim = dim_at(pointer.y);
     }
     let Some(pointer) = response
         .hover_pos()
@@ -197,7 +206,7 @@ fn pick(
 }
 
 /// What colours mean.
-fn legend(ui: &mut egui::Ui, layer: &LayerFacts, shading: Shading) {
+fn legend(ui: &mut egui::Ui, layer: &LayerInfo, shading: Shading) {
     let (title, color): (_, fn(f32) -> Color32) = match shading {
         Shading::Values => (
             "value of the hidden state, from the layer's 2nd to its 98th percentile",
@@ -218,7 +227,7 @@ fn legend(ui: &mut egui::Ui, layer: &LayerFacts, shading: Shading) {
 }
 
 /// One dimension over time: from the smallest to the largest value of what falls on each point.
-fn draw_line(ui: &egui::Ui, rect: Rect, layer: &LayerFacts, dim: usize, axis: &TimeAxis) {
+fn draw_line(ui: &egui::Ui, rect: Rect, layer: &LayerInfo, dim: usize, axis: &TimeAxis) {
     let rows = axis.shown.map(|secs| layer.row_at(secs));
     let n_columns = rect.width().max(1.0) as usize;
     let values = layer.map.line(dim, rows, n_columns);
@@ -244,7 +253,7 @@ fn draw_line(ui: &egui::Ui, rect: Rect, layer: &LayerFacts, dim: usize, axis: &T
 fn instants(
     ui: &egui::Ui,
     rect: Rect,
-    layer: &LayerFacts,
+    layer: &LayerInfo,
     dim: usize,
     rows: [f64; 2],
     y: impl Fn(f32) -> f32,

@@ -2,7 +2,7 @@
 
 use eframe::egui;
 
-use crate::gui::features::{LayerFacts, Looking};
+use crate::gui::features::{FeatureSelection, LayerInfo};
 use crate::gui::pages::time_axis::tick_words;
 use crate::gui::state::State;
 use crate::gui::text::thousands;
@@ -10,7 +10,12 @@ use crate::gui::theme::{INSIDE, semibold};
 use crate::gui::widgets::{heading, weak};
 
 /// Draws the statistics.
-pub(super) fn ui(ui: &mut egui::Ui, layer: &LayerFacts, looking: &Looking, state: &State) {
+pub(super) fn ui(
+    ui: &mut egui::Ui,
+    layer: &LayerInfo,
+    selection: &FeatureSelection,
+    state: &State,
+) {
     let found = &layer.statistics;
     egui::ScrollArea::vertical()
         .auto_shrink(false)
@@ -66,16 +71,16 @@ pub(super) fn ui(ui: &mut egui::Ui, layer: &LayerFacts, looking: &Looking, state
                 "Values that are NaN or infinite",
             );
             ui.add_space(INSIDE);
-            at_cursor(ui, layer, looking, state);
+            at_cursor(ui, layer, selection, state);
         });
 }
 
-fn at_cursor(ui: &mut egui::Ui, layer: &LayerFacts, looking: &Looking, state: &State) {
+fn at_cursor(ui: &mut egui::Ui, layer: &LayerInfo, selection: &FeatureSelection, state: &State) {
     heading(ui, "At the cursor");
     let row_at = layer.row_at(state.cursor_secs);
     let features = layer.map.features();
     let value = features
-        .get([row_at.max(0.0) as usize, looking.dim])
+        .get([row_at.max(0.0) as usize, selection.dim])
         .filter(|_| row_at >= 0.0);
     row(
         ui,
@@ -86,7 +91,7 @@ fn at_cursor(ui: &mut egui::Ui, layer: &LayerFacts, looking: &Looking, state: &S
     row(
         ui,
         "dimension",
-        &looking.dim.to_string(),
+        &selection.dim.to_string(),
         "The dimension that was clicked",
     );
     let words = value.map_or_else(|| "no row".to_owned(), |value| number(f64::from(*value)));

@@ -5,10 +5,10 @@ use egui::accesskit::Role;
 use egui::{RichText, WidgetInfo};
 use egui_extras::{Column, TableBuilder, TableRow};
 
-use crate::gui::actions::{Action, Asked};
-use crate::gui::facts::Facts;
+use crate::gui::actions::{Action, Actions};
 use crate::gui::fitting::{FitStudy, Part, StoryLengths, StoryResponses};
 use crate::gui::icons;
+use crate::gui::info::Info;
 use crate::gui::state::State;
 use crate::gui::text::{count, thousands};
 use crate::gui::theme::Palette;
@@ -28,12 +28,12 @@ struct Row<'a> {
 /// Draws the table of the stories that were measured.
 pub(in crate::gui::pages) fn table(
     ui: &mut egui::Ui,
-    (state, facts): (&State, &Facts),
+    (state, info): (&State, &Info),
     measured: &[StoryResponses],
-    (fit, asked): (&mut FitStudy, &mut Asked),
+    (fit, actions): (&mut FitStudy, &mut Actions),
 ) {
-    let rows = rows(facts, measured, fit);
-    tally(ui, &rows, fit);
+    let rows = rows(info, measured, fit);
+    progress_reader(ui, &rows, fit);
     let n_shown = rows.len().clamp(1, MOST_ROWS);
     let height = ROW_HEIGHT * (n_shown as f32 + 1.0) + 12.0;
     ui.push_id("stories of the fit", |ui| {
@@ -66,7 +66,7 @@ pub(in crate::gui::pages) fn table(
                         &format!("Story {}", shown.story.story),
                     );
                     if response.clicked() {
-                        asked.push(Action::SelectStory(shown.story.story.clone()));
+                        actions.push(Action::SelectStory(shown.story.story.clone()));
                     }
                 });
             });
@@ -74,9 +74,9 @@ pub(in crate::gui::pages) fn table(
     });
 }
 
-fn rows<'a>(facts: &'a Facts, measured: &[StoryResponses], fit: &FitStudy) -> Vec<Row<'a>> {
-    let features = facts.fit.layers.ready();
-    let lengths = facts.fit.lengths.ready();
+fn rows<'a>(info: &'a Info, measured: &[StoryResponses], fit: &FitStudy) -> Vec<Row<'a>> {
+    let features = info.fit.layers.ready();
+    let lengths = info.fit.lengths.ready();
     let of = |story: StoryResponses| Row {
         // Until the features are known, nothing is said to be missing.
         has_features: features.is_none_or(|known| known.stories.contains(&story.story)),
@@ -87,7 +87,7 @@ fn rows<'a>(facts: &'a Facts, measured: &[StoryResponses], fit: &FitStudy) -> Ve
 }
 
 /// How many train and test, and who is left out.
-fn tally(ui: &mut egui::Ui, rows: &[Row], fit: &FitStudy) {
+fn progress_reader(ui: &mut egui::Ui, rows: &[Row], fit: &FitStudy) {
     let n = |part: Part| {
         rows.iter()
             .filter(|row| fit.part(&row.story.story, row.has_features) == part)

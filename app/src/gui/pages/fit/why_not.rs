@@ -1,9 +1,9 @@
 //! Why a study's fit cannot run now, and what would let it.
 
 use crate::gui::actions::{Action, Purpose};
-use crate::gui::facts::Facts;
 use crate::gui::fitting::{FitStudy, Part, StoryLengths, StoryResponses};
 use crate::gui::icons;
+use crate::gui::info::Info;
 use crate::gui::loading::Loading;
 use crate::gui::pages::obstacle::{Obstacle, Remedy};
 use crate::gui::pages::scan_times;
@@ -13,23 +13,23 @@ use heschl_core::recipe::ScansRecipe;
 
 /// Why the study's fit cannot run now.
 #[must_use]
-pub(crate) fn why_not_fit(state: &State, facts: &Facts) -> Option<Obstacle> {
+pub(crate) fn why_not_fit(state: &State, info: &Info) -> Option<Obstacle> {
     let Some(study) = state.study() else {
         return Some(Obstacle::new(
             "Open a study first.",
             vec![Remedy::go(Page::Home)],
         ));
     };
-    files(state, facts)
-        .or_else(|| stories(study, facts))
+    files(state, info)
+        .or_else(|| stories(study, info))
         .or_else(|| settings(state, study))
-        .or_else(|| lengths(study, facts))
-        .or_else(|| held_out(study, facts))
-        .or_else(|| outlook(facts))
+        .or_else(|| lengths(study, info))
+        .or_else(|| held_out(study, info))
+        .or_else(|| outlook(info))
 }
 
 /// Features and responses must be there.
-fn files(state: &State, facts: &Facts) -> Option<Obstacle> {
+fn files(state: &State, info: &Info) -> Option<Obstacle> {
     let features = || Remedy::pick("Choose features", Purpose::FitFeatures);
     let responses = || {
         vec![
@@ -52,7 +52,7 @@ fn files(state: &State, facts: &Facts) -> Option<Obstacle> {
             responses(),
         ));
     }
-    match (&facts.fit.responses, &facts.fit.layers) {
+    match (&info.fit.responses, &info.fit.layers) {
         (Loading::Failed(sentence), _) => {
             let again = Remedy::new(icons::REFRESH_CW, "Look again", Action::LookAgain);
             let mut remedies = responses();
@@ -71,11 +71,11 @@ fn files(state: &State, facts: &Facts) -> Option<Obstacle> {
 /// The stories of the responses with their parts.
 fn parts<'a>(
     fit: &'a FitStudy,
-    facts: &'a Facts,
+    info: &'a Info,
 ) -> impl Iterator<Item = (StoryResponses, Part)> + 'a {
-    let measured = facts.fit.responses.ready();
+    let measured = info.fit.responses.ready();
     let measured = measured.map_or_else(Vec::new, |stories| fit.stories(stories));
-    let features = facts.fit.layers.ready();
+    let features = info.fit.layers.ready();
     measured.into_iter().map(move |story| {
         let has_features = features.is_some_and(|known| known.stories.contains(&story.story));
         let part = fit.part(&story.story, has_features);
@@ -84,8 +84,8 @@ fn parts<'a>(
 }
 
 /// Someone must train and someone must test.
-fn stories(study: &Study, facts: &Facts) -> Option<Obstacle> {
-    let of = |part: Part| parts(&study.fit, facts).filter(move |(_, found)| *found == part);
+fn stories(study: &Study, info: &Info) -> Option<Obstacle> {
+    let of = |part: Part| parts(&study.fit, info).filter(move |(_, found)| *found == part);
     let (n_train, n_test) = (of(Part::Train).count(), of(Part::Test).count());
     if n_train + n_test == 0 {
         return Some(Obstacle::new(
@@ -137,10 +137,10 @@ fn settings(state: &State, study: &Study) -> Option<Obstacle> {
 }
 
 /// Features and responses of each story that takes part must be of equal length.
-fn lengths(study: &Study, facts: &Facts) -> Option<Obstacle> {
-    let known = facts.fit.lengths.ready()?;
+fn lengths(study: &Study, info: &Info) -> Option<Obstacle> {
+    let known = info.fit.lengths.ready()?;
     let takes_part = |story: &&StoryLengths| {
-        parts(&study.fit, facts)
+        parts(&study.fit, info)
             .any(|(known, part)| known.story == story.story && part != Part::LeftOut)
     };
     let mut wrong = known
@@ -177,10 +177,10 @@ pub(super) fn remedies(study: &Study, story: &StoryLengths) -> Vec<Remedy> {
 }
 
 /// Training scans, as far as they are known.
-pub(super) fn n_training_scans(study: &Study, facts: &Facts) -> Option<usize> {
-    let known = facts.fit.lengths.ready()?;
+pub(super) fn n_training_scans(study: &Study, info: &Info) -> Option<usize> {
+    let known = info.fit.lengths.ready()?;
     let is_trained = |story: &&StoryLengths| {
-        parts(&study.fit, facts)
+        parts(&study.fit, info)
             .any(|(known, part)| known.story == story.story && part == Part::Train)
     };
     let kept = |story: &StoryLengths| story.kept.map_or(0, |[_, responses]| responses);
@@ -188,8 +188,8 @@ pub(super) fn n_training_scans(study: &Study, facts: &Facts) -> Option<usize> {
 }
 
 /// Enough training scans must be left to hold some out.
-fn held_out(study: &Study, facts: &Facts) -> Option<Obstacle> {
-    let n_scans = n_training_scans(study, facts)?;
+fn held_out(study: &Study, info: &Info) -> Option<Obstacle> {
+    let n_scans = n_training_scans(study, info)?;
     let held_out = study.fit.held_out();
     let sentence = held_out.check(n_scans).err()?;
     let shorter = held_out.suited_to(n_scans).map(|suited| {
@@ -204,8 +204,8 @@ fn held_out(study: &Study, facts: &Facts) -> Option<Obstacle> {
 }
 
 /// What the forecast has met.
-fn outlook(facts: &Facts) -> Option<Obstacle> {
-    let Loading::Failed(sentence) = &facts.fit.outlook else {
+fn outlook(info: &Info) -> Option<Obstacle> {
+    let Loading::Failed(sentence) = &info.fit.outlook else {
         return None;
     };
     Some(Obstacle::new(

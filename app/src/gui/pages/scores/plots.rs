@@ -5,7 +5,7 @@ use egui::accesskit::Role;
 use egui_plot::{Bar, BarChart, Line, PlotPoints, Points, VLine};
 use heschl_core::encoding::{Column, ScoreTable};
 
-use crate::gui::fitting::{ProfileEntry, ScoresFacts};
+use crate::gui::fitting::{ProfileEntry, ScoresInfo};
 use crate::gui::pages::chart::{Axis, Side, chart, fix, marked_line, range, step};
 use crate::gui::text::{count, thousands};
 use crate::gui::theme::Palette;
@@ -89,7 +89,7 @@ impl Histogram {
 
 /// Voxels by r, those better than by chance in the accent colour, over what chance alone gives; returns the voxel whose r is
 /// nearest to where it was clicked.
-pub(super) fn histogram(ui: &mut egui::Ui, scores: &ScoresFacts) -> Option<usize> {
+pub(super) fn histogram(ui: &mut egui::Ui, scores: &ScoresInfo) -> Option<usize> {
     let (palette, table) = (Palette::of(ui), &scores.table);
     let r = || table.column(Column::R).filter(|r| r.is_finite());
     let x = Axis {
@@ -383,8 +383,8 @@ pub(super) fn short_names(names: &[String]) -> Vec<String> {
 /// Each voxel as a point: these scores across, the others up; returns the voxel that is nearest to where it was clicked.
 pub(super) fn scatter(
     ui: &mut egui::Ui,
-    scores: &ScoresFacts,
-    others: &ScoresFacts,
+    scores: &ScoresInfo,
+    others: &ScoresInfo,
 ) -> Option<usize> {
     let palette = Palette::of(ui);
     let pairs: Vec<[f64; 2]> = scores
@@ -408,8 +408,8 @@ pub(super) fn scatter(
             "The others are better in {share:.1} % of the voxels: those above the line.{shown}"
         ),
     );
-    let label = |facts: &ScoresFacts| {
-        let name = facts.folder.file_name().unwrap_or_default();
+    let label = |info: &ScoresInfo| {
+        let name = info.folder.file_name().unwrap_or_default();
         format!("r of {}", name.to_string_lossy())
     };
     // The same range on both axes, in a square: the diagonal is what it seems.
@@ -465,8 +465,8 @@ pub(super) fn scatter(
 
 /// The voxel whose r here and in the other scores are nearest to a place, and both.
 fn nearest_pair(
-    scores: &ScoresFacts,
-    others: &ScoresFacts,
+    scores: &ScoresInfo,
+    others: &ScoresInfo,
     [x, y]: [f64; 2],
 ) -> Option<(usize, [f64; 2])> {
     let here = scores.table.column(Column::R);

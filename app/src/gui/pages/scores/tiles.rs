@@ -5,7 +5,7 @@ use egui::accesskit::Role;
 use egui::{RichText, vec2};
 use heschl_core::encoding::{Column, ScoreTable};
 
-use crate::gui::fitting::ScoresFacts;
+use crate::gui::fitting::ScoresInfo;
 use crate::gui::text::thousands;
 use crate::gui::theme::{CORNER, INSIDE, Palette, TYPE_SCALE, semibold};
 use crate::gui::widgets::{name, weak};
@@ -18,7 +18,7 @@ struct Tile {
 }
 
 /// Draws the tiles.
-pub(super) fn tiles(ui: &mut egui::Ui, scores: &ScoresFacts) {
+pub(super) fn tiles(ui: &mut egui::Ui, scores: &ScoresInfo) {
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = vec2(INSIDE, INSIDE);
         for tile in all(scores) {
@@ -27,7 +27,7 @@ pub(super) fn tiles(ui: &mut egui::Ui, scores: &ScoresFacts) {
     });
 }
 
-fn all(scores: &ScoresFacts) -> Vec<Tile> {
+fn all(scores: &ScoresInfo) -> Vec<Tile> {
     let table = &scores.table;
     let mut tiles = vec![mean(table)];
     tiles.extend(significant(table));
@@ -73,7 +73,7 @@ fn normalised(table: &ScoreTable) -> Option<Tile> {
     })
 }
 
-fn best_layer(scores: &ScoresFacts) -> Option<Tile> {
+fn best_layer(scores: &ScoresInfo) -> Option<Tile> {
     let fits = scores
         .profile
         .iter()

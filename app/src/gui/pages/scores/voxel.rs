@@ -3,10 +3,10 @@
 use eframe::egui;
 use heschl_core::encoding::Column;
 
-use crate::gui::actions::{Action, Asked};
-use crate::gui::facts::Facts;
-use crate::gui::fitting::{ScoresFacts, TestStory};
+use crate::gui::actions::{Action, Actions};
+use crate::gui::fitting::{ScoresInfo, TestStory};
 use crate::gui::icons;
+use crate::gui::info::Info;
 use crate::gui::manual::Topic;
 use crate::gui::pages::sound_view::controls;
 use crate::gui::state::{Page, State};
@@ -20,48 +20,48 @@ const ROOM: f32 = 110.0;
 /// Any voxel by its number, with its scores, its course in the test, and its layers; a few are offered.
 pub(super) fn ui(
     ui: &mut egui::Ui,
-    scores: &ScoresFacts,
-    (state, facts): (&State, &Facts),
-    (story, asked): (&mut usize, &mut Asked),
+    scores: &ScoresInfo,
+    (state, info): (&State, &Info),
+    (story, actions): (&mut usize, &mut Actions),
 ) {
     egui::ScrollArea::vertical()
         .auto_shrink(false)
         .show(ui, |ui| {
-            voxel_field(ui, scores, state, asked);
-            examples(ui, scores, state, asked);
+            voxel_field(ui, scores, state, actions);
+            examples(ui, scores, state, actions);
             weak(ui, voxel_words(scores, state.voxel));
             let has_layers = scores.profile.len() > 1;
             let share = if has_layers { 0.56 } else { 1.0 };
             let height = ((ui.available_height() - ROOM) * share).clamp(200.0, 560.0);
-            course(ui, scores, (state, facts), (story, asked), height);
+            time_course(ui, scores, (state, info), (story, actions), height);
             if has_layers {
                 ui.add_space(INSIDE);
                 let height = (height * 0.7).max(150.0);
-                super::course::over_layers(ui, &scores.profile, state.voxel, height);
+                super::time_course::over_layers(ui, &scores.profile, state.voxel, height);
             }
         });
 }
 
 /// The course over the seconds of a test story, or scan by scan where they are not known.
-fn course(
+fn time_course(
     ui: &mut egui::Ui,
-    scores: &ScoresFacts,
-    (state, facts): (&State, &Facts),
-    (story, asked): (&mut usize, &mut Asked),
+    scores: &ScoresInfo,
+    (state, info): (&State, &Info),
+    (story, actions): (&mut usize, &mut Actions),
     height: f32,
 ) {
     let kept = scores.series.as_ref().and_then(|series| {
         let is_it = |voxel: &usize| *voxel == state.voxel;
         Some((series, series.voxels.iter().position(is_it)?))
     });
-    let found = facts.fit.course.ready();
+    let found = info.fit.time_course.ready();
     let of_file = found.and_then(|found| Some((found.series.as_ref().ok()?, 0)));
     let Some((series, at)) = of_file.or(kept) else {
         match found.and_then(|found| found.series.as_ref().err()) {
             Some(sentence) => {
                 warning(ui, sentence);
                 if button(ui, icons::ARROW_RIGHT, "Go to Fit").clicked() {
-                    asked.push(Action::Go(Page::Fit));
+                    actions.push(Action::Go(Page::Fit));
                 }
             }
             None => {
@@ -73,44 +73,44 @@ fn course(
     let stories = found.map_or(&[][..], |found| &found.stories);
     let n_rows = stories.last().map_or(0, |story| story.rows.end);
     if stories.is_empty() || n_rows != series.measured.nrows() {
-        return super::course::by_scan(ui, (series, at), height);
+        return super::time_course::by_scan(ui, (series, at), height);
     }
-    let story = chosen(ui, stories, (state, facts), (story, asked));
-    super::course::in_time(ui, (series, at), story, (state, asked), height);
+    let story = chosen(ui, stories, (state, info), (story, actions));
+    super::time_course::in_time(ui, (series, at), story, (state, actions), height);
 }
 
 /// The test story whose time is shown: chosen where there are several, with its sound where it is that of the study.
 fn chosen<'a>(
     ui: &mut egui::Ui,
     stories: &'a [TestStory],
-    (state, facts): (&State, &Facts),
-    (story, asked): (&mut usize, &mut Asked),
+    (state, info): (&State, &Info),
+    (story, actions): (&mut usize, &mut Actions),
 ) -> &'a TestStory {
     *story = (*story).min(stories.len() - 1);
     ui.horizontal_wrapped(|ui| {
         let names = stories.iter().map(|story| story.story.as_str());
         let options: Vec<(usize, &str)> = names.enumerate().collect();
         if stories.len() > 1 && choices(ui, story, &options) {
-            asked.push(Action::SelectStory(stories[*story].story.clone()));
+            actions.push(Action::SelectStory(stories[*story].story.clone()));
         }
         let shown = &stories[*story];
         if state.story.as_ref() == Some(&shown.story) {
-            controls(ui, super::course::span(shown), state, facts, asked);
+            controls(ui, super::time_course::span(shown), state, info, actions);
         } else {
             weak(ui, format!("Test story: {}", shown.story));
-            let has_sound = facts
+            let has_sound = info
                 .stories()
                 .iter()
                 .any(|known| known.story == shown.story);
             if has_sound && ui.link("Listen to it").clicked() {
-                asked.push(Action::SelectStory(shown.story.clone()));
+                actions.push(Action::SelectStory(shown.story.clone()));
             }
         }
     });
     &stories[*story]
 }
 
-fn voxel_field(ui: &mut egui::Ui, scores: &ScoresFacts, state: &State, asked: &mut Asked) {
+fn voxel_field(ui: &mut egui::Ui, scores: &ScoresInfo, state: &State, actions: &mut Actions) {
     let table = &scores.table;
     let (first, n) = (table.first_voxel, table.voxels.len());
     let mut value = state.voxel as f64;
@@ -122,7 +122,7 @@ fn voxel_field(ui: &mut egui::Ui, scores: &ScoresFacts, state: &State, asked: &m
         topic: Topic::Scores,
     };
     let last = (first + n).saturating_sub(1);
-    field.show(ui, &mut value, asked, |value| {
+    field.show(ui, &mut value, actions, |value| {
         let is_there = value >= first as f64 && value <= last as f64 && value.fract() == 0.0;
         is_there.then_some(()).ok_or_else(|| {
             format!(
@@ -134,12 +134,12 @@ fn voxel_field(ui: &mut egui::Ui, scores: &ScoresFacts, state: &State, asked: &m
     });
     let voxel = value.round().max(0.0) as usize;
     if voxel != state.voxel {
-        asked.push(Action::Voxel(voxel));
+        actions.push(Action::Voxel(voxel));
     }
 }
 
 /// The best, middle and worst voxels, one click each.
-fn examples(ui: &mut egui::Ui, scores: &ScoresFacts, state: &State, asked: &mut Asked) {
+fn examples(ui: &mut egui::Ui, scores: &ScoresInfo, state: &State, actions: &mut Actions) {
     let Some(series) = &scores.series else {
         return;
     };
@@ -160,21 +160,21 @@ fn examples(ui: &mut egui::Ui, scores: &ScoresFacts, state: &State, asked: &mut 
         .collect();
     let mut voxel = state.voxel;
     if choices(ui, &mut voxel, &options) {
-        asked.push(Action::Voxel(voxel));
+        actions.push(Action::Voxel(voxel));
     }
 }
 
-fn scores_of(scores: &ScoresFacts, voxel: usize) -> Option<&heschl_core::encoding::VoxelScores> {
+fn scores_of(scores: &ScoresInfo, voxel: usize) -> Option<&heschl_core::encoding::VoxelScores> {
     let at = voxel.checked_sub(scores.table.first_voxel)?;
     scores.table.voxels.get(at)
 }
 
-fn r_of(scores: &ScoresFacts, voxel: usize) -> f64 {
+fn r_of(scores: &ScoresInfo, voxel: usize) -> f64 {
     scores_of(scores, voxel).map_or(f64::NAN, |scores| scores.get(Column::R))
 }
 
 /// `Voxel 1,204: r 0.132 (q 0.004), α 63.1, ceiling 0.41`.
-fn voxel_words(scores: &ScoresFacts, voxel: usize) -> String {
+fn voxel_words(scores: &ScoresInfo, voxel: usize) -> String {
     let Some(of_voxel) = scores_of(scores, voxel) else {
         return format!("Voxel {} has no score here.", thousands(voxel));
     };

@@ -16,7 +16,7 @@ use crate::ridge::{RefitPlan, Weights};
 use crate::sanity::{self, Check, median};
 use crate::score::correlation;
 use crate::significance::BlockPermutations;
-use crate::simulate::{PlantedResponses, plant};
+use crate::simulate::{InjectedSignal, plant};
 
 /// Runs of neighbouring voxels in the sample, besides the best one, and voxels in each.
 const N_RUNS: usize = 4;
@@ -47,7 +47,7 @@ pub(super) fn run<T: Readable>(
     checks.extend([
         sanity::shuffled_is_null(&shuffled),
         moved(run, &sample, &predictions),
-        planted(run, plan, &sample),
+        injected(run, plan, &sample),
     ]);
     checks.extend(rivals::run(run, &sample, &predictions));
     Ok(checks)
@@ -205,7 +205,7 @@ fn recordings(run: &Run, runs: &[Range<usize>]) -> Result<(Check, Check), Encode
             })
             .collect();
         Ok(side_by_side(
-            &parts.map_err(crate::encoding::MeasuredError::from)?,
+            &parts.map_err(crate::encoding::ResponseBlocksError::from)?,
         ))
     };
     let named = |stories: &[crate::design::StoryScans]| {
@@ -274,9 +274,9 @@ fn moved_medians<T: Readable>(run: &Run, predictions: &Array2<T>, test: &Array2<
 }
 
 /// A signal planted in responses that never were measured.
-fn planted<T: Readable>(run: &Run, plan: &RefitPlan<T>, sample: &Sample<T>) -> Check {
+fn injected<T: Readable>(run: &Run, plan: &RefitPlan<T>, sample: &Sample<T>) -> Check {
     let mut random = PythonRandom::new(run.work.recipe.ridge.seed ^ 0x91a7);
-    let PlantedResponses { training, test } = plant(
+    let InjectedSignal { training, test } = plant(
         (run.design.training.0.view(), run.design.test.0.view()),
         PLANTED_VOXELS,
         PLANTED_SHARE,

@@ -1,0 +1,319 @@
+//! Where what pages ask for is carried out, and what desks wish is granted.
+
+use super::actions::{Action, Purpose};
+use super::close_request::CloseRequest;
+use super::fitting::FitStudy;
+use super::info::StoryInfo;
+use super::state::{OpenStudy, Page, Study, remember};
+use super::text;
+use super::toasts::Tone;
+use super::window::Window;
+use super::workers::{DiskTask, Done, Event, Meaning};
+use crate::command_text::quoted;
+use eframe::egui;
+use heschl_core::recipe::EncodeRecipe;
+use std::path::PathBuf;
+
+impl Window {
+    /// Carries out what was asked for; what is known then belongs to what is asked now.
+    pub(super) fn carry_out(&mut self, action: Action, ctx: &egui::Context) {
+        self.do_it(action, ctx);
+        self.ask();
+    }
+
+    fn do_it(&mut self, action: Action, ctx: &egui::Context) {
+        match action {
+            Action::Go(page) => self.go(page),
+            Action::NewStudy { parent, name } => self.workers.disk_task(DiskTask::Create {
+                parent,
+                name,
+                of: None,
+            }),
+            Action::OpenStudy(folder) => self.workers.disk_task(DiskTask::Open(folder)),
+            Action::TakeStudyLock => self.try_to_lock_study(),
+            Action::CloseStudy => self.close_study(),
+            Action::TrySample => self.workers.disk_task(DiskTask::Sample {
+                parent: self.studies_folder(),
+            }),
+            Action::TryWholeSample => self.workers.disk_task(DiskTask::WholeSample {
+                parent: self.studies_folder(),
+            }),
+            Action::ForgetRecent(folder) => {
+                let recent = &mut self.state.preferences.recent_studies;
+                recent.retain(|known| *known != folder);
+            }
+            Action::EditStudy(study) => self.edit(|state| {
+                if let Some(open) = &mut state.open {
+                    open.study = *study;
+                }
+            }),
+            Action::EditSettings(settings) => {
+                self.edit(|state| state.preferences.settings = settings);
+            }
+            Action::Arrange(layout) => self.state.preferences.layout = layout,
+            Action::Undo => self.undo(),
+            Action::Redo => self.redo(),
+            Action::RefreshStories => self.workers.forget_stories(),
+            Action::LookAgain => self.workers.look_again(),
+            Action::SelectStory(story) => self.select_story(story),
+            Action::LookAt(page, story) => {
+                self.state.story = Some(story);
+                self.go(page);
+            }
+            Action::Look(selection) => self.state.selection = Some(*selection),
+            Action::StepLayer(step) => self.step_layer(step),
+            Action::Export(format) => self.export(format),
+            Action::Cursor(secs) => self.look_at(secs),
+            Action::MoveCursor(secs) => self.look_at(self.state.cursor_secs + secs),
+            Action::Show(shown) => self.state.shown_secs = shown,
+            Action::TogglePlay => self.toggle_play(),
+            Action::Pick(purpose) => {
+                let start = self.start_of(purpose);
+                self.workers.pick(purpose, start, &mut self.info);
+            }
+            Action::StopPicking => self.workers.stop_picking(&mut self.info),
+            Action::Use(purpose, path) => self.use_path(purpose, path),
+            Action::Drop(paths) => self.workers.classify(paths),
+            Action::Run => self.run(),
+            Action::Voxel(voxel) => self.state.voxel = voxel,
+            Action::Fit(form) => self.fit(form, ctx),
+            Action::Job(id, order) => self.jobs.order(&id, order),
+            Action::FetchModel(name) => self.fetch_model(name),
+            Action::FetchRuntime => self.fetch_runtime(),
+            Action::CheckModel(name) => self.check_model(name),
+            Action::DeleteModel(name) => self.workers.disk_task(DiskTask::DeleteModel(name)),
+            Action::UseModel(name) => self.use_model(name),
+            Action::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
+            Action::Close { jobs } => self.close(jobs, ctx),
+            Action::StayOpen => self.close_request = CloseRequest::Staying,
+            Action::CopyCommand => self.copy_command(ctx),
+            Action::CopySlurm => self.copy_slurm(ctx),
+            Action::SaveRecipe => self.save_recipe(),
+            Action::Copy { text, what } => {
+                ctx.copy_text(text);
+                self.tell(Tone::Plain, format!("{what} copied."));
+            }
+            Action::Tell(sentence) => self.tell(Tone::Amber, sentence),
+            Action::Manual(topic) => {
+                self.pages.help.show(topic);
+                self.go(Page::Help);
+            }
+            Action::ShowFolder(folder) => self.workers.disk_task(DiskTask::ShowFolder(folder)),
+            Action::TogglePalette => self.palette.toggle(),
+            Action::ClearLog => self.info.log.clear(),
+        }
+    }
+
+    /// Carries out what a desk wishes.
+    pub(super) fn handle(&mut self, event: Event) {
+        match event {
+            Event::Picked(purpose, path) => self.use_path(purpose, path),
+            Event::Dropped(meanings) => meanings
+                .into_iter()
+                .for_each(|meaning| self.take_in(meaning)),
+            Event::Tell(sentence) => self.tell(Tone::Amber, sentence),
+            Event::Done(done) => self.take_done(done),
+        }
+    }
+
+    fn take_done(&mut self, done: Done) {
+        match done {
+            Done::Opened(opened) => self.show_study(*opened),
+            Done::Recipe(recipe) if self.state.open.is_some() => {
+                self.edit_study(|study| study.adopt(&recipe));
+                self.go(Page::Extract);
+                self.tell(Tone::Plain, "The recipe's settings are taken over.".into());
+            }
+            // Without a study, one is made of it.
+            Done::Recipe(recipe) => {
+                let mut study = Study::default();
+                study.adopt(&recipe);
+                self.make_study(&recipe.stimuli.folder.clone(), study);
+            }
+            Done::Fit(path, recipe) => self.adopt_fit(&path, *recipe),
+            Done::StudyLocked(folder, held) => self.take_hold(&folder, held),
+            Done::ModelDeleted(name) => {
+                self.workers.look_at_models_again();
+                self.tell(Tone::Plain, format!("{name} is deleted."));
+            }
+            Done::Exported(path) => {
+                let path = text::short_path(&path, self.info.home.as_deref());
+                self.tell(Tone::Good, format!("Saved: {path}"));
+            }
+            Done::RecipeWritten(path) => {
+                let path = text::short_path(&path, self.info.home.as_deref());
+                self.tell(Tone::Good, format!("Recipe saved: {path}"));
+            }
+            Done::Saved(folder, save_status) => self.take_keeping(&folder, save_status),
+            Done::Missing(missing) => self.info.missing_studies = missing,
+            Done::Refused(sentence) => self.tell(Tone::Red, sentence),
+        }
+    }
+
+    fn take_in(&mut self, meaning: Meaning) {
+        if !matches!(meaning, Meaning::Nothing(_)) {
+            self.tell(Tone::Plain, format!("{}.", meaning.sentence()));
+        }
+        match meaning {
+            Meaning::Study(folder) => self.workers.disk_task(DiskTask::Open(folder)),
+            Meaning::Stimuli(folder, story) => {
+                self.use_path(Purpose::Stimuli, folder);
+                self.state.story = story.or(self.state.story.take());
+            }
+            Meaning::Features(folder) => self.use_path(Purpose::Features, folder),
+            Meaning::Model(path) if path.is_file() => self.use_path(Purpose::ModelFile, path),
+            Meaning::Model(folder) => self.use_path(Purpose::ModelFolder, folder),
+            Meaning::Recipe(file) => self.use_path(Purpose::Recipe, file),
+            Meaning::Fit(file) => self.workers.disk_task(DiskTask::ReadFit(file)),
+            Meaning::Scores(folder) => self.use_path(Purpose::Scores, folder),
+            Meaning::Responses(path) => self.use_path(Purpose::Responses, path),
+            Meaning::Words(folder) => self.use_path(Purpose::Words, folder),
+            Meaning::Nothing(sentence) => self.tell(Tone::Amber, sentence),
+        }
+    }
+
+    pub(super) fn go(&mut self, page: Page) {
+        self.state.preferences.page = page;
+    }
+
+    /// Where a dialog begins.
+    fn start_of(&self, purpose: Purpose) -> Option<PathBuf> {
+        let open = self.state.open.as_ref();
+        match purpose {
+            Purpose::Stimuli => open
+                .and_then(|open| open.study.stimuli.clone())
+                .or_else(|| self.state.preferences.recent_stimuli.first().cloned()),
+            Purpose::OpenStudy | Purpose::StudiesFolder => Some(self.studies_folder()),
+            _ => open.map(|open| open.folder.clone()),
+        }
+    }
+
+    /// Does with a path what it was picked for.
+    fn use_path(&mut self, purpose: Purpose, path: PathBuf) {
+        match purpose {
+            Purpose::Nothing => {}
+            Purpose::OpenStudy => self.workers.disk_task(DiskTask::Open(path)),
+            Purpose::StudiesFolder => self.edit(|state| {
+                state.preferences.settings.studies_folder = Some(path);
+            }),
+            Purpose::Stimuli => self.use_stimuli(path),
+            Purpose::Output => self.edit_study(|study| study.output = Some(path)),
+            Purpose::Runtime => self.edit(|state| state.preferences.settings.runtime = Some(path)),
+            Purpose::Recipe => self.workers.disk_task(DiskTask::ReadRecipe(path)),
+            Purpose::ModelFolder | Purpose::ModelFile => self.add_model(path),
+            Purpose::Features | Purpose::OtherFeatures => self.look_at_features(purpose, path),
+            Purpose::FitFeatures => self.edit_fit(Page::Fit, |fit| {
+                fit.features = Some(path);
+                fit.layer = None;
+            }),
+            Purpose::Responses | Purpose::ResponsesFile => self.edit_fit(Page::Fit, |fit| {
+                fit.responses = Some(path);
+                fit.test.clear();
+            }),
+            Purpose::Mask => self.edit_fit(Page::Fit, |fit| fit.mask = Some(path)),
+            Purpose::Reports => self.edit_fit(Page::Align, |fit| fit.set_scans_folder(path)),
+            Purpose::Words => self.edit_fit(Page::Align, |fit| fit.words = Some(path)),
+            Purpose::Scores => self.look_at_scores(path),
+            Purpose::OtherScores => self.state.other_scores = Some(path),
+        }
+    }
+
+    fn use_stimuli(&mut self, folder: PathBuf) {
+        remember(&mut self.state.preferences.recent_stimuli, &folder);
+        if self.state.open.is_none() {
+            let name = folder
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned());
+            let parent = self.studies_folder();
+            return self.workers.disk_task(DiskTask::Create {
+                parent,
+                name: name.unwrap_or_else(|| "Study".into()),
+                of: Some(Box::new(Study {
+                    stimuli: Some(folder),
+                    ..Study::default()
+                })),
+            });
+        }
+        self.edit_study(|study| {
+            study.stimuli = Some(folder);
+            study.left_out.clear();
+        });
+        self.workers.forget_stories();
+        self.go(Page::Stimuli);
+    }
+
+    /// Makes a study of a recipe's settings, named after a folder.
+    pub(super) fn make_study(&mut self, named_after: &std::path::Path, study: Study) {
+        let name = named_after.file_name().unwrap_or_default();
+        let name = name.to_string_lossy().into_owned();
+        let name = if name.is_empty() {
+            "Study".into()
+        } else {
+            name
+        };
+        self.workers.disk_task(DiskTask::Create {
+            parent: self.studies_folder(),
+            name,
+            of: Some(Box::new(study)),
+        });
+    }
+
+    /// Takes over the settings of a fit's recipe, as far as the window has them; says what it has not.
+    fn adopt_fit(&mut self, path: &std::path::Path, recipe: EncodeRecipe) {
+        let mut fit = FitStudy::default();
+        let unknown = fit.adopt(&recipe);
+        if self.state.open.is_some() {
+            self.edit_study(|study| study.fit = fit);
+            self.go(Page::Fit);
+        } else {
+            let named_after = recipe.responses.path.with_extension("");
+            let study = Study {
+                stimuli: recipe.controls.recordings.clone(),
+                fit,
+                ..Study::default()
+            };
+            self.make_study(&named_after, study);
+        }
+        if unknown.is_empty() {
+            return self.tell(Tone::Plain, "The fit's settings are taken over.".into());
+        }
+        let sentence = format!(
+            "The fit's settings are taken over but for {}, which the window does not have. To run the recipe as it is: heschl encode {}",
+            unknown.join(", "),
+            quoted(&path.display().to_string())
+        );
+        self.tell(Tone::Amber, sentence);
+    }
+
+    /// Changes the study, so that it can be undone.
+    pub(super) fn edit_study(&mut self, change: impl FnOnce(&mut Study)) {
+        self.edit(|state| {
+            if let Some(OpenStudy { study, .. }) = &mut state.open {
+                change(study);
+            }
+        });
+    }
+
+    fn save_recipe(&mut self) {
+        let Some(open) = &self.state.open else {
+            return;
+        };
+        let path = open.folder.join("recipe.toml");
+        match self.recipe() {
+            Ok(recipe) => self
+                .workers
+                .disk_task(DiskTask::WriteRecipe(path, Box::new(recipe))),
+            Err(sentence) => self.tell(Tone::Red, sentence),
+        }
+    }
+
+    /// The recipe that the study makes of the stories that were found.
+    pub(super) fn recipe(&self) -> Result<heschl_core::recipe::ExtractRecipe, String> {
+        let open = self.state.open.as_ref().ok_or("Open a study first.")?;
+        if open.study.stimuli.is_none() || self.info.stories.ready().is_none() {
+            return Err("Choose a folder of recordings first.".into());
+        }
+        let stories: Vec<&StoryInfo> = self.info.listed().collect();
+        Ok(open.study.recipe(&open.folder, &stories))
+    }
+}

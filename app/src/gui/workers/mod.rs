@@ -1,0 +1,362 @@
+//! What the window has done elsewhere: every look at a disk, a device or another process happens on threads of this
+//! folder. Each kind of question has a desk; the answers go into [`super::info::Info`].
+
+mod chance;
+mod disk_tasks;
+mod drops;
+mod features;
+mod fit;
+mod lengths;
+mod model;
+mod models;
+mod picker;
+mod player;
+mod sound;
+mod stories;
+mod study_contents;
+mod time_course;
+mod trial;
+mod watch;
+mod worker;
+
+pub(crate) use time_course::TimeCourseRequest;
+pub(crate) use worker::{LatestRequest, Replies, Waker, Worker};
+
+use std::path::PathBuf;
+
+use super::actions::Purpose;
+use super::features::FeatureSelection;
+use super::info::{Info, StudyContents};
+use super::loading::Loading;
+
+/// All desks.
+pub(crate) struct Workers {
+    stories: LatestRequest<stories::Request, stories::Reply>,
+    sound: LatestRequest<sound::Request, sound::Reply>,
+    pub(crate) player: Player,
+    model: LatestRequest<model::Request, model::Reply>,
+    models: LatestRequest<models::Request, models::Reply>,
+    trial: LatestRequest<trial::Request, trial::Reply>,
+    study_contents: LatestRequest<StudyContentsRequest, StudyContents>,
+    features: features::FeatureWorkers,
+    fit: fit::FitWorkers,
+    picker: Worker<picker::Request, picker::Reply>,
+    disk_tasks: Worker<DiskTask, Done>,
+    drops: Worker<Vec<PathBuf>, Vec<drops::Meaning>>,
+    machine: Worker<model::AboutMachine, super::info::Machine>,
+    watch: watch::Watch,
+}
+
+/// What the desks ask the window to do.
+pub(crate) enum Event {
+    /// A path was picked.
+    Picked(Purpose, PathBuf),
+    /// This is what the dropped paths are.
+    Dropped(Vec<drops::Meaning>),
+    /// Something to tell.
+    Tell(String),
+    /// An errand is done.
+    Done(Done),
+}
+
+pub(crate) use disk_tasks::{DiskTask, Done, Opened, Origin};
+pub(crate) use drops::Meaning;
+pub(crate) use fit::{AlignmentAsk, ResponsesRequest};
+pub(crate) use lengths::LengthsRequest;
+use player::Player;
+pub(crate) use study_contents::StudyContentsRequest;
+pub(crate) use trial::Request as TrialRequest;
+use watch::Watched;
+
+/// What the window's state asks for: whatever is known belongs to these questions.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Requests {
+    /// The folder of recordings.
+    pub(crate) stimuli: Option<PathBuf>,
+    /// The features that are looked at.
+    pub(crate) selection: Option<PathBuf>,
+    /// The features of the fit.
+    pub(crate) fit_features: Option<PathBuf>,
+    /// The responses of the fit.
+    pub(crate) responses: Option<ResponsesRequest>,
+    /// The recipe of the fit, if it can be fitted.
+    pub(crate) fit: Option<String>,
+    /// Folders of scan times and words.
+    pub(crate) alignment: Vec<PathBuf>,
+    /// The scores that are looked at.
+    pub(crate) scores: Option<PathBuf>,
+    /// The scores that they are compared with.
+    pub(crate) other_scores: Option<PathBuf>,
+}
+
+impl Requests {
+    /// The paths that the answers come from.
+    fn paths(&self) -> Vec<(Watched, PathBuf)> {
+        let responses = self.responses.iter();
+        let responses = responses.flat_map(|(path, mask)| [Some(path), mask.as_ref()]);
+        let all = [
+            (Watched::Stories, self.stimuli.as_ref()),
+            (Watched::Features, self.selection.as_ref()),
+            (Watched::FitFeatures, self.fit_features.as_ref()),
+            (Watched::Scores, self.scores.as_ref()),
+            (Watched::Scores, self.other_scores.as_ref()),
+        ];
+        let alignment = self
+            .alignment
+            .iter()
+            .map(|folder| (Watched::Alignment, Some(folder)));
+        all.into_iter()
+            .chain(responses.map(|path| (Watched::Responses, path)))
+            .chain(alignment)
+            .filter_map(|(watched, path)| Some((watched, path?.clone())))
+            .collect()
+    }
+}
+
+impl Workers {
+    /// Opens every desk.
+    pub(crate) fn open(waker: &Waker) -> Self {
+        Self {
+            stories: LatestRequest::of(stories::open(waker)),
+            sound: LatestRequest::of(sound::open(waker)),
+            player: Player::open(waker),
+            model: LatestRequest::of(model::open(waker)),
+            models: LatestRequest::of(models::open(waker)),
+            trial: LatestRequest::of(trial::open(waker)),
+            features: features::FeatureWorkers::open(waker),
+            fit: fit::FitWorkers::open(waker),
+            picker: picker::open(waker),
+            disk_tasks: disk_tasks::open(waker),
+            drops: drops::open(waker),
+            machine: model::open_machine(waker),
+            study_contents: LatestRequest::of(study_contents::open(waker)),
+            watch: watch::Watch::open(waker),
+        }
+    }
+
+    /// Asks for the stories of a folder, unless they are known or asked for.
+    pub(crate) fn want_stories(
+        &mut self,
+        folder: Option<&PathBuf>,
+        recursive: bool,
+        info: &mut Info,
+    ) {
+        let request = folder.map(|folder| stories::Request {
+            folder: folder.clone(),
+            recursive,
+        });
+        self.stories.want(request, &mut info.stories);
+    }
+
+    /// Asks for the stories again, for the folder may have changed.
+    pub(crate) fn forget_stories(&mut self) {
+        self.stories.look_again();
+    }
+
+    /// Asks for a recording's sound, unless it is known or asked for.
+    pub(crate) fn want_sound(&mut self, path: Option<PathBuf>, info: &mut Info) {
+        let request = path.map(|path| sound::Request { path });
+        if request.as_ref() != self.sound.last() {
+            self.player.stop();
+        }
+        self.sound.want(request, &mut info.sound);
+    }
+
+    /// Asks for what is looked at of features.
+    pub(crate) fn want_features(&mut self, selection: Option<&FeatureSelection>, info: &mut Info) {
+        self.features.want(selection, info);
+    }
+
+    /// Asks for what a fit needs to know.
+    pub(crate) fn want_fit(
+        &mut self,
+        requests: &Requests,
+        lengths: Option<LengthsRequest>,
+        info: &mut Info,
+    ) {
+        self.fit.want(requests, lengths, &mut info.fit);
+    }
+
+    /// Asks for a story on one clock.
+    pub(crate) fn want_alignment(&mut self, request: Option<AlignmentAsk>, info: &mut Info) {
+        self.fit.want_alignment(request, &mut info.fit);
+    }
+
+    /// Asks what a fit would take.
+    pub(crate) fn want_fit_outlook(&mut self, recipe: Option<String>, info: &mut Info) {
+        self.fit.want_outlook(recipe, &mut info.fit);
+    }
+
+    /// Asks for scores that are looked at.
+    pub(crate) fn want_scores(&mut self, requests: &Requests, info: &mut Info) {
+        self.fit.want_scores(requests, &mut info.fit);
+    }
+
+    /// Asks for the course of a voxel of the scores that are looked at.
+    pub(crate) fn want_time_course(&mut self, request: Option<TimeCourseRequest>, info: &mut Info) {
+        self.fit.want_time_course(request, &mut info.fit);
+    }
+
+    /// Asks for scores again, for a fit may have changed them.
+    pub(crate) fn forget_scores(&mut self) {
+        self.fit.forget_scores();
+    }
+
+    /// Asks what a model says of itself, unless it is known or asked for.
+    pub(crate) fn want_model(&mut self, name: Option<&str>, info: &mut Info) {
+        let request = name.map(|name| model::Request { name: name.into() });
+        self.model.want(request, &mut info.model);
+    }
+
+    /// Asks for all models.
+    pub(crate) fn want_models(&mut self, info: &mut Info) {
+        self.models.want(Some(models::Request), &mut info.models);
+    }
+
+    /// Asks for the models again, for one may have come or gone.
+    pub(crate) fn look_at_models_again(&mut self) {
+        self.models.look_again();
+        self.model.look_again();
+    }
+
+    /// Asks what a study has, unless it is known or asked for.
+    pub(crate) fn want_study_contents(
+        &mut self,
+        request: Option<StudyContentsRequest>,
+        info: &mut Info,
+    ) {
+        self.study_contents.want(request, &mut info.study_contents);
+    }
+
+    /// Asks again what the study has: a job may have changed it.
+    pub(crate) fn look_into_study_again(&mut self) {
+        self.study_contents.look_again();
+    }
+
+    /// What was tried last.
+    #[must_use]
+    pub(crate) fn tried(&self) -> Option<&TrialRequest> {
+        self.trial.last()
+    }
+
+    /// Asks for a trial of the encoder, unless it is known or asked for.
+    pub(crate) fn want_trial(&mut self, request: Option<TrialRequest>, info: &mut Info) {
+        self.trial.want(request, &mut info.trial);
+    }
+
+    /// Forgets whatever is known of other features, scores and fits than these.
+    pub(crate) fn keep_to(&mut self, requests: &Requests, info: &mut Info) {
+        self.features.keep_to(requests.selection.as_ref(), info);
+        self.fit.keep_to(requests, &mut info.fit);
+    }
+
+    /// Has all files of the study looked at again.
+    pub(crate) fn look_again(&mut self) {
+        self.stories.look_again();
+        self.features.look_again();
+        self.study_contents.look_again();
+        for watched in [Watched::Responses, Watched::FitFeatures] {
+            self.fit.look_again(watched);
+        }
+        self.look_at_models_again();
+    }
+
+    /// Looks whether what is known has changed on the disk.
+    pub(crate) fn watch(&mut self, requests: &Requests, info: &mut Info) {
+        self.watch.poll(requests.paths());
+        let Some((changed, memory)) = self.watch.changes() else {
+            return;
+        };
+        if let Some(machine) = &mut info.machine {
+            (machine.memory_bytes, machine.free_memory_bytes) = memory;
+        }
+        for watched in changed {
+            match watched {
+                Watched::Stories => self.stories.look_again(),
+                Watched::Features => self.features.look_again(),
+                Watched::FitFeatures | Watched::Responses | Watched::Alignment => {
+                    self.fit.look_again(watched);
+                    self.study_contents.look_again();
+                }
+                Watched::Scores => self.fit.forget_scores(),
+            }
+        }
+    }
+
+    /// Asks what can be computed on.
+    pub(crate) fn want_machine(&mut self, runtime: Option<PathBuf>) {
+        self.machine.ask(model::AboutMachine { runtime });
+    }
+
+    /// Opens a dialog of the system in a process of its own.
+    pub(crate) fn pick(&mut self, purpose: Purpose, start: Option<PathBuf>, info: &mut Info) {
+        info.picking = Some(purpose);
+        self.picker.ask(picker::Request { purpose, start });
+    }
+
+    /// Waits no longer for the dialog.
+    pub(crate) fn stop_picking(&mut self, info: &mut Info) {
+        info.picking = None;
+        self.picker.ask(picker::Request {
+            purpose: Purpose::Nothing,
+            start: None,
+        });
+    }
+
+    /// Has an errand done, after those before it.
+    pub(crate) fn disk_task(&mut self, disk_task: DiskTask) {
+        self.disk_tasks.ask_also(disk_task);
+    }
+
+    /// Waits until the last errands are done: the window is closing.
+    pub(crate) fn finish_chores(&mut self) {
+        self.disk_tasks.finish();
+    }
+
+    /// Finds out what dropped paths are.
+    pub(crate) fn classify(&mut self, paths: Vec<PathBuf>) {
+        self.drops.ask(paths);
+    }
+
+    /// Takes what has come into the facts, and returns what else is to be done.
+    pub(crate) fn collect(&mut self, info: &mut Info) -> Vec<Event> {
+        let mut events = vec![];
+        for reply in self.stories.replies() {
+            stories::take(reply, &mut info.stories);
+        }
+        self.features.collect(info);
+        self.fit.collect(&mut info.fit);
+        for reply in self.sound.replies() {
+            info.sound = reply;
+        }
+        for reply in self.model.replies() {
+            info.model = reply;
+        }
+        for reply in self.models.replies() {
+            info.models = reply;
+        }
+        for reply in self.trial.replies() {
+            info.trial = reply;
+        }
+        for reply in self.study_contents.replies() {
+            info.study_contents = Loading::Ready(reply);
+        }
+        for machine in self.machine.replies() {
+            info.machine = Some(machine);
+        }
+        for reply in self.picker.replies() {
+            if info.picking != Some(reply.purpose) {
+                continue;
+            }
+            info.picking = None;
+            match reply.picked {
+                Ok(Some(path)) => events.push(Event::Picked(reply.purpose, path)),
+                Ok(None) => {}
+                Err(sentence) => events.push(Event::Tell(sentence)),
+            }
+        }
+        events.extend(self.disk_tasks.replies().map(Event::Done));
+        events.extend(self.drops.replies().map(Event::Dropped));
+        events
+    }
+}

@@ -1,0 +1,172 @@
+//! The stories of a folder, and what their headers say.
+
+use std::path::{Path, PathBuf};
+
+use heschl_core::audio::{self, RecordingInfo};
+use heschl_core::progress::CancelToken;
+use heschl_core::stimuli::{self, Depth};
+
+use super::{Replies, Waker, Worker};
+use crate::gui::info::StoryInfo;
+use crate::gui::loading::Loading;
+
+/// Which folder is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Request {
+    pub(super) folder: PathBuf,
+    pub(super) recursive: bool,
+}
+
+/// What was found.
+pub(super) enum Reply {
+    /// The stories, their headers still unread.
+    Listed(Result<Vec<StoryInfo>, String>),
+    /// The headers of stories, by their place in the list.
+    Headers(Vec<(usize, Result<RecordingInfo, String>)>),
+}
+
+/// Headers that are told together.
+const HEADERS_AT_ONCE: usize = 16;
+
+pub(super) fn open(waker: &Waker) -> Worker<Request, Reply> {
+    Worker::open("stories", waker, reply)
+}
+
+fn reply(request: Request, cancel: &CancelToken, out: &Replies<Reply>) {
+    let depth = if request.recursive {
+        Depth::Recursive
+    } else {
+        Depth::TopLevel
+    };
+    let found = match stimuli::find_stimuli(&request.folder, depth) {
+        Ok(found) => found,
+        Err(error) => return out.give(Reply::Listed(Err(error.to_string()))),
+    };
+    let listed = found.iter().map(|stimulus| StoryInfo {
+        story: stimulus.story.clone(),
+        path: stimulus.path.clone(),
+        header: stimuli::name_trouble(stimulus).map(Err),
+        is_listed: true,
+    });
+    let mut all: Vec<StoryInfo> = listed.collect();
+    all.extend(never_read(&request.folder));
+    out.give(Reply::Listed(Ok(all)));
+    let mut headers = vec![];
+    for (at, stimulus) in found.iter().enumerate() {
+        if cancel.is_cancelled() {
+            return;
+        }
+        if stimuli::name_trouble(stimulus).is_none() {
+            let header = audio::probe(&stimulus.path);
+            headers.push((at, header.map_err(|error| error.to_string())));
+        }
+        if headers.len() == HEADERS_AT_ONCE || at + 1 == found.len() {
+            out.give(Reply::Headers(std::mem::take(&mut headers)));
+        }
+    }
+}
+
+/// Endings of sound and video that is not read, and what it is.
+const NEVER_READ: [(&str, &str); 14] = [
+    ("opus", "Opus"),
+    ("wma", "Windows Media Audio"),
+    ("amr", "AMR"),
+    ("ape", "Monkey's Audio"),
+    ("wv", "WavPack"),
+    ("ac3", "AC-3"),
+    ("dts", "DTS"),
+    ("webm", "WebM"),
+    ("mkv", "Matroska"),
+    ("mov", "a QuickTime film"),
+    ("mp4", "an MP4 film"),
+    ("avi", "an AVI film"),
+    ("spx", "Speex"),
+    ("mpc", "Musepack"),
+];
+
+/// Files of a folder that are sound and of a kind that is not read: a listener's recording must not go missing without a word.
+fn never_read(folder: &Path) -> Vec<StoryInfo> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    files.sort();
+    let of = |path: PathBuf| {
+        let name = path.file_name()?.to_string_lossy().into_owned();
+        let ending = path.extension()?.to_string_lossy().to_lowercase();
+        let is_read = stimuli::EXTENSIONS.contains(&ending.as_str());
+        let (_, kind) = NEVER_READ.iter().find(|(known, _)| *known == ending)?;
+        (!is_read && !name.starts_with('.')).then(|| StoryInfo {
+            header: Some(Err(format!(
+                "Not read: {kind}. Convert it to FLAC or WAV, for instance: ffmpeg -i recording.{ending} recording.flac"
+            ))),
+            story: name,
+            path,
+            is_listed: false,
+        })
+    };
+    files.into_iter().filter_map(of).collect()
+}
+
+/// Takes an answer into the facts.
+pub(super) fn take(reply: Reply, stories: &mut Loading<Vec<StoryInfo>>) {
+    match reply {
+        Reply::Listed(Ok(listed)) => *stories = Loading::Ready(listed),
+        Reply::Listed(Err(sentence)) => *stories = Loading::Failed(sentence),
+        Reply::Headers(headers) => {
+            if let Loading::Ready(stories) = stories {
+                for (at, header) in headers {
+                    if let Some(story) = stories.get_mut(at) {
+                        story.header = Some(header);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sound_that_is_never_read_is_listed_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a.opus", "b.WMA", "c.wav", "d.txt", ".e.opus"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let found = never_read(folder.path());
+        let names: Vec<&str> = found.iter().map(|story| story.story.as_str()).collect();
+        assert_eq!(names, ["a.opus", "b.WMA"]);
+        for story in &found {
+            assert!(!story.is_readable());
+            let Some(Err(sentence)) = &story.header else {
+                panic!("it is read");
+            };
+            assert!(sentence.contains("ffmpeg -i"), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_no_file_of_results_can_have_is_told_before_anything_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let recording = crate::RECORDING;
+        for name in ["short".to_owned(), "a".repeat(245)] {
+            std::fs::write(folder.path().join(format!("{name}.wav")), recording).unwrap();
+        }
+        let waker: Waker = std::sync::Arc::new(|| ());
+        let mut worker = open(&waker);
+        worker.ask(Request {
+            folder: folder.path().to_path_buf(),
+            recursive: false,
+        });
+        worker.finish();
+        let mut stories = Loading::Waiting;
+        worker.replies().for_each(|reply| take(reply, &mut stories));
+        let readable: Vec<(usize, bool)> = stories
+            .ready()
+            .unwrap()
+            .iter()
+            .map(|story| (story.story.len(), story.is_readable()))
+            .collect();
+        assert_eq!(readable, [(245, false), (5, true)]);
+    }
+}

@@ -1,0 +1,280 @@
+//! What one voxel did in the test, beside what was predicted.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use heschl_core::design::{Alignment, AlignmentQuestion};
+use heschl_core::encoding::ExampleSeries;
+use heschl_core::formats::npy::StoredMatrix;
+use heschl_core::formats::responses::{ResponseOptions, open as open_responses};
+use heschl_core::progress::CancelToken;
+use heschl_core::recipe::{EncodeFile, EncodeRecipe, FeatureKind};
+use heschl_core::responses::ResponseSource;
+use ndarray::{Array2, Axis, concatenate};
+
+use super::fit::source;
+use super::{Replies, Waker, Worker};
+use crate::gui::fitting::{TestStory, VoxelTimeCourse};
+use crate::gui::loading::Loading;
+
+/// The voxel whose course is wanted.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TimeCourseRequest {
+    /// The scores.
+    pub(crate) folder: PathBuf,
+    /// The first voxel that they have.
+    pub(crate) first_voxel: usize,
+    /// The voxel.
+    pub(crate) voxel: usize,
+    /// A folder of `TextGrid`s.
+    pub(crate) words: Option<PathBuf>,
+}
+
+pub(super) type Reply = Loading<Arc<VoxelTimeCourse>>;
+
+pub(super) fn open(waker: &Waker) -> Worker<TimeCourseRequest, Reply> {
+    Worker::open(
+        "course",
+        waker,
+        |request: TimeCourseRequest, cancel: &CancelToken, out: &Replies<Reply>| {
+            let time_course = VoxelTimeCourse {
+                series: read(&request, cancel),
+                stories: stories(&request, cancel).unwrap_or_default(),
+            };
+            if !cancel.is_cancelled() {
+                out.give(Loading::Ready(Arc::new(time_course)));
+            }
+        },
+    )
+}
+
+fn read(request: &TimeCourseRequest, cancel: &CancelToken) -> Result<ExampleSeries, String> {
+    let (folder, voxel) = (&request.folder, request.voxel);
+    let file = folder.join("predictions.npy");
+    if !file.is_file() {
+        return Err(
+            "The predictions of this fit were not kept, so only the voxels below can be looked at. Tick \"Keep predictions\" under Fit, \
+             and fit again."
+                .into(),
+        );
+    }
+    let say = |error: heschl_core::formats::npy::NpyError| error.to_string();
+    let predictions = StoredMatrix::open(&file).map_err(say)?;
+    let (n_scans, n_voxels) = predictions.dim();
+    let column = voxel.checked_sub(request.first_voxel);
+    let Some(column) = column.filter(|column| *column < n_voxels) else {
+        return Err(format!(
+            "The predictions are of {n_voxels} voxels, numbered from {}.",
+            request.first_voxel
+        ));
+    };
+    let predicted: Array2<f64> = predictions
+        .read(0..n_scans, column..column + 1)
+        .map_err(say)?;
+    let recipe =
+        EncodeFile::read(&folder.join("recipe.toml")).map_err(|error| error.to_string())?;
+    let block = voxel..voxel + 1;
+    let measured = measured(
+        &recipe.encode.rooted(folder),
+        std::slice::from_ref(&block),
+        cancel,
+    )?;
+    if measured.nrows() != n_scans {
+        return Err(format!(
+            "The responses have {} test scans by now, and {n_scans} were predicted: they have changed since the fit.",
+            measured.nrows()
+        ));
+    }
+    Ok(ExampleSeries {
+        voxels: vec![voxel],
+        predicted,
+        measured,
+    })
+}
+
+/// When the scans of each test story were taken; `None` where that is not known: features may lie at scan times.
+fn stories(request: &TimeCourseRequest, cancel: &CancelToken) -> Option<Vec<TestStory>> {
+    let folder = &request.folder;
+    let recipe = EncodeFile::read(&folder.join("recipe.toml")).ok()?.encode;
+    let recipe = recipe.rooted(folder);
+    let source = source(&(recipe.responses.path.clone(), recipe.responses.mask.clone())).ok()?;
+    let mut stories: Vec<TestStory> = vec![];
+    for story in &recipe.stories.test {
+        if cancel.is_cancelled() {
+            return None;
+        }
+        let first_row = stories.last().map_or(0, |story| story.rows.end);
+        stories.push(on_clock(
+            &recipe,
+            request,
+            (story, first_row),
+            source.as_ref(),
+        )?);
+    }
+    Some(stories)
+}
+
+fn on_clock(
+    recipe: &EncodeRecipe,
+    request: &TimeCourseRequest,
+    (story, first_row): (&String, usize),
+    source: &dyn ResponseSource,
+) -> Option<TestStory> {
+    let sets = &recipe.features;
+    let model = sets.iter().find(|set| set.kind == FeatureKind::Features);
+    let names = recipe.responses.presentations(story);
+    let last_request = AlignmentQuestion {
+        story: story.clone(),
+        features: model.map(|set| set.folder.clone()),
+        words: request.words.clone(),
+        scans: recipe.scans.clone(),
+        trim: recipe.design.trim_test,
+        trim_responses: recipe.design.trim_responses_test,
+        presentation: names.first().cloned(),
+        voxel: request.voxel,
+    };
+    let found = Alignment::of(&last_request, Some(source)).ok()?;
+    let is_timed = model.is_none() || !found.frame_secs.is_empty();
+    let centres = found.scans.filter(|_| is_timed)?.centre_secs;
+    let kept = centres.get(found.kept)?;
+    Some(TestStory {
+        story: story.clone(),
+        rows: first_row..first_row + kept.len(),
+        centre_secs: kept.to_vec(),
+        words: found.words,
+    })
+}
+
+/// The test responses of some voxels, story after story, as the fit saw them.
+pub(super) fn measured(
+    recipe: &EncodeRecipe,
+    voxels: &[Range<usize>],
+    cancel: &CancelToken,
+) -> Result<Array2<f64>, String> {
+    let options = ResponseOptions {
+        mask: recipe.responses.mask.clone(),
+        ..ResponseOptions::default()
+    };
+    let source =
+        open_responses(&recipe.responses.path, &options).map_err(|error| error.to_string())?;
+    let mut stories = vec![];
+    for story in &recipe.stories.test {
+        let mut blocks = vec![];
+        for block in voxels {
+            if cancel.is_cancelled() {
+                return Err("It is no longer asked.".into());
+            }
+            blocks.push(time_course(recipe, source.as_ref(), (story, block))?);
+        }
+        stories.push(beside(Axis(1), &blocks)?);
+    }
+    beside(Axis(0), &stories)
+}
+
+fn beside(axis: Axis, parts: &[Array2<f64>]) -> Result<Array2<f64>, String> {
+    let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
+    concatenate(axis, &views).map_err(|error| error.to_string())
+}
+
+/// One story's responses after their trim: the mean, where it was heard several times.
+fn time_course(
+    recipe: &EncodeRecipe,
+    source: &dyn ResponseSource,
+    (story, voxels): (&String, &Range<usize>),
+) -> Result<Array2<f64>, String> {
+    let once = [story.clone()];
+    let names = match recipe.responses.presentations(story) {
+        [] => &once[..],
+        names => names,
+    };
+    let trim = recipe.design.trim_responses_test;
+    let mut sum: Option<Array2<f64>> = None;
+    for name in names {
+        let (n_scans, _) = source
+            .shape(name)
+            .ok_or_else(|| format!("There are no responses to \"{name}\" any more."))?;
+        let rows = trim.start_scans..n_scans.saturating_sub(trim.end_scans);
+        let read = source
+            .read_f64(name, rows, voxels.clone())
+            .map_err(|error| error.to_string())?;
+        sum = Some(match sum {
+            Some(sum) if sum.dim() == read.dim() => sum + read,
+            Some(_) => {
+                return Err(format!(
+                    "The presentations of \"{story}\" differ in length."
+                ));
+            }
+            None => read,
+        });
+    }
+    let sum = sum.ok_or_else(|| format!("There are no responses to \"{story}\" any more."))?;
+    Ok(sum / names.len() as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heschl_core::formats::npz_arrays::{Order, header};
+    use std::path::Path;
+
+    #[test]
+    fn any_voxel_is_read_as_it_was_measured_and_predicted() {
+        use crate::gui::fitting::FitStudy;
+        let folder = tempfile::tempdir().unwrap();
+        let responses = folder.path().join("responses");
+        std::fs::create_dir(&responses).unwrap();
+        let write = |path: &Path, n_rows: usize, value: &dyn Fn(usize, usize) -> f32| {
+            let mut bytes = header("<f4", Order::C, &[n_rows, 3]);
+            let all = (0..n_rows * 3).map(|at| value(at / 3, at % 3));
+            bytes.extend(all.flat_map(f32::to_le_bytes));
+            std::fs::write(path, bytes).unwrap();
+        };
+        // Two presentations whose mean is the number of the scan, ten times the voxel's added.
+        for (name, shift) in [("a_1", 1.0), ("a_2", -1.0)] {
+            write(&responses.join(format!("{name}.npy")), 8, &|scan, voxel| {
+                (scan + 10 * voxel) as f32 + shift
+            });
+        }
+        write(&folder.path().join("predictions.npy"), 5, &|scan, voxel| {
+            (100 * voxel + scan) as f32
+        });
+        let fit = FitStudy {
+            responses: Some(responses),
+            features: Some("/f".into()),
+            test: vec!["a".into()],
+            repeats: [("a".to_owned(), vec!["a_1".into(), "a_2".into()])].into(),
+            ..FitStudy::default()
+        };
+        let mut encode = fit.recipe(None, None, folder.path()).unwrap();
+        encode.design.trim_responses_test = [2, 1].into();
+        let text = EncodeFile { encode, run: None }.to_toml().unwrap();
+        std::fs::write(folder.path().join("recipe.toml"), text).unwrap();
+        let request = |voxel| TimeCourseRequest {
+            folder: folder.path().to_path_buf(),
+            first_voxel: 0,
+            voxel,
+            words: None,
+        };
+        let series = read(&request(2), &CancelToken::default()).unwrap();
+        assert_eq!(
+            series.measured.column(0).to_vec(),
+            [22.0, 23.0, 24.0, 25.0, 26.0]
+        );
+        assert_eq!(
+            series.predicted.column(0).to_vec(),
+            [200.0, 201.0, 202.0, 203.0, 204.0]
+        );
+        assert!(
+            read(&request(3), &CancelToken::default())
+                .unwrap_err()
+                .contains("3 voxels")
+        );
+        std::fs::remove_file(folder.path().join("predictions.npy")).unwrap();
+        assert!(
+            read(&request(0), &CancelToken::default())
+                .unwrap_err()
+                .contains("Keep predictions")
+        );
+    }
+}

@@ -1,0 +1,327 @@
+//! How much a fit is to compute.
+
+use super::FitSizes;
+use crate::recipe::{EncodeRecipe, FitPrecision};
+use crate::ridge::{AlphaUnit, Form, Shape, expected_work, is_spread, leaves_out, row_work};
+
+/// Voxels of the sample that controls look at, at most.
+pub const CONTROLLED_VOXELS: usize = 320;
+
+/// Floating-point operations of a fit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FitCost {
+    /// Sum of the cubes of the sizes of all matrices that are decomposed.
+    pub eigen_cubes: f64,
+    /// Of products that do not depend on voxels, in double precision.
+    pub shared_flops: f64,
+    /// Of what is solved once a round, in the fit's precision.
+    pub solved_flops: f64,
+    /// Of products for each voxel, in the fit's precision.
+    pub voxel_flops: f64,
+}
+
+/// How often voxels pass through the rounds, and what is kept of them from step to step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reuse {
+    /// Groups of rounds that are worked out at once: voxels pass once for each.
+    pub n_groups: usize,
+    /// Share of the voxels of which is kept what rounds and refit share.
+    pub kept: f64,
+}
+
+impl FitCost {
+    /// Of a recipe at given sizes.
+    #[must_use]
+    pub fn of(sizes: &FitSizes, recipe: &EncodeRecipe, reuse: Reuse) -> Self {
+        let n_alphas = recipe.ridge.alphas.values().len();
+        let precision = recipe.ridge.precision;
+        if let Some(banded) = &recipe.ridge.banded {
+            let n_mixtures = banded.n_mixtures + recipe.features.len() + 1;
+            return Lengths::of(sizes, n_alphas, precision).banded(n_mixtures as f64);
+        }
+        let forms_weights = recipe.output.weights;
+        let unit = recipe.ridge.alpha_unit;
+        let alphas = (n_alphas, unit);
+        let work = Self::of_ridge(sizes, alphas, precision, forms_weights, reuse);
+        if precision == FitPrecision::F64 {
+            return work;
+        }
+        // The look whether single precision is enough leaves the first round out of the fit of all rows, in either precision. What
+        // it decomposes is the fit's, and its voxels are few.
+        let round = Lengths::of(sizes, n_alphas, precision).round(sizes, n_alphas, unit);
+        if round.cubes > 0.0 {
+            return work;
+        }
+        Self {
+            shared_flops: work.shared_flops + 2.0 * round.shared + round.solved,
+            solved_flops: work.solved_flops + round.solved,
+            ..work
+        }
+    }
+
+    /// Of the controls on a sample of [`CONTROLLED_VOXELS`]: a fit for each shuffle and one more, a planted signal, and each scan beside the
+    /// others.
+    #[must_use]
+    pub fn of_controls(sizes: &FitSizes) -> Self {
+        const N_FITS: f64 = 12.0;
+        let lengths = Lengths::of(sizes, 1, FitPrecision::F32);
+        let Lengths { n, p, k, test, .. } = lengths;
+        let n_voxels = CONTROLLED_VOXELS as f64;
+        let injected = 2.0 * (n + test) * p * n_voxels / 2.0;
+        let beside = 2.0 * (n * n / 4.0 + 2.0 * test * n) * n_voxels;
+        Self {
+            eigen_cubes: 0.0,
+            shared_flops: injected + beside,
+            solved_flops: 0.0,
+            voxel_flops: 2.0 * N_FITS * (lengths.coordinates() + test * k),
+        }
+    }
+
+    /// Numbers that rounds and refit share of each voxel.
+    pub(super) fn shared_values(sizes: &FitSizes, recipe: &EncodeRecipe) -> usize {
+        if recipe.ridge.banded.is_some() {
+            return 0;
+        }
+        let n_alphas = recipe.ridge.alphas.values().len();
+        let lengths = Lengths::of(sizes, n_alphas, recipe.ridge.precision);
+        let round = lengths.round(sizes, n_alphas, recipe.ridge.alpha_unit);
+        if round.common > 0.0 {
+            lengths.k as usize
+        } else {
+            0
+        }
+    }
+
+    /// Numbers of each voxel that rounds share while it is computed.
+    pub(super) fn fits_values(sizes: &FitSizes, recipe: &EncodeRecipe) -> usize {
+        let n_alphas = recipe.ridge.alphas.values().len();
+        let lengths = Lengths::of(sizes, n_alphas, recipe.ridge.precision);
+        let round = lengths.round(sizes, n_alphas, recipe.ridge.alpha_unit);
+        if round.fits > 0.0 && recipe.ridge.banded.is_none() {
+            n_alphas * sizes.n_ever_held_scans
+        } else {
+            0
+        }
+    }
+
+    /// Of ridge fits with one penalty for all columns.
+    #[must_use]
+    pub fn of_ridge(
+        sizes: &FitSizes,
+        (n_alphas, unit): (usize, AlphaUnit),
+        precision: FitPrecision,
+        forms_weights: bool,
+        reuse: Reuse,
+    ) -> Self {
+        let lengths = Lengths::of(sizes, n_alphas, precision);
+        let round = lengths.round(sizes, n_alphas, unit);
+        let Lengths {
+            p, k, test, rounds, ..
+        } = lengths;
+        let test_rows = match lengths.form {
+            Form::Primal => 2.0 * test * p * k,
+            Form::Kernel => 2.0 * test * (p * k + k * k),
+        };
+        let weights = if forms_weights { k * p } else { 0.0 };
+        // What is not kept is computed for each group of rounds again, and for the refit.
+        let again = (reuse.n_groups as f64 - 1.0) * (1.0 - reuse.kept);
+        let coordinates = lengths.coordinates() - reuse.kept * round.common;
+        Self {
+            eigen_cubes: k.powi(3) + rounds * round.cubes,
+            shared_flops: lengths.square() + test_rows + rounds * round.shared,
+            solved_flops: rounds * round.solved,
+            voxel_flops: 2.0
+                * (round.common * (1.0 + again)
+                    + round.fits * reuse.n_groups as f64
+                    + rounds * round.voxel
+                    + coordinates
+                    + test * k
+                    + weights),
+        }
+    }
+}
+
+/// What one round takes, and what is done once for all of them. Voxel work is in multiplications.
+struct RoundCost {
+    cubes: f64,
+    /// In double precision.
+    shared: f64,
+    /// In the fit's.
+    solved: f64,
+    voxel: f64,
+    /// Once per voxel for all rounds that are worked out at once.
+    fits: f64,
+    /// Once per voxel for all rounds, and for the refit, too.
+    common: f64,
+}
+
+/// Sizes of a fit as numbers to multiply: training scans `n`, columns `p`, the smaller of both `k`, rows held out and kept.
+struct Lengths {
+    form: Form,
+    n: f64,
+    p: f64,
+    k: f64,
+    held: f64,
+    /// Scans that any round holds out.
+    ever_held: f64,
+    /// The side of what is decomposed without the held-out rows.
+    kept: f64,
+    test: f64,
+    rounds: f64,
+    alphas: f64,
+    /// Multiplications of a row of held-out scans, or of a triangle in their place, at so many α over so many directions.
+    row: fn(usize, usize, Shape) -> usize,
+}
+
+impl Lengths {
+    fn of(sizes: &FitSizes, n_alphas: usize, precision: FitPrecision) -> Self {
+        let form = Form::of_shape(sizes.n_training_scans, sizes.n_columns);
+        let [n, p, held, ever_held, test, rounds, alphas] = [
+            sizes.n_training_scans,
+            sizes.n_columns,
+            sizes.n_held_scans,
+            sizes.n_ever_held_scans,
+            sizes.n_test_scans,
+            sizes.n_rounds,
+            n_alphas,
+        ]
+        .map(|size| size as f64);
+        Self {
+            form,
+            n,
+            p,
+            k: n.min(p),
+            held,
+            ever_held,
+            kept: match form {
+                Form::Primal => p,
+                Form::Kernel => n - held,
+            },
+            test,
+            rounds,
+            alphas,
+            row: match precision {
+                FitPrecision::F32 => expected_work::<f32>,
+                FitPrecision::F64 => expected_work::<f64>,
+            },
+        }
+    }
+
+    /// One round, in the way that the fit takes.
+    fn round(&self, sizes: &FitSizes, n_alphas: usize, unit: AlphaUnit) -> RoundCost {
+        let is_plain = unit == AlphaUnit::Plain;
+        if is_plain && leaves_out(sizes.n_held_scans, self.k as usize, n_alphas) {
+            return self.left_out();
+        }
+        let few_columns = is_spread(sizes.n_held_scans, sizes.n_columns);
+        self.decomposed(self.form == Form::Primal && few_columns)
+    }
+
+    /// `XᵀX` or `XXᵀ`, half of it by symmetry.
+    fn square(&self) -> f64 {
+        self.n * self.p * self.k
+    }
+
+    /// Multiplications that bring a voxel's responses to the basis of all rows.
+    fn coordinates(&self) -> f64 {
+        match self.form {
+            Form::Primal => self.n * self.p + self.p * self.p,
+            Form::Kernel => self.n * self.n,
+        }
+    }
+
+    fn left_out(&self) -> RoundCost {
+        let Self {
+            p,
+            k,
+            held,
+            ever_held,
+            rounds,
+            alphas,
+            row,
+            ..
+        } = self;
+        let [n_held, n_directions, n_alphas] = [*held, *k, *alphas].map(|size| size as usize);
+        let fitted = row(n_alphas, n_directions, Shape::Rows);
+        let (fitted, own) = row_work(fitted, n_held, n_directions, n_alphas);
+        // Of the right sides that are solved for: the held-out rows' own parts, or the rows in the basis.
+        let solved = if fitted > 0 { held } else { k };
+        RoundCost {
+            cubes: 0.0,
+            shared: 2.0 * ever_held * p * k / rounds.max(1.0),
+            solved: alphas
+                * (2.0 * held * held * k + 2.0 * held.powi(3) / 3.0 + 2.0 * held * held * solved),
+            voxel: held * own as f64,
+            fits: ever_held * fitted as f64,
+            common: self.coordinates(),
+        }
+    }
+
+    fn decomposed(&self, is_spread: bool) -> RoundCost {
+        let Self {
+            n,
+            p,
+            k,
+            held,
+            kept,
+            alphas,
+            row,
+            ..
+        } = self;
+        let row = |n: &f64, shape| row(*alphas as usize, *n as usize, shape) as f64;
+        let (without, common) = match self.form {
+            Form::Primal => (held * p + p * p, n * p),
+            Form::Kernel => (kept * kept, 0.0),
+        };
+        // The products of the held-out rows, which are taken away from those of all rows, half of them by symmetry.
+        let taken_away = match self.form {
+            Form::Primal => held * p * p,
+            Form::Kernel => 0.0,
+        };
+        let (moments, of_held) = if is_spread {
+            (
+                held * p * p + p.powi(3) / 3.0,
+                p * p + p * row(p, Shape::UpperTriangle),
+            )
+        } else {
+            (0.0, held * row(kept, Shape::Rows))
+        };
+        RoundCost {
+            cubes: kept.powi(3),
+            shared: taken_away + 2.0 * held * kept * k + moments,
+            solved: 0.0,
+            voxel: without + of_held,
+            fits: 0.0,
+            common,
+        }
+    }
+
+    /// Each mixture is decomposed in each round, and once more if a voxel chooses it.
+    fn banded(&self, mixtures: f64) -> FitCost {
+        let Self {
+            form,
+            n,
+            p,
+            k,
+            held,
+            kept,
+            test,
+            rounds,
+            alphas,
+            ..
+        } = self;
+        let round_voxel = match form {
+            Form::Primal => n * p + p * p,
+            Form::Kernel => kept * kept,
+        };
+        FitCost {
+            eigen_cubes: mixtures * (rounds * kept.powi(3) + k.powi(3)),
+            shared_flops: self.square() + mixtures * rounds * 2.0 * held * kept * kept,
+            solved_flops: 0.0,
+            voxel_flops: 2.0
+                * (mixtures * rounds * (round_voxel + alphas * held * kept)
+                    + self.coordinates()
+                    + test * k),
+        }
+    }
+}
