@@ -58,7 +58,7 @@ pub(crate) type CommandResult = Result<Outcome, Failure>;
 static LAST_PANIC: Mutex<Option<String>> = Mutex::new(None);
 
 /// Notes panics instead of printing them: those of a decoder are caught and told as what they mean for the recording.
-pub(crate) fn keep_panics_quiet() {
+pub(crate) fn install_panic_hook() {
     std::panic::set_hook(Box::new(|panic| {
         if let Ok(mut last) = LAST_PANIC.lock() {
             *last = Some(panic.to_string());

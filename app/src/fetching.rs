@@ -110,7 +110,7 @@ fn with_bar<T, E: Into<Failure>>(
     let mut progress = |done: u64, total: Option<u64>| {
         if told.is_none_or(|told| told.elapsed() >= TELL_EVERY) || Some(done) == total {
             told = Some(Instant::now());
-            report::tell_download(what, done, total);
+            report::report_download(what, done, total);
         }
         if let Some(total) = total {
             bar.set_length(total);

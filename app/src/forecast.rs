@@ -8,7 +8,7 @@ use heschl_core::encoder::{Batch, Encoder, EncoderError};
 use heschl_core::front_end::InputPreparation;
 use heschl_core::pipeline::row_layout;
 use heschl_core::recipe::ExtractRecipe;
-use heschl_core::stimuli::{Stimulus, name_trouble};
+use heschl_core::stimuli::{Stimulus, name_problem};
 use heschl_core::window::{EncoderReach, Windows};
 pub(crate) use heschl_models::free_bytes;
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
@@ -122,7 +122,7 @@ impl Forecast {
     }
 
     /// Tells the forecast, as lines for people or as one JSON object.
-    pub(crate) fn tell(&self, folder: &Path, format: EventFormat) {
+    pub(crate) fn notify(&self, folder: &Path, format: EventFormat) {
         match format {
             EventFormat::Text => self.print(folder),
             EventFormat::Json => console::say(format_args!("{}", self.event(folder))),
@@ -206,7 +206,7 @@ fn story_forecast(
     stimulus: &Stimulus,
     reach: EncoderReach,
 ) -> StoryForecast {
-    if let Some(sentence) = name_trouble(stimulus) {
+    if let Some(sentence) = name_problem(stimulus) {
         return StoryForecast {
             story: stimulus.story.clone(),
             n_windows: Err(sentence),

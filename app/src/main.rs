@@ -62,10 +62,10 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    failure::keep_panics_quiet();
+    failure::install_panic_hook();
     crash_message::prepare();
     let code = std::panic::catch_unwind(run).unwrap_or_else(|_| {
-        report::tell_failure(&failure::of_our_own());
+        report::report_failure(&failure::of_our_own());
         failure::FAILED
     });
     failure::leave_word(code);
@@ -82,7 +82,7 @@ fn run() -> u8 {
         Ok(Outcome::SomeFailed) => failure::FAILED,
         Ok(Outcome::Stopped) => failure::STOPPED,
         Err(failure) => {
-            report::tell_failure(&failure);
+            report::report_failure(&failure);
             failure::FAILED
         }
     }

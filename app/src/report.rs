@@ -25,13 +25,13 @@ pub(crate) enum EventFormat {
 static TOLD_IN: OnceLock<EventFormat> = OnceLock::new();
 
 /// Says how this process tells; once, as the command line asks for it.
-pub(crate) fn tell_in(format: EventFormat) {
+pub(crate) fn report_in(format: EventFormat) {
     // A second word of the same process changes nothing.
     let _ = TOLD_IN.set(format);
 }
 
 /// Tells how much of a download is done, to a machine that reads along, if one does.
-pub(crate) fn tell_download(what: &str, n_bytes: u64, n_bytes_total: Option<u64>) {
+pub(crate) fn report_download(what: &str, n_bytes: u64, n_bytes_total: Option<u64>) {
     if TOLD_IN.get() == Some(&EventFormat::Json) {
         let event = serde_json::json!({
             "event": "downloading", "what": what, "n_bytes": n_bytes, "n_bytes_total": n_bytes_total,
@@ -41,7 +41,7 @@ pub(crate) fn tell_download(what: &str, n_bytes: u64, n_bytes_total: Option<u64>
 }
 
 /// Tells why nothing came of the command: to people always, and to a machine that reads along.
-pub(crate) fn tell_failure(failure: &Failure) {
+pub(crate) fn report_failure(failure: &Failure) {
     if TOLD_IN.get() == Some(&EventFormat::Json) {
         console::say(serde_json::json!({ "event": "failed", "message": failure.0 }));
     }
@@ -67,9 +67,9 @@ impl Reporter {
     }
 
     /// Tells one event.
-    pub(crate) fn tell(&mut self, event: &Event) {
+    pub(crate) fn notify(&mut self, event: &Event) {
         match self {
-            Self::Text(text) => text.tell(event),
+            Self::Text(text) => text.notify(event),
             Self::Json => {
                 if let Ok(line) = serde_json::to_string(event) {
                     let mut out = io::stdout().lock();
@@ -108,7 +108,7 @@ impl Default for TextReporter {
 }
 
 impl TextReporter {
-    fn tell(&mut self, event: &Event) {
+    fn notify(&mut self, event: &Event) {
         match event {
             Event::Started {
                 n_stories,

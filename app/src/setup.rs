@@ -13,7 +13,7 @@ use heschl_core::progress::{CancelToken, Event};
 use heschl_core::recipe::{ExtractRecipe, RunInfo};
 use heschl_core::stimuli::{self, Depth, Stimulus};
 use heschl_core::store::{FileChecksum, check_story_names, sha256_of_file};
-use heschl_models::cuda::cuda_obstacle;
+use heschl_models::cuda::cuda_blocker;
 use heschl_models::folders::Surroundings;
 use heschl_models::resolve::resolve;
 use heschl_models::{InputMode, OpenModel};
@@ -110,10 +110,10 @@ impl ExtractionSetup {
     /// Why the GPU is not used. What the files tell is plainer than the runtime's own words.
     fn cpu_notice(&self) -> Option<String> {
         let refusal = self.encoder.gpu_refusal()?;
-        let obstacle = cuda_obstacle(&Surroundings::of_this_process(), self.runtime.library());
+        let blocker = cuda_blocker(&Surroundings::of_this_process(), self.runtime.library());
         Some(format!(
             "{ON_CPU} {}",
-            obstacle.unwrap_or_else(|| refusal.to_string())
+            blocker.unwrap_or_else(|| refusal.to_string())
         ))
     }
 

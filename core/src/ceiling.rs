@@ -47,7 +47,7 @@ impl NoiseCeiling {
         let mean = presentations.mean_axis(Axis(0))?;
         let total_power = match power {
             TotalPower::One => Array1::ones(mean.len_of(Axis(1))),
-            TotalPower::ResponseBlocks => measured_power(presentations)?,
+            TotalPower::ResponseBlocks => total_power_measured(presentations)?,
         };
         let n = n as f64;
         let signal_power = (mean.var_axis(Axis(0), 1.0) * n - &total_power) / (n - 1.0);
@@ -92,7 +92,7 @@ impl NoiseCeiling {
 /// `(n_voxels,)`: the mean variance of one presentation of `(n_presentations, n_scans, n_voxels)`, over n − 1 scans; `None`
 /// without presentations.
 #[must_use]
-pub fn measured_power(presentations: ArrayView3<f64>) -> Option<Array1<f64>> {
+pub fn total_power_measured(presentations: ArrayView3<f64>) -> Option<Array1<f64>> {
     presentations.var_axis(Axis(1), 1.0).mean_axis(Axis(0))
 }
 

@@ -45,10 +45,10 @@ pub(crate) fn candidates(story: &str) -> Vec<String> {
     let Some(task) = value("task") else {
         return names;
     };
-    let joined = |is_kept: &dyn Fn(&str) -> bool| {
+    let joined = |is_retained: &dyn Fn(&str) -> bool| {
         let kept = parts
             .iter()
-            .filter(|(key, value)| !value.is_empty() && is_kept(key));
+            .filter(|(key, value)| !value.is_empty() && is_retained(key));
         let kept: Vec<String> = kept.map(|(key, value)| format!("{key}-{value}")).collect();
         kept.join("_")
     };

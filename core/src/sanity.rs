@@ -268,7 +268,7 @@ pub fn moved_is_null(at_zero: f64, moved: f64) -> Check {
 ///
 /// * `median_r`: of the planted voxels; `reachable_r`: of a perfect model.
 #[must_use]
-pub fn planted_is_found(median_r: f64, reachable_r: f64) -> Check {
+pub fn injected_signal_is_found(median_r: f64, reachable_r: f64) -> Check {
     const NAME: &str = "A planted signal is found";
     let is_good = median_r > FOUND_R;
     Check::of(

@@ -105,13 +105,13 @@ impl SimulatedBrain {
         };
         let patterns = Array2::from_shape_simple_fn((n_columns, N_PATTERNS), || random.normal());
         let n_empty = (settings.n_voxels as f64 * settings.empty_share).round() as usize;
-        let n_planted = settings.n_voxels - n_empty;
+        let n_injected = settings.n_voxels - n_empty;
         let mut mixtures = Array2::zeros((N_PATTERNS, settings.n_voxels));
         let mut signal_shares = Array1::zeros(settings.n_voxels);
         let mut voxels: Vec<usize> = (0..settings.n_voxels).collect();
         random.shuffle(&mut voxels);
-        for (rank, voxel) in voxels[..n_planted].iter().enumerate() {
-            let step = (rank + 1) as f64 / n_planted as f64;
+        for (rank, voxel) in voxels[..n_injected].iter().enumerate() {
+            let step = (rank + 1) as f64 / n_injected as f64;
             signal_shares[*voxel] = settings.largest_signal_share * step;
             mixtures
                 .column_mut(*voxel)

@@ -132,7 +132,7 @@ pub fn find_stimuli(folder: &Path, depth: Depth) -> Result<Vec<Stimulus>, Stimul
 ///
 /// Files and records are named after the recording, and both must be able to hold its name.
 #[must_use]
-pub fn name_trouble(stimulus: &Stimulus) -> Option<String> {
+pub fn name_problem(stimulus: &Stimulus) -> Option<String> {
     let path = &stimulus.path;
     let shown = path.to_string_lossy();
     if path.to_str().is_none() {

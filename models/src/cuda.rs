@@ -20,7 +20,7 @@ const NEEDED: [(&str, &str, &str); 3] = [
 ///
 /// * `library`: ONNX Runtime's library.
 #[must_use]
-pub fn cuda_obstacle(around: &Surroundings, library: &Path) -> Option<String> {
+pub fn cuda_blocker(around: &Surroundings, library: &Path) -> Option<String> {
     if cfg!(target_os = "macos") {
         return Some("CUDA does not exist on macOS.".to_owned());
     }
@@ -201,10 +201,10 @@ mod tests {
         let library = root.join("ort/libonnxruntime.so.1.32.0");
         let packages = root.join("venv/lib/python3.12/site-packages/nvidia");
         let check = |part: &str| {
-            let obstacle = cuda_obstacle(&around, &library);
+            let blocker = cuda_blocker(&around, &library);
             assert!(
-                obstacle.as_deref().is_some_and(|o| o.contains(part)),
-                "{part}: {obstacle:?}"
+                blocker.as_deref().is_some_and(|o| o.contains(part)),
+                "{part}: {blocker:?}"
             );
         };
         check("No NVIDIA driver");
@@ -218,7 +218,7 @@ mod tests {
         touch(&packages.join("cu13/lib/libcublas.so.13"));
         check("not found: cuDNN.");
         touch(&packages.join("cudnn/lib/libcudnn.so.9"));
-        assert_eq!(cuda_obstacle(&around, &library), None);
+        assert_eq!(cuda_blocker(&around, &library), None);
         let folders = [packages.join("cu13/lib"), packages.join("cudnn/lib")];
         assert_eq!(cuda_library_folders(&around), folders);
     }
@@ -237,7 +237,7 @@ mod tests {
         )
         .unwrap();
         assert!(
-            cuda_obstacle(&around, Path::new("/none/lib.so"))
+            cuda_blocker(&around, Path::new("/none/lib.so"))
                 .unwrap()
                 .contains("processor")
         );

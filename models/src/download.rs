@@ -234,7 +234,7 @@ fn follow(
         let head = match exchange.next(limits, watch) {
             Ok(Piece::Head(head)) => head,
             Ok(_) => return Err(passing("the answer has no head", &url)),
-            Err(trouble) => return Err(setback(trouble, &url)),
+            Err(problem) => return Err(setback(problem, &url)),
         };
         let first_head = first.get_or_insert_with(|| head.clone());
         if !matches!(head.status, 301 | 302 | 303 | 307 | 308) {
@@ -275,8 +275,8 @@ fn passing(reason: &str, url: &str) -> Setback {
     }
 }
 
-fn setback(trouble: Trouble, url: &str) -> Setback {
-    match trouble {
+fn setback(problem: Trouble, url: &str) -> Setback {
+    match problem {
         Trouble::Cancelled => Setback::Final(DownloadError::Cancelled),
         Trouble::Cut(reason) => passing(&reason, url),
         Trouble::Unreachable(reason) => Setback::Final(DownloadError::Unreachable {
@@ -384,9 +384,9 @@ fn take_body(
             Ok(Piece::Bytes(bytes)) => part.append(&bytes)?,
             Ok(Piece::End) => return Ok(()),
             Ok(Piece::Head(_)) => return Err(answer.passing("a second answer came", None)),
-            Err(trouble) => {
+            Err(problem) => {
                 part.sync()?;
-                return Err(setback_in_body(trouble, &answer.url));
+                return Err(setback_in_body(problem, &answer.url));
             }
         }
         if let Some(expected) = expected.filter(|&expected| part.bytes() > expected) {
@@ -405,8 +405,8 @@ fn take_body(
 }
 
 /// In the body the server has been reached, so no trouble there means that it cannot be.
-fn setback_in_body(trouble: Trouble, url: &str) -> Setback {
-    match trouble {
+fn setback_in_body(problem: Trouble, url: &str) -> Setback {
+    match problem {
         Trouble::Unreachable(reason) => passing(&reason, url),
         other => setback(other, url),
     }

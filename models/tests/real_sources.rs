@@ -44,5 +44,5 @@ fn starter_model_and_onnx_runtime_come_as_packages() {
     around.variables.remove("ORT_DYLIB_PATH");
     assert_eq!(find_runtime(&around, None).unwrap(), Some(library.clone()));
     // The processor's build cannot use CUDA, whatever the machine has.
-    assert!(cuda::cuda_obstacle(&around, &library.path).is_some());
+    assert!(cuda::cuda_blocker(&around, &library.path).is_some());
 }

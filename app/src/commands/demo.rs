@@ -92,7 +92,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
 
 /// Stories, features, responses and scores; what is done already stays.
 fn whole_study(args: Args) -> CommandResult {
-    report::tell_in(args.events);
+    report::report_in(args.events);
     let out = absolute(&args.out)?;
     std::fs::create_dir_all(&out)?;
     let study = sample::write_whole(&out).map_err(Failure)?;

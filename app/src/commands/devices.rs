@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use heschl_models::cuda::cuda_obstacle;
+use heschl_models::cuda::cuda_blocker;
 use heschl_models::folders::Surroundings;
 use heschl_models::runtime::FoundIn;
 
@@ -33,7 +33,7 @@ pub(crate) struct Args {
 /// # Errors
 /// A sentence if there is no ONNX Runtime, or it cannot be loaded.
 pub(crate) fn run(args: Args) -> CommandResult {
-    report::tell_in(args.events);
+    report::report_in(args.events);
     let around = Surroundings::of_this_process();
     let library = if args.fetch {
         fetching::find_or_fetch_runtime(args.runtime.as_deref())?
@@ -49,8 +49,8 @@ pub(crate) fn run(args: Args) -> CommandResult {
     say(format_args!("  {}", library.path.display()));
     say(format_args!("cpu   {} threads", setup::n_threads()));
     // What is missing is easier to tell from the files than from the runtime's own complaint.
-    let obstacle = cuda_obstacle(&around, &library.path);
-    match obstacle.map_or_else(|| runtime.try_cuda(0), Err) {
+    let blocker = cuda_blocker(&around, &library.path);
+    match blocker.map_or_else(|| runtime.try_cuda(0), Err) {
         Ok(()) => say("cuda  NVIDIA GPU 0 can be used"),
         Err(reason) => say(format_args!("cuda  not available: {reason}")),
     }

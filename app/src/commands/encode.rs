@@ -78,7 +78,7 @@ impl Args {
 /// # Errors
 /// A sentence for whatever keeps it from being done.
 pub(crate) fn run(args: &Args) -> CommandResult {
-    report::tell_in(args.events);
+    report::report_in(args.events);
     let path = absolute(&args.recipe)?;
     let folder = path.parent().unwrap_or(Path::new(".")).to_path_buf();
     let mut recipe = EncodeFile::read(&path)?.encode.rooted(&folder);
@@ -108,10 +108,10 @@ pub(crate) fn run(args: &Args) -> CommandResult {
         cancel: &cancel,
     };
     if args.dry_run {
-        return tell_forecast(&work, args.events);
+        return report_forecast(&work, args.events);
     }
     let mut reporter = Reporter::new(args.events);
-    match pipeline::encode(&work, &mut |event| reporter.tell(&event))? {
+    match pipeline::encode(&work, &mut |event| reporter.notify(&event))? {
         EncodeSummary::Finished(_) => Ok(Outcome::Done),
         EncodeSummary::DoneBefore => {
             note(
@@ -127,7 +127,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
 }
 
 /// Reads what the fit would read, and says what it would take.
-fn tell_forecast(work: &Encoding, events: EventFormat) -> CommandResult {
+fn report_forecast(work: &Encoding, events: EventFormat) -> CommandResult {
     let (sizes, warnings) = pipeline::encode_sizes(work)?;
     let speed = MachineSpeed::measure(work.recipe.ridge.precision, &sizes);
     let forecast = FitForecast::new(&sizes, work.recipe, &speed);

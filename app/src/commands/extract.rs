@@ -184,7 +184,7 @@ fn check_batch(batch: Option<usize>) -> Result<(), Failure> {
 /// A sentence for whatever keeps it from being done.
 pub(crate) fn run(args: Args) -> CommandResult {
     let machine = args.machine.clone();
-    report::tell_in(machine.events);
+    report::report_in(machine.events);
     let recipe = recipe(args)?;
     run_recipe(&recipe, &machine, &Repetition::default())
 }
@@ -300,8 +300,8 @@ pub(crate) fn run_recipe(
         setup
             .notices(recipe)
             .iter()
-            .for_each(|notice| Reporter::new(machine.events).tell(notice));
-        forecast.tell(&root, machine.events);
+            .for_each(|notice| Reporter::new(machine.events).notify(notice));
+        forecast.notify(&root, machine.events);
         return Ok(
             if forecast.stories.iter().all(|story| story.n_windows.is_ok()) {
                 Outcome::Done
@@ -316,7 +316,7 @@ pub(crate) fn run_recipe(
     setup
         .notices(recipe)
         .iter()
-        .for_each(|notice| reporter.tell(notice));
+        .for_each(|notice| reporter.notify(notice));
     let folder = FeaturesFolder::create(&root)?;
     announce(recipe, &stories, &setup, &folder, &mut reporter)?;
     let work = Extraction {
@@ -327,7 +327,7 @@ pub(crate) fn run_recipe(
         cancel: &cancel,
     };
     let summary = pipeline::extract(&work, &mut setup.encoder, &mut |event| {
-        reporter.tell(&event);
+        reporter.notify(&event);
     })?;
     // A run that found everything done has made nothing that its recipe could tell of.
     if !summary.done.is_empty() {
@@ -368,7 +368,7 @@ fn announce(
     if let Some(shortage) = forecast.disk_shortage(folder.root()) {
         return Err(Failure(shortage));
     }
-    reporter.tell(&Event::Started {
+    reporter.notify(&Event::Started {
         n_stories: left.len(),
         n_windows: forecast.n_windows(),
         device: setup.encoder.device().to_string(),

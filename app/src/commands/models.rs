@@ -82,7 +82,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
         Command::Add(args) => add::run(args),
         Command::Remove { name } => remove(&name),
         Command::Fetch { name, events } => {
-            report::tell_in(events);
+            report::report_in(events);
             fetching::fetch_model(&name).map(|()| Outcome::Done)
         }
         Command::Untrained { model, seed } => make_untrained(&model, seed),

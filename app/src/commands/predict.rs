@@ -48,7 +48,7 @@ pub(crate) struct Args {
 /// # Errors
 /// A sentence if weights, features and responses do not fit each other, or a file cannot be used.
 pub(crate) fn run(args: &Args) -> CommandResult {
-    report::tell_in(args.events);
+    report::report_in(args.events);
     let (mut recipe, fitted) = read_recipe(&absolute(&args.recipe)?)?;
     let weights_path = match &args.weights {
         Some(path) => absolute(path)?,
@@ -93,7 +93,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
         weights: weights.as_ref(),
         cancel: &cancel,
     };
-    if pipeline::predict(&work, &mut |event| reporter.tell(&event))?.is_none() {
+    if pipeline::predict(&work, &mut |event| reporter.notify(&event))?.is_none() {
         note("Stopped. The same command begins again.");
         return Ok(Outcome::Stopped);
     }

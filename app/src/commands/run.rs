@@ -75,7 +75,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
         return encode::run(&fit);
     }
     let file = RecipeFile::read(&args.recipe)?;
-    report::tell_in(args.events);
+    report::report_in(args.events);
     let mut recipe = file.extract;
     recipe.output.overwrite |= args.overwrite;
     if args.fetch {

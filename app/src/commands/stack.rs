@@ -69,7 +69,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
         return Ok(Outcome::Stopped);
     };
     atomic::write(&out, &archive(&members, &mixed)?)?;
-    tell(&members, &mixed);
+    notify(&members, &mixed);
     say(format_args!("archive {}", out.display()));
     Ok(Outcome::Done)
 }
@@ -100,7 +100,7 @@ fn archive(members: &[StackMember], mixed: &Stack) -> std::io::Result<Vec<u8>> {
     archive.finish()
 }
 
-fn tell(members: &[StackMember], mixed: &Stack) {
+fn notify(members: &[StackMember], mixed: &Stack) {
     let mean = |values: ndarray::ArrayView1<f64>| {
         let finite = values.iter().filter(|value| value.is_finite());
         let (sum, n) = finite.fold((0.0, 0_usize), |(sum, n), value| (sum + value, n + 1));

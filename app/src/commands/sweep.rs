@@ -90,7 +90,7 @@ impl Entry {
 /// # Errors
 /// A sentence for whatever keeps one from being done.
 pub(crate) fn run(args: &Args) -> CommandResult {
-    report::tell_in(args.events);
+    report::report_in(args.events);
     let path = absolute(&args.recipe)?;
     let base = EncodeFile::read(&path)?
         .encode
@@ -135,11 +135,11 @@ pub(crate) fn run(args: &Args) -> CommandResult {
         });
     }
     atomic::write(&out.join("sweep.csv"), table(&entries).as_bytes())?;
-    tell(&entries);
+    notify(&entries);
     let curves = scaling::curves(&entries, &args.sizes);
     if !curves.is_empty() {
         atomic::write(&out.join("scaling.csv"), scaling::table(&curves).as_bytes())?;
-        curves.iter().for_each(scaling::Curve::tell);
+        curves.iter().for_each(scaling::Curve::notify);
     }
     Ok(Outcome::Done)
 }
@@ -148,7 +148,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
 fn scores(work: &Encoding, events: EventFormat) -> Result<Option<ScoreTable>, Failure> {
     let mut reporter = Reporter::new(events);
     Ok(
-        match pipeline::encode(work, &mut |event| reporter.tell(&event))? {
+        match pipeline::encode(work, &mut |event| reporter.notify(&event))? {
             EncodeSummary::Finished(table) => Some(*table),
             EncodeSummary::DoneBefore => {
                 let folder = &work.recipe.output.folder;
@@ -189,7 +189,7 @@ fn table(entries: &[Entry]) -> String {
     text
 }
 
-fn tell(entries: &[Entry]) {
+fn notify(entries: &[Entry]) {
     for entry in entries {
         say(format_args!(
             "{:<24} {:<12} {:>6.2} h  mean r {:.4}",

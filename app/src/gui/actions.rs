@@ -166,7 +166,7 @@ pub(crate) enum Action {
     /// Look at the folder of recordings again.
     RefreshStories,
     /// Look at the files of the study again.
-    LookAgain,
+    Refresh,
     /// Look at a story.
     SelectStory(String),
     /// Look at a story on a page.

@@ -54,7 +54,7 @@ impl Window {
             Action::Undo => self.undo(),
             Action::Redo => self.redo(),
             Action::RefreshStories => self.workers.forget_stories(),
-            Action::LookAgain => self.workers.look_again(),
+            Action::Refresh => self.workers.refresh(),
             Action::SelectStory(story) => self.select_story(story),
             Action::LookAt(page, story) => {
                 self.state.story = Some(story);
@@ -91,9 +91,9 @@ impl Window {
             Action::SaveRecipe => self.save_recipe(),
             Action::Copy { text, what } => {
                 ctx.copy_text(text);
-                self.tell(Tone::Plain, format!("{what} copied."));
+                self.notify(Tone::Plain, format!("{what} copied."));
             }
-            Action::Tell(sentence) => self.tell(Tone::Amber, sentence),
+            Action::Tell(sentence) => self.notify(Tone::Amber, sentence),
             Action::Manual(topic) => {
                 self.pages.help.show(topic);
                 self.go(Page::Help);
@@ -111,7 +111,7 @@ impl Window {
             Event::Dropped(meanings) => meanings
                 .into_iter()
                 .for_each(|meaning| self.take_in(meaning)),
-            Event::Tell(sentence) => self.tell(Tone::Amber, sentence),
+            Event::Tell(sentence) => self.notify(Tone::Amber, sentence),
             Event::Done(done) => self.take_done(done),
         }
     }
@@ -122,7 +122,7 @@ impl Window {
             Done::Recipe(recipe) if self.state.open.is_some() => {
                 self.edit_study(|study| study.adopt(&recipe));
                 self.go(Page::Extract);
-                self.tell(Tone::Plain, "The recipe's settings are taken over.".into());
+                self.notify(Tone::Plain, "The recipe's settings are taken over.".into());
             }
             // Without a study, one is made of it.
             Done::Recipe(recipe) => {
@@ -131,28 +131,28 @@ impl Window {
                 self.make_study(&recipe.stimuli.folder.clone(), study);
             }
             Done::Fit(path, recipe) => self.adopt_fit(&path, *recipe),
-            Done::StudyLocked(folder, held) => self.take_hold(&folder, held),
+            Done::StudyLocked(folder, held) => self.take_study_lock(&folder, held),
             Done::ModelDeleted(name) => {
                 self.workers.look_at_models_again();
-                self.tell(Tone::Plain, format!("{name} is deleted."));
+                self.notify(Tone::Plain, format!("{name} is deleted."));
             }
             Done::Exported(path) => {
                 let path = text::short_path(&path, self.info.home.as_deref());
-                self.tell(Tone::Good, format!("Saved: {path}"));
+                self.notify(Tone::Good, format!("Saved: {path}"));
             }
             Done::RecipeWritten(path) => {
                 let path = text::short_path(&path, self.info.home.as_deref());
-                self.tell(Tone::Good, format!("Recipe saved: {path}"));
+                self.notify(Tone::Good, format!("Recipe saved: {path}"));
             }
             Done::Saved(folder, save_status) => self.take_keeping(&folder, save_status),
             Done::Missing(missing) => self.info.missing_studies = missing,
-            Done::Refused(sentence) => self.tell(Tone::Red, sentence),
+            Done::Refused(sentence) => self.notify(Tone::Red, sentence),
         }
     }
 
     fn take_in(&mut self, meaning: Meaning) {
         if !matches!(meaning, Meaning::Nothing(_)) {
-            self.tell(Tone::Plain, format!("{}.", meaning.sentence()));
+            self.notify(Tone::Plain, format!("{}.", meaning.sentence()));
         }
         match meaning {
             Meaning::Study(folder) => self.workers.disk_task(DiskTask::Open(folder)),
@@ -168,7 +168,7 @@ impl Window {
             Meaning::Scores(folder) => self.use_path(Purpose::Scores, folder),
             Meaning::Responses(path) => self.use_path(Purpose::Responses, path),
             Meaning::Words(folder) => self.use_path(Purpose::Words, folder),
-            Meaning::Nothing(sentence) => self.tell(Tone::Amber, sentence),
+            Meaning::Nothing(sentence) => self.notify(Tone::Amber, sentence),
         }
     }
 
@@ -275,14 +275,14 @@ impl Window {
             self.make_study(&named_after, study);
         }
         if unknown.is_empty() {
-            return self.tell(Tone::Plain, "The fit's settings are taken over.".into());
+            return self.notify(Tone::Plain, "The fit's settings are taken over.".into());
         }
         let sentence = format!(
             "The fit's settings are taken over but for {}, which the window does not have. To run the recipe as it is: heschl encode {}",
             unknown.join(", "),
             quoted(&path.display().to_string())
         );
-        self.tell(Tone::Amber, sentence);
+        self.notify(Tone::Amber, sentence);
     }
 
     /// Changes the study, so that it can be undone.
@@ -303,7 +303,7 @@ impl Window {
             Ok(recipe) => self
                 .workers
                 .disk_task(DiskTask::WriteRecipe(path, Box::new(recipe))),
-            Err(sentence) => self.tell(Tone::Red, sentence),
+            Err(sentence) => self.notify(Tone::Red, sentence),
         }
     }
 

@@ -26,8 +26,8 @@ const SHARES: std::num::NonZeroUsize = std::num::NonZeroUsize::new(16).unwrap();
 impl Window {
     /// Fits as the study says, or gives what does so.
     pub(super) fn fit(&mut self, form: FitAs, ctx: &egui::Context) {
-        if let Some(obstacle) = why_not_fit(&self.state, &self.info) {
-            return self.tell(Tone::Amber, obstacle.sentence);
+        if let Some(blocker) = why_not_fit(&self.state, &self.info) {
+            return self.notify(Tone::Amber, blocker.sentence);
         }
         let done = match form {
             FitAs::Job => fit_recipe(&self.state, &self.info).and_then(|fit| self.add_fit(fit)),
@@ -37,7 +37,7 @@ impl Window {
             FitAs::Recipe => self.save_fit_recipe().map(drop),
         };
         if let Err(sentence) = done {
-            self.tell(Tone::Red, sentence);
+            self.notify(Tone::Red, sentence);
         }
     }
 
@@ -104,7 +104,7 @@ impl Window {
                 recipe: None,
                 runtime: self.state.preferences.settings.runtime.clone(),
             }),
-            Err(sentence) => return self.tell(Tone::Red, sentence),
+            Err(sentence) => return self.notify(Tone::Red, sentence),
         }
         self.go(Page::Jobs);
     }
@@ -125,7 +125,7 @@ impl Window {
             "heschl encode {}",
             quoted(&path.display().to_string())
         ));
-        self.tell(Tone::Plain, "Command copied; its recipe is saved.".into());
+        self.notify(Tone::Plain, "Command copied; its recipe is saved.".into());
         Ok(())
     }
 
@@ -137,14 +137,14 @@ impl Window {
             &recipe.output.folder,
             SHARES,
         ));
-        self.tell(Tone::Plain, "Slurm script copied.".into());
+        self.notify(Tone::Plain, "Slurm script copied.".into());
         Ok(())
     }
 
     /// Changes the study's fit, so that it can be undone, and shows the page of what was changed.
     pub(super) fn edit_fit(&mut self, page: Page, change: impl FnOnce(&mut FitStudy)) {
         if self.state.open.is_none() {
-            return self.tell(
+            return self.notify(
                 Tone::Amber,
                 "Open a study first: a fit belongs to a study.".into(),
             );
@@ -163,7 +163,7 @@ impl Window {
 
     /// Tells that a fit has ended.
     pub(super) fn take_scores(&mut self, job: &JobInfo, scores: PathBuf) {
-        self.tell(Tone::Good, format!("{}: the scores are there.", job.title));
+        self.notify(Tone::Good, format!("{}: the scores are there.", job.title));
         self.workers.forget_scores();
         let jobs = &self.info.queue.jobs;
         let more_to_come = jobs
@@ -256,7 +256,7 @@ impl Window {
                 let can_be_read = self.info.fit.responses.ready().is_some()
                     && self.info.fit.layers.ready().is_some();
                 let recipe = self.fit_text().ok().filter(|_| can_be_read);
-                self.workers.want_fit_outlook(recipe, &mut self.info);
+                self.workers.want_fit_forecast(recipe, &mut self.info);
             }
             Page::Scores => {
                 self.workers.want_scores(requests, &mut self.info);

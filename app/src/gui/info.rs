@@ -114,7 +114,7 @@ pub(crate) struct Machine {
     /// ONNX Runtime's library, or the sentence that says how to get it.
     pub(crate) runtime: Option<Result<PathBuf, String>>,
     /// Why no NVIDIA GPU is used; `None` if nothing stands against one.
-    pub(crate) gpu_obstacle: Option<String>,
+    pub(crate) gpu_blocker: Option<String>,
     /// All memory.
     pub(crate) memory_bytes: u64,
     /// Memory that is free.

@@ -24,14 +24,14 @@ impl Window {
     /// Extracts as the study says.
     pub(super) fn run(&mut self) {
         if let Some(sentence) = self.why_not_run() {
-            return self.tell(Tone::Amber, sentence);
+            return self.notify(Tone::Amber, sentence);
         }
         match self.extraction() {
             Ok(job) => {
                 self.jobs.add(job);
                 self.go(Page::Jobs);
             }
-            Err(sentence) => self.tell(Tone::Red, sentence),
+            Err(sentence) => self.notify(Tone::Red, sentence),
         }
     }
 
@@ -148,12 +148,12 @@ impl Window {
 
     pub(super) fn use_model(&mut self, name: String) {
         if self.state.open.is_none() {
-            return self.tell(
+            return self.notify(
                 Tone::Amber,
                 "Open a study first: the model is chosen for a study.".into(),
             );
         }
-        self.tell(Tone::Plain, format!("This study uses {name}."));
+        self.notify(Tone::Plain, format!("This study uses {name}."));
         self.edit_study(|study| study.model = name);
     }
 
@@ -163,11 +163,11 @@ impl Window {
         if let Some(sentence) = self
             .info
             .queue
-            .trouble
+            .problem
             .clone()
-            .filter(|_| before.trouble.is_none())
+            .filter(|_| before.problem.is_none())
         {
-            self.tell(Tone::Red, sentence);
+            self.notify(Tone::Red, sentence);
         }
         let was = |job: &JobInfo| {
             before
@@ -186,7 +186,7 @@ impl Window {
             .cloned()
             .collect();
         for job in &changed {
-            self.tell_change(job);
+            self.report_change(job);
         }
     }
 
@@ -203,7 +203,7 @@ impl Window {
         }
     }
 
-    fn tell_change(&mut self, job: &JobInfo) {
+    fn report_change(&mut self, job: &JobInfo) {
         if !job.state.is_alive() {
             // A job may have brought ONNX Runtime, a model, features or scores, whatever it was for.
             self.workers.look_into_study_again();
@@ -213,7 +213,7 @@ impl Window {
         }
         match (&job.state, &job.task) {
             (JobState::Done, Task::Extract { features, .. }) => {
-                self.tell(
+                self.notify(
                     Tone::Good,
                     format!(
                         "{}: the features are there. Look at them under Jobs or Features.",
@@ -228,23 +228,23 @@ impl Window {
                 self.take_scores(job, scores.clone());
             }
             (JobState::Done, Task::Fetch { model }) => {
-                self.tell(Tone::Good, format!("{model} is here."));
+                self.notify(Tone::Good, format!("{model} is here."));
             }
             (JobState::Done, Task::Runtime) => {
-                self.tell(Tone::Good, "ONNX Runtime is here.".into());
+                self.notify(Tone::Good, "ONNX Runtime is here.".into());
             }
             (JobState::Done, Task::Add { .. }) => {
-                self.tell(Tone::Good, format!("{}: done.", job.title));
+                self.notify(Tone::Good, format!("{}: done.", job.title));
             }
             (JobState::Done, Task::Check { .. }) => {
-                self.tell(Tone::Good, format!("{}: it works.", job.title));
+                self.notify(Tone::Good, format!("{}: it works.", job.title));
             }
             (JobState::Failed { message }, _) => {
-                self.tell(Tone::Red, format!("{}: {message}", job.title));
+                self.notify(Tone::Red, format!("{}: {message}", job.title));
             }
             // It can go on, so the note need not stand until it is closed.
             (JobState::Broken { message } | JobState::Partly { message }, _) => {
-                self.tell(Tone::Amber, format!("{}: {message}", job.title));
+                self.notify(Tone::Amber, format!("{}: {message}", job.title));
             }
             _ => {}
         }
@@ -329,9 +329,9 @@ impl Window {
         match self.recipe() {
             Ok(recipe) => {
                 ctx.copy_text(command_text::of_recipe(&recipe));
-                self.tell(Tone::Plain, "Command copied.".into());
+                self.notify(Tone::Plain, "Command copied.".into());
             }
-            Err(sentence) => self.tell(Tone::Red, sentence),
+            Err(sentence) => self.notify(Tone::Red, sentence),
         }
     }
 
@@ -351,12 +351,12 @@ impl Window {
         match script {
             Ok(script) => {
                 ctx.copy_text(script);
-                self.tell(
+                self.notify(
                     Tone::Plain,
                     "Slurm script copied. Save it on the cluster and give it to sbatch.".into(),
                 );
             }
-            Err(sentence) => self.tell(Tone::Red, sentence),
+            Err(sentence) => self.notify(Tone::Red, sentence),
         }
     }
 
@@ -429,8 +429,8 @@ impl Window {
             }
             ctx.request_repaint_after_secs(1.0 / 30.0);
         }
-        if let Some(sentence) = self.workers.player.take_trouble() {
-            self.tell(Tone::Plain, sentence);
+        if let Some(sentence) = self.workers.player.take_problem() {
+            self.notify(Tone::Plain, sentence);
         }
     }
 

@@ -18,7 +18,7 @@ pub(crate) enum Topic {
     Devices,
     Files,
     Keyboard,
-    Troubles,
+    Troubleshooting,
 }
 
 impl Topic {
@@ -38,7 +38,7 @@ impl Topic {
         Self::Devices,
         Self::Files,
         Self::Keyboard,
-        Self::Troubles,
+        Self::Troubleshooting,
     ];
 
     /// Its title.
@@ -59,7 +59,7 @@ impl Topic {
             Self::Devices => "Processor and GPU",
             Self::Files => "Files and folders",
             Self::Keyboard => "Keyboard",
-            Self::Troubles => "When something is wrong",
+            Self::Troubleshooting => "When something is wrong",
         }
     }
 
@@ -81,7 +81,7 @@ impl Topic {
             Self::Devices => include_str!("../../../docs/manual/devices.md"),
             Self::Files => include_str!("../../../docs/manual/files.md"),
             Self::Keyboard => include_str!("../../../docs/manual/keyboard.md"),
-            Self::Troubles => include_str!("../../../docs/manual/troubles.md"),
+            Self::Troubleshooting => include_str!("../../../docs/manual/troubles.md"),
         }
     }
 }

@@ -71,14 +71,14 @@ fn device(ui: &mut egui::Ui, info: &Info, actions: &mut Actions) {
         format!("{} threads", machine.n_threads)
     };
     ui.label(RichText::new(icons::CPU).color(Palette::of(ui).weak));
-    match (&machine.runtime, &machine.gpu_obstacle) {
+    match (&machine.runtime, &machine.gpu_blocker) {
         (Some(Ok(_)), None) => {
             ui.label("NVIDIA GPU");
         }
-        (Some(Ok(_)), Some(obstacle)) => {
+        (Some(Ok(_)), Some(blocker)) => {
             ui.label(format!("CPU · {threads}"));
             let why = ui.link("Why no GPU?");
-            if why.on_hover_text(obstacle).clicked() {
+            if why.on_hover_text(blocker).clicked() {
                 actions.push(Action::Manual(Topic::Devices));
             }
         }

@@ -126,14 +126,14 @@ impl Window {
             runs_sample: false,
         };
         if let Some(error_message) = options.error_message {
-            window.tell(Tone::Amber, error_message);
+            window.notify(Tone::Amber, error_message);
         }
         window.apply_settings(ctx);
         window
     }
 
     /// Shows a note and logs it.
-    pub(super) fn tell(&mut self, tone: Tone, text: String) {
+    pub(super) fn notify(&mut self, tone: Tone, text: String) {
         self.info.log.push(super::info::LogLine {
             secs: self.now_secs,
             text: text.clone(),
@@ -186,7 +186,7 @@ impl Window {
         if let SaveStatus::Elsewhere(sentence) | SaveStatus::Unsaved(sentence) =
             self.info.save_status.clone()
         {
-            self.tell(Tone::Amber, sentence);
+            self.notify(Tone::Amber, sentence);
         }
         match opened.origin {
             Origin::Made => self.go(Page::Stimuli),
@@ -240,7 +240,7 @@ impl Window {
 
     /// Takes hold of the study that another window had. What that window changed is taken over, unless this one has changed
     /// something itself.
-    pub(super) fn take_hold(
+    pub(super) fn take_study_lock(
         &mut self,
         folder: &std::path::Path,
         held: Option<(StudyLock, Box<Study>)>,
@@ -266,7 +266,7 @@ impl Window {
         if !is_changed {
             open.study = *left;
         }
-        self.tell(Tone::Good, sentence.into());
+        self.notify(Tone::Good, sentence.into());
     }
 
     pub(super) fn take_keeping(&mut self, folder: &std::path::Path, save_status: SaveStatus) {
@@ -279,7 +279,7 @@ impl Window {
             if let (SaveStatus::Unsaved(sentence), true) =
                 (&save_status, self.info.save_status != save_status)
             {
-                self.tell(Tone::Red, sentence.clone());
+                self.notify(Tone::Red, sentence.clone());
             }
             self.info.save_status = save_status;
         }
@@ -306,7 +306,7 @@ impl Window {
     /// Asks for what every page needs of the study, and forgets whatever answers another question than the state's.
     pub(super) fn ask(&mut self) {
         let requests = self.requests();
-        self.workers.keep_to(&requests, &mut self.info);
+        self.workers.discard_others(&requests, &mut self.info);
         let open = self.state.open.as_ref();
         let study = open.map(|open| &open.study);
         let is_recursive = study.is_some_and(|study| study.recursive);
@@ -534,7 +534,7 @@ impl eframe::App for Window {
         if is_closing
             && self.close_request != CloseRequest::Settled
             && queue.n_alive() > 0
-            && !queue.is_led_elsewhere
+            && !queue.is_run_elsewhere
         {
             ctx.send_viewport_cmd(egui::ViewportCommand::CancelClose);
             self.close_request = CloseRequest::Actions;
@@ -575,7 +575,7 @@ impl eframe::App for Window {
         self.save_now();
         let queue = &self.info.queue;
         let is_waiting = |job: &JobInfo| job.state == JobState::Waiting;
-        let waits = !queue.is_led_elsewhere && queue.jobs.iter().any(is_waiting);
+        let waits = !queue.is_run_elsewhere && queue.jobs.iter().any(is_waiting);
         self.jobs.close(waits.then_some(self.program.as_path()));
         self.workers.finish_chores();
     }

@@ -150,7 +150,7 @@ impl Decoder {
             Ok(Step::Gap) => Err(self.damaged("part of it is missing")),
             Ok(Step::OtherSound) => Err(self.damaged("its rate or channels change")),
             Err(DecodeError::IoError(e)) if self.until_end_of_file && is_eof(&e) => self.finish(),
-            Err(error) => Err(self.trouble(error)),
+            Err(error) => Err(self.problem(error)),
         }
     }
 
@@ -257,14 +257,14 @@ impl Decoder {
         })
     }
 
-    fn trouble(&self, error: DecodeError) -> AudioError {
+    fn problem(&self, error: DecodeError) -> AudioError {
         match (error, self.promise) {
             (DecodeError::IoError(e), Some(promise)) if is_eof(&e) => AudioError::Truncated {
                 path: self.path.clone(),
                 promised_secs: self.secs(promise.frames),
                 found_secs: self.secs(self.decoded),
             },
-            (error, _) => trouble(&self.path, self.secs(self.decoded), error),
+            (error, _) => problem(&self.path, self.secs(self.decoded), error),
         }
     }
 
@@ -300,7 +300,7 @@ fn open_container(
         Err(DecodeError::IoError(e)) if !is_eof(&e) => Err(AudioError::from_io(path, e)),
         Err(_) if !inspection.known => Err(AudioError::NotAudio { path: path.into() }),
         Err(DecodeError::Unsupported(reason)) => Err(damaged(path, 0.0, reason)),
-        Err(error) => Err(trouble(path, 0.0, error)),
+        Err(error) => Err(problem(path, 0.0, error)),
     }
 }
 
@@ -353,7 +353,7 @@ fn open_codec(
             path,
             &format!("coded as {}", codec_name(params)),
         )),
-        Err(error) => Err(trouble(path, 0.0, error)),
+        Err(error) => Err(problem(path, 0.0, error)),
     }
 }
 
@@ -379,7 +379,7 @@ fn guarded<T>(path: &Path, work: impl FnOnce() -> T) -> Result<T, AudioError> {
         .map_err(|_| AudioError::DecoderFailed { path: path.into() })
 }
 
-fn trouble(path: &Path, at_secs: f64, error: DecodeError) -> AudioError {
+fn problem(path: &Path, at_secs: f64, error: DecodeError) -> AudioError {
     match error {
         DecodeError::IoError(e) if is_eof(&e) => damaged(path, at_secs, "the file ends there"),
         DecodeError::IoError(e) if e.kind() == io::ErrorKind::InvalidData => {

@@ -88,7 +88,7 @@ impl SincResampler {
             });
         }
         let filters = Filters::new(from, to);
-        let pending = vec![0.0; filters.lead];
+        let pending = vec![0.0; filters.run];
         Ok(Self {
             from,
             to,
@@ -155,7 +155,7 @@ struct Filters {
     starts: Vec<usize>,
     taps: usize,
     /// Zeros before the first sample.
-    lead: usize,
+    run: usize,
     /// Input that a frame needs, from its start on.
     reach: usize,
 }
@@ -171,15 +171,15 @@ impl Filters {
             weights.extend((0..taps as i64).map(|tap| kernel.weight(phase, first + tap)));
             starts.push((first + kernel.width) as usize);
         }
-        let lead = kernel.width as usize;
+        let run = kernel.width as usize;
         let furthest = starts.iter().max().map_or(0, |start| start + taps);
         Self {
             weights,
             starts,
             taps,
-            lead,
+            run,
             // At least a frame and its lead: no output then precedes the end of the input it spans.
-            reach: furthest.max(lead + from),
+            reach: furthest.max(run + from),
         }
     }
 

@@ -300,11 +300,13 @@ impl BandedProblem {
     /// The principal directions of the mixture over the rows that are not held out.
     fn directions(&self, weights: &[f64], held: &[usize]) -> Result<Directions, BandedError> {
         check_weights(weights, self.n_sets)?;
-        let mut is_kept = vec![true; self.n_training];
+        let mut is_retained = vec![true; self.n_training];
         for row in held {
-            is_kept[*row] = false;
+            is_retained[*row] = false;
         }
-        let kept: Vec<usize> = (0..self.n_training).filter(|row| is_kept[*row]).collect();
+        let kept: Vec<usize> = (0..self.n_training)
+            .filter(|row| is_retained[*row])
+            .collect();
         let (matrix, scales) = match &self.products {
             Products::Kernel { training, .. } => {
                 (mixed(training, weights, &kept, &kept), Array1::default(0))

@@ -209,14 +209,14 @@ pub fn split_stories(
     recipe: &EncodeRecipe,
     responses: &dyn ResponseSource,
 ) -> Result<(Vec<String>, Vec<String>), DesignError> {
-    let test = as_measured(&recipe.stories.test, responses);
+    let test = under_measured_names(&recipe.stories.test, responses);
     let train: Vec<String> = if recipe.stories.train.is_empty() {
         let others = responses.stories().into_iter();
         others
             .filter(|story| !test.contains(story) && !recipe.responses.is_presentation(story))
             .collect()
     } else {
-        as_measured(&recipe.stories.train, responses)
+        under_measured_names(&recipe.stories.train, responses)
     };
     if train.is_empty() || test.is_empty() {
         let which = if train.is_empty() { "training" } else { "test" };
@@ -229,7 +229,7 @@ pub fn split_stories(
 }
 
 /// The stories under the names that their responses have: the same letters may be composed in another way there.
-fn as_measured(stories: &[String], responses: &dyn ResponseSource) -> Vec<String> {
+fn under_measured_names(stories: &[String], responses: &dyn ResponseSource) -> Vec<String> {
     let measured = responses.stories();
     let name = |story: &String| {
         let wanted = names::composed(story);
@@ -410,7 +410,7 @@ impl Builder<'_> {
                 ));
             }
             let rows = features.slice(s![rows, ..]);
-            self.tell_not_finite(set, story, rows, odd_row)?;
+            self.report_not_finite(set, story, rows, odd_row)?;
             // Both have as many rows.
             all = concatenate(Axis(1), &[all.view(), rows]).unwrap_or(all);
         }
@@ -485,7 +485,7 @@ impl Builder<'_> {
     }
 
     /// Refuses a set that would be 0 throughout a story for what is no number in it, and tells if some of its features would.
-    fn tell_not_finite(
+    fn report_not_finite(
         &mut self,
         index: usize,
         story: &str,

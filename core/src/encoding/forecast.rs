@@ -154,7 +154,7 @@ impl FitForecast {
 }
 
 fn memory_bytes<T: Real>(sizes: &FitSizes, recipe: &EncodeRecipe) -> u64 {
-    necessary_bytes::<T>(sizes, recipe) + kept_bytes::<T>(sizes, recipe)
+    necessary_bytes::<T>(sizes, recipe) + cached_bytes::<T>(sizes, recipe)
 }
 
 /// What a fit takes if nothing of its voxels is kept from step to step.
@@ -175,7 +175,7 @@ fn necessary_bytes<T: Real>(sizes: &FitSizes, recipe: &EncodeRecipe) -> u64 {
 }
 
 /// Bytes of what steps share of the voxels, as far as it is kept from one to the next: what the budget leaves.
-pub(crate) fn kept_bytes<T: Real>(sizes: &FitSizes, recipe: &EncodeRecipe) -> u64 {
+pub(crate) fn cached_bytes<T: Real>(sizes: &FitSizes, recipe: &EncodeRecipe) -> u64 {
     let left = memory_budget(recipe).saturating_sub(necessary_bytes::<T>(sizes, recipe));
     let wanted = FitCost::shared_values(sizes, recipe) * size_of::<T>();
     left.min((wanted * sizes.n_voxels) as u64)
@@ -187,7 +187,7 @@ fn reuse<T: Real>(sizes: &FitSizes, recipe: &EncodeRecipe) -> Reuse {
     let wanted = FitCost::shared_values(sizes, recipe) * size_of::<T>() * sizes.n_voxels;
     Reuse {
         n_groups: round_groups::<T>(sizes, n_alphas, memory_budget(recipe)).len(),
-        kept: kept_bytes::<T>(sizes, recipe) as f64 / wanted.max(1) as f64,
+        kept: cached_bytes::<T>(sizes, recipe) as f64 / wanted.max(1) as f64,
     }
 }
 

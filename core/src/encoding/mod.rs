@@ -14,7 +14,7 @@ mod voxels;
 pub use columns_file::ColumnsFile;
 pub use cost::{CONTROLLED_VOXELS, FitCost, Reuse};
 pub use forecast::{FitForecast, FitSizes, MachineSpeed};
-pub(crate) use forecast::{kept_bytes, memory_budget, round_groups};
+pub(crate) use forecast::{cached_bytes, memory_budget, round_groups};
 pub use merge::{MergeError, merge};
 pub use outputs::{OutputError, write_results};
 pub use precision::{CHECKED_VOXELS, precision_warning};

@@ -9,7 +9,7 @@ use crate::encoder::{Batch, Encoder, EncoderError};
 use crate::front_end::InputPreparation;
 use crate::progress::{CancelToken, Clock, Event, StageTimes};
 use crate::recipe::{ExtractRecipe, LayerChoice, RunInfo};
-use crate::stimuli::{Stimulus, name_trouble};
+use crate::stimuli::{Stimulus, name_problem};
 use crate::store::{
     FeaturesFolder, Found, Journal, JournalHeader, LayerVector, Provenance, RowLayout, STALE_AFTER,
     SourceRecording, StoreError, StoryRecord, find_litter, remove_litter, sha256_of_file,
@@ -184,7 +184,7 @@ fn leave_out_odd_stories(
 ) {
     for stimulus in work.stories {
         let story = &stimulus.story;
-        if let Some(sentence) = name_trouble(stimulus) {
+        if let Some(sentence) = name_problem(stimulus) {
             fail(story, sentence, summary, report);
             continue;
         }

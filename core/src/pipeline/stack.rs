@@ -176,11 +176,13 @@ fn held_out(
     held: &[usize],
     (training, voxels): (&Array2<f64>, &Range<usize>),
 ) -> Result<Array2<f64>, StackError> {
-    let mut is_kept = vec![true; training.nrows()];
+    let mut is_retained = vec![true; training.nrows()];
     for row in held {
-        is_kept[*row] = false;
+        is_retained[*row] = false;
     }
-    let kept: Vec<usize> = (0..is_kept.len()).filter(|row| is_kept[*row]).collect();
+    let kept: Vec<usize> = (0..is_retained.len())
+        .filter(|row| is_retained[*row])
+        .collect();
     let of = |rows: &[usize]| design.training.0.select(Axis(0), rows);
     let sets = (TrainingFeatures(of(&kept)), TestFeatures(of(held)));
     let responses = training.select(Axis(0), &kept);

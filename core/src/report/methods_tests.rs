@@ -219,12 +219,12 @@ fn every_setting_that_decides_numbers_is_told() {
     leaves(&recipe["encode"], "", &mut paths);
     assert!(paths.len() > 50, "{paths:?}");
     for path in paths {
-        let is_untold = UNTOLD
-            .iter()
-            .any(|(untold, _)| path == *untold || path.starts_with(&format!("{untold}.")));
+        let is_unreported = UNTOLD.iter().any(|(unreported, _)| {
+            path == *unreported || path.starts_with(&format!("{unreported}."))
+        });
         let mut other = recipe.clone();
         let value = at(other.get_mut("encode").unwrap(), &path);
-        if is_untold {
+        if is_unreported {
             continue;
         }
         if value.as_str() == Some("chunk_bootstrap") {

@@ -146,9 +146,9 @@ impl<'a, T: Real> Problem<'a, T> {
     pub(super) fn without(
         &self,
         held_rows: &[usize],
-        kept_rows: &[usize],
+        training_rows: &[usize],
     ) -> Result<(Basis<T>, Held<T>), RidgeError> {
-        let round = self.products.round(held_rows, kept_rows)?;
+        let round = self.products.round(held_rows, training_rows)?;
         let Eigen { values, vectors } = &round.kept;
         Ok((Basis::new(values, vectors), round.held.nearest()))
     }
@@ -177,7 +177,7 @@ impl Held<f64> {
 pub(super) struct Basis<T> {
     /// `(k,)`: squared singular values, at least 0.
     values: Array1<f64>,
-    /// `(k, n_features)` (primal) or `(k, n_kept)` (kernel): one direction per row.
+    /// `(k, n_features)` (primal) or `(k, n_retained)` (kernel): one direction per row.
     pub(super) directions: Array2<T>,
 }
 

@@ -46,7 +46,7 @@ enum Way<T> {
 }
 
 struct Decomposed<T> {
-    kept_rows: Vec<usize>,
+    training_rows: Vec<usize>,
     basis: Basis<T>,
     shrinkages: Vec<Array1<T>>,
     /// The same in few terms.
@@ -252,12 +252,14 @@ impl<T: Real> Round<T> {
         held_rows: &[usize],
         settings: &RidgeSettings,
     ) -> Result<Way<T>, RidgeError> {
-        let mut is_kept = vec![true; problem.features().nrows()];
+        let mut is_retained = vec![true; problem.features().nrows()];
         for row in held_rows {
-            is_kept[*row] = false;
+            is_retained[*row] = false;
         }
-        let kept_rows: Vec<usize> = (0..is_kept.len()).filter(|row| is_kept[*row]).collect();
-        let (basis, held) = problem.without(held_rows, &kept_rows)?;
+        let training_rows: Vec<usize> = (0..is_retained.len())
+            .filter(|row| is_retained[*row])
+            .collect();
+        let (basis, held) = problem.without(held_rows, &training_rows)?;
         let held_features = match problem.form() {
             Form::Primal => problem.transposed.select(Axis(1), held_rows),
             Form::Kernel => Array2::zeros((0, held_rows.len())),
@@ -270,7 +272,7 @@ impl<T: Real> Round<T> {
         Ok(Way::Decomposed(Box::new(Decomposed {
             shrinkages: nearest(&factors),
             blend: Blend::of(factors.view(), shape),
-            kept_rows,
+            training_rows,
             basis,
             held,
             held_features,
@@ -304,7 +306,7 @@ impl<T: Real> Decomposed<T> {
         // XᵀY of the held-out rows; none in the kernel form.
         let held_sums = product(self.held_features.view(), held.view());
         let kept = if tile.sums.is_empty() {
-            tile.responses.select(Axis(0), &self.kept_rows)
+            tile.responses.select(Axis(0), &self.training_rows)
         } else {
             &tile.sums - &held_sums
         };

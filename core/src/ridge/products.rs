@@ -70,7 +70,7 @@ impl<'a> Products<'a> {
     pub(super) fn round(
         &self,
         held_rows: &[usize],
-        kept_rows: &[usize],
+        training_rows: &[usize],
     ) -> Result<Arc<DecomposedRound>, RidgeError> {
         let mut last = self.round.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(round) = last.as_ref().filter(|round| round.held_rows == held_rows) {
@@ -78,7 +78,7 @@ impl<'a> Products<'a> {
         }
         // Let go of before the next is computed: both are large.
         *last = None;
-        let round = Arc::new(self.decompose(held_rows, kept_rows)?);
+        let round = Arc::new(self.decompose(held_rows, training_rows)?);
         *last = Some(round.clone());
         Ok(round)
     }
@@ -91,7 +91,7 @@ impl<'a> Products<'a> {
     fn decompose(
         &self,
         held_rows: &[usize],
-        kept_rows: &[usize],
+        training_rows: &[usize],
     ) -> Result<DecomposedRound, RidgeError> {
         let (square, held) = match self.form {
             Form::Primal => {
@@ -101,9 +101,9 @@ impl<'a> Products<'a> {
             Form::Kernel => {
                 let of = |rows: &[usize]| {
                     let rows = self.square.select(Axis(0), rows);
-                    rows.select(Axis(1), kept_rows)
+                    rows.select(Axis(1), training_rows)
                 };
-                (of(kept_rows), of(held_rows))
+                (of(training_rows), of(held_rows))
             }
         };
         let kept = eigen(square.view())?;

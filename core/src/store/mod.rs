@@ -46,7 +46,7 @@ pub const TIMES: &str = "times";
     reason = "each variant's message says what its fields are"
 )]
 pub enum StoreError {
-    #[error("{}\nFile: {}", write_trouble(source), path.display())]
+    #[error("{}\nFile: {}", write_problem(source), path.display())]
     Write { source: io::Error, path: PathBuf },
     #[error(
         "A link, or something else that is no plain file of this place, stands where Heschl keeps a file of its own. Nothing is \
@@ -100,7 +100,7 @@ impl StoreError {
 }
 
 /// A sentence for what a disk can say to a write.
-fn write_trouble(error: &io::Error) -> String {
+fn write_problem(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::StorageFull => "The disk is full. Free some space and run the same command again; what is done \
                                        so far is kept."

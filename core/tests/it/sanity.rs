@@ -2,8 +2,8 @@
 
 use heschl_core::random::PythonRandom;
 use heschl_core::sanity::{
-    Check, Verdict, in_order_of_time, moved_is_null, neighbours_in_training, normalised_apart,
-    planted_is_found, shuffled_is_null, test_in_training,
+    Check, Verdict, in_order_of_time, injected_signal_is_found, moved_is_null,
+    neighbours_in_training, normalised_apart, shuffled_is_null, test_in_training,
 };
 use heschl_core::simulate::{SimulatedBrain, SimulationSettings};
 use heschl_core::zscore::zscore;
@@ -171,8 +171,11 @@ fn controls_of_the_fit_judge_by_their_figures() {
     assert_eq!(verdict(moved_is_null(0.4, 0.02)), Verdict::Passed);
     assert_eq!(verdict(moved_is_null(0.4, 0.3)), Verdict::Failed);
     assert_eq!(verdict(moved_is_null(0.04, 0.3)), Verdict::Skipped);
-    assert_eq!(verdict(planted_is_found(0.4, 0.7)), Verdict::Passed);
-    assert_eq!(verdict(planted_is_found(0.04, 0.7)), Verdict::Failed);
+    assert_eq!(verdict(injected_signal_is_found(0.4, 0.7)), Verdict::Passed);
+    assert_eq!(
+        verdict(injected_signal_is_found(0.04, 0.7)),
+        Verdict::Failed
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use heschl_core::stimuli::{Depth, StimuliError, Stimulus, choose, find_stimuli, name_trouble};
+use heschl_core::stimuli::{Depth, StimuliError, Stimulus, choose, find_stimuli, name_problem};
 use tempfile::TempDir;
 
 /// A folder with empty files of these names, sub-folders included.
@@ -161,16 +161,16 @@ fn stories_are_chosen_by_name() {
 
 #[test]
 fn names_that_no_feature_file_can_have_are_known_before() {
-    let trouble = |name: &str| {
-        name_trouble(&Stimulus {
+    let problem = |name: &str| {
+        name_problem(&Stimulus {
             story: name.into(),
             path: format!("/stories/{name}.wav").into(),
         })
     };
-    assert_eq!(trouble("where there’s smoke"), None);
-    assert_eq!(trouble(&"ü".repeat(116)), None);
-    assert!(trouble(&"a".repeat(233)).unwrap().contains("233 bytes"));
-    assert!(trouble("a\nb").unwrap().contains("control character"));
+    assert_eq!(problem("where there’s smoke"), None);
+    assert_eq!(problem(&"ü".repeat(116)), None);
+    assert!(problem(&"a".repeat(233)).unwrap().contains("233 bytes"));
+    assert!(problem("a\nb").unwrap().contains("control character"));
 }
 
 #[cfg(unix)]
@@ -188,8 +188,8 @@ fn names_that_are_not_utf_8_stay_apart_and_are_told() {
         .map(|stimulus| stimulus.story.as_str())
         .collect();
     assert_eq!(names, ["alpha", "caf\\xe8", "caf\\xe9"]);
-    assert_eq!(name_trouble(&found[0]), None);
+    assert_eq!(name_problem(&found[0]), None);
     for odd in &found[1..] {
-        assert!(name_trouble(odd).unwrap().contains("not UTF-8"));
+        assert!(name_problem(odd).unwrap().contains("not UTF-8"));
     }
 }

@@ -100,10 +100,10 @@ impl RelativePositions {
         let expanded = graph.concat(&[n_heads.clone(), frames_list.clone(), turn_list], 0);
         let turns = graph.op("Expand", &[&turns, &expanded], &[]);
         let turns = graph.reshape(&turns, &[heads as i64, -1]);
-        let n_kept = graph.op("Mul", &[&frames_list, &shorter], &[]);
+        let n_retained = graph.op("Mul", &[&frames_list, &shorter], &[]);
         let axis = graph.integers(&[1]);
         let begin = graph.integers(&[0]);
-        let turns = graph.op("Slice", &[&turns, &begin, &n_kept, &axis], &[]);
+        let turns = graph.op("Slice", &[&turns, &begin, &n_retained, &axis], &[]);
         let skewed = graph.concat(&[n_heads, all, shorter], 0);
         let skewed = graph.op("Reshape", &[&turns, &skewed], &[]);
         let last_axis = graph.integers(&[2]);

@@ -247,11 +247,11 @@ fn finish_last_layer(
     let Some(before_norm) = hidden.pop() else {
         return Ok(());
     };
-    let is_kept = config.last_is_before_norm();
-    if is_kept {
+    let is_retained = config.last_is_before_norm();
+    if is_retained {
         hidden.push(before_norm.clone());
     }
-    if !is_kept || !config.add_adapter {
+    if !is_retained || !config.add_adapter {
         hidden.push(encoder.norm("encoder.layer_norm", &before_norm)?);
     }
     Ok(())

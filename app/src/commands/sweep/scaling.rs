@@ -97,7 +97,7 @@ impl Curve {
     }
 
     /// Says how steep it is.
-    pub(super) fn tell(&self) {
+    pub(super) fn notify(&self) {
         for (name, fit) in ["mean r", "mean |r|·r"].iter().zip(&self.fits) {
             let interval = fit.slope_interval(0.95);
             let bounds = if interval.lower.is_finite() {

@@ -27,7 +27,7 @@ pub(crate) struct StoryResponses {
 
 /// What a fit would take.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct FitOutlook {
+pub(crate) struct FitForecastInfo {
     /// Voxels.
     pub(crate) n_voxels: usize,
     /// Columns of the design matrix.
@@ -154,7 +154,7 @@ pub(crate) struct FitInfo {
     /// The story that is looked at, on one clock.
     pub(crate) alignment: Loading<Arc<Alignment>>,
     /// What the fit would take, or why it cannot be done.
-    pub(crate) outlook: Loading<FitOutlook>,
+    pub(crate) forecast: Loading<FitForecastInfo>,
     /// Scores that are looked at.
     pub(crate) scores: Loading<Arc<ScoresInfo>>,
     /// The course of the voxel that is looked at.

@@ -18,7 +18,7 @@ use heschl_core::scans::TriggerRepair;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use info::{
-    Chance, FINAL, FitAs, FitFeatures, FitInfo, FitOutlook, ProfileEntry, ScoresInfo,
+    Chance, FINAL, FitAs, FitFeatures, FitForecastInfo, FitInfo, ProfileEntry, ScoresInfo,
     StoryResponses, TestStory, VoxelTimeCourse,
 };
 pub(crate) use penalty::{AlphaRange, HeldOut, check_alpha, check_count};

@@ -66,7 +66,7 @@ impl Runner {
         for story in not_again {
             command.arg(format!("--except={story}"));
         }
-        let is_told_in_events = matches!(
+        let emits_events = matches!(
             file.task,
             Task::Extract { .. }
                 | Task::Encode { .. }
@@ -74,7 +74,7 @@ impl Runner {
                 | Task::Fetch { .. }
                 | Task::Runtime
         );
-        let out = if is_told_in_events { EVENTS } else { LOG };
+        let out = if emits_events { EVENTS } else { LOG };
         command
             .stdin(Stdio::null())
             .stdout(append(out).map_err(cannot)?)

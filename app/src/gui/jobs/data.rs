@@ -299,9 +299,9 @@ pub(crate) struct QueueInfo {
     /// The jobs, in their order.
     pub(crate) jobs: Vec<JobInfo>,
     /// Another window leads the queue: this one only looks.
-    pub(crate) is_led_elsewhere: bool,
+    pub(crate) is_run_elsewhere: bool,
     /// Why jobs cannot be kept: a sentence.
-    pub(crate) trouble: Option<String>,
+    pub(crate) problem: Option<String>,
 }
 
 impl QueueInfo {

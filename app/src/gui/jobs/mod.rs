@@ -36,7 +36,7 @@ use queue::{Queue, Waiting};
 pub(crate) fn go_on() -> CommandResult {
     let around = Surroundings::of_this_process();
     let folder = around.folders()?.root().join(FOLDER);
-    Queue::open(folder, std::env::current_exe()?, Waiting::GoOn).lead_alone();
+    Queue::open(folder, std::env::current_exe()?, Waiting::GoOn).run_headless();
     Ok(Outcome::Done)
 }
 
@@ -71,8 +71,7 @@ impl Jobs {
         let (orders, actions) = mpsc::channel();
         let (to, info) = mpsc::channel();
         let (folder, waker) = (data.join(FOLDER), waker.clone());
-        let work =
-            move || Queue::open(folder, program, Waiting::Paused).lead(&actions, &to, &waker);
+        let work = move || Queue::open(folder, program, Waiting::Paused).run(&actions, &to, &waker);
         // Without a thread no job runs, and each says that it waits.
         let thread = std::thread::Builder::new()
             .name("jobs".into())

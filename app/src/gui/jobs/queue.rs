@@ -45,7 +45,7 @@ pub(super) struct Queue {
     jobs: Vec<Job>,
     /// Held by the window that leads.
     lock: Option<File>,
-    trouble: Option<String>,
+    problem: Option<String>,
     waiting: Waiting,
     /// Whether it leads without a window.
     is_alone: bool,
@@ -80,21 +80,21 @@ impl Queue {
             program,
             jobs: vec![],
             lock: None,
-            trouble: None,
+            problem: None,
         };
         if let Err(error) = fs::create_dir_all(&queue.folder) {
-            queue.trouble = Some(format!(
+            queue.problem = Some(format!(
                 "Jobs cannot be kept ({error}). Set HESCHL_HOME to a folder that can be written to.\nFolder: {}",
                 queue.folder.display()
             ));
         }
-        queue.take_lead();
+        queue.take_queue_lock();
         queue.load();
         queue
     }
 
     /// Leads without a window until nothing waits and nothing runs, or a window wants to lead.
-    pub(super) fn lead_alone(mut self) {
+    pub(super) fn run_headless(mut self) {
         let wanted = self.folder.join(WANTED);
         if self.lock.is_none() {
             return;
@@ -109,23 +109,18 @@ impl Queue {
     }
 
     /// Leads until the window lets go.
-    pub(super) fn lead(
-        mut self,
-        orders: &Receiver<Message>,
-        to: &Sender<QueueInfo>,
-        waker: &Waker,
-    ) {
+    pub(super) fn run(mut self, orders: &Receiver<Message>, to: &Sender<QueueInfo>, waker: &Waker) {
         let mut told = None;
-        let mut looked_on = Instant::now();
+        let mut polled_at = Instant::now();
         loop {
             match orders.recv_timeout(LOOK_EVERY) {
                 Ok(message) => self.handle(message),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            if self.lock.is_none() && looked_on.elapsed() >= LOOK_ON_EVERY {
-                looked_on = Instant::now();
-                self.take_lead();
+            if self.lock.is_none() && polled_at.elapsed() >= LOOK_ON_EVERY {
+                polled_at = Instant::now();
+                self.take_queue_lock();
                 self.load();
             }
             self.listen();
@@ -142,7 +137,7 @@ impl Queue {
         }
     }
 
-    fn take_lead(&mut self) {
+    fn take_queue_lock(&mut self) {
         let Ok(file) = lock::open(&self.folder.join(LOCK)) else {
             return;
         };
@@ -222,7 +217,7 @@ impl Queue {
         match message {
             Message::Add(job) => {
                 if let Err(sentence) = self.add(*job) {
-                    self.trouble = Some(sentence);
+                    self.problem = Some(sentence);
                 }
             }
             // A window that only looks changes nothing.
@@ -337,7 +332,7 @@ impl Queue {
     fn keep(&mut self, at: usize) {
         let job = &self.jobs[at];
         if let Err(sentence) = folder::write(&self.folder.join(&job.id), &job.file) {
-            self.trouble = Some(sentence);
+            self.problem = Some(sentence);
         }
     }
 
@@ -421,8 +416,8 @@ impl Queue {
         QueueInfo {
             is_known: true,
             jobs: self.jobs.iter().map(Job::info).collect(),
-            is_led_elsewhere: self.lock.is_none() && self.trouble.is_none(),
-            trouble: self.trouble.clone(),
+            is_run_elsewhere: self.lock.is_none() && self.problem.is_none(),
+            problem: self.problem.clone(),
         }
     }
 }

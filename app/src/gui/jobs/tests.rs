@@ -417,8 +417,8 @@ fn a_folder_that_cannot_be_written_to_is_told_in_a_sentence() {
     let other = tempfile::tempdir().unwrap();
     std::fs::write(other.path().join("jobs"), "no folder").unwrap();
     stage.jobs = open(other.path());
-    stage.until("it is told", |info| info.trouble.is_some());
-    let sentence = stage.info.trouble.clone().unwrap();
+    stage.until("it is told", |info| info.problem.is_some());
+    let sentence = stage.info.problem.clone().unwrap();
     assert!(sentence.contains("Set HESCHL_HOME"), "{sentence}");
 }
 
@@ -432,7 +432,7 @@ fn a_second_window_looks_on_and_takes_over() {
     let first = std::mem::replace(&mut stage.jobs, second);
     stage.info = QueueInfo::default();
     stage.until("it is seen", |info| {
-        info.is_led_elsewhere && !info.jobs.is_empty()
+        info.is_run_elsewhere && !info.jobs.is_empty()
     });
     // Its orders change nothing, but a new job is taken into the queue.
     stage.order(0, Order::Cancel);
@@ -443,17 +443,17 @@ fn a_second_window_looks_on_and_takes_over() {
             .get(1)
             .is_some_and(|job| job.state == JobState::Running)
     });
-    assert!(stage.info.is_led_elsewhere);
+    assert!(stage.info.is_run_elsewhere);
     let mut first = first;
     first.close(None);
-    stage.until("the second leads", |info| !info.is_led_elsewhere);
+    stage.until("the second leads", |info| !info.is_run_elsewhere);
     stage.until_state(1, &JobState::Done);
 }
 
 /// Leads the queue of a folder without a window, on a thread of its own.
-fn lead_alone(folder: &Path) -> std::thread::JoinHandle<()> {
+fn run_headless(folder: &Path) -> std::thread::JoinHandle<()> {
     let (jobs, program) = (folder.join("jobs"), folder.join("program"));
-    std::thread::spawn(move || Queue::open(jobs, program, Waiting::GoOn).lead_alone())
+    std::thread::spawn(move || Queue::open(jobs, program, Waiting::GoOn).run_headless())
 }
 
 #[test]
@@ -465,7 +465,7 @@ fn what_waits_is_done_when_the_window_is_closed() {
     stage.until("they are there", |info| info.jobs.len() == 3);
     stage.until_begun();
     let folder = stage.folder.path().to_path_buf();
-    stage.reopen_after(|| lead_alone(&folder).join().unwrap());
+    stage.reopen_after(|| run_headless(&folder).join().unwrap());
     for at in 0..3 {
         stage.until_state(at, &JobState::Done);
     }
@@ -482,10 +482,10 @@ fn a_window_takes_over_from_what_goes_on_without_one() {
     let folder = stage.folder.path().to_path_buf();
     let mut alone = None;
     stage.reopen_after(|| {
-        alone = Some(lead_alone(&folder));
+        alone = Some(run_headless(&folder));
         std::thread::sleep(Duration::from_millis(300));
     });
-    stage.until("the window leads", |info| !info.is_led_elsewhere);
+    stage.until("the window leads", |info| !info.is_run_elsewhere);
     alone.unwrap().join().unwrap();
     stage.until_state(1, &JobState::Done);
 }

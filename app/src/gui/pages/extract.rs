@@ -6,7 +6,7 @@ mod sliding;
 
 use eframe::egui;
 
-use super::obstacle::{Obstacle, Remedy};
+use super::blocker::{Blocker, Remedy};
 use crate::gui::actions::{Action, Actions, Purpose};
 use crate::gui::icons;
 use crate::gui::info::Info;
@@ -80,9 +80,9 @@ impl ExtractPage {
             return super::no_study(ui, icons::AUDIO_WAVEFORM, actions);
         };
         let mut edited = study.clone();
-        let outlook = forecast::Outlook::of(study, info);
+        let forecast = forecast::ForecastPanel::of(study, info);
         // What the form found wrong when it was last drawn; the bar is laid out before the form.
-        let why_not = wrong_form(&self.wrong, study).or(outlook.why_not.clone());
+        let why_not = wrong_form(&self.wrong, study).or(forecast.why_not.clone());
         egui::Panel::bottom("forecast and run")
             .resizable(false)
             .frame(egui::Frame::new())
@@ -90,12 +90,12 @@ impl ExtractPage {
                 ui.add_space(INSIDE);
                 // In a room of its own, so that the buttons below keep their identity whatever is said here.
                 ui.vertical(|ui| {
-                    outlook.ui(ui, study, info, actions);
-                    if let Some(obstacle) = &why_not {
-                        obstacle.ui(ui, actions);
+                    forecast.ui(ui, study, info, actions);
+                    if let Some(blocker) = &why_not {
+                        blocker.ui(ui, actions);
                     }
                 });
-                let why_not = why_not.as_ref().map(|obstacle| obstacle.sentence.as_str());
+                let why_not = why_not.as_ref().map(|blocker| blocker.sentence.as_str());
                 run(ui, why_not, actions);
             });
         egui::ScrollArea::vertical()
@@ -163,13 +163,13 @@ impl ExtractPage {
 
 /// Why a study cannot run now.
 #[must_use]
-pub(crate) fn why_not_run(study: &Study, info: &Info) -> Option<Obstacle> {
+pub(crate) fn why_not_run(study: &Study, info: &Info) -> Option<Blocker> {
     let wrong: Vec<String> = form::wrong_window(study, info).into_iter().collect();
-    wrong_form(&wrong, study).or_else(|| forecast::Outlook::of(study, info).why_not)
+    wrong_form(&wrong, study).or_else(|| forecast::ForecastPanel::of(study, info).why_not)
 }
 
 /// What is wrong in the form, with the way back to settings that are right.
-fn wrong_form(wrong: &[String], study: &Study) -> Option<Obstacle> {
+fn wrong_form(wrong: &[String], study: &Study) -> Option<Blocker> {
     let usual = Remedy::edit("Back to usual settings", study, |study| {
         study.window = WindowSettings::default();
         study.layers = LayerChoice::All;
@@ -177,7 +177,7 @@ fn wrong_form(wrong: &[String], study: &Study) -> Option<Obstacle> {
         study.custom_stimuli = None;
     });
     let first = wrong.first()?;
-    Some(Obstacle::new(first.as_str(), vec![usual]))
+    Some(Blocker::new(first.as_str(), vec![usual]))
 }
 
 fn presets(ui: &mut egui::Ui, study: &mut Study, actions: &mut Actions) {

@@ -7,7 +7,7 @@ use heschl_core::split::HeldChunks;
 mod stories;
 mod why_not;
 
-use super::obstacle::Obstacle;
+use super::blocker::Blocker;
 use super::scan_times;
 use crate::gui::actions::{Action, Actions, Purpose};
 use crate::gui::fitting::{
@@ -50,15 +50,15 @@ pub(super) fn ui(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Ac
             ui.add_space(INSIDE);
             // In a room of its own, so that the buttons below keep their identity whatever is said here.
             ui.vertical(|ui| {
-                outlook(ui, info);
+                forecast(ui, info);
                 // One thing at a time: what keeps it from being run comes first.
                 match &why_not {
-                    Some(obstacle) => obstacle.ui(ui, actions),
+                    Some(blocker) => blocker.ui(ui, actions),
                     None => warn_of_untrimmed(ui, study, info, actions),
                 }
             });
             let n_layers = info.fit.layers.ready().map_or(0, |it| it.layers.len());
-            let why_not = why_not.as_ref().map(|obstacle| obstacle.sentence.as_str());
+            let why_not = why_not.as_ref().map(|blocker| blocker.sentence.as_str());
             run(ui, n_layers, why_not, actions);
         });
     egui::ScrollArea::vertical()
@@ -374,30 +374,30 @@ fn choices_of_output(ui: &mut egui::Ui, fit: &mut FitStudy) {
     });
 }
 
-fn outlook(ui: &mut egui::Ui, info: &Info) {
-    match &info.fit.outlook {
+fn forecast(ui: &mut egui::Ui, info: &Info) {
+    match &info.fit.forecast {
         // A failure is said as the reason why it cannot run.
         Loading::Nothing | Loading::Failed(_) => {}
         Loading::Waiting => {
             weak(ui, "The forecast is being worked out.");
         }
-        Loading::Ready(outlook) => {
+        Loading::Ready(forecast) => {
             weak(
                 ui,
                 format!(
                     "{} voxels · {} × {} training · {} test scans · about {} · at most {} · {} disk",
-                    thousands(outlook.n_voxels),
-                    thousands(outlook.n_training_scans),
-                    thousands(outlook.n_columns),
-                    thousands(outlook.n_test_scans),
-                    duration(outlook.secs),
-                    bytes(outlook.memory_bytes),
-                    bytes(outlook.disk_bytes)
+                    thousands(forecast.n_voxels),
+                    thousands(forecast.n_training_scans),
+                    thousands(forecast.n_columns),
+                    thousands(forecast.n_test_scans),
+                    duration(forecast.secs),
+                    bytes(forecast.memory_bytes),
+                    bytes(forecast.disk_bytes)
                 ),
             );
-            let (shown, hidden) = outlook
+            let (shown, hidden) = forecast
                 .warnings
-                .split_at(outlook.warnings.len().min(MOST_WARNINGS));
+                .split_at(forecast.warnings.len().min(MOST_WARNINGS));
             for sentence in shown {
                 warning(ui, sentence);
             }
@@ -418,7 +418,7 @@ fn warn_of_untrimmed(ui: &mut egui::Ui, study: &Study, info: &Info, actions: &mu
     let Some(first) = lengths.clone().find(|lengths| lengths.looks_untrimmed) else {
         return;
     };
-    Obstacle::new(untrimmed(first), why_not::remedies(study, first)).ui(ui, actions);
+    Blocker::new(untrimmed(first), why_not::remedies(study, first)).ui(ui, actions);
 }
 
 fn run(ui: &mut egui::Ui, n_layers: usize, why_not: Option<&str>, actions: &mut Actions) {

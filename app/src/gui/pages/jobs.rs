@@ -43,10 +43,10 @@ impl JobsPage {
             "What runs, what waits, and what is done. Jobs go on when this window is closed.",
         );
         let queue = &info.queue;
-        if let Some(sentence) = &queue.trouble {
+        if let Some(sentence) = &queue.problem {
             problem(ui, sentence);
         }
-        if queue.is_led_elsewhere {
+        if queue.is_run_elsewhere {
             warning(
                 ui,
                 "Another window leads the queue; this one shows what it does. New jobs go to that queue.",
@@ -92,7 +92,7 @@ impl JobsPage {
         if !to_come.is_empty() {
             ui.add_space(BETWEEN);
         }
-        finished_heading(ui, &over, queue.is_led_elsewhere, actions);
+        finished_heading(ui, &over, queue.is_run_elsewhere, actions);
         for job in over.iter().rev() {
             self.row(ui, job, queue, actions);
         }
@@ -117,7 +117,7 @@ impl JobsPage {
 
     fn job(&mut self, ui: &mut egui::Ui, job: &JobInfo, queue: &QueueInfo, actions: &mut Actions) {
         progress(ui, job);
-        if let Some((message, color)) = trouble(job, Palette::of(ui)) {
+        if let Some((message, color)) = failure_text(job, Palette::of(ui)) {
             ui.add(egui::Label::new(RichText::new(message).color(color)).wrap());
         }
         for sentence in &job.progress.warnings {
@@ -134,12 +134,12 @@ impl JobsPage {
                 let words: Vec<String> = words.into_iter().filter(|it| !it.is_empty()).collect();
                 weak(ui, words.join(" · "));
             });
-            ui.add_enabled_ui(!queue.is_led_elsewhere, |ui| {
+            ui.add_enabled_ui(!queue.is_run_elsewhere, |ui| {
                 ui.horizontal(|ui| ways_on(ui, job, queue, actions));
             });
             self.looks(ui, job, actions);
             if job.state != JobState::Running {
-                ui.add_enabled_ui(!queue.is_led_elsewhere, |ui| {
+                ui.add_enabled_ui(!queue.is_run_elsewhere, |ui| {
                     if small(ui, icons::TRASH_2, "Remove", job) {
                         actions.push(Action::Job(job.id.clone(), Order::Remove));
                     }
@@ -182,10 +182,10 @@ impl JobsPage {
                 self.unfolded.push(job.id.clone());
             }
         }
-        if trouble(job, Palette::of(ui)).is_some()
+        if failure_text(job, Palette::of(ui)).is_some()
             && small(ui, icons::CIRCLE_HELP, "What to do?", job)
         {
-            actions.push(Action::Manual(Topic::Troubles));
+            actions.push(Action::Manual(Topic::Troubleshooting));
         }
     }
 }
@@ -225,7 +225,7 @@ fn labelled(ui: &mut egui::Ui, icon: char, words: &str, job: &JobInfo) -> bool {
 }
 
 /// Why a job stands still, and in which colour it is told; the icon beside the title has the same.
-fn trouble<'a>(job: &'a JobInfo, palette: &Palette) -> Option<(&'a str, egui::Color32)> {
+fn failure_text<'a>(job: &'a JobInfo, palette: &Palette) -> Option<(&'a str, egui::Color32)> {
     match &job.state {
         JobState::Failed { message } => Some((message, palette.red)),
         JobState::Broken { message } | JobState::Partly { message } => {

@@ -1,6 +1,7 @@
 //! The pages: each a function of state and facts that returns what was asked for.
 
 mod align;
+mod blocker;
 mod chart;
 mod colour_bar;
 mod extract;
@@ -10,7 +11,6 @@ mod help;
 mod home;
 mod jobs;
 mod models;
-mod obstacle;
 mod scan_times;
 mod scores;
 mod settings;
@@ -113,8 +113,8 @@ fn elsewhere(ui: &mut egui::Ui, info: &Info, actions: &mut Actions) {
     let SaveStatus::Elsewhere(sentence) = &info.save_status else {
         return;
     };
-    let again = obstacle::Remedy::new(icons::REFRESH_CW, "Try again", Action::TakeStudyLock);
-    obstacle::Obstacle::new(sentence.as_str(), vec![again]).ui(ui, actions);
+    let again = blocker::Remedy::new(icons::REFRESH_CW, "Try again", Action::TakeStudyLock);
+    blocker::Blocker::new(sentence.as_str(), vec![again]).ui(ui, actions);
     ui.add_space(INSIDE);
 }
 

@@ -118,7 +118,7 @@ fn the_form_leads_to_a_recipe_and_a_job() {
     // The forecast fails here, where the program is no program; the sentence stands where the button is.
     stage.until("the forecast has ended", |window| {
         !matches!(
-            window.info.fit.outlook,
+            window.info.fit.forecast,
             crate::gui::loading::Loading::Waiting
         )
     });
@@ -161,11 +161,11 @@ fn a_job_of_a_fit_is_added_with_its_recipe() {
         let is_good = known.is_some_and(|known| known.iter().all(|story| story.problem.is_none()));
         is_good
             && matches!(
-                window.info.fit.outlook,
+                window.info.fit.forecast,
                 crate::gui::loading::Loading::Failed(_)
             )
     });
-    stage.harness.state_mut().info.fit.outlook = crate::gui::loading::Loading::Nothing;
+    stage.harness.state_mut().info.fit.forecast = crate::gui::loading::Loading::Nothing;
     stage.ask(Action::Fit(crate::gui::fitting::FitAs::Job));
     stage.until("the job is there", |window| {
         !window.info.queue.jobs.is_empty()
@@ -278,7 +278,7 @@ fn short_stories_lead_to_a_fit_by_the_buttons_of_what_is_said() {
     assert_eq!(recipe(&stage).ridge.cross_validation, held_out.method());
     stage.until("nothing but the forecast is in the way", |window| {
         crate::gui::pages::why_not_fit(&window.state, &window.info).is_none()
-            || matches!(window.info.fit.outlook, Loading::Failed(_))
+            || matches!(window.info.fit.forecast, Loading::Failed(_))
     });
 }
 
@@ -323,7 +323,7 @@ fn controls_keep_their_identity_while_something_is_worked_out_above_them() {
     stage.go(Page::Fit);
     let before = id(&stage, Role::Button, "Save recipe");
     stage.click(Role::RadioButton, "Test on gamma");
-    stage.harness.state_mut().info.fit.outlook = crate::gui::loading::Loading::Nothing;
+    stage.harness.state_mut().info.fit.forecast = crate::gui::loading::Loading::Nothing;
     stage.harness.run_steps(1);
     assert_eq!(id(&stage, Role::Button, "Save recipe"), before);
 }

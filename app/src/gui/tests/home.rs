@@ -126,9 +126,9 @@ fn whatever_is_dropped_is_taken_for_what_it_is() {
     assert_eq!(stage.state().story.as_deref(), Some("beta"));
     let nothing = stage.folder.path().join("notes.txt");
     std::fs::write(&nothing, "nothing").unwrap();
-    let n_told = stage.info().log.len();
+    let n_reported = stage.info().log.len();
     stage.ask(Action::Drop(vec![nothing]));
-    stage.until("it is told", |window| window.info.log.len() > n_told);
+    stage.until("it is told", |window| window.info.log.len() > n_reported);
     stage.must_see("notes.txt");
 }
 

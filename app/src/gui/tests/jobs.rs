@@ -144,7 +144,7 @@ fn a_card_says_how_far_how_fast_and_for_how_long() {
     };
     stage.settle();
     stage.must_see("10 % · 2,048 of 20,484 voxels · 6,214 voxels/s · 3 s left");
-    stage.harness.state_mut().info.queue.is_led_elsewhere = true;
+    stage.harness.state_mut().info.queue.is_run_elsewhere = true;
     stage.settle();
     stage.must_see("Another window leads the queue");
     assert!(stage.is_greyed("Pause: Job it"));

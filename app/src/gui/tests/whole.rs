@@ -196,7 +196,7 @@ fn settings_that_make_no_sense_are_kept_aside_and_told() {
     stage
         .harness
         .state_mut()
-        .tell(crate::gui::toasts::Tone::Amber, error_message.unwrap());
+        .notify(crate::gui::toasts::Tone::Amber, error_message.unwrap());
     stage.settle();
     stage.must_see("The settings file made no sense, so the usual settings are used.");
     assert!(folder.path().join("window.broken-1.toml").is_file());

@@ -123,14 +123,14 @@ impl FeatureWorkers {
     }
 
     /// Forgets whatever is known of another folder than this one.
-    pub(super) fn keep_to(&mut self, folder: Option<&PathBuf>, info: &mut Info) {
+    pub(super) fn discard_others(&mut self, folder: Option<&PathBuf>, info: &mut Info) {
         if self.last_request.library.is_some() && self.last_request.library.as_ref() != folder {
             self.begin(None, &mut info.features);
         }
     }
 
     /// Has the folder looked at again.
-    pub(super) fn look_again(&mut self) {
+    pub(super) fn refresh(&mut self) {
         self.is_stale = true;
     }
 

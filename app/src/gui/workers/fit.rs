@@ -18,7 +18,7 @@ use super::trial::{ask_child, stays_still};
 use super::watch::Watched;
 use super::{LatestRequest, Replies, Requests, Waker, Worker};
 use crate::gui::fitting::{
-    FINAL, FitFeatures, FitInfo, FitOutlook, ProfileEntry, ScoresInfo, StoryResponses,
+    FINAL, FitFeatures, FitForecastInfo, FitInfo, ProfileEntry, ScoresInfo, StoryResponses,
 };
 use crate::gui::loading::Loading;
 
@@ -40,7 +40,7 @@ pub(super) struct FitWorkers {
     layers: LatestRequest<PathBuf, Loading<FitFeatures>>,
     lengths: LatestRequest<LengthsRequest, lengths::Reply>,
     alignment: LatestRequest<AlignmentAsk, Loading<Arc<Alignment>>>,
-    outlook: LatestRequest<String, Loading<FitOutlook>>,
+    forecast: LatestRequest<String, Loading<FitForecastInfo>>,
     scores: LatestRequest<PathBuf, Loading<Arc<ScoresInfo>>>,
     others: LatestRequest<PathBuf, Loading<Arc<ScoresInfo>>>,
     time_course: LatestRequest<TimeCourseRequest, time_course::Reply>,
@@ -70,9 +70,9 @@ impl FitWorkers {
         let alignment = |ask: AlignmentAsk, _: &CancelToken, out: &Replies<_>| {
             out.give(loading(align(&ask).map(Arc::new)));
         };
-        let outlook = |recipe: String, cancel: &CancelToken, out: &Replies<_>| {
+        let forecast = |recipe: String, cancel: &CancelToken, out: &Replies<_>| {
             if stays_still(cancel) {
-                let reply = forecast(&recipe, cancel);
+                let reply = run_forecast(&recipe, cancel);
                 if !cancel.is_cancelled() {
                     out.give(loading(reply));
                 }
@@ -83,7 +83,7 @@ impl FitWorkers {
             layers: LatestRequest::of(Worker::open("layers", waker, layers)),
             lengths: LatestRequest::of(lengths::open(waker)),
             alignment: LatestRequest::of(Worker::open("alignment", waker, alignment)),
-            outlook: LatestRequest::of(Worker::open("fit forecast", waker, outlook)),
+            forecast: LatestRequest::of(Worker::open("fit forecast", waker, forecast)),
             scores: LatestRequest::of(Worker::open("scores", waker, scores)),
             others: LatestRequest::of(Worker::open("other scores", waker, others)),
             time_course: LatestRequest::of(time_course::open(waker)),
@@ -105,41 +105,42 @@ impl FitWorkers {
     }
 
     /// Forgets whatever is known of other files, scores and recipes than these.
-    pub(super) fn keep_to(&mut self, requests: &Requests, info: &mut FitInfo) {
+    pub(super) fn discard_others(&mut self, requests: &Requests, info: &mut FitInfo) {
         let responses = requests.responses.as_ref();
-        self.responses.keep_to(responses, &mut info.responses);
+        self.responses
+            .discard_others(responses, &mut info.responses);
         let features = requests.fit_features.as_ref();
-        self.layers.keep_to(features, &mut info.layers);
+        self.layers.discard_others(features, &mut info.layers);
         let is_of_others = |last_request: &LengthsRequest| {
             Some(&last_request.responses) != responses || last_request.features.as_ref() != features
         };
         if self.lengths.last().is_some_and(is_of_others) {
-            self.lengths.keep_to(None, &mut info.lengths);
+            self.lengths.discard_others(None, &mut info.lengths);
         }
-        self.outlook
-            .keep_to(requests.fit.as_ref(), &mut info.outlook);
+        self.forecast
+            .discard_others(requests.fit.as_ref(), &mut info.forecast);
         self.scores
-            .keep_to(requests.scores.as_ref(), &mut info.scores);
+            .discard_others(requests.scores.as_ref(), &mut info.scores);
         let others = requests.other_scores.as_ref();
-        self.others.keep_to(others, &mut info.others);
+        self.others.discard_others(others, &mut info.others);
         let is_of_others = |last_request: &TimeCourseRequest| {
             Some(&last_request.folder) != requests.scores.as_ref()
         };
         if self.time_course.last().is_some_and(is_of_others) {
-            self.time_course.keep_to(None, &mut info.time_course);
+            self.time_course.discard_others(None, &mut info.time_course);
         }
     }
 
     /// Has what comes from files that have changed asked again.
-    pub(super) fn look_again(&mut self, watched: Watched) {
+    pub(super) fn refresh(&mut self, watched: Watched) {
         match watched {
-            Watched::Responses => self.responses.look_again(),
-            Watched::FitFeatures => self.layers.look_again(),
+            Watched::Responses => self.responses.refresh(),
+            Watched::FitFeatures => self.layers.refresh(),
             _ => {}
         }
-        self.lengths.look_again();
-        self.alignment.look_again();
-        self.outlook.look_again();
+        self.lengths.refresh();
+        self.alignment.refresh();
+        self.forecast.refresh();
     }
 
     /// Asks for a story on one clock, unless it is known or asked for. Where only its trims, scan times or voxel change, what is
@@ -168,8 +169,8 @@ impl FitWorkers {
     }
 
     /// Asks what a recipe would take, unless that is known or asked for.
-    pub(super) fn want_outlook(&mut self, recipe: Option<String>, info: &mut FitInfo) {
-        self.outlook.want(recipe, &mut info.outlook);
+    pub(super) fn want_forecast(&mut self, recipe: Option<String>, info: &mut FitInfo) {
+        self.forecast.want(recipe, &mut info.forecast);
     }
 
     /// Asks for scores and those they are compared with, unless they are known or asked for.
@@ -190,9 +191,9 @@ impl FitWorkers {
 
     /// Has scores read again: a fit may have changed them.
     pub(super) fn forget_scores(&mut self) {
-        self.scores.look_again();
-        self.others.look_again();
-        self.time_course.look_again();
+        self.scores.refresh();
+        self.others.refresh();
+        self.time_course.refresh();
     }
 
     pub(super) fn collect(&mut self, info: &mut FitInfo) {
@@ -206,9 +207,9 @@ impl FitWorkers {
         self.alignment
             .replies()
             .for_each(|reply| info.alignment = reply);
-        self.outlook
+        self.forecast
             .replies()
-            .for_each(|reply| info.outlook = reply);
+            .for_each(|reply| info.forecast = reply);
         self.scores.replies().for_each(|reply| info.scores = reply);
         self.others.replies().for_each(|reply| info.others = reply);
         self.time_course
@@ -249,7 +250,7 @@ fn align(ask: &AlignmentAsk) -> Result<Alignment, String> {
     Alignment::of(&ask.request, responses).map_err(|error| error.to_string())
 }
 
-fn forecast(recipe: &str, cancel: &CancelToken) -> Result<FitOutlook, String> {
+fn run_forecast(recipe: &str, cancel: &CancelToken) -> Result<FitForecastInfo, String> {
     let said = ask_child(recipe, &["encode"], cancel)?;
     let event = said
         .iter()
@@ -258,7 +259,7 @@ fn forecast(recipe: &str, cancel: &CancelToken) -> Result<FitOutlook, String> {
     let event = event.ok_or("The fit could not be forecast here.")?;
     let number = |name: &str| event[name].as_u64().unwrap_or_default();
     let warnings = event["warnings"].as_array().into_iter().flatten();
-    Ok(FitOutlook {
+    Ok(FitForecastInfo {
         n_voxels: number("n_voxels") as usize,
         n_columns: number("n_columns") as usize,
         n_training_scans: number("n_training_scans") as usize,

@@ -230,8 +230,8 @@ impl Lengths {
     fn fit(self, [features, responses]: [Trim; 2]) -> bool {
         let kept = self.n_responses.checked_sub(responses.total());
         let n_times = self.n_times.unwrap_or(kept.unwrap_or(0) + features.total());
-        let kept_features = n_times.checked_sub(features.total());
-        kept.is_some_and(|kept| kept > 0) && kept == kept_features
+        let cached_features = n_times.checked_sub(features.total());
+        kept.is_some_and(|kept| kept > 0) && kept == cached_features
     }
 }
 

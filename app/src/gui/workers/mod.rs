@@ -150,7 +150,7 @@ impl Workers {
 
     /// Asks for the stories again, for the folder may have changed.
     pub(crate) fn forget_stories(&mut self) {
-        self.stories.look_again();
+        self.stories.refresh();
     }
 
     /// Asks for a recording's sound, unless it is known or asked for.
@@ -183,8 +183,8 @@ impl Workers {
     }
 
     /// Asks what a fit would take.
-    pub(crate) fn want_fit_outlook(&mut self, recipe: Option<String>, info: &mut Info) {
-        self.fit.want_outlook(recipe, &mut info.fit);
+    pub(crate) fn want_fit_forecast(&mut self, recipe: Option<String>, info: &mut Info) {
+        self.fit.want_forecast(recipe, &mut info.fit);
     }
 
     /// Asks for scores that are looked at.
@@ -215,8 +215,8 @@ impl Workers {
 
     /// Asks for the models again, for one may have come or gone.
     pub(crate) fn look_at_models_again(&mut self) {
-        self.models.look_again();
-        self.model.look_again();
+        self.models.refresh();
+        self.model.refresh();
     }
 
     /// Asks what a study has, unless it is known or asked for.
@@ -230,7 +230,7 @@ impl Workers {
 
     /// Asks again what the study has: a job may have changed it.
     pub(crate) fn look_into_study_again(&mut self) {
-        self.study_contents.look_again();
+        self.study_contents.refresh();
     }
 
     /// What was tried last.
@@ -245,18 +245,19 @@ impl Workers {
     }
 
     /// Forgets whatever is known of other features, scores and fits than these.
-    pub(crate) fn keep_to(&mut self, requests: &Requests, info: &mut Info) {
-        self.features.keep_to(requests.selection.as_ref(), info);
-        self.fit.keep_to(requests, &mut info.fit);
+    pub(crate) fn discard_others(&mut self, requests: &Requests, info: &mut Info) {
+        self.features
+            .discard_others(requests.selection.as_ref(), info);
+        self.fit.discard_others(requests, &mut info.fit);
     }
 
     /// Has all files of the study looked at again.
-    pub(crate) fn look_again(&mut self) {
-        self.stories.look_again();
-        self.features.look_again();
-        self.study_contents.look_again();
+    pub(crate) fn refresh(&mut self) {
+        self.stories.refresh();
+        self.features.refresh();
+        self.study_contents.refresh();
         for watched in [Watched::Responses, Watched::FitFeatures] {
-            self.fit.look_again(watched);
+            self.fit.refresh(watched);
         }
         self.look_at_models_again();
     }
@@ -272,11 +273,11 @@ impl Workers {
         }
         for watched in changed {
             match watched {
-                Watched::Stories => self.stories.look_again(),
-                Watched::Features => self.features.look_again(),
+                Watched::Stories => self.stories.refresh(),
+                Watched::Features => self.features.refresh(),
                 Watched::FitFeatures | Watched::Responses | Watched::Alignment => {
-                    self.fit.look_again(watched);
-                    self.study_contents.look_again();
+                    self.fit.refresh(watched);
+                    self.study_contents.refresh();
                 }
                 Watched::Scores => self.fit.forget_scores(),
             }

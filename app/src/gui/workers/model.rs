@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use heschl_core::progress::CancelToken;
 use heschl_models::OpenModel;
-use heschl_models::cuda::cuda_obstacle;
+use heschl_models::cuda::cuda_blocker;
 use heschl_models::folders::Surroundings;
 use heschl_models::resolve::resolve;
 use heschl_models::runtime;
@@ -73,8 +73,8 @@ fn machine(request: &AboutMachine) -> Machine {
     let (memory_bytes, free_memory_bytes) = forecast::memory_of_machine();
     Machine {
         n_threads: setup::n_threads(),
-        gpu_obstacle: match &library {
-            Ok(path) => cuda_obstacle(&around, path),
+        gpu_blocker: match &library {
+            Ok(path) => cuda_blocker(&around, path),
             Err(_) => None,
         },
         runtime: Some(library),

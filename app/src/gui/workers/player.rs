@@ -32,7 +32,7 @@ struct Shared {
     at: AtomicUsize,
     is_playing: AtomicBool,
     /// Why nothing can be heard: a sentence.
-    trouble: Mutex<Option<String>>,
+    problem: Mutex<Option<String>>,
 }
 
 impl Player {
@@ -76,9 +76,9 @@ impl Player {
     }
 
     /// Why nothing can be heard, told once.
-    pub(crate) fn take_trouble(&self) -> Option<String> {
-        let trouble = self.shared.trouble.lock();
-        trouble.unwrap_or_else(PoisonError::into_inner).take()
+    pub(crate) fn take_problem(&self) -> Option<String> {
+        let problem = self.shared.problem.lock();
+        problem.unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -95,8 +95,8 @@ fn handle(orders: &Receiver<Order>, shared: &Arc<Shared>, waker: &Waker) {
             Ok(device) => playing = Some(device),
             Err(error) => {
                 shared.is_playing.store(false, Ordering::Release);
-                let trouble = shared.trouble.lock();
-                *trouble.unwrap_or_else(PoisonError::into_inner) = Some(format!(
+                let problem = shared.problem.lock();
+                *problem.unwrap_or_else(PoisonError::into_inner) = Some(format!(
                     "Nothing can be heard: no audio device could be opened. Everything else works without. \
                      (The system says: {error})"
                 ));

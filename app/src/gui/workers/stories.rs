@@ -45,7 +45,7 @@ fn reply(request: Request, cancel: &CancelToken, out: &Replies<Reply>) {
     let listed = found.iter().map(|stimulus| StoryInfo {
         story: stimulus.story.clone(),
         path: stimulus.path.clone(),
-        header: stimuli::name_trouble(stimulus).map(Err),
+        header: stimuli::name_problem(stimulus).map(Err),
         is_listed: true,
     });
     let mut all: Vec<StoryInfo> = listed.collect();
@@ -56,7 +56,7 @@ fn reply(request: Request, cancel: &CancelToken, out: &Replies<Reply>) {
         if cancel.is_cancelled() {
             return;
         }
-        if stimuli::name_trouble(stimulus).is_none() {
+        if stimuli::name_problem(stimulus).is_none() {
             let header = audio::probe(&stimulus.path);
             headers.push((at, header.map_err(|error| error.to_string())));
         }

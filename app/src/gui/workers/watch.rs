@@ -51,7 +51,7 @@ pub(super) struct Watch {
     seen: BTreeMap<(Watched, PathBuf), u64>,
     next: Instant,
     /// Looks that are on their way.
-    n_looks: usize,
+    n_polls: usize,
     /// What was looked at last.
     last_request: Request,
 }
@@ -78,7 +78,7 @@ impl Watch {
             worker,
             seen: BTreeMap::new(),
             next: Instant::now(),
-            n_looks: 0,
+            n_polls: 0,
             last_request: vec![],
         }
     }
@@ -86,8 +86,8 @@ impl Watch {
     /// Looks again, if it is time to; at once at what is new, which is being read at this moment.
     pub(super) fn poll(&mut self, request: Request) {
         let is_new = request != self.last_request;
-        if is_new || self.n_looks == 0 && Instant::now() >= self.next {
-            self.n_looks += 1;
+        if is_new || self.n_polls == 0 && Instant::now() >= self.next {
+            self.n_polls += 1;
             self.last_request.clone_from(&request);
             // Nothing takes back a look that is on its way: what it sees was there when the files were read.
             self.worker.ask_also(request);
@@ -100,7 +100,7 @@ impl Watch {
         let last = replies.last()?;
         let memory = last.memory;
         self.next = Instant::now() + EVERY.max(last.took * SHARE);
-        self.n_looks -= replies.len().min(self.n_looks);
+        self.n_polls -= replies.len().min(self.n_polls);
         let mut changed = vec![];
         for (watched, print) in replies.into_iter().flat_map(|reply| reply.found) {
             let before = self.seen.insert(watched.clone(), print);

@@ -157,7 +157,7 @@ impl<Q: Clone + PartialEq + Send + 'static, A: Send + 'static> LatestRequest<Q, 
     }
 
     /// Forgets the answer to any other question than this one, and asks nothing.
-    pub(crate) fn keep_to<T>(&mut self, request: Option<&Q>, known: &mut Loading<T>) {
+    pub(crate) fn discard_others<T>(&mut self, request: Option<&Q>, known: &mut Loading<T>) {
         if self.last_request.is_some() && self.last_request.as_ref() != request {
             *known = Loading::Nothing;
             self.ask(None);
@@ -165,7 +165,7 @@ impl<Q: Clone + PartialEq + Send + 'static, A: Send + 'static> LatestRequest<Q, 
     }
 
     /// Has it asked again when it is wanted next: the answer may have changed.
-    pub(crate) fn look_again(&mut self) {
+    pub(crate) fn refresh(&mut self) {
         self.is_stale = true;
     }
 
@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(known, Loading::Waiting);
         take(&asking, &mut known);
         // It may have changed: what is known stays until the new answer comes.
-        asking.look_again();
+        asking.refresh();
         asking.want(Some(3), &mut known);
         assert_eq!(known, Loading::Ready(3));
         take(&asking, &mut known);
@@ -250,16 +250,16 @@ mod tests {
             asking.want(Some(2), &mut known);
             take(&asking, &mut known);
             if is_stale {
-                asking.look_again();
+                asking.refresh();
             }
             asking.want(None, &mut known);
             assert_eq!(known, Loading::Nothing);
         }
         asking.want(Some(2), &mut known);
         take(&asking, &mut known);
-        asking.keep_to(Some(&2), &mut known);
+        asking.discard_others(Some(&2), &mut known);
         assert_eq!(known, Loading::Ready(2));
-        asking.keep_to(Some(&3), &mut known);
+        asking.discard_others(Some(&3), &mut known);
         assert_eq!(known, Loading::Nothing);
         // An answer that is on its way is not heard when it comes.
         asking.want(Some(1), &mut known);

@@ -221,7 +221,7 @@ fn encode_in<T: Readable>(
     warnings::check_power(&run, report)?;
 
     // A folder without scores is not done: they are taken away first, and come last.
-    run.hold_folder()?;
+    run.guard_folder()?;
     atomic::remove(&run.folder.join("scores.npz"))?;
     if let Some(banded) = &recipe.ridge.banded {
         let banded = Banded::new(&run, banded)?;
@@ -233,7 +233,7 @@ fn encode_in<T: Readable>(
         } else {
             Vec::new()
         };
-        tell_failures(&checks, report);
+        report_failures(&checks, report);
         warnings::refuse_no_scores(&run, &table)?;
         for message in warnings::of_scores(&table) {
             report(Event::Warning { message });
@@ -245,7 +245,7 @@ fn encode_in<T: Readable>(
     }
     let problem = Problem::<T>::new(&design.training)?;
     warnings::check_precision(&run, &problem, report)?;
-    let mut kept = Kept::new(run.kept_bytes());
+    let mut kept = Kept::new(run.cached_bytes());
     let Some(round_scores) = choose_alphas(&run, &problem, &mut kept, report)? else {
         return Ok(EncodeSummary::Stopped);
     };
@@ -410,11 +410,11 @@ fn control<T: Readable>(
     }
     run.begin(Stage::Control, Found::Nothing, report);
     let checks = controls::run(run, plan, alphas, &table.voxels)?;
-    tell_failures(&checks, report);
+    report_failures(&checks, report);
     Ok(checks)
 }
 
-fn tell_failures(checks: &[Check], report: &mut dyn FnMut(Event)) {
+fn report_failures(checks: &[Check], report: &mut dyn FnMut(Event)) {
     let is_failed = |check: &&Check| check.verdict == Verdict::Failed;
     for check in checks.iter().filter(is_failed) {
         let message = format!("The control \"{}\" failed. {}", check.name, check.finding);

@@ -11,7 +11,7 @@ use super::{EncodeError, Encoding};
 use crate::design::{Design, scans_of};
 use crate::encoding::{
     BLOCK_VOXELS, Column, ExampleSeries, FitSizes, ResponseBlocks, ScoreTable, VoxelShare,
-    kept_bytes, memory_budget, reading_voxels, round_groups, write_results,
+    cached_bytes, memory_budget, reading_voxels, round_groups, write_results,
 };
 use crate::intervals::MeanOfDraws;
 use crate::pipeline::scorer::{Scored, Scorer};
@@ -79,7 +79,7 @@ impl<'a> Run<'a> {
     }
 
     /// Makes the folder, and takes hold of it.
-    pub(super) fn hold_folder(&self) -> Result<(), StoreError> {
+    pub(super) fn guard_folder(&self) -> Result<(), StoreError> {
         std::fs::create_dir_all(&self.folder)
             .map_err(|source| StoreError::write(source, &self.folder))?;
         let _ = self.held.set(OutputFolderGuard::open(&self.folder)?);
@@ -282,11 +282,11 @@ impl<'a> Run<'a> {
     }
 
     /// Bytes that may be kept of voxels from one step to the next.
-    pub(super) fn kept_bytes(&self) -> u64 {
+    pub(super) fn cached_bytes(&self) -> u64 {
         let (sizes, recipe) = (self.sizes(), self.work.recipe);
         match recipe.ridge.precision {
-            FitPrecision::F32 => kept_bytes::<f32>(&sizes, recipe),
-            FitPrecision::F64 => kept_bytes::<f64>(&sizes, recipe),
+            FitPrecision::F32 => cached_bytes::<f32>(&sizes, recipe),
+            FitPrecision::F64 => cached_bytes::<f64>(&sizes, recipe),
         }
     }
 

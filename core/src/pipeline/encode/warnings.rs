@@ -2,7 +2,7 @@
 
 use super::EncodeError;
 use super::run::Run;
-use crate::ceiling::{TotalPower, measured_power};
+use crate::ceiling::{TotalPower, total_power_measured};
 use crate::encoding::{CHECKED_VOXELS, Column, ScoreTable, VoxelShare, precision_warning};
 use crate::progress::Event;
 use crate::recipe::FitPrecision;
@@ -50,7 +50,7 @@ pub(super) fn check_power(run: &Run, report: &mut dyn FnMut(Event)) -> Result<()
     let first = run.voxels.start;
     let end = run.voxels.end.min(first + CHECKED_VOXELS);
     let presentations = run.measured.test_presentations::<f64>(first..end)?;
-    let power = measured_power(presentations.view());
+    let power = total_power_measured(presentations.view());
     let powers = power
         .iter()
         .flatten()

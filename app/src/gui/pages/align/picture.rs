@@ -237,15 +237,15 @@ impl Picture<'_> {
                 rect.y_range(),
             );
             let place = place.shrink2(vec2((place.width() * 0.1).min(1.0), 2.0));
-            let is_kept = self.alignment.kept.contains(&scan);
+            let is_retained = self.alignment.kept.contains(&scan);
             let is_here = self.scan == Some(scan);
-            let fill = match (is_kept, is_here) {
+            let fill = match (is_retained, is_here) {
                 (_, true) => palette.accent,
                 (true, false) => palette.weak.gamma_multiply(0.45),
                 (false, false) => Color32::TRANSPARENT,
             };
             painter.rect_filled(place, 2.0, fill);
-            if !is_kept {
+            if !is_retained {
                 let stroke = Stroke::new(1.0, palette.hairline);
                 painter.rect_stroke(place, 2.0, stroke, egui::StrokeKind::Inside);
             }

@@ -9,13 +9,13 @@ use crate::forecast::COMPRESSED_SHARE;
 use crate::gui::actions::{Actions, Purpose};
 use crate::gui::info::{Info, ModelInfo, SaveStatus, StoryInfo};
 use crate::gui::loading::Loading;
-use crate::gui::pages::obstacle::{Obstacle, Remedy};
+use crate::gui::pages::blocker::{Blocker, Remedy};
 use crate::gui::state::{Page, Study};
 use crate::gui::text::{bytes, duration, thousands};
 use crate::gui::widgets::{warning, weak};
 
 /// What the job will take, as far as headers and a trial tell.
-pub(super) struct Outlook {
+pub(super) struct ForecastPanel {
     /// Rows of all wanted stories.
     n_rows: usize,
     /// Bytes of the finished files.
@@ -23,16 +23,16 @@ pub(super) struct Outlook {
     /// Seconds, if the encoder was tried.
     secs: Option<f64>,
     /// Why the job cannot run.
-    pub(super) why_not: Option<Obstacle>,
+    pub(super) why_not: Option<Blocker>,
     /// Stories that cannot be done, with their sentences.
     unusable: Vec<(String, String)>,
 }
 
-impl Outlook {
+impl ForecastPanel {
     /// Looks ahead.
     #[must_use]
     pub(super) fn of(study: &Study, info: &Info) -> Self {
-        let mut outlook = Self {
+        let mut forecast = Self {
             n_rows: 0,
             disk_bytes: 0,
             secs: None,
@@ -40,45 +40,47 @@ impl Outlook {
             unusable: vec![],
         };
         let Some(model) = info.model.ready() else {
-            return outlook;
+            return forecast;
         };
         let wanted: Vec<&StoryInfo> = info.wanted(study).collect();
         for story in &wanted {
             match rows(story, study, model) {
-                Ok(n_rows) => outlook.n_rows += n_rows,
-                Err(sentence) => outlook.unusable.push((story.story.clone(), sentence)),
+                Ok(n_rows) => forecast.n_rows += n_rows,
+                Err(sentence) => forecast.unusable.push((story.story.clone(), sentence)),
             }
         }
-        if outlook.why_not.is_none() && !wanted.is_empty() && outlook.unusable.len() == wanted.len()
+        if forecast.why_not.is_none()
+            && !wanted.is_empty()
+            && forecast.unusable.len() == wanted.len()
         {
-            outlook.why_not = outlook.unusable.first().map(|(story, sentence)| {
+            forecast.why_not = forecast.unusable.first().map(|(story, sentence)| {
                 let resample = Remedy::edit("Resample", study, |study| {
                     study.resampling = Resampling::ToEncoderRate;
                 });
                 let resample = (study.resampling == Resampling::Refuse).then_some(resample);
                 let remedies = resample.into_iter().chain([Remedy::go(Page::Stimuli)]);
-                Obstacle::new(format!("{story}: {sentence}"), remedies.collect())
+                Blocker::new(format!("{story}: {sentence}"), remedies.collect())
             });
         }
-        outlook.disk_bytes =
-            (outlook.n_rows as f64 * row_bytes(study, model) * COMPRESSED_SHARE) as u64;
-        outlook.secs = info
+        forecast.disk_bytes =
+            (forecast.n_rows as f64 * row_bytes(study, model) * COMPRESSED_SHARE) as u64;
+        forecast.secs = info
             .trial
             .ready()
-            .map(|trial| outlook.n_rows as f64 / trial.windows_per_sec.max(1e-9));
+            .map(|trial| forecast.n_rows as f64 / trial.windows_per_sec.max(1e-9));
         if let Some(free) = info.trial.ready().and_then(|trial| trial.free_bytes)
-            && free < outlook.disk_bytes
+            && free < forecast.disk_bytes
         {
-            outlook.why_not = Some(Obstacle::new(
+            forecast.why_not = Some(Blocker::new(
                 format!(
                     "The features need about {} of disk, but only {} are free. Choose fewer layers or another folder.",
-                    bytes(outlook.disk_bytes),
+                    bytes(forecast.disk_bytes),
                     bytes(free)
                 ),
                 vec![Remedy::pick("Choose another folder", Purpose::Output)],
             ));
         }
-        outlook
+        forecast
     }
 
     /// Draws the forecast.
@@ -136,7 +138,7 @@ impl Outlook {
                 let leave_out = Remedy::edit(format!("Leave out {story}"), study, |study| {
                     study.left_out.insert(story.clone());
                 });
-                Obstacle::new(format!("{story}: {sentence}"), vec![leave_out]).ui(ui, actions);
+                Blocker::new(format!("{story}: {sentence}"), vec![leave_out]).ui(ui, actions);
             }
             if self.unusable.len() > 3 {
                 weak(
@@ -156,9 +158,9 @@ fn figure(ui: &mut egui::Ui, number: &str, unit: &str, tooltip: &str) {
 }
 
 /// Why nothing can run, the first reason first.
-fn why_not(study: &Study, info: &Info) -> Option<Obstacle> {
+fn why_not(study: &Study, info: &Info) -> Option<Blocker> {
     if let (SaveStatus::Unsaved(_), None) = (&info.save_status, &study.output) {
-        return Some(Obstacle::new(
+        return Some(Blocker::new(
             "The study's folder cannot be written to. Choose another folder for the features.",
             vec![Remedy::pick("Choose another folder", Purpose::Output)],
         ));
@@ -171,21 +173,21 @@ fn why_not(study: &Study, info: &Info) -> Option<Obstacle> {
     };
     match &info.stories {
         Loading::Nothing => {
-            return Some(Obstacle::new(
+            return Some(Blocker::new(
                 "Choose a folder of recordings first, under Stimuli.",
                 recordings(),
             ));
         }
-        Loading::Waiting => return Some(Obstacle::passing("The recordings are being looked for.")),
+        Loading::Waiting => return Some(Blocker::passing("The recordings are being looked for.")),
         Loading::Failed(_) => {
-            return Some(Obstacle::new(
+            return Some(Blocker::new(
                 "The folder of recordings cannot be used: see Stimuli.",
                 recordings(),
             ));
         }
         Loading::Ready(_) if info.wanted(study).next().is_none() => {
             let all = Remedy::edit("Tick all stories", study, |study| study.left_out.clear());
-            return Some(Obstacle::new(
+            return Some(Blocker::new(
                 "No story is ticked. Tick at least one under Stimuli.",
                 vec![all, Remedy::go(Page::Stimuli)],
             ));
@@ -196,11 +198,11 @@ fn why_not(study: &Study, info: &Info) -> Option<Obstacle> {
         Loading::Ready(_) => None,
         // A model of the catalogue is fetched when the job runs.
         Loading::Failed(_) if catalogue::find(&study.model).is_some() => None,
-        Loading::Failed(_) => Some(Obstacle::new(
+        Loading::Failed(_) => Some(Blocker::new(
             "The model cannot be used: see above. Choose another one.",
             vec![Remedy::go(Page::Models)],
         )),
-        _ => Some(Obstacle::passing("The model is being looked at.")),
+        _ => Some(Blocker::passing("The model is being looked at.")),
     }
 }
 

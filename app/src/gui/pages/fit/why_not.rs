@@ -5,7 +5,7 @@ use crate::gui::fitting::{FitStudy, Part, StoryLengths, StoryResponses};
 use crate::gui::icons;
 use crate::gui::info::Info;
 use crate::gui::loading::Loading;
-use crate::gui::pages::obstacle::{Obstacle, Remedy};
+use crate::gui::pages::blocker::{Blocker, Remedy};
 use crate::gui::pages::scan_times;
 use crate::gui::state::{Page, State, Study};
 use crate::gui::text::count;
@@ -13,9 +13,9 @@ use heschl_core::recipe::ScansRecipe;
 
 /// Why the study's fit cannot run now.
 #[must_use]
-pub(crate) fn why_not_fit(state: &State, info: &Info) -> Option<Obstacle> {
+pub(crate) fn why_not_fit(state: &State, info: &Info) -> Option<Blocker> {
     let Some(study) = state.study() else {
-        return Some(Obstacle::new(
+        return Some(Blocker::new(
             "Open a study first.",
             vec![Remedy::go(Page::Home)],
         ));
@@ -25,11 +25,11 @@ pub(crate) fn why_not_fit(state: &State, info: &Info) -> Option<Obstacle> {
         .or_else(|| settings(state, study))
         .or_else(|| lengths(study, info))
         .or_else(|| held_out(study, info))
-        .or_else(|| outlook(info))
+        .or_else(|| forecast(info))
 }
 
 /// Features and responses must be there.
-fn files(state: &State, info: &Info) -> Option<Obstacle> {
+fn files(state: &State, info: &Info) -> Option<Blocker> {
     let features = || Remedy::pick("Choose features", Purpose::FitFeatures);
     let responses = || {
         vec![
@@ -38,7 +38,7 @@ fn files(state: &State, info: &Info) -> Option<Obstacle> {
         ]
     };
     if state.fit_features().is_none() {
-        return Some(Obstacle::new(
+        return Some(Blocker::new(
             "There are no features yet. Extract some first, or choose a folder of features.",
             vec![Remedy::go(Page::Extract), features()],
         ));
@@ -47,24 +47,24 @@ fn files(state: &State, info: &Info) -> Option<Obstacle> {
         .study()
         .is_none_or(|study| study.fit.responses.is_none())
     {
-        return Some(Obstacle::new(
+        return Some(Blocker::new(
             "Choose what was measured: a folder of responses, or a file that holds all stories.",
             responses(),
         ));
     }
     match (&info.fit.responses, &info.fit.layers) {
         (Loading::Failed(sentence), _) => {
-            let again = Remedy::new(icons::REFRESH_CW, "Look again", Action::LookAgain);
+            let again = Remedy::new(icons::REFRESH_CW, "Look again", Action::Refresh);
             let mut remedies = responses();
             remedies.push(again);
-            Some(Obstacle::new(sentence.as_str(), remedies))
+            Some(Blocker::new(sentence.as_str(), remedies))
         }
-        (_, Loading::Failed(sentence)) => Some(Obstacle::new(
+        (_, Loading::Failed(sentence)) => Some(Blocker::new(
             sentence.as_str(),
             vec![Remedy::go(Page::Extract), features()],
         )),
         (Loading::Ready(_), Loading::Ready(_)) => None,
-        _ => Some(Obstacle::passing("The responses are being looked at.")),
+        _ => Some(Blocker::passing("The responses are being looked at.")),
     }
 }
 
@@ -84,11 +84,11 @@ fn parts<'a>(
 }
 
 /// Someone must train and someone must test.
-fn stories(study: &Study, info: &Info) -> Option<Obstacle> {
+fn stories(study: &Study, info: &Info) -> Option<Blocker> {
     let of = |part: Part| parts(&study.fit, info).filter(move |(_, found)| *found == part);
     let (n_train, n_test) = (of(Part::Train).count(), of(Part::Test).count());
     if n_train + n_test == 0 {
-        return Some(Obstacle::new(
+        return Some(Blocker::new(
             "No story has both features and responses. Extract features of the stories that were measured, or give the files the same \
              names.",
             vec![Remedy::go(Page::Extract), Remedy::go(Page::Stimuli)],
@@ -102,7 +102,7 @@ fn stories(study: &Study, info: &Info) -> Option<Obstacle> {
     if n_test == 0 {
         let shortest = of(Part::Train).map(|(story, _)| story);
         let shortest = shortest.min_by_key(|story| story.n_scans);
-        return Some(Obstacle::new(
+        return Some(Blocker::new(
             "Choose a story to test on. The others are trained with.",
             shortest
                 .iter()
@@ -112,7 +112,7 @@ fn stories(study: &Study, info: &Info) -> Option<Obstacle> {
     }
     (n_train == 0).then(|| {
         let tests = of(Part::Test).take(3);
-        Obstacle::new(
+        Blocker::new(
             "Leave a story to train with: all of them are tested on.",
             tests
                 .map(|(story, _)| as_part(&story, Part::Train, "Train with"))
@@ -122,22 +122,22 @@ fn stories(study: &Study, info: &Info) -> Option<Obstacle> {
 }
 
 /// What was typed must make sense.
-fn settings(state: &State, study: &Study) -> Option<Obstacle> {
+fn settings(state: &State, study: &Study) -> Option<Blocker> {
     if let Err(sentence) = state.fit_recipe() {
         let usual = Remedy::edit("Penalties of the preset", study, |study| {
             study.fit.alphas = None;
         });
-        return Some(Obstacle::new(sentence, vec![usual]));
+        return Some(Blocker::new(sentence, vec![usual]));
     }
     let sentence = scan_times::wrong(&study.fit.scans)?;
     let even = Remedy::edit("Even intervals", study, |study| {
         study.fit.scans = ScansRecipe::default();
     });
-    Some(Obstacle::new(sentence, vec![Remedy::go(Page::Align), even]))
+    Some(Blocker::new(sentence, vec![Remedy::go(Page::Align), even]))
 }
 
 /// Features and responses of each story that takes part must be of equal length.
-fn lengths(study: &Study, info: &Info) -> Option<Obstacle> {
+fn lengths(study: &Study, info: &Info) -> Option<Blocker> {
     let known = info.fit.lengths.ready()?;
     let takes_part = |story: &&StoryLengths| {
         parts(&study.fit, info)
@@ -154,7 +154,7 @@ fn lengths(study: &Study, info: &Info) -> Option<Obstacle> {
         let others = count(n_others, "other story does", "other stories do");
         sentence = format!("{sentence} {others} not go together either.");
     }
-    Some(Obstacle::new(sentence, remedies(study, first)))
+    Some(Blocker::new(sentence, remedies(study, first)))
 }
 
 /// What would mend a story's lengths: other trims, or leaving it out.
@@ -188,7 +188,7 @@ pub(super) fn n_training_scans(study: &Study, info: &Info) -> Option<usize> {
 }
 
 /// Enough training scans must be left to hold some out.
-fn held_out(study: &Study, info: &Info) -> Option<Obstacle> {
+fn held_out(study: &Study, info: &Info) -> Option<Blocker> {
     let n_scans = n_training_scans(study, info)?;
     let held_out = study.fit.held_out();
     let sentence = held_out.check(n_scans).err()?;
@@ -197,22 +197,22 @@ fn held_out(study: &Study, info: &Info) -> Option<Obstacle> {
         Remedy::edit(label, study, |study| study.fit.held_out = Some(suited))
     });
     let less = Remedy::go(Page::Align);
-    Some(Obstacle::new(
+    Some(Blocker::new(
         sentence,
         shorter.into_iter().chain([less]).collect(),
     ))
 }
 
 /// What the forecast has met.
-fn outlook(info: &Info) -> Option<Obstacle> {
-    let Loading::Failed(sentence) = &info.fit.outlook else {
+fn forecast(info: &Info) -> Option<Blocker> {
+    let Loading::Failed(sentence) = &info.fit.forecast else {
         return None;
     };
-    Some(Obstacle::new(
+    Some(Blocker::new(
         sentence.as_str(),
         vec![
             Remedy::go(Page::Align),
-            Remedy::new(icons::REFRESH_CW, "Look again", Action::LookAgain),
+            Remedy::new(icons::REFRESH_CW, "Look again", Action::Refresh),
         ],
     ))
 }

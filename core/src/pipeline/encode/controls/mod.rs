@@ -285,5 +285,5 @@ fn injected<T: Readable>(run: &Run, plan: &RefitPlan<T>, sample: &Sample<T>) -> 
     let alphas = vec![sample.usual_alpha; PLANTED_VOXELS];
     let (training, test) = (training.mapv(T::nearest), test.mapv(T::nearest));
     let found = median_r(plan, &training, &alphas, test.view());
-    sanity::planted_is_found(found, PLANTED_SHARE.sqrt())
+    sanity::injected_signal_is_found(found, PLANTED_SHARE.sqrt())
 }

@@ -9,7 +9,7 @@ use crate::gui::widgets::{button, warning};
 
 /// Why something cannot run now.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Obstacle {
+pub(crate) struct Blocker {
     /// What is wrong and what to do.
     pub(crate) sentence: String,
     /// What does it; none where there is nothing to do but wait.
@@ -24,7 +24,7 @@ pub(crate) struct Remedy {
     action: Action,
 }
 
-impl Obstacle {
+impl Blocker {
     /// Something that the user can remove.
     #[must_use]
     pub(crate) fn new(sentence: impl Into<String>, remedies: Vec<Remedy>) -> Self {
