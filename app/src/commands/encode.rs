@@ -100,9 +100,9 @@ pub(crate) fn run(args: &Args) -> CommandResult {
         responses: responses.as_ref(),
         share: args.blocks,
         existing: match (args.overwrite, args.set_aside) {
-            (true, _) => Existing::Overwritten,
+            (true, _) => Existing::Overwrite,
             (false, true) => Existing::SetAside,
-            (false, false) => Existing::Kept,
+            (false, false) => Existing::Keep,
         },
         heschl: env!("CARGO_PKG_VERSION"),
         cancel: &cancel,

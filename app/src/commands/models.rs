@@ -22,11 +22,11 @@ use crate::setup;
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    command: Command,
+    command: ModelsCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum ModelsCommand {
     /// The encoders that Heschl knows, and where they are
     List,
     /// Use a checkpoint or an ONNX file that is on this machine; it stays as it is
@@ -78,15 +78,15 @@ enum Command {
 /// A sentence for whatever keeps it from being done.
 pub(crate) fn run(args: Args) -> CommandResult {
     match args.command {
-        Command::List => list(),
-        Command::Add(args) => add::run(args),
-        Command::Remove { name } => remove(&name),
-        Command::Fetch { name, events } => {
+        ModelsCommand::List => list(),
+        ModelsCommand::Add(args) => add::run(args),
+        ModelsCommand::Remove { name } => remove(&name),
+        ModelsCommand::Fetch { name, events } => {
             report::report_in(events);
             fetching::fetch_model(&name).map(|()| Outcome::Done)
         }
-        Command::Untrained { model, seed } => make_untrained(&model, seed),
-        Command::Check {
+        ModelsCommand::Untrained { model, seed } => make_untrained(&model, seed),
+        ModelsCommand::Check {
             model,
             last_layer,
             runtime,

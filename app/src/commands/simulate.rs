@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use heschl_core::design::FrameReader;
 use heschl_core::downsample::{Downsampling, downsample};
-use heschl_core::formats::npz_arrays::{ArraysWriter, Order, header};
+use heschl_core::formats::npz_arrays::{ArraysWriter, MemoryOrder, header};
 use heschl_core::recipe::{
     ControlsRecipe, EncodeFile, EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet, Preset,
     ResponsesRecipe, ScansRecipe, ScoresRecipe, StoriesRecipe, Trim, bounds,
@@ -272,7 +272,7 @@ fn trimmed(measured: &Array2<f64>, trim: Trim) -> Array2<f32> {
 }
 
 fn npy(rows: &Array2<f32>) -> Vec<u8> {
-    let mut bytes = header("<f4", Order::C, &[rows.nrows(), rows.ncols()]);
+    let mut bytes = header("<f4", MemoryOrder::C, &[rows.nrows(), rows.ncols()]);
     bytes.extend(rows.iter().flat_map(|value| value.to_le_bytes()));
     bytes
 }

@@ -72,13 +72,13 @@ fn size(text: &str) -> Result<(String, f64), String> {
 }
 
 /// One fit of a sweep.
-struct Entry {
+struct SweepEntry {
     fit: Fit,
     training_hours: f64,
     table: ScoreTable,
 }
 
-impl Entry {
+impl SweepEntry {
     /// Mean r, and the mean of |r|·r, over all voxels.
     fn means(&self) -> [f64; 2] {
         [Column::R, Column::SignedSquare].map(|column| self.table.mean(column))
@@ -120,7 +120,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
             recipe: &recipe,
             responses: &responses,
             share: VoxelShare::WHOLE,
-            existing: Existing::Kept,
+            existing: Existing::Keep,
             heschl: env!("CARGO_PKG_VERSION"),
             cancel: &cancel,
         };
@@ -128,7 +128,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
             note("Stopped. What is done is kept; the same command goes on from there.");
             return Ok(Outcome::Stopped);
         };
-        entries.push(Entry {
+        entries.push(SweepEntry {
             training_hours: fits::hours(&recipe, &responses)?,
             fit,
             table,
@@ -159,12 +159,12 @@ fn scores(work: &Encoding, events: EventFormat) -> Result<Option<ScoreTable>, Fa
     )
 }
 
-fn table(entries: &[Entry]) -> String {
+fn table(entries: &[SweepEntry]) -> String {
     let mut text = String::from(
         "model,layer,n_training_stories,training_hours,n_voxels,mean_r,mean_r_low,mean_r_high,mean_signed_square,n_significant\n",
     );
     for entry in entries {
-        let Entry {
+        let SweepEntry {
             fit,
             training_hours,
             table,
@@ -189,7 +189,7 @@ fn table(entries: &[Entry]) -> String {
     text
 }
 
-fn notify(entries: &[Entry]) {
+fn notify(entries: &[SweepEntry]) {
     for entry in entries {
         say(format_args!(
             "{:<24} {:<12} {:>6.2} h  mean r {:.4}",

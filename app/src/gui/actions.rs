@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use super::features::FeatureSelection;
 use super::fitting::FitAs;
 use super::icons;
-use super::jobs::data::Order;
+use super::jobs::data::JobCommand;
 use super::manual::Topic;
-use super::state::{Layout, Page, Settings, Study};
+use super::state::{Page, PanelLayout, Settings, Study};
 
 /// What a dialog of the system is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Purpose {
+pub(crate) enum PathPurpose {
     /// No dialog.
     Nothing,
     /// A study to open.
@@ -52,7 +52,7 @@ pub(crate) enum Purpose {
     OtherScores,
 }
 
-impl Purpose {
+impl PathPurpose {
     /// Whether a file is picked, not a folder.
     #[must_use]
     pub(crate) fn is_file(self) -> bool {
@@ -104,7 +104,7 @@ impl Purpose {
 
 /// How what is shown is saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
+pub(crate) enum ExportFormat {
     /// A picture in pixels.
     Png,
     /// A picture in shapes.
@@ -115,7 +115,7 @@ pub(crate) enum Format {
     Csv,
 }
 
-impl Format {
+impl ExportFormat {
     /// All of them, with what they are called.
     pub(crate) const ALL: [(Self, &'static str); 4] = [
         (Self::Png, "figure as PNG"),
@@ -158,7 +158,7 @@ pub(crate) enum Action {
     /// Change the settings; can be undone.
     EditSettings(Settings),
     /// Open and close areas of the window.
-    Arrange(Layout),
+    Arrange(PanelLayout),
     /// One step back.
     Undo,
     /// One step forward.
@@ -176,7 +176,7 @@ pub(crate) enum Action {
     /// So many layers on.
     StepLayer(isize),
     /// Save what is shown of the features.
-    Export(Format),
+    Export(ExportFormat),
     /// Look at an instant, in seconds.
     Cursor(f64),
     /// Move the cursor by so many seconds.
@@ -186,11 +186,11 @@ pub(crate) enum Action {
     /// Play the story, or stop.
     TogglePlay,
     /// Open a dialog of the system.
-    Pick(Purpose),
+    Pick(PathPurpose),
     /// Wait no longer for the dialog.
     StopPicking,
     /// A path was picked or typed for a purpose.
-    Use(Purpose, PathBuf),
+    Use(PathPurpose, PathBuf),
     /// Paths were dropped.
     Drop(Vec<PathBuf>),
     /// Extract as the study says.
@@ -200,7 +200,7 @@ pub(crate) enum Action {
     /// Fit as the study says, or give what does so.
     Fit(FitAs),
     /// Do something with a job.
-    Job(String, Order),
+    Job(String, JobCommand),
     /// Fetch a model.
     FetchModel(String),
     /// Get ONNX Runtime.

@@ -1,20 +1,20 @@
 //! Where what pages ask for is carried out, and what desks wish is granted.
 
-use super::actions::{Action, Purpose};
+use super::actions::{Action, PathPurpose};
 use super::close_request::CloseRequest;
 use super::fitting::FitStudy;
 use super::info::StoryInfo;
 use super::state::{OpenStudy, Page, Study, remember};
 use super::text;
 use super::toasts::Tone;
-use super::window::Window;
+use super::window::App;
 use super::workers::{DiskTask, Done, Event, Meaning};
 use crate::command_text::quoted;
 use eframe::egui;
 use heschl_core::recipe::EncodeRecipe;
 use std::path::PathBuf;
 
-impl Window {
+impl App {
     /// Carries out what was asked for; what is known then belongs to what is asked now.
     pub(super) fn carry_out(&mut self, action: Action, ctx: &egui::Context) {
         self.do_it(action, ctx);
@@ -118,7 +118,7 @@ impl Window {
 
     fn take_done(&mut self, done: Done) {
         match done {
-            Done::Opened(opened) => self.show_study(*opened),
+            Done::OpenedStudy(opened) => self.show_study(*opened),
             Done::Recipe(recipe) if self.state.open.is_some() => {
                 self.edit_study(|study| study.adopt(&recipe));
                 self.go(Page::Extract);
@@ -157,17 +157,17 @@ impl Window {
         match meaning {
             Meaning::Study(folder) => self.workers.disk_task(DiskTask::Open(folder)),
             Meaning::Stimuli(folder, story) => {
-                self.use_path(Purpose::Stimuli, folder);
+                self.use_path(PathPurpose::Stimuli, folder);
                 self.state.story = story.or(self.state.story.take());
             }
-            Meaning::Features(folder) => self.use_path(Purpose::Features, folder),
-            Meaning::Model(path) if path.is_file() => self.use_path(Purpose::ModelFile, path),
-            Meaning::Model(folder) => self.use_path(Purpose::ModelFolder, folder),
-            Meaning::Recipe(file) => self.use_path(Purpose::Recipe, file),
+            Meaning::Features(folder) => self.use_path(PathPurpose::Features, folder),
+            Meaning::Model(path) if path.is_file() => self.use_path(PathPurpose::ModelFile, path),
+            Meaning::Model(folder) => self.use_path(PathPurpose::ModelFolder, folder),
+            Meaning::Recipe(file) => self.use_path(PathPurpose::Recipe, file),
             Meaning::Fit(file) => self.workers.disk_task(DiskTask::ReadFit(file)),
-            Meaning::Scores(folder) => self.use_path(Purpose::Scores, folder),
-            Meaning::Responses(path) => self.use_path(Purpose::Responses, path),
-            Meaning::Words(folder) => self.use_path(Purpose::Words, folder),
+            Meaning::Scores(folder) => self.use_path(PathPurpose::Scores, folder),
+            Meaning::Responses(path) => self.use_path(PathPurpose::Responses, path),
+            Meaning::Words(folder) => self.use_path(PathPurpose::Words, folder),
             Meaning::Nothing(sentence) => self.notify(Tone::Amber, sentence),
         }
     }
@@ -177,44 +177,50 @@ impl Window {
     }
 
     /// Where a dialog begins.
-    fn start_of(&self, purpose: Purpose) -> Option<PathBuf> {
+    fn start_of(&self, purpose: PathPurpose) -> Option<PathBuf> {
         let open = self.state.open.as_ref();
         match purpose {
-            Purpose::Stimuli => open
+            PathPurpose::Stimuli => open
                 .and_then(|open| open.study.stimuli.clone())
                 .or_else(|| self.state.preferences.recent_stimuli.first().cloned()),
-            Purpose::OpenStudy | Purpose::StudiesFolder => Some(self.studies_folder()),
+            PathPurpose::OpenStudy | PathPurpose::StudiesFolder => Some(self.studies_folder()),
             _ => open.map(|open| open.folder.clone()),
         }
     }
 
     /// Does with a path what it was picked for.
-    fn use_path(&mut self, purpose: Purpose, path: PathBuf) {
+    fn use_path(&mut self, purpose: PathPurpose, path: PathBuf) {
         match purpose {
-            Purpose::Nothing => {}
-            Purpose::OpenStudy => self.workers.disk_task(DiskTask::Open(path)),
-            Purpose::StudiesFolder => self.edit(|state| {
+            PathPurpose::Nothing => {}
+            PathPurpose::OpenStudy => self.workers.disk_task(DiskTask::Open(path)),
+            PathPurpose::StudiesFolder => self.edit(|state| {
                 state.preferences.settings.studies_folder = Some(path);
             }),
-            Purpose::Stimuli => self.use_stimuli(path),
-            Purpose::Output => self.edit_study(|study| study.output = Some(path)),
-            Purpose::Runtime => self.edit(|state| state.preferences.settings.runtime = Some(path)),
-            Purpose::Recipe => self.workers.disk_task(DiskTask::ReadRecipe(path)),
-            Purpose::ModelFolder | Purpose::ModelFile => self.add_model(path),
-            Purpose::Features | Purpose::OtherFeatures => self.look_at_features(purpose, path),
-            Purpose::FitFeatures => self.edit_fit(Page::Fit, |fit| {
+            PathPurpose::Stimuli => self.use_stimuli(path),
+            PathPurpose::Output => self.edit_study(|study| study.output = Some(path)),
+            PathPurpose::Runtime => {
+                self.edit(|state| state.preferences.settings.runtime = Some(path));
+            }
+            PathPurpose::Recipe => self.workers.disk_task(DiskTask::ReadRecipe(path)),
+            PathPurpose::ModelFolder | PathPurpose::ModelFile => self.add_model(path),
+            PathPurpose::Features | PathPurpose::OtherFeatures => {
+                self.look_at_features(purpose, path);
+            }
+            PathPurpose::FitFeatures => self.edit_fit(Page::Fit, |fit| {
                 fit.features = Some(path);
                 fit.layer = None;
             }),
-            Purpose::Responses | Purpose::ResponsesFile => self.edit_fit(Page::Fit, |fit| {
-                fit.responses = Some(path);
-                fit.test.clear();
-            }),
-            Purpose::Mask => self.edit_fit(Page::Fit, |fit| fit.mask = Some(path)),
-            Purpose::Reports => self.edit_fit(Page::Align, |fit| fit.set_scans_folder(path)),
-            Purpose::Words => self.edit_fit(Page::Align, |fit| fit.words = Some(path)),
-            Purpose::Scores => self.look_at_scores(path),
-            Purpose::OtherScores => self.state.other_scores = Some(path),
+            PathPurpose::Responses | PathPurpose::ResponsesFile => {
+                self.edit_fit(Page::Fit, |fit| {
+                    fit.responses = Some(path);
+                    fit.test.clear();
+                });
+            }
+            PathPurpose::Mask => self.edit_fit(Page::Fit, |fit| fit.mask = Some(path)),
+            PathPurpose::Reports => self.edit_fit(Page::Align, |fit| fit.set_scans_folder(path)),
+            PathPurpose::Words => self.edit_fit(Page::Align, |fit| fit.words = Some(path)),
+            PathPurpose::Scores => self.look_at_scores(path),
+            PathPurpose::OtherScores => self.state.other_scores = Some(path),
         }
     }
 

@@ -13,7 +13,7 @@ use super::pages::why_not_fit;
 use super::sample;
 use super::state::{Page, State, remember};
 use super::toasts::Tone;
-use super::window::Window;
+use super::window::App;
 use super::workers::{
     AlignmentAsk, DiskTask, LengthsRequest, Requests, ResponsesRequest, TimeCourseRequest,
 };
@@ -23,7 +23,7 @@ use crate::slurm;
 /// Shares of a fit that is given to a cluster.
 const SHARES: std::num::NonZeroUsize = std::num::NonZeroUsize::new(16).unwrap();
 
-impl Window {
+impl App {
     /// Fits as the study says, or gives what does so.
     pub(super) fn fit(&mut self, form: FitAs, ctx: &egui::Context) {
         if let Some(blocker) = why_not_fit(&self.state, &self.info) {

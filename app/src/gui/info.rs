@@ -8,7 +8,7 @@ use heschl_core::audio::RecordingInfo;
 use heschl_core::card::Card;
 use heschl_core::display::sound::Sound;
 
-use super::actions::Purpose;
+use super::actions::PathPurpose;
 use super::features::FeatureInfo;
 use super::fitting::FitInfo;
 use super::jobs::data::QueueInfo;
@@ -108,7 +108,7 @@ pub(crate) struct Trial {
 
 /// What can be computed on.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Machine {
+pub(crate) struct MachineInfo {
     /// Threads of the processor.
     pub(crate) n_threads: usize,
     /// ONNX Runtime's library, or the sentence that says how to get it.
@@ -185,13 +185,13 @@ pub(crate) struct Info {
     /// How fast the study's model runs here.
     pub(crate) trial: Loading<Trial>,
     /// What can be computed on.
-    pub(crate) machine: Option<Machine>,
+    pub(crate) machine: Option<MachineInfo>,
     /// How the study is kept.
     pub(crate) save_status: SaveStatus,
     /// Recent studies that are not where they were.
     pub(crate) missing_studies: Vec<PathBuf>,
     /// The dialog that is open.
-    pub(crate) picking: Option<Purpose>,
+    pub(crate) picking: Option<PathPurpose>,
     /// What happened so far.
     pub(crate) log: Vec<LogLine>,
     /// The user's home folder, to shorten paths by.

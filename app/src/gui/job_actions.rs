@@ -7,20 +7,20 @@ use heschl_core::display::library::Layer;
 use heschl_core::recipe::{ExtractRecipe, RecipeFile};
 use heschl_models::catalogue;
 
-use super::actions::{AtClose, Format, Purpose};
+use super::actions::{AtClose, ExportFormat, PathPurpose};
 use super::close_request::CloseRequest;
 use super::features::FeatureSelection;
 use super::figure::Figure;
-use super::jobs::data::{JobInfo, JobState, NewJob, Order, QueueInfo, Task};
+use super::jobs::data::{JobCommand, JobInfo, JobState, NewJob, QueueInfo, Task};
 use super::pages::why_not_run;
 use super::state::{Page, remember};
 use super::text::count;
 use super::toasts::Tone;
-use super::window::Window;
+use super::window::App;
 use super::workers::DiskTask;
 use crate::{command_text, slurm};
 
-impl Window {
+impl App {
     /// Extracts as the study says.
     pub(super) fn run(&mut self) {
         if let Some(sentence) = self.why_not_run() {
@@ -102,7 +102,7 @@ impl Window {
     pub(super) fn fetch_runtime(&mut self) {
         match self.info.queue.fetching_runtime() {
             Some(job) if job.state.is_alive() => {}
-            Some(job) => self.jobs.order(&job.id, Order::GoOn),
+            Some(job) => self.jobs.order(&job.id, JobCommand::GoOn),
             None => self.add_job(
                 "Get ONNX Runtime".into(),
                 "the library that computes".into(),
@@ -221,7 +221,7 @@ impl Window {
                     ),
                 );
                 if std::mem::take(&mut self.is_sample_running) && self.state.page() == Page::Jobs {
-                    self.look_at_features(Purpose::Features, features.clone());
+                    self.look_at_features(PathPurpose::Features, features.clone());
                 }
             }
             (JobState::Done, Task::Encode { scores, .. } | Task::Sample { scores, .. }) => {
@@ -251,8 +251,8 @@ impl Window {
     }
 
     /// Looks at a folder of features, or compares it with the one that is shown.
-    pub(super) fn look_at_features(&mut self, purpose: Purpose, folder: PathBuf) {
-        if purpose == Purpose::OtherFeatures {
+    pub(super) fn look_at_features(&mut self, purpose: PathPurpose, folder: PathBuf) {
+        if purpose == PathPurpose::OtherFeatures {
             if let Some(selection) = &mut self.state.selection {
                 selection.other = Some(folder);
             }
@@ -308,7 +308,7 @@ impl Window {
     }
 
     /// Saves what is shown of the features.
-    pub(super) fn export(&mut self, format: Format) {
+    pub(super) fn export(&mut self, format: ExportFormat) {
         let (Some(selection), Some(library)) =
             (&self.state.selection, self.info.features.library.ready())
         else {

@@ -3,7 +3,7 @@
 use eframe::egui;
 use egui::{Event, Key, Modifiers, accesskit::Role};
 
-use super::actions::{Action, Actions, Format, Purpose};
+use super::actions::{Action, Actions, ExportFormat, PathPurpose};
 use super::manual::Topic;
 use super::shortcuts;
 use super::state::{State, ThemeChoice};
@@ -11,7 +11,7 @@ use super::widgets::{TextField, name, weak};
 
 /// The command palette.
 #[derive(Default)]
-pub(crate) struct Palette {
+pub(crate) struct CommandPalette {
     is_open: bool,
     /// Whether its field takes what is typed: not before it was drawn once.
     has_keyboard: bool,
@@ -21,7 +21,7 @@ pub(crate) struct Palette {
     early: Vec<Event>,
 }
 
-struct Command {
+struct PaletteCommand {
     words: String,
     keys: Option<egui::KeyboardShortcut>,
     action: Action,
@@ -29,7 +29,7 @@ struct Command {
 
 const MAX_SHOWN: usize = 12;
 
-impl Palette {
+impl CommandPalette {
     /// Whether it is shown.
     #[must_use]
     pub(crate) fn is_open(&self) -> bool {
@@ -140,7 +140,7 @@ fn opens(event: &Event) -> bool {
 }
 
 /// The commands whose names have these words.
-fn found(state: &State, words: &str) -> Vec<Command> {
+fn found(state: &State, words: &str) -> Vec<PaletteCommand> {
     commands(state)
         .into_iter()
         .filter(|command| fits(&command.words, words))
@@ -148,7 +148,7 @@ fn found(state: &State, words: &str) -> Vec<Command> {
         .collect()
 }
 
-fn row(ui: &mut egui::Ui, command: &Command, is_chosen: bool) -> egui::Response {
+fn row(ui: &mut egui::Ui, command: &PaletteCommand, is_chosen: bool) -> egui::Response {
     let keys = command
         .keys
         .map(|keys| ui.ctx().format_shortcut(&keys))
@@ -170,18 +170,19 @@ fn fits(command: &str, typed: &str) -> bool {
         .all(|word| command.contains(word))
 }
 
-fn commands(state: &State) -> Vec<Command> {
-    let from_shortcuts = shortcuts::all(state)
-        .into_iter()
-        .map(|(shortcut, action)| Command {
-            words: match &action {
-                Action::Go(page) => format!("Go to {}", page.title()),
-                _ => shortcut.words.to_owned(),
-            },
-            keys: Some(shortcut.keys),
-            action,
-        });
-    let plain = |words: &str, action| Command {
+fn commands(state: &State) -> Vec<PaletteCommand> {
+    let from_shortcuts =
+        shortcuts::all(state)
+            .into_iter()
+            .map(|(shortcut, action)| PaletteCommand {
+                words: match &action {
+                    Action::Go(page) => format!("Go to {}", page.title()),
+                    _ => shortcut.words.to_owned(),
+                },
+                keys: Some(shortcut.keys),
+                action,
+            });
+    let plain = |words: &str, action| PaletteCommand {
         words: words.into(),
         keys: None,
         action,
@@ -201,10 +202,10 @@ fn commands(state: &State) -> Vec<Command> {
         plain("Try a whole study", Action::TryWholeSample),
         plain(
             "Choose a folder of recordings …",
-            Action::Pick(Purpose::Stimuli),
+            Action::Pick(PathPurpose::Stimuli),
         ),
-        plain("Look at features …", Action::Pick(Purpose::Features)),
-        plain("Take over a recipe …", Action::Pick(Purpose::Recipe)),
+        plain("Look at features …", Action::Pick(PathPurpose::Features)),
+        plain("Take over a recipe …", Action::Pick(PathPurpose::Recipe)),
         plain("Close study", Action::CloseStudy),
         plain("Light theme", theme(ThemeChoice::Light)),
         plain("Dark theme", theme(ThemeChoice::Dark)),
@@ -215,7 +216,7 @@ fn commands(state: &State) -> Vec<Command> {
             Action::Manual(Topic::Numbers),
         ),
     ];
-    let exports = Format::ALL
+    let exports = ExportFormat::ALL
         .map(|(format, words)| plain(&format!("Export {words}"), Action::Export(format)));
     from_shortcuts
         .filter(|command| command.action != Action::TogglePalette)

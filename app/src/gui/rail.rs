@@ -26,7 +26,7 @@ const N_STEPS: usize = 8;
 
 /// How far a step of the study is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum StepStatus {
     Empty,
     Ready,
     Running,
@@ -206,20 +206,20 @@ fn n_jobs(ui: &egui::Ui, rect: egui::Rect, n_alive: usize, is_wide: bool) {
 }
 
 /// Draws a step's mark; returns what it means, for the tooltip.
-fn mark(ui: &egui::Ui, rect: egui::Rect, step: Option<Step>, is_wide: bool) -> &'static str {
+fn mark(ui: &egui::Ui, rect: egui::Rect, step: Option<StepStatus>, is_wide: bool) -> &'static str {
     let palette = Palette::of(ui);
     let (icon, color, words) = match step {
         None => return "",
-        Some(Step::Empty) => (icons::CIRCLE, palette.weak.gamma_multiply(0.6), ": to do"),
-        Some(Step::Ready) => (icons::CIRCLE_DOT, palette.accent, ": ready"),
-        Some(Step::Running) => (icons::LOADER, palette.accent, ": running"),
-        Some(Step::Done) => (icons::CIRCLE_CHECK, palette.accent, ": done"),
-        Some(Step::OutOfDate) => (
+        Some(StepStatus::Empty) => (icons::CIRCLE, palette.weak.gamma_multiply(0.6), ": to do"),
+        Some(StepStatus::Ready) => (icons::CIRCLE_DOT, palette.accent, ": ready"),
+        Some(StepStatus::Running) => (icons::LOADER, palette.accent, ": running"),
+        Some(StepStatus::Done) => (icons::CIRCLE_CHECK, palette.accent, ": done"),
+        Some(StepStatus::OutOfDate) => (
             icons::HISTORY,
             palette.amber,
             ": out of date, the settings have changed since",
         ),
-        Some(Step::Troubled) => (icons::CIRCLE_ALERT, palette.red, ": something is wrong"),
+        Some(StepStatus::Troubled) => (icons::CIRCLE_ALERT, palette.red, ": something is wrong"),
     };
     let (at, size) = if is_wide {
         (rect.right_center() - vec2(14.0, 0.0), 14.0)
@@ -237,30 +237,30 @@ fn mark(ui: &egui::Ui, rect: egui::Rect, step: Option<Step>, is_wide: bool) -> &
 }
 
 /// How far the step of a page is; `None` for pages that are no steps.
-pub(super) fn step(state: &State, info: &Info, page: Page) -> Option<Step> {
+pub(super) fn step(state: &State, info: &Info, page: Page) -> Option<StepStatus> {
     let study = state.study()?;
     let stimuli = match &info.stories {
-        Loading::Nothing | Loading::Waiting => Step::Empty,
-        Loading::Failed(_) => Step::Troubled,
-        Loading::Ready(_) if info.wanted(study).next().is_none() => Step::Empty,
-        Loading::Ready(_) => Step::Done,
+        Loading::Nothing | Loading::Waiting => StepStatus::Empty,
+        Loading::Failed(_) => StepStatus::Troubled,
+        Loading::Ready(_) if info.wanted(study).next().is_none() => StepStatus::Empty,
+        Loading::Ready(_) => StepStatus::Done,
     };
     let model = if info.model.ready().is_some() {
-        Step::Done
+        StepStatus::Done
     } else {
-        Step::Empty
+        StepStatus::Empty
     };
     match page {
         Page::Stimuli => Some(stimuli),
         Page::Models => Some(model),
         Page::Extract | Page::Features => {
-            let can_run = (stimuli, model) == (Step::Done, Step::Done);
+            let can_run = (stimuli, model) == (StepStatus::Done, StepStatus::Done);
             Some(extraction(state, info, page, can_run))
         }
-        Page::Align if study.fit.responses.is_none() => Some(Step::Empty),
+        Page::Align if study.fit.responses.is_none() => Some(StepStatus::Empty),
         Page::Align => Some(match fit(state, info, Page::Fit) {
-            Step::Done => Step::Done,
-            _ => Step::Ready,
+            StepStatus::Done => StepStatus::Done,
+            _ => StepStatus::Ready,
         }),
         Page::Fit | Page::Scores => Some(fit(state, info, page)),
         _ => None,
@@ -268,15 +268,15 @@ pub(super) fn step(state: &State, info: &Info, page: Page) -> Option<Step> {
 }
 
 /// How far the steps are that an extraction of this study does.
-fn extraction(state: &State, info: &Info, page: Page, can_run: bool) -> Step {
+fn extraction(state: &State, info: &Info, page: Page, can_run: bool) -> StepStatus {
     let idle = if can_run && page == Page::Extract {
-        Step::Ready
+        StepStatus::Ready
     } else {
-        Step::Empty
+        StepStatus::Empty
     };
     match last_job(state, info, Task::is_of_study) {
         Some(job) => after_job(job, info.recipe_of_now.as_ref(), page, idle),
-        None if has_all_features(state, info) => Step::Done,
+        None if has_all_features(state, info) => StepStatus::Done,
         None => idle,
     }
 }
@@ -297,11 +297,11 @@ fn has_all_features(state: &State, info: &Info) -> bool {
 }
 
 /// How far fit and scores are.
-fn fit(state: &State, info: &Info, page: Page) -> Step {
+fn fit(state: &State, info: &Info, page: Page) -> StepStatus {
     let idle = if info.fit_of_now.is_some() && page == Page::Fit {
-        Step::Ready
+        StepStatus::Ready
     } else {
-        Step::Empty
+        StepStatus::Empty
     };
     if let Some(job) = last_job(state, info, Task::is_fit_of_study) {
         return after_job(job, info.fit_of_now.as_ref(), page, idle);
@@ -314,7 +314,7 @@ fn fit(state: &State, info: &Info, page: Page) -> Step {
                 .and_then(|found| found.scores.as_ref())
                 == Some(&recipe.output.folder) =>
         {
-            Step::Done
+            StepStatus::Done
         }
         _ => idle,
     }
@@ -332,15 +332,17 @@ fn last_job<'a>(
 }
 
 /// How far the step of a page is by its last job; `now`: the recipe that a job would have now, `idle`: what it is without a job.
-fn after_job(job: &JobInfo, now: Option<&String>, page: Page, idle: Step) -> Step {
+fn after_job(job: &JobInfo, now: Option<&String>, page: Page, idle: StepStatus) -> StepStatus {
     match &job.state {
         // The whole sample has no recipe of its own.
-        JobState::Done if job.recipe.is_some() && job.recipe.as_ref() != now => Step::OutOfDate,
-        JobState::Done | JobState::Partly { .. } => Step::Done,
+        JobState::Done if job.recipe.is_some() && job.recipe.as_ref() != now => {
+            StepStatus::OutOfDate
+        }
+        JobState::Done | JobState::Partly { .. } => StepStatus::Done,
         // What runs or has failed is the step before; of what it makes there is nothing yet.
         _ if matches!(page, Page::Features | Page::Scores) => idle,
-        JobState::Waiting | JobState::Running => Step::Running,
-        JobState::Failed { .. } | JobState::Broken { .. } => Step::Troubled,
+        JobState::Waiting | JobState::Running => StepStatus::Running,
+        JobState::Failed { .. } | JobState::Broken { .. } => StepStatus::Troubled,
         JobState::Paused | JobState::Cancelled => idle,
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use eframe::egui;
 use egui::{Align2, FontId, Key, KeyboardShortcut, Modifiers};
 
-use super::actions::{Action, Actions, Purpose};
+use super::actions::{Action, Actions, PathPurpose};
 use super::manual::Topic;
 use super::state::{Page, SCALES, State};
 use super::theme::Palette;
@@ -52,7 +52,7 @@ pub(crate) fn all(state: &State) -> Vec<(Shortcut, Action)> {
         shortcut(
             "Open study …",
             ctrl(Key::O),
-            Action::Pick(Purpose::OpenStudy),
+            Action::Pick(PathPurpose::OpenStudy),
         ),
         shortcut("Save recipe", ctrl(Key::S), Action::SaveRecipe),
         shortcut("Close the window", ctrl(Key::Q), Action::Quit),

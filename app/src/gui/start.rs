@@ -6,7 +6,7 @@ use eframe::egui;
 use heschl_models::folders::Surroundings;
 
 use super::preferences;
-use super::window::{StartOptions, Window};
+use super::window::{App, StartOptions};
 use crate::failure::{CommandResult, Failure, Outcome};
 
 /// The smallest window in which nothing is cut off.
@@ -45,7 +45,7 @@ pub(crate) fn open(path: Option<PathBuf>) -> CommandResult {
         if let Some(map) = super::widget_map::WidgetMap::asked_for() {
             cc.egui_ctx.add_plugin(map);
         }
-        Ok(Box::new(Window::new(&cc.egui_ctx, options)))
+        Ok(Box::new(App::new(&cc.egui_ctx, options)))
     });
     eframe::run_native("heschl", native_options, create).map_err(|error| no_window(&error))?;
     Ok(Outcome::Done)

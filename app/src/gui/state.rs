@@ -123,7 +123,7 @@ impl Default for Settings {
 /// Which areas are open.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Layout {
+pub(crate) struct PanelLayout {
     /// Whether the rail shows words, too, where there is room.
     pub(crate) is_rail_wide: bool,
     /// Whether the log is shown.
@@ -132,7 +132,7 @@ pub(crate) struct Layout {
     pub(crate) window_size: [f32; 2],
 }
 
-impl Default for Layout {
+impl Default for PanelLayout {
     fn default() -> Self {
         Self {
             is_rail_wide: true,
@@ -150,7 +150,7 @@ pub(crate) struct Preferences {
     /// The user's settings.
     pub(crate) settings: Settings,
     /// Which areas are open.
-    pub(crate) layout: Layout,
+    pub(crate) layout: PanelLayout,
     /// The page that was open.
     pub(crate) page: Page,
     /// The study that was open.

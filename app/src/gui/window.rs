@@ -18,12 +18,12 @@ use super::jobs::data::{JobInfo, JobState};
 use super::loading::Loading;
 use super::log;
 use super::pages::Pages;
-use super::palette::Palette;
+use super::palette::CommandPalette;
 use super::state::{Motion, OpenStudy, Page, Preferences, Settings, Speed, State, Study, remember};
 use super::study::StudyLock;
 use super::toasts::{Toasts, Tone};
 use super::workers::{
-    DiskTask, Opened, Origin, Requests, StudyContentsRequest, TrialRequest, Waker, Workers,
+    DiskTask, OpenedStudy, Origin, Requests, StudyContentsRequest, TrialRequest, Waker, Workers,
 };
 use super::{close_request, rail, shortcuts, status_bar, theme};
 
@@ -44,7 +44,7 @@ pub(crate) struct StartOptions {
 }
 
 /// The window.
-pub(crate) struct Window {
+pub(crate) struct App {
     pub(super) state: State,
     pub(super) info: Info,
     pub(super) pages: Pages,
@@ -56,7 +56,7 @@ pub(crate) struct Window {
     pub(super) close_request: CloseRequest,
     /// The sample runs; when it is done, its features are shown.
     pub(super) is_sample_running: bool,
-    pub(super) palette: Palette,
+    pub(super) palette: CommandPalette,
     pub(super) toasts: Toasts,
     history: History,
     folder: PathBuf,
@@ -80,7 +80,7 @@ const LOOK_EVERY_SECS: f32 = 2.0;
 /// Changes are written once nothing has changed for so many seconds.
 const KEEP_AFTER_SECS: f64 = 0.4;
 
-impl Window {
+impl App {
     /// Puts the window together.
     #[must_use]
     pub(crate) fn new(ctx: &egui::Context, options: StartOptions) -> Self {
@@ -114,7 +114,7 @@ impl Window {
             program: options.program,
             close_request: CloseRequest::default(),
             is_sample_running: false,
-            palette: Palette::default(),
+            palette: CommandPalette::default(),
             toasts: Toasts::default(),
             history: History::default(),
             folder: options.folder,
@@ -165,7 +165,7 @@ impl Window {
     }
 
     /// Shows a study that was opened.
-    pub(super) fn show_study(&mut self, opened: Opened) {
+    pub(super) fn show_study(&mut self, opened: OpenedStudy) {
         self.save_now();
         self.history.clear();
         self.info.undo = self.history.info();
@@ -190,10 +190,10 @@ impl Window {
         }
         match opened.origin {
             Origin::Made => self.go(Page::Stimuli),
-            Origin::Opened if self.state.preferences.page == Page::Home => {
+            Origin::OpenedStudy if self.state.preferences.page == Page::Home => {
                 self.go(furthest(&opened.found));
             }
-            Origin::Opened | Origin::Sample | Origin::WholeSample => {}
+            Origin::OpenedStudy | Origin::Sample | Origin::WholeSample => {}
         }
         self.state.selection = opened.found.features.clone().map(FeatureSelection::at);
         self.state.scores.clone_from(&opened.found.scores);
@@ -526,7 +526,7 @@ pub(super) fn pages_folder(
         .unwrap_or_else(|| data.join("studies"))
 }
 
-impl eframe::App for Window {
+impl eframe::App for App {
     fn logic(&mut self, ctx: &egui::Context, _: &mut eframe::Frame) {
         self.now_secs = ctx.input(|input| input.time);
         let is_closing = ctx.input(|input| input.viewport().close_requested());
@@ -582,7 +582,7 @@ impl eframe::App for Window {
 }
 
 #[cfg(test)]
-impl Window {
+impl App {
     /// Whether what is asked at the start is answered.
     pub(super) fn work_is_quiet(&self) -> bool {
         self.info.machine.is_some() && self.info.queue.is_known

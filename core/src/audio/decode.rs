@@ -20,7 +20,7 @@ use super::error::AudioError;
 use super::inspect::{Inspection, SoundEnd};
 use super::mix::mix_to_mono;
 use super::mp3::FrameChain;
-use super::promise::{Kept, Promise};
+use super::promise::{CodedSpan, Promise};
 use super::{RecordingInfo, check_credible};
 
 /// Silence takes about a byte for each Vorbis block, of at most 8192 samples, and more in every other coding.
@@ -34,7 +34,7 @@ pub(super) struct Decoder {
     track_id: u32,
     info: RecordingInfo,
     promise: Option<Promise>,
-    kept: Kept,
+    kept: CodedSpan,
     /// Whether the file's end is the recording's end, as the header does not tell.
     until_end_of_file: bool,
     mono: Vec<f32>,
@@ -55,7 +55,7 @@ pub(super) struct Decoder {
 }
 
 /// What one packet led to.
-enum Step {
+enum DecodeStep {
     Decoded,
     NotSound,
     End,
@@ -73,7 +73,7 @@ impl Decoder {
         let (rate_hz, channels) = stated_sound(params, codec.codec_params());
         check_credible(path, rate_hz, channels)?;
         let promise = Promise::of(track, params, &inspection);
-        let kept = Kept::of(&inspection, promise, rate_hz);
+        let kept = CodedSpan::of(&inspection, promise, rate_hz);
         // A stream cut out of the middle of another goes on with its clock.
         let late = track.start_ts.get().max(0).unsigned_abs();
         let frames = track.num_frames.map(|end| end.saturating_sub(late));
@@ -145,45 +145,45 @@ impl Decoder {
             path: self.path.clone(),
         })?;
         match step {
-            Ok(Step::Decoded | Step::NotSound) => Ok(()),
-            Ok(Step::End) => self.finish(),
-            Ok(Step::Gap) => Err(self.damaged("part of it is missing")),
-            Ok(Step::OtherSound) => Err(self.damaged("its rate or channels change")),
+            Ok(DecodeStep::Decoded | DecodeStep::NotSound) => Ok(()),
+            Ok(DecodeStep::End) => self.finish(),
+            Ok(DecodeStep::Gap) => Err(self.damaged("part of it is missing")),
+            Ok(DecodeStep::OtherSound) => Err(self.damaged("its rate or channels change")),
             Err(DecodeError::IoError(e)) if self.until_end_of_file && is_eof(&e) => self.finish(),
             Err(error) => Err(self.problem(error)),
         }
     }
 
-    fn step(&mut self) -> Result<Step, DecodeError> {
+    fn step(&mut self) -> Result<DecodeStep, DecodeError> {
         let Some(packet) = self.format.next_packet()? else {
-            return Ok(Step::End);
+            return Ok(DecodeStep::End);
         };
         if packet.track_id != self.track_id {
-            return Ok(Step::NotSound);
+            return Ok(DecodeStep::NotSound);
         }
         if packet.data.is_empty() && self.until_end_of_file {
-            return Ok(Step::End);
+            return Ok(DecodeStep::End);
         }
         if self
             .next_ts
             .is_some_and(|expected| packet.pts.get() > expected)
         {
-            return Ok(Step::Gap);
+            return Ok(DecodeStep::Gap);
         }
         if let Some(chain) = &mut self.frame_chain
             && !chain.continues_with(&packet.data)?
         {
-            return Ok(Step::Gap);
+            return Ok(DecodeStep::Gap);
         }
         let decoded = self.codec.decode(&packet)?;
         let spec = decoded.spec();
         let channels = usize::from(self.info.channels);
         if spec.rate() != self.info.rate_hz || spec.channels().count() != channels {
-            return Ok(Step::OtherSound);
+            return Ok(DecodeStep::OtherSound);
         }
         mix_to_mono(&decoded, &mut self.mono);
         self.account_for(&packet);
-        Ok(Step::Decoded)
+        Ok(DecodeStep::Decoded)
     }
 
     /// Counts the packet just decoded and cuts off what is not part of the recording.

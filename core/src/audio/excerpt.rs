@@ -17,7 +17,7 @@ pub(super) struct Excerpt {
     /// How many they are.
     len: u64,
     /// How they are decoded on the way.
-    ima: Option<ima::Layout>,
+    ima: Option<ima::ImaLayout>,
 }
 
 impl Excerpt {
@@ -33,7 +33,7 @@ impl Excerpt {
     }
 
     /// The same, of bytes that the decoder gets as the 16-bit samples that they stand for.
-    pub(super) fn decoding(self, layout: ima::Layout) -> Self {
+    pub(super) fn decoding(self, layout: ima::ImaLayout) -> Self {
         Self {
             ima: Some(layout),
             ..self
@@ -53,7 +53,7 @@ impl Excerpt {
         Ok(ExcerptSource {
             end: self.header.len() as u64 + self.seen_len(),
             body: match self.ima {
-                Some(layout) => Body::Ima(ima::Blocks::new(file, layout, self.start, self.len)),
+                Some(layout) => Body::Ima(ima::ImaBlocks::new(file, layout, self.start, self.len)),
                 None => Body::AsIs(file, self.start),
             },
             header: self.header,
@@ -74,7 +74,7 @@ pub(super) struct ExcerptSource {
 enum Body {
     /// The file's bytes from here on.
     AsIs(File, u64),
-    Ima(ima::Blocks),
+    Ima(ima::ImaBlocks),
 }
 
 impl Read for ExcerptSource {

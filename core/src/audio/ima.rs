@@ -25,14 +25,14 @@ const MOVES: [i32; 8] = [-1, -1, -1, -1, 2, 4, 6, 8];
 
 /// How samples lie in blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Layout {
+pub(super) struct ImaLayout {
     /// One or two.
     pub(super) channels: u16,
     /// Bytes of a block, more than the headers of its channels.
     pub(super) block_bytes: u16,
 }
 
-impl Layout {
+impl ImaLayout {
     /// Samples per channel of a whole block.
     pub(super) fn frames_per_block(self) -> u64 {
         self.frames_in(usize::from(self.block_bytes)) as u64
@@ -65,12 +65,12 @@ impl Layout {
 }
 
 /// Where a channel's decoding has got to.
-struct State {
+struct ImaState {
     sample: i32,
     place: usize,
 }
 
-impl State {
+impl ImaState {
     fn read(header: &[u8]) -> io::Result<Self> {
         let place = usize::from(header[2]);
         if place >= STEPS.len() {
@@ -106,7 +106,7 @@ impl State {
 }
 
 /// Decodes one block, the last one perhaps short, into interleaved 16-bit samples, little-endian.
-fn decode_block(layout: Layout, block: &[u8], pcm: &mut Vec<u8>) -> io::Result<()> {
+fn decode_block(layout: ImaLayout, block: &[u8], pcm: &mut Vec<u8>) -> io::Result<()> {
     let channels = usize::from(layout.channels);
     let frames = layout.frames_in(block.len());
     pcm.clear();
@@ -116,7 +116,7 @@ fn decode_block(layout: Layout, block: &[u8], pcm: &mut Vec<u8>) -> io::Result<(
     }
     let (headers, coded) = block.split_at(HEADER_BYTES * channels);
     for (channel, header) in headers.chunks_exact(HEADER_BYTES).enumerate() {
-        let mut state = State::read(header)?;
+        let mut state = ImaState::read(header)?;
         let mut put = |frame: usize, sample: i16| {
             let at = (frame * channels + channel) * SAMPLE_BYTES;
             if let Some(place) = pcm.get_mut(at..at + SAMPLE_BYTES) {
@@ -134,9 +134,9 @@ fn decode_block(layout: Layout, block: &[u8], pcm: &mut Vec<u8>) -> io::Result<(
 }
 
 /// The blocks of a file, read as the 16-bit samples that they stand for.
-pub(super) struct Blocks {
+pub(super) struct ImaBlocks {
     file: File,
-    layout: Layout,
+    layout: ImaLayout,
     start: u64,
     len: u64,
     /// The block that `pcm` holds.
@@ -145,9 +145,9 @@ pub(super) struct Blocks {
     pcm: Vec<u8>,
 }
 
-impl Blocks {
+impl ImaBlocks {
     /// * `start` and `len`: which of the file's bytes are the blocks.
-    pub(super) fn new(file: File, layout: Layout, start: u64, len: u64) -> Self {
+    pub(super) fn new(file: File, layout: ImaLayout, start: u64, len: u64) -> Self {
         Self {
             file,
             layout,
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn each_part_of_a_difference_is_rounded_by_itself() {
-        let layout = Layout {
+        let layout = ImaLayout {
             channels: 1,
             block_bytes: 6,
         };
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_step_that_does_not_exist_is_no_panic() {
-        let layout = Layout {
+        let layout = ImaLayout {
             channels: 1,
             block_bytes: 6,
         };

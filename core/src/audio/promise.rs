@@ -66,14 +66,14 @@ fn padding(track: &Track) -> u64 {
 
 /// The part of the decoded samples that is the recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Kept {
+pub(super) struct CodedSpan {
     start: u64,
     end: u64,
     /// Whether packets state how many of their samples are valid (M4A's last one does).
     pub(super) by_packet_length: bool,
 }
 
-impl Kept {
+impl CodedSpan {
     pub(super) fn of(inspection: &Inspection, promise: Option<Promise>, rate_hz: u32) -> Self {
         let everything = Self {
             start: 0,

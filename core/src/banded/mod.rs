@@ -19,7 +19,7 @@ use std::ops::Range;
 use ndarray::{Array1, Array2, ArrayView2, Axis, Zip, concatenate, s};
 
 use crate::matrix::{Eigen, EigenError, eigen, gram, product};
-use crate::ridge::Form;
+use crate::ridge::BasisForm;
 use crate::score::r_squared;
 
 pub use mixtures::candidates;
@@ -55,11 +55,11 @@ pub enum BandedError {
 pub struct BandedProblem {
     n_sets: usize,
     n_training: usize,
-    products: Products,
+    products: BandedProducts,
 }
 
 #[derive(Debug, Clone)]
-enum Products {
+enum BandedProducts {
     Kernel {
         /// For each set `(n_training_scans, n_training_scans)`.
         training: Vec<Array2<f64>>,
@@ -147,9 +147,9 @@ impl BandedProblem {
         let n_training = sets.first().map_or(0, |(training, _)| training.nrows());
         let n_features: usize = sets.iter().map(|(training, _)| training.ncols()).sum();
         let form = if n_features < n_training {
-            Form::Primal
+            BasisForm::Primal
         } else {
-            Form::Kernel
+            BasisForm::Kernel
         };
         Self::in_form(form, sets)
     }
@@ -159,7 +159,7 @@ impl BandedProblem {
     /// # Panics
     /// If the sets differ in scans: a fault of the caller.
     #[must_use]
-    pub fn in_form(form: Form, sets: &[(ArrayView2<f64>, ArrayView2<f64>)]) -> Self {
+    pub fn in_form(form: BasisForm, sets: &[(ArrayView2<f64>, ArrayView2<f64>)]) -> Self {
         let training: Vec<_> = sets.iter().map(|(training, _)| *training).collect();
         let test: Vec<_> = sets.iter().map(|(_, test)| *test).collect();
         let kernels = |rows: &[ArrayView2<f64>]| -> Vec<Array2<f64>> {
@@ -169,13 +169,13 @@ impl BandedProblem {
                 .collect()
         };
         let products = match form {
-            Form::Kernel => Products::Kernel {
+            BasisForm::Kernel => BandedProducts::Kernel {
                 training: kernels(&training),
                 test: kernels(&test),
             },
-            Form::Primal => {
+            BasisForm::Primal => {
                 let together = side_by_side(&training);
-                Products::Primal {
+                BandedProducts::Primal {
                     gram: gram(together.view()),
                     training: together,
                     test: side_by_side(&test),
@@ -267,8 +267,8 @@ impl BandedProblem {
     ///
     /// # Errors
     /// [`BandedError`] if a weight makes no sense, or a feature is no number.
-    pub fn refit_plan(&self, weights: &[f64]) -> Result<RefitPlan<'_>, BandedError> {
-        Ok(RefitPlan {
+    pub fn refit_plan(&self, weights: &[f64]) -> Result<BandedRefitPlan<'_>, BandedError> {
+        Ok(BandedRefitPlan {
             problem: self,
             directions: self.directions(weights, &[])?,
             weights: weights.to_vec(),
@@ -277,20 +277,22 @@ impl BandedProblem {
 
     fn n_test(&self) -> usize {
         match &self.products {
-            Products::Kernel { test, .. } => test.first().map_or(0, Array2::nrows),
-            Products::Primal { test, .. } => test.nrows(),
+            BandedProducts::Kernel { test, .. } => test.first().map_or(0, Array2::nrows),
+            BandedProducts::Primal { test, .. } => test.nrows(),
         }
     }
 
-    fn round(&self, weights: &[f64], held: &[usize]) -> Result<Round, BandedError> {
+    fn round(&self, weights: &[f64], held: &[usize]) -> Result<BandedRound, BandedError> {
         let directions = self.directions(weights, held)?;
         let rows = match &self.products {
-            Products::Kernel { training, .. } => mixed(training, weights, held, &directions.kept),
-            Products::Primal { training, .. } => {
+            BandedProducts::Kernel { training, .. } => {
+                mixed(training, weights, held, &directions.kept)
+            }
+            BandedProducts::Primal { training, .. } => {
                 training.select(Axis(0), held) * &directions.scales
             }
         };
-        Ok(Round {
+        Ok(BandedRound {
             seen: product(rows.view(), directions.vectors.view()),
             held: held.to_vec(),
             directions,
@@ -308,10 +310,10 @@ impl BandedProblem {
             .filter(|row| is_retained[*row])
             .collect();
         let (matrix, scales) = match &self.products {
-            Products::Kernel { training, .. } => {
+            BandedProducts::Kernel { training, .. } => {
                 (mixed(training, weights, &kept, &kept), Array1::default(0))
             }
-            Products::Primal {
+            BandedProducts::Primal {
                 training,
                 columns,
                 gram: whole,
@@ -337,8 +339,8 @@ impl BandedProblem {
     fn coordinates(&self, directions: &Directions, responses: ArrayView2<f64>) -> Array2<f64> {
         let kept = responses.select(Axis(0), &directions.kept);
         let sums = match &self.products {
-            Products::Kernel { .. } => kept,
-            Products::Primal { training, .. } => {
+            BandedProducts::Kernel { .. } => kept,
+            BandedProducts::Primal { training, .. } => {
                 // Rows of 0 add nothing, and the features need no copy.
                 let mut rows = Array2::zeros(responses.dim());
                 for (row, kept) in directions.kept.iter().zip(kept.rows()) {
@@ -363,7 +365,7 @@ struct Directions {
     scales: Array1<f64>,
 }
 
-struct Round {
+struct BandedRound {
     held: Vec<usize>,
     directions: Directions,
     /// The held rows along the directions, `(n_held, k)`.
@@ -374,7 +376,7 @@ struct Round {
 pub struct SearchPlan<'a> {
     problem: &'a BandedProblem,
     penalties: &'a [f64],
-    rounds: Vec<Round>,
+    rounds: Vec<BandedRound>,
 }
 
 impl SearchPlan<'_> {
@@ -456,13 +458,13 @@ impl BandedChoice {
 }
 
 /// One mixture, worked out on all training rows.
-pub struct RefitPlan<'a> {
+pub struct BandedRefitPlan<'a> {
     problem: &'a BandedProblem,
     directions: Directions,
     weights: Vec<f64>,
 }
 
-impl RefitPlan<'_> {
+impl BandedRefitPlan<'_> {
     /// Each set's part of the prediction, `(n_test_scans, n_voxels)` each.
     ///
     /// * `responses`: `(n_training_scans, n_voxels)`, voxels that chose this mixture.
@@ -482,13 +484,13 @@ impl RefitPlan<'_> {
         let solution = product(self.directions.vectors.view(), coordinates.view());
         let weights = self.weights.iter();
         match &self.problem.products {
-            Products::Kernel { test, .. } => {
+            BandedProducts::Kernel { test, .. } => {
                 let parts = test.iter().zip(weights);
                 parts
                     .map(|(kernel, weight)| product(kernel.view(), solution.view()) * *weight)
                     .collect()
             }
-            Products::Primal { test, columns, .. } => {
+            BandedProducts::Primal { test, columns, .. } => {
                 let parts = columns.iter().zip(weights);
                 parts
                     .map(|(columns, weight)| {

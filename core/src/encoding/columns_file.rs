@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ndarray::ArrayView2;
 
-use crate::formats::npz_arrays::{Order, header};
+use crate::formats::npz_arrays::{MemoryOrder, header};
 use crate::matrix::Real;
 use crate::store::{StoreError, atomic};
 
@@ -30,7 +30,7 @@ impl ColumnsFile {
     pub fn open(path: &Path, n_rows: usize, n_voxels: usize) -> Result<Self, StoreError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let temporary = path.with_file_name(format!(".{name}.partial"));
-        let header = header("<f4", Order::Fortran, &[n_rows, n_voxels]);
+        let header = header("<f4", MemoryOrder::Fortran, &[n_rows, n_voxels]);
         let mut file = atomic::open_own(&temporary)?;
         file.write_all(&header)
             .map_err(|source| StoreError::write(source, path))?;

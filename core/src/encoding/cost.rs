@@ -2,7 +2,7 @@
 
 use super::FitSizes;
 use crate::recipe::{EncodeRecipe, FitPrecision};
-use crate::ridge::{AlphaUnit, Form, Shape, expected_work, is_spread, leaves_out, row_work};
+use crate::ridge::{AlphaUnit, BasisForm, Shape, expected_work, is_spread, leaves_out, row_work};
 
 /// Voxels of the sample that controls look at, at most.
 pub const CONTROLLED_VOXELS: usize = 320;
@@ -37,7 +37,7 @@ impl FitCost {
         let precision = recipe.ridge.precision;
         if let Some(banded) = &recipe.ridge.banded {
             let n_mixtures = banded.n_mixtures + recipe.features.len() + 1;
-            return Lengths::of(sizes, n_alphas, precision).banded(n_mixtures as f64);
+            return FoldLengths::of(sizes, n_alphas, precision).banded(n_mixtures as f64);
         }
         let forms_weights = recipe.output.weights;
         let unit = recipe.ridge.alpha_unit;
@@ -48,7 +48,7 @@ impl FitCost {
         }
         // The look whether single precision is enough leaves the first round out of the fit of all rows, in either precision. What
         // it decomposes is the fit's, and its voxels are few.
-        let round = Lengths::of(sizes, n_alphas, precision).round(sizes, n_alphas, unit);
+        let round = FoldLengths::of(sizes, n_alphas, precision).round(sizes, n_alphas, unit);
         if round.cubes > 0.0 {
             return work;
         }
@@ -64,8 +64,8 @@ impl FitCost {
     #[must_use]
     pub fn of_controls(sizes: &FitSizes) -> Self {
         const N_FITS: f64 = 12.0;
-        let lengths = Lengths::of(sizes, 1, FitPrecision::F32);
-        let Lengths { n, p, k, test, .. } = lengths;
+        let lengths = FoldLengths::of(sizes, 1, FitPrecision::F32);
+        let FoldLengths { n, p, k, test, .. } = lengths;
         let n_voxels = CONTROLLED_VOXELS as f64;
         let injected = 2.0 * (n + test) * p * n_voxels / 2.0;
         let beside = 2.0 * (n * n / 4.0 + 2.0 * test * n) * n_voxels;
@@ -83,7 +83,7 @@ impl FitCost {
             return 0;
         }
         let n_alphas = recipe.ridge.alphas.values().len();
-        let lengths = Lengths::of(sizes, n_alphas, recipe.ridge.precision);
+        let lengths = FoldLengths::of(sizes, n_alphas, recipe.ridge.precision);
         let round = lengths.round(sizes, n_alphas, recipe.ridge.alpha_unit);
         if round.common > 0.0 {
             lengths.k as usize
@@ -95,7 +95,7 @@ impl FitCost {
     /// Numbers of each voxel that rounds share while it is computed.
     pub(super) fn fits_values(sizes: &FitSizes, recipe: &EncodeRecipe) -> usize {
         let n_alphas = recipe.ridge.alphas.values().len();
-        let lengths = Lengths::of(sizes, n_alphas, recipe.ridge.precision);
+        let lengths = FoldLengths::of(sizes, n_alphas, recipe.ridge.precision);
         let round = lengths.round(sizes, n_alphas, recipe.ridge.alpha_unit);
         if round.fits > 0.0 && recipe.ridge.banded.is_none() {
             n_alphas * sizes.n_ever_held_scans
@@ -113,14 +113,14 @@ impl FitCost {
         forms_weights: bool,
         reuse: Reuse,
     ) -> Self {
-        let lengths = Lengths::of(sizes, n_alphas, precision);
+        let lengths = FoldLengths::of(sizes, n_alphas, precision);
         let round = lengths.round(sizes, n_alphas, unit);
-        let Lengths {
+        let FoldLengths {
             p, k, test, rounds, ..
         } = lengths;
         let test_rows = match lengths.form {
-            Form::Primal => 2.0 * test * p * k,
-            Form::Kernel => 2.0 * test * (p * k + k * k),
+            BasisForm::Primal => 2.0 * test * p * k,
+            BasisForm::Kernel => 2.0 * test * (p * k + k * k),
         };
         let weights = if forms_weights { k * p } else { 0.0 };
         // What is not kept is computed for each group of rounds again, and for the refit.
@@ -156,8 +156,8 @@ struct RoundCost {
 }
 
 /// Sizes of a fit as numbers to multiply: training scans `n`, columns `p`, the smaller of both `k`, rows held out and kept.
-struct Lengths {
-    form: Form,
+struct FoldLengths {
+    form: BasisForm,
     n: f64,
     p: f64,
     k: f64,
@@ -173,9 +173,9 @@ struct Lengths {
     row: fn(usize, usize, Shape) -> usize,
 }
 
-impl Lengths {
+impl FoldLengths {
     fn of(sizes: &FitSizes, n_alphas: usize, precision: FitPrecision) -> Self {
-        let form = Form::of_shape(sizes.n_training_scans, sizes.n_columns);
+        let form = BasisForm::of_shape(sizes.n_training_scans, sizes.n_columns);
         let [n, p, held, ever_held, test, rounds, alphas] = [
             sizes.n_training_scans,
             sizes.n_columns,
@@ -194,8 +194,8 @@ impl Lengths {
             held,
             ever_held,
             kept: match form {
-                Form::Primal => p,
-                Form::Kernel => n - held,
+                BasisForm::Primal => p,
+                BasisForm::Kernel => n - held,
             },
             test,
             rounds,
@@ -214,7 +214,7 @@ impl Lengths {
             return self.left_out();
         }
         let few_columns = is_spread(sizes.n_held_scans, sizes.n_columns);
-        self.decomposed(self.form == Form::Primal && few_columns)
+        self.decomposed(self.form == BasisForm::Primal && few_columns)
     }
 
     /// `XᵀX` or `XXᵀ`, half of it by symmetry.
@@ -225,8 +225,8 @@ impl Lengths {
     /// Multiplications that bring a voxel's responses to the basis of all rows.
     fn coordinates(&self) -> f64 {
         match self.form {
-            Form::Primal => self.n * self.p + self.p * self.p,
-            Form::Kernel => self.n * self.n,
+            BasisForm::Primal => self.n * self.p + self.p * self.p,
+            BasisForm::Kernel => self.n * self.n,
         }
     }
 
@@ -270,13 +270,13 @@ impl Lengths {
         } = self;
         let row = |n: &f64, shape| row(*alphas as usize, *n as usize, shape) as f64;
         let (without, common) = match self.form {
-            Form::Primal => (held * p + p * p, n * p),
-            Form::Kernel => (kept * kept, 0.0),
+            BasisForm::Primal => (held * p + p * p, n * p),
+            BasisForm::Kernel => (kept * kept, 0.0),
         };
         // The products of the held-out rows, which are taken away from those of all rows, half of them by symmetry.
         let taken_away = match self.form {
-            Form::Primal => held * p * p,
-            Form::Kernel => 0.0,
+            BasisForm::Primal => held * p * p,
+            BasisForm::Kernel => 0.0,
         };
         let (moments, of_held) = if is_spread {
             (
@@ -311,8 +311,8 @@ impl Lengths {
             ..
         } = self;
         let round_voxel = match form {
-            Form::Primal => n * p + p * p,
-            Form::Kernel => kept * kept,
+            BasisForm::Primal => n * p + p * p,
+            BasisForm::Kernel => kept * kept,
         };
         FitCost {
             eigen_cubes: mixtures * (rounds * kept.powi(3) + k.powi(3)),

@@ -14,8 +14,8 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
 use super::compressed::{Allowance, compression_of, unpacked};
-use super::npy::{Kind, NpyError, NpyHeader, StoredMatrix};
-use super::npz_arrays::Order;
+use super::npy::{ElementKind, NpyError, NpyHeader, StoredMatrix};
+use super::npz_arrays::MemoryOrder;
 use crate::matrix::Real;
 use crate::responses::ResponsesError;
 
@@ -44,11 +44,11 @@ impl GiftiSeries {
         let file = File::open(path).map_err(unreadable)?;
         let n_bytes = file.metadata().map_err(unreadable)?.len();
         let text = text(file, n_bytes, scratch).map_err(unreadable)?;
-        let damaged = |fault: Fault| match fault {
-            Fault::Damaged(reason) => {
+        let damaged = |fault: GiftiFault| match fault {
+            GiftiFault::Damaged(reason) => {
                 said(format!("This is no GIFTI file, or a damaged one: {reason}"))
             }
-            Fault::Unusable(reason) => said(format!("The GIFTI file is not read: {reason}")),
+            GiftiFault::Unusable(reason) => said(format!("The GIFTI file is not read: {reason}")),
         };
         let unpacking = Unpacking::new(n_bytes, scratch).map_err(unreadable)?;
         let (file, arrays) = unpacking.arrays(&text).map_err(damaged)?;
@@ -187,19 +187,19 @@ fn of_latin1(bytes: &[u8]) -> String {
 }
 
 /// Why arrays are not unpacked: a clause.
-enum Fault {
+enum GiftiFault {
     Damaged(String),
     /// The file may be whole.
     Unusable(String),
 }
 
-impl From<String> for Fault {
+impl From<String> for GiftiFault {
     fn from(reason: String) -> Self {
         Self::Damaged(reason)
     }
 }
 
-impl From<&str> for Fault {
+impl From<&str> for GiftiFault {
     fn from(reason: &str) -> Self {
         Self::Damaged(reason.into())
     }
@@ -208,9 +208,9 @@ impl From<&str> for Fault {
 /// One array whose values lie unpacked in a file.
 struct LaidArray {
     intent: String,
-    kind: Kind,
+    kind: ElementKind,
     /// How it lies as a matrix with a row per column of the array.
-    order: Order,
+    order: MemoryOrder,
     n_vertices: usize,
     n_columns: usize,
     begin: u64,
@@ -234,7 +234,7 @@ impl Unpacking {
     }
 
     /// All arrays of a file's text.
-    fn arrays(mut self, text: &str) -> Result<(File, Vec<LaidArray>), Fault> {
+    fn arrays(mut self, text: &str) -> Result<(File, Vec<LaidArray>), GiftiFault> {
         let mut reader = Reader::from_str(text);
         let mut arrays = Vec::new();
         let mut header: Option<Header> = None;
@@ -277,7 +277,7 @@ impl Unpacking {
         header: Option<&Header>,
         text: &str,
         arrays: &mut Vec<LaidArray>,
-    ) -> Result<bool, Fault> {
+    ) -> Result<bool, GiftiFault> {
         if text.trim_ascii().is_empty() {
             return Ok(false);
         }
@@ -287,7 +287,7 @@ impl Unpacking {
         let n_bytes = n_bytes.ok_or("an array claims more values than a surface has")?;
         self.allowance
             .take(n_bytes)
-            .map_err(|error| Fault::Unusable(error.to_string()))?;
+            .map_err(|error| GiftiFault::Unusable(error.to_string()))?;
         let n_found = header.unpack(text, n_bytes, &mut self.file)?;
         if n_found != n_bytes {
             let size = header.kind.value_bytes as u64;
@@ -313,15 +313,15 @@ impl Unpacking {
 
 struct Header {
     intent: String,
-    kind: Kind,
+    kind: ElementKind,
     encoding: String,
-    order: Order,
+    order: MemoryOrder,
     n_vertices: usize,
     n_columns: usize,
 }
 
 impl Header {
-    fn read(start: &BytesStart) -> Result<Self, Fault> {
+    fn read(start: &BytesStart) -> Result<Self, GiftiFault> {
         let attribute = |name: &str| -> Result<String, String> {
             let found = start
                 .attributes()
@@ -340,7 +340,7 @@ impl Header {
             1 => 1,
             2 => size("Dim1")?,
             rank => {
-                return Err(Fault::Unusable(format!(
+                return Err(GiftiFault::Unusable(format!(
                     "an array has {rank} dimensions; one or two are expected"
                 )));
             }
@@ -356,9 +356,9 @@ impl Header {
             encoding,
             // Rows here are the columns there.
             order: if is_column_major {
-                Order::C
+                MemoryOrder::C
             } else {
-                Order::Fortran
+                MemoryOrder::Fortran
             },
             n_vertices: size("Dim0")?,
             n_columns,
@@ -366,8 +366,8 @@ impl Header {
     }
 
     /// Writes the values of a text, at most one byte more than there should be; how many bytes.
-    fn unpack(&self, text: &str, n_bytes: u64, to: &mut impl Write) -> Result<u64, Fault> {
-        let clause = |error: io::Error| Fault::Damaged(error.to_string());
+    fn unpack(&self, text: &str, n_bytes: u64, to: &mut impl Write) -> Result<u64, GiftiFault> {
+        let clause = |error: io::Error| GiftiFault::Damaged(error.to_string());
         let binary = || DecoderReader::new(WithoutBlanks(text.as_bytes()), &STANDARD);
         match self.encoding.as_str() {
             "ASCII" => {
@@ -390,11 +390,11 @@ impl Header {
                 let unpacked = flate2::read::ZlibDecoder::new(binary());
                 io::copy(&mut unpacked.take(n_bytes.saturating_add(1)), to).map_err(clause)
             }
-            "ExternalFileBinary" => Err(Fault::Unusable(
+            "ExternalFileBinary" => Err(GiftiFault::Unusable(
                 "its values lie in another file. Convert it to one file, for instance with nibabel"
                     .into(),
             )),
-            other => Err(Fault::Unusable(format!(
+            other => Err(GiftiFault::Unusable(format!(
                 "its values are encoded as {}, which is not known",
                 other.escape_debug()
             ))),
@@ -403,7 +403,7 @@ impl Header {
 }
 
 /// The kind in which values are unpacked: their own, and double precision for numbers in digits.
-fn kind(data_type: &str, encoding: &str, is_big_endian: bool) -> Result<Kind, Fault> {
+fn kind(data_type: &str, encoding: &str, is_big_endian: bool) -> Result<ElementKind, GiftiFault> {
     let letter = match data_type {
         "NIFTI_TYPE_FLOAT32" => "f4",
         "NIFTI_TYPE_FLOAT64" => "f8",
@@ -416,16 +416,16 @@ fn kind(data_type: &str, encoding: &str, is_big_endian: bool) -> Result<Kind, Fa
         "NIFTI_TYPE_INT64" => "i8",
         "NIFTI_TYPE_UINT64" => "u8",
         other => {
-            return Err(Fault::Unusable(format!(
+            return Err(GiftiFault::Unusable(format!(
                 "an array holds values of type {}",
                 other.escape_debug()
             )));
         }
     };
     let kind = match (encoding, is_big_endian) {
-        ("ASCII", _) => Kind::parse("<f8"),
-        (_, true) => Kind::parse(&format!(">{letter}")),
-        (_, false) => Kind::parse(&format!("<{letter}")),
+        ("ASCII", _) => ElementKind::parse("<f8"),
+        (_, true) => ElementKind::parse(&format!(">{letter}")),
+        (_, false) => ElementKind::parse(&format!("<{letter}")),
     };
     kind.ok_or_else(|| "its number format is not known".into())
 }

@@ -11,7 +11,7 @@ use super::compressed::{Allowance, compression_of, unpacked};
 use super::found::{Found, StoredArray, odd_shape, stored_array};
 use super::npy::NpyHeader;
 use super::npz_found::what_kind;
-use super::pickle::{self, ArrayData, Fault, Id, LocatedValues, Pickle, Value};
+use super::pickle::{self, ArrayData, Id, LocatedValues, Pickle, PickleFault, Value};
 use super::places::read_at;
 use crate::responses::ResponsesError;
 
@@ -395,10 +395,12 @@ fn said(path: &Path, text: &str) -> ResponsesError {
     ResponsesError(format!("{text}.\nFile: {}", path.display()))
 }
 
-fn refused(path: &Path, fault: Fault) -> ResponsesError {
+fn refused(path: &Path, fault: PickleFault) -> ResponsesError {
     match fault {
-        Fault::Damaged(reason) => said(path, &format!("The pickle is damaged, or none: {reason}")),
-        Fault::Call(name) => said(
+        PickleFault::Damaged(reason) => {
+            said(path, &format!("The pickle is damaged, or none: {reason}"))
+        }
+        PickleFault::Call(name) => said(
             path,
             &format!(
                 "The pickle asks to call \"{name}\" while it is read. Heschl runs nothing that a file asks for. Save the arrays alone, \

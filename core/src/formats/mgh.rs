@@ -3,14 +3,14 @@
 //! Source: the format's page in FreeSurfer's wiki.
 
 use super::affine::Affine;
-use super::npy::Kind;
+use super::npy::ElementKind;
 
 /// Bytes of a header, after which the values begin.
 pub(super) const HEADER_BYTES: usize = 284;
 
 /// What a header says.
 pub(super) struct MghHeader {
-    pub(super) kind: Kind,
+    pub(super) kind: ElementKind,
     pub(super) sizes: [usize; 4],
     /// Where the voxels lie in space, if the header says so.
     pub(super) affine: Option<Affine>,
@@ -49,7 +49,7 @@ impl MghHeader {
         let real = |index: usize| f64::from(f32::from_be_bytes(word(30 + 4 * index)));
         let has_space = head[28..30] != [0, 0];
         Ok(Self {
-            kind: Kind::parse(kind).ok_or("its values are of no known type")?,
+            kind: ElementKind::parse(kind).ok_or("its values are of no known type")?,
             sizes,
             affine: has_space.then(|| affine(sizes, real)).flatten(),
         })

@@ -3,7 +3,7 @@
 //! Source: nifti1.h and nifti2.h of the NIfTI Data Format Working Group; the long first axis as FreeSurfer writes it.
 
 use super::affine::Affine;
-use super::npy::Kind;
+use super::npy::ElementKind;
 
 /// Bytes that are enough to tell everything: the longer header and the mark of its extensions.
 pub(super) const HEAD_BYTES: usize = 544;
@@ -18,7 +18,7 @@ const CIFTI_INTENTS: std::ops::RangeInclusive<i64> = 3000..=3099;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct NiftiHeader {
     /// The kind of the values.
-    pub(super) kind: Kind,
+    pub(super) kind: ElementKind,
     /// Sizes of the axes: three of space, and time.
     pub(super) sizes: [usize; 4],
     /// For CIFTI: rows' length and number of rows, the first running fastest.
@@ -239,7 +239,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn kind(&self) -> Result<Kind, String> {
+    fn kind(&self) -> Result<ElementKind, String> {
         let code = self.whole(70, 12);
         let letter = match code {
             2 => "u1",
@@ -259,7 +259,7 @@ impl<'a> Fields<'a> {
             _ => return Err(unusable(&format!("type {code}"))),
         };
         let order = if self.is_big_endian { '>' } else { '<' };
-        Kind::parse(&format!("{order}{letter}")).ok_or_else(|| unusable(letter))
+        ElementKind::parse(&format!("{order}{letter}")).ok_or_else(|| unusable(letter))
     }
 
     fn begin(&self, is_pair: bool) -> Result<u64, String> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use half::f16;
 use ndarray::Array2;
 
-use super::npz_arrays::Order;
+use super::npz_arrays::MemoryOrder;
 use super::places::read_at;
 use crate::matrix::Real;
 
@@ -31,7 +31,7 @@ pub enum NpyError {
         "The array holds values of the kind \"{kind}\"; numbers are expected. Convert it with .astype(\"float32\").\nFile: {}",
         path.display()
     )]
-    Kind { kind: String, path: PathBuf },
+    ElementKind { kind: String, path: PathBuf },
     #[error(
         "The array has the shape {shape:?}; expected are two dimensions, scans and voxels (or one, for a list with a value per \
          voxel).\nFile: {}", path.display()
@@ -43,14 +43,14 @@ pub enum NpyError {
 
 /// The number format of an array's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kind {
+pub struct ElementKind {
     letter: u8,
     /// Bytes of one value.
     pub value_bytes: usize,
     is_big_endian: bool,
 }
 
-impl Kind {
+impl ElementKind {
     /// Reads NumPy's name of it, such as `<f4`; `None` if it is no kind of number.
     #[must_use]
     pub fn parse(descr: &str) -> Option<Self> {
@@ -79,7 +79,7 @@ impl Kind {
         self.letter == b'f'
     }
 
-    /// Reads one value out of [`Kind::value_bytes`] bytes.
+    /// Reads one value out of [`ElementKind::value_bytes`] bytes.
     #[must_use]
     pub fn value(self, bytes: &[u8]) -> f64 {
         let mut word = [0; 8];
@@ -107,9 +107,9 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NpyHeader {
     /// The kind of its values.
-    pub kind: Kind,
+    pub kind: ElementKind,
     /// How they lie.
-    pub order: Order,
+    pub order: MemoryOrder,
     /// Its shape.
     pub shape: Vec<usize>,
     /// Where the values begin.
@@ -128,7 +128,7 @@ impl NpyHeader {
 /// Why a header cannot be used.
 enum HeaderError {
     Damaged(String),
-    Kind(String),
+    ElementKind(String),
     Io(io::Error),
 }
 
@@ -149,7 +149,7 @@ pub fn header_of(source: &mut impl Read, path: &Path) -> Result<NpyHeader, NpyEr
     let path = path.to_path_buf();
     read_header(source).map_err(|error| match error {
         HeaderError::Damaged(reason) => NpyError::Damaged { reason, path },
-        HeaderError::Kind(kind) => NpyError::Kind { kind, path },
+        HeaderError::ElementKind(kind) => NpyError::ElementKind { kind, path },
         HeaderError::Io(source) => NpyError::Unreadable { source, path },
     })
 }
@@ -181,12 +181,12 @@ fn read_header(source: &mut impl Read) -> Result<NpyHeader, HeaderError> {
     source.read_exact(&mut text)?;
     let text = String::from_utf8_lossy(&text);
     let descr = entry(&text, "descr").ok_or_else(|| damaged("its header has no \"descr\""))?;
-    let kind = quoted(descr).and_then(Kind::parse);
-    let kind = kind.ok_or_else(|| HeaderError::Kind(short(descr)))?;
+    let kind = quoted(descr).and_then(ElementKind::parse);
+    let kind = kind.ok_or_else(|| HeaderError::ElementKind(short(descr)))?;
     let fortran = entry(&text, "fortran_order");
     let order = match fortran.map(|value| value.starts_with("True")) {
-        Some(true) => Order::Fortran,
-        Some(false) => Order::C,
+        Some(true) => MemoryOrder::Fortran,
+        Some(false) => MemoryOrder::C,
         None => return Err(damaged("its header has no \"fortran_order\"")),
     };
     let shape = entry(&text, "shape").and_then(shape_of);
@@ -356,7 +356,7 @@ impl StoredMatrix {
 
     /// Whether the file has the values of a column together, not those of a row.
     #[must_use]
-    pub fn order(&self) -> Order {
+    pub fn order(&self) -> MemoryOrder {
         self.header.order
     }
 
@@ -435,8 +435,8 @@ impl StoredMatrix {
             });
         }
         match self.header.order {
-            Order::C => self.lines(rows, columns, n_columns),
-            Order::Fortran => Ok(self.lines(columns, rows, n_rows)?.reversed_axes()),
+            MemoryOrder::C => self.lines(rows, columns, n_columns),
+            MemoryOrder::Fortran => Ok(self.lines(columns, rows, n_rows)?.reversed_axes()),
         }
     }
 
@@ -481,7 +481,7 @@ mod tests {
         (folder, path)
     }
 
-    fn file(kind: &str, order: Order, values: &[u8]) -> Vec<u8> {
+    fn file(kind: &str, order: MemoryOrder, values: &[u8]) -> Vec<u8> {
         let mut bytes = header(kind, order, &[2, 3]);
         bytes.extend(values);
         bytes
@@ -500,18 +500,18 @@ mod tests {
             .flat_map(|v| f16::from_f32(f32::from(*v)).to_le_bytes())
             .collect();
         for (kind, bytes) in [(">i2", big), ("<f4", single), ("<f2", half)] {
-            let (_folder, path) = written(&file(kind, Order::C, &bytes));
+            let (_folder, path) = written(&file(kind, MemoryOrder::C, &bytes));
             let matrix = StoredMatrix::open(&path).unwrap();
             let block = matrix.read::<f64>(0..2, 1..3).unwrap();
             assert_eq!(block, ndarray::array![[2.0, 3.0], [5.0, -6.0]], "{kind}");
-            let (_folder, path) = written(&file(kind, Order::Fortran, &bytes));
+            let (_folder, path) = written(&file(kind, MemoryOrder::Fortran, &bytes));
             let block = StoredMatrix::open(&path)
                 .unwrap()
                 .read::<f32>(1..2, 0..3)
                 .unwrap();
             assert_eq!(block, ndarray::array![[2.0_f32, 4.0, -6.0]], "{kind}");
         }
-        let mut list = header("<i4", Order::C, &[2]);
+        let mut list = header("<i4", MemoryOrder::C, &[2]);
         list.extend([7_i32, -1].map(i32::to_le_bytes).concat());
         let (_folder, path) = written(&list);
         let row = StoredMatrix::open_row(&path)
@@ -519,7 +519,7 @@ mod tests {
             .read::<f64>(0..1, 0..2)
             .unwrap();
         assert_eq!(row, ndarray::array![[7.0, -1.0]]);
-        let (_folder, path) = written(&file("|b1", Order::C, &[1, 0, 2, 0, 0, 1]));
+        let (_folder, path) = written(&file("|b1", MemoryOrder::C, &[1, 0, 2, 0, 0, 1]));
         let block = StoredMatrix::open(&path)
             .unwrap()
             .read::<f32>(0..1, 0..3)
@@ -529,14 +529,14 @@ mod tests {
 
     #[test]
     fn what_claims_too_much_or_is_no_matrix_is_refused_with_a_sentence() {
-        let vast = header("<f4", Order::C, &[1 << 40, 1 << 40]);
-        let long = header("<f4", Order::C, &[1 << 20, 1 << 18]);
+        let vast = header("<f4", MemoryOrder::C, &[1 << 40, 1 << 40]);
+        let long = header("<f4", MemoryOrder::C, &[1 << 20, 1 << 18]);
         for (content, sentence) in [
             (vast, "more than the"),
             (long, "more than the"),
-            (header("<f4", Order::C, &[7]), "two dimensions"),
-            (header("<c8", Order::C, &[1, 1]), "kind \"<c8\""),
-            (header("|O", Order::C, &[1, 1]), "kind \"|O\""),
+            (header("<f4", MemoryOrder::C, &[7]), "two dimensions"),
+            (header("<c8", MemoryOrder::C, &[1, 1]), "kind \"<c8\""),
+            (header("|O", MemoryOrder::C, &[1, 1]), "kind \"|O\""),
             (b"PK\x03\x04 not one".to_vec(), "does not begin as one"),
             (
                 b"\x93NUMPY\x01\x00\xff\xff{".to_vec(),
@@ -556,7 +556,7 @@ mod tests {
             let error = StoredMatrix::open(&path).unwrap_err().to_string();
             assert!(error.contains(sentence), "{error}");
         }
-        let (_folder, path) = written(&file("<f4", Order::C, &[0; 24]));
+        let (_folder, path) = written(&file("<f4", MemoryOrder::C, &[0; 24]));
         assert!(
             StoredMatrix::open(&path)
                 .unwrap()

@@ -11,7 +11,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
 use super::npy::{NpyError, NpyHeader, header_of};
-use super::npz_arrays::Order;
+use super::npz_arrays::MemoryOrder;
 use crate::matrix::Real;
 
 /// Level of deflate: feature values hardly compress, so higher levels only take longer.
@@ -66,7 +66,7 @@ pub enum NpzError {
 /// Writes one single-precision array `(n_rows, n_columns)` into an archive, row by row.
 pub struct RowsWriter<W: Write + Seek> {
     zip: ZipWriter<FailsOnce<W>>,
-    failure: Failure,
+    failure: NpzFailure,
     n_values_left: u64,
     bytes: Vec<u8>,
 }
@@ -83,7 +83,7 @@ impl<W: Write + Seek> RowsWriter<W> {
             .compression_level(Some(DEFLATE_LEVEL))
             .last_modified_time(DateTime::default())
             .large_file(n_values * 4 > MOST_32_BIT_BYTES);
-        let failure = Failure::default();
+        let failure = NpzFailure::default();
         let mut zip = ZipWriter::new(FailsOnce::new(file, &failure));
         zip.start_file(format!("{name}.npy"), options)?;
         zip.write_all(&npy_header(n_rows, n_columns))?;
@@ -133,9 +133,9 @@ fn invalid(reason: &str) -> io::Error {
 
 /// The first error of a file, kept where the archive's writer cannot lose it.
 #[derive(Clone, Default)]
-struct Failure(Rc<Cell<Option<io::Error>>>);
+struct NpzFailure(Rc<Cell<Option<io::Error>>>);
 
-impl Failure {
+impl NpzFailure {
     fn check(&self) -> io::Result<()> {
         self.0.take().map_or(Ok(()), Err)
     }
@@ -147,13 +147,13 @@ impl Failure {
 /// complain on standard error, or panic.
 struct FailsOnce<W> {
     file: W,
-    failure: Failure,
+    failure: NpzFailure,
     has_failed: bool,
     position: u64,
 }
 
 impl<W: Write + Seek> FailsOnce<W> {
-    fn new(file: W, failure: &Failure) -> Self {
+    fn new(file: W, failure: &NpzFailure) -> Self {
         Self {
             file,
             failure: failure.clone(),
@@ -257,8 +257,8 @@ pub fn read_as<A: Real, D: ndarray::Dimension>(
         Ok(())
     })?;
     let array = match header.order {
-        Order::C => ArrayD::from_shape_vec(IxDyn(&header.shape), values),
-        Order::Fortran => ArrayD::from_shape_vec(IxDyn(&header.shape).f(), values),
+        MemoryOrder::C => ArrayD::from_shape_vec(IxDyn(&header.shape), values),
+        MemoryOrder::Fortran => ArrayD::from_shape_vec(IxDyn(&header.shape).f(), values),
     };
     let array = array.map_err(|error| damaged(error.to_string()))?;
     let found = array.ndim();

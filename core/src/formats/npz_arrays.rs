@@ -92,14 +92,14 @@ impl ArraysWriter {
             .last_modified_time(DateTime::default())
             .large_file(bytes.len() as u64 > u64::from(u32::MAX) / 2);
         self.zip.start_file(format!("{name}.npy"), options)?;
-        self.zip.write_all(&header(kind, Order::C, shape))?;
+        self.zip.write_all(&header(kind, MemoryOrder::C, shape))?;
         self.zip.write_all(bytes)
     }
 }
 
 /// How an array lies in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
+pub enum MemoryOrder {
     /// The last index runs fastest.
     C,
     /// The first index runs fastest.
@@ -108,11 +108,11 @@ pub enum Order {
 
 /// The header of a `.npy` file, version 1.0, padded to a multiple of 64 bytes.
 #[must_use]
-pub fn header(kind: &str, order: Order, shape: &[usize]) -> Vec<u8> {
+pub fn header(kind: &str, order: MemoryOrder, shape: &[usize]) -> Vec<u8> {
     const FIXED_BYTES: usize = 10;
     let sizes: Vec<String> = shape.iter().map(ToString::to_string).collect();
     let comma = if shape.len() == 1 { "," } else { "" };
-    let fortran = if order == Order::Fortran {
+    let fortran = if order == MemoryOrder::Fortran {
         "True"
     } else {
         "False"

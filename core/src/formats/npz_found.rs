@@ -53,7 +53,7 @@ pub fn arrays(path: &Path, scratch: &Path) -> Result<Found<StoredArray>, NpzErro
             .filter(|_| member.compression() == CompressionMethod::Stored);
         let crc32 = member.crc32();
         let mut header = match header_of(&mut member, path) {
-            Err(NpyError::Kind { kind, .. }) => {
+            Err(NpyError::ElementKind { kind, .. }) => {
                 found.leave_out(&name, what_kind(&kind));
                 continue;
             }

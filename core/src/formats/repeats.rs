@@ -6,7 +6,7 @@ use ndarray::{Array2, s};
 
 use super::hdf5::Hdf5Array;
 use super::npy::{NpyError, Proof, StoredMatrix};
-use super::npz_arrays::Order;
+use super::npz_arrays::MemoryOrder;
 use crate::matrix::Real;
 use crate::responses::ResponsesError;
 
@@ -130,7 +130,7 @@ impl Repeats {
         let following = scans.start + repeat * self.n_scans..scans.end + repeat * self.n_scans;
         match &self.flat {
             Flat::Hdf5(array) => array.read(following, voxels),
-            Flat::Stored(matrix) if matrix.order() == Order::C => {
+            Flat::Stored(matrix) if matrix.order() == MemoryOrder::C => {
                 matrix.read(following, voxels).map_err(failed)
             }
             Flat::Stored(_) if scans.is_empty() => Ok(Array2::zeros((0, voxels.len()))),

@@ -12,8 +12,8 @@ use super::cifti;
 use super::compressed::{Allowance, compression_of, unpacked};
 use super::mgh::{self, MghHeader};
 use super::nifti::{self, NiftiHeader};
-use super::npy::{Kind, NpyHeader, StoredMatrix};
-use super::npz_arrays::Order;
+use super::npy::{ElementKind, NpyHeader, StoredMatrix};
+use super::npz_arrays::MemoryOrder;
 use crate::matrix::Real;
 use crate::responses::ResponsesError;
 
@@ -279,9 +279,9 @@ fn series_matrix(
     ([fast, slow], is_along_rows): ([usize; 2], bool),
 ) -> Result<StoredMatrix, ResponsesError> {
     let (order, shape) = if is_along_rows {
-        (Order::Fortran, [fast, slow])
+        (MemoryOrder::Fortran, [fast, slow])
     } else {
-        (Order::C, [slow, fast])
+        (MemoryOrder::C, [slow, fast])
     };
     stored(file, path, (header.kind, order, shape, header.begin))
 }
@@ -367,7 +367,7 @@ fn mgh(mut file: File, path: &Path) -> Result<Volumes, ResponsesError> {
 fn images(
     file: File,
     path: &Path,
-    (kind, sizes, begin): (Kind, [usize; 4], u64),
+    (kind, sizes, begin): (ElementKind, [usize; 4], u64),
 ) -> Result<StoredMatrix, ResponsesError> {
     let n_voxels = sizes[..3]
         .iter()
@@ -379,13 +379,17 @@ fn images(
             &format!("An image of {sizes:?} voxels makes no sense"),
         ));
     };
-    stored(file, path, (kind, Order::C, [sizes[3], n_voxels], begin))
+    stored(
+        file,
+        path,
+        (kind, MemoryOrder::C, [sizes[3], n_voxels], begin),
+    )
 }
 
 fn stored(
     file: File,
     path: &Path,
-    (kind, order, shape, begin): (Kind, Order, [usize; 2], u64),
+    (kind, order, shape, begin): (ElementKind, MemoryOrder, [usize; 2], u64),
 ) -> Result<StoredMatrix, ResponsesError> {
     let header = NpyHeader {
         kind,

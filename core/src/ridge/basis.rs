@@ -42,14 +42,14 @@ pub enum RidgeError {
 
 /// Which products a model is computed from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum BasisForm {
     /// Features times features.
     Primal,
     /// Scans times scans: less work if there are fewer scans than features.
     Kernel,
 }
 
-impl Form {
+impl BasisForm {
     /// The one with the smaller matrix.
     #[must_use]
     pub fn of_shape(n_scans: usize, n_features: usize) -> Self {
@@ -100,7 +100,7 @@ impl<'a, T: Real> Problem<'a, T> {
         self.products.features
     }
 
-    pub(super) fn form(&self) -> Form {
+    pub(super) fn form(&self) -> BasisForm {
         self.products.form
     }
 
@@ -111,8 +111,8 @@ impl<'a, T: Real> Problem<'a, T> {
     ) -> Result<(Basis<T>, Array2<T>), RidgeError> {
         let Eigen { values, vectors } = self.products.eigen()?;
         let seen = match self.form() {
-            Form::Primal => product(others, vectors.view()),
-            Form::Kernel => {
+            BasisForm::Primal => product(others, vectors.view()),
+            BasisForm::Kernel => {
                 let kernel = product(others, self.features().t());
                 product(kernel.view(), vectors.view())
             }
@@ -124,11 +124,11 @@ impl<'a, T: Real> Problem<'a, T> {
     pub(super) fn seen_in_whole(&self, rows: &[usize]) -> Result<Array2<f64>, RidgeError> {
         let vectors = &self.products.eigen()?.vectors;
         Ok(match self.form() {
-            Form::Primal => {
+            BasisForm::Primal => {
                 let rows = self.features().select(Axis(0), rows);
                 product(rows.view(), vectors.view())
             }
-            Form::Kernel => vectors.select(Axis(0), rows),
+            BasisForm::Kernel => vectors.select(Axis(0), rows),
         })
     }
 

@@ -61,7 +61,7 @@ struct Block<T> {
 }
 
 /// A block in double precision, with its weights `(n_alphas, n_terms)`.
-struct Cut {
+struct BlockCut {
     directions: Range<usize>,
     terms: Array2<f64>,
     weights: Array2<f64>,
@@ -84,7 +84,7 @@ impl<T: Real> Blend<T> {
         }
         let weights: Vec<_> = best.iter().map(|cut| cut.weights.view()).collect();
         let weights = concatenate(Axis(1), &weights).unwrap_or_default();
-        let block = |cut: Cut| Block {
+        let block = |cut: BlockCut| Block {
             directions: cut.directions,
             terms: cut.terms.mapv(T::nearest),
         };
@@ -195,8 +195,8 @@ pub(crate) fn expected_work<T: Real>(n_alphas: usize, k: usize, shape: Shape) ->
 }
 
 /// One block, in which each penalty is a term.
-fn plain(factors: ArrayView2<f64>) -> Cut {
-    Cut {
+fn plain(factors: ArrayView2<f64>) -> BlockCut {
+    BlockCut {
         directions: 0..factors.ncols(),
         terms: factors.to_owned(),
         weights: Array2::eye(factors.nrows()),
@@ -204,8 +204,8 @@ fn plain(factors: ArrayView2<f64>) -> Cut {
 }
 
 /// Multiplications for each row.
-fn work(cuts: &[Cut], shape: Shape) -> usize {
-    let of = |cut: &Cut| work_of_block(cut.terms.dim(), cut.weights.nrows(), shape);
+fn work(cuts: &[BlockCut], shape: Shape) -> usize {
+    let of = |cut: &BlockCut| work_of_block(cut.terms.dim(), cut.weights.nrows(), shape);
     cuts.iter().map(of).sum()
 }
 
@@ -215,7 +215,7 @@ fn work_of_block((n_terms, n_directions): (usize, usize), n_alphas: usize, shape
 }
 
 /// Cuts the directions into blocks as long as `most_terms` terms suffice for.
-fn cut(factors: ArrayView2<f64>, most_terms: usize, tolerance: f64) -> Vec<Cut> {
+fn cut(factors: ArrayView2<f64>, most_terms: usize, tolerance: f64) -> Vec<BlockCut> {
     let n_directions = factors.ncols();
     let mut cuts = Vec::new();
     let mut first = 0;
@@ -247,7 +247,7 @@ fn cut(factors: ArrayView2<f64>, most_terms: usize, tolerance: f64) -> Vec<Cut> 
             }
         };
         let (terms, weights) = found;
-        cuts.push(Cut {
+        cuts.push(BlockCut {
             directions: first..enough,
             terms,
             weights,

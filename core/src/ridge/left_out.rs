@@ -15,7 +15,7 @@ use std::cell::LazyCell;
 use ndarray::parallel::prelude::{IntoParallelRefIterator, ParallelIterator};
 use ndarray::{Array2, Array3, ArrayView1, ArrayView2, ArrayView3, ArrayViewMut2, Axis, Zip};
 
-use super::basis::{Form, Problem, RidgeError};
+use super::basis::{BasisForm, Problem, RidgeError};
 use super::blend::{Blend, Shape};
 use super::{AlphaUnit, RidgeSettings, RoundScore, penalty};
 use crate::matrix::{
@@ -125,8 +125,8 @@ impl<T: Real> Leaving<T> {
         let factor = |(alpha, direction): (usize, usize)| {
             let value: f64 = values[direction];
             let of_one = match problem.form() {
-                Form::Primal => 1.0,
-                Form::Kernel => value,
+                BasisForm::Primal => 1.0,
+                BasisForm::Kernel => value,
             };
             of_one / (value + penalties[alpha])
         };

@@ -25,11 +25,11 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-pub use basis::{Form, Problem, RidgeError};
+pub use basis::{BasisForm, Problem, RidgeError};
 pub(crate) use blend::{Shape, expected_work};
 pub(crate) use left_out::{leaves_out, row_work};
 pub use plan::{Fitted, RefitPlan, RoundsPlan, TILE_VOXELS, Weights};
-pub use shared::Shared;
+pub use shared::SharedAlpha;
 pub(crate) use spread::is_less_work as is_spread;
 
 use ndarray::{Array2, ArrayView2, ArrayView3, Axis};

@@ -3,10 +3,10 @@
 use ndarray::parallel::prelude::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayViewMut2, Axis, CowArray, Ix2, Zip};
 
-use super::basis::{Basis, Form, Held, Problem, RidgeError};
+use super::basis::{Basis, BasisForm, Held, Problem, RidgeError};
 use super::blend::{Blend, Shape};
 use super::left_out::{Fits, Leaving, LeftOut, leaves_out};
-use super::shared::{Shared, SharedTile, by_tiles};
+use super::shared::{SharedAlpha, SharedTile, by_tiles};
 use super::spread;
 use super::{AlphaUnit, RidgeSettings, RoundScore, penalty};
 use crate::matrix::{Real, product_by_one_thread as product, product_into, transposed};
@@ -121,26 +121,26 @@ impl<'a, T: Real> RoundsPlan<'a, T> {
     /// # Panics
     /// If `responses` has another number of scans than the features: a fault of the caller.
     #[must_use]
-    pub fn shared(&self, responses: ArrayView2<T>) -> Shared<T> {
+    pub fn shared(&self, responses: ArrayView2<T>) -> SharedAlpha<T> {
         let transposed = self.problem.transposed.view();
         match (&self.directions, self.problem.form()) {
             (Some(directions), form) => {
                 let coordinates = |tile: ArrayView2<T>, part: ArrayViewMut2<T>| match form {
-                    Form::Primal => {
+                    BasisForm::Primal => {
                         let sums = product(transposed, tile);
                         product_into(part, directions.view(), sums.view());
                     }
-                    Form::Kernel => product_into(part, directions.view(), tile),
+                    BasisForm::Kernel => product_into(part, directions.view(), tile),
                 };
-                Shared::Coordinates(by_tiles(directions.nrows(), responses, coordinates))
+                SharedAlpha::Coordinates(by_tiles(directions.nrows(), responses, coordinates))
             }
-            (None, Form::Primal) => {
+            (None, BasisForm::Primal) => {
                 let sums = |tile: ArrayView2<T>, part: ArrayViewMut2<T>| {
                     product_into(part, transposed, tile);
                 };
-                Shared::Sums(by_tiles(transposed.nrows(), responses, sums))
+                SharedAlpha::Sums(by_tiles(transposed.nrows(), responses, sums))
             }
-            (None, Form::Kernel) => Shared::Nothing,
+            (None, BasisForm::Kernel) => SharedAlpha::Nothing,
         }
     }
 
@@ -161,7 +161,7 @@ impl<'a, T: Real> RoundsPlan<'a, T> {
     /// # Panics
     /// If the sizes do not fit each other: a fault of the caller.
     #[must_use]
-    pub fn scores_sharing(&self, responses: ArrayView2<T>, shared: &Shared<T>) -> Array3<f64> {
+    pub fn scores_sharing(&self, responses: ArrayView2<T>, shared: &SharedAlpha<T>) -> Array3<f64> {
         let mut scores = Array3::zeros((self.rounds.len(), self.n_alphas, responses.ncols()));
         scores
             .axis_chunks_iter_mut(Axis(2), TILE_VOXELS)
@@ -170,7 +170,7 @@ impl<'a, T: Real> RoundsPlan<'a, T> {
             .enumerate()
             .for_each(|(index, (mut scores, tile))| {
                 let shared = shared.tile(index * TILE_VOXELS, tile.ncols());
-                let tile = Tile::new(self, tile, shared);
+                let tile = VoxelTile::new(self, tile, shared);
                 for (round, scores) in self.rounds.iter().zip(scores.outer_iter_mut()) {
                     round.score(self, &tile, scores);
                 }
@@ -180,7 +180,7 @@ impl<'a, T: Real> RoundsPlan<'a, T> {
 }
 
 /// Some voxels' responses, with what all rounds want of them.
-struct Tile<'a, T> {
+struct VoxelTile<'a, T> {
     responses: ArrayView2<'a, T>,
     /// `XᵀY` of all rows; empty in the kernel form, and if all rounds are left out.
     sums: CowArray<'a, T, Ix2>,
@@ -190,23 +190,23 @@ struct Tile<'a, T> {
     fits: Array3<T>,
 }
 
-impl<'a, T: Real> Tile<'a, T> {
+impl<'a, T: Real> VoxelTile<'a, T> {
     fn new(plan: &RoundsPlan<T>, responses: ArrayView2<'a, T>, shared: SharedTile<'a, T>) -> Self {
         let form = plan.problem.form();
         let is_decomposed = |round: &Round<T>| matches!(round.way, Way::Decomposed(_));
         let sum = || product(plan.problem.transposed.view(), responses);
         let sums: CowArray<'a, T, Ix2> = match shared {
             SharedTile::Sums(sums) => sums.into(),
-            _ if form == Form::Primal && plan.rounds.iter().any(is_decomposed) => sum().into(),
+            _ if form == BasisForm::Primal && plan.rounds.iter().any(is_decomposed) => sum().into(),
             _ => Array2::zeros((0, 0)).into(),
         };
         let coordinates: CowArray<'a, T, Ix2> = match (&plan.directions, shared) {
             (None, _) => Array2::zeros((0, 0)).into(),
             (Some(_), SharedTile::Coordinates(coordinates)) => coordinates.into(),
             (Some(directions), _) => match form {
-                Form::Primal if sums.is_empty() => product(directions.view(), sum().view()),
-                Form::Primal => product(directions.view(), sums.view()),
-                Form::Kernel => product(directions.view(), responses),
+                BasisForm::Primal if sums.is_empty() => product(directions.view(), sum().view()),
+                BasisForm::Primal => product(directions.view(), sums.view()),
+                BasisForm::Kernel => product(directions.view(), responses),
             }
             .into(),
         };
@@ -261,8 +261,8 @@ impl<T: Real> Round<T> {
             .collect();
         let (basis, held) = problem.without(held_rows, &training_rows)?;
         let held_features = match problem.form() {
-            Form::Primal => problem.transposed.select(Axis(1), held_rows),
-            Form::Kernel => Array2::zeros((0, held_rows.len())),
+            BasisForm::Primal => problem.transposed.select(Axis(1), held_rows),
+            BasisForm::Kernel => Array2::zeros((0, held_rows.len())),
         };
         let factors = factors(&basis, settings);
         let shape = match &held {
@@ -280,7 +280,7 @@ impl<T: Real> Round<T> {
     }
 
     /// Scores of the voxels of one tile, `(n_alphas, n_voxels)`.
-    fn score(&self, plan: &RoundsPlan<'_, T>, tile: &Tile<T>, scores: ArrayViewMut2<f64>) {
+    fn score(&self, plan: &RoundsPlan<'_, T>, tile: &VoxelTile<T>, scores: ArrayViewMut2<f64>) {
         let held = tile.responses.select(Axis(0), &self.held_rows);
         let measured = Centred::new(held.view());
         match &self.way {
@@ -296,7 +296,7 @@ impl<T: Real> Round<T> {
 impl<T: Real> Decomposed<T> {
     fn score(
         &self,
-        tile: &Tile<T>,
+        tile: &VoxelTile<T>,
         held: &Array2<T>,
         measured: &Centred<T>,
         score: RoundScore,
@@ -400,7 +400,7 @@ impl<'a, T: Real> RefitPlan<'a, T> {
     /// If the sizes do not fit each other: a fault of the caller.
     #[must_use]
     pub fn fit(&self, responses: ArrayView2<T>, alphas: &[usize], weights: Weights) -> Fitted<T> {
-        self.fit_sharing(responses, &Shared::Nothing, alphas, weights)
+        self.fit_sharing(responses, &SharedAlpha::Nothing, alphas, weights)
     }
 
     /// The same, of voxels of which is known what steps share; the bits are the same.
@@ -411,7 +411,7 @@ impl<'a, T: Real> RefitPlan<'a, T> {
     pub fn fit_sharing(
         &self,
         responses: ArrayView2<T>,
-        shared: &Shared<T>,
+        shared: &SharedAlpha<T>,
         alphas: &[usize],
         weights: Weights,
     ) -> Fitted<T> {
@@ -474,19 +474,19 @@ impl<'a, T: Real> RefitPlan<'a, T> {
         }
         let finite = tile.mapv(|value| if value.is_finite() { value } else { T::zero() });
         match self.problem.form() {
-            Form::Primal => {
+            BasisForm::Primal => {
                 let sums = product(self.problem.transposed.view(), finite.view());
                 product(directions, sums.view())
             }
-            Form::Kernel => product(directions, finite.view()),
+            BasisForm::Kernel => product(directions, finite.view()),
         }
     }
 
     /// `back`: the directions, one per column.
     fn form_weights(&self, formed: ArrayViewMut2<T>, back: ArrayView2<T>, shrunk: ArrayView2<T>) {
         match self.problem.form() {
-            Form::Primal => product_into(formed, back, shrunk),
-            Form::Kernel => {
+            BasisForm::Primal => product_into(formed, back, shrunk),
+            BasisForm::Kernel => {
                 let of_scans = product(back, shrunk);
                 product_into(formed, self.problem.transposed.view(), of_scans.view());
             }

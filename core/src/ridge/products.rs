@@ -4,14 +4,14 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ndarray::{Array2, Axis};
 
-use super::basis::{Form, Held, RidgeError};
+use super::basis::{BasisForm, Held, RidgeError};
 use super::spread::Spread;
 use crate::matrix::{Eigen, eigen, gram, product};
 
 /// The training features times themselves.
 pub(super) struct Products<'a> {
     pub(super) features: &'a Array2<f64>,
-    pub(super) form: Form,
+    pub(super) form: BasisForm,
     /// `XᵀX` or `XXᵀ`.
     square: Array2<f64>,
     whole: OnceLock<Eigen>,
@@ -44,13 +44,13 @@ impl<'a> Products<'a> {
         if let Some(((scan, feature), _)) = bad {
             return Err(RidgeError::NotFinite { scan, feature });
         }
-        let form = Form::of_shape(n_scans, n_features);
+        let form = BasisForm::of_shape(n_scans, n_features);
         Ok(Self {
             features,
             form,
             square: match form {
-                Form::Primal => gram(features.view()),
-                Form::Kernel => gram(features.t()),
+                BasisForm::Primal => gram(features.view()),
+                BasisForm::Kernel => gram(features.t()),
             },
             whole: OnceLock::new(),
             round: Mutex::new(None),
@@ -94,11 +94,11 @@ impl<'a> Products<'a> {
         training_rows: &[usize],
     ) -> Result<DecomposedRound, RidgeError> {
         let (square, held) = match self.form {
-            Form::Primal => {
+            BasisForm::Primal => {
                 let held = self.features.select(Axis(0), held_rows);
                 (&self.square - &gram(held.view()), held)
             }
-            Form::Kernel => {
+            BasisForm::Kernel => {
                 let of = |rows: &[usize]| {
                     let rows = self.square.select(Axis(0), rows);
                     rows.select(Axis(1), training_rows)
@@ -110,7 +110,7 @@ impl<'a> Products<'a> {
         drop(square);
         let seen = product(held.view(), kept.vectors.view());
         let held = match (self.form, Spread::of(seen.view())) {
-            (Form::Primal, Some(spread)) => Held::Spread(spread),
+            (BasisForm::Primal, Some(spread)) => Held::Spread(spread),
             _ => Held::Rows(seen),
         };
         Ok(DecomposedRound {

@@ -8,7 +8,7 @@ use crate::matrix::Real;
 
 /// Products of some voxels with all training rows, computed once and handed from step to step.
 #[derive(Debug, Clone)]
-pub enum Shared<T> {
+pub enum SharedAlpha<T> {
     /// There are none: the rounds decompose kernels of their own rows.
     Nothing,
     /// `XᵀY`, `(n_features, n_voxels)`.
@@ -17,7 +17,7 @@ pub enum Shared<T> {
     Coordinates(Array2<T>),
 }
 
-impl<T: Real> Shared<T> {
+impl<T: Real> SharedAlpha<T> {
     /// Bytes that it takes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
@@ -40,7 +40,7 @@ impl<T: Real> Shared<T> {
     }
 }
 
-/// [`Shared`] of the voxels of one tile.
+/// [`SharedAlpha`] of the voxels of one tile.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum SharedTile<'a, T> {
     Nothing,

@@ -45,8 +45,8 @@ fn furthest(a: &Array2<f64>, b: &Array2<f64>) -> f64 {
 
 #[test]
 fn both_forms_solve_the_same_equation() {
-    for (n_scans, n_features, form) in [(50, 20, Form::Primal), (20, 50, Form::Kernel)] {
-        assert_eq!(Form::of_shape(n_scans, n_features), form);
+    for (n_scans, n_features, form) in [(50, 20, BasisForm::Primal), (20, 50, BasisForm::Kernel)] {
+        assert_eq!(BasisForm::of_shape(n_scans, n_features), form);
         let (x, y) = (noise(n_scans, n_features, 1), noise(n_scans, 3, 2));
         let fitted = fit(&x, &y, 3.0);
         let weights = fitted.weights.unwrap();
@@ -266,7 +266,7 @@ fn what_steps_share_does_not_move_a_bit() {
         let plans = [&few, &many, &mixed]
             .map(|rounds| RoundsPlan::new(&problem, rounds, &settings(&alphas)).unwrap());
         let kinds = plans.each_ref().map(|plan| plan.shared(y.view()));
-        let is_left_out = |kind: &Shared<f64>| matches!(kind, Shared::Coordinates(_));
+        let is_left_out = |kind: &SharedAlpha<f64>| matches!(kind, SharedAlpha::Coordinates(_));
         assert_eq!(kinds.each_ref().map(is_left_out), [true, false, true]);
         let refit = RefitPlan::new(&problem, &test, &settings(&alphas)).unwrap();
         let best: Vec<usize> = (0..300).map(|voxel| voxel % 20).collect();

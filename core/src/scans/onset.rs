@@ -105,7 +105,7 @@ impl fmt::Display for SoundOnset {
 pub fn sound_onset(text: &str, story: &str) -> Result<SoundOnset, ScansError> {
     let table = Table::parse(text)?;
     for column in table.columns_that_may_name() {
-        let naming: Vec<&Row> = table
+        let naming: Vec<&EventRow> = table
             .rows
             .iter()
             .filter(|row| row.get(column).is_some_and(|field| is_named(field, story)))
@@ -118,12 +118,12 @@ pub fn sound_onset(text: &str, story: &str) -> Result<SoundOnset, ScansError> {
 }
 
 /// A row: its line in the file and its fields.
-struct Row<'a> {
+struct EventRow<'a> {
     line: usize,
     fields: Vec<&'a str>,
 }
 
-impl Row<'_> {
+impl EventRow<'_> {
     fn get(&self, column: usize) -> Option<&str> {
         self.fields
             .get(column)
@@ -135,7 +135,7 @@ impl Row<'_> {
 struct Table<'a> {
     header: Vec<String>,
     onset: usize,
-    rows: Vec<Row<'a>>,
+    rows: Vec<EventRow<'a>>,
 }
 
 impl<'a> Table<'a> {
@@ -146,7 +146,7 @@ impl<'a> Table<'a> {
         let header: Vec<String> = fields(heading).map(str::to_lowercase).collect();
         let onset = header.iter().position(|name| name == "onset");
         let onset = onset.ok_or_else(|| not_by_tabs(heading))?;
-        let rows = lines.map(|(line, text)| Row {
+        let rows = lines.map(|(line, text)| EventRow {
             line,
             fields: fields(text).collect(),
         });
@@ -169,7 +169,7 @@ impl<'a> Table<'a> {
         all.clone().filter(is_stim_file).chain(all.filter(may))
     }
 
-    fn earliest(&self, naming: &[&Row], column: usize) -> Result<SoundOnset, ScansError> {
+    fn earliest(&self, naming: &[&EventRow], column: usize) -> Result<SoundOnset, ScansError> {
         let mut known = Vec::with_capacity(naming.len());
         for row in naming {
             if let Some(secs) = self.onset_of(row)? {
@@ -178,7 +178,7 @@ impl<'a> Table<'a> {
         }
         known.sort_by(|a, b| a.0.total_cmp(&b.0));
         let (secs, first) = *known.first().ok_or(ScansError::NoOnset)?;
-        let kind = |row: &Row| self.kind(row).map(str::to_string);
+        let kind = |row: &EventRow| self.kind(row).map(str::to_string);
         let later = known
             .iter()
             .skip(1)
@@ -199,11 +199,11 @@ impl<'a> Table<'a> {
     }
 
     fn unnamed(&self, story: &str) -> Result<SoundOnset, ScansError> {
-        let is_story = |row: &&Row| {
+        let is_story = |row: &&EventRow| {
             let kind = self.kind(row).map(str::to_lowercase);
             kind.is_some_and(|kind| STORY_TRIALS.contains(&kind.as_str()))
         };
-        let of_story: Vec<&Row> = self.rows.iter().filter(is_story).collect();
+        let of_story: Vec<&EventRow> = self.rows.iter().filter(is_story).collect();
         let (row, found_by) = match (&self.rows[..], &of_story[..]) {
             ([], _) => return Err(ScansError::NoOnset),
             ([only], _) => (only, OnsetFoundBy::OnlyRow),
@@ -226,12 +226,12 @@ impl<'a> Table<'a> {
         })
     }
 
-    fn kind<'r>(&self, row: &'r Row) -> Option<&'r str> {
+    fn kind<'r>(&self, row: &'r EventRow) -> Option<&'r str> {
         row.get(self.header.iter().position(|name| name == "trial_type")?)
     }
 
     /// The onset of a row; `None` where it is not known.
-    fn onset_of(&self, row: &Row) -> Result<Option<f64>, ScansError> {
+    fn onset_of(&self, row: &EventRow) -> Result<Option<f64>, ScansError> {
         let Some(text) = row.get(self.onset) else {
             return Ok(None);
         };

@@ -10,7 +10,7 @@ use super::{
     sha256_of_file,
 };
 use crate::formats::npz;
-use crate::formats::npz_arrays::Order;
+use crate::formats::npz_arrays::MemoryOrder;
 
 /// What a features folder holds, and what is wrong with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -226,8 +226,8 @@ fn odd_array(path: &Path, n_rows: usize) -> Option<String> {
     }
     first_odd.map(|index| {
         let row = match header.order {
-            Order::C => index / n_columns.max(1),
-            Order::Fortran => index % n_found.max(1),
+            MemoryOrder::C => index / n_columns.max(1),
+            MemoryOrder::Fortran => index % n_found.max(1),
         };
         format!(
             "Row {row} holds a number that is not finite. Check the model with \"heschl models check\", and extract the story again \

@@ -159,11 +159,11 @@ impl<'a> Items<'a> {
     }
 
     /// An interval's or a point's times and text.
-    fn interval(&mut self, has_end: Kind) -> Result<Interval, TextGridError> {
+    fn interval(&mut self, has_end: TierKind) -> Result<Interval, TextGridError> {
         let start_secs = self.number("the time of an interval")?;
         let end_secs = match has_end {
-            Kind::Intervals => self.number("the end of an interval")?,
-            Kind::Points => start_secs,
+            TierKind::Intervals => self.number("the end of an interval")?,
+            TierKind::Points => start_secs,
         };
         Ok(Interval {
             start_secs,
@@ -181,12 +181,12 @@ fn is_decimal_comma(word: &str) -> bool {
 }
 
 #[derive(Clone, Copy)]
-enum Kind {
+enum TierKind {
     Intervals,
     Points,
 }
 
-impl Kind {
+impl TierKind {
     fn of(class: &str) -> Self {
         if class == "TextTier" {
             Self::Points
@@ -203,7 +203,7 @@ fn in_turn(items: &mut Items) -> Result<TextGrid, TextGridError> {
     let n_tiers = items.number("the number of tiers")? as usize;
     let mut grid = TextGrid::default();
     for _ in 0..n_tiers {
-        let kind = Kind::of(&items.text("the kind of a tier")?);
+        let kind = TierKind::of(&items.text("the kind of a tier")?);
         let mut tier = Tier {
             name: items.text("the name of a tier")?,
             intervals: Vec::new(),
@@ -227,7 +227,7 @@ fn chronological(items: &mut Items) -> Result<TextGrid, TextGridError> {
     let mut grid = TextGrid::default();
     let mut kinds = Vec::new();
     for _ in 0..n_tiers {
-        kinds.push(Kind::of(&items.text("the kind of a tier")?));
+        kinds.push(TierKind::of(&items.text("the kind of a tier")?));
         grid.tiers.push(Tier {
             name: items.text("the name of a tier")?,
             intervals: Vec::new(),

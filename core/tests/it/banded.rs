@@ -2,7 +2,9 @@
 
 use crate::common::fixture;
 use heschl_core::banded::{BandedChoice, BandedProblem, BandedSettings, r_squared_of_parts};
-use heschl_core::ridge::{AlphaUnit, Form, Problem, RefitPlan, RidgeSettings, RoundScore, Weights};
+use heschl_core::ridge::{
+    AlphaUnit, BasisForm, Problem, RefitPlan, RidgeSettings, RoundScore, Weights,
+};
 use heschl_core::score::r_squared;
 use heschl_core::split::{CrossValidation, TestFeatures, TrainingFeatures};
 use ndarray::{Array1, Array2, Axis, Ix1, Ix2, s};
@@ -13,7 +15,7 @@ fn array(name: &str) -> Array2<f64> {
     fixture::<f64, Ix2>("banded.npz", name)
 }
 
-fn problem(form: Form) -> BandedProblem {
+fn problem(form: BasisForm) -> BandedProblem {
     let (first, second) = (array("first"), array("second"));
     let of = |set: &Array2<f64>| {
         (
@@ -52,7 +54,7 @@ fn assert_near(ours: &Array2<f64>, theirs: &Array2<f64>) {
 
 #[test]
 fn mixtures_penalties_scores_and_parts_are_those_of_himalaya() {
-    for form in [Form::Kernel, Form::Primal] {
+    for form in [BasisForm::Kernel, BasisForm::Primal] {
         assert_himalayas(&problem(form));
     }
 }
@@ -102,7 +104,7 @@ fn assert_himalayas(problem: &BandedProblem) {
 fn voxels_can_pass_block_by_block() {
     let responses = array("Y").slice(s![..N_TRAINING, ..]).to_owned();
     let settings = settings();
-    for form in [Form::Kernel, Form::Primal] {
+    for form in [BasisForm::Kernel, BasisForm::Primal] {
         let problem = problem(form);
         let whole = problem.fit(responses.view(), &settings).unwrap();
         let blocks = [s![.., ..4], s![.., 4..]];
@@ -131,7 +133,7 @@ fn settings_that_make_no_sense_are_refused_with_a_sentence() {
     let refused = |change: fn(&mut BandedSettings)| {
         let mut settings = settings();
         change(&mut settings);
-        let fit = problem(Form::Kernel).fit(responses.view(), &settings);
+        let fit = problem(BasisForm::Kernel).fit(responses.view(), &settings);
         fit.unwrap_err().to_string()
     };
     assert!(refused(|settings| settings.candidates.clear()).contains("no mixtures"));

@@ -120,7 +120,7 @@ fn work<'a>(
         responses,
         groups: None,
         share: VoxelShare::WHOLE,
-        existing: Existing::Kept,
+        existing: Existing::Keep,
         heschl: "test",
         cancel,
     }

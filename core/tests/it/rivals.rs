@@ -137,7 +137,7 @@ fn checks(folder: &Path, responses: &ResponsesInMemory, controls: ControlsRecipe
         responses,
         groups: None,
         share: VoxelShare::WHOLE,
-        existing: Existing::Overwritten,
+        existing: Existing::Overwrite,
         heschl: "test",
         cancel: &CancelToken::default(),
     };

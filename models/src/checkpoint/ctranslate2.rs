@@ -49,7 +49,7 @@ pub fn parse(
     n_bytes: u64,
     path: &Path,
 ) -> Result<CTranslate2, CheckpointError> {
-    let mut reader = Reader {
+    let mut reader = CTranslateReader {
         source,
         position: 0,
         n_bytes,
@@ -86,14 +86,14 @@ pub fn parse(
     })
 }
 
-struct Reader<'a, R> {
+struct CTranslateReader<'a, R> {
     source: R,
     position: u64,
     n_bytes: u64,
     path: &'a Path,
 }
 
-impl<R: Read + Seek> Reader<'_, R> {
+impl<R: Read + Seek> CTranslateReader<'_, R> {
     fn damaged(&self, reason: String) -> CheckpointError {
         CheckpointError::Damaged {
             reason,

@@ -103,7 +103,7 @@ pub fn parse(json: &[u8], n_file_bytes: u64, path: &Path) -> Result<Checkpoint, 
     Ok(Checkpoint::new(path, placed))
 }
 
-fn place(entry: Entry, first_byte: u64) -> Tensor {
+fn place(entry: TensorEntry, first_byte: u64) -> Tensor {
     Tensor {
         dtype: match entry.dtype {
             FileDtype::F32 => Dtype::Supported(NumberFormat::F32),
@@ -120,11 +120,11 @@ fn place(entry: Entry, first_byte: u64) -> Tensor {
 
 /// The tensors of a header, in the order of the file. They are taken one by one, so that a header of many short entries
 /// takes no more memory than [`MOST_TENSORS`] allow.
-struct Entries(Vec<(String, Entry)>);
+struct Entries(Vec<(String, TensorEntry)>);
 
 /// What a header says of one tensor.
 #[derive(Deserialize)]
-struct Entry {
+struct TensorEntry {
     dtype: FileDtype,
     #[serde(deserialize_with = "shape")]
     shape: Vec<usize>,
@@ -142,7 +142,7 @@ impl<'de> Deserialize<'de> for Entries {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
-                let mut entries: Vec<(String, Entry)> = vec![];
+                let mut entries: Vec<(String, TensorEntry)> = vec![];
                 while let Some(name) = map.next_key::<String>()? {
                     if name == METADATA {
                         map.next_value::<IgnoredAny>()?;

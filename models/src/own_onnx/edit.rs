@@ -6,7 +6,7 @@ use heschl_core::mel;
 
 use super::error::OwnOnnxError;
 use super::read::{Skeleton, subgraphs};
-use super::sound::{Sound, SoundKind};
+use super::sound::{SoundInput, SoundKind};
 use super::wiring::{Wiring, captured};
 use crate::onnx::proto::{GraphProto, NodeProto, OperatorSetIdProto, TensorProto};
 use crate::onnx::{Attribute, Dim, FLOAT, INT64, value_info};
@@ -26,17 +26,17 @@ const AXES_AS_INPUT: i64 = 13;
 
 /// The order of a hidden state's axes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Layout {
+pub(crate) enum GraphLayout {
     BatchFirst,
     FramesFirst,
 }
 
 /// What is cut out of the graph.
-pub(crate) struct Cut<'a> {
-    pub(crate) sound: &'a Sound,
+pub(crate) struct GraphCut<'a> {
+    pub(crate) sound: &'a SoundInput,
     /// The hidden states' values, layer 0 first.
     pub(crate) hidden: &'a [String],
-    pub(crate) layout: Layout,
+    pub(crate) layout: GraphLayout,
     /// Features per layer.
     pub(crate) dim: usize,
 }
@@ -48,7 +48,7 @@ pub(crate) struct Cut<'a> {
 ///
 /// # Errors
 /// [`OwnOnnxError::OldOperators`] if the graph's operators cannot do that.
-pub(crate) fn edit(skeleton: &Skeleton, cut: &Cut) -> Result<Skeleton, OwnOnnxError> {
+pub(crate) fn edit(skeleton: &Skeleton, cut: &GraphCut) -> Result<Skeleton, OwnOnnxError> {
     let opset = standard_opset(&skeleton.model.opset_import);
     if opset < OLDEST_OPERATORS {
         return Err(OwnOnnxError::OldOperators {
@@ -215,7 +215,7 @@ impl Editor {
     }
 
     /// The window under the name and in the number format that the graph knows it by.
-    fn give_input(&mut self, sound: &Sound) {
+    fn give_input(&mut self, sound: &SoundInput) {
         let window = match sound.kind {
             SoundKind::Waveform => INPUT.to_string(),
             SoundKind::LogMel { .. } => self.padded(INPUT),
@@ -253,7 +253,7 @@ impl Editor {
     }
 
     /// A mask of ones in the shape of the window: all of it is heard.
-    fn give_mask(&mut self, sound: &Sound) {
+    fn give_mask(&mut self, sound: &SoundInput) {
         let Some((mask, number)) = &sound.mask else {
             return;
         };
@@ -274,12 +274,12 @@ impl Editor {
     }
 
     /// Each hidden state at each window's wanted frame, one above the other.
-    fn take_hidden(&mut self, cut: &Cut) {
+    fn take_hidden(&mut self, cut: &GraphCut) {
         let frames = self.unsqueezed(WANTED_FRAMES);
         let mut rows = Vec::with_capacity(cut.hidden.len());
         for hidden in cut.hidden {
             let mut value = own_name(hidden).unwrap_or_else(|| hidden.clone());
-            if cut.layout == Layout::FramesFirst {
+            if cut.layout == GraphLayout::FramesFirst {
                 let turned = self.next_name("batch_first");
                 let order = [Attribute::Ints("perm", &[1, 0, 2])];
                 self.after

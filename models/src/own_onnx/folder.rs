@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::edit;
 use super::error::OwnOnnxError;
-use super::read::{self, Place, Skeleton};
+use super::read::{self, FilePlace, Skeleton};
 use crate::files;
 use crate::folders::Surroundings;
 use crate::onnx::proto::{StringStringEntryProto, TensorProto};
@@ -177,7 +177,7 @@ fn embed(array: &mut TensorProto, bytes: Vec<u8>) {
     array.external_data.clear();
 }
 
-fn copy(place: &Place, data: &mut impl Write, data_path: &Path) -> Result<(), OwnOnnxError> {
+fn copy(place: &FilePlace, data: &mut impl Write, data_path: &Path) -> Result<(), OwnOnnxError> {
     let mut file = File::open(&place.file).map_err(at(&place.file))?;
     file.seek(SeekFrom::Start(place.offset))
         .map_err(at(&place.file))?;

@@ -59,7 +59,7 @@ pub(crate) struct NotFound {
 
 /// What is added to a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum LayerKind {
     Attention,
     FeedForward,
     /// Convolutions, as those that tell positions.
@@ -72,7 +72,7 @@ struct Residual {
     node: usize,
     /// The value that goes around the branch.
     shortcut: usize,
-    kind: Kind,
+    kind: LayerKind,
     /// Numbers of layers in the names of the branch's nodes and weights.
     numbers: BTreeSet<usize>,
 }
@@ -122,7 +122,7 @@ fn shortened(mut names: Vec<String>) -> Vec<String> {
 
 /// Positions of the sums that each block begins with.
 fn blocks(residuals: &[Residual]) -> Result<Vec<usize>, String> {
-    let is_attention = |index: &usize| residuals[*index].kind == Kind::Attention;
+    let is_attention = |index: &usize| residuals[*index].kind == LayerKind::Attention;
     let blocks: Vec<usize> = (0..residuals.len()).filter(is_attention).collect();
     let Some(&first) = blocks.first() else {
         return Err(format!(
@@ -131,13 +131,20 @@ fn blocks(residuals: &[Residual]) -> Result<Vec<usize>, String> {
         ));
     };
     let before = &residuals[..first];
-    if before.iter().any(|other| other.kind != Kind::Convolution) {
+    if before
+        .iter()
+        .any(|other| other.kind != LayerKind::Convolution)
+    {
         return Err("a feed-forward network comes before the first attention".into());
     }
     let ends = blocks.iter().skip(1).copied().chain([residuals.len()]);
     for (block, (start, end)) in blocks.iter().zip(ends).enumerate() {
         let inside = &residuals[start + 1..end];
-        if inside.is_empty() || inside.iter().any(|other| other.kind != Kind::FeedForward) {
+        if inside.is_empty()
+            || inside
+                .iter()
+                .any(|other| other.kind != LayerKind::FeedForward)
+        {
             return Err(format!(
                 "block {block} is not attention followed by a feed-forward network"
             ));
@@ -272,14 +279,14 @@ impl<'a> Search<'a> {
         values
     }
 
-    fn kind(&self, nodes: &[usize]) -> Option<Kind> {
+    fn kind(&self, nodes: &[usize]) -> Option<LayerKind> {
         let has = |is: fn(&str) -> bool| nodes.iter().any(|index| is(self.node(*index).op()));
         if has(|op| op == "Softmax" || is_attention(op)) {
-            Some(Kind::Attention)
+            Some(LayerKind::Attention)
         } else if has(is_convolution) {
-            Some(Kind::Convolution)
+            Some(LayerKind::Convolution)
         } else if has(is_product) {
-            Some(Kind::FeedForward)
+            Some(LayerKind::FeedForward)
         } else {
             None
         }

@@ -24,9 +24,9 @@ use crate::added::{self, Added};
 use crate::catalogue::PREPROCESSOR_FILE;
 use crate::folders::Surroundings;
 use crate::preprocessor::Preprocessor;
-use edit::Cut;
+use edit::GraphCut;
 use layers::Layers;
-use sound::{Sound, SoundKind, Stride};
+use sound::{SoundInput, SoundKind, Stride};
 use wiring::Wiring;
 
 pub use error::OwnOnnxError;
@@ -124,9 +124,9 @@ pub fn edited_graph(bytes: &[u8], path: &Path) -> Result<Vec<u8>, OwnOnnxError> 
 
 /// A graph whose parts have names that Heschl knows.
 struct Understood {
-    sound: Sound,
+    sound: SoundInput,
     layers: Layers,
-    layout: edit::Layout,
+    layout: edit::GraphLayout,
     dim: usize,
     stride: Option<Stride>,
 }
@@ -162,7 +162,7 @@ fn understand(skeleton: &Skeleton, outputs: &[String]) -> Result<Understood, Own
 fn named_layers(
     skeleton: &Skeleton,
     wiring: &Wiring,
-    sound: &Sound,
+    sound: &SoundInput,
     outputs: &[String],
 ) -> Result<Layers, OwnOnnxError> {
     let is_sound = match wiring.id(&sound.input) {
@@ -210,7 +210,7 @@ fn nearest(wiring: &Wiring, name: &str) -> Vec<String> {
 
 impl Understood {
     fn edit(&self, skeleton: &Skeleton) -> Result<Skeleton, OwnOnnxError> {
-        let cut = Cut {
+        let cut = GraphCut {
             sound: &self.sound,
             hidden: &self.layers.names,
             layout: self.layout,
@@ -274,7 +274,7 @@ impl Understood {
 }
 
 fn normalise(
-    sound: &Sound,
+    sound: &SoundInput,
     file: &Path,
     wish: Normalise,
     notes: &mut Vec<String>,

@@ -36,19 +36,19 @@ pub(crate) struct Skeleton {
     pub(crate) model: ModelProto,
     pub(crate) graph: GraphProto,
     /// By the initializer's name.
-    pub(crate) places: BTreeMap<String, Place>,
+    pub(crate) places: BTreeMap<String, FilePlace>,
     pub(crate) path: PathBuf,
 }
 
 /// Where an array lies, as little-endian numbers one after the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct FilePlace {
     pub(crate) file: PathBuf,
     pub(crate) offset: u64,
     pub(crate) n_bytes: u64,
 }
 
-impl Place {
+impl FilePlace {
     /// The bytes themselves.
     pub(crate) fn read(&self) -> Result<Vec<u8>, OwnOnnxError> {
         let unreadable = |source| OwnOnnxError::File {
@@ -102,7 +102,7 @@ pub(crate) fn read_from<R: Read + Seek>(
         });
     }
     let mut reading = Reading {
-        source: Source {
+        source: ArraySource {
             reader: BufReader::with_capacity(1 << 16, reader),
             at: 0,
         },
@@ -121,12 +121,12 @@ pub(crate) fn read_from<R: Read + Seek>(
 }
 
 /// A file that is read here and there, mostly forwards.
-struct Source<R> {
+struct ArraySource<R> {
     reader: BufReader<R>,
     at: u64,
 }
 
-impl<R: Read + Seek> Source<R> {
+impl<R: Read + Seek> ArraySource<R> {
     fn go(&mut self, to: u64) -> io::Result<()> {
         self.reader.seek_relative(to as i64 - self.at as i64)?;
         self.at = to;
@@ -145,7 +145,7 @@ impl<R: Read + Seek> Source<R> {
     }
 }
 
-impl<R: Read + Seek> Bytes for Source<R> {
+impl<R: Read + Seek> Bytes for ArraySource<R> {
     fn peek(&mut self, at: u64) -> io::Result<([u8; 20], usize)> {
         self.go(at)?;
         let mut bytes = [0; 20];
@@ -162,10 +162,10 @@ impl<R: Read + Seek> Bytes for Source<R> {
 }
 
 struct Reading<'a, R> {
-    source: Source<R>,
+    source: ArraySource<R>,
     path: &'a Path,
     n_taken: u64,
-    places: BTreeMap<String, Place>,
+    places: BTreeMap<String, FilePlace>,
 }
 
 impl<R: Read + Seek> Reading<'_, R> {
@@ -257,11 +257,13 @@ impl<R: Read + Seek> Reading<'_, R> {
         let place = match numbers.as_slice() {
             [] if array.data_location == Some(EXTERNAL) => Some(self.external(&array, &name)?),
             [] => None,
-            [found] if found.number == RAW_DATA || array.data_type == Some(FLOAT) => Some(Place {
-                file: self.path.to_path_buf(),
-                offset: found.content,
-                n_bytes: found.end - found.content,
-            }),
+            [found] if found.number == RAW_DATA || array.data_type == Some(FLOAT) => {
+                Some(FilePlace {
+                    file: self.path.to_path_buf(),
+                    offset: found.content,
+                    n_bytes: found.end - found.content,
+                })
+            }
             _ => return Err(self.damaged(format!("the array {name} is written twice"))),
         };
         if let Some(place) = place {
@@ -275,7 +277,7 @@ impl<R: Read + Seek> Reading<'_, R> {
         Ok(array)
     }
 
-    fn external(&self, array: &TensorProto, name: &str) -> Result<Place, OwnOnnxError> {
+    fn external(&self, array: &TensorProto, name: &str) -> Result<FilePlace, OwnOnnxError> {
         let entry = |key: &str| {
             let found = array
                 .external_data
@@ -316,7 +318,7 @@ impl<R: Read + Seek> Reading<'_, R> {
                 "the array {name} reaches past the end of {location}"
             )));
         }
-        Ok(Place {
+        Ok(FilePlace {
             file,
             offset,
             n_bytes,
@@ -326,7 +328,7 @@ impl<R: Read + Seek> Reading<'_, R> {
     fn check_length(
         &self,
         array: &TensorProto,
-        place: &Place,
+        place: &FilePlace,
         name: &str,
     ) -> Result<(), OwnOnnxError> {
         if n_bytes_of(array) == Some(place.n_bytes) {

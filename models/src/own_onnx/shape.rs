@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::edit::Layout;
+use super::edit::GraphLayout;
 use super::error::OwnOnnxError;
 use super::read::Skeleton;
-use super::sound::{Axis, Sound, array_type};
+use super::sound::{SoundAxis, SoundInput, array_type};
 use super::wiring::Wiring;
 
 /// More features than this are none.
@@ -22,8 +22,8 @@ pub(crate) fn of_hidden_states(
     skeleton: &Skeleton,
     wiring: &Wiring,
     names: &[String],
-    sound: &Sound,
-) -> Result<(Layout, usize), OwnOnnxError> {
+    sound: &SoundInput,
+) -> Result<(GraphLayout, usize), OwnOnnxError> {
     let refuse = |name: &str, reason: String| OwnOnnxError::NoHiddenState {
         name: name.to_string(),
         reason,
@@ -31,7 +31,7 @@ pub(crate) fn of_hidden_states(
     };
     let told = told_axes(skeleton);
     let arrays = array_shapes(skeleton);
-    let mut layout = Layout::BatchFirst;
+    let mut layout = GraphLayout::BatchFirst;
     let mut dims = BTreeSet::new();
     for name in names {
         let Some(axes) = told.get(name.as_str()) else {
@@ -42,10 +42,10 @@ pub(crate) fn of_hidden_states(
             return Err(refuse(name, format!("it has {} axes", axes.len())));
         }
         if is_batch(&axes[1], sound) && !is_batch(&axes[0], sound) {
-            layout = Layout::FramesFirst;
+            layout = GraphLayout::FramesFirst;
         }
         match axes[2] {
-            Axis::Fixed(size) => dims.extend(usize::try_from(size)),
+            SoundAxis::Fixed(size) => dims.extend(usize::try_from(size)),
             _ => dims.extend(dim_around(wiring, name, &arrays)),
         }
     }
@@ -63,11 +63,11 @@ pub(crate) fn of_hidden_states(
     }
 }
 
-fn is_batch(axis: &Axis, sound: &Sound) -> bool {
-    matches!((axis, &sound.batch), (Axis::Named(name), Some(batch)) if name == batch)
+fn is_batch(axis: &SoundAxis, sound: &SoundInput) -> bool {
+    matches!((axis, &sound.batch), (SoundAxis::Named(name), Some(batch)) if name == batch)
 }
 
-fn told_axes(skeleton: &Skeleton) -> BTreeMap<&str, Vec<Axis>> {
+fn told_axes(skeleton: &Skeleton) -> BTreeMap<&str, Vec<SoundAxis>> {
     let values = skeleton.graph.value_info.iter();
     values
         .chain(&skeleton.graph.output)

@@ -20,7 +20,7 @@ const MOST_STEP: i64 = 1 << 16;
 
 /// The inputs of a graph, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Sound {
+pub(crate) struct SoundInput {
     /// Name of the input that takes the sound.
     pub(crate) input: String,
     /// Its number format, by ONNX's code.
@@ -50,21 +50,21 @@ pub(crate) struct Stride {
 
 /// One axis of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Axis {
+pub(crate) enum SoundAxis {
     Fixed(i64),
     Named(String),
     Unknown,
 }
 
 /// Number format and axes of a value, where both are told.
-pub(crate) fn array_type(value: &ValueInfoProto) -> Option<(i32, Vec<Axis>)> {
+pub(crate) fn array_type(value: &ValueInfoProto) -> Option<(i32, Vec<SoundAxis>)> {
     let TypeValue::Tensor(tensor) = value.r#type.as_ref()?.value.as_ref()? else {
         return None;
     };
     let axis = |value: &Option<DimensionValue>| match value {
-        Some(DimensionValue::Fixed(size)) => Axis::Fixed(*size),
-        Some(DimensionValue::Named(name)) if !name.is_empty() => Axis::Named(name.clone()),
-        _ => Axis::Unknown,
+        Some(DimensionValue::Fixed(size)) => SoundAxis::Fixed(*size),
+        Some(DimensionValue::Named(name)) if !name.is_empty() => SoundAxis::Named(name.clone()),
+        _ => SoundAxis::Unknown,
     };
     let axes = tensor.shape.as_ref()?.dim.iter();
     Some((
@@ -77,7 +77,7 @@ pub(crate) fn array_type(value: &ValueInfoProto) -> Option<(i32, Vec<Axis>)> {
 ///
 /// # Errors
 /// [`OwnOnnxError::UnknownInput`], [`OwnOnnxError::NoSound`] or [`OwnOnnxError::FixedAxis`].
-pub(crate) fn find(skeleton: &Skeleton) -> Result<Sound, OwnOnnxError> {
+pub(crate) fn find(skeleton: &Skeleton) -> Result<SoundInput, OwnOnnxError> {
     let mut sound = None;
     let mut mask = None;
     // Old files list their weights among the inputs too.
@@ -115,30 +115,30 @@ pub(crate) fn find(skeleton: &Skeleton) -> Result<Sound, OwnOnnxError> {
             path: skeleton.path.clone(),
         });
     }
-    Ok(Sound {
+    Ok(SoundInput {
         kind: kind(skeleton, name, &axes)?,
         input: name.to_string(),
         number,
         batch: match &axes[0] {
-            Axis::Named(name) => Some(name.clone()),
+            SoundAxis::Named(name) => Some(name.clone()),
             _ => None,
         },
         mask,
     })
 }
 
-fn kind(skeleton: &Skeleton, name: &str, axes: &[Axis]) -> Result<SoundKind, OwnOnnxError> {
+fn kind(skeleton: &Skeleton, name: &str, axes: &[SoundAxis]) -> Result<SoundKind, OwnOnnxError> {
     let fixed = |axis, size| OwnOnnxError::FixedAxis {
         axis,
         size,
         path: skeleton.path.clone(),
     };
-    if let Axis::Fixed(size) = axes[0] {
+    if let SoundAxis::Fixed(size) = axes[0] {
         return Err(fixed("batch", size));
     }
     let [_, middle, last] = axes else {
         return match axes[1] {
-            Axis::Fixed(size) => Err(fixed("number of samples", size)),
+            SoundAxis::Fixed(size) => Err(fixed("number of samples", size)),
             _ => Ok(SoundKind::Waveform),
         };
     };
@@ -148,13 +148,13 @@ fn kind(skeleton: &Skeleton, name: &str, axes: &[Axis]) -> Result<SoundKind, Own
         path: skeleton.path.clone(),
     };
     let n_mels = match middle {
-        Axis::Fixed(size) => Some(*size),
+        SoundAxis::Fixed(size) => Some(*size),
         _ => mels_of_first_convolution(skeleton),
     };
     let n_mels = n_mels.and_then(|n| usize::try_from(n).ok());
     let n_mels = n_mels.filter(|n| (1..=mel::N_FREQUENCIES).contains(n));
     match last {
-        Axis::Fixed(size) if *size != mel::N_FRAMES as i64 => Err(unknown()),
+        SoundAxis::Fixed(size) if *size != mel::N_FRAMES as i64 => Err(unknown()),
         _ => n_mels
             .map(|n_mels| SoundKind::LogMel { n_mels })
             .ok_or_else(unknown),

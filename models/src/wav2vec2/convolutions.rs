@@ -41,7 +41,7 @@ pub(super) fn stem(
     let first_later = usize::from(kernel.is_some());
     let parts = match extent {
         Extent::Window => in_parts(blocks, &input, config.steps_from(first_later)),
-        Extent::Frame => vec![Part {
+        Extent::Frame => vec![KernelPart {
             input,
             n_frames: None,
         }],
@@ -71,7 +71,7 @@ pub(super) fn stem(
 }
 
 /// A part of a window on its way through the convolutions.
-struct Part {
+struct KernelPart {
     /// `(batch, channels, …)`.
     input: Value,
     /// `(1,)`: how many of the frames that come out are this part's own.
@@ -80,7 +80,7 @@ struct Part {
 
 /// Cuts `(batch, channels, length)` into parts along its length, whose frames, `first` long and `stride` apart, are those
 /// of the whole.
-fn in_parts(blocks: &mut Blocks, input: &Value, Steps { first, stride }: Steps) -> Vec<Part> {
+fn in_parts(blocks: &mut Blocks, input: &Value, Steps { first, stride }: Steps) -> Vec<KernelPart> {
     let graph = &mut blocks.graph;
     let shape = graph.op("Shape", &[input], &[]);
     let length = graph.slice(&shape, 0, 2, 3);
@@ -102,7 +102,7 @@ fn in_parts(blocks: &mut Blocks, input: &Value, Steps { first, stride }: Steps) 
         let to = graph.op("Add", &[&to, &first], &[]);
         let input = graph.op("Slice", &[input, &from, &to, &axis], &[]);
         begin = graph.op("Add", &[&begin, &n_frames], &[]);
-        parts.push(Part {
+        parts.push(KernelPart {
             input,
             n_frames: Some(n_frames),
         });

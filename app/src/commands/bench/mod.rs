@@ -57,7 +57,7 @@ enum What {
 }
 
 /// One round: the mean of the peaks just before and after it, and what the extraction took.
-struct Round {
+struct BenchRound {
     peak_flops: f64,
     n_windows: usize,
     times: StageTimes,
@@ -114,7 +114,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
     Ok(Outcome::Done)
 }
 
-fn print(rounds: &[Round], flops: Option<f64>) {
+fn print(rounds: &[BenchRound], flops: Option<f64>) {
     let share_of_time = |secs: fn(&StageTimes) -> f64| {
         median(
             rounds
@@ -143,12 +143,12 @@ fn print(rounds: &[Round], flops: Option<f64>) {
     ));
 }
 
-fn rate(round: &Round) -> f64 {
+fn rate(round: &BenchRound) -> f64 {
     round.n_windows as f64 / round.times.total_secs()
 }
 
 /// Prints how near the rounds came to the peak, where the operations of a window are known.
-fn print_share(rounds: &[Round], flops: f64) {
+fn print_share(rounds: &[BenchRound], flops: f64) {
     let at_peak = median(rounds.iter().map(|round| round.peak_flops / flops));
     let share = median(
         rounds
@@ -166,7 +166,7 @@ fn measure(
     recipe: &ExtractRecipe,
     stories: &[Stimulus],
     setup: &mut ExtractionSetup,
-) -> Result<Round, Failure> {
+) -> Result<BenchRound, Failure> {
     let peak = |runtime: &OnnxRuntime| matrix_product_peak(runtime, setup::n_threads());
     let before = peak(&setup.runtime)?;
     let folder = FeaturesFolder::create(&recipe.features_folder("bench"))?;
@@ -182,7 +182,7 @@ fn measure(
     let peak_flops = f64::midpoint(before, peak(&setup.runtime)?);
     match summary.failed.first() {
         Some((_, message)) => Err(Failure(message.clone())),
-        None => Ok(Round {
+        None => Ok(BenchRound {
             peak_flops,
             n_windows: summary.n_rows,
             times: summary.times,

@@ -56,8 +56,8 @@ pub(super) struct Args {
     held: usize,
 
     /// Number format
-    #[arg(long, value_enum, default_value_t = Precision::F32)]
-    precision: Precision,
+    #[arg(long, value_enum, default_value_t = BenchPrecision::F32)]
+    precision: BenchPrecision,
 
     /// How often it is fitted; the median counts
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = whole(bounds::N_ROUNDS))]
@@ -73,30 +73,30 @@ pub(super) struct Args {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Precision {
+enum BenchPrecision {
     F32,
     F64,
 }
 
-impl Precision {
+impl BenchPrecision {
     fn of_a_fit(self) -> FitPrecision {
         match self {
-            Precision::F32 => FitPrecision::F32,
-            Precision::F64 => FitPrecision::F64,
+            BenchPrecision::F32 => FitPrecision::F32,
+            BenchPrecision::F64 => FitPrecision::F64,
         }
     }
 }
 
 /// Seconds of each part of a fit.
 #[derive(Debug, Clone, Copy)]
-struct Times {
+struct FitTimes {
     plan_rounds: f64,
     rounds: f64,
     plan_refit: f64,
     refit: f64,
 }
 
-impl Times {
+impl FitTimes {
     fn total(&self) -> f64 {
         self.plan_rounds + self.rounds + self.plan_refit + self.refit
     }
@@ -113,8 +113,8 @@ impl Times {
 /// A sentence if nothing would be left to learn from, or memory does not suffice.
 pub(super) fn run(args: &Args) -> CommandResult {
     match args.precision {
-        Precision::F32 => measure::<f32>(args),
-        Precision::F64 => measure::<f64>(args),
+        BenchPrecision::F32 => measure::<f32>(args),
+        BenchPrecision::F64 => measure::<f64>(args),
     }
 }
 
@@ -165,7 +165,7 @@ fn fit<T: Real>(
     (training, test, responses): (&TrainingFeatures, &TestFeatures, ArrayView2<T>),
     rounds: &[Vec<usize>],
     settings: &RidgeSettings,
-) -> Result<Times, heschl_core::ridge::RidgeError> {
+) -> Result<FitTimes, heschl_core::ridge::RidgeError> {
     let mut clock = Instant::now();
     let mut lap = || {
         std::mem::replace(&mut clock, Instant::now())
@@ -195,7 +195,7 @@ fn fit<T: Real>(
     for (block, (shared, best)) in blocks().zip(kept) {
         std::hint::black_box(plan.fit_sharing(block, &shared, &best, weights));
     }
-    Ok(Times {
+    Ok(FitTimes {
         plan_rounds,
         rounds,
         plan_refit,
@@ -203,7 +203,7 @@ fn fit<T: Real>(
     })
 }
 
-fn print(args: &Args, work: &FitCost, times: &Times, peak_flops: f64) {
+fn print(args: &Args, work: &FitCost, times: &FitTimes, peak_flops: f64) {
     let voxel_flops = work.voxel_flops * args.voxels as f64;
     say(format_args!(
         "fit              {} × {} training, {} test, {} voxels, {} α, {} rounds of {} held out, {:?}",
@@ -233,7 +233,7 @@ fn print(args: &Args, work: &FitCost, times: &Times, peak_flops: f64) {
     ));
 }
 
-fn print_forecast(args: &Args, times: &Times, forecast_secs: f64) {
+fn print_forecast(args: &Args, times: &FitTimes, forecast_secs: f64) {
     say(format_args!(
         "forecast         {forecast_secs:.2} s before the fit, {:.2} of what it took",
         forecast_secs / times.total()

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use heschl_core::scaling::LogLinearFit;
 use heschl_models::catalogue;
 
-use super::{Entry, Fit};
+use super::{Fit, SweepEntry};
 use crate::console::say;
 use crate::csv::cell;
 
@@ -28,7 +28,7 @@ struct Point {
 }
 
 /// Curves of at least two sizes: the best layer of each model against its parameters, and each layer against its hours.
-pub(super) fn curves(entries: &[Entry], sizes: &[(String, f64)]) -> Vec<Curve> {
+pub(super) fn curves(entries: &[SweepEntry], sizes: &[(String, f64)]) -> Vec<Curve> {
     let mut curves = vec![by_parameters(entries, sizes)];
     let mut by_layer: BTreeMap<String, Vec<Point>> = BTreeMap::new();
     for entry in entries {
@@ -47,8 +47,8 @@ pub(super) fn curves(entries: &[Entry], sizes: &[(String, f64)]) -> Vec<Curve> {
     curves.into_iter().flatten().collect()
 }
 
-fn by_parameters(entries: &[Entry], sizes: &[(String, f64)]) -> Option<Curve> {
-    let mut best: BTreeMap<&str, &Entry> = BTreeMap::new();
+fn by_parameters(entries: &[SweepEntry], sizes: &[(String, f64)]) -> Option<Curve> {
+    let mut best: BTreeMap<&str, &SweepEntry> = BTreeMap::new();
     let most = entries.iter().map(|entry| entry.fit.n_stories).max();
     for entry in entries
         .iter()

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use heschl_core::display::library::{FeatureLibrary, Layer};
 use heschl_core::store::atomic;
 
-use super::actions::Format;
+use super::actions::ExportFormat;
 use super::features::{Analysis, FeatureSelection, LayerInfo};
 
 /// What is to be saved.
@@ -32,13 +32,13 @@ impl Figure {
     ///
     /// # Errors
     /// A sentence if it cannot be drawn or written.
-    pub(crate) fn save(&self, format: Format) -> Result<PathBuf, String> {
+    pub(crate) fn save(&self, format: ExportFormat) -> Result<PathBuf, String> {
         let recipe = self.recipe();
         let bytes = match format {
-            Format::Csv => csv::of(self)?.into_bytes(),
-            Format::Svg => svg::of(self)?.into_bytes(),
-            Format::Png => save::png(&svg::of(self)?, &recipe)?,
-            Format::Pdf => save::pdf(&svg::of(self)?, &recipe)?,
+            ExportFormat::Csv => csv::of(self)?.into_bytes(),
+            ExportFormat::Svg => svg::of(self)?.into_bytes(),
+            ExportFormat::Png => save::png(&svg::of(self)?, &recipe)?,
+            ExportFormat::Pdf => save::pdf(&svg::of(self)?, &recipe)?,
         };
         let path = self.path(format);
         atomic::write(&path, &bytes).map_err(|error| error.to_string())?;
@@ -56,7 +56,7 @@ impl Figure {
     }
 
     /// `figures/<story>-layer-2-heat-map.png` in the model's folder.
-    fn path(&self, format: Format) -> PathBuf {
+    fn path(&self, format: ExportFormat) -> PathBuf {
         use super::features::View;
         let layer = self
             .selection
@@ -78,10 +78,10 @@ impl Figure {
             View::Compare => "compared".into(),
         };
         let suffix = match format {
-            Format::Png => "png",
-            Format::Svg => "svg",
-            Format::Pdf => "pdf",
-            Format::Csv => "csv",
+            ExportFormat::Png => "png",
+            ExportFormat::Svg => "svg",
+            ExportFormat::Pdf => "pdf",
+            ExportFormat::Csv => "csv",
         };
         self.library
             .folder()

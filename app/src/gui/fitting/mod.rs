@@ -141,24 +141,24 @@ impl FitStudy {
 
     /// What becomes of a story; `has_features`: whether there are features of it.
     #[must_use]
-    pub(crate) fn part(&self, story: &str, has_features: bool) -> Part {
+    pub(crate) fn part(&self, story: &str, has_features: bool) -> StoryRole {
         if self.left_out.contains(story) || !has_features {
-            Part::LeftOut
+            StoryRole::LeftOut
         } else if self.test.iter().any(|test| test == story) {
-            Part::Test
+            StoryRole::Test
         } else {
-            Part::Train
+            StoryRole::Train
         }
     }
 
     /// Gives a story its part.
-    pub(crate) fn set_part(&mut self, story: &str, part: Part) {
+    pub(crate) fn set_part(&mut self, story: &str, part: StoryRole) {
         self.test.retain(|test| test != story);
         self.left_out.remove(story);
         match part {
-            Part::Train => {}
-            Part::Test => self.test.push(story.to_owned()),
-            Part::LeftOut => {
+            StoryRole::Train => {}
+            StoryRole::Test => self.test.push(story.to_owned()),
+            StoryRole::LeftOut => {
                 self.left_out.insert(story.to_owned());
             }
         }
@@ -173,13 +173,13 @@ impl FitStudy {
         features: &BTreeSet<String>,
     ) {
         let all = self.stories(measured);
-        let of = |part: Part| {
+        let of = |part: StoryRole| {
             let is_of = move |story: &&StoryResponses| {
                 self.part(&story.story, features.contains(&story.story)) == part
             };
             all.iter().filter(is_of).map(|story| story.story.clone())
         };
-        let train: Vec<String> = of(Part::Train).collect();
+        let train: Vec<String> = of(StoryRole::Train).collect();
         let is_tested = |story: &String| !self.left_out.contains(story) && features.contains(story);
         recipe.stories.test.retain(is_tested);
         if train.len() + recipe.stories.test.len() < all.len() {
@@ -278,7 +278,7 @@ pub(crate) fn sentence_of(clause: &str) -> String {
 
 /// What becomes of a story in a fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum StoryRole {
     /// It is trained with.
     Train,
     /// It is tested on.
@@ -356,8 +356,8 @@ mod tests {
             responses: Some("responses".into()),
             ..FitStudy::default()
         };
-        fit.set_part("gamma", Part::Test);
-        fit.set_part("delta", Part::Test);
+        fit.set_part("gamma", StoryRole::Test);
+        fit.set_part("delta", StoryRole::Test);
         let recipe = |fit: &FitStudy, features: &BTreeSet<String>| {
             let mut recipe = fit
                 .recipe(Some(Path::new("f")), None, Path::new("s"))
@@ -370,14 +370,14 @@ mod tests {
             (stories.train, stories.test),
             (vec!["alpha".into(), "beta".into()], vec!["gamma".into()])
         );
-        fit.set_part("alpha", Part::LeftOut);
+        fit.set_part("alpha", StoryRole::LeftOut);
         let stories = recipe(&fit, &features);
         assert_eq!(
             (stories.train, stories.test),
             (vec!["beta".into()], vec!["gamma".into()])
         );
         // All take part: those that come later do, too.
-        fit.set_part("alpha", Part::Train);
+        fit.set_part("alpha", StoryRole::Train);
         let all: BTreeSet<String> = ["alpha", "beta", "delta", "gamma"].map(String::from).into();
         let stories = recipe(&fit, &all);
         assert_eq!((stories.train.len(), stories.test.len()), (0, 2));

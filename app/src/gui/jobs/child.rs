@@ -24,7 +24,7 @@ pub(super) struct Runner {
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(super) enum ProcessEnd {
     /// With an exit code.
     Code(i32),
     /// By a signal of this number.
@@ -114,10 +114,10 @@ impl Runner {
     }
 
     /// How it ended; `None` while it runs.
-    pub(super) fn ended(&mut self) -> Option<Ended> {
+    pub(super) fn ended(&mut self) -> Option<ProcessEnd> {
         let ended = match &mut self.child {
             Some(child) => child.try_wait().ok().flatten().map(how),
-            None => (!lives::is_running(&self.process)).then(|| Ended::unseen(&self.folder)),
+            None => (!lives::is_running(&self.process)).then(|| ProcessEnd::unseen(&self.folder)),
         };
         if ended.is_none()
             && self
@@ -151,7 +151,7 @@ impl Runner {
     }
 }
 
-impl Ended {
+impl ProcessEnd {
     /// How a process ended that this window did not start: with the code that it left, or nobody knows.
     pub(super) fn unseen(folder: &Path) -> Self {
         folder::exit_code(folder).map_or(Self::Unseen, Self::Code)
@@ -223,15 +223,15 @@ fn go_first_if_memory_runs_out(pid: u32) {
     }
 }
 
-fn how(status: ExitStatus) -> Ended {
+fn how(status: ExitStatus) -> ProcessEnd {
     #[cfg(unix)]
     {
         use std::os::unix::process::ExitStatusExt as _;
         if let Some(signal) = status.signal() {
-            return Ended::Signal(signal);
+            return ProcessEnd::Signal(signal);
         }
     }
-    status.code().map_or(Ended::Unseen, Ended::Code)
+    status.code().map_or(ProcessEnd::Unseen, ProcessEnd::Code)
 }
 
 fn process_info(pid: u32) -> Option<System> {

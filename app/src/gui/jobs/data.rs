@@ -178,7 +178,7 @@ impl Times {
 
 /// What can be done with a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
+pub(crate) enum JobCommand {
     /// Stop it; what it has is kept.
     Pause,
     /// Let it go on, or begin again.
@@ -213,7 +213,7 @@ pub(crate) struct Progress {
     /// The story in hand.
     pub(crate) story: Option<String>,
     /// Where this stage lies in the whole job, from 0 to 1, and which of how many it is; `None` where the job has one stage.
-    pub(crate) part: Option<Part>,
+    pub(crate) part: Option<StagePart>,
     /// Things done and things in all.
     pub(crate) done: Option<(u64, u64)>,
     /// What they are.
@@ -234,7 +234,7 @@ pub(crate) struct Progress {
 
 /// A stage of a job that has several.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Part {
+pub(crate) struct StagePart {
     /// Which, from 1, and of how many.
     pub(crate) number: [usize; 2],
     /// The shares of the whole job at which it begins and ends.
@@ -250,7 +250,7 @@ impl Progress {
             .filter(|(_, all)| *all > 0)
             .map(|(done, all)| (done as f32 / all as f32).clamp(0.0, 1.0));
         match self.part {
-            Some(Part {
+            Some(StagePart {
                 span: [begin, end], ..
             }) => Some(begin + (end - begin) * of_stage.unwrap_or(0.0)),
             None => of_stage,

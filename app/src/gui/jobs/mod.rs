@@ -26,7 +26,7 @@ use heschl_models::folders::Surroundings;
 use super::workers::Waker;
 use crate::failure::{CommandResult, Outcome};
 use crate::own_program;
-use data::{NewJob, Order, QueueInfo};
+use data::{JobCommand, NewJob, QueueInfo};
 use queue::{Queue, Waiting};
 
 /// Has the jobs that wait done one after the other without a window, until a window wants to lead.
@@ -60,7 +60,7 @@ const FOLDER: &str = "jobs";
 
 /// The jobs, as the window holds them.
 pub(crate) struct Jobs {
-    orders: Option<Sender<queue::Message>>,
+    orders: Option<Sender<queue::QueueMessage>>,
     info: Receiver<QueueInfo>,
     thread: Option<JoinHandle<()>>,
 }
@@ -86,20 +86,20 @@ impl Jobs {
 
     /// Has a job done after those that wait.
     pub(crate) fn add(&self, job: NewJob) {
-        self.send(queue::Message::Add(Box::new(job)));
+        self.send(queue::QueueMessage::Add(Box::new(job)));
     }
 
     /// Orders something of a job.
-    pub(crate) fn order(&self, id: &str, order: Order) {
-        self.send(queue::Message::Order(id.to_owned(), order));
+    pub(crate) fn order(&self, id: &str, order: JobCommand) {
+        self.send(queue::QueueMessage::JobCommand(id.to_owned(), order));
     }
 
     /// Stops all jobs so that they can go on later.
     pub(crate) fn pause_all(&self) {
-        self.send(queue::Message::PauseAll);
+        self.send(queue::QueueMessage::PauseAll);
     }
 
-    fn send(&self, message: queue::Message) {
+    fn send(&self, message: queue::QueueMessage) {
         if let Some(orders) = &self.orders {
             let _ = orders.send(message);
         }

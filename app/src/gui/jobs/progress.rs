@@ -5,7 +5,7 @@ use std::time::Instant;
 use heschl_core::progress::{Event, Stage};
 use serde_json::Value;
 
-use super::data::{Counted, Part, Progress, Task};
+use super::data::{Counted, Progress, StagePart, Task};
 use crate::gui::text::thousands;
 use crate::setup::ON_CPU;
 
@@ -24,7 +24,7 @@ pub(super) struct ProgressReader {
     n_before: u64,
     /// Windows of the run.
     n_all: u64,
-    speed: Speed,
+    speed: SpeedMeter,
     /// The stages of the job.
     plan: Plan,
     /// Which of them it is at.
@@ -32,11 +32,11 @@ pub(super) struct ProgressReader {
 }
 
 /// The stages of a job, with their shares of its time.
-type Plan = &'static [(Kind, f32)];
+type Plan = &'static [(StageKind, f32)];
 
 /// What begins a stage.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Kind {
+enum StageKind {
     /// Features are extracted.
     Extract,
     /// A fit begins.
@@ -47,19 +47,19 @@ enum Kind {
 
 /// A fit, as measured of the whole sample: α is chosen in several rounds, and controls are fits of their own.
 const FIT: Plan = &[
-    (Kind::Read, 0.1),
-    (Kind::Fit(Stage::ChooseAlpha), 0.4),
-    (Kind::Fit(Stage::FitAndScore), 0.3),
-    (Kind::Fit(Stage::Control), 0.2),
+    (StageKind::Read, 0.1),
+    (StageKind::Fit(Stage::ChooseAlpha), 0.4),
+    (StageKind::Fit(Stage::FitAndScore), 0.3),
+    (StageKind::Fit(Stage::Control), 0.2),
 ];
 /// The whole sample: features, those of an untrained network, and the fit.
 const SAMPLE: Plan = &[
-    (Kind::Extract, 0.4),
-    (Kind::Extract, 0.4),
-    (Kind::Read, 0.02),
-    (Kind::Fit(Stage::ChooseAlpha), 0.06),
-    (Kind::Fit(Stage::FitAndScore), 0.06),
-    (Kind::Fit(Stage::Control), 0.06),
+    (StageKind::Extract, 0.4),
+    (StageKind::Extract, 0.4),
+    (StageKind::Read, 0.02),
+    (StageKind::Fit(Stage::ChooseAlpha), 0.06),
+    (StageKind::Fit(Stage::FitAndScore), 0.06),
+    (StageKind::Fit(Stage::Control), 0.06),
 ];
 
 impl ProgressReader {
@@ -78,15 +78,15 @@ impl ProgressReader {
 
     fn enter_stage_of(&mut self, event: &Event) {
         match event {
-            Event::Started { .. } => self.enter(Kind::Extract),
-            Event::EncodeStarted { .. } => self.enter(Kind::Read),
-            Event::StageStarted { stage, .. } => self.enter(Kind::Fit(*stage)),
+            Event::Started { .. } => self.enter(StageKind::Extract),
+            Event::EncodeStarted { .. } => self.enter(StageKind::Read),
+            Event::StageStarted { stage, .. } => self.enter(StageKind::Fit(*stage)),
             _ => {}
         }
     }
 
     /// Goes on to the next stage of a kind; the line never goes back.
-    fn enter(&mut self, kind: Kind) {
+    fn enter(&mut self, kind: StageKind) {
         let next = self.at.map_or(0, |at| at + 1);
         let found = (next..self.plan.len()).find(|at| self.plan[*at].0 == kind);
         // A stage that begins once more, as after a pause, stays where it is.
@@ -95,7 +95,7 @@ impl ProgressReader {
         };
         self.at = Some(at);
         let before: f32 = self.plan[..at].iter().map(|(_, share)| share).sum();
-        self.progress.part = Some(Part {
+        self.progress.part = Some(StagePart {
             number: [at + 1, self.plan.len()],
             span: [before, before + self.plan[at].1],
         });
@@ -134,7 +134,7 @@ impl ProgressReader {
         let what = value["what"].as_str().unwrap_or("files");
         let stage = format!("Getting {what}");
         if self.progress.stage != stage {
-            self.speed = Speed::default();
+            self.speed = SpeedMeter::default();
         }
         self.progress.stage = stage;
         self.progress.counted = Counted::Bytes;
@@ -155,7 +155,7 @@ impl ProgressReader {
                 self.n_before = 0;
                 progress.failed.clear();
                 progress.finished = None;
-                self.speed = Speed::default();
+                self.speed = SpeedMeter::default();
                 progress.counted = Counted::Windows;
                 progress.per_sec = None;
                 progress.stage = if is_second {
@@ -169,7 +169,7 @@ impl ProgressReader {
             Event::StoryStarted { story, n_done, .. } => {
                 progress.story = Some(story);
                 // What an earlier run has done is no speed of this one.
-                self.speed = Speed::default();
+                self.speed = SpeedMeter::default();
                 self.count(n_done, now);
             }
             Event::Progress { story, n_done, .. } => {
@@ -204,7 +204,7 @@ impl ProgressReader {
             } => {
                 progress.stage = stage.title().into();
                 progress.per_sec = None;
-                self.speed = Speed::default();
+                self.speed = SpeedMeter::default();
                 self.n_before = 0;
                 self.n_all = n_voxels as u64;
                 self.count(n_done, now);
@@ -297,7 +297,7 @@ const MAX_LINES: usize = 8;
 
 /// Speed over the last half minute.
 #[derive(Debug, Default)]
-struct Speed {
+struct SpeedMeter {
     seen: std::collections::VecDeque<(Instant, u64)>,
 }
 
@@ -305,7 +305,7 @@ const MEASURED_SECS: f64 = 30.0;
 /// Before so much time has passed, a speed is a guess.
 const SHORTEST_SECS: f64 = 0.5;
 
-impl Speed {
+impl SpeedMeter {
     fn at(&mut self, n_done: u64, now: Instant) -> Option<f64> {
         // What is read at once, such as all that was said before the window was opened, took no time to be done.
         self.seen.retain(|(at, _)| *at != now);

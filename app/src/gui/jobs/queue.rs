@@ -8,8 +8,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use heschl_core::recipe::{ExtractRecipe, RecipeFile};
 use heschl_core::store::atomic;
 
-use super::child::{Ended, Runner};
-use super::data::{JobInfo, JobState, NewJob, Order, QueueInfo, Times};
+use super::child::{ProcessEnd, Runner};
+use super::data::{JobCommand, JobInfo, JobState, NewJob, QueueInfo, Times};
 use super::folder::{self, EVENTS, Growing, JobFile};
 use super::progress::ProgressReader;
 use crate::failure::STOPPED;
@@ -18,9 +18,9 @@ use crate::gui::text::{count, thousands};
 use crate::gui::workers::Waker;
 
 /// What the window tells the queue.
-pub(super) enum Message {
+pub(super) enum QueueMessage {
     Add(Box<NewJob>),
-    Order(String, Order),
+    JobCommand(String, JobCommand),
     PauseAll,
 }
 
@@ -109,7 +109,12 @@ impl Queue {
     }
 
     /// Leads until the window lets go.
-    pub(super) fn run(mut self, orders: &Receiver<Message>, to: &Sender<QueueInfo>, waker: &Waker) {
+    pub(super) fn run(
+        mut self,
+        orders: &Receiver<QueueMessage>,
+        to: &Sender<QueueInfo>,
+        waker: &Waker,
+    ) {
         let mut told = None;
         let mut polled_at = Instant::now();
         loop {
@@ -195,7 +200,7 @@ impl Queue {
         };
         job.listen(&self.folder);
         if self.lock.is_some() && job.file.state == JobState::Running && job.runner.is_none() {
-            job.end(&self.folder, Ended::unseen(&folder));
+            job.end(&self.folder, ProcessEnd::unseen(&folder));
         }
         job
     }
@@ -213,22 +218,22 @@ impl Queue {
         }
     }
 
-    fn handle(&mut self, message: Message) {
+    fn handle(&mut self, message: QueueMessage) {
         match message {
-            Message::Add(job) => {
+            QueueMessage::Add(job) => {
                 if let Err(sentence) = self.add(*job) {
                     self.problem = Some(sentence);
                 }
             }
             // A window that only looks changes nothing.
             _ if self.lock.is_none() => {}
-            Message::PauseAll => {
+            QueueMessage::PauseAll => {
                 let ids: Vec<String> = self.jobs.iter().map(|job| job.id.clone()).collect();
                 for id in ids {
-                    self.order(&id, Order::Pause);
+                    self.order(&id, JobCommand::Pause);
                 }
             }
-            Message::Order(id, order) => self.order(&id, order),
+            QueueMessage::JobCommand(id, order) => self.order(&id, order),
         }
     }
 
@@ -266,30 +271,30 @@ impl Queue {
         Ok(())
     }
 
-    fn order(&mut self, id: &str, order: Order) {
+    fn order(&mut self, id: &str, order: JobCommand) {
         let Some(at) = self.jobs.iter().position(|job| job.id == id) else {
             return;
         };
         match order {
             // Among those that wait: the others have no turn to come.
-            Order::Up => {
+            JobCommand::Up => {
                 if let Some(before) = (0..at).rev().find(|other| self.waits(*other)) {
                     self.swap(before, at);
                 }
             }
-            Order::Down => {
+            JobCommand::Down => {
                 if let Some(after) = (at + 1..self.jobs.len()).find(|other| self.waits(*other)) {
                     self.swap(at, after);
                 }
             }
-            Order::Pause => self.stop(at, JobState::Paused),
-            Order::Cancel => self.stop(at, JobState::Cancelled),
-            Order::GoOn if !self.jobs[at].file.state.is_alive() => {
+            JobCommand::Pause => self.stop(at, JobState::Paused),
+            JobCommand::Cancel => self.stop(at, JobState::Cancelled),
+            JobCommand::GoOn if !self.jobs[at].file.state.is_alive() => {
                 self.jobs[at].progress_reader.begin();
                 self.set(at, JobState::Waiting);
             }
-            Order::GoOn => {}
-            Order::Remove => {
+            JobCommand::GoOn => {}
+            JobCommand::Remove => {
                 self.jobs[at].is_removed = true;
                 self.stop(at, JobState::Cancelled);
                 self.sweep();
@@ -463,11 +468,11 @@ impl Job {
     }
 
     /// Notes how the process ended, by its own last words where it said some.
-    fn end(&mut self, folder: &std::path::Path, ended: Ended) {
+    fn end(&mut self, folder: &std::path::Path, ended: ProcessEnd) {
         self.runner = None;
         self.file.process = None;
         // A process that ended while no window was open left the time with its exit code; one that was killed then left nothing.
-        let seen = || (ended != Ended::Unseen).then(Times::now_secs);
+        let seen = || (ended != ProcessEnd::Unseen).then(Times::now_secs);
         self.file.times.ended_secs = folder::ended_secs(&folder.join(&self.id)).or_else(seen);
         self.listen(folder);
         let stop_as = self.file.stop_as.take();
@@ -479,23 +484,23 @@ impl Job {
             (Some((n_done, n_before, _, false)), ..) => {
                 of_summary(&self.progress_reader.progress.failed, n_done + n_before)
             }
-            (_, Ended::Code(0), _) => JobState::Done,
+            (_, ProcessEnd::Code(0), _) => JobState::Done,
             (_, _, Some(stop_as)) => stop_as,
-            (_, Ended::Code(code), None) if code == i32::from(STOPPED) => JobState::Paused,
+            (_, ProcessEnd::Code(code), None) if code == i32::from(STOPPED) => JobState::Paused,
             (Some((.., true)), ..) => JobState::Paused,
-            (None, Ended::Code(_), None) => JobState::Failed {
+            (None, ProcessEnd::Code(_), None) => JobState::Failed {
                 message: self.error_message(),
             },
-            (None, Ended::Signal(KILL), None) => broken(
+            (None, ProcessEnd::Signal(KILL), None) => broken(
                 "Its process was killed from outside. If memory had run out, take a smaller batch or model. What is done is kept; it can go on.",
             ),
-            (None, Ended::Signal(ABORT), None) => broken(
+            (None, ProcessEnd::Signal(ABORT), None) => broken(
                 "It gave up, most likely since memory ran out; its last lines say more. Take a smaller batch or model. What is done is kept; it can go on.",
             ),
-            (None, Ended::Signal(signal), None) => broken(&format!(
+            (None, ProcessEnd::Signal(signal), None) => broken(&format!(
                 "Its process ended by signal {signal}. What is done is kept; it can go on."
             )),
-            (None, Ended::Unseen, None) => broken(
+            (None, ProcessEnd::Unseen, None) => broken(
                 "It was broken off: the machine was switched off, or its process was ended. What is done is kept; it can go on.",
             ),
         };

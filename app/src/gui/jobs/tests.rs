@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use heschl_core::recipe::RecipeFile;
 
 use super::Jobs;
-use super::data::{JobState, NewJob, Order, QueueInfo, Task};
+use super::data::{JobCommand, JobState, NewJob, QueueInfo, Task};
 use super::queue::{Queue, Waiting};
 use crate::gui::state::Study;
 
@@ -149,7 +149,7 @@ impl Stage {
         });
     }
 
-    fn order(&self, at: usize, order: Order) {
+    fn order(&self, at: usize, order: JobCommand) {
         self.jobs.order(&self.info.jobs[at].id, order);
     }
 
@@ -183,7 +183,7 @@ fn jobs_run_one_after_the_other_in_their_order() {
         stage.jobs.add(job(title, "well"));
     }
     stage.until("all are there", |info| info.jobs.len() == 3);
-    stage.order(2, Order::Up);
+    stage.order(2, JobCommand::Up);
     stage.until("the third is the second", |info| {
         info.jobs[1].title == "three"
     });
@@ -203,11 +203,11 @@ fn a_paused_job_goes_on_where_it_was() {
     stage.jobs.add(job("one", "well"));
     stage.until("it is there", |info| !info.jobs.is_empty());
     stage.until_begun();
-    stage.order(0, Order::Pause);
+    stage.order(0, JobCommand::Pause);
     stage.until_state(0, &JobState::Paused);
     let (done, _) = stage.info.jobs[0].progress.done.unwrap();
     assert!((1..10).contains(&done), "{done}");
-    stage.order(0, Order::GoOn);
+    stage.order(0, JobCommand::GoOn);
     stage.until_state(0, &JobState::Running);
     stage.until_state(0, &JobState::Done);
     assert_eq!(stage.n_starts(), 2);
@@ -221,7 +221,7 @@ fn a_job_that_is_killed_says_so_and_can_go_on() {
     stage.until_begun();
     kill(&stage.pid().to_string());
     stage.until("it is noticed", |info| matches!(&info.jobs[0].state, JobState::Broken { message } if message.contains("killed")));
-    stage.order(0, Order::GoOn);
+    stage.order(0, JobCommand::GoOn);
     stage.until_state(0, &JobState::Done);
     assert_eq!(stage.info.jobs[0].progress.done, Some((10, 10)));
 }
@@ -241,7 +241,7 @@ fn a_job_that_aborts_says_that_memory_may_have_run_out() {
     stage.until("it is noticed", |info| {
         matches!(&info.jobs[0].state, JobState::Broken { message } if message.contains("memory ran out"))
     });
-    stage.order(0, Order::GoOn);
+    stage.order(0, JobCommand::GoOn);
     stage.until_state(0, &JobState::Done);
 }
 
@@ -268,7 +268,7 @@ fn a_job_that_fails_says_why_and_can_be_tried_again() {
         .join(&stage.info.jobs[0].id)
         .join("recipe.toml");
     std::fs::write(recipe, "well").unwrap();
-    stage.order(0, Order::GoOn);
+    stage.order(0, JobCommand::GoOn);
     stage.until_state(0, &JobState::Done);
 }
 
@@ -279,11 +279,11 @@ fn a_cancelled_job_stops_and_a_removed_one_is_gone() {
     stage.jobs.add(job("two", "well"));
     stage.until("both are there", |info| info.jobs.len() == 2);
     stage.until_begun();
-    stage.order(1, Order::Cancel);
-    stage.order(0, Order::Cancel);
+    stage.order(1, JobCommand::Cancel);
+    stage.order(0, JobCommand::Cancel);
     stage.until_state(1, &JobState::Cancelled);
     stage.until_state(0, &JobState::Cancelled);
-    stage.order(0, Order::Remove);
+    stage.order(0, JobCommand::Remove);
     stage.until("it is gone", |info| info.jobs.len() == 1);
     assert_eq!(
         super::folder::read_all(&stage.folder.path().join("jobs")).len(),
@@ -329,7 +329,7 @@ fn what_was_broken_off_while_no_window_was_open_is_offered_again() {
     );
     // Nothing begins by itself because a window is opened.
     assert_eq!(stage.info.jobs[1].state, JobState::Paused);
-    stage.order(0, Order::GoOn);
+    stage.order(0, JobCommand::GoOn);
     stage.until_state(0, &JobState::Done);
 }
 
@@ -356,7 +356,7 @@ fn jobs_that_are_paused_as_the_window_closes_are_found_paused() {
     // The fetch says nothing when it is ended, so that it was paused is known from what the window kept.
     stage.until_state(0, &JobState::Paused);
     stage.until_state(1, &JobState::Paused);
-    stage.order(0, Order::GoOn);
+    stage.order(0, JobCommand::GoOn);
     stage.until_state(0, &JobState::Done);
 }
 
@@ -390,11 +390,11 @@ fn a_job_that_overwrites_does_not_do_its_stories_twice() {
         })
     };
     stage.until("one story is done", has_finished_one);
-    stage.order(0, Order::Pause);
+    stage.order(0, JobCommand::Pause);
     stage.until_state(0, &JobState::Paused);
     // Another window knows it, too.
     stage.reopen_after(|| ());
-    stage.order(0, Order::GoOn);
+    stage.order(0, JobCommand::GoOn);
     stage.until("it runs again", has_finished_one);
     let folder = stage
         .folder
@@ -407,7 +407,7 @@ fn a_job_that_overwrites_does_not_do_its_stories_twice() {
         .map(|line| line.ends_with("--except=one"))
         .collect();
     assert_eq!(starts, [false, true], "{arguments}");
-    stage.order(0, Order::Cancel);
+    stage.order(0, JobCommand::Cancel);
     stage.until_state(0, &JobState::Cancelled);
 }
 
@@ -435,7 +435,7 @@ fn a_second_window_looks_on_and_takes_over() {
         info.is_run_elsewhere && !info.jobs.is_empty()
     });
     // Its orders change nothing, but a new job is taken into the queue.
-    stage.order(0, Order::Cancel);
+    stage.order(0, JobCommand::Cancel);
     stage.jobs.add(job("two", "well"));
     stage.until_state(0, &JobState::Done);
     stage.until("the new job runs", |info| {

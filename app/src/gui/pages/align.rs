@@ -12,7 +12,7 @@ use heschl_core::recipe::Trim;
 use super::fit::{story_table, untrimmed};
 use super::scan_times;
 use super::sound_view::controls;
-use crate::gui::actions::{Action, Actions, Purpose};
+use crate::gui::actions::{Action, Actions, PathPurpose};
 use crate::gui::fitting::{FitStudy, StoryLengths, TrimRemedy, Trims};
 use crate::gui::icons;
 use crate::gui::info::Info;
@@ -77,7 +77,7 @@ fn nothing(ui: &mut egui::Ui, actions: &mut Actions) {
         "There is no story yet. Choose recordings, or responses on Fit.",
         (icons::MUSIC, "Choose recordings"),
     ) {
-        actions.push(Action::Pick(Purpose::Stimuli));
+        actions.push(Action::Pick(PathPurpose::Stimuli));
     }
 }
 
@@ -261,7 +261,7 @@ fn settings(
         });
         PathField {
             label: "Folder of TextGrids",
-            purpose: Purpose::Words,
+            purpose: PathPurpose::Words,
             recent: &[],
             own: &[],
             home: info.home.as_deref(),

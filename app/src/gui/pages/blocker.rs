@@ -2,7 +2,7 @@
 
 use eframe::egui;
 
-use crate::gui::actions::{Action, Actions, Purpose};
+use crate::gui::actions::{Action, Actions, PathPurpose};
 use crate::gui::icons;
 use crate::gui::state::{Page, Study};
 use crate::gui::widgets::{button, warning};
@@ -79,7 +79,7 @@ impl Remedy {
 
     /// A button that opens a dialog.
     #[must_use]
-    pub(crate) fn pick(label: &str, purpose: Purpose) -> Self {
+    pub(crate) fn pick(label: &str, purpose: PathPurpose) -> Self {
         Self::new(icons::FOLDER_OPEN, label, Action::Pick(purpose))
     }
 

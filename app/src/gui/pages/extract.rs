@@ -7,7 +7,7 @@ mod sliding;
 use eframe::egui;
 
 use super::blocker::{Blocker, Remedy};
-use crate::gui::actions::{Action, Actions, Purpose};
+use crate::gui::actions::{Action, Actions, PathPurpose};
 use crate::gui::icons;
 use crate::gui::info::Info;
 use crate::gui::manual::Topic;
@@ -19,12 +19,12 @@ use crate::gui::widgets::{
 use heschl_core::recipe::LayerChoice;
 use heschl_core::window::{Coverage, WindowSettings};
 
-use form::Form;
+use form::ExtractForm;
 
 /// The page "Extract".
 #[derive(Default)]
 pub(crate) struct ExtractPage {
-    form: Form,
+    form: ExtractForm,
     sliding: sliding::SlidingWindow,
     /// Sentences about what is wrong in the form.
     wrong: Vec<String>,
@@ -32,13 +32,13 @@ pub(crate) struct ExtractPage {
 
 /// Settings that belong together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Preset {
+enum WindowPreset {
     Paper,
     QuickLook,
     Own,
 }
 
-impl Preset {
+impl WindowPreset {
     fn window(self) -> Option<WindowSettings> {
         match self {
             Self::Paper => Some(WindowSettings::default()),
@@ -137,14 +137,16 @@ impl ExtractPage {
             })
             .inner
         };
-        let model =
-            |ui: &mut egui::Ui, form: &mut Form, edited: &mut Study, actions: &mut Actions| {
-                card(ui, |ui| {
-                    ui.set_min_width(ui.available_width());
-                    form.model(ui, edited, info, actions)
-                })
-                .inner
-            };
+        let model = |ui: &mut egui::Ui,
+                     form: &mut ExtractForm,
+                     edited: &mut Study,
+                     actions: &mut Actions| {
+            card(ui, |ui| {
+                ui.set_min_width(ui.available_width());
+                form.model(ui, edited, info, actions)
+            })
+            .inner
+        };
         if is_wide {
             ui.columns(2, |columns| {
                 wrong.extend(model(&mut columns[0], &mut self.form, edited, actions));
@@ -183,13 +185,13 @@ fn wrong_form(wrong: &[String], study: &Study) -> Option<Blocker> {
 fn presets(ui: &mut egui::Ui, study: &mut Study, actions: &mut Actions) {
     ui.horizontal(|ui| {
         weak(ui, "Preset");
-        let mut preset = Preset::of(study);
+        let mut preset = WindowPreset::of(study);
         let mut options = vec![
-            (Preset::Paper, "Antonello et al. 2023"),
-            (Preset::QuickLook, "Quick look"),
+            (WindowPreset::Paper, "Antonello et al. 2023"),
+            (WindowPreset::QuickLook, "Quick look"),
         ];
-        if preset == Preset::Own {
-            options.push((Preset::Own, "Own settings"));
+        if preset == WindowPreset::Own {
+            options.push((WindowPreset::Own, "Own settings"));
         }
         if choices(ui, &mut preset, &options)
             && let Some(window) = preset.window()
@@ -241,7 +243,7 @@ fn run(ui: &mut egui::Ui, why_not: Option<&str>, actions: &mut Actions) {
             }
         });
         if button(ui, icons::FILE_TEXT, "Take over a recipe").clicked() {
-            actions.push(Action::Pick(Purpose::Recipe));
+            actions.push(Action::Pick(PathPurpose::Recipe));
         }
     });
 }

@@ -6,7 +6,7 @@ mod side;
 
 use eframe::egui;
 
-use crate::gui::actions::{Action, Actions, Format, Purpose};
+use crate::gui::actions::{Action, Actions, ExportFormat, PathPurpose};
 use crate::gui::features::{FeatureInfo, FeatureSelection, View};
 use crate::gui::icons;
 use crate::gui::info::Info;
@@ -23,7 +23,7 @@ use heschl_core::display::library::FeatureLibrary;
 /// The page "Features".
 #[derive(Default)]
 pub(crate) struct FeaturesPage {
-    heat: heat::HeatView,
+    heat: heat::HeatMapView,
     analyses: analyses::Analyses,
 }
 
@@ -39,7 +39,7 @@ impl FeaturesPage {
         page_title(ui, "Features", "What the layers make of each instant.");
         let field = PathField {
             label: "Folder of features",
-            purpose: Purpose::Features,
+            purpose: PathPurpose::Features,
             recent: &state.preferences.recent_features,
             own: info.own_features(),
             home: info.home.as_deref(),
@@ -64,7 +64,7 @@ impl FeaturesPage {
                 sentence,
                 (icons::FOLDER_OPEN, "Choose features"),
             ) {
-                actions.push(Action::Pick(Purpose::Features));
+                actions.push(Action::Pick(PathPurpose::Features));
             }
             return;
         };
@@ -124,7 +124,7 @@ fn compare(ui: &mut egui::Ui, selection: &FeatureSelection, info: &Info, actions
     );
     let field = PathField {
         label: "Folder to compare with",
-        purpose: Purpose::OtherFeatures,
+        purpose: PathPurpose::OtherFeatures,
         recent: &[],
         own: info.own_features(),
         home: info.home.as_deref(),
@@ -182,7 +182,7 @@ fn choosing(
         };
         ui.add_enabled_ui(is_there, |ui| {
             let button = ui.menu_button((egui::RichText::new(icons::SAVE), "Export"), |ui| {
-                for (format, words) in Format::ALL {
+                for (format, words) in ExportFormat::ALL {
                     let response = ui.button(words);
                     name(
                         &response,

@@ -9,7 +9,7 @@ mod why_not;
 
 use super::blocker::Blocker;
 use super::scan_times;
-use crate::gui::actions::{Action, Actions, Purpose};
+use crate::gui::actions::{Action, Actions, PathPurpose};
 use crate::gui::fitting::{
     AlphaRange, FINAL, FitAs, FitStudy, HeldOut, StoryResponses, check_alpha, check_count,
     presentations,
@@ -233,7 +233,7 @@ fn features(
         let folder = state.fit_features();
         PathField {
             label: "Features to fit with",
-            purpose: Purpose::FitFeatures,
+            purpose: PathPurpose::FitFeatures,
             recent: &state.preferences.recent_features,
             own: info.own_features(),
             home: info.home.as_deref(),
@@ -284,7 +284,7 @@ fn responses(
         heading(ui, "Responses");
         PathField {
             label: "Responses",
-            purpose: Purpose::Responses,
+            purpose: PathPurpose::Responses,
             recent: &[],
             own: &[],
             home: info.home.as_deref(),
@@ -293,10 +293,10 @@ fn responses(
         .show(ui, fit.responses.as_deref(), actions);
         ui.horizontal_wrapped(|ui| {
             if button(ui, icons::FILE, "Choose a file of all stories").clicked() {
-                actions.push(Action::Pick(Purpose::ResponsesFile));
+                actions.push(Action::Pick(PathPurpose::ResponsesFile));
             }
             if button(ui, icons::BRAIN, "Choose a mask").clicked() {
-                actions.push(Action::Pick(Purpose::Mask));
+                actions.push(Action::Pick(PathPurpose::Mask));
             }
             if let Some(mask) = fit.mask.clone() {
                 weak(ui, format!("Mask: {}", mask.display()));

@@ -6,7 +6,7 @@ use eframe::egui;
 use egui::accesskit::Role;
 use egui::{Align2, FontId, RichText, Sense, vec2};
 
-use crate::gui::actions::{Action, Actions, Purpose};
+use crate::gui::actions::{Action, Actions, PathPurpose};
 use crate::gui::icons;
 use crate::gui::info::Info;
 use crate::gui::state::{Page, State};
@@ -99,7 +99,7 @@ impl HomePage {
                 self.new_name = Some("My study".into());
             }
             if button(ui, icons::FOLDER_OPEN, "Open study").clicked() {
-                actions.push(Action::Pick(Purpose::OpenStudy));
+                actions.push(Action::Pick(PathPurpose::OpenStudy));
             }
         });
         if let Some(study) = state.study() {
@@ -114,7 +114,7 @@ impl HomePage {
                 }
             });
         }
-        if info.picking == Some(Purpose::OpenStudy) {
+        if info.picking == Some(PathPurpose::OpenStudy) {
             open_field(ui, state, info, actions);
         }
         if self.new_name.is_some() {
@@ -147,7 +147,7 @@ impl HomePage {
                 ui.label("Folder");
                 let field = PathField {
                     label: "Folder for studies",
-                    purpose: Purpose::StudiesFolder,
+                    purpose: PathPurpose::StudiesFolder,
                     recent: &[],
                     own: &[],
                     home: info.home.as_deref(),
@@ -191,7 +191,7 @@ fn parent(state: &State, info: &Info) -> PathBuf {
 fn open_field(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) {
     let field = PathField {
         label: "Folder of the study",
-        purpose: Purpose::OpenStudy,
+        purpose: PathPurpose::OpenStudy,
         recent: &state.preferences.recent_studies,
         own: &[],
         home: info.home.as_deref(),

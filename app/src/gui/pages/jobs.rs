@@ -4,10 +4,12 @@ use eframe::egui;
 use egui::accesskit::Role;
 use egui::{RichText, vec2};
 
-use crate::gui::actions::{Action, Actions, Purpose};
+use crate::gui::actions::{Action, Actions, PathPurpose};
 use crate::gui::icons;
 use crate::gui::info::Info;
-use crate::gui::jobs::data::{Counted, JobInfo, JobState, Order, Progress, QueueInfo, Task, Times};
+use crate::gui::jobs::data::{
+    Counted, JobCommand, JobInfo, JobState, Progress, QueueInfo, Task, Times,
+};
 use crate::gui::manual::Topic;
 use crate::gui::state::{Page, State};
 use crate::gui::text::{bytes, count, duration, thousands};
@@ -141,7 +143,7 @@ impl JobsPage {
             if job.state != JobState::Running {
                 ui.add_enabled_ui(!queue.is_run_elsewhere, |ui| {
                     if small(ui, icons::TRASH_2, "Remove", job) {
-                        actions.push(Action::Job(job.id.clone(), Order::Remove));
+                        actions.push(Action::Job(job.id.clone(), JobCommand::Remove));
                     }
                 });
             }
@@ -204,7 +206,7 @@ fn finished_heading(
                 .add_enabled_ui(!is_only_shown, |ui| ui.link("Clear the list").clicked())
                 .inner;
             if is_clicked {
-                let remove = |job: &&JobInfo| Action::Job(job.id.clone(), Order::Remove);
+                let remove = |job: &&JobInfo| Action::Job(job.id.clone(), JobCommand::Remove);
                 actions.extend(over.iter().map(remove));
             }
         });
@@ -388,29 +390,29 @@ fn ways_on(ui: &mut egui::Ui, job: &JobInfo, queue: &QueueInfo, actions: &mut Ac
     match &job.state {
         JobState::Running if !job.is_stopping => {
             if !matches!(job.task, Task::Add { .. } | Task::Check { .. }) {
-                order(ui, icons::PAUSE, "Pause", Order::Pause);
+                order(ui, icons::PAUSE, "Pause", JobCommand::Pause);
             }
-            order(ui, icons::X, "Cancel", Order::Cancel);
+            order(ui, icons::X, "Cancel", JobCommand::Cancel);
         }
-        JobState::Waiting => order(ui, icons::X, "Cancel", Order::Cancel),
-        JobState::Paused => order(ui, icons::PLAY, "Resume", Order::GoOn),
-        JobState::Broken { .. } => order(ui, icons::PLAY, "Go on", Order::GoOn),
+        JobState::Waiting => order(ui, icons::X, "Cancel", JobCommand::Cancel),
+        JobState::Paused => order(ui, icons::PLAY, "Resume", JobCommand::GoOn),
+        JobState::Broken { .. } => order(ui, icons::PLAY, "Go on", JobCommand::GoOn),
         JobState::Failed { .. } | JobState::Partly { .. } => {
-            order(ui, icons::ROTATE_CCW, "Retry", Order::GoOn);
+            order(ui, icons::ROTATE_CCW, "Retry", JobCommand::GoOn);
         }
-        JobState::Cancelled => order(ui, icons::ROTATE_CCW, "Begin again", Order::GoOn),
+        JobState::Cancelled => order(ui, icons::ROTATE_CCW, "Begin again", JobCommand::GoOn),
         JobState::Running | JobState::Done => {}
     }
     if let (true, Task::Extract { features, .. }) = (job.state.has_results(), &job.task)
         && labelled(ui, icons::GRID_3X3, "Look at the features", job)
     {
-        actions.push(Action::Use(Purpose::Features, features.clone()));
+        actions.push(Action::Use(PathPurpose::Features, features.clone()));
     }
     if let (JobState::Done, Task::Encode { scores, .. } | Task::Sample { scores, .. }) =
         (&job.state, &job.task)
         && labelled(ui, icons::CHART_SCATTER, "Look at the scores", job)
     {
-        actions.push(Action::Use(Purpose::Scores, scores.clone()));
+        actions.push(Action::Use(PathPurpose::Scores, scores.clone()));
     }
     let is_waiting = |other: &&JobInfo| other.state == JobState::Waiting;
     let mut waiting = queue.jobs.iter().filter(is_waiting);
@@ -418,10 +420,10 @@ fn ways_on(ui: &mut egui::Ui, job: &JobInfo, queue: &QueueInfo, actions: &mut Ac
         let is_first = waiting.next().is_some_and(|first| first.id == job.id);
         let is_last = waiting.next_back().is_none_or(|last| last.id == job.id);
         if !is_first && small(ui, icons::ARROW_UP, "Up", job) {
-            actions.push(Action::Job(job.id.clone(), Order::Up));
+            actions.push(Action::Job(job.id.clone(), JobCommand::Up));
         }
         if !is_last && small(ui, icons::ARROW_DOWN, "Down", job) {
-            actions.push(Action::Job(job.id.clone(), Order::Down));
+            actions.push(Action::Job(job.id.clone(), JobCommand::Down));
         }
     }
 }

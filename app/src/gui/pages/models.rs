@@ -5,10 +5,10 @@ use egui::accesskit::Role;
 use egui::{RichText, vec2};
 
 use super::jobs::progress_words;
-use crate::gui::actions::{Action, Actions, Purpose};
+use crate::gui::actions::{Action, Actions, PathPurpose};
 use crate::gui::icons;
 use crate::gui::info::{Info, ModelEntry, ModelSource};
-use crate::gui::jobs::data::{JobInfo, JobState, Order};
+use crate::gui::jobs::data::{JobCommand, JobInfo, JobState};
 use crate::gui::loading::Loading;
 use crate::gui::manual::Topic;
 use crate::gui::state::{Speed, State};
@@ -32,8 +32,8 @@ pub(crate) struct ModelsPage {
 }
 
 /// A part of the page: its heading, and which models stand there.
-type Part = (&'static str, fn(&ModelEntry) -> bool);
-const PARTS: [Part; 4] = [
+type Section = (&'static str, fn(&ModelEntry) -> bool);
+const SECTIONS: [Section; 4] = [
     ("On this machine", |model| model.folder.is_some()),
     ("To start with", |model| {
         model.folder.is_none() && model.name == STARTER
@@ -107,9 +107,9 @@ impl ModelsPage {
                 home: info.home.as_deref(),
                 picking: info.picking,
             };
-            field("Folder of a checkpoint", Purpose::ModelFolder).show(ui, None, actions);
+            field("Folder of a checkpoint", PathPurpose::ModelFolder).show(ui, None, actions);
             weak(ui, "An encoder that you exported to ONNX.");
-            field("ONNX file", Purpose::ModelFile).show(ui, None, actions);
+            field("ONNX file", PathPurpose::ModelFile).show(ui, None, actions);
             weak(ui, "A repository of the Hugging Face Hub.");
             ui.horizontal(|ui| {
                 let field = TextField {
@@ -157,7 +157,7 @@ impl ModelsPage {
         };
         let mut n_shown = 0;
         let in_use = state.study().map(|study| study.model.as_str());
-        for (title, stands_here) in PARTS {
+        for (title, stands_here) in SECTIONS {
             let mut shelf: Vec<&ModelEntry> = models
                 .iter()
                 .filter(|model| stands_here(model))
@@ -368,9 +368,11 @@ fn fetch_state(ui: &mut egui::Ui, job: &JobInfo, actions: &mut Actions) {
             }
         };
         match job.state {
-            JobState::Running | JobState::Waiting => order(ui, icons::PAUSE, "Pause", Order::Pause),
-            _ => order(ui, icons::PLAY, "Resume", Order::GoOn),
+            JobState::Running | JobState::Waiting => {
+                order(ui, icons::PAUSE, "Pause", JobCommand::Pause);
+            }
+            _ => order(ui, icons::PLAY, "Resume", JobCommand::GoOn),
         }
-        order(ui, icons::X, "Cancel", Order::Cancel);
+        order(ui, icons::X, "Cancel", JobCommand::Cancel);
     });
 }

@@ -7,7 +7,7 @@ use heschl_core::recipe::ScansRecipe;
 use heschl_core::recipe::bounds::REPETITION_SECS;
 use heschl_core::scans::TriggerRepair;
 
-use crate::gui::actions::{Actions, Purpose};
+use crate::gui::actions::{Actions, PathPurpose};
 use crate::gui::fitting::sentence_of;
 use crate::gui::info::Info;
 use crate::gui::manual::Topic;
@@ -15,41 +15,41 @@ use crate::gui::widgets::{NumberField, PathField, choices, problem, weak};
 
 /// Where scan times come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
+enum ScanTimesSource {
     Even,
     Reports,
     Events,
     Lists,
 }
 
-const SOURCES: [(Source, &str); 4] = [
-    (Source::Even, "Even intervals"),
-    (Source::Reports, "TR reports"),
-    (Source::Events, "BIDS events"),
-    (Source::Lists, "Lists"),
+const SOURCES: [(ScanTimesSource, &str); 4] = [
+    (ScanTimesSource::Even, "Even intervals"),
+    (ScanTimesSource::Reports, "TR reports"),
+    (ScanTimesSource::Events, "BIDS events"),
+    (ScanTimesSource::Lists, "Lists"),
 ];
 
-fn source(scans: &ScansRecipe) -> Source {
+fn source(scans: &ScansRecipe) -> ScanTimesSource {
     match scans {
-        ScansRecipe::Simulated { .. } => Source::Even,
-        ScansRecipe::Reports { .. } => Source::Reports,
-        ScansRecipe::Events { .. } => Source::Events,
-        ScansRecipe::Lists { .. } => Source::Lists,
+        ScansRecipe::Simulated { .. } => ScanTimesSource::Even,
+        ScansRecipe::Reports { .. } => ScanTimesSource::Reports,
+        ScansRecipe::Events { .. } => ScanTimesSource::Events,
+        ScansRecipe::Lists { .. } => ScanTimesSource::Lists,
     }
 }
 
-fn of_source(source: Source, folder: PathBuf) -> ScansRecipe {
+fn of_source(source: ScanTimesSource, folder: PathBuf) -> ScansRecipe {
     match source {
-        Source::Even => ScansRecipe::default(),
-        Source::Reports => ScansRecipe::Reports {
+        ScanTimesSource::Even => ScansRecipe::default(),
+        ScanTimesSource::Reports => ScansRecipe::Reports {
             folder,
             repair: TriggerRepair::default(),
         },
-        Source::Events => ScansRecipe::Events {
+        ScanTimesSource::Events => ScansRecipe::Events {
             folder,
             repetition_secs: Some(2.0),
         },
-        Source::Lists => ScansRecipe::Lists { folder },
+        ScanTimesSource::Lists => ScansRecipe::Lists { folder },
     }
 }
 
@@ -180,7 +180,7 @@ fn repetition(ui: &mut egui::Ui, secs: &mut f64, actions: &mut Actions) {
 fn path(ui: &mut egui::Ui, info: &Info, (label, folder): (&str, &Path), actions: &mut Actions) {
     PathField {
         label,
-        purpose: Purpose::Reports,
+        purpose: PathPurpose::Reports,
         recent: &[],
         own: &[],
         home: info.home.as_deref(),

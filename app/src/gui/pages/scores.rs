@@ -8,7 +8,7 @@ mod voxel;
 use eframe::egui;
 use heschl_core::sanity::Verdict;
 
-use crate::gui::actions::{Action, Actions, Purpose};
+use crate::gui::actions::{Action, Actions, PathPurpose};
 use crate::gui::fitting::ScoresInfo;
 use crate::gui::icons;
 use crate::gui::info::Info;
@@ -24,7 +24,7 @@ use crate::gui::widgets::{
 
 /// What is shown of the scores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum View {
+enum ScoresView {
     #[default]
     Histogram,
     Alphas,
@@ -34,19 +34,19 @@ enum View {
     Controls,
 }
 
-const VIEWS: [(View, &str); 6] = [
-    (View::Histogram, "Scores"),
-    (View::Alphas, "Choice of α"),
-    (View::Profile, "Profile"),
-    (View::TimeCourses, "Voxels"),
-    (View::Compare, "Compare"),
-    (View::Controls, "Controls"),
+const VIEWS: [(ScoresView, &str); 6] = [
+    (ScoresView::Histogram, "Scores"),
+    (ScoresView::Alphas, "Choice of α"),
+    (ScoresView::Profile, "Profile"),
+    (ScoresView::TimeCourses, "Voxels"),
+    (ScoresView::Compare, "Compare"),
+    (ScoresView::Controls, "Controls"),
 ];
 
 /// The page "Scores".
 #[derive(Default)]
 pub(crate) struct ScoresPage {
-    view: View,
+    view: ScoresView,
     /// The test story whose time is shown, by its place among them.
     story: usize,
 }
@@ -67,7 +67,7 @@ impl ScoresPage {
         );
         PathField {
             label: "Folder of scores",
-            purpose: Purpose::Scores,
+            purpose: PathPurpose::Scores,
             recent: &state.preferences.recent_scores,
             own: info.own_scores(),
             home: info.home.as_deref(),
@@ -114,28 +114,30 @@ impl ScoresPage {
             }
         });
         if summary(ui, scores) {
-            self.view = View::Controls;
+            self.view = ScoresView::Controls;
         }
         ui.add_space(INSIDE);
         match self.view {
-            View::Histogram => self.histogram(ui, scores, actions),
-            View::Alphas => plots::alphas(ui, &scores.table),
-            View::Profile => plots::profile(ui, &scores.profile),
-            View::TimeCourses => voxel::ui(ui, scores, (state, info), (&mut self.story, actions)),
-            View::Compare => {
+            ScoresView::Histogram => self.histogram(ui, scores, actions),
+            ScoresView::Alphas => plots::alphas(ui, &scores.table),
+            ScoresView::Profile => plots::profile(ui, &scores.profile),
+            ScoresView::TimeCourses => {
+                voxel::ui(ui, scores, (state, info), (&mut self.story, actions));
+            }
+            ScoresView::Compare => {
                 if let Some(voxel) = compare(ui, scores, info, (state, actions)) {
-                    self.view = View::TimeCourses;
+                    self.view = ScoresView::TimeCourses;
                     actions.push(Action::Voxel(voxel));
                 }
             }
-            View::Controls => controls(ui, scores),
+            ScoresView::Controls => controls(ui, scores),
         }
     }
 
     /// Voxels by r; a click on a bar leads to a voxel of it.
     fn histogram(&mut self, ui: &mut egui::Ui, scores: &ScoresInfo, actions: &mut Actions) {
         if let Some(voxel) = plots::histogram(ui, scores) {
-            self.view = View::TimeCourses;
+            self.view = ScoresView::TimeCourses;
             actions.push(Action::Voxel(voxel));
         }
     }
@@ -169,7 +171,7 @@ fn compare(
 ) -> Option<usize> {
     PathField {
         label: "Scores to compare with",
-        purpose: Purpose::OtherScores,
+        purpose: PathPurpose::OtherScores,
         recent: &state.preferences.recent_scores,
         own: info.own_scores(),
         home: info.home.as_deref(),
@@ -220,7 +222,7 @@ fn neighbours(ui: &mut egui::Ui, scores: &ScoresInfo, state: &State, actions: &m
             let response = ui.add(egui::Button::selectable(is_here, label));
             name(&response, egui::accesskit::Role::RadioButton, &spoken);
             if response.clicked() {
-                actions.push(Action::Use(Purpose::OtherScores, other));
+                actions.push(Action::Use(PathPurpose::OtherScores, other));
             }
         }
     });

@@ -2,7 +2,7 @@
 
 use eframe::egui;
 
-use crate::gui::actions::{Action, Actions, Purpose};
+use crate::gui::actions::{Action, Actions, PathPurpose};
 use crate::gui::icons;
 use crate::gui::info::Info;
 use crate::gui::manual::Topic;
@@ -93,7 +93,7 @@ fn places(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) 
     weak(ui, "New studies are put into this folder");
     let in_home = info.home.as_ref().map(|home| home.join("Heschl"));
     let studies = settings.studies_folder.as_ref().or(in_home.as_ref());
-    field("Folder for studies", Purpose::StudiesFolder).show(
+    field("Folder for studies", PathPurpose::StudiesFolder).show(
         ui,
         studies.map(std::path::PathBuf::as_path),
         actions,
@@ -108,7 +108,7 @@ fn places(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) 
             actions.push(Action::Manual(Topic::Devices));
         }
     });
-    field("Library file", Purpose::Runtime).show(ui, settings.runtime.as_deref(), actions);
+    field("Library file", PathPurpose::Runtime).show(ui, settings.runtime.as_deref(), actions);
     match info
         .machine
         .as_ref()

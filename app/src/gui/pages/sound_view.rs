@@ -21,11 +21,11 @@ use crate::gui::widgets::{icon_button, name, problem, weak};
 /// The view of a story's sound.
 #[derive(Default)]
 pub(crate) struct SoundView {
-    picture: Option<Picture>,
+    picture: Option<SoundPicture>,
 }
 
 /// A spectrogram as it was drawn last.
-struct Picture {
+struct SoundPicture {
     of: Arc<Sound>,
     shown: [f64; 2],
     n_columns: usize,
@@ -93,7 +93,7 @@ impl SoundView {
 
     fn spectrogram(&mut self, ui: &egui::Ui, rect: Rect, sound: &Arc<Sound>, shown: [f64; 2]) {
         let n_columns = super::pixels(ui, rect.width());
-        let is_drawn = |picture: &Picture| {
+        let is_drawn = |picture: &SoundPicture| {
             Arc::ptr_eq(&picture.of, sound)
                 && picture.shown.map(f64::to_bits) == shown.map(f64::to_bits)
                 && picture.n_columns == n_columns
@@ -108,7 +108,7 @@ impl SoundView {
             let texture = ui
                 .ctx()
                 .load_texture("spectrogram", image, egui::TextureOptions::LINEAR);
-            self.picture = Some(Picture {
+            self.picture = Some(SoundPicture {
                 of: sound.clone(),
                 shown,
                 n_columns,

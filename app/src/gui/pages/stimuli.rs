@@ -6,7 +6,7 @@ use egui::{RichText, WidgetInfo};
 use egui_extras::{Column, TableBuilder};
 
 use super::sound_view::SoundView;
-use crate::gui::actions::{Action, Actions, Purpose};
+use crate::gui::actions::{Action, Actions, PathPurpose};
 use crate::gui::icons;
 use crate::gui::info::{Info, StoryInfo};
 use crate::gui::loading::Loading;
@@ -22,7 +22,7 @@ use heschl_core::audio::{RecordingInfo, Resampling};
 
 /// What the table is sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Order {
+enum SortKey {
     #[default]
     Story,
     Length,
@@ -34,7 +34,7 @@ enum Order {
 #[derive(Default)]
 pub(crate) struct StimuliPage {
     search: String,
-    order: Order,
+    order: SortKey,
     is_reversed: bool,
     sound: SoundView,
 }
@@ -60,7 +60,7 @@ impl StimuliPage {
                 "Open a study first, or drop a folder of recordings on this window: a study is made of it.",
                 (icons::PLUS, "Choose recordings"),
             ) {
-                actions.push(Action::Pick(Purpose::Stimuli));
+                actions.push(Action::Pick(PathPurpose::Stimuli));
             }
             path_field(ui, state, info, actions);
             return;
@@ -75,7 +75,7 @@ impl StimuliPage {
                     "Choose the folder that holds the recordings (wav, flac, mp3, ogg, m4a).",
                     (icons::FOLDER_OPEN, "Choose recordings"),
                 ) {
-                    actions.push(Action::Pick(Purpose::Stimuli));
+                    actions.push(Action::Pick(PathPurpose::Stimuli));
                 }
             }
             Loading::Waiting => {
@@ -86,7 +86,7 @@ impl StimuliPage {
             }
             Loading::Failed(sentence) => failed(ui, sentence, &mut edited, actions),
             Loading::Ready(stories) => {
-                self.story_list(ui, (state, info), stories, &mut edited, actions)
+                self.story_list(ui, (state, info), stories, &mut edited, actions);
             }
         }
         if edited != *study {
@@ -176,16 +176,16 @@ impl StimuliPage {
     fn shown<'a>(&self, stories: &'a [StoryInfo], study: &Study) -> Vec<&'a StoryInfo> {
         let mut shown: Vec<&StoryInfo> = self.searched(stories).collect();
         match self.order {
-            Order::Story => {}
-            Order::Length => shown.sort_by(|a, b| {
+            SortKey::Story => {}
+            SortKey::Length => shown.sort_by(|a, b| {
                 length_secs(a)
                     .unwrap_or(-1.0)
                     .total_cmp(&length_secs(b).unwrap_or(-1.0))
             }),
-            Order::Rate => {
-                shown.sort_by_key(|story| header(story).map(|info| (info.rate_hz, info.channels)))
+            SortKey::Rate => {
+                shown.sort_by_key(|story| header(story).map(|info| (info.rate_hz, info.channels)));
             }
-            Order::Problem => shown.sort_by_key(|story| {
+            SortKey::Problem => shown.sort_by_key(|story| {
                 std::cmp::Reverse(remark(story, study.resampling).map(|(severity, _)| severity))
             }),
         }
@@ -217,10 +217,10 @@ impl StimuliPage {
         let table = table.header(28.0, |mut row| {
             row.col(|_| {});
             for (order, label) in [
-                (Order::Story, "Story"),
-                (Order::Length, "Length"),
-                (Order::Rate, "Sound"),
-                (Order::Problem, "Remarks"),
+                (SortKey::Story, "Story"),
+                (SortKey::Length, "Length"),
+                (SortKey::Rate, "Sound"),
+                (SortKey::Problem, "Remarks"),
             ] {
                 row.col(|ui| self.column_head(ui, order, label));
             }
@@ -241,7 +241,7 @@ impl StimuliPage {
         });
     }
 
-    fn column_head(&mut self, ui: &mut egui::Ui, order: Order, label: &str) {
+    fn column_head(&mut self, ui: &mut egui::Ui, order: SortKey, label: &str) {
         let arrow = match (self.order == order, self.is_reversed) {
             (false, _) => String::new(),
             (true, false) => format!(" {}", icons::CHEVRON_UP),
@@ -372,7 +372,7 @@ fn remark(story: &StoryInfo, resampling: Resampling) -> Option<(Severity, String
 fn path_field(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) {
     let field = PathField {
         label: "Folder of recordings",
-        purpose: Purpose::Stimuli,
+        purpose: PathPurpose::Stimuli,
         recent: &state.preferences.recent_stimuli,
         own: &[],
         home: info.home.as_deref(),
@@ -393,7 +393,7 @@ fn failed(ui: &mut egui::Ui, sentence: &str, study: &mut Study, actions: &mut Ac
             study.recursive = true;
         }
         if button(ui, icons::FOLDER_OPEN, "Choose another folder").clicked() {
-            actions.push(Action::Pick(Purpose::Stimuli));
+            actions.push(Action::Pick(PathPurpose::Stimuli));
         }
         if button(ui, icons::REFRESH_CW, "Look again").clicked() {
             actions.push(Action::RefreshStories);

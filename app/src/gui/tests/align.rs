@@ -4,7 +4,7 @@ use eframe::egui::accesskit::Role;
 use heschl_core::recipe::{ScansRecipe, Trim};
 
 use super::Stage;
-use crate::gui::actions::{Action, Purpose};
+use crate::gui::actions::{Action, PathPurpose};
 use crate::gui::state::Page;
 
 /// A study of three stories with features, words and responses, on Align.
@@ -87,7 +87,7 @@ fn lengths_that_differ_are_explained_and_a_trim_mends_them() {
     std::fs::write(lists.join("alpha.txt"), list.join("\n")).unwrap();
     stage.click(Role::RadioButton, "Lists");
     stage.must_see("Choose the folder of scan times, or even intervals.");
-    stage.ask(Action::Use(Purpose::Reports, lists.clone()));
+    stage.ask(Action::Use(PathPurpose::Reports, lists.clone()));
     assert_eq!(
         stage.study().fit.scans,
         ScansRecipe::Lists { folder: lists }

@@ -283,7 +283,7 @@ fn the_command_and_the_recipe_can_be_taken_along() {
     assert_eq!(written.extract.window, WindowSettings::default());
     stage.write("Context", "4000");
     stage.ask(crate::gui::actions::Action::Use(
-        crate::gui::actions::Purpose::Recipe,
+        crate::gui::actions::PathPurpose::Recipe,
         folder.join("recipe.toml"),
     ));
     stage.until("it is taken over", |window| {

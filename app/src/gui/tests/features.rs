@@ -7,7 +7,7 @@ use eframe::egui::accesskit::Role;
 use heschl_core::formats::npz::RowsWriter;
 
 use super::Stage;
-use crate::gui::actions::{Action, Purpose};
+use crate::gui::actions::{Action, PathPurpose};
 use crate::gui::features::Analysis;
 use crate::gui::state::Page;
 
@@ -66,7 +66,7 @@ pub(super) fn features(folder: &Path, noise: f32) -> PathBuf {
 fn stage() -> (Stage, PathBuf) {
     let mut stage = Stage::new();
     let model = features(&stage.folder.path().join("a"), 0.0);
-    stage.ask(Action::Use(Purpose::Features, model.clone()));
+    stage.ask(Action::Use(PathPurpose::Features, model.clone()));
     stage.until("the layer is read and drawn", |window| {
         window.info.features.picture.is_some()
     });
@@ -231,7 +231,7 @@ fn what_is_shown_is_saved_with_the_recipe() {
     let mut stage = Stage::new();
     let model = features(&stage.folder.path().join("a"), 0.0);
     std::fs::write(model.join("recipe.toml"), RECIPE).unwrap();
-    stage.ask(Action::Use(Purpose::Features, model.clone()));
+    stage.ask(Action::Use(PathPurpose::Features, model.clone()));
     stage.until("it is drawn", |window| {
         window.info.features.picture.is_some()
     });
@@ -323,7 +323,7 @@ fn a_story_is_one_selection_on_all_pages() {
     )
     .unwrap();
     stage.ask(Action::SelectStory("beta".into()));
-    stage.ask(Action::Use(Purpose::Features, model));
+    stage.ask(Action::Use(PathPurpose::Features, model));
     let looked_at = |stage: &Stage| {
         let selection = stage
             .state()
@@ -367,7 +367,7 @@ fn another_folder_is_never_shown_with_the_story_of_the_one_before() {
     std::fs::rename(other.join("alpha_times.npz"), other.join("omega_times.npz")).unwrap();
     // From another page, as a finished job leads there.
     stage.go(crate::gui::state::Page::Jobs);
-    stage.ask(Action::Use(Purpose::Features, other));
+    stage.ask(Action::Use(PathPurpose::Features, other));
     assert_ne!(
         stage.state().selection.as_ref().unwrap().story.as_deref(),
         Some("alpha")

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use eframe::egui::accesskit::Role;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use heschl_core::formats::npz_arrays::{Order, header};
+use heschl_core::formats::npz_arrays::{MemoryOrder, header};
 use heschl_core::recipe::Preset;
 
 use super::Stage;
-use crate::gui::actions::{Action, Purpose};
+use crate::gui::actions::{Action, PathPurpose};
 use crate::gui::jobs::data::Task;
-use crate::gui::rail::{Step, step};
+use crate::gui::rail::{StepStatus, step};
 use crate::gui::state::Page;
 
 const N_SCANS: usize = 40;
@@ -21,7 +21,7 @@ pub(super) fn responses(folder: &Path) -> PathBuf {
     let folder = folder.join("responses");
     std::fs::create_dir_all(&folder).unwrap();
     for (number, story) in ["alpha", "beta", "gamma"].into_iter().enumerate() {
-        let mut bytes = header("<f4", Order::C, &[N_SCANS, N_VOXELS]);
+        let mut bytes = header("<f4", MemoryOrder::C, &[N_SCANS, N_VOXELS]);
         let value = |index: usize| ((index * 7919 + number * 31) % 2003) as f32 / 1001.0 - 1.0;
         bytes.extend((0..N_SCANS * N_VOXELS).flat_map(|index| value(index).to_le_bytes()));
         std::fs::write(folder.join(format!("{story}.npy")), bytes).unwrap();
@@ -47,8 +47,8 @@ fn recipe(stage: &Stage) -> heschl_core::recipe::EncodeRecipe {
 pub(super) fn fill_in(stage: &mut Stage) {
     let features = features(&stage.folder.path().join("f"));
     let responses = responses(stage.folder.path());
-    stage.ask(Action::Use(Purpose::FitFeatures, features));
-    stage.ask(Action::Use(Purpose::Responses, responses));
+    stage.ask(Action::Use(PathPurpose::FitFeatures, features));
+    stage.ask(Action::Use(PathPurpose::Responses, responses));
     stage.until("responses and layers are known", |window| {
         let fit = &window.info.fit;
         fit.responses.ready().is_some() && fit.layers.ready().is_some()
@@ -238,7 +238,7 @@ fn responses_that_come_later_are_noticed() {
         known.is_some_and(|known| known.len() == 4)
     });
     let gone = folder.with_file_name("later");
-    stage.ask(Action::Use(Purpose::Responses, gone.clone()));
+    stage.ask(Action::Use(PathPurpose::Responses, gone.clone()));
     stage.until("there is nothing", |window| {
         window.info.fit.responses.failure().is_some()
     });
@@ -344,7 +344,7 @@ fn what_is_wrong_is_said_where_it_is() {
     stage.go(Page::Fit);
     stage.must_see("The repetition time (TR) is 0 s; it must be from 0.05 to 100 s.");
     let nothing = stage.folder.path().join("nothing");
-    stage.ask(Action::Use(Purpose::Responses, nothing));
+    stage.ask(Action::Use(PathPurpose::Responses, nothing));
     stage.until("it was looked for", |window| {
         window.info.fit.responses.failure().is_some()
     });
@@ -363,7 +363,7 @@ fn scores(folder: &Path, name: &str, seed: u64) -> PathBuf {
         responses: &std::mem::take(&mut brain.responses),
         groups: None,
         share: heschl_core::encoding::VoxelShare::WHOLE,
-        existing: Existing::Kept,
+        existing: Existing::Keep,
         heschl: "test",
         cancel: &cancel,
     };
@@ -380,7 +380,7 @@ fn every_view_of_scores_is_drawn() {
     let folder = stage.folder.path().to_path_buf();
     let first = two_fits(&folder);
     let second = first.with_file_name("encoder.1");
-    stage.ask(Action::Use(Purpose::Scores, first));
+    stage.ask(Action::Use(PathPurpose::Scores, first));
     stage.until("the scores are read", |window| {
         window.info.fit.scores.ready().is_some()
     });
@@ -451,7 +451,7 @@ fn every_view_of_scores_is_drawn() {
     stage.must_see(&format!("Voxel {}: r 0.", stage.state().voxel));
     let empty = stage.folder.path().join("empty");
     std::fs::create_dir(&empty).unwrap();
-    stage.ask(Action::Use(Purpose::Scores, empty));
+    stage.ask(Action::Use(PathPurpose::Scores, empty));
     stage.until("it was looked for", |window| {
         window.info.fit.scores.failure().is_some()
     });
@@ -483,13 +483,18 @@ fn a_study_that_is_opened_again_shows_what_it_has() {
     reopen(&mut stage);
     assert_eq!(stage.state().page(), Page::Extract);
     let [_, features, _, scores] = marks(&stage);
-    assert_eq!((features, scores), (Step::Empty, Step::Empty));
+    assert_eq!((features, scores), (StepStatus::Empty, StepStatus::Empty));
 
     let own = super::features::features(&study, 0.0);
     reopen(&mut stage);
     assert_eq!(stage.state().page(), Page::Features);
     assert_eq!(stage.state().selection.as_ref().unwrap().folder, own);
-    let expected = [Step::Done, Step::Done, Step::Ready, Step::Empty];
+    let expected = [
+        StepStatus::Done,
+        StepStatus::Done,
+        StepStatus::Ready,
+        StepStatus::Empty,
+    ];
     assert_eq!(marks(&stage), expected);
 
     let made = two_fits(stage.folder.path());
@@ -499,7 +504,7 @@ fn a_study_that_is_opened_again_shows_what_it_has() {
     reopen(&mut stage);
     assert_eq!(stage.state().page(), Page::Scores);
     assert_eq!(stage.state().scores.as_ref(), Some(&kept));
-    assert_eq!(marks(&stage), [Step::Done; 4]);
+    assert_eq!(marks(&stage), [StepStatus::Done; 4]);
     stage.until("the scores are read", |window| {
         window.info.fit.scores.ready().is_some()
     });
@@ -511,7 +516,7 @@ fn a_study_that_is_opened_again_shows_what_it_has() {
     stage.ask(Action::EditStudy(Box::new(wanted)));
     let [extract, _, fit, _] = marks(&stage);
     assert!(
-        extract != Step::Done && fit == Step::Ready,
+        extract != StepStatus::Done && fit == StepStatus::Ready,
         "{extract:?} {fit:?}"
     );
 }

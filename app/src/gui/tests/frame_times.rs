@@ -11,7 +11,7 @@ use heschl_core::display::statistics::LayerStatistics;
 use ndarray::Array2;
 
 use super::{Stage, write_tone};
-use crate::gui::actions::{Action, Purpose};
+use crate::gui::actions::{Action, PathPurpose};
 use crate::gui::features::{FeatureSelection, LayerInfo};
 use crate::gui::jobs::data::{JobInfo, JobState, Progress, QueueInfo, Task, Times};
 use crate::gui::loading::Loading;
@@ -78,7 +78,7 @@ fn frame_times() {
             1,
         );
     }
-    stage.ask(Action::Use(Purpose::Stimuli, recordings));
+    stage.ask(Action::Use(PathPurpose::Stimuli, recordings));
     stage.until("the headers are read", |window| {
         let stories = window.info.stories();
         !stories.is_empty() && stories.iter().all(|story| story.header.is_some())

@@ -57,7 +57,10 @@ fn without_jobs_the_page_leads_on() {
     stage.press("Go to Home");
     assert_eq!(stage.state().page(), Page::Home);
     let folder = recordings(stage.folder.path());
-    stage.ask(Action::Use(crate::gui::actions::Purpose::Stimuli, folder));
+    stage.ask(Action::Use(
+        crate::gui::actions::PathPurpose::Stimuli,
+        folder,
+    ));
     stage.until("a study is open", |window| window.state.open.is_some());
     stage.go(Page::Jobs);
     stage.press("Go to Extract");
@@ -249,7 +252,10 @@ fn a_model_says_whether_it_fits_and_why_not() {
 fn a_model_that_is_here_is_used_checked_and_deleted_after_a_question() {
     let mut stage = Stage::new();
     let folder = recordings(stage.folder.path());
-    stage.ask(Action::Use(crate::gui::actions::Purpose::Stimuli, folder));
+    stage.ask(Action::Use(
+        crate::gui::actions::PathPurpose::Stimuli,
+        folder,
+    ));
     stage.until("a study is open", |window| window.state.open.is_some());
     models(&mut stage, |model| {
         (model.name, model.folder) = ("mine".into(), Some("/nowhere".into()));

@@ -25,14 +25,14 @@ use eframe::egui::accesskit::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
-use super::actions::{Action, Purpose};
+use super::actions::{Action, PathPurpose};
 use super::info::Info;
 use super::state::{Page, Preferences, State, Study, ThemeChoice};
-use super::window::{StartOptions, Window};
+use super::window::{App, StartOptions};
 
 /// A window on a stage of its own: folders that nobody else uses.
 pub(crate) struct Stage {
-    pub(crate) harness: Harness<'static, Window>,
+    pub(crate) harness: Harness<'static, App>,
     /// Heschl's data and the user's home are below it.
     pub(crate) folder: tempfile::TempDir,
 }
@@ -91,7 +91,7 @@ impl Stage {
             .with_theme(theme)
             .with_size(size)
             .with_pixels_per_point(pixels_per_point);
-        let mut harness = builder.build_eframe(|cc| Window::new(&cc.egui_ctx, options));
+        let mut harness = builder.build_eframe(|cc| App::new(&cc.egui_ctx, options));
         harness.run_steps(2);
         Self { harness, folder }
     }
@@ -99,7 +99,7 @@ impl Stage {
     /// A window with an open study of these recordings.
     pub(crate) fn with_recordings(recordings: &Path) -> Self {
         let mut stage = Self::new();
-        stage.ask(Action::Use(Purpose::Stimuli, recordings.to_path_buf()));
+        stage.ask(Action::Use(PathPurpose::Stimuli, recordings.to_path_buf()));
         stage.until("the headers are read", |window| {
             let stories = window.info.stories();
             !stories.is_empty() && stories.iter().all(|story| story.header.is_some())
@@ -144,7 +144,7 @@ impl Stage {
     }
 
     /// Draws frames until something holds.
-    pub(crate) fn until(&mut self, what: &str, holds: impl Fn(&Window) -> bool) {
+    pub(crate) fn until(&mut self, what: &str, holds: impl Fn(&App) -> bool) {
         let begun = Instant::now();
         while !holds(self.harness.state()) {
             assert!(begun.elapsed() < PATIENCE, "waited in vain until {what}");

@@ -1,7 +1,7 @@
 //! Models: the catalogue, what it says of each model, and what can be done with it.
 
 use super::Stage;
-use crate::gui::info::{Machine, ModelSource};
+use crate::gui::info::{MachineInfo, ModelSource};
 use crate::gui::jobs::data::Task;
 use crate::gui::loading::Loading;
 use crate::gui::state::Page;
@@ -102,9 +102,9 @@ fn a_missing_onnx_runtime_can_be_had_by_a_click() {
     stage.until("the machine is known", |window| {
         window.info.machine.is_some()
     });
-    stage.harness.state_mut().info.machine = Some(Machine {
+    stage.harness.state_mut().info.machine = Some(MachineInfo {
         runtime: Some(Err("ONNX Runtime is not on this machine yet.".into())),
-        ..Machine::default()
+        ..MachineInfo::default()
     });
     stage.go(Page::Settings);
     stage.must_see("ONNX Runtime is not on this machine yet.");

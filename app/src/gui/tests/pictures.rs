@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use eframe::egui::accesskit::Role;
 
 use super::{Stage, recordings};
-use crate::gui::actions::{Action, Purpose};
+use crate::gui::actions::{Action, PathPurpose};
 use crate::gui::state::{Page, Preferences, ThemeChoice};
 
 /// Sizes in points, and pixels to a point.
@@ -35,7 +35,7 @@ fn pictures_of_every_page() {
             leave_jobs(stage.folder.path());
             for page in Page::ALL {
                 if page == Page::Stimuli {
-                    stage.ask(Action::Use(Purpose::Stimuli, recordings.clone()));
+                    stage.ask(Action::Use(PathPurpose::Stimuli, recordings.clone()));
                     stage.until("the headers are read", |window| {
                         let stories = window.info.stories();
                         !stories.is_empty() && stories.iter().all(|story| story.header.is_some())
@@ -49,7 +49,7 @@ fn pictures_of_every_page() {
                 }
                 if page == Page::Features {
                     let features = super::features::features(stage.folder.path(), 0.02);
-                    stage.ask(Action::Use(Purpose::Features, features));
+                    stage.ask(Action::Use(PathPurpose::Features, features));
                     stage.until("the layer is drawn", |window| {
                         window.info.features.picture.is_some()
                     });
@@ -60,7 +60,7 @@ fn pictures_of_every_page() {
                 }
                 if page == Page::Scores {
                     let scores = super::fit::two_fits(stage.folder.path());
-                    stage.ask(Action::Use(Purpose::Scores, scores));
+                    stage.ask(Action::Use(PathPurpose::Scores, scores));
                     stage.until("the scores are read", |window| {
                         window.info.fit.scores.ready().is_some()
                     });
@@ -109,7 +109,7 @@ fn pictures_of_every_view() {
             picture.save(folder.join(name)).unwrap();
         };
         let features = super::features::features(stage.folder.path(), 0.02);
-        stage.ask(Action::Use(Purpose::Features, features));
+        stage.ask(Action::Use(PathPurpose::Features, features));
         stage.until("the layer is drawn", |window| {
             window.info.features.picture.is_some()
         });
@@ -123,13 +123,13 @@ fn pictures_of_every_view() {
         }
         let recordings = recordings(stage.folder.path());
         std::fs::write(recordings.join("gamma.TextGrid"), super::align::words()).unwrap();
-        stage.ask(Action::Use(Purpose::Stimuli, recordings));
+        stage.ask(Action::Use(PathPurpose::Stimuli, recordings));
         super::voxels::fit_with_predictions(stage.folder.path(), "encoder.1", 1);
         let scores = super::voxels::fit_with_predictions(stage.folder.path(), "encoder.0", 2);
         let other = scores.with_file_name("encoder.1");
         stage.go(Page::Scores);
-        stage.ask(Action::Use(Purpose::Scores, scores));
-        stage.ask(Action::Use(Purpose::OtherScores, other));
+        stage.ask(Action::Use(PathPurpose::Scores, scores));
+        stage.ask(Action::Use(PathPurpose::OtherScores, other));
         stage.until("the scores are read", |window| {
             window.info.fit.scores.ready().is_some() && window.info.fit.others.ready().is_some()
         });

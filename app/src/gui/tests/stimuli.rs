@@ -5,7 +5,7 @@ use eframe::egui::{Key, Modifiers};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 use super::{Stage, recordings, write_tone};
-use crate::gui::actions::{Action, Purpose};
+use crate::gui::actions::{Action, PathPurpose};
 use crate::gui::loading::Loading;
 use crate::gui::state::Page;
 use heschl_core::audio::Resampling;
@@ -91,7 +91,7 @@ fn a_folder_that_cannot_be_used_is_told_with_its_remedies() {
     let mut stage = Stage::new();
     let empty = stage.folder.path().join("empty");
     write_tone(&empty.join("below/one.wav"), 1.0, 16_000, 1);
-    stage.ask(Action::Use(Purpose::Stimuli, empty.clone()));
+    stage.ask(Action::Use(PathPurpose::Stimuli, empty.clone()));
     stage.until("it was looked at", |window| {
         matches!(window.info.stories, Loading::Failed(_))
     });
@@ -119,7 +119,7 @@ fn a_folder_that_cannot_be_used_is_told_with_its_remedies() {
 fn a_dialog_that_never_answers_can_be_left() {
     let mut stage = Stage::new();
     stage.go(Page::Stimuli);
-    stage.harness.state_mut().info.picking = Some(Purpose::Stimuli);
+    stage.harness.state_mut().info.picking = Some(PathPurpose::Stimuli);
     stage.settle();
     stage.press("Stop waiting");
     assert_eq!(stage.info().picking, None);
@@ -170,7 +170,7 @@ fn a_study_without_recordings_shows_none_of_the_one_before() {
 fn a_dialog_that_is_open_elsewhere_keeps_no_other_from_being_opened() {
     let mut stage = Stage::new();
     stage.go(Page::Stimuli);
-    stage.harness.state_mut().info.picking = Some(Purpose::Mask);
+    stage.harness.state_mut().info.picking = Some(PathPurpose::Mask);
     stage.settle();
     assert!(!stage.is_greyed("Browse: Folder of recordings"));
 }

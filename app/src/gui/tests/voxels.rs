@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use eframe::egui::accesskit::Role;
-use heschl_core::formats::npz_arrays::{Order, header};
+use heschl_core::formats::npz_arrays::{MemoryOrder, header};
 use heschl_core::pipeline::{EncodeSummary, Encoding, Existing, encode};
 use ndarray::Array2;
 
 use super::Stage;
-use crate::gui::actions::{Action, Purpose};
+use crate::gui::actions::{Action, PathPurpose};
 use crate::gui::state::Page;
 
 const REPETITION_SECS: f32 = 2.0;
@@ -21,7 +21,7 @@ pub(super) fn fit_with_predictions(folder: &Path, name: &str, seed: u64) -> Path
     std::fs::create_dir_all(&responses).unwrap();
     for (story, measured) in &brain.responses.0 {
         let (n_scans, n_voxels) = measured.dim();
-        let mut bytes = header("<f8", Order::C, &[n_scans, n_voxels]);
+        let mut bytes = header("<f8", MemoryOrder::C, &[n_scans, n_voxels]);
         bytes.extend(measured.iter().flat_map(|value| value.to_le_bytes()));
         std::fs::write(responses.join(format!("{story}.npy")), bytes).unwrap();
         times(&features.join(format!("{story}_times.npz")), n_scans + 15);
@@ -35,7 +35,7 @@ pub(super) fn fit_with_predictions(folder: &Path, name: &str, seed: u64) -> Path
         responses: &std::mem::take(&mut brain.responses),
         groups: None,
         share: heschl_core::encoding::VoxelShare::WHOLE,
-        existing: Existing::Kept,
+        existing: Existing::Keep,
         heschl: "test",
         cancel: &cancel,
     };
@@ -64,7 +64,7 @@ fn any_voxel_is_shown_in_seconds_below_the_words_with_its_layers() {
     fit_with_predictions(folder.path(), "encoder.1", 4);
     let fit = fit_with_predictions(folder.path(), "encoder.0", 3);
     stage.go(Page::Scores);
-    stage.ask(Action::Use(Purpose::Scores, fit));
+    stage.ask(Action::Use(PathPurpose::Scores, fit));
     // Chance comes from all voxels, not from the few whose course is kept.
     stage.until("voxels spread over all are permuted", |window| {
         let scores = window.info.fit.scores.ready();

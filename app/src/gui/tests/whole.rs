@@ -1,7 +1,7 @@
 //! What holds for the window as a whole.
 
 use super::{Stage, recordings};
-use crate::gui::actions::{Action, Purpose};
+use crate::gui::actions::{Action, PathPurpose};
 use crate::gui::state::{Page, Preferences, ThemeChoice};
 
 /// Names that pages must not know: whatever touches a disk, a thread or a process belongs to `workers` and `jobs`.
@@ -53,13 +53,13 @@ fn every_page_fits_the_smallest_window() {
     ] {
         let mut stage = Stage::with(Preferences::default(), size, pixels_per_point);
         let recordings = recordings(stage.folder.path());
-        stage.ask(Action::Use(Purpose::Stimuli, recordings));
+        stage.ask(Action::Use(PathPurpose::Stimuli, recordings));
         stage.until("the headers are read", |window| {
             let stories = window.info.stories();
             !stories.is_empty() && stories.iter().all(|story| story.header.is_some())
         });
         let features = super::features::features(stage.folder.path(), 0.02);
-        stage.ask(Action::Use(Purpose::Features, features));
+        stage.ask(Action::Use(PathPurpose::Features, features));
         stage.until("the layer and the story are here", |window| {
             window.info.features.picture.is_some() && window.info.sound.ready().is_some()
         });
@@ -106,7 +106,7 @@ fn both_themes_show_every_page() {
 fn what_is_changed_is_there_after_a_restart() {
     let mut stage = Stage::new();
     let recordings = recordings(stage.folder.path());
-    stage.ask(Action::Use(Purpose::Stimuli, recordings.clone()));
+    stage.ask(Action::Use(PathPurpose::Stimuli, recordings.clone()));
     stage.until("a study is made", |window| window.state.open.is_some());
     stage.go(Page::Extract);
     let data = stage.folder.path().join("data");

@@ -39,7 +39,7 @@ struct Typed {
 
 /// What stood in a field when the keyboard came to it.
 #[derive(Clone)]
-struct Before<T>(T);
+struct ValueBefore<T>(T);
 
 /// Keeps what stands in a field when the keyboard comes to it, and gives it back when Esc leaves the field.
 fn restored<T: Clone + Send + Sync + 'static>(
@@ -49,18 +49,18 @@ fn restored<T: Clone + Send + Sync + 'static>(
 ) -> Option<T> {
     let id = response.id.with("before");
     if response.gained_focus() {
-        ui.data_mut(|data| data.insert_temp(id, Before(now.clone())));
+        ui.data_mut(|data| data.insert_temp(id, ValueBefore(now.clone())));
     }
     if !response.lost_focus() {
         return None;
     }
     let before = ui.data_mut(|data| {
-        let before = data.get_temp::<Before<T>>(id);
-        data.remove::<Before<T>>(id);
+        let before = data.get_temp::<ValueBefore<T>>(id);
+        data.remove::<ValueBefore<T>>(id);
         before
     });
     let is_left = ui.input(|input| input.key_pressed(egui::Key::Escape));
-    before.filter(|_| is_left).map(|Before(before)| before)
+    before.filter(|_| is_left).map(|ValueBefore(before)| before)
 }
 
 /// A field's label, as wide as all of them, so that fields stand in a column.

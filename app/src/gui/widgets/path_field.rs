@@ -7,7 +7,7 @@ use egui::accesskit::Role;
 use egui::{Id, RichText, WidgetInfo, vec2};
 
 use super::{TextField, icon_button};
-use crate::gui::actions::{Action, Actions, Purpose};
+use crate::gui::actions::{Action, Actions, PathPurpose};
 use crate::gui::icons;
 use crate::gui::text::{path_name, short_path};
 use crate::gui::theme::{Palette, semibold};
@@ -17,7 +17,7 @@ pub(crate) struct PathField<'a> {
     /// What it is called.
     pub(crate) label: &'a str,
     /// What it is for.
-    pub(crate) purpose: Purpose,
+    pub(crate) purpose: PathPurpose,
     /// Paths used before.
     pub(crate) recent: &'a [PathBuf],
     /// What the study has of this kind.
@@ -25,7 +25,7 @@ pub(crate) struct PathField<'a> {
     /// The user's home folder.
     pub(crate) home: Option<&'a Path>,
     /// The dialog that is open.
-    pub(crate) picking: Option<Purpose>,
+    pub(crate) picking: Option<PathPurpose>,
 }
 
 impl PathField<'_> {

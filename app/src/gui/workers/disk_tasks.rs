@@ -7,7 +7,7 @@ use heschl_core::recipe::{EncodeFile, EncodeRecipe, ExtractRecipe, RecipeFile};
 use heschl_core::store::atomic;
 
 use super::{Replies, Waker, Worker, models};
-use crate::gui::actions::Format;
+use crate::gui::actions::ExportFormat;
 use crate::gui::figure::Figure;
 use crate::gui::info::{SaveStatus, StudyContents};
 use crate::gui::preferences;
@@ -50,7 +50,7 @@ pub(crate) enum DiskTask {
     /// Open a link of the manual in the system's browser.
     OpenLink(String),
     /// Save what is shown of features.
-    Export(Box<Figure>, Format),
+    Export(Box<Figure>, ExportFormat),
     /// Delete a model that was fetched, or forget one that was added.
     DeleteModel(String),
 }
@@ -62,7 +62,7 @@ pub(crate) enum Done {
     /// A model is gone.
     ModelDeleted(String),
     /// A study is open.
-    Opened(Box<Opened>),
+    OpenedStudy(Box<OpenedStudy>),
     /// A recipe was read.
     Recipe(Box<ExtractRecipe>),
     /// The recipe of a fit was read.
@@ -80,7 +80,7 @@ pub(crate) enum Done {
 }
 
 /// A study that was opened.
-pub(crate) struct Opened {
+pub(crate) struct OpenedStudy {
     pub(crate) folder: PathBuf,
     pub(crate) study: Study,
     pub(crate) found: StudyContents,
@@ -92,7 +92,7 @@ pub(crate) struct Opened {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// It was there.
-    Opened,
+    OpenedStudy,
     /// It was made just now.
     Made,
     /// It is the sample, which runs by itself.
@@ -169,11 +169,11 @@ fn run(disk_task: DiskTask) -> Option<Done> {
 
 fn open_study(folder: &Path) -> Result<Done, String> {
     let study = study::read(folder).map_err(|problem| problem.0)?;
-    Ok(opened(folder.into(), study, Origin::Opened))
+    Ok(opened(folder.into(), study, Origin::OpenedStudy))
 }
 
 fn opened(folder: PathBuf, study: Study, origin: Origin) -> Done {
-    Done::Opened(Box::new(Opened {
+    Done::OpenedStudy(Box::new(OpenedStudy {
         study_lock: StudyLock::take(&folder),
         found: study::look_into(&folder, &study),
         folder,

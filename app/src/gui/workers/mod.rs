@@ -24,7 +24,7 @@ pub(crate) use worker::{LatestRequest, Replies, Waker, Worker};
 
 use std::path::PathBuf;
 
-use super::actions::Purpose;
+use super::actions::PathPurpose;
 use super::features::FeatureSelection;
 use super::info::{Info, StudyContents};
 use super::loading::Loading;
@@ -43,14 +43,14 @@ pub(crate) struct Workers {
     picker: Worker<picker::Request, picker::Reply>,
     disk_tasks: Worker<DiskTask, Done>,
     drops: Worker<Vec<PathBuf>, Vec<drops::Meaning>>,
-    machine: Worker<model::AboutMachine, super::info::Machine>,
-    watch: watch::Watch,
+    machine: Worker<model::AboutMachine, super::info::MachineInfo>,
+    watch: watch::FileWatcher,
 }
 
 /// What the desks ask the window to do.
 pub(crate) enum Event {
     /// A path was picked.
-    Picked(Purpose, PathBuf),
+    Picked(PathPurpose, PathBuf),
     /// This is what the dropped paths are.
     Dropped(Vec<drops::Meaning>),
     /// Something to tell.
@@ -59,7 +59,7 @@ pub(crate) enum Event {
     Done(Done),
 }
 
-pub(crate) use disk_tasks::{DiskTask, Done, Opened, Origin};
+pub(crate) use disk_tasks::{DiskTask, Done, OpenedStudy, Origin};
 pub(crate) use drops::Meaning;
 pub(crate) use fit::{AlignmentAsk, ResponsesRequest};
 pub(crate) use lengths::LengthsRequest;
@@ -130,7 +130,7 @@ impl Workers {
             drops: drops::open(waker),
             machine: model::open_machine(waker),
             study_contents: LatestRequest::of(study_contents::open(waker)),
-            watch: watch::Watch::open(waker),
+            watch: watch::FileWatcher::open(waker),
         }
     }
 
@@ -290,7 +290,7 @@ impl Workers {
     }
 
     /// Opens a dialog of the system in a process of its own.
-    pub(crate) fn pick(&mut self, purpose: Purpose, start: Option<PathBuf>, info: &mut Info) {
+    pub(crate) fn pick(&mut self, purpose: PathPurpose, start: Option<PathBuf>, info: &mut Info) {
         info.picking = Some(purpose);
         self.picker.ask(picker::Request { purpose, start });
     }
@@ -299,7 +299,7 @@ impl Workers {
     pub(crate) fn stop_picking(&mut self, info: &mut Info) {
         info.picking = None;
         self.picker.ask(picker::Request {
-            purpose: Purpose::Nothing,
+            purpose: PathPurpose::Nothing,
             start: None,
         });
     }

@@ -10,7 +10,7 @@ use heschl_models::resolve::resolve;
 use heschl_models::runtime;
 
 use super::{Replies, Waker, Worker};
-use crate::gui::info::{Machine, ModelInfo};
+use crate::gui::info::{MachineInfo, ModelInfo};
 use crate::gui::loading::Loading;
 use crate::{forecast, setup};
 
@@ -51,17 +51,17 @@ pub(super) struct AboutMachine {
     pub(super) runtime: Option<PathBuf>,
 }
 
-pub(super) fn open_machine(waker: &Waker) -> Worker<AboutMachine, Machine> {
+pub(super) fn open_machine(waker: &Waker) -> Worker<AboutMachine, MachineInfo> {
     Worker::open(
         "machine",
         waker,
-        |request: AboutMachine, _: &CancelToken, out: &Replies<Machine>| {
+        |request: AboutMachine, _: &CancelToken, out: &Replies<MachineInfo>| {
             out.give(machine(&request));
         },
     )
 }
 
-fn machine(request: &AboutMachine) -> Machine {
+fn machine(request: &AboutMachine) -> MachineInfo {
     let around = Surroundings::of_this_process();
     let library = match runtime::find_runtime(&around, request.runtime.as_deref()) {
         Ok(Some(library)) => Ok(library.path),
@@ -71,7 +71,7 @@ fn machine(request: &AboutMachine) -> Machine {
         Err(error) => Err(error.to_string()),
     };
     let (memory_bytes, free_memory_bytes) = forecast::memory_of_machine();
-    Machine {
+    MachineInfo {
         n_threads: setup::n_threads(),
         gpu_blocker: match &library {
             Ok(path) => cuda_blocker(&around, path),

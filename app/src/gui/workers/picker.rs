@@ -9,18 +9,18 @@ use heschl_core::progress::CancelToken;
 
 use super::{Replies, Waker, Worker};
 use crate::failure;
-use crate::gui::actions::Purpose;
+use crate::gui::actions::PathPurpose;
 use crate::own_program;
 
 /// What is picked, and where the dialog begins.
 pub(super) struct Request {
-    pub(super) purpose: Purpose,
+    pub(super) purpose: PathPurpose,
     pub(super) start: Option<PathBuf>,
 }
 
 /// What came of it: a path, nothing, or the sentence that says why there was no dialog.
 pub(super) struct Reply {
-    pub(super) purpose: Purpose,
+    pub(super) purpose: PathPurpose,
     pub(super) picked: Result<Option<PathBuf>, String>,
 }
 
@@ -31,7 +31,7 @@ pub(super) fn open(waker: &Waker) -> Worker<Request, Reply> {
         "picker",
         waker,
         |request: Request, cancel: &CancelToken, out: &Replies<Reply>| {
-            if request.purpose != Purpose::Nothing {
+            if request.purpose != PathPurpose::Nothing {
                 out.give(Reply {
                     purpose: request.purpose,
                     picked: pick(&request, cancel),

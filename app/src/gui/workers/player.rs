@@ -16,18 +16,18 @@ type Samples = Arc<Vec<i16>>;
 
 /// The player: a thread that holds the device while something plays.
 pub(crate) struct Player {
-    orders: Sender<Order>,
-    shared: Arc<Shared>,
+    orders: Sender<PlayerCommand>,
+    shared: Arc<PlayerState>,
 }
 
-enum Order {
+enum PlayerCommand {
     Play(Samples),
     Stop,
 }
 
 /// What the device's thread, the player's thread and the window see of each other.
 #[derive(Default)]
-struct Shared {
+struct PlayerState {
     /// The sample that is played next.
     at: AtomicUsize,
     is_playing: AtomicBool,
@@ -39,7 +39,7 @@ impl Player {
     /// Gets ready to play; no device is touched before something is played.
     pub(crate) fn open(waker: &Waker) -> Self {
         let (orders, last_request) = mpsc::channel();
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(PlayerState::default());
         let (theirs, waker) = (shared.clone(), waker.clone());
         // Without a thread nothing plays, which is all that is lost.
         let _ = std::thread::Builder::new()
@@ -52,7 +52,7 @@ impl Player {
     pub(crate) fn play(&self, samples: &Samples, from_secs: f64) {
         self.seek(from_secs);
         self.shared.is_playing.store(true, Ordering::Release);
-        let _ = self.orders.send(Order::Play(samples.clone()));
+        let _ = self.orders.send(PlayerCommand::Play(samples.clone()));
     }
 
     /// Goes to an instant, in seconds, playing or not.
@@ -64,7 +64,7 @@ impl Player {
     /// Falls silent.
     pub(crate) fn stop(&self) {
         self.shared.is_playing.store(false, Ordering::Release);
-        let _ = self.orders.send(Order::Stop);
+        let _ = self.orders.send(PlayerCommand::Stop);
     }
 
     /// The instant that is heard, in seconds; `None` while nothing plays.
@@ -83,12 +83,12 @@ impl Player {
 }
 
 /// Holds at most one device, until it is told to fall silent or the window is gone.
-fn handle(orders: &Receiver<Order>, shared: &Arc<Shared>, waker: &Waker) {
+fn handle(orders: &Receiver<PlayerCommand>, shared: &Arc<PlayerState>, waker: &Waker) {
     let mut playing: Option<Device<i16>> = None;
     for order in orders {
         // A device that is dropped is closed.
         drop(playing.take());
-        let Order::Play(samples) = order else {
+        let PlayerCommand::Play(samples) = order else {
             continue;
         };
         match start(samples, shared) {
@@ -106,7 +106,7 @@ fn handle(orders: &Receiver<Order>, shared: &Arc<Shared>, waker: &Waker) {
     }
 }
 
-fn start(samples: Samples, shared: &Arc<Shared>) -> maudio::MaResult<Device<i16>> {
+fn start(samples: Samples, shared: &Arc<PlayerState>) -> maudio::MaResult<Device<i16>> {
     let shared = shared.clone();
     let mut device = DeviceBuilder::playback()
         .i16()
@@ -118,7 +118,7 @@ fn start(samples: Samples, shared: &Arc<Shared>) -> maudio::MaResult<Device<i16>
 }
 
 /// Gives the device its next samples, and silence after the last.
-fn fill(samples: &[i16], shared: &Shared, out: &mut [i16]) {
+fn fill(samples: &[i16], shared: &PlayerState, out: &mut [i16]) {
     let at = shared.at.load(Ordering::Acquire).min(samples.len());
     let n_left = out.len().min(samples.len() - at);
     let is_playing = shared.is_playing.load(Ordering::Acquire);
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn the_device_gets_every_sample_once_and_then_silence() {
-        let shared = Shared::default();
+        let shared = PlayerState::default();
         shared.is_playing.store(true, Ordering::Release);
         shared.at.store(1, Ordering::Release);
         let samples = [10, 11, 12, 13, 14];
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_seek_past_the_end_is_silence() {
-        let shared = Shared::default();
+        let shared = PlayerState::default();
         shared.is_playing.store(true, Ordering::Release);
         shared.at.store(usize::MAX, Ordering::Release);
         let mut out = [99; 2];

@@ -215,7 +215,7 @@ fn time_course(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use heschl_core::formats::npz_arrays::{Order, header};
+    use heschl_core::formats::npz_arrays::{MemoryOrder, header};
     use std::path::Path;
 
     #[test]
@@ -225,7 +225,7 @@ mod tests {
         let responses = folder.path().join("responses");
         std::fs::create_dir(&responses).unwrap();
         let write = |path: &Path, n_rows: usize, value: &dyn Fn(usize, usize) -> f32| {
-            let mut bytes = header("<f4", Order::C, &[n_rows, 3]);
+            let mut bytes = header("<f4", MemoryOrder::C, &[n_rows, 3]);
             let all = (0..n_rows * 3).map(|at| value(at / 3, at % 3));
             bytes.extend(all.flat_map(f32::to_le_bytes));
             std::fs::write(path, bytes).unwrap();

@@ -46,7 +46,7 @@ const SHARE: u32 = 20;
 const MOST_ENTRIES: usize = 20_000;
 
 /// Looks, and remembers what was seen.
-pub(super) struct Watch {
+pub(super) struct FileWatcher {
     worker: Worker<Request, Reply>,
     seen: BTreeMap<(Watched, PathBuf), u64>,
     next: Instant,
@@ -56,7 +56,7 @@ pub(super) struct Watch {
     last_request: Request,
 }
 
-impl Watch {
+impl FileWatcher {
     pub(super) fn open(waker: &Waker) -> Self {
         let worker = Worker::open(
             "watch",
@@ -165,7 +165,7 @@ mod tests {
     fn what_changes_between_two_looks_is_told_once() {
         let folder = tempfile::tempdir().unwrap();
         let waker: Waker = std::sync::Arc::new(|| ());
-        let mut watch = Watch::open(&waker);
+        let mut watch = FileWatcher::open(&waker);
         let request = vec![(Watched::Stories, folder.path().to_path_buf())];
         let mut poll = || {
             watch.next = Instant::now();

@@ -47,7 +47,7 @@ pub(super) const READ_BYTES: u64 = 256;
 
 /// What a `fmt ` chunk says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Format {
+pub(super) struct WavFormat {
     /// The number of the coding; of an extensible header that which it holds.
     tag: u16,
     pub(super) channels: u16,
@@ -60,7 +60,7 @@ pub(super) struct Format {
     is_ambisonic: bool,
 }
 
-impl Format {
+impl WavFormat {
     /// Reads a chunk of `len` bytes.
     pub(super) fn read(file: &mut impl Read, len: u64) -> io::Result<Self> {
         let mut bytes = Vec::new();
@@ -180,14 +180,14 @@ impl Format {
         match self.tag {
             // Two samples stand in the header of each channel's block.
             MS_ADPCM => Some(behind(7).map_or(0, |coded| coded * 2 / channels + 2)),
-            IMA_ADPCM => Some(self.ima().map_or(0, ima::Layout::frames_per_block)),
+            IMA_ADPCM => Some(self.ima().map_or(0, ima::ImaLayout::frames_per_block)),
             _ => None,
         }
     }
 
     /// How samples lie in blocks of IMA ADPCM, if that is what it is.
-    pub(super) fn ima(&self) -> Option<ima::Layout> {
-        let layout = ima::Layout {
+    pub(super) fn ima(&self) -> Option<ima::ImaLayout> {
+        let layout = ima::ImaLayout {
             channels: self.channels,
             block_bytes: self.block_align,
         };

@@ -12,7 +12,7 @@ use super::check_credible;
 use super::error::AudioError;
 use super::excerpt::Excerpt;
 use super::inspect::SoundEnd;
-use format::{Format, READ_BYTES};
+use format::{READ_BYTES, WavFormat};
 
 /// Lengths that programs write when they cannot go back to fill in the true one lie at most this far below 2^31 or 2^32
 /// (ffmpeg, `SoX`, arecord, `GStreamer`).
@@ -47,8 +47,8 @@ struct Chunks {
 
 /// The chunks before the sound.
 #[derive(Default)]
-struct Before {
-    format: Option<Format>,
+struct ChunksBefore {
+    format: Option<WavFormat>,
     /// Length of the sound in a file that may be longer than 4 GiB.
     ds64_data: Option<u64>,
     /// Samples per channel, as a `fact` chunk counts them.
@@ -77,7 +77,7 @@ pub(super) fn check(
             .then(|| CHUNK_HEADER + u64::from(riff_len)),
         file_len,
     };
-    let mut before = Before::default();
+    let mut before = ChunksBefore::default();
     let mut at = 12;
     while at + CHUNK_HEADER <= file_len {
         file.seek(SeekFrom::Start(at)).map_err(io)?;
@@ -87,7 +87,7 @@ pub(super) fn check(
             let format = before.format.ok_or_else(|| {
                 damaged(path, "its sound comes before the description of its sound")
             })?;
-            let mut data = Data {
+            let mut data = DataChunk {
                 path,
                 chunks: &chunks,
                 start: at,
@@ -102,7 +102,7 @@ pub(super) fn check(
         let n = u64::from(len).min(file_len - at);
         match &tag {
             b"fmt " => {
-                let format = Format::read(file, n).map_err(io)?;
+                let format = WavFormat::read(file, n).map_err(io)?;
                 check_credible(path, format.rate_hz, usize::from(format.channels))?;
                 before.format = Some(format.checked(path)?);
             }
@@ -122,7 +122,7 @@ fn is_placeholder(len: u32) -> bool {
 }
 
 /// The chunk of the sound, being held to its file.
-struct Data<'a> {
+struct DataChunk<'a> {
     path: &'a Path,
     chunks: &'a Chunks,
     start: u64,
@@ -130,14 +130,14 @@ struct Data<'a> {
     notes: Vec<String>,
 }
 
-impl Data<'_> {
+impl DataChunk<'_> {
     /// How many of the file's bytes are the sound.
     fn len(
         &mut self,
         file: &mut (impl Read + Seek),
         stated: u32,
         ds64: Option<u64>,
-        format: &Format,
+        format: &WavFormat,
     ) -> Result<u64, AudioError> {
         let present = self.chunks.file_len - self.start;
         let len = match ds64 {
@@ -183,7 +183,7 @@ impl Data<'_> {
         &mut self,
         file: &mut (impl Read + Seek),
         len: u64,
-        format: &Format,
+        format: &WavFormat,
     ) -> Result<(), AudioError> {
         let io = |source| AudioError::from_io(self.path, source);
         let end = self.start + len;
@@ -235,7 +235,7 @@ impl Data<'_> {
     }
 
     /// Samples per channel of blocks, by what a `fact` chunk says of the last one.
-    fn frames(&mut self, format: &Format, len: u64) -> Option<u64> {
+    fn frames(&mut self, format: &WavFormat, len: u64) -> Option<u64> {
         let per_block = format.frames_per_block()?;
         let whole_blocks = len / u64::from(format.block_align.max(1));
         let held = match format.ima() {
@@ -255,7 +255,7 @@ impl Data<'_> {
         None
     }
 
-    fn wav(mut self, format: Format, len: u64) -> Result<Wav, AudioError> {
+    fn wav(mut self, format: WavFormat, len: u64) -> Result<Wav, AudioError> {
         let block = u64::from(format.block_align.max(1));
         let frames = self.frames(&format, len);
         let len = if format.is_blockwise() {
@@ -295,7 +295,7 @@ impl Data<'_> {
 }
 
 /// The header that the decoder gets to see. Lengths that do not fit into it are left open.
-fn plain_header(format: &Format, len: u64) -> Vec<u8> {
+fn plain_header(format: &WavFormat, len: u64) -> Vec<u8> {
     let chunk = format.chunk();
     let all = 4 + CHUNK_HEADER + chunk.len() as u64 + CHUNK_HEADER + len;
     let fits = fits_header(len);
@@ -312,7 +312,7 @@ fn plain_header(format: &Format, len: u64) -> Vec<u8> {
 
 /// The header of plain samples of `bits` bits, `len` bytes of them; `None` if they are more than it can count.
 pub(super) fn pcm_header(channels: u16, rate_hz: u32, bits: u16, len: u64) -> Option<Vec<u8>> {
-    fits_header(len).then(|| plain_header(&Format::pcm(channels, rate_hz, bits), len))
+    fits_header(len).then(|| plain_header(&WavFormat::pcm(channels, rate_hz, bits), len))
 }
 
 /// Whether a plain header has room for a sound of so many bytes.

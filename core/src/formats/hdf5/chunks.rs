@@ -11,8 +11,8 @@ use rust_hdf5::{DatatypeMessage, Filter, FilterPipeline, H5Dataset, Hdf5Error};
 
 use super::blosc2;
 use crate::formats::compressed::Allowance;
-use crate::formats::npy::{Kind, NpyHeader, StoredMatrix};
-use crate::formats::npz_arrays::Order;
+use crate::formats::npy::{ElementKind, NpyHeader, StoredMatrix};
+use crate::formats::npz_arrays::MemoryOrder;
 use crate::formats::places::write_at;
 
 /// Values that are unpacked at once, where chunks are smaller.
@@ -43,7 +43,7 @@ const KNOWN: [u16; 13] = [
 pub(super) struct Packing {
     filters: Vec<Filter>,
     chunk: Vec<usize>,
-    kind: Kind,
+    kind: ElementKind,
     n_file_bytes: u64,
 }
 
@@ -54,7 +54,7 @@ impl Packing {
     /// A sentence without its end, if they are packed in a way that is not known, or chunks are vast.
     pub(super) fn of(
         dataset: &H5Dataset,
-        kind: Kind,
+        kind: ElementKind,
         n_file_bytes: u64,
     ) -> Result<Option<Self>, String> {
         let clause = |error: Hdf5Error| format!("The HDF5 file cannot be read: {error}");
@@ -128,7 +128,7 @@ impl Packing {
         }
         let header = NpyHeader {
             kind: stored,
-            order: Order::C,
+            order: MemoryOrder::C,
             shape,
             n_header_bytes: 0,
         };
@@ -136,13 +136,13 @@ impl Packing {
     }
 
     /// Single precision where that holds the values, else double.
-    fn unpacked_kind(&self) -> Result<Kind, String> {
+    fn unpacked_kind(&self) -> Result<ElementKind, String> {
         let kind = if self.kind.is_real() && self.kind.value_bytes <= 4 {
             "<f4"
         } else {
             "<f8"
         };
-        Kind::parse(kind).ok_or_else(|| "The HDF5 file is damaged".into())
+        ElementKind::parse(kind).ok_or_else(|| "The HDF5 file is damaged".into())
     }
 
     /// Whether chunks are unpacked here: what the library does not check or know.
@@ -166,7 +166,7 @@ impl Packing {
     }
 
     /// The values of a tile.
-    fn values(&self, dataset: &H5Dataset, tile: &Tile) -> Result<Vec<f64>, String> {
+    fn values(&self, dataset: &H5Dataset, tile: &ChunkTile) -> Result<Vec<f64>, String> {
         let clause = |error: Hdf5Error| format!("The HDF5 file cannot be unpacked: {error}");
         if self.is_unpacked_here() {
             let index: Vec<usize> = tile
@@ -184,7 +184,12 @@ impl Packing {
     }
 
     /// The values of a chunk that lie in the dataset, out of its packed bytes.
-    fn chunk_values(&self, mut bytes: Vec<u8>, mask: u32, tile: &Tile) -> Result<Vec<f64>, String> {
+    fn chunk_values(
+        &self,
+        mut bytes: Vec<u8>,
+        mask: u32,
+        tile: &ChunkTile,
+    ) -> Result<Vec<f64>, String> {
         let n_bytes = self.chunk.iter().product::<usize>() * self.kind.value_bytes;
         for (index, filter) in self.filters.iter().enumerate().rev() {
             if index < 32 && mask >> index & 1 == 1 {
@@ -214,10 +219,10 @@ impl Packing {
     }
 
     /// The values of an unpacked chunk that lie in the dataset: chunks at its end reach beyond it.
-    fn inside(&self, bytes: &[u8], tile: &Tile) -> Vec<f64> {
+    fn inside(&self, bytes: &[u8], tile: &ChunkTile) -> Vec<f64> {
         let size = self.kind.value_bytes;
         let mut values = Vec::with_capacity(tile.counts.iter().product());
-        let whole = Tile {
+        let whole = ChunkTile {
             starts: vec![0; self.chunk.len()],
             counts: tile.counts.clone(),
         };
@@ -252,7 +257,7 @@ pub(super) fn numbers(
     })
 }
 
-fn bytes_of(values: &[f64], kind: Kind) -> Vec<u8> {
+fn bytes_of(values: &[f64], kind: ElementKind) -> Vec<u8> {
     if kind.value_bytes == 4 {
         values
             .iter()
@@ -320,12 +325,12 @@ fn fletcher32(bytes: &[u8]) -> u32 {
 }
 
 /// A part of a dataset.
-pub(super) struct Tile {
+pub(super) struct ChunkTile {
     starts: Vec<usize>,
     counts: Vec<usize>,
 }
 
-impl Tile {
+impl ChunkTile {
     /// Calls `with` for each line of the tile along the last axis: where it begins in the whole array, and its place in the tile.
     fn lines<E>(
         &self,
@@ -367,9 +372,9 @@ impl Tiles {
 }
 
 impl Iterator for Tiles {
-    type Item = Tile;
+    type Item = ChunkTile;
 
-    fn next(&mut self) -> Option<Tile> {
+    fn next(&mut self) -> Option<ChunkTile> {
         let grid = self
             .dims
             .iter()
@@ -393,7 +398,7 @@ impl Iterator for Tiles {
         let counts = counts
             .map(|(start, (size, tile))| (*tile).min(size - start))
             .collect();
-        Some(Tile { starts, counts })
+        Some(ChunkTile { starts, counts })
     }
 }
 

@@ -15,7 +15,7 @@ use rust_hdf5::{
 };
 
 use super::found::{Found, odd_shape};
-use super::npy::{Kind, StoredMatrix};
+use super::npy::{ElementKind, StoredMatrix};
 use super::repeats::repeats_of;
 use crate::matrix::Real;
 use crate::responses::ResponsesError;
@@ -269,7 +269,7 @@ impl Hdf5Array {
 }
 
 /// The kind of numbers of a dataset; what values are if they are none.
-fn kind_of(kind: &DatatypeMessage) -> Result<Kind, String> {
+fn kind_of(kind: &DatatypeMessage) -> Result<ElementKind, String> {
     let order = |order: &ByteOrder| {
         if *order == ByteOrder::BigEndian {
             '>'
@@ -310,7 +310,7 @@ fn kind_of(kind: &DatatypeMessage) -> Result<Kind, String> {
         DatatypeMessage::Enum { .. } => return Err("yes and no, or names".into()),
         _ => return Err("no numbers".into()),
     };
-    Kind::parse(&named).ok_or_else(|| odd.into())
+    ElementKind::parse(&named).ok_or_else(|| odd.into())
 }
 
 /// Why the values of a dataset lie elsewhere, if they do: a sentence without its end.

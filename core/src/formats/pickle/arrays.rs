@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::{Fault, Id, Pickle, Value, Values};
-use crate::formats::npy::Kind;
-use crate::formats::npz_arrays::Order;
+use super::{Id, Pickle, PickleFault, Value, Values};
+use crate::formats::npy::ElementKind;
+use crate::formats::npz_arrays::MemoryOrder;
 
 /// An array as a pickle tells of it; what the fields hold is as yet unchecked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct ArrayValue {
     /// Its dimensions, a tuple; none for a single number.
     pub shape: Option<Id>,
     /// How its values lie.
-    pub order: Order,
+    pub order: MemoryOrder,
     /// Its values.
     pub data: ArrayData,
 }
@@ -32,9 +32,9 @@ pub enum ArrayData {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocatedArray {
     /// Its number format.
-    pub kind: Kind,
+    pub kind: ElementKind,
     /// How its values lie.
-    pub order: Order,
+    pub order: MemoryOrder,
     /// Its dimensions.
     pub shape: Vec<usize>,
     /// Where its values lie.
@@ -55,7 +55,7 @@ impl Pickle {
     ///
     /// # Errors
     /// A clause that says why the array cannot be used.
-    pub fn array(&self, id: Id, n_file_bytes: u64) -> Result<Option<LocatedArray>, Fault> {
+    pub fn array(&self, id: Id, n_file_bytes: u64) -> Result<Option<LocatedArray>, PickleFault> {
         let Value::Array(array) = self.values.get(id) else {
             return Ok(None);
         };
@@ -68,7 +68,7 @@ impl Pickle {
             .try_fold(1_u64, |n, size| n.checked_mul(*size as u64));
         let n_bytes = n_values.and_then(|n| n.checked_mul(kind.value_bytes as u64));
         let vast = || {
-            Fault::Damaged(format!(
+            PickleFault::Damaged(format!(
                 "an array of the shape {shape:?} is larger than the file"
             ))
         };
@@ -83,19 +83,19 @@ impl Pickle {
                     LocatedValues::InFile(*at..at + n_bytes)
                 }
                 Value::Bytes { n_bytes: n, .. } => {
-                    return Err(Fault::Damaged(format!(
+                    return Err(PickleFault::Damaged(format!(
                         "an array of the shape {shape:?} needs {n_bytes} bytes, and {n} are there"
                     )));
                 }
                 Value::Encoded(text) => LocatedValues::Here(latin1(&self.values, *text)?),
                 Value::Text(text) => LocatedValues::Here(text.as_bytes().to_vec()),
                 Value::List(_) => {
-                    return Err(Fault::Damaged(
+                    return Err(PickleFault::Damaged(
                         "an array holds Python objects, not numbers".into(),
                     ));
                 }
                 _ => {
-                    return Err(Fault::Damaged(
+                    return Err(PickleFault::Damaged(
                         "the values of an array are not there".into(),
                     ));
                 }
@@ -104,7 +104,7 @@ impl Pickle {
         if let LocatedValues::Here(bytes) = &values
             && bytes.len() as u64 != n_bytes
         {
-            return Err(Fault::Damaged(format!(
+            return Err(PickleFault::Damaged(format!(
                 "an array of the shape {shape:?} needs {n_bytes} bytes, and {} are there",
                 bytes.len()
             )));
@@ -118,26 +118,26 @@ impl Pickle {
     }
 }
 
-fn kind(values: &Values, dtype: Id) -> Result<Kind, Fault> {
+fn kind(values: &Values, dtype: Id) -> Result<ElementKind, PickleFault> {
     let Value::Dtype {
         name,
         is_big_endian,
     } = values.get(dtype)
     else {
-        return Err(Fault::Damaged("an array has no number format".into()));
+        return Err(PickleFault::Damaged("an array has no number format".into()));
     };
     let name = values.text(*name).unwrap_or_default();
     let order = if *is_big_endian { '>' } else { '<' };
     let plain = name.trim_start_matches(['<', '>', '=', '|']);
-    Kind::parse(&format!("{order}{plain}")).ok_or_else(|| {
-        Fault::Damaged(format!(
+    ElementKind::parse(&format!("{order}{plain}")).ok_or_else(|| {
+        PickleFault::Damaged(format!(
             "an array holds values of the kind \"{}\"; numbers are expected",
             plain.chars().take(20).collect::<String>().escape_debug()
         ))
     })
 }
 
-fn shape(values: &Values, shape: Id) -> Result<Vec<usize>, Fault> {
+fn shape(values: &Values, shape: Id) -> Result<Vec<usize>, PickleFault> {
     let sizes = values.sequence(shape).unwrap_or_default().iter();
     let sizes = sizes.map(|size| {
         values
@@ -147,16 +147,16 @@ fn shape(values: &Values, shape: Id) -> Result<Vec<usize>, Fault> {
     sizes
         .collect::<Option<Vec<_>>>()
         .filter(|sizes| sizes.len() <= 32)
-        .ok_or_else(|| Fault::Damaged("an array has no shape".into()))
+        .ok_or_else(|| PickleFault::Damaged("an array has no shape".into()))
 }
 
 /// Bytes that were written as text, a letter each.
-fn latin1(values: &Values, text: Id) -> Result<Vec<u8>, Fault> {
+fn latin1(values: &Values, text: Id) -> Result<Vec<u8>, PickleFault> {
     let letters = values.text(text).unwrap_or_default().chars();
     letters
         .map(|letter| u8::try_from(u32::from(letter)).ok())
         .collect::<Option<_>>()
-        .ok_or_else(|| Fault::Damaged("bytes in it are written as text that is none".into()))
+        .ok_or_else(|| PickleFault::Damaged("bytes in it are written as text that is none".into()))
 }
 
 /// What the state that an array is given makes of it: version, shape, dtype, order, values.
@@ -193,7 +193,7 @@ pub(super) fn scalar(dtype: Id, data: Id) -> Value {
     Value::Array(ArrayValue {
         dtype,
         shape: None,
-        order: Order::C,
+        order: MemoryOrder::C,
         data: ArrayData::Value(data),
     })
 }
@@ -202,7 +202,7 @@ pub(super) fn scalar(dtype: Id, data: Id) -> Value {
 pub(super) struct Wrapped {
     pub(super) dtype: Id,
     pub(super) shape: Id,
-    pub(super) order: Order,
+    pub(super) order: MemoryOrder,
     pub(super) is_aligned: bool,
 }
 
@@ -225,7 +225,7 @@ pub(super) fn wrapped(values: &Values, state: Id) -> Option<Wrapped> {
 
 /// Bytes that the values of an array take, by what its dtype and shape say; `None` if they are Python objects, whose length only
 /// their own pickle tells.
-pub(super) fn n_bytes(values: &Values, dtype: Id, shape: Id) -> Result<Option<u64>, Fault> {
+pub(super) fn n_bytes(values: &Values, dtype: Id, shape: Id) -> Result<Option<u64>, PickleFault> {
     let Some(size) = item_bytes(values, dtype)? else {
         return Ok(None);
     };
@@ -233,14 +233,15 @@ pub(super) fn n_bytes(values: &Values, dtype: Id, shape: Id) -> Result<Option<u6
     let n_values = sizes
         .iter()
         .try_fold(size, |n, size| n.checked_mul(*size as u64));
-    let n_values = n_values.ok_or_else(|| Fault::Damaged("an array in it has no end".into()))?;
+    let n_values =
+        n_values.ok_or_else(|| PickleFault::Damaged("an array in it has no end".into()))?;
     Ok(Some(n_values))
 }
 
 /// Bytes of one value; `None` for Python objects.
-fn item_bytes(values: &Values, dtype: Id) -> Result<Option<u64>, Fault> {
+fn item_bytes(values: &Values, dtype: Id) -> Result<Option<u64>, PickleFault> {
     let Value::Dtype { name, .. } = values.get(dtype) else {
-        return Err(Fault::Damaged("an array has no number format".into()));
+        return Err(PickleFault::Damaged("an array has no number format".into()));
     };
     let name = values.text(*name).unwrap_or_default();
     let plain = name.trim_start_matches(['<', '>', '=', '|']);
@@ -251,13 +252,17 @@ fn item_bytes(values: &Values, dtype: Id) -> Result<Option<u64>, Fault> {
         (Some(b'S' | b'V' | b'f' | b'i' | b'u' | b'b' | b'c' | b'M' | b'm'), Some(n)) => {
             Ok(Some(n))
         }
-        _ => Err(Fault::Damaged(format!(
+        _ => Err(PickleFault::Damaged(format!(
             "an array holds values of the kind \"{}\"; numbers are expected",
             plain.chars().take(20).collect::<String>().escape_debug()
         ))),
     }
 }
 
-fn order(is_fortran: bool) -> Order {
-    if is_fortran { Order::Fortran } else { Order::C }
+fn order(is_fortran: bool) -> MemoryOrder {
+    if is_fortran {
+        MemoryOrder::Fortran
+    } else {
+        MemoryOrder::C
+    }
 }

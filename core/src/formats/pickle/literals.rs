@@ -1,6 +1,6 @@
 //! Numbers and texts as instructions carry them.
 
-use super::{Fault, Value};
+use super::{PickleFault, Value};
 
 /// A number in decimal digits, with a fraction.
 pub(super) fn decimal(line: &[u8]) -> Value {
@@ -54,10 +54,12 @@ fn unescaped(line: &str) -> Option<String> {
 }
 
 /// A text as Python 2 wrote it, in quotes.
-pub(super) fn quoted(line: &[u8]) -> Result<Value, Fault> {
+pub(super) fn quoted(line: &[u8]) -> Result<Value, PickleFault> {
     match line {
         [b'\'', inside @ .., b'\''] | [b'"', inside @ .., b'"'] => Ok(text_of_line(inside)),
-        _ => Err(Fault::Damaged("a text in it has no quotes".to_string())),
+        _ => Err(PickleFault::Damaged(
+            "a text in it has no quotes".to_string(),
+        )),
     }
 }
 

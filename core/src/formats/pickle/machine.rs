@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::arrays;
 use super::literals::{decimal, long, number, quoted, text, text_of_line};
 use super::names::{self, Made};
-use super::{ArrayData, ArrayValue, Fault, Id, Pickle, Value, Values};
+use super::{ArrayData, ArrayValue, Id, Pickle, PickleFault, Value, Values};
 
 /// Most instructions, or as many as the file has bytes. The checkpoint of the largest speech encoder takes some ten thousand.
 const MOST_STEPS: usize = 8_000_000;
@@ -22,7 +22,7 @@ const MOST_OPEN: usize = 1000;
 const MOST_DEEP: usize = 8;
 const NEWEST_PROTOCOL: u8 = 5;
 
-pub(super) struct Machine<'a> {
+pub(super) struct PickleMachine<'a> {
     bytes: &'a [u8],
     at: usize,
     values: Values,
@@ -37,7 +37,7 @@ pub(super) struct Machine<'a> {
     depth: usize,
 }
 
-impl<'a> Machine<'a> {
+impl<'a> PickleMachine<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self {
             bytes,
@@ -53,7 +53,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Runs up to the instruction that ends the pickle.
-    pub(super) fn run(mut self) -> Result<Pickle, Fault> {
+    pub(super) fn run(mut self) -> Result<Pickle, PickleFault> {
         self.run_to_end()?;
         Ok(Pickle {
             root: self.pop()?,
@@ -63,12 +63,12 @@ impl<'a> Machine<'a> {
     }
 
     /// The length of the pickle, and the steps that were made in all.
-    fn skip(mut self) -> Result<(usize, usize), Fault> {
+    fn skip(mut self) -> Result<(usize, usize), PickleFault> {
         self.run_to_end()?;
         Ok((self.at, self.n_steps))
     }
 
-    fn run_to_end(&mut self) -> Result<(), Fault> {
+    fn run_to_end(&mut self) -> Result<(), PickleFault> {
         loop {
             self.spend(1)?;
             let instruction = self.byte()?;
@@ -83,7 +83,7 @@ impl<'a> Machine<'a> {
     }
 
     /// The value that an instruction stands for by itself; `None` if it is another kind of instruction.
-    fn constant(&mut self, instruction: u8) -> Result<Option<Value>, Fault> {
+    fn constant(&mut self, instruction: u8) -> Result<Option<Value>, PickleFault> {
         Ok(Some(match instruction {
             b'N' => Value::None,
             0x88 => Value::Bool(true),
@@ -115,7 +115,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Carries out an instruction that works on values which are there.
-    fn step(&mut self, instruction: u8) -> Result<(), Fault> {
+    fn step(&mut self, instruction: u8) -> Result<(), PickleFault> {
         match instruction {
             0x80 => self.protocol(),
             0x95 => self.frame(),
@@ -167,7 +167,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Carries out an instruction that has to do with names and calls.
-    fn step_by_name(&mut self, instruction: u8) -> Result<(), Fault> {
+    fn step_by_name(&mut self, instruction: u8) -> Result<(), PickleFault> {
         match instruction {
             b'c' => {
                 let [module, name] = [self.name()?, self.name()?];
@@ -209,7 +209,7 @@ impl<'a> Machine<'a> {
                 let identity = self.pop()?;
                 self.push(names::storage(&self.values, identity)?)
             }
-            other => Err(Fault::Damaged(format!(
+            other => Err(PickleFault::Damaged(format!(
                 "the byte {other:#04x} in its pickle is no instruction that is known here"
             ))),
         }
@@ -217,7 +217,7 @@ impl<'a> Machine<'a> {
 
     /// Gives a state to the uppermost value. It is for the object's own code, which is not run; what NumPy's and joblib's would
     /// do is done here.
-    fn build(&mut self) -> Result<(), Fault> {
+    fn build(&mut self) -> Result<(), PickleFault> {
         let [target, state] = self.pop_two()?;
         self.push_id(target)?;
         let changed = match self.values.get(target) {
@@ -240,7 +240,7 @@ impl<'a> Machine<'a> {
     }
 
     /// The array whose values follow here; they are skipped.
-    fn wrapped_array(&mut self, state: Id) -> Result<Value, Fault> {
+    fn wrapped_array(&mut self, state: Id) -> Result<Value, PickleFault> {
         let wrapped = arrays::wrapped(&self.values, state);
         let wrapped = wrapped.ok_or_else(|| nonsense("an array in it has no shape"))?;
         let Some(n_bytes) = arrays::n_bytes(&self.values, wrapped.dtype, wrapped.shape)? else {
@@ -261,11 +261,11 @@ impl<'a> Machine<'a> {
     }
 
     /// Python objects, which follow as a pickle of their own. It is read for where it ends.
-    fn pickled_objects(&mut self) -> Result<Value, Fault> {
+    fn pickled_objects(&mut self) -> Result<Value, PickleFault> {
         if self.depth == MOST_DEEP {
             return Err(nonsense("its arrays of objects lie too deep in each other"));
         }
-        let mut inner = Machine::new(&self.bytes[self.at..]);
+        let mut inner = PickleMachine::new(&self.bytes[self.at..]);
         inner.depth = self.depth + 1;
         inner.n_steps = self.n_steps;
         let (n_bytes, n_steps) = inner.skip()?;
@@ -274,23 +274,23 @@ impl<'a> Machine<'a> {
         Ok(Value::Opaque)
     }
 
-    fn protocol(&mut self) -> Result<(), Fault> {
+    fn protocol(&mut self) -> Result<(), PickleFault> {
         match self.byte()? {
             0..=NEWEST_PROTOCOL => Ok(()),
-            other => Err(Fault::Damaged(format!(
+            other => Err(PickleFault::Damaged(format!(
                 "its pickle is of version {other}, newer than {NEWEST_PROTOCOL}"
             ))),
         }
     }
 
-    fn frame(&mut self) -> Result<(), Fault> {
+    fn frame(&mut self) -> Result<(), PickleFault> {
         let n_bytes = u64::from_le_bytes(self.array()?);
         self.need(n_bytes).map(drop)
     }
 
-    fn open_group(&mut self) -> Result<(), Fault> {
+    fn open_group(&mut self) -> Result<(), PickleFault> {
         if self.marks.len() == MOST_OPEN {
-            return Err(Fault::Damaged(format!(
+            return Err(PickleFault::Damaged(format!(
                 "its pickle opens more than {MOST_OPEN} groups inside each other"
             )));
         }
@@ -298,7 +298,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    fn drop_top(&mut self) -> Result<(), Fault> {
+    fn drop_top(&mut self) -> Result<(), PickleFault> {
         if self.marks.last() == Some(&self.stack.len()) {
             self.marks.pop();
             return Ok(());
@@ -306,7 +306,7 @@ impl<'a> Machine<'a> {
         self.pop().map(drop)
     }
 
-    fn tuple_of(&mut self, n: usize) -> Result<(), Fault> {
+    fn tuple_of(&mut self, n: usize) -> Result<(), PickleFault> {
         let mut items = Vec::with_capacity(n);
         for _ in 0..n {
             items.push(self.pop()?);
@@ -315,7 +315,7 @@ impl<'a> Machine<'a> {
         self.push(Value::Tuple(items))
     }
 
-    fn append(&mut self, items: Vec<Id>) -> Result<(), Fault> {
+    fn append(&mut self, items: Vec<Id>) -> Result<(), PickleFault> {
         let target = self.top()?;
         match self.values.get_mut(target) {
             Some(Value::List(list)) => {
@@ -327,7 +327,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn set(&mut self, items: &[Id]) -> Result<(), Fault> {
+    fn set(&mut self, items: &[Id]) -> Result<(), PickleFault> {
         let target = self.top()?;
         match self.values.get_mut(target) {
             Some(Value::Dict(entries)) => {
@@ -339,7 +339,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn remember(&mut self, instruction: u8) -> Result<(), Fault> {
+    fn remember(&mut self, instruction: u8) -> Result<(), PickleFault> {
         let index = match instruction {
             0x94 => self.memo.len() as u64,
             _ => self.memo_index(instruction)?,
@@ -352,7 +352,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    fn recall(&mut self, instruction: u8) -> Result<(), Fault> {
+    fn recall(&mut self, instruction: u8) -> Result<(), PickleFault> {
         let index = self.memo_index(instruction)?;
         match self.memo.get(&index).copied() {
             Some(id) => self.push_id(id),
@@ -360,7 +360,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn memo_index(&mut self, instruction: u8) -> Result<u64, Fault> {
+    fn memo_index(&mut self, instruction: u8) -> Result<u64, PickleFault> {
         match instruction {
             b'q' | b'h' => self.byte().map(u64::from),
             b'r' | b'j' => self.array().map(u32::from_le_bytes).map(u64::from),
@@ -372,12 +372,12 @@ impl<'a> Machine<'a> {
     }
 
     /// A line of text, as a value that is not on the stack.
-    fn name(&mut self) -> Result<Id, Fault> {
+    fn name(&mut self) -> Result<Id, PickleFault> {
         let text = text(self.line()?);
         self.add(text)
     }
 
-    fn push_name(&mut self, module: Id, name: Id) -> Result<(), Fault> {
+    fn push_name(&mut self, module: Id, name: Id) -> Result<(), PickleFault> {
         let texts = (self.values.text(module), self.values.text(name));
         let (Some(module_text), Some(name_text)) = texts else {
             return Err(nonsense("a name in it is not text"));
@@ -386,12 +386,12 @@ impl<'a> Machine<'a> {
         self.push(known.map_or(Value::Foreign { module, name }, Value::Known))
     }
 
-    fn call_with(&mut self, callable: Id, arguments: Vec<Id>) -> Result<(), Fault> {
+    fn call_with(&mut self, callable: Id, arguments: Vec<Id>) -> Result<(), PickleFault> {
         let arguments = self.add(Value::Tuple(arguments))?;
         self.call(callable, arguments)
     }
 
-    fn call(&mut self, callable: Id, arguments: Id) -> Result<(), Fault> {
+    fn call(&mut self, callable: Id, arguments: Id) -> Result<(), PickleFault> {
         match names::call(&self.values, callable, arguments)? {
             Made::New(value) => self.push(value),
             Made::Same(id) => self.push_id(id),
@@ -399,7 +399,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn push_dict_of(&mut self, list: Id) -> Result<(), Fault> {
+    fn push_dict_of(&mut self, list: Id) -> Result<(), PickleFault> {
         let n_pairs = self.values.sequence(list).map_or(0, <[Id]>::len);
         self.spend(n_pairs)?;
         self.n_copied += n_pairs;
@@ -416,21 +416,21 @@ impl<'a> Machine<'a> {
         self.push(Value::Dict(entries))
     }
 
-    fn add(&mut self, value: Value) -> Result<Id, Fault> {
+    fn add(&mut self, value: Value) -> Result<Id, PickleFault> {
         if self.values.len() >= self.most_values() {
             return Err(self.too_many());
         }
         Ok(self.values.add(value))
     }
 
-    fn push(&mut self, value: Value) -> Result<(), Fault> {
+    fn push(&mut self, value: Value) -> Result<(), PickleFault> {
         let id = self.add(value)?;
         self.push_id(id)
     }
 
-    fn push_id(&mut self, id: Id) -> Result<(), Fault> {
+    fn push_id(&mut self, id: Id) -> Result<(), PickleFault> {
         if self.stack.len() == MOST_WAITING {
-            return Err(Fault::Damaged(format!(
+            return Err(PickleFault::Damaged(format!(
                 "its pickle piles up more than {MOST_WAITING} values, or nests as deep"
             )));
         }
@@ -439,7 +439,7 @@ impl<'a> Machine<'a> {
     }
 
     /// The uppermost value of the group that is open.
-    fn top(&self) -> Result<Id, Fault> {
+    fn top(&self) -> Result<Id, PickleFault> {
         let group = self.marks.last().copied().unwrap_or(0);
         match self.stack.get(group..).and_then(<[Id]>::last) {
             Some(id) => Ok(*id),
@@ -447,31 +447,31 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn pop(&mut self) -> Result<Id, Fault> {
+    fn pop(&mut self) -> Result<Id, PickleFault> {
         let top = self.top()?;
         self.stack.pop();
         Ok(top)
     }
 
     /// The two uppermost values, the upper one last.
-    fn pop_two(&mut self) -> Result<[Id; 2], Fault> {
+    fn pop_two(&mut self) -> Result<[Id; 2], PickleFault> {
         let upper = self.pop()?;
         Ok([self.pop()?, upper])
     }
 
     /// Closes a group and gives what is in it.
-    fn group(&mut self) -> Result<Vec<Id>, Fault> {
+    fn group(&mut self) -> Result<Vec<Id>, PickleFault> {
         match self.marks.pop() {
             Some(mark) if mark <= self.stack.len() => Ok(self.stack.split_off(mark)),
             _ => Err(nonsense("it closes a group that is not open")),
         }
     }
 
-    fn spend(&mut self, n_steps: usize) -> Result<(), Fault> {
+    fn spend(&mut self, n_steps: usize) -> Result<(), PickleFault> {
         self.n_steps = self.n_steps.saturating_add(n_steps);
         let most = MOST_STEPS.max(self.bytes.len());
         if self.n_steps > most {
-            return Err(Fault::Damaged(format!(
+            return Err(PickleFault::Damaged(format!(
                 "its pickle has more than {most} instructions"
             )));
         }
@@ -482,50 +482,50 @@ impl<'a> Machine<'a> {
         MOST_VALUES.max(self.bytes.len() / BYTES_OF_VALUE)
     }
 
-    fn too_many(&self) -> Fault {
-        Fault::Damaged(format!(
+    fn too_many(&self) -> PickleFault {
+        PickleFault::Damaged(format!(
             "its pickle holds more than {} values, which nothing here needs",
             self.most_values()
         ))
     }
 
     /// Where the next `n_bytes` end.
-    fn need(&self, n_bytes: u64) -> Result<usize, Fault> {
+    fn need(&self, n_bytes: u64) -> Result<usize, PickleFault> {
         let left = self.bytes.len() - self.at;
         match usize::try_from(n_bytes) {
             Ok(n_bytes) if n_bytes <= left => Ok(self.at + n_bytes),
-            _ => Err(Fault::Damaged(format!(
+            _ => Err(PickleFault::Damaged(format!(
                 "its pickle asks for {n_bytes} bytes where {left} are left"
             ))),
         }
     }
 
-    fn take(&mut self, n_bytes: u64) -> Result<&'a [u8], Fault> {
+    fn take(&mut self, n_bytes: u64) -> Result<&'a [u8], PickleFault> {
         let end = self.need(n_bytes)?;
         let bytes = &self.bytes[self.at..end];
         self.at = end;
         Ok(bytes)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], PickleFault> {
         let mut array = [0; N];
         array.copy_from_slice(self.take(N as u64)?);
         Ok(array)
     }
 
-    fn byte(&mut self) -> Result<u8, Fault> {
+    fn byte(&mut self) -> Result<u8, PickleFault> {
         let [byte] = self.array()?;
         Ok(byte)
     }
 
     /// Bytes with their count before them, which has `N` bytes.
-    fn counted<const N: usize>(&mut self) -> Result<&'a [u8], Fault> {
+    fn counted<const N: usize>(&mut self) -> Result<&'a [u8], PickleFault> {
         let mut count = [0; 8];
         count[..N].copy_from_slice(self.take(N as u64)?);
         self.take(u64::from_le_bytes(count))
     }
 
-    fn bytes<const N: usize>(&mut self) -> Result<Value, Fault> {
+    fn bytes<const N: usize>(&mut self) -> Result<Value, PickleFault> {
         let n_bytes = self.counted::<N>()?.len();
         Ok(Value::Bytes {
             at: (self.at - n_bytes) as u64,
@@ -534,7 +534,7 @@ impl<'a> Machine<'a> {
     }
 
     /// What Python 2 called a text: bytes, if they are no text.
-    fn old_text<const N: usize>(&mut self) -> Result<Value, Fault> {
+    fn old_text<const N: usize>(&mut self) -> Result<Value, PickleFault> {
         let bytes = self.counted::<N>()?;
         Ok(match std::str::from_utf8(bytes) {
             Ok(text) => Value::Text(text.into()),
@@ -546,7 +546,7 @@ impl<'a> Machine<'a> {
     }
 
     /// The bytes before the next line feed, which is skipped.
-    fn line(&mut self) -> Result<&'a [u8], Fault> {
+    fn line(&mut self) -> Result<&'a [u8], PickleFault> {
         let rest = &self.bytes[self.at..];
         match rest.iter().position(|byte| *byte == b'\n') {
             Some(length) => {
@@ -558,12 +558,12 @@ impl<'a> Machine<'a> {
     }
 }
 
-fn nonsense(reason: &str) -> Fault {
-    Fault::Damaged(reason.to_string())
+fn nonsense(reason: &str) -> PickleFault {
+    PickleFault::Damaged(reason.to_string())
 }
 
 /// Items by twos.
-fn pairs(items: &[Id]) -> Result<Vec<(Id, Id)>, Fault> {
+fn pairs(items: &[Id]) -> Result<Vec<(Id, Id)>, PickleFault> {
     let (pairs, rest) = items.as_chunks::<2>();
     if !rest.is_empty() {
         return Err(nonsense("a key in it has no value"));

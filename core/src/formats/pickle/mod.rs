@@ -20,9 +20,9 @@ pub use names::{Element, Known};
 /// Reads the pickle that `bytes` begin with; more may follow it.
 ///
 /// # Errors
-/// [`Fault`] if the bytes are no pickle, ask for more than a checkpoint needs, or call what Heschl does not know.
-pub fn parse(bytes: &[u8]) -> Result<Pickle, Fault> {
-    machine::Machine::new(bytes).run()
+/// [`PickleFault`] if the bytes are no pickle, ask for more than a checkpoint needs, or call what Heschl does not know.
+pub fn parse(bytes: &[u8]) -> Result<Pickle, PickleFault> {
+    machine::PickleMachine::new(bytes).run()
 }
 
 /// A pickle that was read.
@@ -133,7 +133,7 @@ pub struct View {
 
 /// Why a pickle is not read.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum PickleFault {
     /// It makes no sense, or asks for more than a checkpoint needs: a clause that says how.
     Damaged(String),
     /// It calls a function by this name.

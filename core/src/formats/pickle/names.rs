@@ -1,7 +1,7 @@
 //! The names that a pickle may use, and what becomes of a call to them.
 
 use super::arrays;
-use super::{Fault, Id, Storage, Value, Values, View};
+use super::{Id, PickleFault, Storage, Value, Values, View};
 
 /// Longest name that an error shows.
 const MOST_SHOWN: usize = 200;
@@ -140,7 +140,7 @@ pub(super) enum Made {
 }
 
 /// What a call of `callable` with `arguments` gives, without any call.
-pub(super) fn call(values: &Values, callable: Id, arguments: Id) -> Result<Made, Fault> {
+pub(super) fn call(values: &Values, callable: Id, arguments: Id) -> Result<Made, PickleFault> {
     let Some(given) = values.sequence(arguments) else {
         return Err(nonsense("it calls something without arguments"));
     };
@@ -171,13 +171,15 @@ pub(super) fn call(values: &Values, callable: Id, arguments: Id) -> Result<Made,
         (Value::Known(Known::EmptyArray), _) => Ok(Made::New(Value::EmptyArray)),
         (Value::Known(Known::Scalar), &[dtype, data]) => Ok(Made::New(arrays::scalar(dtype, data))),
         (Value::Known(_), _) => Ok(Made::New(Value::Opaque)),
-        (Value::Foreign { module, name }, _) => Err(Fault::Call(shown(values, *module, *name))),
+        (Value::Foreign { module, name }, _) => {
+            Err(PickleFault::Call(shown(values, *module, *name)))
+        }
         _ => Err(nonsense("it calls what is no function")),
     }
 }
 
 /// A tensor by the arguments of the function that rebuilds it.
-fn tensor(values: &Values, callable: Id, given: &[Id]) -> Result<Made, Fault> {
+fn tensor(values: &Values, callable: Id, given: &[Id]) -> Result<Made, PickleFault> {
     let &[storage, offset, shape, strides, ref rest @ ..] = given else {
         return Err(nonsense("it makes a tensor out of too few arguments"));
     };
@@ -198,7 +200,7 @@ fn tensor(values: &Values, callable: Id, given: &[Id]) -> Result<Made, Fault> {
 }
 
 /// A tensor with attributes: the tensor.
-fn subclass(values: &Values, inner: Id, arguments: Id) -> Result<Made, Fault> {
+fn subclass(values: &Values, inner: Id, arguments: Id) -> Result<Made, PickleFault> {
     match values.get(inner) {
         // A chain of such calls would be followed to any depth.
         Value::Known(Known::Subclass) => Ok(Made::New(Value::Opaque)),
@@ -207,7 +209,7 @@ fn subclass(values: &Values, inner: Id, arguments: Id) -> Result<Made, Fault> {
 }
 
 /// What becomes of an object of a class that is made without a call of its constructor.
-pub(super) fn object(values: &Values, class: Id) -> Result<Value, Fault> {
+pub(super) fn object(values: &Values, class: Id) -> Result<Value, PickleFault> {
     match values.get(class) {
         Value::Known(Known::Dict) => Ok(Value::Dict(vec![])),
         Value::Known(Known::Wrapper) => Ok(Value::Wrapper),
@@ -218,7 +220,7 @@ pub(super) fn object(values: &Values, class: Id) -> Result<Value, Fault> {
                 class: *name,
                 state: None,
             }),
-            _ => Err(Fault::Call(shown(values, *module, *name))),
+            _ => Err(PickleFault::Call(shown(values, *module, *name))),
         },
         _ => Err(nonsense("it makes an object of what is no class")),
     }
@@ -231,7 +233,7 @@ fn is_class(name: &str) -> bool {
 }
 
 /// The storage that a persistent identity names: the word "storage", class, key, place, count.
-pub(super) fn storage(values: &Values, identity: Id) -> Result<Value, Fault> {
+pub(super) fn storage(values: &Values, identity: Id) -> Result<Value, PickleFault> {
     let unknown = || nonsense("it names numbers outside it in an unknown way");
     let Some(&[kind, class, key, _, count, ref rest @ ..]) = values.sequence(identity) else {
         return Err(unknown());
@@ -254,8 +256,8 @@ pub(super) fn storage(values: &Values, identity: Id) -> Result<Value, Fault> {
     }
 }
 
-fn nonsense(reason: &str) -> Fault {
-    Fault::Damaged(reason.to_string())
+fn nonsense(reason: &str) -> PickleFault {
+    PickleFault::Damaged(reason.to_string())
 }
 
 /// A name as an error shows it: without control characters, and not at any length.

@@ -6,8 +6,8 @@ use super::*;
 fn check_refused(pickle: &[u8], expected: &str) {
     let fault = parse(pickle).expect_err(expected);
     let sentence = match fault {
-        Fault::Damaged(reason) => reason,
-        Fault::Call(name) => format!("calls {name}"),
+        PickleFault::Damaged(reason) => reason,
+        PickleFault::Call(name) => format!("calls {name}"),
     };
     assert!(sentence.contains(expected), "{sentence}");
 }
@@ -44,7 +44,7 @@ fn a_name_from_a_file_is_shown_without_control_characters_and_cut() {
     check_call_refused(b"\x8c\x01a\x8c\x03\x1b[m\x93)R.", "a.\\u{1b}[m");
     let long = format!("c{}\nb\n)R.", "a".repeat(10_000));
     let fault = parse(long.as_bytes()).unwrap_err();
-    assert_eq!(fault, Fault::Call("a".repeat(200)));
+    assert_eq!(fault, PickleFault::Call("a".repeat(200)));
 }
 
 #[test]

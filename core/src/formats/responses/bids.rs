@@ -57,7 +57,7 @@ impl<'a> BidsName<'a> {
 
 /// The stories of a folder's files, in their order: `None` for files that are no recordings.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Stories {
+pub(super) struct BidsStories {
     pub(super) names: Vec<Option<String>>,
     /// What a user should know: sentences.
     pub(super) notes: Vec<String>,
@@ -68,8 +68,8 @@ pub(super) struct Stories {
 ///
 /// # Errors
 /// A sentence without its end, if files are of several subjects, hemispheres or the like, of which one must be chosen.
-pub(super) fn stories(stems: &[&str]) -> Result<Stories, String> {
-    let mut found = Stories::default();
+pub(super) fn stories(stems: &[&str]) -> Result<BidsStories, String> {
+    let mut found = BidsStories::default();
     let mut by_task: BTreeMap<&str, Vec<(usize, BidsName)>> = BTreeMap::new();
     for (index, stem) in stems.iter().enumerate() {
         match BidsName::parse(stem) {

@@ -16,7 +16,7 @@ use super::{hdf5, npz_found, placeholder};
 use crate::matrix::Real;
 use crate::names::composed;
 use crate::responses::{ResponseSource, ResponsesError};
-use story::{Form, Mask, StoryMatrix};
+use story::{Mask, StoryFormat, StoryMatrix};
 
 /// What is needed beside the responses themselves.
 #[derive(Debug, Clone)]
@@ -83,20 +83,20 @@ fn in_folder(
     path: &Path,
     mask: Option<&Mask>,
     options: &ResponseOptions,
-) -> Result<Stories, ResponsesError> {
+) -> Result<StoryMatrices, ResponsesError> {
     let entries = std::fs::read_dir(path)
         .map_err(|error| said(path, &format!("The folder cannot be read: {error}")))?;
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     files.sort();
     let known = files
         .iter()
-        .filter_map(|file| Some((file, Form::of_name(file)?)));
-    let known: Vec<(&PathBuf, (String, Form))> = known.collect();
+        .filter_map(|file| Some((file, StoryFormat::of_name(file)?)));
+    let known: Vec<(&PathBuf, (String, StoryFormat))> = known.collect();
     let stems: Vec<&str> = known.iter().map(|(_, (stem, _))| stem.as_str()).collect();
     let named = bids::stories(&stems).map_err(|reason| said(path, &reason))?;
-    let mut stories = Stories {
+    let mut stories = StoryMatrices {
         notes: named.notes,
-        ..Stories::default()
+        ..StoryMatrices::default()
     };
     for ((file, (stem, form)), story) in known.iter().zip(named.names) {
         let Some(story) = story else { continue };
@@ -121,15 +121,18 @@ fn in_file(
     path: &Path,
     mask: Option<&Mask>,
     options: &ResponseOptions,
-) -> Result<Stories, ResponsesError> {
-    let mut stories = Stories::default();
-    let Some((story, form)) = Form::of_name(path) else {
+) -> Result<StoryMatrices, ResponsesError> {
+    let mut stories = StoryMatrices::default();
+    let Some((story, form)) = StoryFormat::of_name(path) else {
         if !path.exists() && std::fs::read_link(path).is_err() {
             return Err(said(path, "There are no responses here. Look at the path"));
         }
         return Ok(stories);
     };
-    if !matches!(form, Form::Pickle | Form::Npz | Form::Hdf5) {
+    if !matches!(
+        form,
+        StoryFormat::Pickle | StoryFormat::Npz | StoryFormat::Hdf5
+    ) {
         let matrix = one_matrix(path, form, (mask, options), &mut stories.notes)?;
         stories.by_story.insert(story, matrix);
         return Ok(stories);
@@ -161,9 +164,9 @@ fn in_file(
 }
 
 /// An HDF5 file of PyTables has what matters under one name.
-fn keep_usual_of_hdf5(form: Form, all: &mut Found<StoryMatrix>) {
+fn keep_usual_of_hdf5(form: StoryFormat, all: &mut Found<StoryMatrix>) {
     let is_data = |(name, _): &(Option<String>, StoryMatrix)| name.as_deref() == Some("data");
-    if form != Form::Hdf5 || all.arrays.len() < 2 {
+    if form != StoryFormat::Hdf5 || all.arrays.len() < 2 {
         return;
     }
     if let Some(index) = all.arrays.iter().position(is_data) {
@@ -185,15 +188,15 @@ fn keep_usual_of_hdf5(form: Form, all: &mut Found<StoryMatrix>) {
 /// A sentence, if there is none that can be responses, or the file cannot be read.
 fn several_matrices(
     path: &Path,
-    form: Form,
+    form: StoryFormat,
     options: &ResponseOptions,
 ) -> Result<Found<StoryMatrix>, ResponsesError> {
     refuse_placeholder(path)?;
     let all = match form {
-        Form::Pickle => PickledFile::open(path, &options.scratch)?
+        StoryFormat::Pickle => PickledFile::open(path, &options.scratch)?
             .arrays(path)?
             .into_other(),
-        Form::Npz => npz_found::arrays(path, &options.scratch)
+        StoryFormat::Npz => npz_found::arrays(path, &options.scratch)
             .map_err(|error| ResponsesError(error.to_string()))?
             .into_other(),
         _ => hdf5::arrays(path, &options.scratch)?.into_other(),
@@ -214,11 +217,14 @@ fn several_matrices(
 /// The array of a file of one story.
 fn one_matrix(
     path: &Path,
-    form: Form,
+    form: StoryFormat,
     (mask, options): (Option<&Mask>, &ResponseOptions),
     notes: &mut Vec<String>,
 ) -> Result<StoryMatrix, ResponsesError> {
-    if !matches!(form, Form::Pickle | Form::Npz | Form::Hdf5) {
+    if !matches!(
+        form,
+        StoryFormat::Pickle | StoryFormat::Npz | StoryFormat::Hdf5
+    ) {
         refuse_placeholder(path)?;
         return StoryMatrix::open(path, form, mask, &options.scratch);
     }
@@ -275,7 +281,7 @@ fn said(path: &Path, text: &str) -> ResponsesError {
 
 /// One matrix per story.
 #[derive(Default)]
-struct Stories {
+struct StoryMatrices {
     by_story: BTreeMap<String, StoryMatrix>,
     /// Stories by the names of their files, where those are other names.
     aliases: BTreeMap<String, String>,
@@ -283,7 +289,7 @@ struct Stories {
     notes: Vec<String>,
 }
 
-impl Stories {
+impl StoryMatrices {
     /// A story by its name, its file's name, or the number of one of its presentations behind a slash. Letters may be composed
     /// in another way.
     fn find(&self, story: &str) -> Option<(&StoryMatrix, Option<usize>)> {
@@ -344,7 +350,7 @@ impl Stories {
     }
 }
 
-impl ResponseSource for Stories {
+impl ResponseSource for StoryMatrices {
     fn stories(&self) -> Vec<String> {
         self.by_story.keys().cloned().collect()
     }

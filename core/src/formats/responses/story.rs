@@ -16,7 +16,7 @@ use crate::responses::ResponsesError;
 
 /// The form of a file, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum StoryFormat {
     Npy,
     Npz,
     Hdf5,
@@ -28,40 +28,40 @@ pub(super) enum Form {
 }
 
 /// Endings of names, longer ones before those they end with.
-const ENDINGS: [(&str, Form); 30] = [
-    (".npy", Form::Npy),
-    (".npz", Form::Npz),
-    (".hf5", Form::Hdf5),
-    (".hdf5", Form::Hdf5),
-    (".hdf", Form::Hdf5),
-    (".h5", Form::Hdf5),
-    (".mat", Form::Hdf5),
-    (".jbl", Form::Pickle),
-    (".joblib", Form::Pickle),
-    (".pkl", Form::Pickle),
-    (".pickle", Form::Pickle),
-    (".jbl.gz", Form::Pickle),
-    (".pkl.gz", Form::Pickle),
-    (".joblib.gz", Form::Pickle),
-    (".pkl.z", Form::Pickle),
-    (".joblib.z", Form::Pickle),
-    (".nii", Form::Volumes),
-    (".nii.gz", Form::Volumes),
-    (".dtseries.nii", Form::Volumes),
-    (".ptseries.nii", Form::Volumes),
-    (".dtseries.nii.gz", Form::Volumes),
-    (".hdr", Form::Pair),
-    (".hdr.gz", Form::Pair),
-    (".mgh", Form::Volumes),
-    (".mgz", Form::Volumes),
-    (".mgh.gz", Form::Volumes),
-    (".func.gii", Form::Gifti),
-    (".func.gii.gz", Form::Gifti),
-    (".gii", Form::Gifti),
-    (".gii.gz", Form::Gifti),
+const ENDINGS: [(&str, StoryFormat); 30] = [
+    (".npy", StoryFormat::Npy),
+    (".npz", StoryFormat::Npz),
+    (".hf5", StoryFormat::Hdf5),
+    (".hdf5", StoryFormat::Hdf5),
+    (".hdf", StoryFormat::Hdf5),
+    (".h5", StoryFormat::Hdf5),
+    (".mat", StoryFormat::Hdf5),
+    (".jbl", StoryFormat::Pickle),
+    (".joblib", StoryFormat::Pickle),
+    (".pkl", StoryFormat::Pickle),
+    (".pickle", StoryFormat::Pickle),
+    (".jbl.gz", StoryFormat::Pickle),
+    (".pkl.gz", StoryFormat::Pickle),
+    (".joblib.gz", StoryFormat::Pickle),
+    (".pkl.z", StoryFormat::Pickle),
+    (".joblib.z", StoryFormat::Pickle),
+    (".nii", StoryFormat::Volumes),
+    (".nii.gz", StoryFormat::Volumes),
+    (".dtseries.nii", StoryFormat::Volumes),
+    (".ptseries.nii", StoryFormat::Volumes),
+    (".dtseries.nii.gz", StoryFormat::Volumes),
+    (".hdr", StoryFormat::Pair),
+    (".hdr.gz", StoryFormat::Pair),
+    (".mgh", StoryFormat::Volumes),
+    (".mgz", StoryFormat::Volumes),
+    (".mgh.gz", StoryFormat::Volumes),
+    (".func.gii", StoryFormat::Gifti),
+    (".func.gii.gz", StoryFormat::Gifti),
+    (".gii", StoryFormat::Gifti),
+    (".gii.gz", StoryFormat::Gifti),
 ];
 
-impl Form {
+impl StoryFormat {
     /// The story that a file is named after, and its form; `None` for files that are none of these, or hidden.
     pub(super) fn of_name(path: &Path) -> Option<(String, Self)> {
         let name = path.file_name()?.to_str()?;
@@ -118,12 +118,12 @@ impl StoryMatrix {
     /// Opens a file that holds one array.
     pub(super) fn open(
         path: &Path,
-        form: Form,
+        form: StoryFormat,
         mask: Option<&Mask>,
         scratch: &Path,
     ) -> Result<Self, ResponsesError> {
         match form {
-            Form::Volumes | Form::Pair => {
+            StoryFormat::Volumes | StoryFormat::Pair => {
                 let volumes = Volumes::open(path, scratch)?;
                 let volumes = match mask {
                     Some(mask) => volumes.masked(&mask.0)?,
@@ -131,7 +131,7 @@ impl StoryMatrix {
                 };
                 Ok(Self::Volumes(Box::new(volumes)))
             }
-            Form::Gifti => Ok(Self::Gifti(Box::new(GiftiSeries::open(path, scratch)?))),
+            StoryFormat::Gifti => Ok(Self::Gifti(Box::new(GiftiSeries::open(path, scratch)?))),
             _ => {
                 let array = StoredArray::open(path);
                 array
@@ -257,22 +257,22 @@ mod tests {
         for (file, expected) in [
             (
                 "wheretheressmoke.hf5",
-                Some(("wheretheressmoke", Form::Hdf5)),
+                Some(("wheretheressmoke", StoryFormat::Hdf5)),
             ),
-            ("a.b.nii.gz", Some(("a.b", Form::Volumes))),
-            ("sub-01.L.func.gii", Some(("sub-01.L", Form::Gifti))),
-            ("alpha.func.gii.gz", Some(("alpha", Form::Gifti))),
-            ("alpha.dtseries.nii", Some(("alpha", Form::Volumes))),
+            ("a.b.nii.gz", Some(("a.b", StoryFormat::Volumes))),
+            ("sub-01.L.func.gii", Some(("sub-01.L", StoryFormat::Gifti))),
+            ("alpha.func.gii.gz", Some(("alpha", StoryFormat::Gifti))),
+            ("alpha.dtseries.nii", Some(("alpha", StoryFormat::Volumes))),
             (
                 "UTS03_responses.JBL",
-                Some(("UTS03_responses", Form::Pickle)),
+                Some(("UTS03_responses", StoryFormat::Pickle)),
             ),
             (".hidden.npy", None),
             ("readme.md", None),
             ("alone.hdr", None),
             (".npy", None),
         ] {
-            let found = Form::of_name(Path::new(file));
+            let found = StoryFormat::of_name(Path::new(file));
             let expected = expected.map(|(story, form)| (story.to_string(), form));
             assert_eq!(found, expected, "{file}");
         }

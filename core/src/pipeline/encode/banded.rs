@@ -8,7 +8,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 use super::EncodeError;
 use super::run::{Run, draws_of, values_of};
 use crate::banded::{
-    BandedChoice, BandedProblem, BandedSettings, RefitPlan, candidates, r_squared_of_parts,
+    BandedChoice, BandedProblem, BandedRefitPlan, BandedSettings, candidates, r_squared_of_parts,
 };
 use crate::design::SetColumns;
 use crate::encoding::{BLOCK_VOXELS, Column, ScoreTable, VoxelScores};
@@ -34,7 +34,7 @@ pub(super) struct Banded<'a> {
 }
 
 /// What was found of each voxel.
-struct Found {
+struct Selected {
     scored: Scored,
     /// `(n_sets, n_voxels)`.
     set_r_squared: Array2<f64>,
@@ -152,14 +152,14 @@ impl<'a> Banded<'a> {
         &self,
         choice: &BandedChoice,
         report: &mut dyn FnMut(Event),
-    ) -> Result<Option<Found>, EncodeError> {
+    ) -> Result<Option<Selected>, EncodeError> {
         let run = self.run;
         let used: BTreeSet<usize> = choice.candidate.iter().copied().collect();
         let used: Vec<usize> = used.into_iter().collect();
         let n_columns = Column::ALL.len();
         let n_blocks = run.voxels.len().div_ceil(BLOCK_VOXELS);
         let no_draws = MeanOfDraws::new(run.work.recipe.scores.n_draws);
-        let mut all = Found {
+        let mut all = Selected {
             scored: Scored {
                 voxels: vec![VoxelScores::default(); run.voxels.len()],
                 draws: vec![no_draws; n_blocks],
@@ -215,7 +215,7 @@ impl<'a> Banded<'a> {
     fn scored(
         &self,
         scorer: &Scorer,
-        (plans, choice): (&[(usize, RefitPlan)], &BandedChoice),
+        (plans, choice): (&[(usize, BandedRefitPlan)], &BandedChoice),
         voxels: Range<usize>,
         block: ArrayView2<f64>,
     ) -> Result<Vec<f64>, EncodeError> {
@@ -238,7 +238,7 @@ impl<'a> Banded<'a> {
     /// Each set's part of the predictions of a block of voxels; 0 for voxels that chose none of these mixtures.
     fn parts(
         &self,
-        plans: &[(usize, RefitPlan)],
+        plans: &[(usize, BandedRefitPlan)],
         choice: &BandedChoice,
         first: usize,
         block: ArrayView2<f64>,
@@ -274,7 +274,7 @@ impl<'a> Banded<'a> {
     }
 
     /// The mixture of each voxel, and what each set contributes to its R².
-    fn write(&self, choice: &BandedChoice, found: &Found) -> Result<(), EncodeError> {
+    fn write(&self, choice: &BandedChoice, found: &Selected) -> Result<(), EncodeError> {
         let n_voxels = found.scored.voxels.len();
         let path = self.run.folder.join(FILE);
         let archive = || {

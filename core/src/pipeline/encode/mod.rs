@@ -1,11 +1,11 @@
 //! From features to voxel scores: the method, step by step.
 
 mod banded;
+mod block_cache;
 mod controls;
 mod files;
 mod info;
 mod inputs;
-mod kept;
 mod run;
 mod warnings;
 
@@ -32,8 +32,8 @@ use crate::sanity::{Check, Verdict};
 use crate::split::SplitError;
 use crate::store::{Found, Journal, StoreError, atomic};
 use banded::Banded;
+use block_cache::BlockCache;
 use files::Files;
-use kept::Kept;
 use run::{FIT, Run, draws_of, rounds_name, values_of};
 
 use super::now;
@@ -128,11 +128,11 @@ pub struct Encoding<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existing {
     /// Those of the same recipe and the same files stay; others are refused.
-    Kept,
+    Keep,
     /// Those of the same recipe and the same files stay; others get another name beside them.
     SetAside,
     /// They are written over.
-    Overwritten,
+    Overwrite,
 }
 
 /// How a run ended.
@@ -209,7 +209,7 @@ fn encode_in<T: Readable>(
     inputs::refuse_known_test(recipe, &design, &inputs)?;
     let run = Run::new(work, &design, &measured, &inputs)?;
     match (work.existing, run.is_done(&inputs)) {
-        (Existing::Overwritten, _) | (_, Ok(false)) => {}
+        (Existing::Overwrite, _) | (_, Ok(false)) => {}
         (_, Ok(true)) => return Ok(EncodeSummary::DoneBefore),
         (Existing::SetAside, Err(EncodeError::OtherScores(_))) => {
             let folder = run.set_aside()?.display().to_string();
@@ -245,13 +245,13 @@ fn encode_in<T: Readable>(
     }
     let problem = Problem::<T>::new(&design.training)?;
     warnings::check_precision(&run, &problem, report)?;
-    let mut kept = Kept::new(run.cached_bytes());
-    let Some(round_scores) = choose_alphas(&run, &problem, &mut kept, report)? else {
+    let mut cache = BlockCache::new(run.cached_bytes());
+    let Some(round_scores) = choose_alphas(&run, &problem, &mut cache, report)? else {
         return Ok(EncodeSummary::Stopped);
     };
     let alphas = best(&run, &round_scores)?;
     let plan = RefitPlan::new(&problem, &design.test, &recipe.ridge.settings())?;
-    let Some(scores) = fit_and_score(&run, &plan, &alphas, kept, report)? else {
+    let Some(scores) = fit_and_score(&run, &plan, &alphas, cache, report)? else {
         return Ok(EncodeSummary::Stopped);
     };
     let table = run.table(round_scores, &alphas, scores);
@@ -290,7 +290,7 @@ fn finish(
 fn choose_alphas<T: Readable>(
     run: &Run,
     problem: &Problem<T>,
-    kept: &mut Kept<T>,
+    cache: &mut BlockCache<T>,
     report: &mut dyn FnMut(Event),
 ) -> Result<Option<Array2<f64>>, EncodeError> {
     let settings = run.work.recipe.ridge.settings();
@@ -306,7 +306,7 @@ fn choose_alphas<T: Readable>(
             problem.forget_round();
             let finished =
                 run.for_blocks(&mut journal, Stage::ChooseAlpha, report, |voxels, block| {
-                    let shared = kept.get_or(voxels.start, || plan.shared(block));
+                    let shared = cache.get_or(voxels.start, || plan.shared(block));
                     // One voxel after the other: its rounds, and in each its α.
                     let scores = plan.scores_sharing(block, &shared).permuted_axes([2, 0, 1]);
                     Ok(scores.iter().copied().collect())
@@ -360,7 +360,7 @@ fn fit_and_score<T: Readable>(
     run: &Run,
     plan: &RefitPlan<T>,
     alphas: &[usize],
-    mut kept: Kept<T>,
+    mut cache: BlockCache<T>,
     report: &mut dyn FnMut(Event),
 ) -> Result<Option<Scored>, EncodeError> {
     let (mut journal, found) = run.journal_of_scores(FIT, Column::ALL.len())?;
@@ -372,7 +372,7 @@ fn fit_and_score<T: Readable>(
             run.for_blocks(&mut journal, Stage::FitAndScore, report, |voxels, block| {
                 let first = voxels.start - run.voxels.start;
                 let alphas = &alphas[first..first + block.ncols()];
-                let shared = kept.take(voxels.start);
+                let shared = cache.take(voxels.start);
                 let fitted = plan.fit_sharing(block, &shared, alphas, files.weights());
                 files.write(first, &fitted)?;
                 let scored = scorer.scores(&fitted.predictions, block, voxels)?;

@@ -50,7 +50,7 @@ struct Archive<'a, R> {
     path: &'a Path,
 }
 
-struct Entry {
+struct ArchiveEntry {
     name: String,
     /// Where it lies as it is in the file.
     place: Range<u64>,
@@ -75,7 +75,7 @@ impl<R: Read + Seek> Archive<'_, R> {
     }
 
     /// All entries, each of which lies inside the file.
-    fn entries(&mut self) -> Result<Vec<Entry>, CheckpointError> {
+    fn entries(&mut self) -> Result<Vec<ArchiveEntry>, CheckpointError> {
         if self.zip.has_duplicate_names() {
             return Err(self.damaged("its zip archive has two entries of one name".into()));
         }
@@ -86,7 +86,7 @@ impl<R: Read + Seek> Archive<'_, R> {
         (0..n_entries).map(|index| self.entry(index)).collect()
     }
 
-    fn entry(&mut self, index: usize) -> Result<Entry, CheckpointError> {
+    fn entry(&mut self, index: usize) -> Result<ArchiveEntry, CheckpointError> {
         let path = self.path;
         let entry = self.zip.by_index_raw(index);
         let entry = entry.map_err(|error| refused(&error, path))?;
@@ -108,7 +108,7 @@ impl<R: Read + Seek> Archive<'_, R> {
             let name = name.escape_debug();
             return Err(self.damaged(format!("its zip archive gives {name} two lengths")));
         }
-        Ok(Entry {
+        Ok(ArchiveEntry {
             name,
             place: start..end,
             n_unpacked_bytes,
@@ -117,8 +117,8 @@ impl<R: Read + Seek> Archive<'_, R> {
     }
 
     /// Which entry is the pickle, and what its name and those of the others begin with.
-    fn pickle(&self, entries: &[Entry]) -> Result<(usize, String), CheckpointError> {
-        let prefix_of = |entry: &Entry| {
+    fn pickle(&self, entries: &[ArchiveEntry]) -> Result<(usize, String), CheckpointError> {
+        let prefix_of = |entry: &ArchiveEntry| {
             let prefix = entry.name.strip_suffix(PICKLE)?;
             (prefix.is_empty() || prefix.ends_with('/')).then(|| prefix.to_string())
         };
@@ -129,7 +129,11 @@ impl<R: Read + Seek> Archive<'_, R> {
             .ok_or_else(|| self.damaged("it is a zip archive without a data.pkl".into()))
     }
 
-    fn check_byte_order(&mut self, entries: &[Entry], prefix: &str) -> Result<(), CheckpointError> {
+    fn check_byte_order(
+        &mut self,
+        entries: &[ArchiveEntry],
+        prefix: &str,
+    ) -> Result<(), CheckpointError> {
         let name = format!("{prefix}{BYTE_ORDER}");
         // Older versions of PyTorch did not write it, on machines that all were little-endian.
         let Some(at) = entries.iter().position(|entry| entry.name == name) else {
@@ -145,7 +149,12 @@ impl<R: Read + Seek> Archive<'_, R> {
     }
 
     /// An entry's content, of `most` bytes at most, unpacked.
-    fn content(&mut self, at: usize, entry: &Entry, most: u64) -> Result<Vec<u8>, CheckpointError> {
+    fn content(
+        &mut self,
+        at: usize,
+        entry: &ArchiveEntry,
+        most: u64,
+    ) -> Result<Vec<u8>, CheckpointError> {
         let too_long = |claimed| CheckpointError::Header {
             claimed,
             found: self.n_bytes,
@@ -170,7 +179,11 @@ impl<R: Read + Seek> Archive<'_, R> {
         Ok(bytes)
     }
 
-    fn storages(&self, entries: Vec<Entry>, prefix: &str) -> Result<Storages, CheckpointError> {
+    fn storages(
+        &self,
+        entries: Vec<ArchiveEntry>,
+        prefix: &str,
+    ) -> Result<Storages, CheckpointError> {
         let prefix = format!("{prefix}{STORAGES}");
         let mut storages = Storages::new();
         for entry in entries {

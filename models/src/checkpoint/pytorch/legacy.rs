@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::Storages;
-use heschl_core::formats::pickle::{self, Fault, Pickle};
+use heschl_core::formats::pickle::{self, Pickle, PickleFault};
 
 use crate::checkpoint::{CheckpointError, MOST_HEADER_BYTES};
 
@@ -63,7 +63,7 @@ struct Pickles {
 }
 
 impl Pickles {
-    fn parse(bytes: &[u8]) -> Result<Self, Fault> {
+    fn parse(bytes: &[u8]) -> Result<Self, PickleFault> {
         let mut rest = bytes;
         let mut pickles = Vec::with_capacity(N_PICKLES);
         for _ in 0..N_PICKLES {
@@ -115,7 +115,7 @@ impl Pickles {
 }
 
 /// The keys that the last pickle lists, each with the bytes of one number.
-fn keys_in_order(object: &Pickle, keys: &Pickle) -> Result<Vec<(String, u64)>, Fault> {
+fn keys_in_order(object: &Pickle, keys: &Pickle) -> Result<Vec<(String, u64)>, PickleFault> {
     let named = object.values.storages().filter_map(|storage| {
         let key = object.values.text(storage.key)?;
         Some((key, storage.element.n_bytes))
@@ -140,6 +140,6 @@ fn keys_in_order(object: &Pickle, keys: &Pickle) -> Result<Vec<(String, u64)>, F
     Ok(in_order)
 }
 
-fn nonsense(reason: &str) -> Fault {
-    Fault::Damaged(reason.to_string())
+fn nonsense(reason: &str) -> PickleFault {
+    PickleFault::Damaged(reason.to_string())
 }

@@ -18,7 +18,9 @@ use std::path::Path;
 
 use heschl_core::encoder::NumberFormat;
 
-use heschl_core::formats::pickle::{self, Element, Fault, Id, Known, Pickle, Value, Values, View};
+use heschl_core::formats::pickle::{
+    self, Element, Id, Known, Pickle, PickleFault, Value, Values, View,
+};
 
 use super::{Checkpoint, CheckpointError, Dtype, Tensor};
 
@@ -88,11 +90,11 @@ pub fn parse(
 }
 
 /// A fault of a pickle as one of the file at `path`.
-fn in_file(fault: Fault, path: &Path) -> CheckpointError {
+fn in_file(fault: PickleFault, path: &Path) -> CheckpointError {
     let path = path.to_path_buf();
     match fault {
-        Fault::Damaged(reason) => CheckpointError::Damaged { reason, path },
-        Fault::Call(name) => CheckpointError::Call { name, path },
+        PickleFault::Damaged(reason) => CheckpointError::Damaged { reason, path },
+        PickleFault::Call(name) => CheckpointError::Call { name, path },
     }
 }
 
@@ -181,7 +183,7 @@ fn tensor(values: &Values, view: &View, storages: &Storages) -> Result<Tensor, S
     let strides = wholes(values, view.strides).filter(|strides| strides.len() == sizes.len());
     let strides = strides.ok_or("has strides that do not belong to its shape")?;
     let start = whole(values, view.offset).ok_or("does not say where it begins")?;
-    let extent = Extent::new(&sizes, &strides, element)
+    let extent = TensorExtent::new(&sizes, &strides, element)
         .ok_or("is larger than any file, as its shape has it")?;
     let offset = extent
         .begin_within(start, element, n_storage_bytes)
@@ -195,14 +197,14 @@ fn tensor(values: &Values, view: &View, storages: &Storages) -> Result<Tensor, S
 }
 
 /// How far a view reaches.
-struct Extent {
+struct TensorExtent {
     /// Elements from the first to the last, both counted.
     n_elements: u64,
     /// Whether those are the tensor's elements in order, and no others.
     is_in_a_row: bool,
 }
 
-impl Extent {
+impl TensorExtent {
     /// `None` if it is more than 64 bits can count, or this machine can address.
     fn new(sizes: &[u64], strides: &[u64], element: Element) -> Option<Self> {
         let mut n_numbers = 1_u64;

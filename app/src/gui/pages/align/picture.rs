@@ -80,7 +80,7 @@ pub(super) fn show(
     let axis = TimeAxis::spanning(state, span(alignment, info), plot);
     axis.listen(ui, &response, actions);
     let rows = Rows::within(plot);
-    let picture = Picture {
+    let picture = AlignmentPicture {
         ui,
         alignment,
         axis,
@@ -100,7 +100,7 @@ pub(super) fn show(
     }
 }
 
-struct Picture<'a> {
+struct AlignmentPicture<'a> {
     ui: &'a egui::Ui,
     alignment: &'a Alignment,
     axis: TimeAxis,
@@ -108,7 +108,7 @@ struct Picture<'a> {
     scan: Option<usize>,
 }
 
-impl Picture<'_> {
+impl AlignmentPicture<'_> {
     fn palette(&self) -> &'static Palette {
         Palette::of(self.ui)
     }

@@ -6,7 +6,7 @@ use heschl_core::window::Windows;
 use heschl_models::catalogue;
 
 use crate::forecast::COMPRESSED_SHARE;
-use crate::gui::actions::{Actions, Purpose};
+use crate::gui::actions::{Actions, PathPurpose};
 use crate::gui::info::{Info, ModelInfo, SaveStatus, StoryInfo};
 use crate::gui::loading::Loading;
 use crate::gui::pages::blocker::{Blocker, Remedy};
@@ -77,7 +77,7 @@ impl ForecastPanel {
                     bytes(forecast.disk_bytes),
                     bytes(free)
                 ),
-                vec![Remedy::pick("Choose another folder", Purpose::Output)],
+                vec![Remedy::pick("Choose another folder", PathPurpose::Output)],
             ));
         }
         forecast
@@ -162,12 +162,12 @@ fn why_not(study: &Study, info: &Info) -> Option<Blocker> {
     if let (SaveStatus::Unsaved(_), None) = (&info.save_status, &study.output) {
         return Some(Blocker::new(
             "The study's folder cannot be written to. Choose another folder for the features.",
-            vec![Remedy::pick("Choose another folder", Purpose::Output)],
+            vec![Remedy::pick("Choose another folder", PathPurpose::Output)],
         ));
     }
     let recordings = || {
         vec![
-            Remedy::pick("Choose recordings", Purpose::Stimuli),
+            Remedy::pick("Choose recordings", PathPurpose::Stimuli),
             Remedy::go(Page::Stimuli),
         ]
     };

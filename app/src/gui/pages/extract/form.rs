@@ -7,7 +7,7 @@ use heschl_core::recipe::{CustomStimuli, LayerChoice};
 use heschl_core::window::{Coverage, WindowSettings};
 use heschl_models::catalogue;
 
-use crate::gui::actions::{Action, Actions, Purpose};
+use crate::gui::actions::{Action, Actions, PathPurpose};
 use crate::gui::icons;
 use crate::gui::info::Info;
 use crate::gui::loading::Loading;
@@ -21,7 +21,7 @@ use crate::gui::widgets::{
 
 /// What is half-typed in the form.
 #[derive(Default)]
-pub(super) struct Form {
+pub(super) struct ExtractForm {
     /// The layers as they are typed.
     layers: Option<String>,
 }
@@ -29,7 +29,7 @@ pub(super) struct Form {
 /// Batches that the command line takes, too.
 const BATCHES: std::ops::RangeInclusive<f64> = 1.0..=4096.0;
 
-impl Form {
+impl ExtractForm {
     /// The model and its layers; returns what is wrong.
     pub(super) fn model(
         &mut self,
@@ -159,7 +159,7 @@ pub(super) fn window(
         unit: "ms",
         tooltip: "From one window's end to the next, and the newest part of each window. Antonello et al. 2023: 100 ms, ten rows a second.",
         default: usual.chunk_ms,
-        topic: Topic::Window,
+        topic: Topic::App,
     };
     let check = |change: &dyn Fn(&mut WindowSettings)| {
         let mut window = study.window;
@@ -181,7 +181,7 @@ pub(super) fn window(
         unit: "ms",
         tooltip: "Audio heard before the chunk; a multiple of the chunk. Antonello et al. 2023: 16,000 ms.",
         default: usual.context_ms,
-        topic: Topic::Window,
+        topic: Topic::App,
     };
     wrong.extend(context.show(ui, &mut window.context_ms, actions, |ms| {
         check(&|window| window.context_ms = ms)
@@ -199,7 +199,7 @@ pub(super) fn window(
             unit: "s",
             tooltip: "Seconds from one window's end to the next.",
             default: 0.1,
-            topic: Topic::Window,
+            topic: Topic::App,
         };
         wrong.extend(stride.show(ui, &mut secs, actions, |secs| {
             check(&|window| window.stride_secs = Some(secs))
@@ -250,7 +250,7 @@ pub(super) fn output(
     let current = study.output.clone().or(folder);
     let field = PathField {
         label: "Folder for the features",
-        purpose: Purpose::Output,
+        purpose: PathPurpose::Output,
         recent: &[],
         own: &[],
         home: info.home.as_deref(),

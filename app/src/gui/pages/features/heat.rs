@@ -24,11 +24,11 @@ use crate::gui::widgets::name;
 
 /// The heat map as it was drawn last.
 #[derive(Default)]
-pub(super) struct HeatView {
+pub(super) struct HeatMapView {
     drawn: Option<(Arc<HeatPicture>, egui::TextureHandle)>,
 }
 
-impl HeatView {
+impl HeatMapView {
     /// Draws it into the room that is left.
     pub(super) fn ui(
         &mut self,

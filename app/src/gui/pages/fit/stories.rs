@@ -6,7 +6,7 @@ use egui::{RichText, WidgetInfo};
 use egui_extras::{Column, TableBuilder, TableRow};
 
 use crate::gui::actions::{Action, Actions};
-use crate::gui::fitting::{FitStudy, Part, StoryLengths, StoryResponses};
+use crate::gui::fitting::{FitStudy, StoryLengths, StoryResponses, StoryRole};
 use crate::gui::icons;
 use crate::gui::info::Info;
 use crate::gui::state::State;
@@ -19,7 +19,7 @@ const ROW_HEIGHT: f32 = 28.0;
 const MOST_ROWS: usize = 9;
 
 /// One row.
-struct Row<'a> {
+struct StoryRow<'a> {
     story: StoryResponses,
     has_features: bool,
     lengths: Option<&'a StoryLengths>,
@@ -74,10 +74,10 @@ pub(in crate::gui::pages) fn table(
     });
 }
 
-fn rows<'a>(info: &'a Info, measured: &[StoryResponses], fit: &FitStudy) -> Vec<Row<'a>> {
+fn rows<'a>(info: &'a Info, measured: &[StoryResponses], fit: &FitStudy) -> Vec<StoryRow<'a>> {
     let features = info.fit.layers.ready();
     let lengths = info.fit.lengths.ready();
-    let of = |story: StoryResponses| Row {
+    let of = |story: StoryResponses| StoryRow {
         // Until the features are known, nothing is said to be missing.
         has_features: features.is_none_or(|known| known.stories.contains(&story.story)),
         lengths: lengths.and_then(|all| all.iter().find(|known| known.story == story.story)),
@@ -87,8 +87,8 @@ fn rows<'a>(info: &'a Info, measured: &[StoryResponses], fit: &FitStudy) -> Vec<
 }
 
 /// How many train and test, and who is left out.
-fn progress_reader(ui: &mut egui::Ui, rows: &[Row], fit: &FitStudy) {
-    let n = |part: Part| {
+fn progress_reader(ui: &mut egui::Ui, rows: &[StoryRow], fit: &FitStudy) {
+    let n = |part: StoryRole| {
         rows.iter()
             .filter(|row| fit.part(&row.story.story, row.has_features) == part)
             .count()
@@ -102,9 +102,9 @@ fn progress_reader(ui: &mut egui::Ui, rows: &[Row], fit: &FitStudy) {
             count(rows.len(), "story", "stories"),
             thousands(n_scans),
             thousands(n_voxels),
-            thousands(n(Part::Train)),
-            thousands(n(Part::Test)),
-            thousands(n(Part::LeftOut)),
+            thousands(n(StoryRole::Train)),
+            thousands(n(StoryRole::Test)),
+            thousands(n(StoryRole::LeftOut)),
         ),
     );
     let without: Vec<&str> = rows
@@ -152,7 +152,7 @@ fn head(row: &mut TableRow) {
     }
 }
 
-fn cells(row: &mut TableRow, shown: &Row, fit: &mut FitStudy) {
+fn cells(row: &mut TableRow, shown: &StoryRow, fit: &mut FitStudy) {
     let story = &shown.story;
     row.col(|ui| {
         ui.add(egui::Label::new(&story.story).truncate().selectable(false))
@@ -200,15 +200,15 @@ fn right(ui: &mut egui::Ui, text: RichText) {
 }
 
 /// Train, test or leave out.
-fn part(ui: &mut egui::Ui, shown: &Row, fit: &mut FitStudy) {
+fn part(ui: &mut egui::Ui, shown: &StoryRow, fit: &mut FitStudy) {
     let story = &shown.story.story;
     let now = fit.part(story, shown.has_features);
     ui.spacing_mut().item_spacing.x = 2.0;
     ui.spacing_mut().button_padding.x = 8.0;
     for (part, words, spoken) in [
-        (Part::Train, "Train", "Train with"),
-        (Part::Test, "Test", "Test on"),
-        (Part::LeftOut, "Leave out", "Leave out"),
+        (StoryRole::Train, "Train", "Train with"),
+        (StoryRole::Test, "Test", "Test on"),
+        (StoryRole::LeftOut, "Leave out", "Leave out"),
     ] {
         let is_chosen = now == part;
         let button = egui::Button::selectable(is_chosen, words);
@@ -226,7 +226,7 @@ fn part(ui: &mut egui::Ui, shown: &Row, fit: &mut FitStudy) {
     }
 }
 
-fn remark(ui: &mut egui::Ui, shown: &Row) {
+fn remark(ui: &mut egui::Ui, shown: &StoryRow) {
     let palette = Palette::of(ui);
     let (words, color) = match shown.lengths {
         Some(StoryLengths {

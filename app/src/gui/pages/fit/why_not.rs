@@ -1,7 +1,7 @@
 //! Why a study's fit cannot run now, and what would let it.
 
-use crate::gui::actions::{Action, Purpose};
-use crate::gui::fitting::{FitStudy, Part, StoryLengths, StoryResponses};
+use crate::gui::actions::{Action, PathPurpose};
+use crate::gui::fitting::{FitStudy, StoryLengths, StoryResponses, StoryRole};
 use crate::gui::icons;
 use crate::gui::info::Info;
 use crate::gui::loading::Loading;
@@ -30,11 +30,11 @@ pub(crate) fn why_not_fit(state: &State, info: &Info) -> Option<Blocker> {
 
 /// Features and responses must be there.
 fn files(state: &State, info: &Info) -> Option<Blocker> {
-    let features = || Remedy::pick("Choose features", Purpose::FitFeatures);
+    let features = || Remedy::pick("Choose features", PathPurpose::FitFeatures);
     let responses = || {
         vec![
-            Remedy::pick("Choose a folder of responses", Purpose::Responses),
-            Remedy::pick("Choose a file of responses", Purpose::ResponsesFile),
+            Remedy::pick("Choose a folder of responses", PathPurpose::Responses),
+            Remedy::pick("Choose a file of responses", PathPurpose::ResponsesFile),
         ]
     };
     if state.fit_features().is_none() {
@@ -72,7 +72,7 @@ fn files(state: &State, info: &Info) -> Option<Blocker> {
 fn parts<'a>(
     fit: &'a FitStudy,
     info: &'a Info,
-) -> impl Iterator<Item = (StoryResponses, Part)> + 'a {
+) -> impl Iterator<Item = (StoryResponses, StoryRole)> + 'a {
     let measured = info.fit.responses.ready();
     let measured = measured.map_or_else(Vec::new, |stories| fit.stories(stories));
     let features = info.fit.layers.ready();
@@ -85,8 +85,8 @@ fn parts<'a>(
 
 /// Someone must train and someone must test.
 fn stories(study: &Study, info: &Info) -> Option<Blocker> {
-    let of = |part: Part| parts(&study.fit, info).filter(move |(_, found)| *found == part);
-    let (n_train, n_test) = (of(Part::Train).count(), of(Part::Test).count());
+    let of = |part: StoryRole| parts(&study.fit, info).filter(move |(_, found)| *found == part);
+    let (n_train, n_test) = (of(StoryRole::Train).count(), of(StoryRole::Test).count());
     if n_train + n_test == 0 {
         return Some(Blocker::new(
             "No story has both features and responses. Extract features of the stories that were measured, or give the files the same \
@@ -94,28 +94,28 @@ fn stories(study: &Study, info: &Info) -> Option<Blocker> {
             vec![Remedy::go(Page::Extract), Remedy::go(Page::Stimuli)],
         ));
     }
-    let as_part = |story: &StoryResponses, part: Part, words: &str| {
+    let as_part = |story: &StoryResponses, part: StoryRole, words: &str| {
         Remedy::edit(format!("{words} {}", story.story), study, |study| {
             study.fit.set_part(&story.story, part);
         })
     };
     if n_test == 0 {
-        let shortest = of(Part::Train).map(|(story, _)| story);
+        let shortest = of(StoryRole::Train).map(|(story, _)| story);
         let shortest = shortest.min_by_key(|story| story.n_scans);
         return Some(Blocker::new(
             "Choose a story to test on. The others are trained with.",
             shortest
                 .iter()
-                .map(|story| as_part(story, Part::Test, "Test on"))
+                .map(|story| as_part(story, StoryRole::Test, "Test on"))
                 .collect(),
         ));
     }
     (n_train == 0).then(|| {
-        let tests = of(Part::Test).take(3);
+        let tests = of(StoryRole::Test).take(3);
         Blocker::new(
             "Leave a story to train with: all of them are tested on.",
             tests
-                .map(|(story, _)| as_part(&story, Part::Train, "Train with"))
+                .map(|(story, _)| as_part(&story, StoryRole::Train, "Train with"))
                 .collect(),
         )
     })
@@ -141,7 +141,7 @@ fn lengths(study: &Study, info: &Info) -> Option<Blocker> {
     let known = info.fit.lengths.ready()?;
     let takes_part = |story: &&StoryLengths| {
         parts(&study.fit, info)
-            .any(|(known, part)| known.story == story.story && part != Part::LeftOut)
+            .any(|(known, part)| known.story == story.story && part != StoryRole::LeftOut)
     };
     let mut wrong = known
         .iter()
@@ -166,7 +166,7 @@ pub(super) fn remedies(study: &Study, story: &StoryLengths) -> Vec<Remedy> {
         })
     });
     let leave_out = Remedy::edit(format!("Leave out {}", story.story), study, |study| {
-        study.fit.set_part(&story.story, Part::LeftOut);
+        study.fit.set_part(&story.story, StoryRole::LeftOut);
     });
     let align = Remedy::new(
         icons::RULER,
@@ -181,7 +181,7 @@ pub(super) fn n_training_scans(study: &Study, info: &Info) -> Option<usize> {
     let known = info.fit.lengths.ready()?;
     let is_trained = |story: &&StoryLengths| {
         parts(&study.fit, info)
-            .any(|(known, part)| known.story == story.story && part == Part::Train)
+            .any(|(known, part)| known.story == story.story && part == StoryRole::Train)
     };
     let kept = |story: &StoryLengths| story.kept.map_or(0, |[_, responses]| responses);
     Some(known.iter().filter(is_trained).map(kept).sum())

@@ -11,7 +11,7 @@ use crate::gui::theme::{CORNER, INSIDE, Palette, TYPE_SCALE, semibold};
 use crate::gui::widgets::{name, weak};
 
 /// A figure, what it is, and what more there is to say of it.
-struct Tile {
+struct ScoreTile {
     figure: String,
     what: &'static str,
     more: String,
@@ -27,14 +27,14 @@ pub(super) fn tiles(ui: &mut egui::Ui, scores: &ScoresInfo) {
     });
 }
 
-fn all(scores: &ScoresInfo) -> Vec<Tile> {
+fn all(scores: &ScoresInfo) -> Vec<ScoreTile> {
     let table = &scores.table;
     let mut tiles = vec![mean(table)];
     tiles.extend(significant(table));
     tiles.extend(normalised(table));
     tiles.extend(best_layer(scores));
     let best = table.column(Column::R).filter(|r| r.is_finite());
-    tiles.push(Tile {
+    tiles.push(ScoreTile {
         figure: format!("{:.3}", best.fold(f64::NAN, f64::max)),
         what: "largest r",
         more: format!("of {} voxels", thousands(table.voxels.len())),
@@ -42,9 +42,9 @@ fn all(scores: &ScoresInfo) -> Vec<Tile> {
     tiles
 }
 
-fn mean(table: &ScoreTable) -> Tile {
+fn mean(table: &ScoreTable) -> ScoreTile {
     let interval = table.mean_interval();
-    Tile {
+    ScoreTile {
         figure: format!("{:.4}", table.mean(Column::R)),
         what: "mean r",
         more: interval.map_or_else(
@@ -54,39 +54,39 @@ fn mean(table: &ScoreTable) -> Tile {
     }
 }
 
-fn significant(table: &ScoreTable) -> Option<Tile> {
+fn significant(table: &ScoreTable) -> Option<ScoreTile> {
     let n = table.n_significant()?;
     let share = 100.0 * n as f64 / table.voxels.len().max(1) as f64;
-    Some(Tile {
+    Some(ScoreTile {
         figure: format!("{share:.1} %"),
         what: "better than by chance",
         more: format!("{} voxels, FDR {}", thousands(n), table.fdr_level),
     })
 }
 
-fn normalised(table: &ScoreTable) -> Option<Tile> {
+fn normalised(table: &ScoreTable) -> Option<ScoreTile> {
     let normalised = table.mean(Column::NormalisedR);
-    normalised.is_finite().then(|| Tile {
+    normalised.is_finite().then(|| ScoreTile {
         figure: format!("{normalised:.3}"),
         what: "r by the noise ceiling",
         more: "mean over voxels with a ceiling".into(),
     })
 }
 
-fn best_layer(scores: &ScoresInfo) -> Option<Tile> {
+fn best_layer(scores: &ScoresInfo) -> Option<ScoreTile> {
     let fits = scores
         .profile
         .iter()
         .filter(|entry| entry.mean_r.is_finite());
     let best = fits.clone().max_by(|a, b| a.mean_r.total_cmp(&b.mean_r))?;
-    (fits.count() > 1).then(|| Tile {
+    (fits.count() > 1).then(|| ScoreTile {
         figure: best.name.clone(),
         what: "best of the fits here",
         more: format!("mean r {:.4}", best.mean_r),
     })
 }
 
-fn draw(ui: &mut egui::Ui, tile: &Tile) {
+fn draw(ui: &mut egui::Ui, tile: &ScoreTile) {
     let palette = Palette::of(ui);
     let frame = egui::Frame::new()
         .fill(palette.side)

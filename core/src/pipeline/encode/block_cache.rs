@@ -4,15 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::matrix::Real;
-use crate::ridge::Shared;
+use crate::ridge::SharedAlpha;
 
 /// What is kept, by the first voxel of its block.
-pub(super) struct Kept<T> {
-    blocks: HashMap<usize, Arc<Shared<T>>>,
+pub(super) struct BlockCache<T> {
+    blocks: HashMap<usize, Arc<SharedAlpha<T>>>,
     bytes_left: u64,
 }
 
-impl<T: Real> Kept<T> {
+impl<T: Real> BlockCache<T> {
     /// Nothing yet, and never more than so many bytes.
     pub(super) fn new(bytes: u64) -> Self {
         Self {
@@ -25,8 +25,8 @@ impl<T: Real> Kept<T> {
     pub(super) fn get_or(
         &mut self,
         first_voxel: usize,
-        make: impl FnOnce() -> Shared<T>,
-    ) -> Arc<Shared<T>> {
+        make: impl FnOnce() -> SharedAlpha<T>,
+    ) -> Arc<SharedAlpha<T>> {
         if let Some(shared) = self.blocks.get(&first_voxel) {
             return shared.clone();
         }
@@ -39,10 +39,10 @@ impl<T: Real> Kept<T> {
     }
 
     /// Hands out what is kept of the block that begins with this voxel, for the last time.
-    pub(super) fn take(&mut self, first_voxel: usize) -> Arc<Shared<T>> {
+    pub(super) fn take(&mut self, first_voxel: usize) -> Arc<SharedAlpha<T>> {
         self.blocks
             .remove(&first_voxel)
-            .unwrap_or_else(|| Arc::new(Shared::Nothing))
+            .unwrap_or_else(|| Arc::new(SharedAlpha::Nothing))
     }
 }
 
@@ -52,19 +52,19 @@ mod tests {
 
     #[test]
     fn what_fits_is_kept_and_the_rest_is_made_again() {
-        let made = |value: f32| Shared::Sums(ndarray::Array2::from_elem((2, 3), value));
-        let value = |shared: &Shared<f32>| match shared {
-            Shared::Sums(sums) => Some(sums[(0, 0)]),
-            Shared::Nothing | Shared::Coordinates(_) => None,
+        let made = |value: f32| SharedAlpha::Sums(ndarray::Array2::from_elem((2, 3), value));
+        let value = |shared: &SharedAlpha<f32>| match shared {
+            SharedAlpha::Sums(sums) => Some(sums[(0, 0)]),
+            SharedAlpha::Nothing | SharedAlpha::Coordinates(_) => None,
         };
         // One of 24 bytes fits, two do not.
-        let mut kept = Kept::new(40);
-        assert_eq!(value(&kept.get_or(0, || made(1.0))), Some(1.0));
-        assert_eq!(value(&kept.get_or(2048, || made(2.0))), Some(2.0));
-        assert_eq!(value(&kept.get_or(0, || made(3.0))), Some(1.0));
-        assert_eq!(value(&kept.get_or(2048, || made(4.0))), Some(4.0));
-        assert_eq!(value(&kept.take(0)), Some(1.0));
-        assert_eq!(value(&kept.take(0)), None);
-        assert_eq!(value(&kept.take(2048)), None);
+        let mut cache = BlockCache::new(40);
+        assert_eq!(value(&cache.get_or(0, || made(1.0))), Some(1.0));
+        assert_eq!(value(&cache.get_or(2048, || made(2.0))), Some(2.0));
+        assert_eq!(value(&cache.get_or(0, || made(3.0))), Some(1.0));
+        assert_eq!(value(&cache.get_or(2048, || made(4.0))), Some(4.0));
+        assert_eq!(value(&cache.take(0)), Some(1.0));
+        assert_eq!(value(&cache.take(0)), None);
+        assert_eq!(value(&cache.take(2048)), None);
     }
 }
