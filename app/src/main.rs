@@ -25,12 +25,12 @@ use failure::Outcome;
 /// A LibriVox recording, in the public domain: 24.7 s, 16 kHz mono.
 const RECORDING: &[u8] = include_bytes!("../assets/austen.wav");
 
-/// Speech-model features for the study of how the brain hears speech.
+/// Extract speech-model features from recordings and see how well they predict fMRI responses.
 #[derive(Parser)]
 #[command(name = "heschl", version, about, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
-    /// The window, if no command is given
+    /// Opens the window if no command is given
     command: Option<Command>,
 }
 

@@ -14,10 +14,10 @@ use crate::failure::Failure;
 /// How progress is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum EventFormat {
-    /// Lines and a progress bar, for people.
+    /// Text and a progress bar.
     #[default]
     Text,
-    /// One JSON object a line on standard output, for machines.
+    /// One JSON object per line on standard output.
     Json,
 }
 

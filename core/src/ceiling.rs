@@ -11,7 +11,7 @@ pub enum TotalPower {
     One,
     /// The mean variance of the presentations. Source: Schoppe et al. (2016).
     #[default]
-    ResponseBlocks,
+    Measured,
 }
 
 /// The signal and the noise of each voxel.
@@ -47,7 +47,7 @@ impl NoiseCeiling {
         let mean = presentations.mean_axis(Axis(0))?;
         let total_power = match power {
             TotalPower::One => Array1::ones(mean.len_of(Axis(1))),
-            TotalPower::ResponseBlocks => total_power_measured(presentations)?,
+            TotalPower::Measured => total_power_measured(presentations)?,
         };
         let n = n as f64;
         let signal_power = (mean.var_axis(Axis(0), 1.0) * n - &total_power) / (n - 1.0);
@@ -113,7 +113,7 @@ mod tests {
             Array3::from_shape_fn((n_presentations, n_scans, n_voxels), |(_, scan, voxel)| {
                 signal[scan * n_voxels + voxel] + 3_f64.sqrt() * random.normal()
             });
-        let ceiling = NoiseCeiling::of(presentations.view(), TotalPower::ResponseBlocks).unwrap();
+        let ceiling = NoiseCeiling::of(presentations.view(), TotalPower::Measured).unwrap();
         let mean = ceiling.explainable_variance.mean().unwrap();
         let deviation = ceiling.explainable_variance.std(1.0);
         assert!(
@@ -139,12 +139,12 @@ mod tests {
             [[1.0, 1.0], [2.0, -1.0], [4.0, 1.0], [3.0, -1.0]],
             [[1.0, -1.0], [2.0, 1.0], [4.0, -1.0], [3.0, 1.0]],
         ];
-        let ceiling = NoiseCeiling::of(presentations.view(), TotalPower::ResponseBlocks).unwrap();
+        let ceiling = NoiseCeiling::of(presentations.view(), TotalPower::Measured).unwrap();
         assert!((ceiling.largest_r[0] - 1.0).abs() < 1e-12);
         assert!((ceiling.explainable_variance[0] - 1.0).abs() < 1e-12);
         assert!(ceiling.largest_r[1].is_nan());
         let one = presentations.slice(ndarray::s![..1, .., ..]);
-        assert!(NoiseCeiling::of(one, TotalPower::ResponseBlocks).is_none());
+        assert!(NoiseCeiling::of(one, TotalPower::Measured).is_none());
     }
 
     #[test]
@@ -162,7 +162,7 @@ mod tests {
             presentation.mapv_inplace(|value| (value - mean) / deviation);
         }
         let one = NoiseCeiling::of(presentations.view(), TotalPower::One).unwrap();
-        let measured = NoiseCeiling::of(presentations.view(), TotalPower::ResponseBlocks).unwrap();
+        let measured = NoiseCeiling::of(presentations.view(), TotalPower::Measured).unwrap();
         assert!((one.largest_r[0] - measured.largest_r[0]).abs() < 1e-12);
         assert!((raw.largest_r[0] - one.largest_r[0]).abs() > 0.01);
     }
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn a_perfect_prediction_explains_all_signal_power_and_the_mean_none() {
         let presentations = array![[[1.0], [2.0], [4.0], [3.0]], [[1.0], [2.0], [4.0], [3.0]]];
-        let ceiling = NoiseCeiling::of(presentations.view(), TotalPower::ResponseBlocks).unwrap();
+        let ceiling = NoiseCeiling::of(presentations.view(), TotalPower::Measured).unwrap();
         let measured = array![5.0 / 3.0];
         assert!((ceiling.power_explained(&measured, &array![0.0])[0] - 1.0).abs() < 1e-12);
         assert!(ceiling.power_explained(&measured, &measured)[0].abs() < 1e-12);

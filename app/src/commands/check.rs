@@ -7,7 +7,7 @@ use heschl_core::store;
 use crate::console::{self, count, say};
 use crate::failure::{CommandResult, Outcome};
 
-/// Verify a features folder: every file against its checksum, every array against its times
+/// Verify a folder of features: checksums, array shapes, and window times
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Folder of features, or one above several

@@ -8,19 +8,19 @@ use heschl_core::store::{find_litter, remove_litter};
 use crate::console::{self, count, say};
 use crate::failure::{CommandResult, Outcome};
 
-/// Remove temporary files that killed runs left in a folder of features or scores
+/// Remove temporary files that interrupted runs left behind
 ///
-/// Files that a run was writing a short while ago stay, and so does everything that a run goes on with.
+/// Recently written files are kept, and so is everything that an interrupted run needs to resume.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Folder of features or scores, or one above several
     folder: PathBuf,
 
-    /// Only files that were not written to for so many hours
+    /// Only files that have not been written to for this many hours
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..))]
     hours: u16,
 
-    /// Print what would be removed, and remove nothing
+    /// List what would be removed without removing it
     #[arg(long = "dry-run", alias = "dry_run")]
     dry_run: bool,
 }

@@ -30,18 +30,18 @@ use crate::setup;
 
 const STORY: &str = "austen";
 
-/// Extract the features of a bundled recording with the starter model, and draw them
+/// Extract features of the bundled recording and plot them
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A whole study instead: four stories, their features, a simulated brain, and its scores
+    /// Run a whole study instead: four stories, features, simulated responses, and scores
     #[arg(long)]
     study: bool,
 
-    /// Open no window
+    /// Do not open a window
     #[arg(long)]
     headless: bool,
 
-    /// Folder for the recording, its features and the picture
+    /// Output folder for the recording, features, and figure
     #[arg(long, value_name = "FOLDER", default_value = "heschl-demo")]
     out: PathBuf,
 
@@ -49,11 +49,11 @@ pub(crate) struct Args {
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
 
-    /// ONNX Runtime library to use instead of the one that is found
+    /// ONNX Runtime library to use instead of the one found automatically
     #[arg(long, value_name = "FILE")]
     runtime: Option<PathBuf>,
 
-    /// Print events for people or as JSON lines
+    /// How to report progress
     #[arg(long, value_enum, default_value_t, requires = "study")]
     events: EventFormat,
 }

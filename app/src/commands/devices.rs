@@ -12,18 +12,18 @@ use crate::fetching;
 use crate::report::{self, EventFormat};
 use crate::setup;
 
-/// Print the ONNX Runtime in use, each device, and why one is missing
+/// List compute devices, and say why one is not available
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// ONNX Runtime library to use instead of the one that is found
+    /// ONNX Runtime library to use instead of the one found automatically
     #[arg(long, value_name = "FILE")]
     runtime: Option<PathBuf>,
 
-    /// Get ONNX Runtime if none is found
+    /// Download ONNX Runtime if none is found
     #[arg(long)]
     fetch: bool,
 
-    /// How a download is told of: for people or as JSON lines
+    /// How to report progress
     #[arg(long, value_enum, default_value_t)]
     events: EventFormat,
 }

@@ -16,20 +16,19 @@ use super::simulate::stories_in;
 use crate::console::{note, say};
 use crate::failure::{CommandResult, Failure, Outcome};
 
-/// Bring features to the scanner's clock
+/// Resample features to the fMRI acquisition times
 ///
-/// Writes an archive per story: the features (scans, features), the scans' centres in seconds from the sound's onset, and how
-/// long after its scan's centre a row's latest window ends. "heschl encode" does the same by itself.
+/// Writes one archive per story: features (scans, features), the centre of each scan in seconds from stimulus onset, and how far past the centre the latest window of each row reaches. "heschl encode" does this automatically.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Features, such as features_cnk0.1_ctx16.0/whisper-tiny
     features: PathBuf,
 
-    /// The layer, such as encoder.3; the final output if left out
+    /// Layer, such as encoder.3 [default: final output]
     #[arg(long, value_name = "LAYER")]
     layer: Option<String>,
 
-    /// Folder for the result
+    /// Output folder
     #[arg(long, value_name = "FOLDER", default_value = "downsampled")]
     out: PathBuf,
 
@@ -41,35 +40,35 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FOLDER")]
     lists: Option<PathBuf>,
 
-    /// Without reports and lists: repetition time, seconds
+    /// Repetition time in seconds, if there are no reports or lists
     #[arg(long, value_name = "SECONDS", default_value_t = 2.0, value_parser = number(bounds::REPETITION_SECS))]
     tr: f64,
 
-    /// Without reports and lists: when the sound began after the first scan, seconds
+    /// Stimulus onset in seconds after the first scan, if there are no reports or lists
     #[arg(long = "sound-start", allow_negative_numbers = true, value_name = "SECONDS", default_value_t = 10.0, value_parser = number(bounds::SOUND_START_SECS))]
     sound_start: f64,
 
-    /// Without reports and lists: number of scans of every story; as many as cover the sound and 10 s more if left out
+    /// Number of scans per story, if there are no reports or lists [default: enough to cover the sound plus 10 s]
     #[arg(long, value_name = "N", conflicts_with = "respdict", value_parser = whole(bounds::N_SCANS))]
     scans: Option<usize>,
 
-    /// A JSON file from story to number of scans, as the deep-fMRI dataset has it
+    /// JSON file that maps each story to its number of scans (respdict.json of the deep-fMRI dataset)
     #[arg(long, value_name = "FILE")]
     respdict: Option<PathBuf>,
 
-    /// How frames become scans
+    /// Resampling method
     #[arg(long, value_enum, default_value_t = Method::Lanczos)]
     method: Method,
 
-    /// Lobes of the filter to either side
+    /// Lobes of the filter on each side
     #[arg(long, value_name = "N", default_value_t = 3.0, value_parser = number(bounds::FILTER_WINDOW))]
     window: f64,
 
-    /// Cut-off as a multiple of the scanner's rate
+    /// Cutoff frequency as a multiple of the acquisition rate
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = number(bounds::CUTOFF_MULT))]
     cutoff: f64,
 
-    /// Filter the negative and the positive part apart, side by side
+    /// Resample the negative and positive parts separately and keep both
     #[arg(long)]
     rectify: bool,
 }

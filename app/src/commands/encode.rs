@@ -19,40 +19,39 @@ use crate::report::{self, EventFormat, Reporter};
 use crate::setup;
 use crate::slurm;
 
-/// Fit an encoding model to each voxel and score it on stories that it has not seen
+/// Fit a voxelwise encoding model and score it on held-out stories
 ///
-/// The recipe says everything that decides the scores; "heschl simulate" and the window write such files. What a run was
-/// stopped in goes on when the same command is given again.
+/// The recipe holds every setting that affects the scores; "heschl simulate" and the window write such files. An interrupted run resumes when you repeat the command.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The recipe, with a section [encode]
+    /// Recipe with an [encode] section
     recipe: PathBuf,
 
-    /// Another folder for the scores
+    /// Output folder, in place of the recipe's
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
 
-    /// Only one share of the voxels, such as 2/8; "heschl merge" puts the shares together
+    /// Fit only one part of the voxels, such as 2/8; combine the parts with "heschl merge"
     #[arg(long, value_name = "I/N", default_value_t = VoxelShare::WHOLE, hide_default_value = true)]
     blocks: VoxelShare,
 
-    /// Write over scores that lie in the folder
+    /// Overwrite scores that are already in the folder
     #[arg(long)]
     pub(super) overwrite: bool,
 
-    /// Give scores of another recipe that lie in the folder another name beside it: <folder>-before-1
+    /// Rename the folder first (to <folder>-before-1) if it holds scores of a different recipe
     #[arg(long = "set-aside", alias = "set_aside", conflicts_with = "overwrite")]
     pub(super) set_aside: bool,
 
-    /// Print events for people or as JSON lines
+    /// How to report progress
     #[arg(long, value_enum, default_value_t)]
     events: EventFormat,
 
-    /// Print sizes, time, memory and disk, and fit nothing
+    /// Print the sizes, time, memory, and disk space, then stop
     #[arg(long = "dry-run", alias = "dry_run")]
     pub(super) dry_run: bool,
 
-    /// Print a script for a Slurm cluster that fits so many shares of the voxels apart, and fit nothing
+    /// Print a Slurm script that fits the voxels in N parts, then stop
     #[arg(long, value_name = "N", conflicts_with = "dry_run")]
     slurm: Option<NonZeroUsize>,
 }
@@ -222,10 +221,10 @@ pub(super) fn groups(recipe: &EncodeRecipe) -> Result<Option<Vec<usize>>, Failur
     ))
 }
 
-/// Put the shares of a fit together that were computed apart with --blocks
+/// Merge the parts of a fit that were run with --blocks
 #[derive(clap::Args)]
 pub(crate) struct MergeArgs {
-    /// Folder of the scores, which holds "shares"
+    /// Folder of scores, with its subfolder "shares"
     folder: PathBuf,
 }
 

@@ -27,7 +27,7 @@ use crate::report::{self, EventFormat, Reporter};
 use crate::setup::{self, ExtractionSetup};
 use crate::slurm;
 
-/// Extract features: slide a causal window over each story and keep every layer's activity
+/// Extract the hidden states of a speech encoder with a causal sliding window
 ///
 /// The defaults are those of the published study (a 16.1 s window every 0.1 s). Every flag can be written with hyphens
 /// or underscores.
@@ -38,7 +38,7 @@ use crate::slurm;
 )]
 #[expect(clippy::doc_markdown, reason = "these comments are the help text")]
 pub(crate) struct Args {
-    /// Folder of recordings (wav, flac, mp3, ogg, m4a); a story is a file, named without its suffix
+    /// Folder of recordings (wav, flac, mp3, ogg, m4a). Each file is a story, named after the file
     #[arg(long = "stimulus-dir", alias = "stimulus_dir", value_name = "FOLDER")]
     stimulus_dir: PathBuf,
 
@@ -46,15 +46,15 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME|FOLDER")]
     model: String,
 
-    /// Folder that gets features_cnk…_ctx…/<MODEL>/
+    /// Output folder; features go to features_cnk…_ctx…/<MODEL>/ below it
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     out: PathBuf,
 
-    /// Milliseconds from one window's end to the next (the "chunk")
+    /// Step between windows, in milliseconds (the "chunk")
     #[arg(long, value_name = "MS", default_value_t = 100.0)]
     chunksz: f64,
 
-    /// Milliseconds of audio heard before the chunk; a multiple of --chunksz
+    /// Context before the chunk, in milliseconds; a multiple of --chunksz
     #[arg(long, value_name = "MS", default_value_t = 16_000.0)]
     contextsz: f64,
 
@@ -63,7 +63,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "S")]
     stride: Option<f64>,
 
-    /// Keep only windows whose whole context lies inside the recording
+    /// Skip windows whose context would start before the recording
     #[arg(long = "full-context", alias = "full_context")]
     full_context: bool,
 
@@ -71,15 +71,15 @@ pub(crate) struct Args {
     #[arg(long = "pad-silence", alias = "pad_silence")]
     pad_silence: bool,
 
-    /// Prepare samples as the model's own feature extractor does (Whisper always does)
+    /// Apply the model's feature extractor to the samples (always on for Whisper)
     #[arg(long = "use-featext", alias = "use_featext")]
     use_featext: bool,
 
-    /// Convert audio that is not 16 kHz mono
+    /// Resample audio that is not 16 kHz mono
     #[arg(long)]
     resample: bool,
 
-    /// Look into folders below the folder of recordings
+    /// Include subfolders of the folder of recordings
     #[arg(long)]
     recursive: bool,
 
@@ -91,7 +91,7 @@ pub(crate) struct Args {
     #[arg(long = "custom-stimuli", alias = "custom_stimuli", value_name = "NAME")]
     custom_stimuli: Option<CustomStimuli>,
 
-    /// Only these layers (0 enters the first block), and the final output; all of them if left out
+    /// Layers to write besides the final output (0 is the input to the first block) [default: all]
     #[arg(long, value_name = "N", num_args = 1.., value_delimiter = ',')]
     layers: Vec<usize>,
 
@@ -105,11 +105,11 @@ pub(crate) struct Args {
     )]
     last_layer: LastLayer,
 
-    /// Windows computed at once; what suits the device if left out
+    /// Batch size [default: chosen for the device]
     #[arg(long, value_name = "N", value_parser = batch_size)]
     batchsz: Option<usize>,
 
-    /// Compute stories again that are done already
+    /// Recompute stories that are already done
     #[arg(long, action = ArgAction::SetTrue)]
     overwrite: bool,
 
@@ -124,23 +124,23 @@ pub(crate) struct MachineArgs {
     #[arg(long, default_value = "auto")]
     pub(crate) device: DeviceChoice,
 
-    /// Number format of matrix products: f32 gives the published numbers
+    /// Precision of matrix products; f32 reproduces the published numbers
     #[arg(long, default_value = "f32", value_parser = precision)]
     pub(crate) precision: Precision,
 
-    /// ONNX Runtime library to use instead of the one that is found
+    /// ONNX Runtime library to use instead of the one found automatically
     #[arg(long, value_name = "FILE")]
     pub(crate) runtime: Option<PathBuf>,
 
-    /// Print events for people or as JSON lines
+    /// How to report progress
     #[arg(long, value_enum, default_value_t)]
     pub(crate) events: EventFormat,
 
-    /// Print windows, time, memory and disk, and compute nothing
+    /// Print the expected windows, time, memory, and disk space, then stop
     #[arg(long = "dry-run", alias = "dry_run")]
     pub(crate) dry_run: bool,
 
-    /// Print a script for a Slurm cluster, one task per story, and compute nothing
+    /// Print a Slurm array script with one task per story, then stop
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) slurm: bool,
 }

@@ -9,17 +9,16 @@ use super::extract::absolute;
 use crate::console::{count, note, say};
 use crate::failure::{CommandResult, Outcome};
 
-/// Show which stories a file or folder of responses holds, how many scans and voxels each
+/// List the stories in a file or folder of responses, with scans and voxels
 ///
 /// Reads .npy, .npz, HDF5 (.hf5, .h5, MATLAB 7.3), joblib and pickle (.jbl, .pkl), NIfTI (.nii, .nii.gz, .hdr with .img), CIFTI
-/// (.dtseries.nii), FreeSurfer (.mgh, .mgz) and GIFTI (.gii, .gii.gz). What is left out or odd is said. Values are read only where
-/// they are compressed or have checksums.
+/// (.dtseries.nii), FreeSurfer (.mgh, .mgz) and GIFTI (.gii, .gii.gz). Reports anything that is skipped or suspicious. Values are only read where they are compressed or have checksums.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The file or folder
+    /// File or folder of responses
     path: PathBuf,
 
-    /// For volumes: the image whose voxels other than 0 count
+    /// Mask image for volumes; non-zero voxels are used
     #[arg(long, value_name = "FILE")]
     mask: Option<PathBuf>,
 }

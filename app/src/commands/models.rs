@@ -18,7 +18,7 @@ use crate::fetching;
 use crate::report::{self, EventFormat};
 use crate::setup;
 
-/// List, add, fetch and check speech encoders
+/// Download, add, list, and check speech encoders
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -27,35 +27,34 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum ModelsCommand {
-    /// The encoders that Heschl knows, and where they are
+    /// List known encoders and where they are installed
     List,
-    /// Use a checkpoint or an ONNX file that is on this machine; it stays as it is
+    /// Register a checkpoint or ONNX file on this machine (it is not modified)
     Add(add::Args),
-    /// Forget a model that was added, whose files stay but for Heschl's copy of an ONNX file, or delete one that was
-    /// fetched
+    /// Remove a model: deletes a downloaded one; unregisters an added one (your files are kept)
     Remove {
-        /// Its name
+        /// Name of the model
         name: String,
     },
-    /// Get an encoder from the Hugging Face Hub
+    /// Download an encoder from the Hugging Face Hub
     Fetch {
-        /// A name of the list, or a repository such as facebook/hubert-large-ls960-ft
+        /// Name from the list, or a repository such as facebook/hubert-large-ls960-ft
         name: String,
-        /// Print events for people or as JSON lines
+        /// How to report progress
         #[arg(long, value_enum, default_value_t)]
         events: EventFormat,
     },
-    /// Make a network of the same shape that has learned nothing, as a control: its features beside those of the trained one
+    /// Create an untrained network of the same architecture, as a control
     Untrained {
-        /// A name of the list, or a folder
+        /// Name from the list, or a model folder
         model: String,
         /// Seed of its weights
         #[arg(long, value_name = "N", default_value_t = 0)]
         seed: u64,
     },
-    /// Run an encoder on a recording and print what comes out
+    /// Run an encoder on a recording and summarise its output
     Check {
-        /// A name of the list, or a folder
+        /// Name from the list, or a model folder
         model: String,
         /// Last layer of the large models of HuBERT, wav2vec 2.0 and WavLM: as-published or before-norm
         #[arg(
@@ -66,7 +65,7 @@ enum ModelsCommand {
             value_parser = last_layer
         )]
         last_layer: LastLayer,
-        /// ONNX Runtime library to use instead of the one that is found
+        /// ONNX Runtime library to use instead of the one found automatically
         #[arg(long, value_name = "FILE")]
         runtime: Option<PathBuf>,
     },

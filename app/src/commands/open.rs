@@ -6,7 +6,7 @@ use super::extract::absolute;
 use crate::failure::{CommandResult, Failure};
 use crate::gui;
 
-/// Open the window with a study, a folder of recordings, or features
+/// Open a study, a folder of recordings, or a folder of features in the window
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// A study's folder, a folder of recordings, or a folder of features

@@ -12,22 +12,21 @@ use super::extract::absolute;
 use crate::console::{note, say};
 use crate::failure::{CommandResult, Failure, Outcome};
 
-/// Divide the variance that two sets of features explain
+/// Partition the variance explained by two feature sets
 ///
-/// Needs the scores of three fits: of the first set, of the second, and of both side by side. Writes partition.csv: for each
-/// voxel what only the first set explains, what only the second one does, and what either does, as shares of R².
+/// Needs three fits: the first feature set, the second, and both together. Writes partition.csv: the unique variance of each set and the shared variance of every voxel, as R².
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Folder of scores of the first set
+    /// Scores of the first feature set
     first: PathBuf,
 
-    /// Folder of scores of the second set
+    /// Scores of the second feature set
     second: PathBuf,
 
-    /// Folder of scores of both sets side by side
+    /// Scores of the joint model
     both: PathBuf,
 
-    /// The table
+    /// Output file
     #[arg(long, value_name = "FILE", default_value = "partition.csv")]
     out: PathBuf,
 }

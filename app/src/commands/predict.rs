@@ -13,32 +13,31 @@ use crate::failure::{CommandResult, Failure, Outcome};
 use crate::report::{self, EventFormat, Reporter};
 use crate::setup;
 
-/// Predict responses with fitted weights, and score the predictions
+/// Predict responses from fitted weights and score the predictions
 ///
-/// Features, test stories, scans and design are those of the recipe. Weights are (delays × features, voxels), as "heschl encode"
-/// writes them (weights = true) and the study's code has them. Writes predictions.npy (scans, voxels) and scores.
+/// Features, test stories, scan times, and delays are taken from the recipe. Weights are (delays × features, voxels), as written by "heschl encode" (weights = true) and by the code of Antonello et al. 2023. Writes predictions.npy (scans, voxels) and scores.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A recipe with a section [encode], or a folder of scores
+    /// Recipe with an [encode] section, or a folder of scores
     recipe: PathBuf,
 
-    /// Array of weights (.npy, .npz, HDF5, joblib, pickle); weights.npy beside the scores if left out
+    /// Weights (.npy, .npz, HDF5, joblib, pickle) [default: weights.npy beside the scores]
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
 
-    /// Test stories, if not the recipe's
+    /// Test stories, in place of the recipe's
     #[arg(long, value_name = "STORY", num_args = 1..)]
     test: Vec<String>,
 
-    /// Responses to compare with, if not the recipe's
+    /// Responses to score against, in place of the recipe's
     #[arg(long, value_name = "PATH")]
     responses: Option<PathBuf>,
 
-    /// Folder for predictions and scores
+    /// Output folder for predictions and scores
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
 
-    /// Print events for people or as JSON lines
+    /// How to report progress
     #[arg(long, value_enum, default_value_t)]
     events: EventFormat,
 }

@@ -10,7 +10,7 @@ use crate::failure::CommandResult;
 use crate::fetching;
 use crate::report::{self, EventFormat};
 
-/// Repeat an extraction or a fit from its recipe file
+/// Run an extraction or a fit from its recipe file
 ///
 /// A recipe written by an earlier run holds the checksums of its recordings and its model; other files are refused
 /// unless --changed is given.
@@ -23,27 +23,27 @@ pub(crate) struct Args {
     /// The recipe, such as recipe.toml beside the features
     recipe: PathBuf,
 
-    /// Another folder for the features
+    /// Output folder, in place of the recipe's
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
 
-    /// Compute stories again that are done already
+    /// Recompute stories that are already done
     #[arg(long)]
     overwrite: bool,
 
-    /// Go on even if the recordings or the model are not those of the recipe
+    /// Run even if the recordings or the model have changed since
     #[arg(long)]
     changed: bool,
 
-    /// ONNX Runtime library to use instead of the one that is found
+    /// ONNX Runtime library to use instead of the one found automatically
     #[arg(long, value_name = "FILE")]
     runtime: Option<PathBuf>,
 
-    /// Print events for people or as JSON lines
+    /// How to report progress
     #[arg(long, value_enum, default_value_t)]
     events: EventFormat,
 
-    /// Only these stories of the recipe
+    /// Run only these stories
     #[arg(long, value_name = "STORY", num_args = 1..)]
     stories: Vec<String>,
 
@@ -51,15 +51,15 @@ pub(crate) struct Args {
     #[arg(long, value_name = "STORY", num_args = 1.., hide = true)]
     except: Vec<String>,
 
-    /// Get the model first if it is not here
+    /// Download the model first if it is not installed
     #[arg(long)]
     fetch: bool,
 
-    /// Print windows, time, memory and disk, and compute nothing
+    /// Print the expected windows, time, memory, and disk space, then stop
     #[arg(long = "dry-run", alias = "dry_run")]
     dry_run: bool,
 
-    /// Print a script for a Slurm cluster, one task per story, and compute nothing
+    /// Print a Slurm array script with one task per story, then stop
     #[arg(long, conflicts_with = "dry_run")]
     slurm: bool,
 }

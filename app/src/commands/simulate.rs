@@ -25,53 +25,53 @@ use crate::gui::sample;
 /// The sound begins this long after the first scan, and the scanner goes on as long after the sound, seconds.
 const REST_SECS: f64 = 10.0;
 
-/// Make a study whose truth is known: responses planted on real features, and the recipe that finds them
+/// Simulate responses with a known ground truth from real features
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Features of at least two stories, such as features_cnk0.1_ctx16.0/whisper-tiny
     features: PathBuf,
 
-    /// The layer that voxels listen to, such as encoder.3; the final output if left out
+    /// Layer that drives the voxels, such as encoder.3 [default: final output]
     #[arg(long, value_name = "LAYER")]
     layer: Option<String>,
 
-    /// Folder for the study
+    /// Output folder
     #[arg(long, value_name = "FOLDER", default_value = "simulated")]
     out: PathBuf,
 
-    /// The story to test on; the last one if left out
+    /// Test story [default: the last one]
     #[arg(long, value_name = "STORY")]
     test: Option<String>,
 
-    /// Voxels
+    /// Number of voxels
     #[arg(long, value_name = "N", default_value_t = 20_484, value_parser = whole(bounds::N_VOXELS))]
     voxels: usize,
 
-    /// Share of voxels that hold nothing but noise
+    /// Fraction of voxels that are pure noise
     #[arg(long = "empty-share", value_name = "SHARE", default_value_t = 0.5, value_parser = number(bounds::SHARE))]
     empty_share: f64,
 
-    /// Largest share of a voxel's variance that is signal
+    /// Largest fraction of a voxel's variance that is signal
     #[arg(long = "signal-share", value_name = "SHARE", default_value_t = 0.5, value_parser = number(bounds::SHARE))]
     signal_share: f64,
 
-    /// Correlation of each noise value with the one before
+    /// Autocorrelation of the noise at a lag of one scan
     #[arg(long = "noise-correlation", value_name = "R", default_value_t = 0.3, value_parser = number(bounds::SHARE))]
     noise_correlation: f64,
 
-    /// How the blood follows: random weights at delays of 1 to 4 scans, or the canonical response
+    /// Haemodynamic response: random weights at delays of 1 to 4 scans, or the canonical HRF
     #[arg(long, value_enum, default_value_t = Response::Delays)]
     response: Response,
 
-    /// How often the test story was heard, for the noise ceiling
+    /// Presentations of the test story, for the noise ceiling
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = whole(bounds::N_PRESENTATIONS))]
     presentations: usize,
 
-    /// Repetition time, seconds
+    /// Repetition time in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 2.0, value_parser = number(bounds::REPETITION_SECS))]
     tr: f64,
 
-    /// Seed of all random choices
+    /// Random seed
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
 }

@@ -16,22 +16,20 @@ use crate::console::{note, say};
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::setup;
 
-/// Mix the predictions of fitted models for each voxel
+/// Stack the predictions of several fitted models, voxel by voxel
 ///
-/// The models, such as the layers of a sweep, must have been fitted to the same responses and stories. Each predicts training scans that
-/// it was not fitted on; the weights (at least 0, with the sum 1) that err least there mix the predictions of the test. Writes
-/// stack.npz: weights, r of the mixture, r of each model.
+/// The models, such as the layers of a sweep, must have been fitted to the same responses and stories. Stacking weights (non-negative, summing to 1) minimise the squared error of out-of-fold predictions of the training set. Writes stack.npz: weights, r of the stacked prediction, and r of each model.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Folders of scores
     #[arg(required = true, num_args = 2..)]
     scores: Vec<PathBuf>,
 
-    /// The archive
+    /// Output file
     #[arg(long, value_name = "FILE", default_value = "stack.npz")]
     out: PathBuf,
 
-    /// Memory to plan for, GiB
+    /// Memory limit in GiB
     #[arg(long = "memory", value_name = "GIB", default_value_t = 4.0, value_parser = number(bounds::MEMORY_GIB))]
     memory_gib: f64,
 }

@@ -25,38 +25,35 @@ use crate::failure::{CommandResult, Failure, Outcome};
 use crate::report::{self, EventFormat, Reporter};
 use crate::setup;
 
-/// Fit the same responses with many layers and models
+/// Fit the same responses with several layers and models
 ///
-/// Each fit goes to a folder of its own, the table to sweep.csv beside them. What a sweep was stopped in goes on when the same
-/// command is given again; fits that are done are left alone. Responses are read once, if they fit into memory.
+/// Writes each fit to its own folder and a summary to sweep.csv. An interrupted sweep resumes when you repeat the command; finished fits are kept. Responses are read only once if they fit in memory.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The recipe of one fit; its features are replaced
+    /// Recipe of one fit, whose features are replaced
     recipe: PathBuf,
 
-    /// Models' folders of features; the recipe's own if left out
+    /// Folders of features, one per model [default: the recipe's]
     #[arg(long, value_name = "FOLDER", num_args = 1..)]
     features: Vec<PathBuf>,
 
-    /// Layers, such as encoder.3 or final; all of them if left out
+    /// Layers, such as encoder.3 or final [default: all]
     #[arg(long, value_name = "LAYER", num_args = 1..)]
     layers: Vec<String>,
 
-    /// Folder for all fits; the recipe's folder of scores if left out
+    /// Output folder for all fits [default: the recipe's folder of scores]
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
 
-    /// Numbers of training stories, such as 5 10 20: each fit is made with the first so many, besides all of them, and performance is
-    /// fitted against the logarithm of hours
+    /// Also fit with only the first N training stories, such as 5 10 20, and fit performance against log hours of data
     #[arg(long, value_name = "N", num_args = 1..)]
     stories: Vec<NonZeroUsize>,
 
-    /// Parameters of the models, such as mine=39e6, where they are not those of "heschl models list": performance is fitted against
-    /// the logarithm of their number
+    /// Number of parameters, such as mine=39e6, of models that are not in "heschl models list"; performance is fitted against its logarithm
     #[arg(long, value_name = "MODEL=SIZE", num_args = 1.., value_parser = size)]
     sizes: Vec<(String, f64)>,
 
-    /// Print events for people or as JSON lines
+    /// How to report progress
     #[arg(long, value_enum, default_value_t)]
     events: EventFormat,
 }

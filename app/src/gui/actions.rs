@@ -1,4 +1,4 @@
-//! What pages ask for.
+//! The actions that pages return.
 
 use std::path::PathBuf;
 

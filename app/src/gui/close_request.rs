@@ -1,4 +1,4 @@
-//! The question when the window is closed while jobs run.
+//! The dialog when the window is closed while jobs run.
 
 use eframe::egui;
 

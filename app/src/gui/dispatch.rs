@@ -1,13 +1,13 @@
-//! Where what pages ask for is carried out, and what desks wish is granted.
+//! Applies the actions of pages and the events of workers.
 
 use super::actions::{Action, PathPurpose};
+use super::app::App;
 use super::close_request::CloseRequest;
 use super::fitting::FitStudy;
 use super::info::StoryInfo;
 use super::state::{OpenStudy, Page, Study, remember};
 use super::text;
 use super::toasts::Tone;
-use super::window::App;
 use super::workers::{DiskTask, Done, Event, Meaning};
 use crate::command_text::quoted;
 use eframe::egui;
@@ -104,7 +104,7 @@ impl App {
         }
     }
 
-    /// Carries out what a desk wishes.
+    /// Handles what a worker reports.
     pub(super) fn handle(&mut self, event: Event) {
         match event {
             Event::Picked(purpose, path) => self.use_path(purpose, path),
@@ -144,7 +144,7 @@ impl App {
                 let path = text::short_path(&path, self.info.home.as_deref());
                 self.notify(Tone::Good, format!("Recipe saved: {path}"));
             }
-            Done::Saved(folder, save_status) => self.take_keeping(&folder, save_status),
+            Done::Saved(folder, save_status) => self.take_save_status(&folder, save_status),
             Done::Missing(missing) => self.info.missing_studies = missing,
             Done::Refused(sentence) => self.notify(Tone::Red, sentence),
         }

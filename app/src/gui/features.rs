@@ -1,4 +1,4 @@
-//! Features that are looked at: what the user has chosen, and what was found out of it.
+//! The features on display: what is selected, and what is known of it.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What the window does with fits and scores.
+//! Actions on fits and scores.
 
 use std::path::PathBuf;
 
@@ -6,6 +6,7 @@ use eframe::egui;
 use heschl_core::design::AlignmentQuestion;
 use heschl_core::recipe::{EncodeFile, EncodeRecipe};
 
+use super::app::App;
 use super::fitting::{FitAs, FitStudy};
 use super::info::Info;
 use super::jobs::data::{JobInfo, NewJob, Task};
@@ -13,7 +14,6 @@ use super::pages::why_not_fit;
 use super::sample;
 use super::state::{Page, State, remember};
 use super::toasts::Tone;
-use super::window::App;
 use super::workers::{
     AlignmentAsk, DiskTask, LengthsRequest, Requests, ResponsesRequest, TimeCourseRequest,
 };

@@ -1,4 +1,4 @@
-//! What the window has found out: plain data, written by the threads of `workers` and only read by pages.
+//! What the window knows: plain data, written by workers and only read by pages.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -157,7 +157,7 @@ pub(crate) struct LogLine {
     pub(crate) text: String,
 }
 
-/// Everything that was found out.
+/// Everything that is known.
 #[derive(Default)]
 pub(crate) struct Info {
     /// The stories of the study's folder.

@@ -1,4 +1,4 @@
-//! What the window does with jobs, models and features.
+//! Actions on jobs, models and features.
 
 use std::path::PathBuf;
 
@@ -8,6 +8,7 @@ use heschl_core::recipe::{ExtractRecipe, RecipeFile};
 use heschl_models::catalogue;
 
 use super::actions::{AtClose, ExportFormat, PathPurpose};
+use super::app::App;
 use super::close_request::CloseRequest;
 use super::features::FeatureSelection;
 use super::figure::Figure;
@@ -16,7 +17,6 @@ use super::pages::why_not_run;
 use super::state::{Page, remember};
 use super::text::count;
 use super::toasts::Tone;
-use super::window::App;
 use super::workers::DiskTask;
 use crate::{command_text, slurm};
 

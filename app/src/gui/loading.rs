@@ -1,4 +1,4 @@
-//! Something that is found out elsewhere: asked for, on its way, here, or not to be had.
+//! The state of a value that a worker provides: not requested, pending, ready or failed.
 
 /// Something that is looked for.
 #[derive(Debug, Clone, PartialEq, Default)]

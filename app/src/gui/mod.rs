@@ -1,20 +1,21 @@
 //! The window.
 //!
 //! ```text
-//!  pages (draw facts and state, return actions) → actions (carried out in one place) → work, jobs (threads, processes)
+//!  pages (draw info and state, return actions) → dispatch (applies actions) → workers, jobs (threads, processes)
 //!        ▲                                                                                  │
-//!        └────────────────────────────── facts (what was found out) ◄──────────────────────┘
+//!        └────────────────────────────── info (what workers found) ◄───────────────────────┘
 //! ```
 //!
 //! * `state`: what the user decided; its lasting half is kept in a file. Changed only by `actions`, so that every change
 //!   of the study or the settings can be undone.
-//! * `info`: what was found out; written by `workers` and `jobs`, only read by pages.
+//! * `info`: what workers and jobs found; pages only read it.
 //! * `pages`: one file per page; a page draws, keeps what is half-typed, and returns what was asked for. It reads no
 //!   file, starts no thread, knows no process.
-//! * `workers`: threads, each with a desk for one kind of question; a newer question cancels the older.
-//! * `window`: puts them together, frame by frame.
+//! * `workers`: one thread per kind of request; a newer request cancels the older one.
+//! * `app`: puts them together, frame by frame.
 
 mod actions;
+mod app;
 mod close_request;
 mod colours;
 mod dispatch;
@@ -36,6 +37,7 @@ mod palette;
 mod preferences;
 mod rail;
 pub(crate) mod sample;
+mod saving;
 mod shortcuts;
 mod start;
 mod state;
@@ -48,7 +50,6 @@ mod toasts;
 #[cfg(debug_assertions)]
 mod widget_map;
 mod widgets;
-mod window;
 mod workers;
 
 pub(crate) use jobs::go_on;

@@ -1,4 +1,4 @@
-//! The file in which the window keeps what outlasts it.
+//! The file of the user's preferences.
 
 use std::fs;
 use std::path::{Path, PathBuf};

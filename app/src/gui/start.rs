@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use eframe::egui;
 use heschl_models::folders::Surroundings;
 
+use super::app::{App, StartOptions};
 use super::preferences;
-use super::window::{App, StartOptions};
 use crate::failure::{CommandResult, Failure, Outcome};
 
 /// The smallest window in which nothing is cut off.

@@ -423,9 +423,7 @@ fn scores(paragraph: &mut Paragraph, report: &EncodeReport) {
         let schoppe = paragraph.cite(Work::Schoppe2016);
         let power = match recipe.scores.total_power {
             TotalPower::One => "taking the total power of the z-scored responses as 1",
-            TotalPower::ResponseBlocks => {
-                "measuring total power as the mean variance of a presentation"
-            }
+            TotalPower::Measured => "measuring total power as the mean variance of a presentation",
         };
         paragraph.say(&format!(
             "The noise ceiling was estimated from the individual presentations ({schoppe}), {power}; r was divided by the ceiling \

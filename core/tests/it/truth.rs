@@ -181,11 +181,8 @@ fn the_noise_ceiling_and_the_explainable_variance_are_unbiased() {
         .map(|presentation| brain.present(&signal, presentation))
         .collect();
     let views: Vec<_> = all.iter().map(|one| one.view()).collect();
-    let ceiling = NoiseCeiling::of(
-        stack(Axis(0), &views).unwrap().view(),
-        TotalPower::ResponseBlocks,
-    )
-    .unwrap();
+    let ceiling =
+        NoiseCeiling::of(stack(Axis(0), &views).unwrap().view(), TotalPower::Measured).unwrap();
     let shares = brain.signal_shares();
     let apart: Vec<f64> = ceiling
         .explainable_variance

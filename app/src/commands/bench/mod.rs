@@ -22,7 +22,7 @@ use crate::failure::{CommandResult, Failure, Outcome};
 use crate::fetching::fetch_model_if_missing;
 use crate::setup::{self, ExtractionSetup};
 
-/// Measure windows per second beside the machine's peak of matrix products
+/// Measure extraction speed relative to the machine's peak matrix-multiply rate
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
@@ -33,19 +33,19 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME|FOLDER", default_value = catalogue::STARTER)]
     model: String,
 
-    /// Windows computed at once; what suits the device if left out
+    /// Batch size [default: chosen for the device]
     #[arg(long, value_name = "N", value_parser = super::extract::batch_size)]
     batchsz: Option<usize>,
 
-    /// Prepare samples as the model's own feature extractor does (Whisper always does)
+    /// Apply the model's feature extractor to the samples (always on for Whisper)
     #[arg(long = "use-featext", alias = "use_featext")]
     use_featext: bool,
 
-    /// How often the recording is extracted; the median counts
+    /// Repetitions; the median is reported
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = super::numbers::whole(bounds::N_ROUNDS))]
     rounds: usize,
 
-    /// ONNX Runtime library to use instead of the one that is found
+    /// ONNX Runtime library to use instead of the one found automatically
     #[arg(long, value_name = "FILE")]
     runtime: Option<PathBuf>,
 }

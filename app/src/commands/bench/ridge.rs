@@ -20,7 +20,7 @@ use crate::commands::numbers::whole;
 use crate::console::say;
 use crate::failure::{CommandResult, Failure, Outcome};
 
-/// Measure the ridge fit of noise, beside the machine's peak of matrix products
+/// Measure the speed of a ridge fit relative to the machine's peak matrix-multiply rate
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Training scans
@@ -31,19 +31,19 @@ pub(super) struct Args {
     #[arg(long = "test-scans", value_name = "N", default_value_t = 300, value_parser = whole(bounds::N_SCANS))]
     test_scans: usize,
 
-    /// Columns of the design matrix: features times delays
+    /// Columns of the design matrix (features × delays)
     #[arg(long, value_name = "N", default_value_t = 1536, value_parser = whole(bounds::N_COLUMNS))]
     columns: usize,
 
-    /// Voxels
+    /// Number of voxels
     #[arg(long, value_name = "N", default_value_t = 4000, value_parser = whole(bounds::N_VOXELS))]
     voxels: usize,
 
-    /// α to try, from 10 to 1000
+    /// Number of α values, from 10 to 1000
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = whole(bounds::N_ALPHAS))]
     alphas: usize,
 
-    /// Rounds that choose α
+    /// Cross-validation rounds for α
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = whole(bounds::N_ROUNDS))]
     rounds: usize,
 
@@ -59,15 +59,15 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t = BenchPrecision::F32)]
     precision: BenchPrecision,
 
-    /// How often it is fitted; the median counts
+    /// Repetitions; the median is reported
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = whole(bounds::N_ROUNDS))]
     repeats: usize,
 
-    /// Voxels of the whole study, whose time is forecast from this run
+    /// Voxels of a full study, to extrapolate its run time
     #[arg(long = "forecast-voxels", value_name = "N", value_parser = whole(bounds::N_VOXELS))]
     forecast_voxels: Option<usize>,
 
-    /// Form the weights, too
+    /// Also compute the weights
     #[arg(long)]
     weights: bool,
 }

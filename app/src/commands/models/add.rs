@@ -15,16 +15,15 @@ use crate::failure::{CommandResult, Failure, Outcome};
 /// What is to be added.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Folder with config.json and the weights (Hugging Face or CTranslate2), or an exported encoder as an .onnx file
+    /// Folder with config.json and weights (Hugging Face or CTranslate2), or an exported .onnx file
     path: PathBuf,
-    /// Name to use it by; the folder's or file's if left out
+    /// Name for the model [default: the name of the folder or file]
     #[arg(long)]
     name: Option<String>,
-    /// For an .onnx file: the values that are its hidden states, layer 0 first; found if left out
+    /// Hidden states of an .onnx file, layer 0 first [default: detected]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     outputs: Vec<String>,
-    /// For an .onnx file that takes samples: whether windows are brought to mean 0 and variance 1; if left out, as the
-    /// checkpoint's preprocessor config beside it says
+    /// Whether to z-score each window before an .onnx file that takes samples [default: as in the preprocessor config beside it]
     #[arg(long)]
     normalise: Option<YesOrNo>,
 }

@@ -1,4 +1,4 @@
-//! What was found out about fits and scores.
+//! What is known of fits and scores.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -142,7 +142,7 @@ impl FitFeatures {
 /// What the final output is called among layers.
 pub(crate) const FINAL: &str = "final";
 
-/// What was found out about fits.
+/// What is known of fits.
 #[derive(Default)]
 pub(crate) struct FitInfo {
     /// The stories of the responses.

@@ -1,4 +1,4 @@
-//! Fits and scores: what a study says of them, and what was found out.
+//! Fits and scores: their settings in a study, and what is known of them.
 
 mod adopt;
 mod info;

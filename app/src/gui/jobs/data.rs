@@ -123,7 +123,7 @@ pub(crate) enum JobState {
         /// Which, what is wrong and what to do.
         message: String,
     },
-    /// It ended with a complaint: a sentence.
+    /// It failed: a sentence.
     Failed {
         /// What is wrong and what to do.
         message: String,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! window ──orders──► queue (a thread) ──starts──► heschl run recipe.toml --events json
-//!        ◄──facts───                  ◄──reads─── <data>/jobs/<id>/{events.jsonl, log.txt}
+//!        ◄──info────                  ◄──reads─── <data>/jobs/<id>/{events.jsonl, log.txt}
 //! ```
 //!
 //! Everything about a job lies in its folder, so that a window that is opened later finds it as it is: running, finished

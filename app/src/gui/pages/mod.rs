@@ -1,4 +1,4 @@
-//! The pages: each a function of state and facts that returns what was asked for.
+//! The pages: each draws state and info, and returns actions.
 
 mod align;
 mod blocker;

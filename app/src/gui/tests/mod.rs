@@ -26,9 +26,9 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 use super::actions::{Action, PathPurpose};
+use super::app::{App, StartOptions};
 use super::info::Info;
 use super::state::{Page, Preferences, State, Study, ThemeChoice};
-use super::window::{App, StartOptions};
 
 /// A window on a stage of its own: folders that nobody else uses.
 pub(crate) struct Stage {

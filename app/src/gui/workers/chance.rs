@@ -1,4 +1,4 @@
-//! Correlations that come about by chance alone: what a histogram of scores is to be seen against.
+//! The null distribution of scores, from permutations.
 
 use std::ops::Range;
 use std::path::Path;

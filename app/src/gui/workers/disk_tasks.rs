@@ -1,4 +1,4 @@
-//! Small errands to the disk, one after the other: studies opened and kept, recipes read and written.
+//! Disk tasks, one after the other: opening and saving studies, reading and writing recipes.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use crate::gui::sample;
 use crate::gui::state::{Preferences, Study};
 use crate::gui::study::{self, StudyLock};
 
-/// One errand.
+/// One task.
 pub(crate) enum DiskTask {
     /// Open a study.
     Open(PathBuf),
@@ -55,7 +55,7 @@ pub(crate) enum DiskTask {
     DeleteModel(String),
 }
 
-/// What came of an errand.
+/// The result of a task.
 pub(crate) enum Done {
     /// A figure was saved.
     Exported(PathBuf),

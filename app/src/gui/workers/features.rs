@@ -23,7 +23,7 @@ use crate::gui::loading::Loading;
 /// Instants that similarity is taken from: more would change no picture.
 const N_INSTANTS: usize = 600;
 
-/// The desks, and what was asked of each last.
+/// The workers, each with its latest request.
 pub(super) struct FeatureWorkers {
     library: Worker<PathBuf, Loading<Arc<FeatureLibrary>>>,
     layer: Worker<LayerRequest, Loading<Arc<LayerInfo>>>,

@@ -34,7 +34,7 @@ pub(crate) struct AlignmentAsk {
     pub(crate) request: AlignmentQuestion,
 }
 
-/// The desks.
+/// The workers.
 pub(super) struct FitWorkers {
     responses: LatestRequest<ResponsesRequest, Loading<Vec<StoryResponses>>>,
     layers: LatestRequest<PathBuf, Loading<FitFeatures>>,

@@ -1,5 +1,5 @@
 //! What the window has done elsewhere: every look at a disk, a device or another process happens on threads of this
-//! folder. Each kind of question has a desk; the answers go into [`super::info::Info`].
+//! folder. Each kind of request has a worker; replies go into [`super::info::Info`].
 
 mod chance;
 mod disk_tasks;
@@ -29,7 +29,7 @@ use super::features::FeatureSelection;
 use super::info::{Info, StudyContents};
 use super::loading::Loading;
 
-/// All desks.
+/// All workers.
 pub(crate) struct Workers {
     stories: LatestRequest<stories::Request, stories::Reply>,
     sound: LatestRequest<sound::Request, sound::Reply>,
@@ -47,7 +47,7 @@ pub(crate) struct Workers {
     watch: watch::FileWatcher,
 }
 
-/// What the desks ask the window to do.
+/// What workers report to the window.
 pub(crate) enum Event {
     /// A path was picked.
     Picked(PathPurpose, PathBuf),
@@ -55,7 +55,7 @@ pub(crate) enum Event {
     Dropped(Vec<drops::Meaning>),
     /// Something to tell.
     Tell(String),
-    /// An errand is done.
+    /// A disk task has finished.
     Done(Done),
 }
 
@@ -114,7 +114,7 @@ impl Requests {
 }
 
 impl Workers {
-    /// Opens every desk.
+    /// Starts every worker.
     pub(crate) fn open(waker: &Waker) -> Self {
         Self {
             stories: LatestRequest::of(stories::open(waker)),
@@ -304,7 +304,7 @@ impl Workers {
         });
     }
 
-    /// Has an errand done, after those before it.
+    /// Queues a disk task.
     pub(crate) fn disk_task(&mut self, disk_task: DiskTask) {
         self.disk_tasks.ask_also(disk_task);
     }
@@ -319,7 +319,7 @@ impl Workers {
         self.drops.ask(paths);
     }
 
-    /// Takes what has come into the facts, and returns what else is to be done.
+    /// Takes replies into the info, and returns the events that remain to be handled.
     pub(crate) fn collect(&mut self, info: &mut Info) -> Vec<Event> {
         let mut events = vec![];
         for reply in self.stories.replies() {

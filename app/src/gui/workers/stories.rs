@@ -106,7 +106,7 @@ fn never_read(folder: &Path) -> Vec<StoryInfo> {
     files.into_iter().filter_map(of).collect()
 }
 
-/// Takes an answer into the facts.
+/// Takes a reply into the info.
 pub(super) fn take(reply: Reply, stories: &mut Loading<Vec<StoryInfo>>) {
     match reply {
         Reply::Listed(Ok(listed)) => *stories = Loading::Ready(listed),

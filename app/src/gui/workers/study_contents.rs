@@ -1,4 +1,4 @@
-//! What a study has by now: features and scores of its own.
+//! The features and scores that a study holds.
 
 use std::path::PathBuf;
 

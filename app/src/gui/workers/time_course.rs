@@ -1,4 +1,4 @@
-//! What one voxel did in the test, beside what was predicted.
+//! One voxel's measured and predicted time course in the test stories.
 
 use std::ops::Range;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! A named thread that answers questions of one kind, the newest first of all.
+//! A named thread that answers requests of one kind, always the newest one.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -14,7 +14,7 @@ pub(crate) type Waker = Arc<dyn Fn() + Send + Sync>;
 /// A thread that answers questions of type `Q` with any number of answers of type `A`.
 ///
 /// A new question cancels the one before it: nobody waits for what is no longer asked, and an answer to it that comes
-/// late is not heard. The thread ends with the desk.
+/// late is dropped. The thread ends with the worker.
 pub(crate) struct Worker<Q, A> {
     /// `None` once no more is asked.
     requests: Option<Sender<(Q, CancelToken)>>,
@@ -41,7 +41,7 @@ impl<A> Replies<A> {
 }
 
 impl<Q: Send + 'static, A: Send + 'static> Worker<Q, A> {
-    /// Opens a desk at which `reply` sits.
+    /// Starts a thread that answers requests with `reply`.
     pub(crate) fn open(
         name: &str,
         waker: &Waker,
@@ -111,7 +111,7 @@ impl<Q: Send + 'static, A: Send + 'static> Worker<Q, A> {
     }
 }
 
-/// A desk with what was asked of it last: what is known is the answer to that question and to no other.
+/// A worker with its latest request: a reply counts only for the request that it answers.
 pub(crate) struct LatestRequest<Q, A> {
     worker: Worker<Q, A>,
     last_request: Option<Q>,
@@ -120,7 +120,7 @@ pub(crate) struct LatestRequest<Q, A> {
 }
 
 impl<Q: Clone + PartialEq + Send + 'static, A: Send + 'static> LatestRequest<Q, A> {
-    /// A desk of which nothing was asked yet.
+    /// A worker without a request yet.
     pub(crate) fn of(worker: Worker<Q, A>) -> Self {
         Self {
             worker,
@@ -261,7 +261,7 @@ mod tests {
         assert_eq!(known, Loading::Ready(2));
         asking.discard_others(Some(&3), &mut known);
         assert_eq!(known, Loading::Nothing);
-        // An answer that is on its way is not heard when it comes.
+        // A reply to a withdrawn request is dropped when it arrives.
         asking.want(Some(1), &mut known);
         asking.want(Some(2), &mut known);
         take(&asking, &mut known);

@@ -1,4 +1,4 @@
-//! The window, frame by frame: collect what was found out, draw the page, carry out what was asked for.
+//! The application, frame by frame: collect replies, draw the page, apply its actions.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,22 +9,19 @@ use heschl_core::recipe::ScansRecipe;
 
 use super::actions::Actions;
 use super::close_request::CloseRequest;
-use super::features::FeatureSelection;
 use super::fitting::FitStudy;
 use super::history::History;
-use super::info::{Info, SaveStatus, StudyContents};
+use super::info::Info;
 use super::jobs::Jobs;
 use super::jobs::data::{JobInfo, JobState};
 use super::loading::Loading;
 use super::log;
 use super::pages::Pages;
 use super::palette::CommandPalette;
-use super::state::{Motion, OpenStudy, Page, Preferences, Settings, Speed, State, Study, remember};
+use super::state::{Motion, Page, Preferences, Settings, Speed, State, Study};
 use super::study::StudyLock;
 use super::toasts::{Toasts, Tone};
-use super::workers::{
-    DiskTask, OpenedStudy, Origin, Requests, StudyContentsRequest, TrialRequest, Waker, Workers,
-};
+use super::workers::{DiskTask, Requests, StudyContentsRequest, TrialRequest, Waker, Workers};
 use super::{close_request, rail, shortcuts, status_bar, theme};
 
 /// What the window begins with.
@@ -58,27 +55,25 @@ pub(crate) struct App {
     pub(super) is_sample_running: bool,
     pub(super) palette: CommandPalette,
     pub(super) toasts: Toasts,
-    history: History,
-    folder: PathBuf,
+    pub(super) history: History,
+    pub(super) folder: PathBuf,
     /// Who may write the study that is open.
-    study_lock: Option<StudyLock>,
+    pub(super) study_lock: Option<StudyLock>,
     /// The study as it was when it was opened.
-    as_opened: Option<Study>,
+    pub(super) as_opened: Option<Study>,
     /// What is on the disk.
-    saved: State,
+    pub(super) saved: State,
     /// What was on the disk, or on its way there, when it was last looked.
-    now_secs: f64,
-    changed_secs: f64,
+    pub(super) now_secs: f64,
+    pub(super) changed_secs: f64,
     /// When it was last tried to take hold of the study.
-    lock_tried_secs: f64,
+    pub(super) lock_tried_secs: f64,
     /// The sample runs by itself once its stories are known.
-    runs_sample: bool,
+    pub(super) runs_sample: bool,
 }
 
 /// The window looks so often whether what it shows has changed.
 const LOOK_EVERY_SECS: f32 = 2.0;
-/// Changes are written once nothing has changed for so many seconds.
-const KEEP_AFTER_SECS: f64 = 0.4;
 
 impl App {
     /// Puts the window together.
@@ -164,127 +159,6 @@ impl App {
         pages_folder(settings, self.info.home.as_deref(), &self.folder)
     }
 
-    /// Shows a study that was opened.
-    pub(super) fn show_study(&mut self, opened: OpenedStudy) {
-        self.save_now();
-        self.history.clear();
-        self.info.undo = self.history.info();
-        remember(&mut self.state.preferences.recent_studies, &opened.folder);
-        self.state.preferences.last_study = Some(opened.folder.clone());
-        self.info.save_status = match &opened.study_lock {
-            StudyLock::Ours(_) => SaveStatus::Saved,
-            StudyLock::Others => SaveStatus::Elsewhere(
-                "Another window has this study open. What you change here is not kept; once the other one is closed, this one takes over."
-                    .into(),
-            ),
-            StudyLock::Nobody => SaveStatus::Unsaved(
-                "This study's folder cannot be written to, so what you change is kept in this window only. Features \
-                 need another folder: choose one under Extract."
-                    .into(),
-            ),
-        };
-        if let SaveStatus::Elsewhere(sentence) | SaveStatus::Unsaved(sentence) =
-            self.info.save_status.clone()
-        {
-            self.notify(Tone::Amber, sentence);
-        }
-        match opened.origin {
-            Origin::Made => self.go(Page::Stimuli),
-            Origin::OpenedStudy if self.state.preferences.page == Page::Home => {
-                self.go(furthest(&opened.found));
-            }
-            Origin::OpenedStudy | Origin::Sample | Origin::WholeSample => {}
-        }
-        self.state.selection = opened.found.features.clone().map(FeatureSelection::at);
-        self.state.scores.clone_from(&opened.found.scores);
-        self.state.other_scores = None;
-        self.workers.forget_scores();
-        self.study_lock = Some(opened.study_lock);
-        self.as_opened = Some(opened.study.clone());
-        self.state.open = Some(OpenStudy {
-            folder: opened.folder,
-            study: opened.study,
-        });
-        self.saved.open.clone_from(&self.state.open);
-        self.runs_sample = opened.origin == Origin::Sample;
-        if opened.origin == Origin::WholeSample {
-            self.run_whole_sample();
-        }
-        self.workers.forget_stories();
-        self.ask();
-    }
-
-    pub(super) fn close_study(&mut self) {
-        self.save_now();
-        self.state.open = None;
-        self.state.story = None;
-        self.state.selection = None;
-        self.state.scores = None;
-        self.state.other_scores = None;
-        self.state.preferences.last_study = None;
-        self.study_lock = None;
-        self.info.save_status = SaveStatus::Saved;
-        self.history.clear();
-        self.info.undo = self.history.info();
-        self.go(Page::Home);
-    }
-
-    /// Asks whether the study can be had by now.
-    pub(super) fn try_to_lock_study(&mut self) {
-        self.lock_tried_secs = self.now_secs;
-        if let Some(open) = &self.state.open {
-            self.workers
-                .disk_task(DiskTask::TakeStudyLock(open.folder.clone()));
-        }
-    }
-
-    /// Takes hold of the study that another window had. What that window changed is taken over, unless this one has changed
-    /// something itself.
-    pub(super) fn take_study_lock(
-        &mut self,
-        folder: &std::path::Path,
-        held: Option<(StudyLock, Box<Study>)>,
-    ) {
-        let (Some(open), Some((study_lock, left))) = (&mut self.state.open, held) else {
-            return;
-        };
-        if open.folder != folder || !matches!(self.study_lock, Some(StudyLock::Others)) {
-            return;
-        }
-        self.study_lock = Some(study_lock);
-        self.info.save_status = SaveStatus::Saved;
-        let is_changed = self.as_opened.as_ref() != Some(&open.study);
-        let sentence = if is_changed && self.as_opened.as_ref() != Some(&*left) {
-            "The other window is closed, and this one keeps the study now: with your changes, in place of those of the other window."
-        } else {
-            "The other window is closed, and this one keeps the study now."
-        };
-        self.saved.open = Some(OpenStudy {
-            folder: folder.to_path_buf(),
-            study: (*left).clone(),
-        });
-        if !is_changed {
-            open.study = *left;
-        }
-        self.notify(Tone::Good, sentence.into());
-    }
-
-    pub(super) fn take_keeping(&mut self, folder: &std::path::Path, save_status: SaveStatus) {
-        if self
-            .state
-            .open
-            .as_ref()
-            .is_some_and(|open| open.folder == folder)
-        {
-            if let (SaveStatus::Unsaved(sentence), true) =
-                (&save_status, self.info.save_status != save_status)
-            {
-                self.notify(Tone::Red, sentence.clone());
-            }
-            self.info.save_status = save_status;
-        }
-    }
-
     /// What the state asks for.
     fn requests(&self) -> Requests {
         let study = self.state.study();
@@ -321,7 +195,7 @@ impl App {
             .want_sound(self.recording_looked_at(), &mut self.info);
     }
 
-    /// Collects what was found out and asks for what is missing.
+    /// Collects replies and requests what is missing.
     fn collect(&mut self) {
         self.ask();
         for event in self.workers.collect(&mut self.info) {
@@ -427,37 +301,6 @@ impl App {
             recipe,
             runtime: self.state.preferences.settings.runtime.clone(),
         })
-    }
-
-    /// Writes what has changed, a moment after the last change.
-    fn save(&mut self, ctx: &egui::Context) {
-        if self.state == self.saved {
-            self.changed_secs = self.now_secs;
-            return;
-        }
-        if self.now_secs - self.changed_secs < KEEP_AFTER_SECS {
-            ctx.request_repaint_after_secs(KEEP_AFTER_SECS as f32);
-            return;
-        }
-        self.save_now();
-    }
-
-    fn save_now(&mut self) {
-        if self.state.preferences != self.saved.preferences {
-            let preferences = Box::new(self.state.preferences.clone());
-            self.workers
-                .disk_task(DiskTask::SavePreferences(self.folder.clone(), preferences));
-        }
-        if let (Some(open), Some(StudyLock::Ours(_))) = (&self.state.open, &self.study_lock)
-            && self.saved.open.as_ref() != Some(open)
-        {
-            self.workers.disk_task(DiskTask::SaveStudy(
-                open.folder.clone(),
-                Box::new(open.study.clone()),
-            ));
-        }
-        self.saved = self.state.clone();
-        self.changed_secs = self.now_secs;
     }
 
     fn apply_settings(&mut self, ctx: &egui::Context) {
@@ -601,16 +444,5 @@ fn scan_folder(scans: &ScansRecipe) -> Option<&PathBuf> {
         ScansRecipe::Reports { folder, .. }
         | ScansRecipe::Events { folder, .. }
         | ScansRecipe::Lists { folder } => Some(folder),
-    }
-}
-
-/// The page of the last thing that a study has.
-fn furthest(found: &StudyContents) -> Page {
-    if found.scores.is_some() {
-        Page::Scores
-    } else if found.features.is_some() {
-        Page::Features
-    } else {
-        Page::Extract
     }
 }
