@@ -138,7 +138,7 @@ fn from_ones_own_recordings_to_scores_in_twenty_clicks() {
         "Test on gamma",
         "Trim as in training stories",
         "Hold out a quarter, in chunks of…",
-        "Trim the responses as the features",
+        "Trim the responses like the features",
     ] {
         window.press(remedy);
     }

@@ -239,9 +239,9 @@ pub(crate) fn merge(args: &MergeArgs) -> CommandResult {
 }
 
 fn summary(table: &ScoreTable) -> String {
-    let significant = table.n_significant().map_or(String::new(), |n| {
-        format!(", {n} predicted better than by chance")
-    });
+    let significant = table
+        .n_significant()
+        .map_or(String::new(), |n| format!(", {n} predicted significant"));
     let interval = table.mean_interval().map_or(String::new(), |interval| {
         format!(" (95 %: {:.4} to {:.4})", interval.lower, interval.upper)
     });

@@ -38,7 +38,7 @@ use crate::slurm;
 )]
 #[expect(clippy::doc_markdown, reason = "these comments are the help text")]
 pub(crate) struct Args {
-    /// Folder of recordings (wav, flac, mp3, ogg, m4a). Each file is a story, named after the file
+    /// Folder of recordings (wav, aiff, flac, mp3, ogg, m4a). Each file is a story, named after the file
     #[arg(long = "stimulus-dir", alias = "stimulus_dir", value_name = "FOLDER")]
     stimulus_dir: PathBuf,
 

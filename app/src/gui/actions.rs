@@ -34,7 +34,7 @@ pub(crate) enum PathPurpose {
     Runtime,
     /// A recipe to take over.
     Recipe,
-    /// Features to fit with.
+    /// Features.
     FitFeatures,
     /// A folder of responses.
     Responses,

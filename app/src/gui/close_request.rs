@@ -36,21 +36,21 @@ pub(crate) fn ui(ui: &mut egui::Ui, info: &Info, actions: &mut Actions) {
         ui.set_width(440.0);
         heading(ui, "Close the window?");
         ui.label(format!(
-            "{} running. It can go on without the window, and be found here when you come back.",
+            "{} running. It can continue in the background; you will find it here when you come back.",
             count(n_running, "job is", "jobs are")
         ));
         if n_waiting > 0 {
             weak(
                 ui,
                 format!(
-                    "{} for its turn, and comes without the window.",
+                    "{} in the queue and will run in the background.",
                     count(n_waiting, "job waits", "jobs wait")
                 ),
             );
         }
         ui.add_space(INSIDE);
         ui.horizontal_wrapped(|ui| {
-            if primary_button(ui, icons::PLAY, "Let it finish", None).clicked() {
+            if primary_button(ui, icons::PLAY, "Continue in the background", None).clicked() {
                 actions.push(Action::Close {
                     jobs: AtClose::Leave,
                 });

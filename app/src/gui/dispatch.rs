@@ -122,7 +122,7 @@ impl App {
             Done::Recipe(recipe) if self.state.open.is_some() => {
                 self.edit_study(|study| study.adopt(&recipe));
                 self.go(Page::Extract);
-                self.notify(Tone::Plain, "The recipe's settings are taken over.".into());
+                self.notify(Tone::Plain, "Settings loaded from the recipe.".into());
             }
             // Without a study, one is made of it.
             Done::Recipe(recipe) => {
@@ -134,7 +134,7 @@ impl App {
             Done::StudyLocked(folder, held) => self.take_study_lock(&folder, held),
             Done::ModelDeleted(name) => {
                 self.workers.look_at_models_again();
-                self.notify(Tone::Plain, format!("{name} is deleted."));
+                self.notify(Tone::Plain, format!("{name} removed."));
             }
             Done::Exported(path) => {
                 let path = text::short_path(&path, self.info.home.as_deref());
@@ -281,10 +281,10 @@ impl App {
             self.make_study(&named_after, study);
         }
         if unknown.is_empty() {
-            return self.notify(Tone::Plain, "The fit's settings are taken over.".into());
+            return self.notify(Tone::Plain, "Fit settings loaded from the recipe.".into());
         }
         let sentence = format!(
-            "The fit's settings are taken over but for {}, which the window does not have. To run the recipe as it is: heschl encode {}",
+            "Fit settings loaded, except {}, which the window cannot edit. To run the recipe unchanged: heschl encode {}",
             unknown.join(", "),
             quoted(&path.display().to_string())
         );

@@ -105,7 +105,7 @@ impl App {
             Some(job) => self.jobs.order(&job.id, JobCommand::GoOn),
             None => self.add_job(
                 "Get ONNX Runtime".into(),
-                "the library that computes".into(),
+                "the inference library".into(),
                 Task::Runtime,
             ),
         }
@@ -150,7 +150,7 @@ impl App {
         if self.state.open.is_none() {
             return self.notify(
                 Tone::Amber,
-                "Open a study first: the model is chosen for a study.".into(),
+                "Open a study first: a model is chosen per study.".into(),
             );
         }
         self.notify(Tone::Plain, format!("This study uses {name}."));
@@ -215,10 +215,7 @@ impl App {
             (JobState::Done, Task::Extract { features, .. }) => {
                 self.notify(
                     Tone::Good,
-                    format!(
-                        "{}: the features are there. Look at them under Jobs or Features.",
-                        job.title
-                    ),
+                    format!("{}: features extracted. See Jobs or Features.", job.title),
                 );
                 if std::mem::take(&mut self.is_sample_running) && self.state.page() == Page::Jobs {
                     self.look_at_features(PathPurpose::Features, features.clone());
@@ -228,10 +225,10 @@ impl App {
                 self.take_scores(job, scores.clone());
             }
             (JobState::Done, Task::Fetch { model }) => {
-                self.notify(Tone::Good, format!("{model} is here."));
+                self.notify(Tone::Good, format!("{model} is installed."));
             }
             (JobState::Done, Task::Runtime) => {
-                self.notify(Tone::Good, "ONNX Runtime is here.".into());
+                self.notify(Tone::Good, "ONNX Runtime is installed.".into());
             }
             (JobState::Done, Task::Add { .. }) => {
                 self.notify(Tone::Good, format!("{}: done.", job.title));

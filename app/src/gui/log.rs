@@ -42,7 +42,7 @@ pub(crate) fn ui(ui: &mut egui::Ui, info: &Info, actions: &mut Actions) {
             .stick_to_bottom(true)
             .show(ui, |ui| {
                 if info.log.is_empty() {
-                    weak(ui, "Nothing to tell yet.");
+                    weak(ui, "Nothing yet.");
                 }
                 for line in &info.log {
                     ui.horizontal_top(|ui| {

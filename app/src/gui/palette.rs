@@ -101,7 +101,7 @@ impl CommandPalette {
                 }
             }
             if commands.is_empty() {
-                weak(ui, "No command of this name.");
+                weak(ui, "No matching command.");
             }
             picked.and_then(|at| commands.into_iter().nth(at))
         });
@@ -204,12 +204,15 @@ fn commands(state: &State) -> Vec<PaletteCommand> {
             "Choose a folder of recordings …",
             Action::Pick(PathPurpose::Stimuli),
         ),
-        plain("Look at features …", Action::Pick(PathPurpose::Features)),
-        plain("Take over a recipe …", Action::Pick(PathPurpose::Recipe)),
+        plain("Open features …", Action::Pick(PathPurpose::Features)),
+        plain(
+            "Load settings from a recipe …",
+            Action::Pick(PathPurpose::Recipe),
+        ),
         plain("Close study", Action::CloseStudy),
         plain("Light theme", theme(ThemeChoice::Light)),
         plain("Dark theme", theme(ThemeChoice::Dark)),
-        plain("Theme as the system has it", theme(ThemeChoice::System)),
+        plain("Theme: system", theme(ThemeChoice::System)),
         plain("Show or hide the log", log),
         plain(
             "What do these numbers mean?",

@@ -20,7 +20,7 @@ pub(crate) fn read(folder: &Path) -> (Preferences, Option<String>) {
         }
         Err(error) => {
             let sentence = format!(
-                "The settings cannot be read ({error}), so the usual ones are used.\nFile: {}",
+                "The preferences cannot be read ({error}), so the defaults are used.\nFile: {}",
                 path.display()
             );
             return (Preferences::default(), Some(sentence));
@@ -36,12 +36,11 @@ pub(crate) fn read(folder: &Path) -> (Preferences, Option<String>) {
     let kept = match fs::rename(&path, &aside) {
         Ok(()) => format!("The old file is kept: {}", aside.display()),
         Err(error) => format!(
-            "The old file cannot be kept aside ({error}).\nFile: {}",
+            "The old file cannot be set aside ({error}).\nFile: {}",
             path.display()
         ),
     };
-    let sentence =
-        format!("The settings file made no sense, so the usual settings are used. {kept}");
+    let sentence = format!("The preferences file is invalid, so the defaults are used. {kept}");
     (Preferences::default(), Some(sentence))
 }
 

@@ -99,7 +99,7 @@ fn collapse(ui: &mut egui::Ui, state: &State, is_wide: bool, actions: &mut Actio
         let label = if is_wide {
             "Show icons only"
         } else {
-            "Show names, too"
+            "Show names"
         };
         if icon_button(ui, icons::PANEL_LEFT, label).clicked() {
             let mut layout = state.preferences.layout.clone();
@@ -217,9 +217,9 @@ fn mark(ui: &egui::Ui, rect: egui::Rect, step: Option<StepStatus>, is_wide: bool
         Some(StepStatus::OutOfDate) => (
             icons::HISTORY,
             palette.amber,
-            ": out of date, the settings have changed since",
+            ": out of date (settings have changed)",
         ),
-        Some(StepStatus::Troubled) => (icons::CIRCLE_ALERT, palette.red, ": something is wrong"),
+        Some(StepStatus::Troubled) => (icons::CIRCLE_ALERT, palette.red, ": needs attention"),
     };
     let (at, size) = if is_wide {
         (rect.right_center() - vec2(14.0, 0.0), 14.0)

@@ -24,12 +24,11 @@ impl App {
         self.info.save_status = match &opened.study_lock {
             StudyLock::Ours(_) => SaveStatus::Saved,
             StudyLock::Others => SaveStatus::Elsewhere(
-                "Another window has this study open. What you change here is not kept; once the other one is closed, this one takes over."
+                "Another window has this study open. Changes here are not saved; when the other window is closed, this one takes over."
                     .into(),
             ),
             StudyLock::Nobody => SaveStatus::Unsaved(
-                "This study's folder cannot be written to, so what you change is kept in this window only. Features \
-                 need another folder: choose one under Extract."
+                "The study's folder is read-only, so changes are kept in this window only. Choose another output folder under Extract."
                     .into(),
             ),
         };
@@ -105,9 +104,9 @@ impl App {
         self.info.save_status = SaveStatus::Saved;
         let is_changed = self.as_opened.as_ref() != Some(&open.study);
         let sentence = if is_changed && self.as_opened.as_ref() != Some(&*left) {
-            "The other window is closed, and this one keeps the study now: with your changes, in place of those of the other window."
+            "The other window was closed. This window now saves the study, and your changes replace those of the other window."
         } else {
-            "The other window is closed, and this one keeps the study now."
+            "The other window was closed. This window now saves the study."
         };
         self.saved.open = Some(OpenStudy {
             folder: folder.to_path_buf(),

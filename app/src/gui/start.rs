@@ -70,7 +70,7 @@ fn icon() -> egui::IconData {
 fn no_window(error: &eframe::Error) -> Failure {
     let remedy = match error {
         eframe::Error::Wgpu(_) => {
-            "No graphics driver was found that can draw it. On Debian or Ubuntu, install mesa-vulkan-drivers (it needs no \
+            "No suitable graphics driver was found. On Debian or Ubuntu, install mesa-vulkan-drivers (it needs no \
              graphics card); elsewhere, update the graphics driver."
         }
         _ if cfg!(target_os = "linux") => {

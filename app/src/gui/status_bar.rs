@@ -52,7 +52,7 @@ pub(crate) fn ui(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Ac
                             bytes(machine.free_memory_bytes),
                             bytes(machine.memory_bytes)
                         );
-                        weak(ui, free).on_hover_text("Memory of this machine that nothing uses");
+                        weak(ui, free).on_hover_text("Available memory");
                     }
                     jobs(ui, info, actions);
                 });
@@ -62,7 +62,7 @@ pub(crate) fn ui(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Ac
 
 fn device(ui: &mut egui::Ui, info: &Info, actions: &mut Actions) {
     let Some(machine) = &info.machine else {
-        weak(ui, "Looking at this machine …");
+        weak(ui, "Checking this machine …");
         return;
     };
     let threads = if machine.n_threads == 1 {
@@ -96,7 +96,7 @@ fn runtime_missing(ui: &mut egui::Ui, queue: &QueueInfo, sentence: &str, actions
         .fetching_runtime()
         .is_some_and(|job| job.state.is_alive())
     {
-        weak(ui, "getting ONNX Runtime …");
+        weak(ui, "downloading ONNX Runtime …");
         return;
     }
     ui.label(RichText::new(icons::TRIANGLE_ALERT).color(Palette::of(ui).amber));
@@ -150,7 +150,7 @@ fn jobs(ui: &mut egui::Ui, info: &Info, actions: &mut Actions) {
     let words = format!("{what}{share}{speed}{left}");
     let response = ui.link(&words);
     if response
-        .on_hover_text("The job that runs. Click to see all jobs.")
+        .on_hover_text("The running job. Click to see all jobs.")
         .clicked()
     {
         actions.push(Action::Go(Page::Jobs));

@@ -105,8 +105,7 @@ pub(crate) fn read(folder: &Path) -> Result<Study, StudyProblem> {
     let path = folder.join(FILE);
     if !folder.is_dir() {
         return Err(StudyProblem(format!(
-            "The study is not where it was. Check whether it was moved or its disk is mounted, then open it from \
-             there.\nFolder: {}",
+            "The study was not found. If it was moved, open it from its new location; check that its disk is mounted.\nFolder: {}",
             folder.display()
         )));
     }
@@ -114,7 +113,7 @@ pub(crate) fn read(folder: &Path) -> Result<Study, StudyProblem> {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(StudyProblem(format!(
-                "This folder is no study: it has no {FILE}. Choose another folder, or make a new study.\nFolder: {}",
+                "This folder is not a study: it has no {FILE}. Choose another folder, or create a new study.\nFolder: {}",
                 folder.display()
             )));
         }
@@ -127,15 +126,14 @@ pub(crate) fn read(folder: &Path) -> Result<Study, StudyProblem> {
     };
     let study: Study = toml::from_str(&text).map_err(|error| {
         StudyProblem(format!(
-            "The study's file makes no sense: {}\nMend the file, or put an older copy in its place.\nFile: {}",
+            "The study's file is invalid: {}\nCorrect the file, or restore a backup.\nFile: {}",
             error.to_string().trim_end(),
             path.display()
         ))
     })?;
     if study.version > STUDY_VERSION {
         return Err(StudyProblem(format!(
-            "The study was made by a newer Heschl (its version is {}, this program knows {STUDY_VERSION}). Update \
-             Heschl to open it.\nFile: {}",
+            "The study was created by a newer version of Heschl (format {}; this version reads up to {STUDY_VERSION}). Update Heschl to open it.\nFile: {}",
             study.version,
             path.display()
         )));
@@ -153,14 +151,13 @@ pub(crate) fn write(folder: &Path, study: &Study) -> Result<(), StudyProblem> {
     // A folder that is gone is not made anew: the study lies elsewhere now.
     if !folder.is_dir() {
         return Err(StudyProblem(format!(
-            "The study's folder is gone, so what you change is kept in this window only. Put the folder back, or \
-             open the study from where it is now.\nFolder: {}",
+            "The study's folder has disappeared, so changes are kept in this window only. Restore the folder, or open the study from its new location.\nFolder: {}",
             folder.display()
         )));
     }
     atomic::write(&folder.join(FILE), text.as_bytes()).map_err(|error| {
         StudyProblem(format!(
-            "What you change is kept in this window only, since the study cannot be saved. {error}"
+            "The study cannot be saved, so changes are kept in this window only. {error}"
         ))
     })
 }
@@ -173,19 +170,19 @@ pub(crate) fn create(parent: &Path, name: &str) -> Result<PathBuf, StudyProblem>
     let name = name.trim();
     if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', ':']) {
         return Err(StudyProblem(
-            "A study needs a name without slashes and colons, and without a dot in front.".into(),
+            "A study's name must not contain slashes or colons or start with a dot.".into(),
         ));
     }
     let folder = parent.join(name);
     if folder.join(FILE).exists() {
         return Err(StudyProblem(format!(
-            "There is a study of this name already. Choose another name, or open that study.\nFolder: {}",
+            "A study of this name already exists. Choose another name, or open that study.\nFolder: {}",
             folder.display()
         )));
     }
     fs::create_dir_all(&folder).map_err(|error| {
         StudyProblem(format!(
-            "The study's folder cannot be made ({error}). Choose another place.\nFolder: {}",
+            "The study's folder cannot be created ({error}). Choose another location.\nFolder: {}",
             folder.display()
         ))
     })?;
@@ -218,18 +215,18 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let folder = create(parent.path(), "s").unwrap();
         let refusal = |folder: &Path| read(folder).unwrap_err().0;
-        assert!(refusal(parent.path()).contains("is no study"));
-        assert!(refusal(&parent.path().join("gone")).contains("not where it was"));
+        assert!(refusal(parent.path()).contains("is not a study"));
+        assert!(refusal(&parent.path().join("gone")).contains("was not found"));
         fs::write(folder.join(FILE), "version = 99").unwrap();
-        assert!(refusal(&folder).contains("newer Heschl"));
+        assert!(refusal(&folder).contains("newer version of Heschl"));
         fs::write(folder.join(FILE), "name = 3").unwrap();
-        assert!(refusal(&folder).contains("makes no sense"));
+        assert!(refusal(&folder).contains("is invalid"));
         for name in ["", "  ", "../up", ".hidden", "a/b"] {
             assert!(
                 create(parent.path(), name)
                     .unwrap_err()
                     .0
-                    .contains("needs a name")
+                    .contains("name must not contain")
             );
         }
         assert!(

@@ -92,13 +92,13 @@ impl Figure {
     fn layer(&self) -> Result<&LayerInfo, String> {
         self.layer
             .as_deref()
-            .ok_or_else(|| "The layer is not read yet.".to_owned())
+            .ok_or_else(|| "The layer is still loading.".to_owned())
     }
 
     fn analysis(&self) -> Result<&Analysis, String> {
         self.analysis
             .as_deref()
-            .ok_or_else(|| "It is not computed yet.".to_owned())
+            .ok_or_else(|| "Not computed yet.".to_owned())
     }
 
     /// The stretch of the layer that is shown, in seconds.

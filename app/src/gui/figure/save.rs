@@ -33,7 +33,7 @@ pub(super) fn png(svg: &str, recipe: &str) -> Result<Vec<u8>, String> {
     let size = tree.size();
     let pixels = |points: f32| (points * PIXELS_PER_POINT).ceil() as u32;
     let mut picture = tiny_skia::Pixmap::new(pixels(size.width()), pixels(size.height()))
-        .ok_or("The figure has no size.")?;
+        .ok_or("The figure is empty.")?;
     let scale = tiny_skia::Transform::from_scale(PIXELS_PER_POINT, PIXELS_PER_POINT);
     resvg::render(&tree, scale, &mut picture.as_mut());
     let png = picture.encode_png().map_err(|error| error.to_string())?;

@@ -28,7 +28,7 @@ pub(crate) use trims::{StoryLengths, TrimRemedy, Trims};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct FitStudy {
-    /// Features to fit with, if not the study's own.
+    /// Features, if not the study's own.
     pub(crate) features: Option<PathBuf>,
     /// The layer, [`FINAL`] for the final output; the middle one once the layers are known if left out.
     pub(crate) layer: Option<String>,
@@ -202,9 +202,9 @@ impl FitStudy {
         let responses = self
             .responses
             .as_ref()
-            .ok_or("Choose what was measured: a file or a folder of responses.")?;
+            .ok_or("Choose the fMRI responses: a file or a folder.")?;
         if self.test.is_empty() {
-            return Err("Choose a story to test on. The others are trained with.".into());
+            return Err("Choose a test story. The others are used for training.".into());
         }
         let mut design = self.preset.design();
         let trims = self.trims();

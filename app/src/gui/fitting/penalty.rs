@@ -57,7 +57,7 @@ pub(crate) fn check_alpha(alpha: f64) -> Result<(), String> {
     let is_good = (1e-6..=1e9).contains(&alpha);
     is_good
         .then_some(())
-        .ok_or_else(|| "An α lies between 0.000001 and 1000000000.".to_string())
+        .ok_or_else(|| "α must be between 0.000001 and 1000000000.".to_string())
 }
 
 /// # Errors
@@ -66,7 +66,7 @@ pub(crate) fn check_count(count: f64) -> Result<(), String> {
     let is_good = (2.0..=100.0).contains(&count) && count.fract() == 0.0;
     is_good
         .then_some(())
-        .ok_or_else(|| "A whole number of α is tried, from 2 to 100.".to_string())
+        .ok_or_else(|| "The number of α values must be a whole number from 2 to 100.".to_string())
 }
 
 /// How training scans are held out to choose an α: in chunks, as the presets do.

@@ -68,7 +68,7 @@ impl TrimRemedy {
     #[must_use]
     pub(crate) fn label(self) -> String {
         match self {
-            Self::ResponsesAsFeatures => "Trim the responses as the features".into(),
+            Self::ResponsesAsFeatures => "Trim the responses like the features".into(),
             Self::AsInTraining => "Trim as in training stories".into(),
             Self::None => "No trim".into(),
             Self::Features(trim) => {
@@ -109,7 +109,7 @@ pub(crate) struct StoryLengths {
     pub(crate) n_times: Option<usize>,
     /// Features and responses after their trims.
     pub(crate) kept: Option<[usize; 2]>,
-    /// Scans until the sound ends, where they come at even intervals.
+    /// Scans until the sound ends, where they come at regular intervals.
     pub(crate) sound_scans: Option<usize>,
     /// Whether the responses seem not to be trimmed though the features are.
     pub(crate) looks_untrimmed: bool,

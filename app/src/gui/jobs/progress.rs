@@ -238,7 +238,7 @@ impl ProgressReader {
                 n_done,
                 n_windows,
             } if *n_done > 0 => format!(
-                "{story}: going on at window {} of {}",
+                "{story}: resuming at window {} of {}",
                 thousands(*n_done),
                 thousands(*n_windows)
             ),
@@ -248,10 +248,10 @@ impl ProgressReader {
             Event::StoryFinished { story, n_rows, .. } => {
                 format!("{story}: done, {} rows", thousands(*n_rows))
             }
-            Event::StorySkipped { story } => format!("{story}: was done before"),
+            Event::StorySkipped { story } => format!("{story}: already done"),
             Event::StoryFailed { story, message } => format!("{story}: {message}"),
             Event::SetAside { folder } => {
-                format!("Scores of another recipe lay there; they are now in {folder}")
+                format!("Scores of a different recipe were moved to {folder}")
             }
             Event::Warning { message } => message.clone(),
             Event::EncodeStarted {
@@ -401,7 +401,7 @@ mod tests {
             progress_reader.lines,
             [
                 "Extracting about 100 windows on CPU",
-                "a: going on at window 20 of 60",
+                "a: resuming at window 20 of 60",
                 "a: done, 60 rows",
                 "b: It is damaged.",
                 "It clips.",

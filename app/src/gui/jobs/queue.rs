@@ -84,7 +84,7 @@ impl Queue {
         };
         if let Err(error) = fs::create_dir_all(&queue.folder) {
             queue.problem = Some(format!(
-                "Jobs cannot be kept ({error}). Set HESCHL_HOME to a folder that can be written to.\nFolder: {}",
+                "Jobs cannot be saved ({error}). Set HESCHL_HOME to a writable folder.\nFolder: {}",
                 queue.folder.display()
             ));
         }
@@ -492,16 +492,16 @@ impl Job {
                 message: self.error_message(),
             },
             (None, ProcessEnd::Signal(KILL), None) => broken(
-                "Its process was killed from outside. If memory had run out, take a smaller batch or model. What is done is kept; it can go on.",
+                "The process was killed. If memory ran out, use a smaller batch size or model. Finished work is kept, and the job can be resumed.",
             ),
             (None, ProcessEnd::Signal(ABORT), None) => broken(
-                "It gave up, most likely since memory ran out; its last lines say more. Take a smaller batch or model. What is done is kept; it can go on.",
+                "The process aborted, most likely because memory ran out; its log says more. Use a smaller batch size or model. Finished work is kept, and the job can be resumed.",
             ),
             (None, ProcessEnd::Signal(signal), None) => broken(&format!(
-                "Its process ended by signal {signal}. What is done is kept; it can go on."
+                "The process ended with signal {signal}. Finished work is kept, and the job can be resumed."
             )),
             (None, ProcessEnd::Unseen, None) => broken(
-                "It was broken off: the machine was switched off, or its process was ended. What is done is kept; it can go on.",
+                "The job was interrupted: the machine was switched off, or the process was killed. Finished work is kept, and the job can be resumed.",
             ),
         };
     }
@@ -518,7 +518,7 @@ impl Job {
         let lines = &self.last_lines[last.unwrap_or(self.last_lines.len().saturating_sub(1))..];
         let sentence = lines.join("\n");
         match sentence.trim_start_matches("Error: ") {
-            "" => "It ended without saying why. It can be tried again.".into(),
+            "" => "It failed without an error message. Try again.".into(),
             sentence => sentence.to_owned(),
         }
     }
@@ -554,11 +554,11 @@ fn of_summary(failed: &[(String, String)], n_done: usize) -> JobState {
     let message = match (n_done, rest) {
         (0, []) => format!("{story}: {sentence}"),
         (0, _) => format!(
-            "{} stories could not be done. {story}: {sentence}",
+            "{} stories failed. {story}: {sentence}",
             thousands(n_failed)
         ),
         _ => format!(
-            "{} could not be done; {} done. {story}: {sentence}",
+            "{} failed; {} done. {story}: {sentence}",
             count(n_failed, "story", "stories"),
             count(n_done, "story is", "stories are")
         ),
@@ -585,7 +585,7 @@ mod summaries {
         assert_eq!(
             of_summary(&failed(1), 3),
             JobState::Partly {
-                message: "1 story could not be done; 3 stories are done. s0: It is damaged.".into()
+                message: "1 story failed; 3 stories are done. s0: It is damaged.".into()
             }
         );
         assert_eq!(

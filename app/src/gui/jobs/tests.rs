@@ -323,7 +323,7 @@ fn what_was_broken_off_while_no_window_was_open_is_offered_again() {
         std::thread::sleep(Duration::from_millis(300));
     });
     assert!(
-        matches!(&stage.info.jobs[0].state, JobState::Broken { message } if message.contains("go on")),
+        matches!(&stage.info.jobs[0].state, JobState::Broken { message } if message.contains("can be resumed")),
         "{:?}",
         stage.info
     );

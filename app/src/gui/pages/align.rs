@@ -34,7 +34,7 @@ pub(super) fn ui(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Ac
     page_title(
         ui,
         "Align",
-        "Sound, words, scans and responses on one clock: seconds from the sound's onset.",
+        "Sound, words, scans, and responses on a common time axis, in seconds from stimulus onset.",
     );
     let Some(study) = state.study() else {
         return super::no_study(ui, icons::RULER, actions);
@@ -145,8 +145,7 @@ fn picture_and_lengths(
         warning(ui, sentence);
     }
     if alignment.time_course.is_none() {
-        let sentence =
-            "No responses to this story: choose them on Fit, and one voxel's course is drawn here.";
+        let sentence = "No responses to this story. Choose responses on Fit to see a voxel's time course here.";
         ui.horizontal_wrapped(|ui| {
             weak(ui, sentence);
             if ui.link("Go to Fit").clicked() {
@@ -253,9 +252,9 @@ fn settings(
         ui.horizontal_wrapped(|ui| {
             weak(
                 ui,
-                "Folder of TextGrids named <story>.TextGrid. If empty, those beside the recordings are used.",
+                "Folder of TextGrids, <story>.TextGrid. By default, those next to the recordings are used.",
             );
-            if fit.words.is_some() && ui.link("Those beside the recordings").clicked() {
+            if fit.words.is_some() && ui.link("Use those next to the recordings").clicked() {
                 fit.words = None;
             }
         });
@@ -285,7 +284,7 @@ fn voxel(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) {
     let field = NumberField {
         label: "Voxel",
         unit: "",
-        tooltip: "The voxel whose responses are drawn: its column, from 0.",
+        tooltip: "Voxel to plot: its column in the responses, from 0.",
         default: 0.0,
         topic: Topic::Align,
     };
@@ -326,7 +325,7 @@ fn trims(ui: &mut egui::Ui, fit: &mut FitStudy, is_test: bool, actions: &mut Act
     }
     weak(
         ui,
-        "Responses of the published data are trimmed already: their trim is 0.",
+        "The published responses are already trimmed: leave their trim at 0.",
     );
 }
 
@@ -339,7 +338,7 @@ fn n_scans(
     let field = NumberField {
         label,
         unit: "scans",
-        tooltip: "Scans left out at this end of the story.",
+        tooltip: "Scans to discard at this end of the story.",
         default: default as f64,
         topic: Topic::Align,
     };
@@ -347,7 +346,7 @@ fn n_scans(
         let is_sensible = (0.0..=10_000.0).contains(&value);
         is_sensible
             .then_some(())
-            .ok_or_else(|| "A number of scans lies between 0 and 10,000.".to_string())
+            .ok_or_else(|| "Enter a number of scans between 0 and 10,000.".to_string())
     };
     let mut value = *side as f64;
     field.show(ui, &mut value, actions, check);

@@ -74,7 +74,7 @@ impl ExtractPage {
         page_title(
             ui,
             "Extract",
-            "Slide a causal window over each story and keep every layer's activity.",
+            "Extract the hidden states of a speech encoder with a causal sliding window.",
         );
         let Some(study) = state.study() else {
             return super::no_study(ui, icons::AUDIO_WAVEFORM, actions);
@@ -172,7 +172,7 @@ pub(crate) fn why_not_run(study: &Study, info: &Info) -> Option<Blocker> {
 
 /// What is wrong in the form, with the way back to settings that are right.
 fn wrong_form(wrong: &[String], study: &Study) -> Option<Blocker> {
-    let usual = Remedy::edit("Back to usual settings", study, |study| {
+    let usual = Remedy::edit("Reset to defaults", study, |study| {
         study.window = WindowSettings::default();
         study.layers = LayerChoice::All;
         study.batch = None;
@@ -242,7 +242,7 @@ fn run(ui: &mut egui::Ui, why_not: Option<&str>, actions: &mut Actions) {
                 actions.push(Action::CopySlurm);
             }
         });
-        if button(ui, icons::FILE_TEXT, "Take over a recipe").clicked() {
+        if button(ui, icons::FILE_TEXT, "Load a recipe").clicked() {
             actions.push(Action::Pick(PathPurpose::Recipe));
         }
     });

@@ -36,7 +36,7 @@ impl FeaturesPage {
         info: &Info,
         actions: &mut Actions,
     ) {
-        page_title(ui, "Features", "What the layers make of each instant.");
+        page_title(ui, "Features", "The hidden states of each layer over time.");
         let field = PathField {
             label: "Folder of features",
             purpose: PathPurpose::Features,
@@ -57,7 +57,7 @@ impl FeaturesPage {
             }
         });
         let Some(selection) = selection else {
-            let sentence = "Choose a folder of features, ours or those of the Python code of Antonello et al. 2023, or extract some first.";
+            let sentence = "Choose a folder of features from Heschl or from the Python code of Antonello et al. 2023, or extract some first.";
             if empty_state(
                 ui,
                 icons::GRID_3X3,
@@ -120,7 +120,7 @@ impl FeaturesPage {
 fn compare(ui: &mut egui::Ui, selection: &FeatureSelection, info: &Info, actions: &mut Actions) {
     weak(
         ui,
-        "Another folder with the same story, for instance the Python code's.",
+        "Another folder with features of the same story, for example from the Python code.",
     );
     let field = PathField {
         label: "Folder to compare with",
@@ -198,7 +198,7 @@ fn choosing(
             name(&button.response, egui::accesskit::Role::Button, "Export");
             button
                 .response
-                .on_hover_text("Saves what is shown beside the features, with the recipe inside");
+                .on_hover_text("Saves the figure next to the features, with the recipe embedded");
         });
     });
 }

@@ -36,7 +36,7 @@ pub(super) fn ui(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Ac
     page_title(
         ui,
         "Fit",
-        "Learn on some stories how each voxel follows the features, and predict another one.",
+        "Fit voxelwise encoding models on training stories and test them on held-out stories.",
     );
     let Some(study) = state.study() else {
         return super::no_study(ui, icons::CHART_SPLINE, actions);
@@ -106,7 +106,7 @@ fn preset(ui: &mut egui::Ui, fit: &mut FitStudy, actions: &mut Actions) {
     weak(
         ui,
         format!(
-            "Trim {}:{} in training and {}:{} in the test · delays of {} scans · {} α from {} to {}",
+            "Trim {}:{} (training) and {}:{} (test) · delays of {} scans · {} α from {} to {}",
             trims.train.start_scans,
             trims.train.end_scans,
             trims.test.start_scans,
@@ -147,19 +147,19 @@ fn alphas(ui: &mut egui::Ui, fit: &mut FitStudy, actions: &mut Actions) {
     };
     let smallest = field(
         "Smallest α",
-        "The weakest penalty that is tried for each voxel. It is squared: scikit-learn's and himalaya's alpha is α².",
+        "Smallest penalty to try for each voxel. Note that scikit-learn's and himalaya's alpha is α².",
         of_preset.smallest,
     );
     smallest.show(ui, &mut range.smallest, actions, check_alpha);
     let largest = field(
         "Largest α",
-        "The strongest penalty that is tried. If many voxels that are predicted choose it, try larger ones.",
+        "Largest penalty to try. If many well-predicted voxels choose it, increase it.",
         of_preset.largest,
     );
     largest.show(ui, &mut range.largest, actions, check_alpha);
     let number = field(
         "Number of α",
-        "How many are tried, evenly on a logarithmic scale between the two.",
+        "Number of values, spaced evenly on a log scale.",
         of_preset.count as f64,
     );
     let mut count = range.count as f64;
@@ -192,18 +192,18 @@ fn held_out(ui: &mut egui::Ui, fit: &mut FitStudy, actions: &mut Actions) {
     let chunk = (
         "Chunks of",
         "scans",
-        "To choose each voxel's α, chunks of consecutive training scans are held out.",
+        "Length of the chunks of consecutive training scans that are held out to choose α.",
     );
     whole(ui, chunk, &mut held_out.chunk_scans, of_preset.chunk_scans);
     let rounds = (
         "Rounds",
         "",
-        "How often chunks are drawn and held out; the α with the best mean over the rounds is taken.",
+        "Number of bootstrap rounds; the α with the best mean score over rounds is chosen.",
     );
     whole(ui, rounds, &mut held_out.n_rounds, of_preset.n_rounds);
     ui.horizontal(|ui| {
         field_label(ui, "Held out")
-            .on_hover_text("What share of the training scans a round holds out.");
+            .on_hover_text("Fraction of the training scans held out in each round.");
         let mut options = vec![
             (HeldChunks::Quarter, "A quarter"),
             (HeldChunks::Fifth, "A fifth"),
@@ -232,7 +232,7 @@ fn features(
         heading(ui, "Features");
         let folder = state.fit_features();
         PathField {
-            label: "Features to fit with",
+            label: "Features",
             purpose: PathPurpose::FitFeatures,
             recent: &state.preferences.recent_features,
             own: info.own_features(),
@@ -300,7 +300,7 @@ fn responses(
             }
             if let Some(mask) = fit.mask.clone() {
                 weak(ui, format!("Mask: {}", mask.display()));
-                if ui.link("Without a mask").clicked() {
+                if ui.link("Remove the mask").clicked() {
                     fit.mask = None;
                 }
             }
@@ -332,7 +332,7 @@ fn presentations_found(ui: &mut egui::Ui, responses: &[StoryResponses], fit: &mu
         weak(
             ui,
             format!(
-                "{story} was heard {n} times: its responses are the mean, and give the noise ceiling."
+                "{story} has {n} presentations: they are averaged and used to estimate the noise ceiling."
             ),
         );
     }
@@ -343,7 +343,7 @@ fn presentations_found(ui: &mut egui::Ui, responses: &[StoryResponses], fit: &mu
             fit.test.clear();
             fit.repeats = found;
         }
-    } else if !fit.repeats.is_empty() && ui.link("Take each presentation for a story").clicked() {
+    } else if !fit.repeats.is_empty() && ui.link("Treat each presentation as a story").clicked() {
         fit.test.clear();
         fit.repeats.clear();
     }
@@ -353,7 +353,7 @@ fn presentations_found(ui: &mut egui::Ui, responses: &[StoryResponses], fit: &mu
 fn scans(ui: &mut egui::Ui, fit: &FitStudy, actions: &mut Actions) {
     ui.horizontal_wrapped(|ui| {
         weak(ui, format!("Scans: {}.", scan_times::words(&fit.scans)));
-        if button(ui, icons::RULER, "Look at them on Align").clicked() {
+        if button(ui, icons::RULER, "Show on Align").clicked() {
             actions.push(Action::Go(Page::Align));
         }
     });
@@ -362,15 +362,13 @@ fn scans(ui: &mut egui::Ui, fit: &FitStudy, actions: &mut Actions) {
 fn choices_of_output(ui: &mut egui::Ui, fit: &mut FitStudy) {
     ui.horizontal_wrapped(|ui| {
         tick(ui, &mut fit.keeps_borders, "Delays within stories").on_hover_text(
-            "The published numbers have delayed copies that cross from one story into the next. Ticked, they stay within each: the \
-             corrected way.",
+            "In the published analysis, delays cross story boundaries. If on, each story is delayed separately, which is more correct.",
         );
-        tick(ui, &mut fit.predictions, "Keep predictions").on_hover_text(
-            "Test scans × voxels in single precision: 110 MB for 300 scans and 95,000 voxels. With them the course of any voxel can be \
-             looked at beside what was predicted.",
+        tick(ui, &mut fit.predictions, "Save predictions").on_hover_text(
+            "Save test scans × voxels in single precision (110 MB for 300 scans and 95,000 voxels), so that you can plot measured and predicted time courses of any voxel.",
         );
-        tick(ui, &mut fit.weights, "Keep weights")
-            .on_hover_text("Columns × voxels in single precision: 2 GB for 5,120 columns and 95,000 voxels.");
+        tick(ui, &mut fit.weights, "Save weights")
+            .on_hover_text("Save regressors × voxels in single precision (2 GB for 5,120 regressors and 95,000 voxels).");
     });
 }
 
@@ -379,7 +377,7 @@ fn forecast(ui: &mut egui::Ui, info: &Info) {
         // A failure is said as the reason why it cannot run.
         Loading::Nothing | Loading::Failed(_) => {}
         Loading::Waiting => {
-            weak(ui, "The forecast is being worked out.");
+            weak(ui, "Estimating time and memory …");
         }
         Loading::Ready(forecast) => {
             weak(
@@ -429,8 +427,7 @@ fn run(ui: &mut egui::Ui, n_layers: usize, why_not: Option<&str>, actions: &mut 
         ui.add_enabled_ui(why_not.is_none(), |ui| {
             if n_layers > 1 {
                 let response = button(ui, icons::LAYERS, "Fit every layer").on_hover_text(format!(
-                    "{n_layers} jobs, one after the other. The profile under Scores shows where along the model the brain is \
-                     predicted best."
+                    "{n_layers} jobs, one after the other. The layer profile under Scores then shows which layer predicts best."
                 ));
                 if response.clicked() {
                     actions.push(Action::Fit(FitAs::JobsOfLayers));
@@ -446,7 +443,7 @@ fn run(ui: &mut egui::Ui, n_layers: usize, why_not: Option<&str>, actions: &mut 
                 }
             }
         });
-        if button(ui, icons::CHART_SCATTER, "Look at scores").clicked() {
+        if button(ui, icons::CHART_SCATTER, "Show scores").clicked() {
             actions.push(Action::Go(Page::Scores));
         }
     });

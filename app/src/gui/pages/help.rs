@@ -84,7 +84,7 @@ impl HelpPage {
             }
         }
         if n_found == 0 {
-            weak(ui, "No page has these words.");
+            weak(ui, "No matches.");
         }
     }
 }

@@ -28,14 +28,14 @@ const STEPS: [(char, &str, &str); 5] = [
     (
         icons::MUSIC,
         "Stories",
-        "recordings that people listened to",
+        "recordings that participants listened to",
     ),
     (
         icons::AUDIO_WAVEFORM,
         "Window",
-        "16 s that slide, ending at each instant",
+        "16 s of audio up to each time point",
     ),
-    (icons::BOXES, "Encoder", "every layer of a speech model"),
+    (icons::BOXES, "Encoder", "hidden states of a speech model"),
     (
         icons::GRID_3X3,
         "Features",
@@ -44,7 +44,7 @@ const STEPS: [(char, &str, &str); 5] = [
     (
         icons::CHART_SCATTER,
         "Voxels",
-        "how well a layer predicts each of them",
+        "how well each one is predicted",
     ),
 ];
 
@@ -61,14 +61,14 @@ impl HomePage {
             ui.set_max_width(ui.available_width().min(880.0));
             ui.add_space(INSIDE);
             let title = ui.label(
-                RichText::new("How does the brain hear speech?")
+                RichText::new("How does the brain process speech?")
                     .size(TYPE_SCALE[3])
                     .family(semibold()),
             );
-            name(&title, Role::Heading, "How does the brain hear speech?");
+            name(&title, Role::Heading, "How does the brain process speech?");
             weak(
                 ui,
-                "Heschl turns recordings into what speech models make of them, instant by instant, and tells how well that predicts a brain.",
+                "Extract speech-model features from recordings and see how well they predict fMRI responses.",
             );
             ui.add_space(BETWEEN);
             pipeline(ui);
@@ -82,14 +82,14 @@ impl HomePage {
     fn actions(&mut self, ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) {
         ui.horizontal_wrapped(|ui| {
             if primary_button(ui, icons::PLAY, "Try the sample", None)
-                .on_hover_text("Extracts the features of a short recording. The first time, about 150 MB are fetched.")
+                .on_hover_text("Extract features of a short recording. The first time, this downloads about 150 MB.")
                 .clicked()
             {
                 actions.push(Action::TrySample);
             }
             if button(ui, icons::BRAIN, "Try a whole study")
                 .on_hover_text(
-                    "Four stories, their features, a simulated brain of 20,484 voxels, and its scores: some three minutes.",
+                    "Four stories, their features, 20,484 simulated voxels, and their scores: about four minutes.",
                 )
                 .clicked()
             {
@@ -106,7 +106,7 @@ impl HomePage {
             ui.horizontal(|ui| {
                 weak(ui, "Open now:");
                 ui.label(&study.name);
-                if ui.link("Go on with it").clicked() {
+                if ui.link("Continue").clicked() {
                     actions.push(Action::Go(Page::Extract));
                 }
                 if ui.link("Close it").clicked() {
@@ -159,7 +159,7 @@ impl HomePage {
                 let why_not = text
                     .trim()
                     .is_empty()
-                    .then_some("Give the study a name first.");
+                    .then_some("Enter a name for the study.");
                 is_done |= primary_button(ui, icons::CHECK, "Create", why_not).clicked();
                 is_done &= why_not.is_none();
                 if button(ui, icons::X, "Not now").clicked() {
@@ -264,7 +264,7 @@ fn recent(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) 
     if state.preferences.recent_studies.is_empty() {
         weak(
             ui,
-            "None yet. Drop a folder of recordings anywhere on this window to begin one.",
+            "None yet. Drop a folder of recordings anywhere on this window to start one.",
         );
         return;
     }
@@ -290,10 +290,10 @@ fn recent_study(ui: &mut egui::Ui, folder: &Path, info: &Info, actions: &mut Act
     weak(ui, short_path(folder, info.home.as_deref()));
     if is_missing {
         let amber = Palette::of(ui).amber;
-        ui.label(RichText::new("not there any more").color(amber))
-            .on_hover_text("Was it moved, or is its disk not mounted? Drop the folder on this window where it is now.");
+        ui.label(RichText::new("missing").color(amber))
+            .on_hover_text("The folder was moved, or its disk is not mounted. Drop the folder here from its new location.");
     }
-    if icon_button(ui, icons::X, &format!("Forget {words}")).clicked() {
+    if icon_button(ui, icons::X, &format!("Remove {words} from the list")).clicked() {
         actions.push(Action::ForgetRecent(folder.to_path_buf()));
     }
 }

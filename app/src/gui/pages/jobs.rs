@@ -42,7 +42,7 @@ impl JobsPage {
         page_title(
             ui,
             "Jobs",
-            "What runs, what waits, and what is done. Jobs go on when this window is closed.",
+            "Running, queued, and finished jobs. Jobs continue when you close this window.",
         );
         let queue = &info.queue;
         if let Some(sentence) = &queue.problem {
@@ -51,7 +51,7 @@ impl JobsPage {
         if queue.is_run_elsewhere {
             warning(
                 ui,
-                "Another window leads the queue; this one shows what it does. New jobs go to that queue.",
+                "Another window runs the queue; this one only shows it. New jobs go to that queue.",
             );
         }
         if !queue.is_known {
@@ -61,13 +61,13 @@ impl JobsPage {
         if queue.jobs.is_empty() {
             let (sentence, action, page) = if state.study().is_some() {
                 (
-                    "Nothing runs and nothing waits. Extract features, and watch them come here.",
+                    "No jobs. Extract features to start one.",
                     "Go to Extract",
                     Page::Extract,
                 )
             } else {
                 (
-                    "Nothing runs and nothing waits. Open a study or try the sample first.",
+                    "No jobs. Open a study or try the sample first.",
                     "Go to Home",
                     Page::Home,
                 )
@@ -173,9 +173,9 @@ impl JobsPage {
         }
         let is_unfolded = self.is_unfolded(job);
         let words = if is_unfolded {
-            "Hide last lines"
+            "Hide the log"
         } else {
-            "Show last lines"
+            "Show the log"
         };
         if !job.last_lines.is_empty() && small(ui, icons::SCROLL_TEXT, words, job) {
             if self.unfolded.contains(&job.id) {
@@ -265,7 +265,7 @@ fn state_words(job: &JobInfo) -> String {
             (None, Some((n_done, n_before, ..))) if n_done + n_before > 0 => {
                 let before = match n_before {
                     0 => String::new(),
-                    n => format!(", {} of them before", thousands(n)),
+                    n => format!(", {} of them earlier", thousands(n)),
                 };
                 let stories = count(n_done + n_before, "story", "stories");
                 format!("{stories} done{before}")
@@ -362,7 +362,7 @@ pub(crate) fn progress_words(progress: &Progress, is_running: bool) -> String {
     if let (Some(speed), true) = (speed_words(progress), is_running) {
         words.push(speed);
         words.extend(progress.secs_left().map(|secs| match progress.part {
-            Some(_) => format!("{} left of this stage", duration(secs)),
+            Some(_) => format!("{} left in this stage", duration(secs)),
             None => format!("{} left", duration(secs)),
         }));
     }
@@ -404,13 +404,13 @@ fn ways_on(ui: &mut egui::Ui, job: &JobInfo, queue: &QueueInfo, actions: &mut Ac
         JobState::Running | JobState::Done => {}
     }
     if let (true, Task::Extract { features, .. }) = (job.state.has_results(), &job.task)
-        && labelled(ui, icons::GRID_3X3, "Look at the features", job)
+        && labelled(ui, icons::GRID_3X3, "Show the features", job)
     {
         actions.push(Action::Use(PathPurpose::Features, features.clone()));
     }
     if let (JobState::Done, Task::Encode { scores, .. } | Task::Sample { scores, .. }) =
         (&job.state, &job.task)
-        && labelled(ui, icons::CHART_SCATTER, "Look at the scores", job)
+        && labelled(ui, icons::CHART_SCATTER, "Show the scores", job)
     {
         actions.push(Action::Use(PathPurpose::Scores, scores.clone()));
     }

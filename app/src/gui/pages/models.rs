@@ -59,11 +59,7 @@ impl ModelsPage {
         info: &Info,
         actions: &mut Actions,
     ) {
-        page_title(
-            ui,
-            "Models",
-            "The speech encoders that can listen to your stories.",
-        );
+        page_title(ui, "Models", "Speech encoders for feature extraction.");
         ui.horizontal_wrapped(|ui| {
             let field = TextField {
                 label: "Search models",
@@ -97,7 +93,7 @@ impl ModelsPage {
             heading(ui, "Add a model");
             weak(
                 ui,
-                "A checkpoint's folder (Hugging Face or CTranslate2). Its files stay where they are.",
+                "Folder of a checkpoint (Hugging Face or CTranslate2). Your files are not moved.",
             );
             let field = |label, purpose| PathField {
                 label,
@@ -108,7 +104,7 @@ impl ModelsPage {
                 picking: info.picking,
             };
             field("Folder of a checkpoint", PathPurpose::ModelFolder).show(ui, None, actions);
-            weak(ui, "An encoder that you exported to ONNX.");
+            weak(ui, "An encoder exported to ONNX.");
             field("ONNX file", PathPurpose::ModelFile).show(ui, None, actions);
             weak(ui, "A repository of the Hugging Face Hub.");
             ui.horizontal(|ui| {
@@ -127,11 +123,11 @@ impl ModelsPage {
                     == 2;
                 let response = ui
                     .add_enabled_ui(is_one, |ui| {
-                        button(ui, icons::DOWNLOAD, "Fetch the repository")
+                        button(ui, icons::DOWNLOAD, "Download the repository")
                     })
                     .inner;
                 if response
-                    .on_disabled_hover_text("Write owner/name.")
+                    .on_disabled_hover_text("Enter owner/name.")
                     .clicked()
                 {
                     actions.push(Action::FetchModel(self.repository.trim().to_owned()));
@@ -188,7 +184,7 @@ impl ModelsPage {
         }
         if n_shown == 0 {
             ui.add_space(BETWEEN);
-            weak(ui, "No model has these words.");
+            weak(ui, "No matching models.");
         }
     }
 
@@ -222,7 +218,7 @@ impl ModelsPage {
         ui.horizontal(|ui| {
             ui.set_height(TEXT_ROW);
             weak(ui, format!("{} layers × {}", model.n_layers, model.dim))
-                .on_hover_text("Hidden states that are kept × size of each");
+                .on_hover_text("Hidden layers × hidden size");
             if let Some(size) = model.download_bytes {
                 weak(ui, bytes(size)).on_hover_text(format!("Weights of {}", model.origin));
             }
@@ -283,9 +279,9 @@ impl ModelsPage {
 
     fn request(&mut self, ui: &mut egui::Ui, model: &ModelEntry, actions: &mut Actions) {
         let words = if model.source == ModelSource::Added {
-            "Forget it? Its files stay."
+            "Unregister it? Your files are kept."
         } else {
-            "Delete it? Fetching it again takes time."
+            "Delete it? You would have to download it again."
         };
         ui.label(words);
         ui.horizontal(|ui| {
@@ -314,14 +310,16 @@ fn labelled(ui: &mut egui::Ui, icon: char, words: &str, model: &str) -> bool {
 /// Whether the model fits this machine, and how fast it ran here.
 fn fit(ui: &mut egui::Ui, model: &ModelEntry, speed: Option<&Speed>) {
     let needed = bytes(model.needed_bytes);
-    let tip = "Weights in single precision as they lie on the disk, and some 400 MB for the program and its windows. The forecast under Extract measures it.";
+    let tip = "Weights in single precision plus about 400 MB for the program. The forecast under Extract measures the actual use.";
     ui.horizontal(|ui| {
         ui.set_height(TEXT_ROW);
         if model.fits {
-            weak(ui, format!("fits: about {needed} of memory")).on_hover_text(tip);
+            weak(ui, format!("needs about {needed} of memory")).on_hover_text(tip);
         } else {
-            let words = RichText::new(format!("too large: about {needed} of memory"))
-                .color(Palette::of(ui).amber);
+            let words = RichText::new(format!(
+                "too large for this machine: needs about {needed} of memory"
+            ))
+            .color(Palette::of(ui).amber);
             ui.label(words).on_hover_text(tip);
         }
         if let Some(speed) = speed {

@@ -23,7 +23,7 @@ enum ScanTimesSource {
 }
 
 const SOURCES: [(ScanTimesSource, &str); 4] = [
-    (ScanTimesSource::Even, "Even intervals"),
+    (ScanTimesSource::Even, "Regular intervals"),
     (ScanTimesSource::Reports, "TR reports"),
     (ScanTimesSource::Events, "BIDS events"),
     (ScanTimesSource::Lists, "Lists"),
@@ -69,7 +69,7 @@ pub(super) fn words(scans: &ScansRecipe) -> String {
             repetition_secs,
             sound_start_secs,
         } => format!(
-            "every {repetition_secs} s, the sound begins {sound_start_secs} s after the first one"
+            "every {repetition_secs} s; stimulus onset {sound_start_secs} s after the first scan"
         ),
         ScansRecipe::Reports { folder, .. } => of("TR reports", folder),
         ScansRecipe::Events { folder, .. } => of("BIDS events", folder),
@@ -93,14 +93,14 @@ pub(super) fn form(ui: &mut egui::Ui, info: &Info, scans: &mut ScansRecipe, acti
             let field = NumberField {
                 label: "Sound begins",
                 unit: "s",
-                tooltip: "How long after the first volume's start the sound began. 10 s in the deep-fMRI dataset.",
+                tooltip: "Stimulus onset relative to the start of the first volume. 10 s in the deep-fMRI dataset.",
                 default: 10.0,
                 topic: Topic::Align,
             };
             let check = |secs: f64| {
                 let is_good = (-600.0..=600.0).contains(&secs);
                 is_good.then_some(()).ok_or_else(|| {
-                    "The sound begins within ten minutes of the first volume.".to_string()
+                    "Stimulus onset must be within ten minutes of the first volume.".to_string()
                 })
             };
             field.show(ui, sound_start_secs, actions, check);
@@ -114,18 +114,18 @@ pub(super) fn form(ui: &mut egui::Ui, info: &Info, scans: &mut ScansRecipe, acti
             path(ui, info, ("Folder of events", &folder), actions);
             weak(
                 ui,
-                "One file per story: <story>_events.tsv, with the sound's onset.",
+                "One file per story, <story>_events.tsv, with the stimulus onset.",
             );
         }
         ScansRecipe::Reports { folder, .. } => {
             path(ui, info, ("Folder of TR reports", &folder.clone()), actions);
-            weak(ui, "One file per story: <story>.report.");
+            weak(ui, "One file per story, <story>.report.");
         }
         ScansRecipe::Lists { folder } => {
             path(ui, info, ("Folder of lists", &folder.clone()), actions);
             weak(
                 ui,
-                "One file per story: <story>.txt, .csv or .json, with the centre of each scan in seconds from the sound's onset.",
+                "One file per story, <story>.txt, .csv or .json, with the centre of each scan in seconds from stimulus onset.",
             );
         }
     }
@@ -144,7 +144,7 @@ fn folder(scans: &ScansRecipe) -> Option<&Path> {
 #[must_use]
 pub(crate) fn wrong(scans: &ScansRecipe) -> Option<String> {
     if folder(scans).is_some_and(|folder| folder.as_os_str().is_empty()) {
-        return Some("Choose the folder of scan times on Align, or even intervals.".into());
+        return Some("Choose the folder of scan times on Align, or regular intervals.".into());
     }
     match scans {
         ScansRecipe::Simulated {
@@ -170,7 +170,7 @@ fn repetition(ui: &mut egui::Ui, secs: &mut f64, actions: &mut Actions) {
     let field = NumberField {
         label: "TR",
         unit: "s",
-        tooltip: "Repetition time: from one volume to the next.",
+        tooltip: "Repetition time (TR): the interval between volumes.",
         default: 2.0,
         topic: Topic::Align,
     };
@@ -192,6 +192,6 @@ fn path(ui: &mut egui::Ui, info: &Info, (label, folder): (&str, &Path), actions:
         actions,
     );
     if folder.as_os_str().is_empty() {
-        problem(ui, "Choose the folder of scan times, or even intervals.");
+        problem(ui, "Choose the folder of scan times, or regular intervals.");
     }
 }

@@ -40,7 +40,7 @@ const VIEWS: [(ScoresView, &str); 6] = [
     (ScoresView::Profile, "Profile"),
     (ScoresView::TimeCourses, "Voxels"),
     (ScoresView::Compare, "Compare"),
-    (ScoresView::Controls, "Controls"),
+    (ScoresView::Controls, "Sanity checks"),
 ];
 
 /// The page "Scores".
@@ -63,7 +63,7 @@ impl ScoresPage {
         page_title(
             ui,
             "Scores",
-            "How well each voxel is predicted on stories that the model has not heard.",
+            "Prediction performance of each voxel on held-out stories.",
         );
         PathField {
             label: "Folder of scores",
@@ -80,7 +80,7 @@ impl ScoresPage {
                 if empty_state(
                     ui,
                     icons::CHART_SPLINE,
-                    "Choose a folder of scores, or fit a model first: its scores come here by themselves.",
+                    "Choose a folder of scores, or fit a model first: its scores appear here.",
                     (icons::ARROW_RIGHT, "Go to Fit"),
                 ) {
                     actions.push(Action::Go(Page::Fit));
@@ -156,10 +156,10 @@ fn summary(ui: &mut egui::Ui, scores: &ScoresInfo) -> bool {
         return false;
     }
     let sentence = format!(
-        "{n_failed} of the controls failed. Look at them under Controls before you trust these scores."
+        "{n_failed} sanity checks failed. See Sanity checks before you trust these scores."
     );
     warning(ui, &sentence);
-    button(ui, icons::LIST_CHECKS, "Look at the controls").clicked()
+    button(ui, icons::LIST_CHECKS, "Show the sanity checks").clicked()
 }
 
 /// The scores beside others; returns the voxel whose point was clicked.
@@ -183,7 +183,7 @@ fn compare(
         Loading::Nothing => {
             weak(
                 ui,
-                "Choose the scores of another model or layer: each voxel becomes a point.",
+                "Choose the scores of another model or layer to compare voxel by voxel.",
             );
         }
         Loading::Waiting => {
@@ -193,7 +193,7 @@ fn compare(
         Loading::Ready(others) if others.table.voxels.len() != scores.table.voxels.len() => {
             let (n, n_others) = (scores.table.voxels.len(), others.table.voxels.len());
             let sentence = format!(
-                "These are {} voxels and those {}: scores of other voxels cannot be compared point by point.",
+                "These scores have {} voxels and the others {}, so they cannot be compared voxel by voxel.",
                 thousands(n),
                 thousands(n_others)
             );
@@ -232,7 +232,7 @@ fn controls(ui: &mut egui::Ui, scores: &ScoresInfo) {
     let Some(info) = &scores.info else {
         weak(
             ui,
-            "The recipe beside these scores cannot be read, so nothing is known of the controls.",
+            "The recipe next to these scores cannot be read, so its sanity checks are unknown.",
         );
         return;
     };
@@ -243,7 +243,7 @@ fn controls(ui: &mut egui::Ui, scores: &ScoresInfo) {
                 warning(ui, sentence);
             }
             if info.checks.is_empty() {
-                weak(ui, "No controls were run.");
+                weak(ui, "No sanity checks were run.");
             }
             for check in &info.checks {
                 card(ui, |ui| {

@@ -18,7 +18,7 @@ pub(crate) fn ui(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Ac
     page_title(
         ui,
         "Settings",
-        "Every change is kept at once and can be undone (Ctrl+Z).",
+        "Changes are saved immediately and can be undone (Ctrl+Z).",
     );
     let mut settings = state.preferences.settings.clone();
     appearance(ui, &mut settings);
@@ -53,7 +53,7 @@ fn appearance(ui: &mut egui::Ui, settings: &mut Settings) {
     heading(ui, "Look");
     row(ui, "Theme", |ui| {
         let themes = [
-            (ThemeChoice::System, "As the system"),
+            (ThemeChoice::System, "System"),
             (ThemeChoice::Light, "Light"),
             (ThemeChoice::Dark, "Dark"),
         ];
@@ -71,10 +71,7 @@ fn appearance(ui: &mut egui::Ui, settings: &mut Settings) {
         choices(
             ui,
             &mut settings.motion,
-            &[
-                (Motion::Full, "Where it explains"),
-                (Motion::Reduced, "None"),
-            ],
+            &[(Motion::Full, "Full"), (Motion::Reduced, "None")],
         );
     });
 }
@@ -90,7 +87,7 @@ fn places(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) 
         home: info.home.as_deref(),
         picking: info.picking,
     };
-    weak(ui, "New studies are put into this folder");
+    weak(ui, "New studies are created in this folder");
     let in_home = info.home.as_ref().map(|home| home.join("Heschl"));
     let studies = settings.studies_folder.as_ref().or(in_home.as_ref());
     field("Folder for studies", PathPurpose::StudiesFolder).show(
@@ -102,7 +99,7 @@ fn places(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) 
     ui.horizontal(|ui| {
         weak(
             ui,
-            "ONNX Runtime, the library that computes; found or fetched by itself if left empty",
+            "ONNX Runtime library; found or downloaded automatically if empty",
         );
         if help_button(ui, Topic::Devices) {
             actions.push(Action::Manual(Topic::Devices));
@@ -130,7 +127,7 @@ fn places(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) 
         None => {}
     }
     if settings.runtime.is_some()
-        && button(ui, icons::ROTATE_CCW, "Find the library by itself").clicked()
+        && button(ui, icons::ROTATE_CCW, "Find the library automatically").clicked()
     {
         let mut settings = settings.clone();
         settings.runtime = None;

@@ -49,7 +49,7 @@ impl SoundView {
             Loading::Waiting => {
                 ui.horizontal(|ui| {
                     ui.spinner();
-                    weak(ui, "Listening to the story …");
+                    weak(ui, "Reading the recording …");
                 });
             }
             Loading::Failed(sentence) => problem(ui, sentence),

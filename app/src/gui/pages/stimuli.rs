@@ -51,13 +51,13 @@ impl StimuliPage {
         page_title(
             ui,
             "Stimuli",
-            "The recordings that people listened to: a story is a file.",
+            "Recordings that participants listened to: one file per story.",
         );
         let Some(study) = state.study() else {
             if empty_state(
                 ui,
                 icons::MUSIC,
-                "Open a study first, or drop a folder of recordings on this window: a study is made of it.",
+                "Open a study first, or drop a folder of recordings on this window to create one.",
                 (icons::PLUS, "Choose recordings"),
             ) {
                 actions.push(Action::Pick(PathPurpose::Stimuli));
@@ -72,7 +72,7 @@ impl StimuliPage {
                 if empty_state(
                     ui,
                     icons::FOLDER_OPEN,
-                    "Choose the folder that holds the recordings (wav, flac, mp3, ogg, m4a).",
+                    "Choose a folder of recordings (wav, aiff, flac, mp3, ogg, m4a).",
                     (icons::FOLDER_OPEN, "Choose recordings"),
                 ) {
                     actions.push(Action::Pick(PathPurpose::Stimuli));
@@ -143,7 +143,7 @@ impl StimuliPage {
             let is_resampled = study.resampling == Resampling::ToEncoderRate;
             let mut resample = is_resampled;
             tick(ui, &mut resample, "Resample").on_hover_text(
-                "Convert recordings that are not 16 kHz mono, as the encoders need it.",
+                "Resample recordings that are not 16 kHz mono, as the encoders require.",
             );
             if resample != is_resampled {
                 study.resampling = if resample {
@@ -152,7 +152,7 @@ impl StimuliPage {
                     Resampling::Refuse
                 };
             }
-            tick(ui, &mut study.recursive, "Include sub-folders");
+            tick(ui, &mut study.recursive, "Include subfolders");
             if icon_button(ui, icons::REFRESH_CW, "Look again").clicked() {
                 actions.push(Action::RefreshStories);
             }
@@ -362,7 +362,7 @@ fn remark(story: &StoryInfo, resampling: Resampling) -> Option<(Severity, String
                 ),
                 Resampling::Refuse => (
                     Severity::Warning,
-                    format!("{sound}: needs \"Resample\" above, for the encoders hear 16 kHz mono"),
+                    format!("{sound}: turn on \"Resample\" above; the encoders need 16 kHz mono"),
                 ),
             })
         }
@@ -388,7 +388,7 @@ fn failed(ui: &mut egui::Ui, sentence: &str, study: &mut Study, actions: &mut Ac
     problem(ui, sentence);
     ui.horizontal(|ui| {
         if sentence.contains("sub-folders")
-            && button(ui, icons::FOLDER, "Include sub-folders").clicked()
+            && button(ui, icons::FOLDER, "Include subfolders").clicked()
         {
             study.recursive = true;
         }

@@ -60,11 +60,11 @@ fn a_bad_value_shows_its_sentence_and_greys_run() {
     let (_folder, mut stage) = stage();
     assert!(!stage.is_greyed("Run"));
     for (field, bad, words, good) in [
-        ("Chunk", "abc", "\"abc\" is no number", "100"),
+        ("Chunk", "abc", "\"abc\" is not a number", "100"),
         ("Chunk", "0", "chunk", "100"),
         ("Chunk", "-5", "chunk", "100"),
         ("Context", "150", "multiple", "16000"),
-        ("Context", "", "is no number", "16000"),
+        ("Context", "", "is not a number", "16000"),
         ("Context", "40000", "30", "16000"),
     ] {
         stage.write(field, bad);
@@ -74,7 +74,7 @@ fn a_bad_value_shows_its_sentence_and_greys_run() {
         stage.write(field, good);
         assert!(!stage.is_greyed("Run"), "{field} {good}");
     }
-    stage.click(Role::CheckBox, "Another step than the chunk");
+    stage.click(Role::CheckBox, "Use a different step");
     stage.write("Stride", "0");
     assert!(stage.is_greyed("Run"));
     stage.press("Reset stride to 0.1 s");
@@ -123,7 +123,7 @@ fn where_features_go_and_under_which_name() {
     stage.click(Role::CheckBox, "Custom stimuli");
     assert!(stage.is_greyed("Run"), "custom stimuli without a name");
     stage.write("Name of the custom stimuli", "../up");
-    stage.must_see("give the name of a folder below");
+    stage.must_see("enter the name of a subfolder");
     stage.write("Name of the custom stimuli", "tones");
     stage.until("the recordings of the folder are read", |window| {
         let stories = window.info.stories();
@@ -135,7 +135,7 @@ fn where_features_go_and_under_which_name() {
     assert_eq!(stage.study().output.as_ref(), Some(&elsewhere));
     stage.press("Back to the study's folder");
     assert_eq!(stage.study().output, None);
-    stage.click(Role::CheckBox, "Compute again what is done");
+    stage.click(Role::CheckBox, "Recompute finished stories");
     assert!(stage.study().overwrite);
 }
 
@@ -149,10 +149,10 @@ fn a_greyed_run_says_why() {
         stage.click(Role::CheckBox, &format!("Use {story}"));
     }
     stage.go(Page::Extract);
-    stage.must_see("No story is ticked. Tick at least one under Stimuli.");
+    stage.must_see("No story is selected. Select at least one under Stimuli.");
     assert!(stage.is_greyed("Run"));
     // What the sentence says has its button.
-    stage.press("Tick all stories");
+    stage.press("Select all stories");
     assert!(!stage.is_greyed("Run"));
     stage.harness.state_mut().info.stories = Loading::Nothing;
     stage.settle();
@@ -189,7 +189,7 @@ fn a_sentence_beside_a_field_moves_nothing() {
     let before = places(&stage);
     assert_eq!(before.len(), 3);
     stage.write("Chunk", "abc");
-    stage.must_see("\"abc\" is no number");
+    stage.must_see("\"abc\" is not a number");
     assert_eq!(places(&stage), before);
 }
 
@@ -230,7 +230,7 @@ fn esc_gives_a_field_back_what_it_had() {
     }
     // A path that is no whole path would lead to nobody knows where.
     stage.write("Folder for the features", "features/here");
-    stage.must_see("Write the whole path");
+    stage.must_see("Enter an absolute path");
     assert_eq!(stage.study().output, None);
     assert_eq!(
         stage.value("Folder for the features"),
@@ -254,10 +254,10 @@ fn every_sentence_that_asks_for_something_has_its_button() {
     };
     stage.write("Context", "150");
     check(&stage, "multiple");
-    stage.press("Back to usual settings");
+    stage.press("Reset to defaults");
     assert!(!stage.is_greyed("Run"));
     stage.harness.state_mut().info.stories = Loading::Failed("Nothing there.".into());
-    check(&stage, "cannot be used");
+    check(&stage, "cannot be read");
     stage.harness.state_mut().info.stories = Loading::Nothing;
     check(&stage, "Choose a folder of recordings");
     let window = stage.harness.state();
@@ -306,7 +306,7 @@ fn beside_a_job_nothing_is_tried_and_the_forecast_says_so() {
     let running = super::jobs::job("it", crate::gui::jobs::data::JobState::Running);
     stage.harness.state_mut().info.queue.jobs = vec![running];
     stage.go(Page::Extract);
-    stage.must_see("time and memory: measured when the job that runs is done");
+    stage.must_see("time and memory: measured once the running job is done");
     assert_eq!(stage.info().trial, Loading::Nothing);
     stage.harness.state_mut().info.queue.jobs.clear();
     stage.until("it is tried now", |window| {

@@ -88,9 +88,7 @@ fn has_analysis(stage: &mut Stage, what: &str, is_it: impl Fn(&Analysis) -> bool
 fn without_features_the_page_says_what_to_do() {
     let mut stage = Stage::new();
     stage.go(Page::Features);
-    stage.must_see(
-        "Choose a folder of features, ours or those of the Python code of Antonello et al. 2023",
-    );
+    stage.must_see("Choose a folder of features from Heschl or from the Python code");
     assert!(!stage.is_greyed("Choose features"));
     let nothing = stage.folder.path().join("nothing");
     stage.write("Folder of features", &nothing.display().to_string());
@@ -153,7 +151,7 @@ fn layers_instants_and_components_are_computed() {
     };
     assert!((cka[5] - 1.0).abs() < 1e-9 && cka[1] < 0.999, "{cka:?}");
     stage.must_see("Linear CKA between layers, from 200");
-    stage.must_have(Role::Image, "Colours: linear CKA: 0 unlike, 1 alike");
+    stage.must_have(Role::Image, "Colours: linear CKA");
     stage.click(Role::RadioButton, "Over time");
     has_analysis(
         &mut stage,
@@ -164,7 +162,7 @@ fn layers_instants_and_components_are_computed() {
     has_analysis(&mut stage, "the components are found", |found| {
         matches!(found, Analysis::Plane { .. })
     });
-    stage.must_see("The two largest principal components of 200");
+    stage.must_see("First two principal components of 200");
     stage.must_have(Role::Image, "Colours: time in the story (min:s)");
 }
 
@@ -189,13 +187,13 @@ fn what_lies_under_the_pointer_is_said_in_words() {
             "Layers",
             "Similarity between layers",
             [0.9, 0.05],
-            "Layers 0 and 2 are alike to 0.",
+            "Layers 0 and 2: linear CKA 0.",
         ),
         (
             "Over time",
             "Similarity over time",
             [0.6, 0.4],
-            "correlate with r ",
+            "Hidden states at",
         ),
     ] {
         stage.click(Role::RadioButton, view);

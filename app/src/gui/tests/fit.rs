@@ -93,8 +93,8 @@ fn without_a_study_each_page_says_what_to_do() {
 #[test]
 fn the_form_leads_to_a_recipe_and_a_job() {
     let (_folder, mut stage) = stage();
-    stage.must_see("3 stories · 120 scans · 300 voxels. Train with 3, test on 0, leave out 0.");
-    stage.must_see("Choose a story to test on. The others are trained with.");
+    stage.must_see("3 stories · 120 scans · 300 voxels. Training 3, test 0, excluded 0.");
+    stage.must_see("Choose a test story. The others are used for training.");
     assert!(stage.is_greyed("Fit"));
     assert_eq!(
         stage.study().fit.layer.as_deref(),
@@ -204,7 +204,7 @@ fn a_story_is_left_out_and_one_without_features_is_by_itself() {
     let (_folder, mut stage) = stage();
     stage.click(Role::RadioButton, "Test on gamma");
     stage.click(Role::RadioButton, "Leave out beta");
-    stage.must_see("Train with 1, test on 1, leave out 1.");
+    stage.must_see("Training 1, test 1, excluded 1.");
     let stories = recipe(&stage).stories;
     assert_eq!(
         (stories.train, stories.test),
@@ -224,7 +224,7 @@ fn a_story_is_left_out_and_one_without_features_is_by_itself() {
         let known = window.info.fit.layers.ready();
         known.is_some_and(|known| !known.stories.contains("beta"))
     });
-    stage.must_see("Left out, since they have no features: beta.");
+    stage.must_see("Excluded because they have no features: beta.");
     assert_eq!(recipe(&stage).stories.train, ["alpha"]);
 }
 
@@ -302,7 +302,7 @@ fn what_fits_left_and_their_recipes_open() {
         (fit.test.as_slice(), fit.preset),
         (["gamma".to_owned()].as_slice(), Preset::ScalingLaws2023)
     );
-    stage.must_see("but for its scores, which the window does not have");
+    stage.must_see("except its scores, which the window cannot edit");
 }
 
 #[test]
@@ -332,13 +332,13 @@ fn controls_keep_their_identity_while_something_is_worked_out_above_them() {
 fn what_is_wrong_is_said_where_it_is() {
     let (_folder, mut stage) = stage();
     stage.click(Role::RadioButton, "Test on gamma");
-    stage.press("Look at them on Align");
+    stage.press("Show on Align");
     stage.click(Role::RadioButton, "TR reports");
-    stage.must_see("Choose the folder of scan times, or even intervals.");
+    stage.must_see("Choose the folder of scan times, or regular intervals.");
     stage.go(Page::Fit);
     stage.must_see("Choose the folder of scan times on Align");
     stage.go(Page::Align);
-    stage.click(Role::RadioButton, "Even intervals");
+    stage.click(Role::RadioButton, "Regular intervals");
     stage.write("TR", "0");
     stage.must_see("The repetition time (TR) is 0 s; it must be from 0.05 to 100 s.");
     stage.go(Page::Fit);
@@ -386,8 +386,8 @@ fn every_view_of_scores_is_drawn() {
     });
     stage.must_see("mean r 0.");
     stage.must_see("95 %: ");
-    stage.must_see("better than by chance");
-    stage.must_see("best of the fits here");
+    stage.must_see("significant");
+    stage.must_see("best fit in this folder");
     // By chance alone the correlations centre on 0, and lie below the threshold almost all.
     let null = stage.info().fit.scores.ready().unwrap().null.r.clone();
     let mean = null.iter().sum::<f64>() / null.len() as f64;
@@ -400,7 +400,7 @@ fn every_view_of_scores_is_drawn() {
         ("Scores", "Voxels by r"),
         ("Choice of α", "Voxels by α"),
         ("Profile", "Profile over layers"),
-        ("Voxels", "Measured and predicted course"),
+        ("Voxels", "Measured and predicted time course"),
     ] {
         stage.click(Role::RadioButton, view);
         stage.must_have(Role::Canvas, expected);
@@ -421,8 +421,8 @@ fn every_view_of_scores_is_drawn() {
         let time_course = window.info.fit.time_course.ready();
         time_course.is_some_and(|time_course| time_course.series.is_err())
     });
-    stage.must_see("Tick \"Keep predictions\" under Fit");
-    stage.click(Role::RadioButton, "Controls");
+    stage.must_see("Turn on \"Save predictions\" under Fit");
+    stage.click(Role::RadioButton, "Sanity checks");
     stage.must_see("Shuffled responses are not predicted: passed");
     stage.must_see("A planted signal is found: passed");
     stage.click(Role::RadioButton, "Compare");
@@ -432,7 +432,7 @@ fn every_view_of_scores_is_drawn() {
     stage.until("the others are read", |window| {
         window.info.fit.others.ready().is_some()
     });
-    stage.must_see("The others are better in");
+    stage.must_see("of voxels are predicted better by the other model");
     stage.must_have(Role::Canvas, "Voxels of two models");
     // A click on a point leads to its voxel.
     let canvases = stage.canvases();
@@ -455,7 +455,7 @@ fn every_view_of_scores_is_drawn() {
     stage.until("it was looked for", |window| {
         window.info.fit.scores.failure().is_some()
     });
-    stage.must_see("There are no scores here yet.");
+    stage.must_see("No scores yet.");
 }
 
 #[test]

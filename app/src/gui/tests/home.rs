@@ -36,7 +36,7 @@ fn home_says_what_to_do_first() {
     stage.press("Open Summer");
     stage.until("it is open again", |window| window.state.open.is_some());
     stage.ask(Action::CloseStudy);
-    stage.press("Forget Summer");
+    stage.press("Remove Summer from the list");
     assert!(!stage.sees("Open Summer"));
 }
 
@@ -48,10 +48,10 @@ fn a_study_that_cannot_be_made_or_opened_is_told_in_a_sentence() {
     std::fs::write(home.join("Summer/study.toml"), "version = 1\n[").unwrap();
     stage.ask(Action::OpenStudy(home.join("Summer")));
     stage.until("it is told", |window| !window.info.log.is_empty());
-    stage.must_see("The study's file makes no sense");
+    stage.must_see("The study's file is invalid");
     stage.ask(Action::OpenStudy(home.join("Winter")));
     stage.until("it is told", |window| window.info.log.len() == 2);
-    stage.must_see("The study is not where it was");
+    stage.must_see("The study was not found");
     stage.ask(Action::NewStudy {
         parent: home,
         name: "Summer".into(),
@@ -285,7 +285,7 @@ fn the_manual_has_every_page_and_finds_words() {
     stage.must_see(Topic::Numbers.title());
     assert!(!stage.sees(Topic::Keyboard.title()));
     stage.write("Search the manual", "no such words at all");
-    stage.must_see("No page has these words.");
+    stage.must_see("No matches.");
     stage.press("Copy this page");
     stage.must_see("Page copied.");
 }
@@ -304,14 +304,14 @@ fn a_link_is_opened_by_the_window_itself() {
     let is_left = ctx.output(|output| output.commands.len());
     assert_eq!(is_left, 0, "the link is left to others, who open none");
     stage.until("it is told", |window| !window.info.log.is_empty());
-    stage.must_see("Only pages of the web are opened.");
+    stage.must_see("Only web links are opened.");
 }
 
 #[test]
 fn the_log_keeps_every_note() {
     let mut stage = Stage::new();
     stage.press("Show the log");
-    stage.must_see("Nothing to tell yet.");
+    stage.must_see("Nothing yet.");
     stage.ask(Action::Copy {
         text: "x".into(),
         what: "This",
@@ -325,7 +325,7 @@ fn the_log_keeps_every_note() {
             .any(|line| line.text == "Log copied.")
     );
     stage.press("Clear the log");
-    stage.must_see("Nothing to tell yet.");
+    stage.must_see("Nothing yet.");
     stage.press("Hide the log");
-    assert!(!stage.sees("Nothing to tell yet."));
+    assert!(!stage.sees("Nothing yet."));
 }

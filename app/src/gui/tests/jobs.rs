@@ -53,7 +53,7 @@ fn stage(jobs: Vec<JobInfo>) -> Stage {
 #[test]
 fn without_jobs_the_page_leads_on() {
     let mut stage = stage(vec![]);
-    stage.must_see("Nothing runs and nothing waits. Open a study or try the sample first.");
+    stage.must_see("No jobs. Open a study or try the sample first.");
     stage.press("Go to Home");
     assert_eq!(stage.state().page(), Page::Home);
     let folder = recordings(stage.folder.path());
@@ -90,7 +90,7 @@ fn each_state_has_its_buttons_and_its_sentence() {
     let buttons: [&[&str]; 8] = [
         &[
             "Retry",
-            "Look at the features",
+            "Show the features",
             "Show the folder",
             "What to do?",
             "Remove",
@@ -98,7 +98,7 @@ fn each_state_has_its_buttons_and_its_sentence() {
         &["Pause", "Cancel"],
         &["Cancel", "Up", "Down", "Remove"],
         &["Resume", "Remove"],
-        &["Look at the features", "Show the folder", "Remove"],
+        &["Show the features", "Show the folder", "Remove"],
         &["Retry", "What to do?", "Remove"],
         &["Go on", "What to do?", "Remove"],
         &["Begin again", "Remove"],
@@ -119,7 +119,7 @@ fn each_state_has_its_buttons_and_its_sentence() {
             .iter()
             .filter_map(|label| label.strip_suffix(": Job it"))
             .collect();
-        of_it.retain(|label| *label != "Show last lines");
+        of_it.retain(|label| *label != "Show the log");
         assert_eq!(of_it, wanted);
     }
 }
@@ -129,9 +129,9 @@ fn a_card_says_how_far_how_fast_and_for_how_long() {
     let mut stage = stage(vec![job("it", JobState::Running)]);
     // 25 of 100 windows at 5 a second: 75 windows are 15 seconds.
     stage.must_see("25 % · 25 of 100 windows · 5.0 windows/s · 15 s left");
-    stage.press("Show last lines: Job it");
+    stage.press("Show the log: Job it");
     stage.must_see("Computing on the CPU.");
-    stage.press("Hide last lines: Job it");
+    stage.press("Hide the log: Job it");
     assert!(!stage.sees("Computing on the CPU."));
     stage.go(Page::Home);
     // The bar below leads back.
@@ -149,14 +149,14 @@ fn a_card_says_how_far_how_fast_and_for_how_long() {
     stage.must_see("10 % · 2,048 of 20,484 voxels · 6,214 voxels/s · 3 s left");
     stage.harness.state_mut().info.queue.is_run_elsewhere = true;
     stage.settle();
-    stage.must_see("Another window leads the queue");
+    stage.must_see("Another window runs the queue");
     assert!(stage.is_greyed("Pause: Job it"));
 }
 
 #[test]
 fn a_finished_job_leads_to_its_features() {
     let mut stage = stage(vec![job("it", JobState::Done)]);
-    stage.press("Look at the features: Job it");
+    stage.press("Show the features: Job it");
     assert_eq!(stage.state().page(), Page::Features);
     assert_eq!(
         stage.state().selection.as_ref().unwrap().folder,
@@ -191,12 +191,12 @@ fn closing_asks_while_something_runs() {
         stage.settle();
     };
     close(&mut stage);
-    stage.must_see("1 job is running. It can go on without the window");
-    stage.must_see("1 job waits for its turn, and comes without the window.");
+    stage.must_see("1 job is running. It can continue in the background");
+    stage.must_see("1 job waits in the queue and will run in the background.");
     stage.press("Stay");
     assert!(!stage.sees("Close the window?"));
     close(&mut stage);
-    stage.press("Let it finish");
+    stage.press("Continue in the background");
     assert_eq!(
         stage.harness.state().close_request,
         crate::gui::close_request::CloseRequest::Settled
@@ -236,7 +236,7 @@ fn every_model_of_the_catalogue_has_a_card() {
     stage.write("Search models", "wavlm base");
     assert!(stage.sees("Fetch wavlm-base-plus") && !stage.sees("Fetch whisper-tiny"));
     stage.write("Search models", "nothing of the kind");
-    stage.must_see("No model has these words.");
+    stage.must_see("No matching models.");
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn a_model_says_whether_it_fits_and_why_not() {
     models(&mut stage, |model| {
         (model.fits, model.needed_bytes) = (false, 64_000_000_000);
     });
-    stage.must_see("too large: about 64.0 GB of memory");
+    stage.must_see("too large for this machine: needs about 64.0 GB of memory");
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn a_model_that_is_here_is_used_checked_and_deleted_after_a_question() {
     assert_eq!(stage.study().model, "mine");
     stage.must_see("in use");
     stage.press("Delete mine");
-    stage.must_see("Delete it? Fetching it again takes time.");
+    stage.must_see("Delete it? You would have to download it again.");
     stage.press("Keep it mine");
     assert!(!stage.sees("Delete it?"));
     stage.press("Delete mine");
@@ -274,7 +274,7 @@ fn a_model_that_is_here_is_used_checked_and_deleted_after_a_question() {
             .info
             .log
             .iter()
-            .any(|line| line.text.contains("mine is not here any more"))
+            .any(|line| line.text.contains("mine is no longer installed"))
     });
 }
 
@@ -287,9 +287,9 @@ fn a_model_is_added_by_folder_file_or_repository() {
         assert!(!stage.is_greyed(label));
     }
     stage.write("Repository", "no repository");
-    assert!(stage.is_greyed("Fetch the repository"));
+    assert!(stage.is_greyed("Download the repository"));
     stage.write("Repository", "facebook/hubert-large-ls960-ft");
-    assert!(!stage.is_greyed("Fetch the repository"));
+    assert!(!stage.is_greyed("Download the repository"));
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn a_card_says_what_a_model_is() {
     stage.must_see("wavlm-base-plus");
     assert!(!stage.sees("whisper-base"));
     stage.write("Search models", "no such");
-    stage.must_see("No model has these words.");
+    stage.must_see("No matching models.");
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_model_is_deleted_only_after_a_question() {
     stage.press("Keep it whisper-tiny.en");
     assert!(!stage.sees("Delete it?"));
     stage.press("Forget mine");
-    stage.must_see("Forget it? Its files stay.");
+    stage.must_see("Unregister it? Your files are kept.");
 }
 
 /// Says how much it has, and goes on until it is ended.
@@ -103,19 +103,20 @@ fn a_missing_onnx_runtime_can_be_had_by_a_click() {
         window.info.machine.is_some()
     });
     stage.harness.state_mut().info.machine = Some(MachineInfo {
-        runtime: Some(Err("ONNX Runtime is not on this machine yet.".into())),
+        runtime: Some(Err("ONNX Runtime is not installed yet.".into())),
         ..MachineInfo::default()
     });
     stage.go(Page::Settings);
-    stage.must_see("ONNX Runtime is not on this machine yet.");
+    stage.must_see("ONNX Runtime is not installed yet.");
     stage.press("Get ONNX Runtime");
     stage.until("a job gets it", |window| {
         let jobs = &window.info.queue.jobs;
         jobs.iter().any(|job| job.task == Task::Runtime)
     });
-    stage.must_see("getting ONNX Runtime");
+    stage.must_see("downloading ONNX Runtime");
     stage.until("it is told that it is here", |window| {
         let log = &window.info.log;
-        log.iter().any(|line| line.text == "ONNX Runtime is here.")
+        log.iter()
+            .any(|line| line.text == "ONNX Runtime is installed.")
     });
 }

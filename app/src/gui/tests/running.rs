@@ -80,7 +80,7 @@ fn what_earlier_windows_left_is_found_and_can_be_cleared() {
         stage.must_see(words);
     }
     for button in [
-        "Look at the features: First",
+        "Show the features: First",
         "Retry: Second",
         "Go on: Third",
         "Resume: Fourth",
@@ -89,15 +89,15 @@ fn what_earlier_windows_left_is_found_and_can_be_cleared() {
         assert!(!stage.is_greyed(button), "{button}");
     }
     assert!(!stage.sees("Error: The disk is full."));
-    stage.press("Show last lines: Second");
+    stage.press("Show the log: Second");
     stage.must_see("Error: The disk is full.");
-    stage.press("Hide last lines: Second");
+    stage.press("Hide the log: Second");
     assert!(!stage.sees("Error: The disk is full."));
     stage.press("Remove: Second");
     stage.until("it is gone", |window| window.info.queue.jobs.len() == 4);
     assert!(!stage.sees("Retry: Second"));
     stage.must_see("Finished");
-    stage.press("Look at the features: First");
+    stage.press("Show the features: First");
     assert_eq!(stage.state().page(), Page::Features);
     assert_eq!(
         stage.state().preferences.recent_features,

@@ -45,7 +45,7 @@ fn each_recording_has_its_length_its_sound_and_its_problem() {
     stage.must_see("2 of 3 stories: 1 not readable · 0:32");
     stage.click(Role::CheckBox, "Resample");
     assert_eq!(stage.study().resampling, Resampling::Refuse);
-    stage.must_see("needs \"Resample\" above");
+    stage.must_see("turn on \"Resample\" above");
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn a_folder_that_cannot_be_used_is_told_with_its_remedies() {
         matches!(window.info.stories, Loading::Failed(_))
     });
     stage.go(Page::Stimuli);
-    stage.press("Include sub-folders");
+    stage.press("Include subfolders");
     stage.until("the story below is found", |window| {
         window.info.stories().len() == 1
     });
@@ -160,7 +160,7 @@ fn a_study_without_recordings_shows_none_of_the_one_before() {
     });
     assert_eq!(stage.info().stories, Loading::Nothing);
     stage.go(Page::Stimuli);
-    stage.must_see("Choose the folder that holds the recordings");
+    stage.must_see("Choose a folder of recordings (wav");
     stage.go(Page::Extract);
     assert!(stage.is_greyed("Run"));
     assert!(stage.harness.state().recipe().is_err());

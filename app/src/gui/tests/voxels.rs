@@ -70,7 +70,7 @@ fn any_voxel_is_shown_in_seconds_below_the_words_with_its_layers() {
         let scores = window.info.fit.scores.ready();
         scores.is_some_and(|scores| scores.null.n_voxels == 60)
     });
-    stage.must_see("by chance alone (permutations of 60 voxels)");
+    stage.must_see("null distribution (permutations of 60 voxels)");
     let null = stage.info().fit.scores.ready().unwrap().null.r.clone();
     let mean = null.iter().sum::<f64>() / null.len() as f64;
     assert!(
@@ -102,11 +102,11 @@ fn any_voxel_is_shown_in_seconds_below_the_words_with_its_layers() {
     let apart = |pair: &[f64]| (pair[1] - pair[0] - f64::from(REPETITION_SECS)).abs() < 1e-9;
     assert!(story.centre_secs.windows(2).all(apart));
     assert_eq!(story.words.len(), 3);
-    stage.must_have(Role::Canvas, "Measured and predicted course");
+    stage.must_have(Role::Canvas, "Measured and predicted time course");
     stage.must_see(&format!("Voxel {voxel} over layers"));
     stage.must_have(Role::Canvas, "The voxel over layers");
     let canvases = stage.canvases();
-    let drawn = |(label, _): &&(String, _)| label == "Measured and predicted course";
+    let drawn = |(label, _): &&(String, _)| label == "Measured and predicted time course";
     let rect = canvases.iter().find(drawn).unwrap().1;
     stage.harness.hover_at(rect.center());
     stage.harness.run_steps(30);

@@ -198,7 +198,7 @@ fn settings_that_make_no_sense_are_kept_aside_and_told() {
         .state_mut()
         .notify(crate::gui::toasts::Tone::Amber, error_message.unwrap());
     stage.settle();
-    stage.must_see("The settings file made no sense, so the usual settings are used.");
+    stage.must_see("The preferences file is invalid, so the defaults are used.");
     assert!(folder.path().join("window.broken-1.toml").is_file());
     stage.harness.key_press(eframe::egui::Key::Escape);
     stage.settle();

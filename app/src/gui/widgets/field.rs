@@ -146,7 +146,7 @@ impl NumberField<'_> {
         match parse(text) {
             Some(_) => check(value).err(),
             None => Some(format!(
-                "\"{text}\" is no number. Write it with digits, such as {}.",
+                "\"{text}\" is not a number. Enter digits, such as {}.",
                 plain(self.default)
             )),
         }

@@ -67,7 +67,7 @@ impl PathField<'_> {
             info.current_text_value = Some(path.display().to_string());
             info
         });
-        let tip = format!("{}\nClick to type another path.", path.display());
+        let tip = format!("{}\nClick to edit.", path.display());
         if response.on_hover_text(tip).clicked() {
             let typing = Typing {
                 text: path.display().to_string(),
@@ -121,7 +121,7 @@ impl PathField<'_> {
             return Action::Use(self.purpose, path);
         }
         Action::Tell(format!(
-            "Write the whole path, from / or ~ on, or choose it with Browse. \"{}\" could be in any folder.",
+            "Enter an absolute path, starting with / or ~, or choose it with Browse. \"{}\" is a relative path.",
             text.trim()
         ))
     }

@@ -243,7 +243,7 @@ fn show(folder: &Path) -> Result<(), String> {
 /// Opens a page of the web, and nothing else that a link could name.
 fn open_link(link: &str) -> Result<(), String> {
     if !link.starts_with("https://") {
-        return Err(format!("Only pages of the web are opened.\nLink: {link}"));
+        return Err(format!("Only web links are opened.\nLink: {link}"));
     }
     open_with_system(link.as_ref())
         .map_err(|error| format!("The link cannot be opened ({error}).\nLink: {link}"))
@@ -278,7 +278,7 @@ mod tests {
             "/bin/sh",
         ] {
             let refused = open_link(link).unwrap_err();
-            assert!(refused.contains("Only pages of the web"), "{refused}");
+            assert!(refused.contains("Only web links"), "{refused}");
         }
     }
 }

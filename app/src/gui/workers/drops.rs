@@ -41,13 +41,13 @@ impl Meaning {
         match self {
             Self::Study(path) => format!("Open the study {}", name(path)),
             Self::Stimuli(path, _) => format!("Use the recordings of {}", name(path)),
-            Self::Features(path) => format!("Look at the features of {}", name(path)),
+            Self::Features(path) => format!("Show the features of {}", name(path)),
             Self::Model(path) => format!("Add the model {}", name(path)),
-            Self::Recipe(path) => format!("Take over the settings of {}", name(path)),
-            Self::Fit(path) => format!("Take over the fit of {}", name(path)),
-            Self::Scores(path) => format!("Look at the scores of {}", name(path)),
-            Self::Responses(path) => format!("Take {} for the responses", name(path)),
-            Self::Words(path) => format!("Take the words of {}", name(path)),
+            Self::Recipe(path) => format!("Load the settings of {}", name(path)),
+            Self::Fit(path) => format!("Load the fit settings of {}", name(path)),
+            Self::Scores(path) => format!("Show the scores of {}", name(path)),
+            Self::Responses(path) => format!("Use {} as the responses", name(path)),
+            Self::Words(path) => format!("Use the words of {}", name(path)),
             Self::Nothing(sentence) => sentence.clone(),
         }
     }
@@ -65,19 +65,19 @@ impl Meaning {
             .to_lowercase();
         match ending.as_str() {
             "onnx" | "safetensors" => format!("the model {what} will be added"),
-            "toml" => format!("the settings of {what} will be taken over"),
-            "npz" => format!("the features or scores beside {what} will be shown"),
-            "textgrid" => format!("the words beside {what} will be used"),
+            "toml" => format!("the settings of {what} will be loaded"),
+            "npz" => format!("the features or scores next to {what} will be shown"),
+            "textgrid" => format!("the words next to {what} will be used"),
             ending if RESPONSES.contains(&ending) => {
-                format!("{what} will be taken for the responses")
+                format!("{what} will be used as the responses")
             }
             ending if stimuli::EXTENSIONS.contains(&ending) => {
-                format!("the recordings beside {what} will be used")
+                format!("the recordings next to {what} will be used")
             }
             "" => format!(
-                "{what} will be opened as a study, recordings, features, scores, responses or a model, whichever it holds"
+                "{what} will be opened as a study, recordings, features, scores, responses, or a model, depending on its contents"
             ),
-            _ => format!("Heschl has no use for {what}"),
+            _ => format!("Heschl cannot open {what}"),
         }
     }
 }
@@ -105,7 +105,7 @@ pub(super) fn meaning(path: &Path) -> Meaning {
         meaning_of_file(path)
     } else {
         Meaning::Nothing(format!(
-            "There is nothing at this path any more.\nPath: {}",
+            "This path no longer exists.\nPath: {}",
             path.display()
         ))
     }
@@ -140,7 +140,7 @@ fn meaning_of_folder(folder: &Path) -> Meaning {
     match stimuli::find_stimuli(folder, Depth::Recursive) {
         Ok(_) => Meaning::Stimuli(folder.into(), None),
         Err(_) => Meaning::Nothing(format!(
-            "There is no study, recording, model or feature file in this folder.\nFolder: {}",
+            "This folder contains no study, recordings, model, or features.\nFolder: {}",
             folder.display()
         )),
     }
@@ -209,7 +209,7 @@ fn meaning_of_file(file: &Path) -> Meaning {
             Meaning::Stimuli(folder, story)
         }
         _ => Meaning::Nothing(format!(
-            "This is no recording, model, recipe or feature file that Heschl reads.\nFile: {}",
+            "This is not a recording, model, recipe, or feature file that Heschl can read.\nFile: {}",
             file.display()
         )),
     }

@@ -318,7 +318,7 @@ fn analyse(request: &AnalysisRequest, cancel: &CancelToken) -> Option<Result<Ana
         request
             .layer
             .as_ref()
-            .ok_or("The layer is not read yet.".to_owned())
+            .ok_or("The layer is still loading.".to_owned())
     };
     match request.view {
         View::HeatMap => None,
@@ -333,7 +333,7 @@ fn analyse(request: &AnalysisRequest, cancel: &CancelToken) -> Option<Result<Ana
             let features = layer.map.features();
             let rows = evenly(features.nrows(), N_INSTANTS);
             let found = plane(features.view(), &rows)
-                .ok_or("This layer does not vary, so it has no principal components.")?;
+                .ok_or("This layer is constant, so it has no principal components.")?;
             Ok(Analysis::Plane { rows, plane: found })
         })),
         View::Compare => compare(request, request.other.as_ref()?, cancel),
@@ -419,7 +419,7 @@ fn difference(
     Difference::between(ours.view(), theirs.view()).ok_or_else(|| {
         let shape = |(rows, dims): (usize, usize)| format!("{rows} rows × {dims}");
         format!(
-            "Not the same shape: {} here, {} there.",
+            "Shapes differ: {} here, {} in the other folder.",
             shape(ours.dim()),
             shape(theirs.dim())
         )

@@ -256,7 +256,7 @@ fn run_forecast(recipe: &str, cancel: &CancelToken) -> Result<FitForecastInfo, S
         .iter()
         .find_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let event = event.filter(|event| event["event"] == "encode_forecast");
-    let event = event.ok_or("The fit could not be forecast here.")?;
+    let event = event.ok_or("The cost of the fit could not be estimated.")?;
     let number = |name: &str| event[name].as_u64().unwrap_or_default();
     let warnings = event["warnings"].as_array().into_iter().flatten();
     Ok(FitForecastInfo {
@@ -277,7 +277,7 @@ fn read_scores(folder: &Path, cancel: &CancelToken) -> Result<ScoresInfo, String
     let file = folder.join("scores.npz");
     if !file.is_file() {
         return Err(format!(
-            "There are no scores here yet. Fit a model, or choose a folder that holds scores.npz.\nFolder: {}",
+            "No scores yet. Fit a model, or choose a folder that contains scores.npz.\nFolder: {}",
             folder.display()
         ));
     }

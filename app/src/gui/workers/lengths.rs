@@ -172,7 +172,7 @@ fn is_from_files(scans: &ScansRecipe) -> bool {
     )
 }
 
-/// Scans from the first one to the end of the sound, where scans come at even intervals.
+/// Scans from the first one to the end of the sound, where scans come at regular intervals.
 fn sound_scans(alignment: &Alignment, scans: &ScansRecipe) -> Option<usize> {
     let ScansRecipe::Simulated {
         repetition_secs,

@@ -66,7 +66,7 @@ fn machine(request: &AboutMachine) -> MachineInfo {
     let library = match runtime::find_runtime(&around, request.runtime.as_deref()) {
         Ok(Some(library)) => Ok(library.path),
         Ok(None) => {
-            Err("ONNX Runtime is not on this machine yet. It is fetched with the first job.".into())
+            Err("ONNX Runtime is not installed yet. It is downloaded with the first job.".into())
         }
         Err(error) => Err(error.to_string()),
     };

@@ -119,5 +119,5 @@ pub(super) fn delete(name: &str) -> Result<(), String> {
         || fetch::uninstall(&around, name).map_err(|error| error.to_string())?;
     is_gone
         .then_some(())
-        .ok_or_else(|| format!("{name} is not here any more."))
+        .ok_or_else(|| format!("{name} is no longer installed."))
 }

@@ -44,7 +44,7 @@ pub(super) fn open(waker: &Waker) -> Worker<Request, Reply> {
 fn pick(request: &Request, cancel: &CancelToken) -> Result<Option<PathBuf>, String> {
     let no_dialog = |error: std::io::Error| {
         format!(
-            "The system's dialog cannot be opened ({error}). Type the path instead, or drop the folder on the window."
+            "The file dialog cannot be opened ({error}). Type the path instead, or drop the folder on the window."
         )
     };
     let mut command = own_program::command().map_err(no_dialog)?;
@@ -79,7 +79,7 @@ fn pick(request: &Request, cancel: &CancelToken) -> Result<Option<PathBuf>, Stri
     if status.code() == Some(i32::from(failure::STOPPED)) {
         return Ok(None);
     }
-    Err("The system's dialog ended without an answer. Type the path instead, or drop the folder on the window.".into())
+    Err("The file dialog closed unexpectedly. Type the path instead, or drop the folder on the window.".into())
 }
 
 /// Waits for the dialog's end; `None` if nobody waits for it any more.

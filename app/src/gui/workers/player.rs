@@ -97,8 +97,7 @@ fn handle(orders: &Receiver<PlayerCommand>, shared: &Arc<PlayerState>, waker: &W
                 shared.is_playing.store(false, Ordering::Release);
                 let problem = shared.problem.lock();
                 *problem.unwrap_or_else(PoisonError::into_inner) = Some(format!(
-                    "Nothing can be heard: no audio device could be opened. Everything else works without. \
-                     (The system says: {error})"
+                    "No audio device could be opened, so nothing can be played. ({error})"
                 ));
                 waker();
             }

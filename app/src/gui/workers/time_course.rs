@@ -54,8 +54,7 @@ fn read(request: &TimeCourseRequest, cancel: &CancelToken) -> Result<ExampleSeri
     let file = folder.join("predictions.npy");
     if !file.is_file() {
         return Err(
-            "The predictions of this fit were not kept, so only the voxels below can be looked at. Tick \"Keep predictions\" under Fit, \
-             and fit again."
+            "The predictions of this fit were not saved, so only the voxels below can be plotted. Turn on \"Save predictions\" under Fit, then fit again."
                 .into(),
         );
     }
@@ -82,7 +81,7 @@ fn read(request: &TimeCourseRequest, cancel: &CancelToken) -> Result<ExampleSeri
     )?;
     if measured.nrows() != n_scans {
         return Err(format!(
-            "The responses have {} test scans by now, and {n_scans} were predicted: they have changed since the fit.",
+            "The responses now have {} test scans, but {n_scans} were predicted: they have changed since the fit.",
             measured.nrows()
         ));
     }
@@ -193,7 +192,7 @@ fn time_course(
     for name in names {
         let (n_scans, _) = source
             .shape(name)
-            .ok_or_else(|| format!("There are no responses to \"{name}\" any more."))?;
+            .ok_or_else(|| format!("The responses to \"{name}\" no longer exist."))?;
         let rows = trim.start_scans..n_scans.saturating_sub(trim.end_scans);
         let read = source
             .read_f64(name, rows, voxels.clone())
@@ -208,7 +207,7 @@ fn time_course(
             None => read,
         });
     }
-    let sum = sum.ok_or_else(|| format!("There are no responses to \"{story}\" any more."))?;
+    let sum = sum.ok_or_else(|| format!("The responses to \"{story}\" no longer exist."))?;
     Ok(sum / names.len() as f64)
 }
 
@@ -274,7 +273,7 @@ mod tests {
         assert!(
             read(&request(0), &CancelToken::default())
                 .unwrap_err()
-                .contains("Keep predictions")
+                .contains("Save predictions")
         );
     }
 }

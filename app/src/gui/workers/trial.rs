@@ -68,7 +68,7 @@ fn try_out(request: &Request, cancel: &CancelToken) -> Result<Trial, String> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let said = ask_child(&file.to_toml()?, &words, cancel)?;
     let found = said.iter().find_map(|line| forecast_of(line));
-    found.ok_or_else(|| "The encoder could not be tried here.".into())
+    found.ok_or_else(|| "The encoder could not be benchmarked.".into())
 }
 
 /// The events of a dry run of a recipe in a child process; `words` are the command and what else it is to know.
@@ -80,7 +80,7 @@ pub(super) fn ask_child(
     words: &[&str],
     cancel: &CancelToken,
 ) -> Result<Vec<String>, String> {
-    let cannot = |error: std::io::Error| format!("Nothing can be tried here ({error}).");
+    let cannot = |error: std::io::Error| format!("The benchmark could not be started ({error}).");
     let folder = tempfile::tempdir().map_err(cannot)?;
     let path = folder.path().join("recipe.toml");
     std::fs::write(&path, recipe).map_err(cannot)?;
@@ -100,7 +100,7 @@ pub(super) fn ask_child(
     }
     let error_message = error_message.join("\n");
     match error_message.trim_start_matches("Error: ") {
-        "" => Err("It could not be tried here.".into()),
+        "" => Err("The benchmark failed.".into()),
         sentence => Err(sentence.to_owned()),
     }
 }

@@ -73,7 +73,7 @@ impl ForecastPanel {
         {
             forecast.why_not = Some(Blocker::new(
                 format!(
-                    "The features need about {} of disk, but only {} are free. Choose fewer layers or another folder.",
+                    "The features need about {} of disk space, but only {} is free. Choose fewer layers or another folder.",
                     bytes(forecast.disk_bytes),
                     bytes(free)
                 ),
@@ -96,7 +96,7 @@ impl ForecastPanel {
                 match (&info.trial, self.secs) {
                     (Loading::Ready(trial), Some(secs)) => {
                         let tip = format!(
-                            "Measured here just now: {:.1} windows in a second",
+                            "Just measured: {:.1} windows per second",
                             trial.windows_per_sec
                         );
                         figure(
@@ -109,18 +109,15 @@ impl ForecastPanel {
                             ui,
                             &bytes(trial.memory_bytes),
                             "memory",
-                            "Memory of the job with the model loaded, as measured",
+                            "Memory in use with the model loaded, as measured",
                         );
                     }
                     (Loading::Waiting, _) => {
                         ui.spinner();
-                        weak(ui, "trying the encoder …");
+                        weak(ui, "benchmarking the encoder …");
                     }
                     (Loading::Nothing, _) if info.queue.running().is_some() => {
-                        weak(
-                            ui,
-                            "time and memory: measured when the job that runs is done",
-                        );
+                        weak(ui, "time and memory: measured once the running job is done");
                     }
                     _ => {}
                 }
@@ -178,17 +175,17 @@ fn why_not(study: &Study, info: &Info) -> Option<Blocker> {
                 recordings(),
             ));
         }
-        Loading::Waiting => return Some(Blocker::passing("The recordings are being looked for.")),
+        Loading::Waiting => return Some(Blocker::passing("Looking for recordings …")),
         Loading::Failed(_) => {
             return Some(Blocker::new(
-                "The folder of recordings cannot be used: see Stimuli.",
+                "The folder of recordings cannot be read: see Stimuli.",
                 recordings(),
             ));
         }
         Loading::Ready(_) if info.wanted(study).next().is_none() => {
-            let all = Remedy::edit("Tick all stories", study, |study| study.left_out.clear());
+            let all = Remedy::edit("Select all stories", study, |study| study.left_out.clear());
             return Some(Blocker::new(
-                "No story is ticked. Tick at least one under Stimuli.",
+                "No story is selected. Select at least one under Stimuli.",
                 vec![all, Remedy::go(Page::Stimuli)],
             ));
         }
@@ -202,7 +199,7 @@ fn why_not(study: &Study, info: &Info) -> Option<Blocker> {
             "The model cannot be used: see above. Choose another one.",
             vec![Remedy::go(Page::Models)],
         )),
-        _ => Some(Blocker::passing("The model is being looked at.")),
+        _ => Some(Blocker::passing("Reading the model …")),
     }
 }
 
@@ -214,7 +211,7 @@ fn rows(story: &StoryInfo, study: &Study, model: &ModelInfo) -> Result<usize, St
         Some(Ok(info)) => info,
     };
     if study.resampling == Resampling::Refuse && !info.is_encoder_ready() {
-        return Err("it is not 16 kHz mono. Tick \"Resample\" under Stimuli.".into());
+        return Err("it is not 16 kHz mono. Turn on \"Resample\" under Stimuli.".into());
     }
     let Some(secs) = info.duration_secs else {
         return Ok(0);

@@ -63,8 +63,11 @@ impl ExtractForm {
                             ui,
                             format!("{} layers × {}", entry.layers + 1, entry.dimension),
                         );
-                        weak(ui, format!("Run fetches it first: {megabytes} MB, once."))
-                            .on_hover_text(sentence);
+                        weak(
+                            ui,
+                            format!("Run downloads it first ({megabytes} MB, once)."),
+                        )
+                        .on_hover_text(sentence);
                     }
                     None => problem(ui, sentence),
                 }
@@ -107,7 +110,7 @@ impl ExtractForm {
         let mut sentence = None;
         ui.horizontal(|ui| {
             field_label(ui, "Layers").on_hover_text(
-                "Layer 0 enters the first block; the last one gives the final output.",
+                "Layer 0 is the input to the first block; the last layer is the output of the last block.",
             );
             let mut is_all = study.layers == LayerChoice::All;
             if choices(ui, &mut is_all, &[(true, "All"), (false, "Some")]) {
@@ -157,7 +160,7 @@ pub(super) fn window(
     let chunk = NumberField {
         label: "Chunk",
         unit: "ms",
-        tooltip: "From one window's end to the next, and the newest part of each window. Antonello et al. 2023: 100 ms, ten rows a second.",
+        tooltip: "Step between windows, and the newest part of each window. Antonello et al. 2023: 100 ms, ten rows per second.",
         default: usual.chunk_ms,
         topic: Topic::App,
     };
@@ -179,7 +182,7 @@ pub(super) fn window(
     let context = NumberField {
         label: "Context",
         unit: "ms",
-        tooltip: "Audio heard before the chunk; a multiple of the chunk. Antonello et al. 2023: 16,000 ms.",
+        tooltip: "Context before the chunk; a multiple of the chunk. Antonello et al. 2023: 16,000 ms.",
         default: usual.context_ms,
         topic: Topic::App,
     };
@@ -188,8 +191,8 @@ pub(super) fn window(
     }));
     let mut has_stride = window.stride_secs.is_some();
     ui.horizontal(|ui| {
-        tick(ui, &mut has_stride, "Another step than the chunk").on_hover_text(
-            "Windows end every so many seconds instead of every chunk; the results go to a folder of their own.",
+        tick(ui, &mut has_stride, "Use a different step").on_hover_text(
+            "Move the window by this step instead of by the chunk; the features go to their own folder.",
         );
     });
     if has_stride {
@@ -197,7 +200,7 @@ pub(super) fn window(
         let stride = NumberField {
             label: "Stride",
             unit: "s",
-            tooltip: "Seconds from one window's end to the next.",
+            tooltip: "Step between windows, in seconds.",
             default: 0.1,
             topic: Topic::App,
         };
@@ -209,8 +212,9 @@ pub(super) fn window(
         window.stride_secs = None;
     }
     ui.horizontal(|ui| {
-        field_label(ui, "Beginning")
-            .on_hover_text("What happens where the recording is shorter than the context.");
+        field_label(ui, "Beginning").on_hover_text(
+            "What to do at the start of a recording, where the context is incomplete.",
+        );
         let options = [
             (Coverage::RampIn, "Ramp-in"),
             (Coverage::FullContext, "Full only"),
@@ -241,7 +245,7 @@ pub(super) fn output(
 ) -> Vec<String> {
     let mut wrong = vec![];
     ui.horizontal(|ui| {
-        heading(ui, "Features go to");
+        heading(ui, "Output");
         if help_button(ui, Topic::Files) {
             actions.push(Action::Manual(Topic::Files));
         }
@@ -263,8 +267,8 @@ pub(super) fn output(
         {
             study.output = None;
         }
-        tick(ui, &mut study.overwrite, "Compute again what is done")
-            .on_hover_text("Without it, stories that are done are left as they are.");
+        tick(ui, &mut study.overwrite, "Recompute finished stories")
+            .on_hover_text("If off, finished stories are kept.");
         let mut is_custom = study.custom_stimuli.is_some();
         tick(ui, &mut is_custom, "Custom stimuli")
             .on_hover_text(
@@ -293,7 +297,7 @@ pub(super) fn output(
 /// The set of custom stimuli of this name.
 fn custom_set(name: &str) -> Result<CustomStimuli, String> {
     name.parse().map_err(|_| {
-        "Custom stimuli: give the name of a folder below the folder of stories, such as \"tones\".".into()
+        "Custom stimuli: enter the name of a subfolder of the recordings folder, such as \"tones\".".into()
     })
 }
 
@@ -334,7 +338,7 @@ fn computing(ui: &mut egui::Ui, study: &mut Study, actions: &mut Actions) -> Opt
     });
     ui.horizontal(|ui| {
         field_label(ui, "Precision").on_hover_text(
-            "Single precision gives the published numbers; half precision is for GPUs.",
+            "Single precision reproduces the published numbers; half precision is for GPUs.",
         );
         choices(
             ui,
@@ -343,8 +347,8 @@ fn computing(ui: &mut egui::Ui, study: &mut Study, actions: &mut Actions) -> Opt
         );
     });
     let mut has_batch = study.batch.is_some();
-    tick(ui, &mut has_batch, "Own batch size")
-        .on_hover_text("Windows computed at once; what suits the device if left out.");
+    tick(ui, &mut has_batch, "Custom batch size")
+        .on_hover_text("Windows per batch; chosen for the device by default.");
     if !has_batch {
         study.batch = None;
         return None;
@@ -353,7 +357,7 @@ fn computing(ui: &mut egui::Ui, study: &mut Study, actions: &mut Actions) -> Opt
     let field = NumberField {
         label: "Batch",
         unit: "windows",
-        tooltip: "Windows computed at once, and kept at once: what a power failure can cost.",
+        tooltip: "Windows per batch, which are also saved together.",
         default: 8.0,
         topic: Topic::Extract,
     };
@@ -419,8 +423,7 @@ fn read_layers(text: &str, n_layers: usize) -> Result<Vec<usize>, String> {
 fn last_layer(ui: &mut egui::Ui, study: &mut Study) {
     ui.horizontal(|ui| {
         field_label(ui, "Last layer").on_hover_text(
-            "This model ends with a norm. As published, the last layer is after it and equals the final output; newer \
-             versions of transformers give it before the norm.",
+            "This model has a final layer norm. In the published features, the last layer is taken after it and equals the final output; recent versions of transformers return it before the norm.",
         );
         let kinds = [
             (LastLayer::AsPublished, "As published"),

@@ -40,7 +40,7 @@ impl SlidingWindow {
             ui.painter().text(
                 rect.center(),
                 Align2::CENTER_CENTER,
-                "These settings make no window.",
+                "These settings are not valid for a window.",
                 FontId::proportional(14.0),
                 palette.weak,
             );
@@ -86,7 +86,7 @@ impl SlidingWindow {
         let scale = format!("window {window_secs:.1} s, a row every {step_secs} s");
         captions(ui, plot, rect.bottom() - 13.0, &words, &scale);
         response.on_hover_text(
-            "Drag to move the window. A row describes the instant at which its window ends.",
+            "Drag to move the window. Each row describes the time at which its window ends.",
         );
     }
 
@@ -138,16 +138,16 @@ fn words([start_secs, end_secs]: [f64; 2], coverage: Coverage) -> String {
     let is_short = start_secs < -1e-9;
     match coverage {
         Coverage::FullContext if is_short => {
-            format!("no row at {end_secs:.1} s: the context is not full yet")
+            format!("no row at {end_secs:.1} s: the context is incomplete")
         }
         Coverage::RampIn if is_short => {
-            format!("ramp-in: the row at {end_secs:.1} s hears {end_secs:.1} s")
+            format!("ramp-in: the row at {end_secs:.1} s sees {end_secs:.1} s of audio")
         }
         Coverage::PadSilence if is_short => {
-            format!("the row at {end_secs:.1} s hears silence, then {end_secs:.1} s")
+            format!("the row at {end_secs:.1} s sees silence, then {end_secs:.1} s of audio")
         }
         _ => format!(
-            "the row at {end_secs:.1} s hears {start_secs:.1} to {end_secs:.1} s, and nothing after"
+            "the row at {end_secs:.1} s sees {start_secs:.1} to {end_secs:.1} s, and nothing later"
         ),
     }
 }

@@ -92,7 +92,7 @@ impl Analyses {
         weak(
             ui,
             format!(
-                "{} evenly spaced instants against each other. Red squares are stretches heard as one thing.",
+                "Correlation between {} evenly spaced time points. Red squares are segments that the model treats as a unit.",
                 rows.len()
             ),
         );
@@ -112,7 +112,7 @@ impl Analyses {
             self.square = Some((analysis.clone(), texture));
         }
         let bar = ColourBar {
-            title: "correlation (Pearson's r) between the states at two instants",
+            title: "Pearson's r between hidden states at two time points",
             range: [-1.0, 1.0],
             color: colours::diverging,
             words: &tick_number,
@@ -159,7 +159,7 @@ impl Analyses {
                 .copied()
                 .unwrap_or(f64::NAN);
             response.on_hover_text_at_pointer(format!(
-                "The states at {} and {} correlate with r {value:.2}",
+                "Hidden states at {} and {}: r = {value:.2}",
                 instant(a),
                 instant(b)
             ));
@@ -179,12 +179,11 @@ fn cka_matrix(
     weak(
         ui,
         format!(
-            "Linear CKA between layers, from {n_instants} evenly spaced instants: 1 where two layers are alike but for \
-             rotation and scale."
+            "Linear CKA between layers, from {n_instants} evenly spaced time points; 1 means identical up to rotation and scale."
         ),
     );
     let bar = ColourBar {
-        title: "linear CKA: 0 unlike, 1 alike",
+        title: "linear CKA",
         range: [0.0, 1.0],
         color: colours::sequential,
         words: &tick_number,
@@ -213,7 +212,7 @@ fn cka_matrix(
         })));
     }
     let words = format!(
-        "Layers {} and {} are alike to {:.3} (linear CKA)",
+        "Layers {} and {}: linear CKA {:.3}",
         layers[down].title(),
         layers[across].title(),
         cka[down * n + across]
@@ -286,7 +285,7 @@ fn scatter(ui: &mut egui::Ui, rows: &[usize], plane: &Plane, layer: &LayerInfo, 
     weak(
         ui,
         format!(
-            "The two largest principal components of {} evenly spaced instants, with their shares of the variance.",
+            "First two principal components of {} evenly spaced time points, with the variance they explain.",
             rows.len()
         ),
     );
@@ -301,8 +300,8 @@ fn scatter(ui: &mut egui::Ui, rows: &[usize], plane: &Plane, layer: &LayerInfo, 
     bar.ui(ui, step);
     let percent = plane.shares.map(|share| share * 100.0);
     let titles = [
-        format!("first component ({:.1} %)", percent[0]),
-        format!("second component ({:.1} %)", percent[1]),
+        format!("PC 1 ({:.1} %)", percent[0]),
+        format!("PC 2 ({:.1} %)", percent[1]),
     ];
     let axis = |at: usize| Axis {
         title: &titles[at],
@@ -319,7 +318,7 @@ fn scatter(ui: &mut egui::Ui, rows: &[usize], plane: &Plane, layer: &LayerInfo, 
         let [first, second] = plane.points[found];
         let instant = tick_words(layer.secs_of(*rows.get(found)?), 0.1);
         Some(format!(
-            "At {instant}: first component {}, second {}",
+            "At {instant}: PC 1 = {}, PC 2 = {}",
             number(first),
             number(second)
         ))

@@ -27,9 +27,9 @@ pub(super) fn ui(
             );
             let length = tick_words(layer.end_secs(), 0.1);
             let source = if layer.has_times {
-                "as <story>_times.npz says"
+                "from <story>_times.npz"
             } else {
-                "there is no <story>_times.npz: taken from the recipe, or 0.1 s"
+                "no <story>_times.npz: taken from the recipe, or 0.1 s"
             };
             weak(ui, format!("every {:.3} s, to {length}", layer.step_secs)).on_hover_text(source);
             ui.add_space(INSIDE);
@@ -56,7 +56,7 @@ pub(super) fn ui(
                 ui,
                 "length",
                 &number(found.mean_norm),
-                "Mean over the instants of a row's length as a vector",
+                "Mean L2 norm of a row",
             );
             row(
                 ui,
@@ -86,16 +86,16 @@ fn at_cursor(ui: &mut egui::Ui, layer: &LayerInfo, selection: &FeatureSelection,
         ui,
         "time",
         &tick_words(state.cursor_secs, 0.1),
-        "The cursor's instant",
+        "Time at the cursor",
     );
     row(
         ui,
         "dimension",
         &selection.dim.to_string(),
-        "The dimension that was clicked",
+        "Selected dimension",
     );
     let words = value.map_or_else(|| "no row".to_owned(), |value| number(f64::from(*value)));
-    row(ui, "value", &words, "The feature's value there");
+    row(ui, "value", &words, "Value of the feature at the cursor");
 }
 
 fn row(ui: &mut egui::Ui, name: &str, value: &str, tooltip: &str) {

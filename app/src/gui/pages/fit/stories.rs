@@ -98,7 +98,7 @@ fn progress_reader(ui: &mut egui::Ui, rows: &[StoryRow], fit: &FitStudy) {
     weak(
         ui,
         format!(
-            "{} · {} scans · {} voxels. Train with {}, test on {}, leave out {}.",
+            "{} · {} scans · {} voxels. Training {}, test {}, excluded {}.",
             count(rows.len(), "story", "stories"),
             thousands(n_scans),
             thousands(n_voxels),
@@ -122,7 +122,7 @@ fn progress_reader(ui: &mut egui::Ui, rows: &[StoryRow], fit: &FitStudy) {
         weak(
             ui,
             format!(
-                "Left out, since they have no features: {}{more}.",
+                "Excluded because they have no features: {}{more}.",
                 without[..without.len().min(3)].join(", ")
             ),
         );
@@ -133,12 +133,12 @@ fn head(row: &mut TableRow) {
     for (words, tip) in [
         ("Story", ""),
         ("", ""),
-        ("Features", "Whether there are features of the story"),
-        ("Responses", "Scans of the responses, before any trim"),
-        ("Scan times", "Scans whose times are known"),
+        ("Features", "Whether the story has features"),
+        ("Responses", "Scans of the responses before trimming"),
+        ("Scan times", "Scans with known acquisition times"),
         (
             "After trims",
-            "Scans of the features and of the responses that are left; they must be equal",
+            "Remaining scans of features and responses; they must match",
         ),
         ("", ""),
     ] {
@@ -221,7 +221,7 @@ fn part(ui: &mut egui::Ui, shown: &StoryRow, fit: &mut FitStudy) {
             fit.set_part(story, part);
         }
         if !shown.has_features {
-            response.on_disabled_hover_text("No features for this story.");
+            response.on_disabled_hover_text("This story has no features.");
         }
     }
 }
@@ -245,8 +245,8 @@ fn remark(ui: &mut egui::Ui, shown: &StoryRow) {
 /// What is said of responses that last as long as the sound though features are trimmed.
 pub(in crate::gui::pages) fn untrimmed(lengths: &StoryLengths) -> String {
     format!(
-        "The responses of \"{}\" have {} scans, and the sound ends at scan {}: they do not seem to be trimmed, but the features are. \
-         Trim the responses as the features, or trim nothing.",
+        "The responses of \"{}\" have {} scans and the sound ends at scan {}, so they do not seem to be trimmed, but the features are. \
+         Trim the responses like the features, or do not trim.",
         lengths.story,
         thousands(lengths.n_responses),
         thousands(lengths.sound_scans.unwrap_or_default()),

@@ -48,7 +48,7 @@ fn files(state: &State, info: &Info) -> Option<Blocker> {
         .is_none_or(|study| study.fit.responses.is_none())
     {
         return Some(Blocker::new(
-            "Choose what was measured: a folder of responses, or a file that holds all stories.",
+            "Choose the fMRI responses: a folder, or one file with all stories.",
             responses(),
         ));
     }
@@ -64,7 +64,7 @@ fn files(state: &State, info: &Info) -> Option<Blocker> {
             vec![Remedy::go(Page::Extract), features()],
         )),
         (Loading::Ready(_), Loading::Ready(_)) => None,
-        _ => Some(Blocker::passing("The responses are being looked at.")),
+        _ => Some(Blocker::passing("Reading the responses …")),
     }
 }
 
@@ -89,8 +89,7 @@ fn stories(study: &Study, info: &Info) -> Option<Blocker> {
     let (n_train, n_test) = (of(StoryRole::Train).count(), of(StoryRole::Test).count());
     if n_train + n_test == 0 {
         return Some(Blocker::new(
-            "No story has both features and responses. Extract features of the stories that were measured, or give the files the same \
-             names.",
+            "No story has both features and responses. Extract features of the stories that were presented, or give the files matching names.",
             vec![Remedy::go(Page::Extract), Remedy::go(Page::Stimuli)],
         ));
     }
@@ -103,7 +102,7 @@ fn stories(study: &Study, info: &Info) -> Option<Blocker> {
         let shortest = of(StoryRole::Train).map(|(story, _)| story);
         let shortest = shortest.min_by_key(|story| story.n_scans);
         return Some(Blocker::new(
-            "Choose a story to test on. The others are trained with.",
+            "Choose a test story. The others are used for training.",
             shortest
                 .iter()
                 .map(|story| as_part(story, StoryRole::Test, "Test on"))
@@ -113,7 +112,7 @@ fn stories(study: &Study, info: &Info) -> Option<Blocker> {
     (n_train == 0).then(|| {
         let tests = of(StoryRole::Test).take(3);
         Blocker::new(
-            "Leave a story to train with: all of them are tested on.",
+            "At least one story is needed for training: all are test stories.",
             tests
                 .map(|(story, _)| as_part(&story, StoryRole::Train, "Train with"))
                 .collect(),
@@ -124,13 +123,13 @@ fn stories(study: &Study, info: &Info) -> Option<Blocker> {
 /// What was typed must make sense.
 fn settings(state: &State, study: &Study) -> Option<Blocker> {
     if let Err(sentence) = state.fit_recipe() {
-        let usual = Remedy::edit("Penalties of the preset", study, |study| {
+        let usual = Remedy::edit("Use the preset's penalties", study, |study| {
             study.fit.alphas = None;
         });
         return Some(Blocker::new(sentence, vec![usual]));
     }
     let sentence = scan_times::wrong(&study.fit.scans)?;
-    let even = Remedy::edit("Even intervals", study, |study| {
+    let even = Remedy::edit("Regular intervals", study, |study| {
         study.fit.scans = ScansRecipe::default();
     });
     Some(Blocker::new(sentence, vec![Remedy::go(Page::Align), even]))
@@ -152,7 +151,7 @@ fn lengths(study: &Study, info: &Info) -> Option<Blocker> {
     let n_others = wrong.count();
     if n_others > 0 {
         let others = count(n_others, "other story does", "other stories do");
-        sentence = format!("{sentence} {others} not go together either.");
+        sentence = format!("{sentence} {others} not match either.");
     }
     Some(Blocker::new(sentence, remedies(study, first)))
 }
@@ -170,7 +169,7 @@ pub(super) fn remedies(study: &Study, story: &StoryLengths) -> Vec<Remedy> {
     });
     let align = Remedy::new(
         icons::RULER,
-        format!("Look at {} on Align", story.story),
+        format!("Show {} on Align", story.story),
         Action::LookAt(Page::Align, story.story.clone()),
     );
     trims.chain([leave_out, align]).collect()

@@ -68,7 +68,7 @@ impl Histogram {
         )
     }
 
-    /// `r 0.08 to 0.1: 165 voxels, none better than by chance`.
+    /// `r 0.08 to 0.1: 165 voxels, none significant`.
     fn words(&self, r: f64, has_q: bool) -> Option<String> {
         let bin = self
             .bin(r)
@@ -76,8 +76,8 @@ impl Histogram {
         let from = self.from + bin as f64 * self.width;
         let significant = match (has_q, self.significant[bin]) {
             (false, _) => String::new(),
-            (true, 0) => ", none better than by chance".into(),
-            (true, n) => format!(", {} better than by chance", thousands(n)),
+            (true, 0) => ", none significant".into(),
+            (true, n) => format!(", {} significant", thousands(n)),
         };
         Some(format!(
             "r {from:.2} to {:.2}: {}{significant}",
@@ -87,13 +87,13 @@ impl Histogram {
     }
 }
 
-/// Voxels by r, those better than by chance in the accent colour, over what chance alone gives; returns the voxel whose r is
+/// Voxels by r, those significant in the accent colour, over what chance alone gives; returns the voxel whose r is
 /// nearest to where it was clicked.
 pub(super) fn histogram(ui: &mut egui::Ui, scores: &ScoresInfo) -> Option<usize> {
     let (palette, table) = (Palette::of(ui), &scores.table);
     let r = || table.column(Column::R).filter(|r| r.is_finite());
     let x = Axis {
-        title: "Pearson's r of prediction and measurement",
+        title: "Pearson's r between predicted and measured responses",
         range: range(r().chain(scores.null.r.iter().copied()), [0.0, 0.1]),
     };
     let histogram = Histogram::of(table, x.range);
@@ -110,14 +110,14 @@ pub(super) fn histogram(ui: &mut egui::Ui, scores: &ScoresInfo) -> Option<usize>
     let has_q = table.n_significant().is_some();
     let [all, significant] = [&histogram.all, &histogram.significant].map(|n| histogram.bars(n));
     let chance = format!(
-        "by chance alone (permutations of {})",
+        "null distribution (permutations of {})",
         count(scores.null.n_voxels, "voxel", "voxels")
     );
     legend(
         ui,
         &[
             ("all voxels", palette.weak),
-            ("better than by chance", palette.accent),
+            ("significant", palette.accent),
             (&chance, palette.amber),
         ][..if by_chance.is_empty() { 2 } else { 3 }],
     );
@@ -170,7 +170,7 @@ fn nearest(table: &ScoreTable, r: f64) -> Option<usize> {
     Some(table.first_voxel + found.0)
 }
 
-/// The smallest r of a voxel that is better than by chance.
+/// The smallest r of a voxel that is significant.
 fn threshold(table: &ScoreTable) -> Option<f64> {
     let significant = table
         .voxels
@@ -227,10 +227,7 @@ pub(super) fn alphas(ui: &mut egui::Ui, table: &ScoreTable) {
         table.column(Column::Alpha).filter(is_it).count()
     };
     let counted: Vec<usize> = table.alphas.iter().map(n_of).collect();
-    weak(
-        ui,
-        "Many voxels at an edge mean that the range of α is too narrow.",
-    );
+    weak(ui, "If many voxels lie at an edge, widen the range of α.");
     let ends = logs.iter().flat_map(|log| [log - width, log + width]);
     let first = logs.first().copied().unwrap_or(0.0);
     let x = Axis {
@@ -279,12 +276,12 @@ pub(super) fn profile(ui: &mut egui::Ui, entries: &[ProfileEntry]) {
     let palette = Palette::of(ui);
     weak(
         ui,
-        "Every fit in this folder, by layer. Dots: mean r over voxels; bars: 95 % bootstrap interval.",
+        "All fits in this folder. Dots: mean r over voxels; bars: 95 % bootstrap interval.",
     );
     if entries.len() == 1 {
         weak(
             ui,
-            "This is the only one. \"Fit every layer\" on the page Fit, or \"heschl sweep\" for several models, shows where along the model the brain is predicted best.",
+            "Only one fit so far. Use \"Fit every layer\" on Fit, or \"heschl sweep\" for several models, to see which layer predicts best.",
         );
     }
     // A few places are as narrow as many.
@@ -361,7 +358,7 @@ fn entry_words(entry: &ProfileEntry) -> String {
     });
     let [low, middle, high] = entry.quartiles;
     format!(
-        "{}: mean r {:.4}{interval}\nmiddle half of the voxels: r {low:.3} to {high:.3}, median {middle:.3}",
+        "{}: mean r {:.4}{interval}\ninterquartile range over voxels: r {low:.3} to {high:.3}, median {middle:.3}",
         entry.name, entry.mean_r
     )
 }
@@ -398,14 +395,14 @@ pub(super) fn scatter(
     let step = pairs.len().div_ceil(MOST_POINTS).max(1);
     let share = 100.0 * n_better as f64 / pairs.len().max(1) as f64;
     let shown = if step > 1 {
-        format!(" Of {step} voxels one is shown.")
+        format!(" One in {step} voxels is shown.")
     } else {
         String::new()
     };
     weak(
         ui,
         format!(
-            "The others are better in {share:.1} % of the voxels: those above the line.{shown}"
+            "{share:.1} % of voxels are predicted better by the other model (above the diagonal).{shown}"
         ),
     );
     let label = |info: &ScoresInfo| {
@@ -427,7 +424,7 @@ pub(super) fn scatter(
         let (voxel, [a, b]) = nearest_pair(scores, others, [at.x, at.y])?;
         let is_near = (a - at.x).hypot(b - at.y) < (both[1] - both[0]) / 30.0;
         let voxel = thousands(voxel);
-        is_near.then(|| format!("Voxel {voxel}: r {a:.3} here, {b:.3} of the others"))
+        is_near.then(|| format!("Voxel {voxel}: r = {a:.3} here, {b:.3} in the other"))
     };
     let side = ui.available_width().min(ui.available_height()).max(200.0);
     // The axis that goes up takes more room than the one across: what was measured makes the next frame square.

@@ -59,7 +59,7 @@ fn significant(table: &ScoreTable) -> Option<ScoreTile> {
     let share = 100.0 * n as f64 / table.voxels.len().max(1) as f64;
     Some(ScoreTile {
         figure: format!("{share:.1} %"),
-        what: "better than by chance",
+        what: "significant",
         more: format!("{} voxels, FDR {}", thousands(n), table.fdr_level),
     })
 }
@@ -68,8 +68,8 @@ fn normalised(table: &ScoreTable) -> Option<ScoreTile> {
     let normalised = table.mean(Column::NormalisedR);
     normalised.is_finite().then(|| ScoreTile {
         figure: format!("{normalised:.3}"),
-        what: "r by the noise ceiling",
-        more: "mean over voxels with a ceiling".into(),
+        what: "ceiling-normalised r",
+        more: "mean over voxels with a noise ceiling".into(),
     })
 }
 
@@ -81,7 +81,7 @@ fn best_layer(scores: &ScoresInfo) -> Option<ScoreTile> {
     let best = fits.clone().max_by(|a, b| a.mean_r.total_cmp(&b.mean_r))?;
     (fits.count() > 1).then(|| ScoreTile {
         figure: best.name.clone(),
-        what: "best of the fits here",
+        what: "best fit in this folder",
         more: format!("mean r {:.4}", best.mean_r),
     })
 }

@@ -36,7 +36,11 @@ pub(super) fn in_time(
     meanings(ui, palette);
     let size = vec2(ui.available_width(), height);
     let (all, response) = ui.allocate_exact_size(size, Sense::click_and_drag());
-    name(&response, Role::Canvas, "Measured and predicted course");
+    name(
+        &response,
+        Role::Canvas,
+        "Measured and predicted time course",
+    );
     let plot = Rect::from_min_max(
         pos2(all.left() + LEFT, all.top()),
         pos2(all.right() - 4.0, all.bottom() - BELOW),
@@ -100,7 +104,7 @@ fn meanings(ui: &mut egui::Ui, palette: &Palette) {
         &[
             ("measured", palette.weak),
             (
-                "predicted, brought to the mean and deviation of what was measured",
+                "predicted (scaled to the mean and SD of the measured time course)",
                 palette.accent,
             ),
         ],
@@ -175,7 +179,7 @@ pub(super) fn by_scan(ui: &mut egui::Ui, (series, at): (&ExampleSeries, usize), 
     };
     let [drawn, predicted] = [&measured, &scaled].map(|values| points(values));
     let x = Axis {
-        title: "test scan, after the trim",
+        title: "test scan (after trimming)",
         range: range(std::iter::once(n_scans as f64), [0.0, 1.0]),
     };
     let y = Axis {
@@ -209,7 +213,11 @@ pub(super) fn by_scan(ui: &mut egui::Ui, (series, at): (&ExampleSeries, usize), 
             );
         })
         .response;
-    name(&response, Role::Canvas, "Measured and predicted course");
+    name(
+        &response,
+        Role::Canvas,
+        "Measured and predicted time course",
+    );
 }
 
 /// Values brought to the mean and deviation of others.

@@ -117,7 +117,7 @@ fn voxel_field(ui: &mut egui::Ui, scores: &ScoresInfo, state: &State, actions: &
     let field = NumberField {
         label: "Voxel",
         unit: "",
-        tooltip: "The voxel whose course is drawn: its column in the responses, from 0.",
+        tooltip: "Voxel to plot: its column in the responses, from 0.",
         default: first as f64,
         topic: Topic::Scores,
     };
@@ -143,10 +143,7 @@ fn examples(ui: &mut egui::Ui, scores: &ScoresInfo, state: &State, actions: &mut
     let Some(series) = &scores.series else {
         return;
     };
-    weak(
-        ui,
-        "The best three voxels, the middle one, and the worst three:",
-    );
+    weak(ui, "Best three, median, and worst three voxels:");
     let labels: Vec<String> = series
         .voxels
         .iter()
@@ -183,7 +180,7 @@ fn voxel_words(scores: &ScoresInfo, voxel: usize) -> String {
         (Column::Q, "q"),
         (Column::Alpha, "α"),
         (Column::NoiseCeiling, "noise ceiling"),
-        (Column::NormalisedR, "r by the noise ceiling"),
+        (Column::NormalisedR, "ceiling-normalised r"),
     ] {
         let value = of_voxel.get(column);
         if value.is_finite() {
