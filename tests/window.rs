@@ -216,7 +216,7 @@ fn what_the_window_cannot_do_without_is_said_in_a_sentence() {
     let said = |output: &Output| String::from_utf8_lossy(&output.stderr).into_owned();
     for (output, words) in [
         (&without_display, "Is there a display?"),
-        (&without_driver, "No graphics driver was found"),
+        (&without_driver, "No suitable graphics driver was found"),
     ] {
         assert_eq!(output.status.code(), Some(1), "{}", said(output));
         assert!(

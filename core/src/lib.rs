@@ -10,6 +10,7 @@ pub mod display;
 pub mod downsample;
 pub mod encoder;
 pub mod encoding;
+pub mod figure;
 pub mod formats;
 pub mod front_end;
 pub mod intervals;

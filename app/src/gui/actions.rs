@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::features::FeatureSelection;
+use super::figure::ExportSize;
 use super::fitting::FitAs;
 use super::icons;
 use super::jobs::data::JobCommand;
@@ -116,6 +117,17 @@ pub(crate) enum ExportFormat {
 }
 
 impl ExportFormat {
+    /// The suffix of its files.
+    #[must_use]
+    pub(crate) fn suffix(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Svg => "svg",
+            Self::Pdf => "pdf",
+            Self::Csv => "csv",
+        }
+    }
+
     /// All of them, with what they are called.
     pub(crate) const ALL: [(Self, &'static str); 4] = [
         (Self::Png, "figure as PNG"),
@@ -137,108 +149,136 @@ pub(crate) enum AtClose {
 /// What a page asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Action {
-    /// Show a page.
+    /// Go to a page.
     Go(Page),
-    /// Make a study of this name in this folder, and open it.
-    NewStudy { parent: PathBuf, name: String },
-    /// Open a study.
-    OpenStudy(PathBuf),
-    /// Take hold of the study, if no other window has it any more.
-    TakeStudyLock,
-    /// Close the study that is open.
-    CloseStudy,
-    /// Make the sample study and run it.
-    TrySample,
-    /// Make the whole sample and run it up to its scores.
-    TryWholeSample,
-    /// Forget a recent study.
-    ForgetRecent(PathBuf),
-    /// Change the study; can be undone.
-    EditStudy(Box<Study>),
-    /// Change the settings; can be undone.
-    EditSettings(Settings),
-    /// Open and close areas of the window.
-    Arrange(PanelLayout),
-    /// One step back.
-    Undo,
-    /// One step forward.
-    Redo,
-    /// Look at the folder of recordings again.
-    RefreshStories,
-    /// Look at the files of the study again.
-    Refresh,
-    /// Look at a story.
-    SelectStory(String),
-    /// Look at a story on a page.
-    LookAt(Page, String),
-    /// Look at features so.
-    Look(Box<FeatureSelection>),
-    /// So many layers on.
-    StepLayer(isize),
-    /// Save what is shown of the features.
-    Export(ExportFormat),
-    /// Look at an instant, in seconds.
-    Cursor(f64),
-    /// Move the cursor by so many seconds.
-    MoveCursor(f64),
-    /// Show a stretch of time, in seconds, or all of it.
-    Show(Option<[f64; 2]>),
-    /// Play the story, or stop.
-    TogglePlay,
-    /// Open a dialog of the system.
-    Pick(PathPurpose),
-    /// Wait no longer for the dialog.
-    StopPicking,
-    /// A path was picked or typed for a purpose.
-    Use(PathPurpose, PathBuf),
-    /// Paths were dropped.
-    Drop(Vec<PathBuf>),
+    /// Make, open, edit or close a study.
+    Study(StudyAction),
+    /// Choose what the pages show.
+    View(ViewAction),
+    /// Download, use or remove a model.
+    Model(ModelAction),
+    /// Pause, resume, cancel or remove a job.
+    Job(String, JobCommand),
+    /// Fit as the study says, or produce the command, recipe or script.
+    Fit(FitAs),
     /// Extract as the study says.
     Run,
-    /// Look at another voxel's responses.
-    Voxel(usize),
-    /// Fit as the study says, or give what does so.
-    Fit(FitAs),
-    /// Do something with a job.
-    Job(String, JobCommand),
-    /// Fetch a model.
-    FetchModel(String),
-    /// Get ONNX Runtime.
-    FetchRuntime,
-    /// Try a model on a recording.
-    CheckModel(String),
-    /// Delete a model, or forget it.
-    DeleteModel(String),
-    /// Take a model for the study.
-    UseModel(String),
+    /// Copy the command that does the same.
+    CopyCommand,
+    /// Copy a Slurm script that does the same.
+    CopySlurm,
+    /// Save the study's recipe.
+    SaveRecipe,
+    /// Change the settings; can be undone.
+    EditSettings(Settings),
+    /// Open or close panels of the window.
+    Arrange(PanelLayout),
+    /// Undo.
+    Undo,
+    /// Redo.
+    Redo,
+    /// Read the folder of recordings again.
+    RefreshStories,
+    /// Read all files of the study again.
+    Refresh,
+    /// Save the figure of the page.
+    Export(ExportFormat),
+    /// Set the size and resolution of saved figures.
+    ExportSize(ExportSize),
+    /// Open a file dialog.
+    Pick(PathPurpose),
+    /// Stop waiting for the file dialog.
+    StopPicking,
+    /// Use a path that was picked or typed.
+    Use(PathPurpose, PathBuf),
+    /// Open paths that were dropped.
+    Drop(Vec<PathBuf>),
     /// Close the window, with a question if jobs run.
     Quit,
-    /// Close the window: leave jobs to finish, or pause them first.
+    /// Close the window: leave jobs running, or pause them first.
     Close {
         /// What becomes of the jobs.
         jobs: AtClose,
     },
     /// Do not close the window.
     StayOpen,
-    /// Put the command that does the same into the clipboard.
-    CopyCommand,
-    /// Put a Slurm script that does the same into the clipboard.
-    CopySlurm,
-    /// Save the study's recipe beside it.
-    SaveRecipe,
-    /// Put text into the clipboard; what it was.
+    /// Copy text; `what` names it.
     Copy { text: String, what: &'static str },
-    /// Tell something.
+    /// Show a notice.
     Tell(String),
-    /// Show the manual at a place.
+    /// Open the manual at a topic.
     Manual(Topic),
-    /// Show a folder in the system's file manager.
+    /// Show a folder in the file manager.
     ShowFolder(PathBuf),
     /// Show or hide the command palette.
     TogglePalette,
-    /// Forget what was logged.
+    /// Clear the log.
     ClearLog,
 }
 
-/// What can be asked from anywhere with the keyboard.
+/// Actions on studies; see [`super::saving`].
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum StudyAction {
+    /// Create a study of a name in a folder.
+    New {
+        /// The folder that the study's own goes into.
+        parent: PathBuf,
+        /// Its name.
+        name: String,
+    },
+    /// Open a study.
+    Open(PathBuf),
+    /// Take the lock of the open study, if it is free.
+    TakeLock,
+    /// Close the open study.
+    Close,
+    /// Create the sample study and run it.
+    TrySample,
+    /// Create the whole sample and run it up to its scores.
+    TryWholeSample,
+    /// Remove a study from the recent ones.
+    Forget(PathBuf),
+    /// Change the study; can be undone.
+    Edit(Box<Study>),
+}
+
+/// What the pages show; see [`super::job_actions`].
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum ViewAction {
+    /// Select a story.
+    Story(String),
+    /// Select a story and go to a page.
+    StoryOn(Page, String),
+    /// Select features.
+    Features(Box<FeatureSelection>),
+    /// Go so many layers on.
+    StepLayer(isize),
+    /// Move the cursor to a time, in seconds.
+    Cursor(f64),
+    /// Move the cursor by so many seconds.
+    MoveCursor(f64),
+    /// Show a range of time, in seconds, or all of it.
+    Time(Option<[f64; 2]>),
+    /// Play or pause the story.
+    TogglePlay,
+    /// Select a voxel.
+    Voxel(usize),
+}
+
+/// Actions on models and on ONNX Runtime; see [`super::job_actions`].
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum ModelAction {
+    /// Download a model.
+    Fetch(String),
+    /// Download ONNX Runtime.
+    FetchRuntime,
+    /// Run a model on a recording.
+    Check(String),
+    /// Delete a downloaded model, or unregister an added one.
+    Delete(String),
+    /// Use a model in the study.
+    Use(String),
+}
+
+/// What a page asks for in a frame.
 pub(crate) type Actions = Vec<Action>;

@@ -24,29 +24,9 @@ impl App {
     fn do_it(&mut self, action: Action, ctx: &egui::Context) {
         match action {
             Action::Go(page) => self.go(page),
-            Action::NewStudy { parent, name } => self.workers.disk_task(DiskTask::Create {
-                parent,
-                name,
-                of: None,
-            }),
-            Action::OpenStudy(folder) => self.workers.disk_task(DiskTask::Open(folder)),
-            Action::TakeStudyLock => self.try_to_lock_study(),
-            Action::CloseStudy => self.close_study(),
-            Action::TrySample => self.workers.disk_task(DiskTask::Sample {
-                parent: self.studies_folder(),
-            }),
-            Action::TryWholeSample => self.workers.disk_task(DiskTask::WholeSample {
-                parent: self.studies_folder(),
-            }),
-            Action::ForgetRecent(folder) => {
-                let recent = &mut self.state.preferences.recent_studies;
-                recent.retain(|known| *known != folder);
-            }
-            Action::EditStudy(study) => self.edit(|state| {
-                if let Some(open) = &mut state.open {
-                    open.study = *study;
-                }
-            }),
+            Action::Study(action) => self.apply_study_action(action),
+            Action::View(action) => self.apply_view_action(action),
+            Action::Model(action) => self.apply_model_action(action),
             Action::EditSettings(settings) => {
                 self.edit(|state| state.preferences.settings = settings);
             }
@@ -55,18 +35,8 @@ impl App {
             Action::Redo => self.redo(),
             Action::RefreshStories => self.workers.forget_stories(),
             Action::Refresh => self.workers.refresh(),
-            Action::SelectStory(story) => self.select_story(story),
-            Action::LookAt(page, story) => {
-                self.state.story = Some(story);
-                self.go(page);
-            }
-            Action::Look(selection) => self.state.selection = Some(*selection),
-            Action::StepLayer(step) => self.step_layer(step),
             Action::Export(format) => self.export(format),
-            Action::Cursor(secs) => self.look_at(secs),
-            Action::MoveCursor(secs) => self.look_at(self.state.cursor_secs + secs),
-            Action::Show(shown) => self.state.shown_secs = shown,
-            Action::TogglePlay => self.toggle_play(),
+            Action::ExportSize(size) => self.state.preferences.export = size,
             Action::Pick(purpose) => {
                 let start = self.start_of(purpose);
                 self.workers.pick(purpose, start, &mut self.info);
@@ -75,14 +45,8 @@ impl App {
             Action::Use(purpose, path) => self.use_path(purpose, path),
             Action::Drop(paths) => self.workers.classify(paths),
             Action::Run => self.run(),
-            Action::Voxel(voxel) => self.state.voxel = voxel,
             Action::Fit(form) => self.fit(form, ctx),
             Action::Job(id, order) => self.jobs.order(&id, order),
-            Action::FetchModel(name) => self.fetch_model(name),
-            Action::FetchRuntime => self.fetch_runtime(),
-            Action::CheckModel(name) => self.check_model(name),
-            Action::DeleteModel(name) => self.workers.disk_task(DiskTask::DeleteModel(name)),
-            Action::UseModel(name) => self.use_model(name),
             Action::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
             Action::Close { jobs } => self.close(jobs, ctx),
             Action::StayOpen => self.close_request = CloseRequest::Staying,

@@ -7,11 +7,11 @@ use heschl_core::display::library::Layer;
 use heschl_core::recipe::{ExtractRecipe, RecipeFile};
 use heschl_models::catalogue;
 
-use super::actions::{AtClose, ExportFormat, PathPurpose};
+use super::actions::{AtClose, ExportFormat, ModelAction, PathPurpose, ViewAction};
 use super::app::App;
 use super::close_request::CloseRequest;
 use super::features::FeatureSelection;
-use super::figure::Figure;
+use super::figure::{Content, Export, FeatureFigure, aligned};
 use super::jobs::data::{JobCommand, JobInfo, JobState, NewJob, QueueInfo, Task};
 use super::pages::why_not_run;
 use super::state::{Page, remember};
@@ -21,6 +21,35 @@ use super::workers::DiskTask;
 use crate::{command_text, slurm};
 
 impl App {
+    /// Applies an action on what the pages show.
+    pub(super) fn apply_view_action(&mut self, action: ViewAction) {
+        match action {
+            ViewAction::Story(story) => self.select_story(story),
+            ViewAction::StoryOn(page, story) => {
+                self.state.story = Some(story);
+                self.go(page);
+            }
+            ViewAction::Features(selection) => self.state.selection = Some(*selection),
+            ViewAction::StepLayer(step) => self.step_layer(step),
+            ViewAction::Cursor(secs) => self.look_at(secs),
+            ViewAction::MoveCursor(secs) => self.look_at(self.state.cursor_secs + secs),
+            ViewAction::Time(shown) => self.state.shown_secs = shown,
+            ViewAction::TogglePlay => self.toggle_play(),
+            ViewAction::Voxel(voxel) => self.state.voxel = voxel,
+        }
+    }
+
+    /// Applies an action on models and on ONNX Runtime.
+    pub(super) fn apply_model_action(&mut self, action: ModelAction) {
+        match action {
+            ModelAction::Fetch(name) => self.fetch_model(name),
+            ModelAction::FetchRuntime => self.fetch_runtime(),
+            ModelAction::Check(name) => self.check_model(name),
+            ModelAction::Delete(name) => self.workers.disk_task(DiskTask::DeleteModel(name)),
+            ModelAction::Use(name) => self.use_model(name),
+        }
+    }
+
     /// Extracts as the study says.
     pub(super) fn run(&mut self) {
         if let Some(sentence) = self.why_not_run() {
@@ -304,22 +333,57 @@ impl App {
         selection.layer = library.layers.get(at).cloned();
     }
 
-    /// Saves what is shown of the features.
+    /// Saves the figure of the page.
     pub(super) fn export(&mut self, format: ExportFormat) {
-        let (Some(selection), Some(library)) =
-            (&self.state.selection, self.info.features.library.ready())
-        else {
+        let content = match self.state.page() {
+            Page::Features => self.feature_figure(),
+            Page::Scores => self.score_figure(),
+            Page::Align => self.alignment_figure(),
+            _ => None,
+        };
+        let Some(content) = content else {
+            let sentence = "There is no figure on this page. Open Features, Align or Scores.";
+            self.notify(Tone::Plain, sentence.into());
             return;
         };
-        let figure = Figure {
+        let size = self.state.preferences.export;
+        let export = Box::new(Export { content, size });
+        self.workers.disk_task(DiskTask::Export(export, format));
+    }
+
+    fn feature_figure(&self) -> Option<Content> {
+        let (selection, library) = (
+            self.state.selection.as_ref()?,
+            self.info.features.library.ready()?,
+        );
+        Some(Content::Features(Box::new(FeatureFigure {
             selection: selection.clone(),
             shown: self.state.shown_secs,
             library: library.clone(),
             layer: self.info.features.layer.ready().cloned(),
             analysis: self.info.features.analysis.ready().cloned(),
-        };
-        self.workers
-            .disk_task(DiskTask::Export(Box::new(figure), format));
+        })))
+    }
+
+    fn score_figure(&self) -> Option<Content> {
+        let folder = &self.info.fit.scores.ready()?.folder;
+        let figure = self.pages.scores.figure(&self.state, &self.info)?;
+        Some(Content::Ready {
+            figure: Box::new(figure),
+            folder: folder.clone(),
+            recipe: folder.join("recipe.toml"),
+        })
+    }
+
+    fn alignment_figure(&self) -> Option<Content> {
+        let study = &self.state.open.as_ref()?.folder;
+        let alignment = self.info.fit.alignment.ready()?;
+        let shown = self.state.shown_secs.unwrap_or(alignment.span_secs());
+        Some(Content::Ready {
+            figure: Box::new(aligned(alignment, shown)),
+            folder: study.clone(),
+            recipe: study.join("study.toml"),
+        })
     }
 
     pub(super) fn copy_command(&mut self, ctx: &egui::Context) {

@@ -3,7 +3,7 @@
 use eframe::egui;
 use egui::{Event, Key, Modifiers, accesskit::Role};
 
-use super::actions::{Action, Actions, ExportFormat, PathPurpose};
+use super::actions::{Action, Actions, ExportFormat, PathPurpose, StudyAction};
 use super::manual::Topic;
 use super::shortcuts;
 use super::state::{State, ThemeChoice};
@@ -198,8 +198,11 @@ fn commands(state: &State) -> Vec<PaletteCommand> {
         Action::Arrange(layout)
     };
     let others = vec![
-        plain("Try the sample", Action::TrySample),
-        plain("Try a whole study", Action::TryWholeSample),
+        plain("Try the sample", Action::Study(StudyAction::TrySample)),
+        plain(
+            "Try a whole study",
+            Action::Study(StudyAction::TryWholeSample),
+        ),
         plain(
             "Choose a folder of recordings …",
             Action::Pick(PathPurpose::Stimuli),
@@ -209,7 +212,7 @@ fn commands(state: &State) -> Vec<PaletteCommand> {
             "Load settings from a recipe …",
             Action::Pick(PathPurpose::Recipe),
         ),
-        plain("Close study", Action::CloseStudy),
+        plain("Close study", Action::Study(StudyAction::Close)),
         plain("Light theme", theme(ThemeChoice::Light)),
         plain("Dark theme", theme(ThemeChoice::Dark)),
         plain("Theme: system", theme(ThemeChoice::System)),

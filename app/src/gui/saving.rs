@@ -2,6 +2,7 @@
 
 use eframe::egui;
 
+use super::actions::StudyAction;
 use super::app::App;
 use super::features::FeatureSelection;
 use super::info::{SaveStatus, StudyContents};
@@ -14,6 +15,35 @@ use super::workers::{DiskTask, OpenedStudy, Origin};
 const SAVE_AFTER_SECS: f64 = 0.4;
 
 impl App {
+    /// Applies an action on studies.
+    pub(super) fn apply_study_action(&mut self, action: StudyAction) {
+        match action {
+            StudyAction::New { parent, name } => self.workers.disk_task(DiskTask::Create {
+                parent,
+                name,
+                of: None,
+            }),
+            StudyAction::Open(folder) => self.workers.disk_task(DiskTask::Open(folder)),
+            StudyAction::TakeLock => self.try_to_lock_study(),
+            StudyAction::Close => self.close_study(),
+            StudyAction::TrySample => self.workers.disk_task(DiskTask::Sample {
+                parent: self.studies_folder(),
+            }),
+            StudyAction::TryWholeSample => self.workers.disk_task(DiskTask::WholeSample {
+                parent: self.studies_folder(),
+            }),
+            StudyAction::Forget(folder) => {
+                let recent = &mut self.state.preferences.recent_studies;
+                recent.retain(|known| *known != folder);
+            }
+            StudyAction::Edit(study) => self.edit(|state| {
+                if let Some(open) = &mut state.open {
+                    open.study = *study;
+                }
+            }),
+        }
+    }
+
     /// Shows a study that was opened.
     pub(super) fn show_study(&mut self, opened: OpenedStudy) {
         self.save_now();

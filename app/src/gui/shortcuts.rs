@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use eframe::egui;
 use egui::{Align2, FontId, Key, KeyboardShortcut, Modifiers};
 
-use super::actions::{Action, Actions, PathPurpose};
+use super::actions::{Action, Actions, PathPurpose, ViewAction};
 use super::manual::Topic;
 use super::state::{Page, SCALES, State};
 use super::theme::Palette;
@@ -130,13 +130,16 @@ pub(crate) fn read(ctx: &egui::Context, state: &State, is_palette_open: bool) ->
     if is_free {
         let pressed = |key| ctx.input_mut(|input| input.consume_key(Modifiers::NONE, key));
         let keys = [
-            (Key::Space, Action::TogglePlay),
-            (Key::ArrowLeft, Action::MoveCursor(-1.0)),
-            (Key::ArrowRight, Action::MoveCursor(1.0)),
-            (Key::OpenBracket, Action::StepLayer(-1)),
-            (Key::CloseBracket, Action::StepLayer(1)),
-            (Key::Home, Action::MoveCursor(f64::NEG_INFINITY)),
-            (Key::End, Action::MoveCursor(1e9)),
+            (Key::Space, Action::View(ViewAction::TogglePlay)),
+            (Key::ArrowLeft, Action::View(ViewAction::MoveCursor(-1.0))),
+            (Key::ArrowRight, Action::View(ViewAction::MoveCursor(1.0))),
+            (Key::OpenBracket, Action::View(ViewAction::StepLayer(-1))),
+            (Key::CloseBracket, Action::View(ViewAction::StepLayer(1))),
+            (
+                Key::Home,
+                Action::View(ViewAction::MoveCursor(f64::NEG_INFINITY)),
+            ),
+            (Key::End, Action::View(ViewAction::MoveCursor(1e9))),
         ];
         actions.extend(
             keys.into_iter()

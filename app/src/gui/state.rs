@@ -14,6 +14,7 @@ use heschl_core::window::WindowSettings;
 use serde::{Deserialize, Serialize};
 
 use super::features::FeatureSelection;
+use super::figure::ExportSize;
 use super::fitting::FitStudy;
 use super::info::StoryInfo;
 
@@ -165,6 +166,8 @@ pub(crate) struct Preferences {
     pub(crate) recent_scores: Vec<PathBuf>,
     /// How fast models ran here when they were tried last, by their names.
     pub(crate) speeds: BTreeMap<String, Speed>,
+    /// Size and resolution of saved figures.
+    pub(crate) export: ExportSize,
 }
 
 /// How fast a model runs on this machine.

@@ -3,7 +3,7 @@
 use eframe::egui;
 use egui::RichText;
 
-use super::actions::{Action, Actions};
+use super::actions::{Action, Actions, ModelAction};
 use super::icons;
 use super::info::{Info, SaveStatus};
 use super::jobs::data::{Progress, QueueInfo};
@@ -105,7 +105,7 @@ fn runtime_missing(ui: &mut egui::Ui, queue: &QueueInfo, sentence: &str, actions
         .on_hover_text(sentence)
         .clicked()
     {
-        actions.push(Action::FetchRuntime);
+        actions.push(Action::Model(ModelAction::FetchRuntime));
     }
 }
 

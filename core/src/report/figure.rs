@@ -1,234 +1,125 @@
-//! Figures as inline SVG: no script, no fonts of their own, colours from the page.
+//! The figures of the report.
 
-use std::fmt::Write as _;
+use crate::figure::{Axis, Figure, Ink, Layout, Mark, Panel, range, svg_in_page};
 
-use super::methods::short;
+/// Width and height in points.
+const SIZE: [f64; 2] = [640.0, 280.0];
+/// Bins of the histogram of r, about.
+const N_BINS: f64 = 60.0;
 
-const WIDTH: f64 = 560.0;
-const HEIGHT: f64 = 240.0;
-/// Room for labels at the left, right, top and bottom.
-const LEFT: f64 = 58.0;
-const RIGHT: f64 = 12.0;
-const TOP: f64 = 12.0;
-const BOTTOM: f64 = 42.0;
-const N_BINS: usize = 60;
-
-/// A figure that grows.
-struct Plot {
-    svg: String,
-    x: (f64, f64),
-    y: (f64, f64),
+fn drawn(title: &str, panel: Panel) -> String {
+    let figure = Figure::of("figure", title, panel);
+    svg_in_page(&Layout::untitled(&figure, SIZE))
 }
 
-impl Plot {
-    /// `x` and `y`: ranges of the axes; `labels`: of x and of y.
-    fn new(title: &str, x: (f64, f64), y: (f64, f64), labels: (&str, &str)) -> Self {
-        let widened = |(from, to): (f64, f64)| {
-            if to > from {
-                (from, to)
-            } else {
-                (from - 0.5, from + 0.5)
-            }
-        };
-        let mut plot = Self {
-            svg: format!(
-                "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">",
-                escaped(title)
-            ),
-            x: widened(x),
-            y: widened(y),
-        };
-        plot.axes(labels);
-        plot
-    }
-
-    fn at_x(&self, value: f64) -> f64 {
-        LEFT + (value - self.x.0) / (self.x.1 - self.x.0) * (WIDTH - LEFT - RIGHT)
-    }
-
-    fn at_y(&self, value: f64) -> f64 {
-        HEIGHT - BOTTOM - (value - self.y.0) / (self.y.1 - self.y.0) * (HEIGHT - TOP - BOTTOM)
-    }
-
-    fn axes(&mut self, (x_label, y_label): (&str, &str)) {
-        let (left, bottom) = (LEFT, HEIGHT - BOTTOM);
-        for tick in ticks(self.x) {
-            let x = self.at_x(tick);
-            let _ = write!(
-                self.svg,
-                "<path class=\"grid\" d=\"M{x:.1} {TOP}V{bottom}\"/><text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
-                bottom + 15.0,
-                short(tick)
-            );
-        }
-        for tick in ticks(self.y) {
-            let y = self.at_y(tick);
-            let _ = write!(
-                self.svg,
-                "<path class=\"grid\" d=\"M{left} {y:.1}H{:.1}\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-                WIDTH - RIGHT,
-                left - 6.0,
-                y + 4.0,
-                short(tick)
-            );
-        }
-        let (middle_x, middle_y) = (
-            self.at_x(f64::midpoint(self.x.0, self.x.1)),
-            HEIGHT / 2.0 - 12.0,
-        );
-        let _ = write!(
-            self.svg,
-            "<text x=\"{middle_x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text><text transform=\"translate(12 {middle_y:.1}) \
-             rotate(-90)\" text-anchor=\"middle\">{}</text>",
-            HEIGHT - 6.0,
-            escaped(x_label),
-            escaped(y_label)
-        );
-    }
-
-    fn bar(&mut self, (from, to): (f64, f64), (bottom, top): (f64, f64), class: &str) {
-        if top <= bottom {
-            return;
-        }
-        let (x, end) = (self.at_x(from), self.at_x(to));
-        let (y, base) = (self.at_y(top), self.at_y(bottom));
-        let _ = write!(
-            self.svg,
-            "<rect class=\"{class}\" x=\"{:.2}\" y=\"{y:.2}\" width=\"{:.2}\" height=\"{:.2}\"/>",
-            x + 0.3,
-            (end - x - 0.6).max(0.3),
-            base - y
-        );
-    }
-
-    fn line(&mut self, points: impl Iterator<Item = (f64, f64)>, class: &str) {
-        let _ = write!(self.svg, "<path class=\"line {class}\" d=\"");
-        let mut pen = 'M';
-        for (x, y) in points {
-            if !y.is_finite() {
-                pen = 'M';
-                continue;
-            }
-            let _ = write!(self.svg, "{pen}{:.1} {:.1}", self.at_x(x), self.at_y(y));
-            pen = 'L';
-        }
-        self.svg.push_str("\"/>");
-    }
-
-    fn finish(mut self) -> String {
-        self.svg.push_str("</svg>");
-        self.svg
-    }
+fn count_axis(most: f64) -> Axis {
+    Axis::over("voxels", range(std::iter::once(most), [0.0, 1.0]))
 }
 
-/// Round numbers within a range, at most seven.
-fn ticks((from, to): (f64, f64)) -> Vec<f64> {
-    let rough = (to - from) / 6.0;
-    let power = 10_f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0]
-        .into_iter()
-        .map(|factor| factor * power)
-        .find(|step| *step >= rough * 0.999)
-        .unwrap_or(rough);
-    let first = (from / step - 1e-9).ceil() as i64;
-    let last = (to / step + 1e-9).floor() as i64;
-    (first..=last).map(|n| n as f64 * step).collect()
-}
-
-/// Voxels by r, those predicted better than by chance in the accent colour. NaN are left out.
+/// Voxels by r, significant ones in the accent colour; NaN are left out.
 pub(super) fn histogram_of_r(r: &[f64], is_significant: &[bool]) -> String {
-    let finite = || r.iter().copied().filter(|r| r.is_finite());
-    let from = finite().fold(0.0_f64, f64::min);
-    let to = finite().fold(0.1_f64, f64::max);
-    let (from, to) = ((from * 20.0).floor() / 20.0, (to * 20.0).ceil() / 20.0);
-    let bin = |r: f64| (((r - from) / (to - from) * N_BINS as f64) as usize).min(N_BINS - 1);
-    let mut all = [0_usize; N_BINS];
-    let mut significant = [0_usize; N_BINS];
+    let finite = r.iter().copied().filter(|r| r.is_finite());
+    let [from, to] = range(finite, [0.0, 0.1]);
+    let width = crate::figure::step([0.0, (to - from) / N_BINS * 6.0]);
+    let n_bins = ((to - from) / width).round().max(1.0) as usize;
+    let mut counts = vec![[0_usize; 2]; n_bins];
     for (r, is_significant) in r.iter().zip(is_significant) {
         if r.is_finite() {
-            all[bin(*r)] += 1;
-            significant[bin(*r)] += usize::from(*is_significant);
+            let bin = (((r - from) / width) as usize).min(n_bins - 1);
+            counts[bin][usize::from(*is_significant)] += 1;
         }
     }
-    let most = all.iter().copied().max().unwrap_or(1).max(1) as f64;
-    let mut plot = Plot::new("Voxels by r", (from, to), (0.0, most), ("r", "voxels"));
-    let width = (to - from) / N_BINS as f64;
-    for (index, (all, significant)) in all.iter().zip(&significant).enumerate() {
-        let sides = (
-            from + index as f64 * width,
-            from + (index + 1) as f64 * width,
-        );
-        let (all, significant) = (*all as f64, *significant as f64);
-        plot.bar(sides, (0.0, significant), "accent");
-        plot.bar(sides, (significant, all), "quiet");
-    }
-    plot.finish()
+    let most = counts.iter().map(|[other, own]| other + own).max();
+    let x = Axis::over(
+        "Pearson's r between predicted and measured responses",
+        [from, to],
+    );
+    let mut panel = Panel::new(x, count_axis(most.unwrap_or(0) as f64));
+    let bars = |bar: fn([f64; 2]) -> [f64; 2]| {
+        let of_bin = |(bin, [other, own]): (usize, &[usize; 2])| {
+            let [bottom, top] = bar([*other as f64, *own as f64]);
+            let left = from + bin as f64 * width;
+            (top > bottom).then_some([left, left + width, bottom, top])
+        };
+        counts.iter().enumerate().filter_map(of_bin).collect()
+    };
+    panel.marks = vec![
+        Mark::Bars {
+            bars: bars(|[_, own]| [0.0, own]),
+            ink: Ink::Accent,
+        },
+        Mark::Bars {
+            bars: bars(|[other, own]| [own, own + other]),
+            ink: Ink::Weak,
+        },
+        Mark::at_x(0.0, Ink::Weak),
+    ];
+    panel.legend = vec![
+        ("significant".into(), Ink::Accent),
+        ("not significant".into(), Ink::Weak),
+    ];
+    drawn("Voxels by r", panel)
 }
 
-/// Voxels by the number of their α.
+fn logarithms(alphas: &[f64]) -> Vec<f64> {
+    let log = |alpha: &f64| alpha.max(1e-300).log10();
+    alphas.iter().map(log).collect()
+}
+
+/// Voxels by the α that was chosen for them.
 pub(super) fn histogram_of_alpha(alphas: &[f64], chosen: &[f64]) -> String {
     let count = |alpha: &f64| {
         let is_it = |one: &&f64| (**one - alpha).abs() <= alpha.abs() * 1e-9;
         chosen.iter().filter(is_it).count() as f64
     };
     let counts: Vec<f64> = alphas.iter().map(count).collect();
-    let most = counts.iter().copied().fold(1.0, f64::max);
-    let logs: Vec<f64> = alphas
-        .iter()
-        .map(|alpha| alpha.max(1e-300).log10())
-        .collect();
-    let (first, last) = (
-        logs.first().copied().unwrap_or(0.0),
-        logs.last().copied().unwrap_or(0.0),
-    );
-    let half = ((last - first) / (2 * logs.len().max(2) - 2) as f64).max(0.05);
-    let range = (first - half, last + half);
-    let mut plot = Plot::new(
-        "Voxels by their α",
-        range,
-        (0.0, most),
-        ("log₁₀ α", "voxels"),
-    );
-    for (log, count) in logs.iter().zip(counts) {
-        plot.bar((log - half * 0.9, log + half * 0.9), (0.0, count), "accent");
-    }
-    plot.finish()
+    let logs = logarithms(alphas);
+    let first = logs.first().copied().unwrap_or(0.0);
+    let span = logs.last().copied().unwrap_or(0.0) - first;
+    let half = (span / (2 * logs.len().max(2) - 2) as f64).max(0.05);
+    let x = Axis::over("log₁₀ α", [first - half, first + span + half]);
+    let most = counts.iter().copied().fold(0.0, f64::max);
+    let mut panel = Panel::new(x, count_axis(most));
+    let bar = |(log, count): (&f64, &f64)| [log - half * 0.9, log + half * 0.9, 0.0, *count];
+    panel.marks = vec![Mark::Bars {
+        bars: logs.iter().zip(&counts).map(bar).collect(),
+        ink: Ink::Accent,
+    }];
+    drawn("Voxels by α", panel)
 }
 
-/// Mean score in the rounds against α: of all voxels, and of the best tenth.
+/// Mean cross-validation score by α: of all voxels, and of the best tenth.
 pub(super) fn rounds_curve(alphas: &[f64], all: &[f64], best: &[f64]) -> String {
-    let logs: Vec<f64> = alphas
-        .iter()
-        .map(|alpha| alpha.max(1e-300).log10())
-        .collect();
-    let values = || {
-        all.iter()
-            .chain(best)
-            .copied()
-            .filter(|value| value.is_finite())
+    let logs = logarithms(alphas);
+    let points = |scores: &[f64]| {
+        logs.iter()
+            .zip(scores)
+            .map(|(log, score)| [*log, *score])
+            .collect()
     };
-    let range = (
-        values().fold(f64::INFINITY, f64::min).min(0.0),
-        values().fold(f64::NEG_INFINITY, f64::max).max(0.01),
-    );
-    let x = (
-        logs.first().copied().unwrap_or(0.0),
-        logs.last().copied().unwrap_or(1.0),
-    );
-    let mut plot = Plot::new(
-        "Mean score in the rounds by α",
-        x,
-        range,
-        ("log₁₀ α", "mean score in the rounds"),
-    );
-    plot.line(logs.iter().copied().zip(best.iter().copied()), "accent");
-    plot.line(logs.iter().copied().zip(all.iter().copied()), "quiet");
-    plot.finish()
+    let ends = [logs.first(), logs.last()].map(|end| end.copied().unwrap_or(0.0));
+    let x = Axis::over("log₁₀ α", [ends[0], ends[1].max(ends[0] + 0.1)]);
+    let y = range(all.iter().chain(best).copied(), [0.0, 0.01]);
+    let mut panel = Panel::new(x, Axis::over("mean score over folds", y));
+    panel.marks = vec![
+        Mark::line(points(best), Ink::Accent),
+        Mark::line(points(all), Ink::Weak),
+    ];
+    panel.legend = vec![
+        ("best tenth of the voxels".into(), Ink::Accent),
+        ("all voxels".into(), Ink::Weak),
+    ];
+    drawn("Cross-validation score by α", panel)
 }
 
-/// A voxel's test scans: measured, and predicted brought to the same mean and deviation.
+/// A voxel's test scans: measured, and predicted with the same mean and standard deviation.
 pub(super) fn time_course(title: &str, measured: &[f64], predicted: &[f64]) -> String {
     let scaled = matched(predicted, measured);
+    let points = |series: &[f64]| {
+        let point = |(scan, value): (usize, &f64)| [(scan + 1) as f64, *value];
+        series.iter().enumerate().map(point).collect()
+    };
+    let x = Axis::over("test scan", [1.0, measured.len().max(2) as f64]);
     let values = || {
         measured
             .iter()
@@ -236,26 +127,31 @@ pub(super) fn time_course(title: &str, measured: &[f64], predicted: &[f64]) -> S
             .copied()
             .filter(|value| value.is_finite())
     };
-    let y = (
-        values().fold(f64::INFINITY, f64::min),
-        values().fold(f64::NEG_INFINITY, f64::max),
+    let low = values().fold(f64::INFINITY, f64::min);
+    let y = range(
+        values(),
+        if low.is_finite() {
+            [low, low]
+        } else {
+            [-1.0, 1.0]
+        },
     );
-    let y = if y.0.is_finite() { y } else { (-1.0, 1.0) };
-    let x = (0.0, measured.len().max(2) as f64 - 1.0);
-    let mut plot = Plot::new(title, x, y, ("test scan", "response"));
-    let points = |series: &[f64]| -> Vec<(f64, f64)> {
-        series
-            .iter()
-            .enumerate()
-            .map(|(scan, value)| (scan as f64, *value))
-            .collect()
-    };
-    plot.line(points(measured).into_iter(), "quiet");
-    plot.line(points(&scaled).into_iter(), "accent");
-    plot.finish()
+    let mut panel = Panel::new(x, Axis::over("response", y));
+    panel.marks = vec![
+        Mark::line(points(measured), Ink::Weak),
+        Mark::line(points(&scaled), Ink::Accent),
+    ];
+    panel.legend = vec![
+        ("measured".into(), Ink::Weak),
+        (
+            "predicted, scaled to the measured mean and SD".into(),
+            Ink::Accent,
+        ),
+    ];
+    drawn(title, panel)
 }
 
-/// `series` with the mean and deviation of `like`.
+/// `series` with the mean and standard deviation of `like`.
 fn matched(series: &[f64], like: &[f64]) -> Vec<f64> {
     let moments = |series: &[f64]| {
         let n = series.len().max(1) as f64;
@@ -279,48 +175,19 @@ fn matched(series: &[f64], like: &[f64]) -> Vec<f64> {
         .collect()
 }
 
-/// Text that a page can hold.
-pub(super) fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            other => safe.push(other),
-        }
-    }
-    safe
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn ticks_are_round_numbers_within_the_range() {
-        let close = |found: Vec<f64>, expected: &[f64]| {
-            assert_eq!(found.len(), expected.len(), "{found:?}");
-            for (a, b) in found.iter().zip(expected) {
-                assert!((a - b).abs() < 1e-12, "{found:?}");
-            }
-        };
-        close(ticks((0.0, 1.0)), &[0.0, 0.2, 0.4, 0.6, 0.8, 1.0]);
-        close(ticks((-0.05, 0.3)), &[0.0, 0.1, 0.2, 0.3]);
-        close(ticks((0.0, 1234.0)), &[0.0, 500.0, 1000.0]);
-    }
-
-    #[test]
     fn bars_are_as_high_as_there_are_voxels() {
         let r = [0.11, 0.12, 0.4, f64::NAN];
         let svg = histogram_of_r(&r, &[false, true, true, false]);
-        // One voxel in each bin: the significant ones and the other.
-        assert_eq!(svg.matches("<rect class=\"accent\"").count(), 2);
-        assert_eq!(svg.matches("<rect class=\"quiet\"").count(), 1);
+        let n_bars = |svg: &str| svg.matches("fill-opacity=\"0.55\"").count();
+        // One significant voxel in each of two bins, another one in one of them.
+        assert_eq!(n_bars(&svg), 3);
         let svg = histogram_of_alpha(&[1.0, 10.0, 100.0], &[10.0, 10.0, 100.0]);
-        assert_eq!(svg.matches("<rect").count(), 2);
+        assert_eq!(n_bars(&svg), 2);
     }
 
     #[test]
@@ -329,13 +196,5 @@ mod tests {
         for (a, b) in scaled.iter().zip([10.0, 30.0, 50.0]) {
             assert!((a - b).abs() < 1e-12);
         }
-    }
-
-    #[test]
-    fn text_cannot_leave_its_place() {
-        assert_eq!(
-            escaped("<b a=\"1\">&'"),
-            "&lt;b a=&quot;1&quot;&gt;&amp;&#39;"
-        );
     }
 }

@@ -3,22 +3,21 @@
 use std::fmt::Write as _;
 
 use super::EncodeReport;
-use super::figure::{escaped, histogram_of_alpha, histogram_of_r, rounds_curve, time_course};
+use super::figure::{histogram_of_alpha, histogram_of_r, rounds_curve, time_course};
 use super::methods::short;
 use crate::encoding::Column;
+use crate::figure::escaped;
 use crate::sanity::Verdict;
 
 const STYLE: &str = "\
-:root{--ink:#1d2126;--soft:#5d6670;--line:#d9dde2;--ground:#fff;--accent:#1b6ac9;--quiet:#9aa5b1;--bad:#b3261e;--warn:#8a5a00}\
-@media(prefers-color-scheme:dark){:root{--ink:#e6e9ec;--soft:#9aa5b1;--line:#363d45;--ground:#16191d;--accent:#6fb1ff;--quiet:#6b7681;\
+:root{--ink:#1d2126;--soft:#5d6670;--line:#d9dde2;--ground:#fff;--accent:#1b6ac9;--bad:#b3261e;--warn:#8a5a00}\
+@media(prefers-color-scheme:dark){:root{--ink:#e6e9ec;--soft:#9aa5b1;--line:#363d45;--ground:#16191d;--accent:#6fb1ff;\
 --bad:#ff8a80;--warn:#f0b54a}}\
 body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--ground);max-width:52rem;margin:2rem auto;padding:0 1rem}\
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem;border-top:1px solid var(--line);padding-top:1rem}\
 table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line);\
 vertical-align:top}td.n{text-align:right;font-variant-numeric:tabular-nums}\
-figure{margin:1rem 0}figcaption{color:var(--soft);font-size:.9rem}svg{width:100%;height:auto}svg text{fill:var(--soft);font-size:11px}\
-.grid{stroke:var(--line);stroke-width:.7}.line{fill:none;stroke-width:1.6}.line.accent{stroke:var(--accent)}\
-.line.quiet{stroke:var(--quiet)}rect.accent{fill:var(--accent)}rect.quiet{fill:var(--quiet)}\
+figure{margin:1rem 0}figcaption{color:var(--soft);font-size:.9rem}svg{width:100%;height:auto}\
 .failed{color:var(--bad);font-weight:600}.skipped{color:var(--soft)}.warning{border-left:3px solid var(--warn);padding-left:.8rem}\
 code{font-size:.85em;word-break:break-all}dt{font-weight:600}";
 

@@ -2,28 +2,54 @@
 
 use std::fmt::Write as _;
 
-use super::Figure;
+use heschl_core::figure::{Cell, Table};
+
+use super::FeatureFigure;
 use crate::csv::cell;
 use crate::gui::features::{Analysis, Beside, LayerInfo, View};
 
 /// More would be a file that no table program opens.
 const MOST_VALUES: usize = 20_000_000;
 
-/// The numbers, the recipe in front of them as comments.
-pub(super) fn of(figure: &Figure) -> Result<String, String> {
+fn with_recipe(recipe: &str) -> String {
     let mut text = String::new();
-    for line in figure.recipe().lines() {
+    for line in recipe.lines() {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "# {line}");
     }
+    text
+}
+
+/// A table, the recipe in front of it as comments.
+pub(super) fn table(table: &Table, recipe: &str) -> String {
+    let mut text = with_recipe(recipe);
+    let names: Vec<String> = table.names.iter().map(|name| cell(name)).collect();
+    let _ = writeln!(text, "{}", names.join(","));
+    for row in &table.rows {
+        let cells: Vec<String> = row
+            .iter()
+            .map(|value| match value {
+                Cell::Number(number) if number.is_finite() => number.to_string(),
+                Cell::Number(_) => String::new(),
+                Cell::Words(words) => cell(words),
+            })
+            .collect();
+        let _ = writeln!(text, "{}", cells.join(","));
+    }
+    text
+}
+
+/// The numbers of features, the recipe in front of them as comments.
+pub(super) fn features(figure: &FeatureFigure, recipe: &str) -> Result<String, String> {
+    let mut text = with_recipe(recipe);
     match figure.selection.view {
-        View::HeatMap => features(&mut text, figure)?,
+        View::HeatMap => rows_of_layer(&mut text, figure)?,
         _ => analysis(&mut text, figure)?,
     }
     Ok(text)
 }
 
-fn features(text: &mut String, figure: &Figure) -> Result<(), String> {
+fn rows_of_layer(text: &mut String, figure: &FeatureFigure) -> Result<(), String> {
     let layer = figure.layer()?;
     let features = layer.map.features();
     let [from, to] = figure
@@ -52,7 +78,7 @@ fn features(text: &mut String, figure: &Figure) -> Result<(), String> {
     Ok(())
 }
 
-fn analysis(text: &mut String, figure: &Figure) -> Result<(), String> {
+fn analysis(text: &mut String, figure: &FeatureFigure) -> Result<(), String> {
     match figure.analysis()? {
         Analysis::Layers { layers, cka, .. } => {
             let titles: Vec<String> = layers

@@ -1,108 +1,124 @@
-//! What is shown of features, as a figure for a paper or as numbers for a table, with the recipe inside.
+//! Figures that are saved: as PNG, SVG or PDF, or their numbers as CSV, with the recipe inside.
 
+mod align;
 mod csv;
+mod features;
 mod save;
-mod svg;
+pub(crate) mod scores;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use heschl_core::display::library::{FeatureLibrary, Layer};
+use heschl_core::figure::{Figure, Layout, svg};
 use heschl_core::store::atomic;
+use serde::{Deserialize, Serialize};
 
 use super::actions::ExportFormat;
-use super::features::{Analysis, FeatureSelection, LayerInfo};
+pub(crate) use align::aligned;
+pub(crate) use features::{FeatureFigure, components};
 
-/// What is to be saved.
-pub(crate) struct Figure {
-    /// What the user looks at.
-    pub(crate) selection: FeatureSelection,
-    /// The stretch of time that is shown, in seconds.
-    pub(crate) shown: Option<[f64; 2]>,
-    /// The folder.
-    pub(crate) library: Arc<FeatureLibrary>,
-    /// The layer.
-    pub(crate) layer: Option<Arc<LayerInfo>>,
-    /// What was found out besides.
-    pub(crate) analysis: Option<Arc<Analysis>>,
+/// Size and resolution of saved figures.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct ExportSize {
+    /// Width in millimetres.
+    pub(crate) width_mm: f64,
+    /// Pixels per inch of a PNG.
+    pub(crate) dpi: u32,
 }
 
-impl Figure {
-    /// Saves it beside the features, whole or not at all; returns where.
+impl Default for ExportSize {
+    fn default() -> Self {
+        Self {
+            width_mm: 174.0,
+            dpi: 300,
+        }
+    }
+}
+
+impl ExportSize {
+    /// Widths that journals ask for: one column, one and a half, two.
+    pub(crate) const WIDTHS_MM: [f64; 3] = [85.0, 114.0, 174.0];
+    /// Resolutions for screens, drafts and print.
+    pub(crate) const DPI: [u32; 3] = [150, 300, 600];
+
+    /// Width and height in points of 1/96 inch.
+    fn points(self, figure: &Figure) -> [f64; 2] {
+        let width = self.width_mm / 25.4 * save::POINTS_PER_INCH;
+        let is_square = figure.panels.iter().any(|panel| panel.is_square);
+        let share = match (is_square, figure.panels.len()) {
+            (true, _) => 0.86,
+            (false, 1) => 0.6,
+            (false, n) => 0.36 + 0.2 * n as f64,
+        };
+        [width.round(), (width * share).round()]
+    }
+}
+
+/// What is to be saved.
+pub(crate) struct Export {
+    /// The figure, or what it is made of.
+    pub(crate) content: Content,
+    /// Size and resolution.
+    pub(crate) size: ExportSize,
+}
+
+/// The figure, or what it is made of.
+pub(crate) enum Content {
+    /// A figure with its table; it is saved below `folder` with the recipe of `recipe` inside.
+    Ready {
+        figure: Box<Figure>,
+        folder: PathBuf,
+        recipe: PathBuf,
+    },
+    /// Features, drawn and written when they are saved.
+    Features(Box<FeatureFigure>),
+}
+
+impl Export {
+    /// Saves it as `figures/<name>.<suffix>`, whole or not at all; returns where.
     ///
     /// # Errors
     /// A sentence if it cannot be drawn or written.
     pub(crate) fn save(&self, format: ExportFormat) -> Result<PathBuf, String> {
-        let recipe = self.recipe();
-        let bytes = match format {
-            ExportFormat::Csv => csv::of(self)?.into_bytes(),
-            ExportFormat::Svg => svg::of(self)?.into_bytes(),
-            ExportFormat::Png => save::png(&svg::of(self)?, &recipe)?,
-            ExportFormat::Pdf => save::pdf(&svg::of(self)?, &recipe)?,
+        let (name, folder, recipe) = match &self.content {
+            Content::Ready {
+                figure,
+                folder,
+                recipe,
+            } => (figure.name.clone(), folder.clone(), recipe.clone()),
+            Content::Features(features) => {
+                let (folder, recipe) = features.places();
+                (features.file_name(), folder, recipe)
+            }
         };
-        let path = self.path(format);
+        let recipe = std::fs::read_to_string(recipe)
+            .unwrap_or_else(|_| "There was no recipe.toml.\n".into());
+        let bytes = match format {
+            ExportFormat::Csv => self.csv(&recipe)?.into_bytes(),
+            ExportFormat::Svg => self.svg(&recipe)?.into_bytes(),
+            ExportFormat::Png => save::png(&self.svg(&recipe)?, &recipe, self.size.dpi)?,
+            ExportFormat::Pdf => save::pdf(&self.svg(&recipe)?, &recipe)?,
+        };
+        let path = folder
+            .join("figures")
+            .join(format!("{name}.{}", format.suffix()));
         atomic::write(&path, &bytes).map_err(|error| error.to_string())?;
         Ok(path)
     }
 
-    /// The recipe that made the features, as its file has it.
-    fn recipe(&self) -> String {
-        let known = self
-            .library
-            .recipe
-            .as_ref()
-            .and_then(|recipe| recipe.to_toml().ok());
-        known.unwrap_or_else(|| "There was no recipe.toml beside these features.\n".into())
-    }
-
-    /// `figures/<story>-layer-2-heat-map.png` in the model's folder.
-    fn path(&self, format: ExportFormat) -> PathBuf {
-        use super::features::View;
-        let layer = self
-            .selection
-            .layer
-            .as_ref()
-            .map(Layer::title)
-            .unwrap_or_default();
-        let story = self
-            .selection
-            .story
-            .as_deref()
-            .unwrap_or("story")
-            .replace(['/', '\\'], "-");
-        let what = match self.selection.view {
-            View::HeatMap => format!("layer-{layer}-heat-map"),
-            View::Layers => "layers".into(),
-            View::OverTime => format!("layer-{layer}-over-time"),
-            View::Plane => format!("layer-{layer}-components"),
-            View::Compare => "compared".into(),
+    fn svg(&self, recipe: &str) -> Result<String, String> {
+        let figure = match &self.content {
+            Content::Ready { figure, .. } => figure.as_ref().clone(),
+            Content::Features(features) => features.figure()?,
         };
-        let suffix = match format {
-            ExportFormat::Png => "png",
-            ExportFormat::Svg => "svg",
-            ExportFormat::Pdf => "pdf",
-            ExportFormat::Csv => "csv",
-        };
-        self.library
-            .folder()
-            .join("figures")
-            .join(format!("{story}-{what}.{suffix}"))
+        let layout = Layout::of(&figure, self.size.points(&figure));
+        Ok(svg(&layout, recipe))
     }
 
-    fn layer(&self) -> Result<&LayerInfo, String> {
-        self.layer
-            .as_deref()
-            .ok_or_else(|| "The layer is still loading.".to_owned())
-    }
-
-    fn analysis(&self) -> Result<&Analysis, String> {
-        self.analysis
-            .as_deref()
-            .ok_or_else(|| "Not computed yet.".to_owned())
-    }
-
-    /// The stretch of the layer that is shown, in seconds.
-    fn shown_secs(&self, layer: &LayerInfo) -> [f64; 2] {
-        self.shown.unwrap_or([0.0, layer.end_secs()])
+    fn csv(&self, recipe: &str) -> Result<String, String> {
+        match &self.content {
+            Content::Ready { figure, .. } => Ok(csv::table(&figure.table, recipe)),
+            Content::Features(features) => csv::features(features, recipe),
+        }
     }
 }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use pdf_writer::{Content, Finish as _, Name, Pdf, Rect, Ref, TextStr};
 use resvg::{tiny_skia, usvg};
 
-/// Pixels to a point of the figure: 2 is sharp in print at its usual size.
-const PIXELS_PER_POINT: f32 = 2.0;
+/// Points of a figure to an inch. Source: CSS Values and Units, level 4, "px".
+pub(super) const POINTS_PER_INCH: f64 = 96.0;
+/// Points of a page to an inch. Source: ISO 32000-1, 8.3.2.3.
+const PAGE_POINTS_PER_INCH: f64 = 72.0;
 /// The family of the embedded font, whose figures are all of one width.
-pub(super) const FAMILY: &str = "Inter Heschl";
+const FAMILY: &str = "Inter Heschl";
 /// Under this key a program finds the recipe.
 const KEY: &str = "Heschl recipe";
 
@@ -28,31 +30,40 @@ fn options() -> usvg::Options<'static> {
 }
 
 /// A PNG with the recipe as a text chunk.
-pub(super) fn png(svg: &str, recipe: &str) -> Result<Vec<u8>, String> {
+pub(super) fn png(svg: &str, recipe: &str, dpi: u32) -> Result<Vec<u8>, String> {
+    let scale = f64::from(dpi) / POINTS_PER_INCH;
     let tree = usvg::Tree::from_str(svg, &options()).map_err(|error| error.to_string())?;
     let size = tree.size();
-    let pixels = |points: f32| (points * PIXELS_PER_POINT).ceil() as u32;
+    let pixels = |points: f32| (f64::from(points) * scale).round().max(1.0) as u32;
     let mut picture = tiny_skia::Pixmap::new(pixels(size.width()), pixels(size.height()))
         .ok_or("The figure is empty.")?;
-    let scale = tiny_skia::Transform::from_scale(PIXELS_PER_POINT, PIXELS_PER_POINT);
-    resvg::render(&tree, scale, &mut picture.as_mut());
+    let larger = tiny_skia::Transform::from_scale(scale as f32, scale as f32);
+    resvg::render(&tree, larger, &mut picture.as_mut());
     let png = picture.encode_png().map_err(|error| error.to_string())?;
-    Ok(with_text(&png, recipe))
+    Ok(with_chunks(&png, recipe, dpi))
 }
 
-/// Puts an `iTXt` chunk after the header (PNG specification, 11.3.4.5): keyword, no compression, no language.
-fn with_text(png: &[u8], text: &str) -> Vec<u8> {
+/// Adds the resolution and the recipe behind the header: `pHYs` in pixels per metre, and `iTXt` with keyword, no compression and
+/// no language. Source: PNG specification, 11.3.4.5 and 11.3.5.3.
+fn with_chunks(png: &[u8], recipe: &str, dpi: u32) -> Vec<u8> {
     // 8 bytes of signature; the header's length, name, 13 bytes and checksum.
     const AFTER_HEADER: usize = 8 + 4 + 4 + 13 + 4;
-    let mut chunk = b"iTXt".to_vec();
-    chunk.extend(KEY.as_bytes());
-    chunk.extend([0; 5]);
-    chunk.extend(text.as_bytes());
+    let per_metre = (f64::from(dpi) / 0.0254).round() as u32;
+    let mut resolution = b"pHYs".to_vec();
+    resolution.extend(per_metre.to_be_bytes());
+    resolution.extend(per_metre.to_be_bytes());
+    resolution.push(1);
+    let mut text = b"iTXt".to_vec();
+    text.extend(KEY.as_bytes());
+    text.extend([0; 5]);
+    text.extend(recipe.as_bytes());
     let (head, rest) = png.split_at(AFTER_HEADER.min(png.len()));
     let mut with = head.to_vec();
-    with.extend((chunk.len() as u32 - 4).to_be_bytes());
-    with.extend(&chunk);
-    with.extend(crc32fast::hash(&chunk).to_be_bytes());
+    for chunk in [resolution, text] {
+        with.extend((chunk.len() as u32 - 4).to_be_bytes());
+        with.extend(&chunk);
+        with.extend(crc32fast::hash(&chunk).to_be_bytes());
+    }
     with.extend(rest);
     with
 }
@@ -72,7 +83,8 @@ pub(super) fn pdf(svg: &str, recipe: &str) -> Result<Vec<u8>, String> {
         }
         new
     });
-    let (width, height) = (tree.size().width(), tree.size().height());
+    let page = |points: f32| (f64::from(points) * PAGE_POINTS_PER_INCH / POINTS_PER_INCH) as f32;
+    let (width, height) = (page(tree.size().width()), page(tree.size().height()));
     let mut pdf = Pdf::new();
     pdf.catalog(catalog).pages(pages);
     pdf.pages(pages).kids([page_ref]).count(1);
@@ -107,7 +119,7 @@ mod tests {
     #[test]
     fn a_png_holds_the_recipe_and_the_words_in_our_font() {
         let recipe = "model = \"größe\"\n";
-        let png = png(FIGURE, recipe).unwrap();
+        let png = png(FIGURE, recipe, 192).unwrap();
         let read = image::load_from_memory(&png).unwrap().into_rgb8();
         assert_eq!(read.dimensions(), (80, 40));
         assert!(
@@ -118,6 +130,9 @@ mod tests {
             .windows(recipe.len())
             .any(|part| part == recipe.as_bytes());
         assert!(found && png.windows(4).any(|part| part == b"iTXt"));
+        // 192 pixels per inch are 7,559 per metre.
+        let at = png.windows(4).position(|name| name == b"pHYs").unwrap();
+        assert_eq!(&png[at + 4..at + 8], 7559_u32.to_be_bytes());
     }
 
     #[test]

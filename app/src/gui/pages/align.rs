@@ -12,7 +12,7 @@ use heschl_core::recipe::Trim;
 use super::fit::{story_table, untrimmed};
 use super::scan_times;
 use super::sound_view::controls;
-use crate::gui::actions::{Action, Actions, PathPurpose};
+use crate::gui::actions::{Action, Actions, PathPurpose, StudyAction, ViewAction};
 use crate::gui::fitting::{FitStudy, StoryLengths, TrimRemedy, Trims};
 use crate::gui::icons;
 use crate::gui::info::Info;
@@ -22,8 +22,8 @@ use crate::gui::state::{Page, State};
 use crate::gui::text::thousands;
 use crate::gui::theme::{BETWEEN, INSIDE};
 use crate::gui::widgets::{
-    NumberField, PathField, button, card, empty_state, heading, help_button, page_title, problem,
-    warning, weak,
+    NumberField, PathField, button, card, empty_state, export_menu, heading, help_button,
+    page_title, problem, warning, weak,
 };
 
 /// Room for the picture: it must be readable, and leave the form in sight.
@@ -66,7 +66,7 @@ pub(super) fn ui(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Ac
     if fit != study.fit {
         let mut edited = study.clone();
         edited.fit = fit;
-        actions.push(Action::EditStudy(Box::new(edited)));
+        actions.push(Action::Study(StudyAction::Edit(Box::new(edited))));
     }
 }
 
@@ -98,7 +98,7 @@ fn story(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) {
         let response = combo.show_ui(ui, |ui| {
             for story in all {
                 if ui.selectable_label(story == current, story).clicked() {
-                    actions.push(Action::SelectStory(story.to_owned()));
+                    actions.push(Action::View(ViewAction::Story(story.to_owned())));
                 }
             }
         });
@@ -114,6 +114,9 @@ fn story(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) {
             .ready()
             .map_or([0.0, 0.0], |alignment| picture::span(alignment, info));
         controls(ui, span, state, info, actions);
+        ui.add_enabled_ui(info.fit.alignment.ready().is_some(), |ui| {
+            export_menu(ui, state.preferences.export, actions);
+        });
         if help_button(ui, Topic::Align) {
             actions.push(Action::Manual(Topic::Align));
         }
@@ -298,7 +301,7 @@ fn voxel(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) {
     field.show(ui, &mut value, actions, check);
     let voxel = value.round().max(0.0) as usize;
     if voxel != state.voxel {
-        actions.push(Action::Voxel(voxel));
+        actions.push(Action::View(ViewAction::Voxel(voxel)));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use eframe::egui;
 
-use crate::gui::actions::{Action, Actions, PathPurpose};
+use crate::gui::actions::{Action, Actions, PathPurpose, StudyAction};
 use crate::gui::icons;
 use crate::gui::state::{Page, Study};
 use crate::gui::widgets::{button, warning};
@@ -92,6 +92,10 @@ impl Remedy {
     ) -> Self {
         let mut edited = study.clone();
         change(&mut edited);
-        Self::new(icons::CHECK, label, Action::EditStudy(Box::new(edited)))
+        Self::new(
+            icons::CHECK,
+            label,
+            Action::Study(StudyAction::Edit(Box::new(edited))),
+        )
     }
 }

@@ -4,10 +4,10 @@ use eframe::egui;
 use egui::accesskit::Role;
 use egui::{Align2, Color32, FontId, Rect, Sense, pos2, vec2};
 
-use super::chart::{step_of, ticks};
 use super::time_axis::{tick_step, tick_words};
 use crate::gui::theme::{INSIDE, Palette};
 use crate::gui::widgets::{name, plain};
+use heschl_core::figure::{step_of, ticks};
 
 /// Size of what stands at axes.
 const SIZE: f32 = 12.0;

@@ -7,7 +7,7 @@ mod sliding;
 use eframe::egui;
 
 use super::blocker::{Blocker, Remedy};
-use crate::gui::actions::{Action, Actions, PathPurpose};
+use crate::gui::actions::{Action, Actions, PathPurpose, StudyAction};
 use crate::gui::icons;
 use crate::gui::info::Info;
 use crate::gui::manual::Topic;
@@ -116,7 +116,7 @@ impl ExtractPage {
                 ui.add_space(INSIDE);
             });
         if edited != *study {
-            actions.push(Action::EditStudy(Box::new(edited)));
+            actions.push(Action::Study(StudyAction::Edit(Box::new(edited))));
         }
     }
 

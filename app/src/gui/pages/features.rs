@@ -6,7 +6,7 @@ mod side;
 
 use eframe::egui;
 
-use crate::gui::actions::{Action, Actions, ExportFormat, PathPurpose};
+use crate::gui::actions::{Action, Actions, PathPurpose, ViewAction};
 use crate::gui::features::{FeatureInfo, FeatureSelection, View};
 use crate::gui::icons;
 use crate::gui::info::Info;
@@ -15,7 +15,8 @@ use crate::gui::manual::Topic;
 use crate::gui::state::State;
 use crate::gui::theme::{BETWEEN, INSIDE};
 use crate::gui::widgets::{
-    PathField, choices, empty_state, help_button, icon_button, name, page_title, problem, weak,
+    PathField, choices, empty_state, export_menu, help_button, icon_button, page_title, problem,
+    weak,
 };
 use heschl_core::display::heat_map::Shading;
 use heschl_core::display::library::FeatureLibrary;
@@ -86,7 +87,7 @@ impl FeaturesPage {
         actions: &mut Actions,
     ) {
         let mut edited = selection.clone();
-        choosing(ui, library, &mut edited, &info.features, actions);
+        choosing(ui, library, &mut edited, (state, &info.features), actions);
         ui.add_space(INSIDE);
         let has_side = ui.available_width() > 760.0;
         if has_side && let Some(layer) = info.features.layer.ready() {
@@ -112,7 +113,7 @@ impl FeaturesPage {
             _ => self.analyses.ui(ui, (state, info), &edited, actions),
         });
         if edited != *selection {
-            actions.push(Action::Look(Box::new(edited)));
+            actions.push(Action::View(ViewAction::Features(Box::new(edited))));
         }
     }
 }
@@ -148,7 +149,7 @@ fn choosing(
     ui: &mut egui::Ui,
     library: &FeatureLibrary,
     selection: &mut FeatureSelection,
-    info: &FeatureInfo,
+    (state, info): (&State, &FeatureInfo),
     actions: &mut Actions,
 ) {
     ui.horizontal_wrapped(|ui| {
@@ -156,11 +157,11 @@ fn choosing(
         ui.add_space(INSIDE);
         weak(ui, "Layer").on_hover_text("[ and ] step through the layers");
         if icon_button(ui, icons::CHEVRON_LEFT, "The layer before").clicked() {
-            actions.push(Action::StepLayer(-1));
+            actions.push(Action::View(ViewAction::StepLayer(-1)));
         }
         layers(ui, library, selection);
         if icon_button(ui, icons::CHEVRON_RIGHT, "The layer after").clicked() {
-            actions.push(Action::StepLayer(1));
+            actions.push(Action::View(ViewAction::StepLayer(1)));
         }
     });
     ui.horizontal_wrapped(|ui| {
@@ -181,24 +182,7 @@ fn choosing(
             _ => info.analysis.ready().is_some(),
         };
         ui.add_enabled_ui(is_there, |ui| {
-            let button = ui.menu_button((egui::RichText::new(icons::SAVE), "Export"), |ui| {
-                for (format, words) in ExportFormat::ALL {
-                    let response = ui.button(words);
-                    name(
-                        &response,
-                        egui::accesskit::Role::Button,
-                        &format!("Export {words}"),
-                    );
-                    if response.clicked() {
-                        actions.push(Action::Export(format));
-                        ui.close();
-                    }
-                }
-            });
-            name(&button.response, egui::accesskit::Role::Button, "Export");
-            button
-                .response
-                .on_hover_text("Saves the figure next to the features, with the recipe embedded");
+            export_menu(ui, state.preferences.export, actions);
         });
     });
 }
@@ -217,7 +201,7 @@ fn story(
         for story in &library.stories {
             if ui.selectable_label(*story == current, story).clicked() {
                 selection.story = Some(story.clone());
-                actions.push(Action::SelectStory(story.clone()));
+                actions.push(Action::View(ViewAction::Story(story.clone())));
             }
         }
     });

@@ -9,7 +9,7 @@ mod why_not;
 
 use super::blocker::Blocker;
 use super::scan_times;
-use crate::gui::actions::{Action, Actions, PathPurpose};
+use crate::gui::actions::{Action, Actions, PathPurpose, StudyAction};
 use crate::gui::fitting::{
     AlphaRange, FINAL, FitAs, FitStudy, HeldOut, StoryResponses, check_alpha, check_count,
     presentations,
@@ -81,7 +81,7 @@ pub(super) fn ui(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Ac
     if fit != study.fit {
         let mut edited = study.clone();
         edited.fit = fit;
-        actions.push(Action::EditStudy(Box::new(edited)));
+        actions.push(Action::Study(StudyAction::Edit(Box::new(edited))));
     }
 }
 

@@ -6,7 +6,7 @@ use eframe::egui;
 use egui::accesskit::Role;
 use egui::{Align2, FontId, RichText, Sense, vec2};
 
-use crate::gui::actions::{Action, Actions, PathPurpose};
+use crate::gui::actions::{Action, Actions, PathPurpose, StudyAction};
 use crate::gui::icons;
 use crate::gui::info::Info;
 use crate::gui::state::{Page, State};
@@ -85,7 +85,7 @@ impl HomePage {
                 .on_hover_text("Extract features of a short recording. The first time, this downloads about 150 MB.")
                 .clicked()
             {
-                actions.push(Action::TrySample);
+                actions.push(Action::Study(StudyAction::TrySample));
             }
             if button(ui, icons::BRAIN, "Try a whole study")
                 .on_hover_text(
@@ -93,7 +93,7 @@ impl HomePage {
                 )
                 .clicked()
             {
-                actions.push(Action::TryWholeSample);
+                actions.push(Action::Study(StudyAction::TryWholeSample));
             }
             if button(ui, icons::PLUS, "New study").clicked() {
                 self.new_name = Some("My study".into());
@@ -110,7 +110,7 @@ impl HomePage {
                     actions.push(Action::Go(Page::Extract));
                 }
                 if ui.link("Close it").clicked() {
-                    actions.push(Action::CloseStudy);
+                    actions.push(Action::Study(StudyAction::Close));
                 }
             });
         }
@@ -169,7 +169,7 @@ impl HomePage {
         });
         if is_done {
             self.new_name = None;
-            actions.push(Action::NewStudy { parent, name: text });
+            actions.push(Action::Study(StudyAction::New { parent, name: text }));
         } else if self.new_name.is_some() {
             self.new_name = Some(text);
         }
@@ -285,7 +285,7 @@ fn recent_study(ui: &mut egui::Ui, folder: &Path, info: &Info, actions: &mut Act
     let response = ui.add_enabled(!is_missing, button);
     name(&response, Role::Button, &label);
     if response.clicked() {
-        actions.push(Action::OpenStudy(folder.to_path_buf()));
+        actions.push(Action::Study(StudyAction::Open(folder.to_path_buf())));
     }
     weak(ui, short_path(folder, info.home.as_deref()));
     if is_missing {
@@ -294,6 +294,6 @@ fn recent_study(ui: &mut egui::Ui, folder: &Path, info: &Info, actions: &mut Act
             .on_hover_text("The folder was moved, or its disk is not mounted. Drop the folder here from its new location.");
     }
     if icon_button(ui, icons::X, &format!("Remove {words} from the list")).clicked() {
-        actions.push(Action::ForgetRecent(folder.to_path_buf()));
+        actions.push(Action::Study(StudyAction::Forget(folder.to_path_buf())));
     }
 }

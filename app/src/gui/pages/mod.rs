@@ -2,7 +2,6 @@
 
 mod align;
 mod blocker;
-mod chart;
 mod colour_bar;
 mod extract;
 mod features;
@@ -24,7 +23,7 @@ pub(crate) use extract::why_not_run;
 pub(crate) use fit::why_not_fit;
 pub(crate) use jobs::speed_words;
 
-use super::actions::{Action, Actions};
+use super::actions::{Action, Actions, StudyAction};
 use super::icons;
 use super::info::{Info, SaveStatus};
 use super::shortcuts::page_start;
@@ -43,7 +42,7 @@ pub(crate) struct Pages {
     models: models::ModelsPage,
     extract: extract::ExtractPage,
     features: features::FeaturesPage,
-    scores: scores::ScoresPage,
+    pub(super) scores: scores::ScoresPage,
     jobs: jobs::JobsPage,
     pub(super) help: help::HelpPage,
 }
@@ -113,7 +112,11 @@ fn elsewhere(ui: &mut egui::Ui, info: &Info, actions: &mut Actions) {
     let SaveStatus::Elsewhere(sentence) = &info.save_status else {
         return;
     };
-    let again = blocker::Remedy::new(icons::REFRESH_CW, "Try again", Action::TakeStudyLock);
+    let again = blocker::Remedy::new(
+        icons::REFRESH_CW,
+        "Try again",
+        Action::Study(StudyAction::TakeLock),
+    );
     blocker::Blocker::new(sentence.as_str(), vec![again]).ui(ui, actions);
     ui.add_space(INSIDE);
 }

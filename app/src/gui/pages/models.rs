@@ -5,7 +5,7 @@ use egui::accesskit::Role;
 use egui::{RichText, vec2};
 
 use super::jobs::progress_words;
-use crate::gui::actions::{Action, Actions, PathPurpose};
+use crate::gui::actions::{Action, Actions, ModelAction, PathPurpose};
 use crate::gui::icons;
 use crate::gui::info::{Info, ModelEntry, ModelSource};
 use crate::gui::jobs::data::{JobCommand, JobInfo, JobState};
@@ -130,7 +130,9 @@ impl ModelsPage {
                     .on_disabled_hover_text("Enter owner/name.")
                     .clicked()
                 {
-                    actions.push(Action::FetchModel(self.repository.trim().to_owned()));
+                    actions.push(Action::Model(ModelAction::Fetch(
+                        self.repository.trim().to_owned(),
+                    )));
                     self.repository.clear();
                     self.is_adding = false;
                 }
@@ -242,10 +244,10 @@ impl ModelsPage {
             (None, None, _) => {
                 ui.horizontal(|ui| {
                     if labelled(ui, icons::DOWNLOAD, "Fetch", &model.name) {
-                        actions.push(Action::FetchModel(model.name.clone()));
+                        actions.push(Action::Model(ModelAction::Fetch(model.name.clone())));
                     }
                     if !is_used && labelled(ui, icons::CHECK, "Use", &model.name) {
-                        actions.push(Action::UseModel(model.name.clone()));
+                        actions.push(Action::Model(ModelAction::Use(model.name.clone())));
                     }
                 });
             }
@@ -261,10 +263,10 @@ impl ModelsPage {
     ) {
         ui.horizontal(|ui| {
             if !is_used && labelled(ui, icons::CHECK, "Use", &model.name) {
-                actions.push(Action::UseModel(model.name.clone()));
+                actions.push(Action::Model(ModelAction::Use(model.name.clone())));
             }
             if labelled(ui, icons::ACTIVITY, "Check", &model.name) {
-                actions.push(Action::CheckModel(model.name.clone()));
+                actions.push(Action::Model(ModelAction::Check(model.name.clone())));
             }
             let (words, icon) = if model.source == ModelSource::Added {
                 ("Forget", icons::X)
@@ -291,7 +293,7 @@ impl ModelsPage {
                 "Delete it"
             };
             if labelled(ui, icons::TRASH_2, word, &model.name) {
-                actions.push(Action::DeleteModel(model.name.clone()));
+                actions.push(Action::Model(ModelAction::Delete(model.name.clone())));
                 self.doomed = None;
             }
             if labelled(ui, icons::X, "Keep it", &model.name) {

@@ -6,9 +6,11 @@ mod time_course;
 mod voxel;
 
 use eframe::egui;
+use heschl_core::figure::Figure;
 use heschl_core::sanity::Verdict;
 
-use crate::gui::actions::{Action, Actions, PathPurpose};
+use crate::gui::actions::{Action, Actions, PathPurpose, ViewAction};
+use crate::gui::figure;
 use crate::gui::fitting::ScoresInfo;
 use crate::gui::icons;
 use crate::gui::info::Info;
@@ -18,8 +20,8 @@ use crate::gui::state::{Page, State};
 use crate::gui::text::thousands;
 use crate::gui::theme::{BETWEEN, INSIDE};
 use crate::gui::widgets::{
-    PathField, button, card, choices, empty_state, heading, help_button, name, page_title, problem,
-    warning, weak,
+    PathField, button, card, choices, empty_state, export_menu, heading, help_button, name,
+    page_title, problem, warning, weak,
 };
 
 /// What is shown of the scores.
@@ -94,6 +96,19 @@ impl ScoresPage {
         }
     }
 
+    /// What is shown as a figure that can be saved; `None` if nothing is.
+    pub(crate) fn figure(&self, state: &State, info: &Info) -> Option<Figure> {
+        let scores = info.fit.scores.ready()?;
+        Some(match self.view {
+            ScoresView::Histogram => figure::scores::histogram(scores).0,
+            ScoresView::Alphas => figure::scores::alphas(scores).0,
+            ScoresView::Profile => figure::scores::profile(scores),
+            ScoresView::TimeCourses => voxel::figure(scores, state, info, self.story)?,
+            ScoresView::Compare => figure::scores::scatter(scores, info.fit.others.ready()?),
+            ScoresView::Controls => return None,
+        })
+    }
+
     fn scores(
         &mut self,
         ui: &mut egui::Ui,
@@ -109,6 +124,9 @@ impl ScoresPage {
             if button(ui, icons::FOLDER_OPEN, "Show the folder").clicked() {
                 actions.push(Action::ShowFolder(scores.folder.clone()));
             }
+            if self.view != ScoresView::Controls {
+                export_menu(ui, state.preferences.export, actions);
+            }
             if help_button(ui, Topic::Scores) {
                 actions.push(Action::Manual(Topic::Scores));
             }
@@ -119,15 +137,15 @@ impl ScoresPage {
         ui.add_space(INSIDE);
         match self.view {
             ScoresView::Histogram => self.histogram(ui, scores, actions),
-            ScoresView::Alphas => plots::alphas(ui, &scores.table),
-            ScoresView::Profile => plots::profile(ui, &scores.profile),
+            ScoresView::Alphas => plots::alphas(ui, scores),
+            ScoresView::Profile => plots::profile(ui, scores),
             ScoresView::TimeCourses => {
                 voxel::ui(ui, scores, (state, info), (&mut self.story, actions));
             }
             ScoresView::Compare => {
                 if let Some(voxel) = compare(ui, scores, info, (state, actions)) {
                     self.view = ScoresView::TimeCourses;
-                    actions.push(Action::Voxel(voxel));
+                    actions.push(Action::View(ViewAction::Voxel(voxel)));
                 }
             }
             ScoresView::Controls => controls(ui, scores),
@@ -138,7 +156,7 @@ impl ScoresPage {
     fn histogram(&mut self, ui: &mut egui::Ui, scores: &ScoresInfo, actions: &mut Actions) {
         if let Some(voxel) = plots::histogram(ui, scores) {
             self.view = ScoresView::TimeCourses;
-            actions.push(Action::Voxel(voxel));
+            actions.push(Action::View(ViewAction::Voxel(voxel)));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use eframe::egui;
 
-use crate::gui::actions::{Action, Actions, PathPurpose};
+use crate::gui::actions::{Action, Actions, ModelAction, PathPurpose};
 use crate::gui::icons;
 use crate::gui::info::Info;
 use crate::gui::manual::Topic;
@@ -121,7 +121,7 @@ fn places(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) 
                 && !is_coming
                 && button(ui, icons::DOWNLOAD, "Get ONNX Runtime").clicked()
             {
-                actions.push(Action::FetchRuntime);
+                actions.push(Action::Model(ModelAction::FetchRuntime));
             }
         }
         None => {}

@@ -9,7 +9,7 @@ use heschl_core::display::sound::{N_BANDS, Sound};
 use heschl_core::textgrid::Interval;
 
 use super::time_axis::{TimeAxis, tick_words};
-use crate::gui::actions::{Action, Actions};
+use crate::gui::actions::{Action, Actions, ViewAction};
 use crate::gui::colours;
 use crate::gui::icons;
 use crate::gui::info::Info;
@@ -139,25 +139,25 @@ pub(super) fn controls(
             (icons::PLAY, "Play the story")
         };
         if icon_button(ui, icon, words).clicked() {
-            actions.push(Action::TogglePlay);
+            actions.push(Action::View(ViewAction::TogglePlay));
         }
         if icon_button(ui, icons::SKIP_BACK, "To the beginning").clicked() {
-            actions.push(Action::Cursor(0.0));
+            actions.push(Action::View(ViewAction::Cursor(0.0)));
         }
         let whole = Rect::from_min_size(pos2(0.0, 0.0), vec2(1.0, 1.0));
         let axis = TimeAxis::spanning(state, span, whole);
         if icon_button(ui, icons::ZOOM_IN, "Zoom in").clicked() {
-            actions.push(Action::Show(
+            actions.push(Action::View(ViewAction::Time(
                 axis.zoomed(2.0, state.cursor_secs.clamp(axis.shown[0], axis.shown[1])),
-            ));
+            )));
         }
         if icon_button(ui, icons::ZOOM_OUT, "Zoom out").clicked() {
-            actions.push(Action::Show(
+            actions.push(Action::View(ViewAction::Time(
                 axis.zoomed(0.5, f64::midpoint(axis.shown[0], axis.shown[1])),
-            ));
+            )));
         }
         if icon_button(ui, icons::MAXIMIZE, "Show all of it").clicked() {
-            actions.push(Action::Show(None));
+            actions.push(Action::View(ViewAction::Time(None)));
         }
         ui.add_space(INSIDE);
         weak(

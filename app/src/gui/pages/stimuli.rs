@@ -6,7 +6,7 @@ use egui::{RichText, WidgetInfo};
 use egui_extras::{Column, TableBuilder};
 
 use super::sound_view::SoundView;
-use crate::gui::actions::{Action, Actions, PathPurpose};
+use crate::gui::actions::{Action, Actions, PathPurpose, StudyAction, ViewAction};
 use crate::gui::icons;
 use crate::gui::info::{Info, StoryInfo};
 use crate::gui::loading::Loading;
@@ -90,7 +90,7 @@ impl StimuliPage {
             }
         }
         if edited != *study {
-            actions.push(Action::EditStudy(Box::new(edited)));
+            actions.push(Action::Study(StudyAction::Edit(Box::new(edited))));
         }
     }
 
@@ -235,7 +235,7 @@ impl StimuliPage {
                 let label = format!("Story {}", story.story);
                 name(&response, Role::Row, &label);
                 if response.clicked() {
-                    actions.push(Action::SelectStory(story.story.clone()));
+                    actions.push(Action::View(ViewAction::Story(story.story.clone())));
                 }
             });
         });

@@ -3,7 +3,7 @@
 use eframe::egui;
 use egui::{Align2, FontId, Rect, pos2};
 
-use crate::gui::actions::{Action, Actions};
+use crate::gui::actions::{Action, Actions, ViewAction};
 use crate::gui::state::State;
 use crate::gui::theme::Palette;
 
@@ -61,21 +61,23 @@ impl TimeAxis {
     /// Sets the cursor, zooms and moves along as the pointer asks.
     pub(crate) fn listen(&self, ui: &egui::Ui, response: &egui::Response, actions: &mut Actions) {
         if let Some(pointer) = response.interact_pointer_pos() {
-            actions.push(Action::Cursor(
+            actions.push(Action::View(ViewAction::Cursor(
                 self.at(pointer.x).clamp(self.whole[0], self.whole[1]),
-            ));
+            )));
         }
         let Some(pointer) = response.hover_pos() else {
             return;
         };
         let (zoom, scroll) = ui.input(|input| (input.zoom_delta(), input.smooth_scroll_delta()));
         if (zoom - 1.0).abs() > 1e-4 {
-            actions.push(Action::Show(
+            actions.push(Action::View(ViewAction::Time(
                 self.zoomed(f64::from(zoom), self.at(pointer.x)),
-            ));
+            )));
         } else if scroll.x.abs() > 0.1 {
             let per_point = (self.shown[1] - self.shown[0]) / f64::from(self.rect.width().max(1.0));
-            actions.push(Action::Show(self.moved(-f64::from(scroll.x) * per_point)));
+            actions.push(Action::View(ViewAction::Time(
+                self.moved(-f64::from(scroll.x) * per_point),
+            )));
         }
     }
 

@@ -4,7 +4,7 @@ use eframe::egui::accesskit::Role;
 use heschl_core::recipe::{ScansRecipe, Trim};
 
 use super::Stage;
-use crate::gui::actions::{Action, PathPurpose};
+use crate::gui::actions::{Action, PathPurpose, ViewAction};
 use crate::gui::state::Page;
 
 /// A study of three stories with features, words and responses, on Align.
@@ -21,7 +21,7 @@ pub(super) fn fill_in(stage: &mut Stage) {
     super::fit::fill_in(stage);
     let recordings = stage.study().stimuli.clone().unwrap();
     std::fs::write(recordings.join("alpha.TextGrid"), words()).unwrap();
-    stage.ask(Action::SelectStory("alpha".into()));
+    stage.ask(Action::View(ViewAction::Story("alpha".into())));
     stage.go(Page::Align);
     stage.until("the story is laid on one clock", |window| {
         let alignment = window.info.fit.alignment.ready();
@@ -62,11 +62,11 @@ fn a_story_is_drawn_and_the_cursor_says_what_its_scan_is_made_of() {
     let [trim, _] = stage.study().fit.trims().of(false);
     assert_eq!(alignment.kept.len(), 40);
     assert_eq!(alignment.kept.start, trim.start_scans);
-    stage.ask(Action::Cursor(-9.0));
+    stage.ask(Action::View(ViewAction::Cursor(-9.0)));
     stage.must_see("Scan 1: centre at -9.00 s");
     stage.must_see("trimmed");
     let secs = alignment.scans.as_ref().unwrap().centre_secs[trim.start_scans + 2];
-    stage.ask(Action::Cursor(secs));
+    stage.ask(Action::View(ViewAction::Cursor(secs)));
     stage.must_see("voxel 0 measured");
     stage.write("Voxel", "7");
     stage.until("another voxel is read", |window| {

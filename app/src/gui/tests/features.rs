@@ -7,7 +7,7 @@ use eframe::egui::accesskit::Role;
 use heschl_core::formats::npz::RowsWriter;
 
 use super::Stage;
-use crate::gui::actions::{Action, PathPurpose};
+use crate::gui::actions::{Action, PathPurpose, StudyAction, ViewAction};
 use crate::gui::features::Analysis;
 use crate::gui::state::Page;
 
@@ -163,7 +163,7 @@ fn layers_instants_and_components_are_computed() {
         matches!(found, Analysis::Plane { .. })
     });
     stage.must_see("First two principal components of 200");
-    stage.must_have(Role::Image, "Colours: time in the story (min:s)");
+    stage.must_describe("Principal components", "time in the story (s)");
 }
 
 #[test]
@@ -320,7 +320,7 @@ fn a_story_is_one_selection_on_all_pages() {
         model.join("encoder.0/elsewhere.npz"),
     )
     .unwrap();
-    stage.ask(Action::SelectStory("beta".into()));
+    stage.ask(Action::View(ViewAction::Story("beta".into())));
     stage.ask(Action::Use(PathPurpose::Features, model));
     let looked_at = |stage: &Stage| {
         let selection = stage
@@ -335,10 +335,10 @@ fn a_story_is_one_selection_on_all_pages() {
     });
     let both = |story: &str| (Some(story.to_owned()), Some(story.to_owned()));
     assert_eq!(looked_at(&stage), both("beta"));
-    stage.ask(Action::SelectStory("alpha".into()));
+    stage.ask(Action::View(ViewAction::Story("alpha".into())));
     assert_eq!(looked_at(&stage), both("alpha"));
     // One that the study does not have leaves the recording as it is.
-    stage.ask(Action::SelectStory("elsewhere".into()));
+    stage.ask(Action::View(ViewAction::Story("elsewhere".into())));
     assert_eq!(
         looked_at(&stage),
         (Some("elsewhere".into()), Some("alpha".into()))
@@ -378,7 +378,7 @@ fn another_folder_is_never_shown_with_the_story_of_the_one_before() {
         Some("omega")
     );
     // Without a folder nothing of it is left.
-    stage.ask(Action::CloseStudy);
+    stage.ask(Action::Study(StudyAction::Close));
     assert!(stage.info().features.library.ready().is_none());
     drop(model);
 }

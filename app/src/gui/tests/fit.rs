@@ -8,7 +8,7 @@ use heschl_core::formats::npz_arrays::{MemoryOrder, header};
 use heschl_core::recipe::Preset;
 
 use super::Stage;
-use crate::gui::actions::{Action, PathPurpose};
+use crate::gui::actions::{Action, PathPurpose, StudyAction};
 use crate::gui::jobs::data::Task;
 use crate::gui::rail::{StepStatus, step};
 use crate::gui::state::Page;
@@ -467,10 +467,12 @@ fn a_study_that_is_opened_again_shows_what_it_has() {
             .map(|page| step(stage.state(), stage.info(), page).unwrap())
     };
     let reopen = |stage: &mut Stage| {
-        stage.ask(Action::CloseStudy);
-        stage.ask(Action::OpenStudy(study.clone()));
+        stage.ask(Action::Study(StudyAction::Close));
+        stage.ask(Action::Study(StudyAction::Open(study.clone())));
         stage.until("it is open, and its stories are known", |window| {
-            window.state.open.is_some() && !window.info.stories().is_empty()
+            window.state.open.is_some()
+                && !window.info.stories().is_empty()
+                && window.work_is_quiet()
         });
     };
     // Of three recordings one is wanted; the features are the study's own.
@@ -479,7 +481,7 @@ fn a_study_that_is_opened_again_shows_what_it_has() {
     wanted.fit.features = None;
     wanted.fit.layer = Some("final".into());
     wanted.fit.test = vec!["gamma".into()];
-    stage.ask(Action::EditStudy(Box::new(wanted.clone())));
+    stage.ask(Action::Study(StudyAction::Edit(Box::new(wanted.clone()))));
     reopen(&mut stage);
     assert_eq!(stage.state().page(), Page::Extract);
     let [_, features, _, scores] = marks(&stage);
@@ -513,7 +515,7 @@ fn a_study_that_is_opened_again_shows_what_it_has() {
     // With another story, or other settings, there is something to do again.
     wanted.left_out.remove("beta");
     wanted.fit.layer = Some("encoder.1".into());
-    stage.ask(Action::EditStudy(Box::new(wanted)));
+    stage.ask(Action::Study(StudyAction::Edit(Box::new(wanted))));
     let [extract, _, fit, _] = marks(&stage);
     assert!(
         extract != StepStatus::Done && fit == StepStatus::Ready,

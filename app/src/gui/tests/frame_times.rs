@@ -11,7 +11,7 @@ use heschl_core::display::statistics::LayerStatistics;
 use ndarray::Array2;
 
 use super::{Stage, write_tone};
-use crate::gui::actions::{Action, PathPurpose};
+use crate::gui::actions::{Action, PathPurpose, ViewAction};
 use crate::gui::features::{FeatureSelection, LayerInfo};
 use crate::gui::jobs::data::{JobInfo, JobState, Progress, QueueInfo, Task, Times};
 use crate::gui::loading::Loading;
@@ -55,7 +55,7 @@ fn wander(frame: usize) -> Action {
     let share = frame as f64 / N_FRAMES as f64;
     let length = 7200.0 * (0.02 + 0.98 * (share * 9.0).sin().abs());
     let from = (7200.0 - length) * share;
-    Action::Show(Some([from, from + length]))
+    Action::View(ViewAction::Time(Some([from, from + length])))
 }
 
 #[test]

@@ -6,7 +6,7 @@ use eframe::egui::{Event, Key, Modifiers};
 use egui_kittest::kittest::Queryable as _;
 
 use super::{Stage, recordings};
-use crate::gui::actions::Action;
+use crate::gui::actions::{Action, StudyAction};
 use crate::gui::jobs::data::Task;
 use crate::gui::manual::Topic;
 use crate::gui::shortcuts::PAGE_KEYS;
@@ -35,7 +35,7 @@ fn home_says_what_to_do_first() {
     assert!(stage.state().open.is_none());
     stage.press("Open Summer");
     stage.until("it is open again", |window| window.state.open.is_some());
-    stage.ask(Action::CloseStudy);
+    stage.ask(Action::Study(StudyAction::Close));
     stage.press("Remove Summer from the list");
     assert!(!stage.sees("Open Summer"));
 }
@@ -46,16 +46,16 @@ fn a_study_that_cannot_be_made_or_opened_is_told_in_a_sentence() {
     let home = stage.folder.path().join("home/Heschl");
     std::fs::create_dir_all(home.join("Summer")).unwrap();
     std::fs::write(home.join("Summer/study.toml"), "version = 1\n[").unwrap();
-    stage.ask(Action::OpenStudy(home.join("Summer")));
+    stage.ask(Action::Study(StudyAction::Open(home.join("Summer"))));
     stage.until("it is told", |window| !window.info.log.is_empty());
     stage.must_see("The study's file is invalid");
-    stage.ask(Action::OpenStudy(home.join("Winter")));
+    stage.ask(Action::Study(StudyAction::Open(home.join("Winter"))));
     stage.until("it is told", |window| window.info.log.len() == 2);
     stage.must_see("The study was not found");
-    stage.ask(Action::NewStudy {
+    stage.ask(Action::Study(StudyAction::New {
         parent: home,
         name: "Summer".into(),
-    });
+    }));
     stage.until("it is told", |window| window.info.log.len() == 3);
     assert!(stage.state().open.is_none());
 }

@@ -171,6 +171,13 @@ impl Stage {
         );
     }
 
+    /// Fails unless a plot's axes or legend have these words.
+    pub(crate) fn must_describe(&self, plot: &str, words: &str) {
+        let node = self.harness.get_by_role_and_label(Role::Canvas, plot);
+        let found = node.value().unwrap_or_default();
+        assert!(found.contains(words), "no \"{words}\" in \"{found}\"");
+    }
+
     /// Fails unless something of this role and label is shown.
     pub(crate) fn must_have(&self, role: Role, label: &str) {
         let mut found = self.harness.query_all_by_role_and_label(role, label);

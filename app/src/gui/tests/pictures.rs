@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use eframe::egui::accesskit::Role;
 
 use super::{Stage, recordings};
-use crate::gui::actions::{Action, PathPurpose};
+use crate::gui::actions::{Action, PathPurpose, ViewAction};
 use crate::gui::state::{Page, Preferences, ThemeChoice};
 
 /// Sizes in points, and pixels to a point.
@@ -56,7 +56,7 @@ fn pictures_of_every_page() {
                 }
                 if page == Page::Align {
                     super::align::fill_in(&mut stage);
-                    stage.ask(Action::Cursor(14.0));
+                    stage.ask(Action::View(ViewAction::Cursor(14.0)));
                 }
                 if page == Page::Scores {
                     let scores = super::fit::two_fits(stage.folder.path());

@@ -5,7 +5,7 @@ use eframe::egui::{Key, Modifiers};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 use super::{Stage, recordings, write_tone};
-use crate::gui::actions::{Action, PathPurpose};
+use crate::gui::actions::{Action, PathPurpose, StudyAction};
 use crate::gui::loading::Loading;
 use crate::gui::state::Page;
 use heschl_core::audio::Resampling;
@@ -148,10 +148,10 @@ fn a_study_without_recordings_shows_none_of_the_one_before() {
     let mut stage = Stage::with_recordings(&recordings(folder.path()));
     assert_eq!(stage.info().stories().len(), 3);
     let parent = stage.folder.path().join("home");
-    stage.ask(Action::NewStudy {
+    stage.ask(Action::Study(StudyAction::New {
         parent,
         name: "Another".into(),
-    });
+    }));
     stage.until("it is open", |window| {
         window
             .state

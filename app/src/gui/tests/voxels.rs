@@ -70,7 +70,8 @@ fn any_voxel_is_shown_in_seconds_below_the_words_with_its_layers() {
         let scores = window.info.fit.scores.ready();
         scores.is_some_and(|scores| scores.null.n_voxels == 60)
     });
-    stage.must_see("null distribution (permutations of 60 voxels)");
+    let legend = "null distribution (permutations of 60 voxels)";
+    stage.must_describe("Voxels by r", legend);
     let null = stage.info().fit.scores.ready().unwrap().null.r.clone();
     let mean = null.iter().sum::<f64>() / null.len() as f64;
     assert!(

@@ -1,7 +1,7 @@
 //! What holds for the window as a whole.
 
 use super::{Stage, recordings};
-use crate::gui::actions::{Action, PathPurpose};
+use crate::gui::actions::{Action, PathPurpose, StudyAction};
 use crate::gui::state::{Page, Preferences, ThemeChoice};
 
 /// Names that pages must not know: whatever touches a disk, a thread or a process belongs to `workers` and `jobs`.
@@ -137,7 +137,7 @@ fn a_study_that_cannot_be_written_is_shown_and_says_so() {
     // Where the lock would be is a folder, as if the disk took no file.
     std::fs::create_dir_all(study.join(".heschl-window.lock")).unwrap();
     std::fs::write(study.join("study.toml"), "version = 1\nname = \"Old\"\n").unwrap();
-    stage.ask(Action::OpenStudy(study.clone()));
+    stage.ask(Action::Study(StudyAction::Open(study.clone())));
     stage.until("it is open", |window| window.state.open.is_some());
     stage.must_see("Not saved");
     stage.go(Page::Extract);
@@ -159,14 +159,14 @@ fn a_study_that_was_moved_is_told_and_opened_from_where_it_is() {
     );
     std::fs::create_dir_all(&before).unwrap();
     std::fs::write(before.join("study.toml"), "version = 1\nname = \"Moved\"\n").unwrap();
-    stage.ask(Action::OpenStudy(before.clone()));
+    stage.ask(Action::Study(StudyAction::Open(before.clone())));
     stage.until("it is open", |window| window.state.open.is_some());
     std::fs::rename(&before, &after).unwrap();
     let study = crate::gui::state::Study {
         name: "Elsewhere".into(),
         ..stage.study().clone()
     };
-    stage.ask(Action::EditStudy(Box::new(study)));
+    stage.ask(Action::Study(StudyAction::Edit(Box::new(study))));
     stage.until("it is noticed", |window| {
         window.info.save_status != crate::gui::info::SaveStatus::Saved
     });
@@ -219,7 +219,7 @@ fn a_window_that_only_looks_takes_over_when_the_other_one_is_closed() {
     std::fs::write(study.join("study.toml"), text("First")).unwrap();
     let other = StudyLock::take(&study);
     assert!(matches!(other, StudyLock::Ours(_)));
-    stage.ask(Action::OpenStudy(study.clone()));
+    stage.ask(Action::Study(StudyAction::Open(study.clone())));
     stage.until("it is open", |window| window.state.open.is_some());
     stage.must_see("Another window has this study open.");
     stage.press("Try again");
@@ -236,7 +236,7 @@ fn a_window_that_only_looks_takes_over_when_the_other_one_is_closed() {
         name: "Third".into(),
         ..stage.study().clone()
     };
-    stage.ask(Action::EditStudy(Box::new(changed)));
+    stage.ask(Action::Study(StudyAction::Edit(Box::new(changed))));
     stage.until("it is kept", |_| {
         std::fs::read_to_string(study.join("study.toml")).is_ok_and(|text| text.contains("Third"))
     });

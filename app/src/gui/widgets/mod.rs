@@ -1,17 +1,21 @@
 //! The controls that pages are made of: each has a label that a screen reader reads and a test clicks.
 
 mod field;
+mod figure_view;
 mod path_field;
 
 use eframe::egui;
 use egui::accesskit::Role;
 use egui::{RichText, WidgetInfo, vec2};
 
+use super::actions::{Action, Actions, ExportFormat};
+use super::figure::ExportSize;
 use super::icons;
 use super::manual::Topic;
 use super::theme::{BETWEEN, CORNER, INSIDE, Palette, TYPE_SCALE, semibold};
 
 pub(crate) use field::{NumberField, TextField, field_label, plain};
+pub(crate) use figure_view::figure_view;
 pub(crate) use path_field::PathField;
 
 /// Gives a response the name that is read aloud and looked for.
@@ -127,6 +131,49 @@ fn notice(ui: &mut egui::Ui, icon: char, color: egui::Color32, sentence: &str) {
         ui.label(RichText::new(icon).color(color));
         ui.add(egui::Label::new(RichText::new(sentence).color(color)).wrap());
     });
+}
+
+/// What colours mean, in a line above a plot.
+pub(crate) fn legend(ui: &mut egui::Ui, entries: &[(&str, egui::Color32)]) {
+    ui.horizontal_wrapped(|ui| {
+        for (words, color) in entries {
+            let (rect, _) = ui.allocate_exact_size(vec2(10.0, 10.0), egui::Sense::hover());
+            ui.painter().rect_filled(rect, 2.0, *color);
+            weak(ui, *words);
+            ui.add_space(8.0);
+        }
+    });
+}
+
+/// Saves the figure that is shown: format, width and resolution.
+pub(crate) fn export_menu(ui: &mut egui::Ui, size: ExportSize, actions: &mut Actions) {
+    let menu = ui.menu_button((RichText::new(icons::SAVE), "Export"), |ui| {
+        for (format, words) in ExportFormat::ALL {
+            let response = ui.button(words);
+            name(&response, Role::Button, &format!("Export {words}"));
+            if response.clicked() {
+                actions.push(Action::Export(format));
+                ui.close();
+            }
+        }
+        ui.separator();
+        let mut chosen = size;
+        let widths = ExportSize::WIDTHS_MM.map(|width| (width, format!("{width} mm wide")));
+        let dpi = ExportSize::DPI.map(|dpi| (dpi, format!("{dpi} dpi")));
+        for (width, words) in &widths {
+            ui.radio_value(&mut chosen.width_mm, *width, words);
+        }
+        ui.separator();
+        for (dpi, words) in &dpi {
+            ui.radio_value(&mut chosen.dpi, *dpi, words);
+        }
+        if chosen != size {
+            actions.push(Action::ExportSize(chosen));
+        }
+    });
+    name(&menu.response, Role::Button, "Export");
+    menu.response
+        .on_hover_text("Save the figure or its numbers, with the recipe embedded");
 }
 
 /// A page without content: one sentence and one button. Returns whether the button was clicked.

@@ -8,7 +8,7 @@ use heschl_core::store::atomic;
 
 use super::{Replies, Waker, Worker, models};
 use crate::gui::actions::ExportFormat;
-use crate::gui::figure::Figure;
+use crate::gui::figure::Export;
 use crate::gui::info::{SaveStatus, StudyContents};
 use crate::gui::preferences;
 use crate::gui::sample;
@@ -50,7 +50,7 @@ pub(crate) enum DiskTask {
     /// Open a link of the manual in the system's browser.
     OpenLink(String),
     /// Save what is shown of features.
-    Export(Box<Figure>, ExportFormat),
+    Export(Box<Export>, ExportFormat),
     /// Delete a model that was fetched, or forget one that was added.
     DeleteModel(String),
 }
@@ -159,7 +159,7 @@ fn run(disk_task: DiskTask) -> Option<Done> {
                 studies.into_iter().filter(is_missing).collect(),
             ))
         }
-        DiskTask::Export(figure, format) => figure.save(format).map(Done::Exported),
+        DiskTask::Export(export, format) => export.save(format).map(Done::Exported),
         DiskTask::DeleteModel(name) => models::delete(&name).map(|()| Done::ModelDeleted(name)),
         DiskTask::ShowFolder(folder) => return show(&folder).err().map(Done::Refused),
         DiskTask::OpenLink(link) => return open_link(&link).err().map(Done::Refused),

@@ -6,28 +6,26 @@ use eframe::egui;
 use egui::accesskit::Role;
 use egui::{Align2, Color32, FontId, Rect, Sense, pos2, vec2};
 use egui_extras::{Column, TableBuilder};
-use egui_plot::{PlotPoint, PlotPoints, Points};
 use heschl_core::display::library::Layer;
 use heschl_core::display::similarity::Plane;
+use heschl_core::figure::{Figure, Ink, Mark};
 
 use super::side::number;
-use crate::gui::actions::{Action, Actions};
+use crate::gui::actions::{Action, Actions, ViewAction};
 use crate::gui::colours;
 use crate::gui::features::{Analysis, Beside, FeatureSelection, LayerInfo};
+use crate::gui::figure::components;
 use crate::gui::info::Info;
 use crate::gui::loading::Loading;
-use crate::gui::pages::chart::{Axis, chart, fix, range};
 use crate::gui::pages::colour_bar::{
     BELOW, ColourBar, LEFT, every, instants_down, tick_across, tick_number, tick_up, title_across,
     title_up,
 };
-use crate::gui::pages::time_axis::{TimeAxis, tick_step, tick_words};
+use crate::gui::pages::time_axis::{TimeAxis, tick_words};
 use crate::gui::state::State;
 use crate::gui::theme::{Palette, semibold};
-use crate::gui::widgets::{name, problem, weak};
+use crate::gui::widgets::{figure_view, name, problem, weak};
 
-/// Colours of the points of a plane.
-const N_COLOURS: usize = 32;
 /// Points that the name of a layer takes at an axis.
 const WIDEST_TITLE: f32 = 26.0;
 
@@ -128,7 +126,9 @@ impl Analyses {
         let end_secs = layer.end_secs().max(1e-6);
         let at = |x: f32| f64::from((x - rect.left()) / rect.width()) * end_secs;
         if let Some(pointer) = response.interact_pointer_pos() {
-            actions.push(Action::Cursor(at(pointer.x).clamp(0.0, end_secs)));
+            actions.push(Action::View(ViewAction::Cursor(
+                at(pointer.x).clamp(0.0, end_secs),
+            )));
         }
         let axis = TimeAxis {
             shown: [0.0, end_secs],
@@ -206,10 +206,12 @@ fn cka_matrix(
         index((pointer.y - rect.top()) / side),
     );
     if response.clicked() {
-        actions.push(Action::Look(Box::new(FeatureSelection {
-            layer: Some(layers[down].clone()),
-            ..selection.clone()
-        })));
+        actions.push(Action::View(ViewAction::Features(Box::new(
+            FeatureSelection {
+                layer: Some(layers[down].clone()),
+                ..selection.clone()
+            },
+        ))));
     }
     let words = format!(
         "Layers {} and {}: linear CKA {:.3}",
@@ -289,32 +291,22 @@ fn scatter(ui: &mut egui::Ui, rows: &[usize], plane: &Plane, layer: &LayerInfo, 
             rows.len()
         ),
     );
-    let end_secs = layer.end_secs().max(1e-6);
-    let step = tick_step(end_secs / 4.0);
-    let bar = ColourBar {
-        title: "time in the story (min:s)",
-        range: [0.0, end_secs],
-        color: colours::sequential,
-        words: &|secs| tick_words(secs, step),
-    };
-    bar.ui(ui, step);
-    let percent = plane.shares.map(|share| share * 100.0);
-    let titles = [
-        format!("PC 1 ({:.1} %)", percent[0]),
-        format!("PC 2 ({:.1} %)", percent[1]),
-    ];
-    let axis = |at: usize| Axis {
-        title: &titles[at],
-        range: range(plane.points.iter().map(|point| point[at]), [0.0, 0.0]),
-    };
-    let (mut x, mut y) = (axis(0), axis(1));
-    let room = [
-        ui.available_width() - 64.0,
-        (ui.available_height() - 4.0).max(160.0) - 48.0,
-    ];
-    [x.range, y.range] = alike([x.range, y.range], room.map(f64::from));
-    let says = |at: PlotPoint| {
-        let found = nearest(&plane.points, at, [&x, &y].map(|axis| axis.range))?;
+    let mut panel = components(plane, layer.end_secs());
+    let row = layer.row_at(state.cursor_secs).max(0.0) as usize;
+    let at_cursor = rows
+        .partition_point(|known| *known <= row)
+        .checked_sub(1)
+        .and_then(|at| plane.points.get(at));
+    panel.marks.extend(at_cursor.map(|point| Mark::Points {
+        points: vec![*point],
+        radius: 6.0,
+        inks: vec![Ink::Amber],
+    }));
+    let range = panel.x.range;
+    let figure = Figure::of("components", "", panel);
+    let size = ui.available_size();
+    figure_view(ui, "Principal components", &figure, size, |at| {
+        let found = nearest(&plane.points, at, range)?;
         let [first, second] = plane.points[found];
         let instant = tick_words(layer.secs_of(*rows.get(found)?), 0.1);
         Some(format!(
@@ -322,73 +314,13 @@ fn scatter(ui: &mut egui::Ui, rows: &[usize], plane: &Plane, layer: &LayerInfo, 
             number(first),
             number(second)
         ))
-    };
-    let plot = chart("plane", &x, &y, Palette::of(ui), says)
-        .data_aspect(1.0)
-        .height((ui.available_height() - 4.0).max(160.0));
-    let response = plot.show(ui, |ui| {
-        fix(ui, &x, &y);
-        instants(ui, rows, plane, (layer, state));
     });
-    name(&response.response, Role::Canvas, "Principal components");
 }
 
-/// Every instant as a point in the colour of its time, and a ring about that of the cursor.
-fn instants(
-    ui: &mut egui_plot::PlotUi,
-    rows: &[usize],
-    plane: &Plane,
-    (layer, state): (&LayerInfo, &State),
-) {
-    let n = plane.points.len().max(1);
-    // A few groups of one colour are drawn faster than as many as there are points.
-    for group in 0..N_COLOURS {
-        let range = group * n / N_COLOURS..((group + 1) * n / N_COLOURS).min(plane.points.len());
-        let color = colours::sequential(group as f32 / (N_COLOURS - 1) as f32);
-        ui.points(
-            Points::new("instants", PlotPoints::from(plane.points[range].to_vec()))
-                .radius(2.5)
-                .color(color)
-                .allow_hover(false),
-        );
-    }
-    let row = layer.row_at(state.cursor_secs).max(0.0) as usize;
-    if let Some(point) = rows
-        .partition_point(|known| *known <= row)
-        .checked_sub(1)
-        .and_then(|at| plane.points.get(at))
-    {
-        let cursor = Points::new("cursor", PlotPoints::from(vec![*point])).radius(6.0);
-        ui.points(
-            cursor
-                .color(Color32::from_rgb(0xe3, 0xad, 0x45))
-                .filled(false)
-                .allow_hover(false),
-        );
-    }
-}
-
-/// Ranges widened about their middles so that a unit is as long across as up, in a room of so many points.
-fn alike(ranges: [[f64; 2]; 2], room: [f64; 2]) -> [[f64; 2]; 2] {
-    // The room is known but for the width of the numbers at the axes.
-    const MARGIN: f64 = 1.04;
-    let of = |at: usize| (ranges[at][1] - ranges[at][0]) / room[at].max(1.0);
-    let unit = of(0).max(of(1)) * MARGIN;
-    [0, 1].map(|at| {
-        let middle = f64::midpoint(ranges[at][0], ranges[at][1]);
-        let half = unit * room[at].max(1.0) / 2.0;
-        [middle - half, middle + half]
-    })
-}
-
-/// The point that is nearest to a place, each direction measured by its range; none where nothing is near.
-fn nearest(points: &[[f64; 2]], at: PlotPoint, ranges: [[f64; 2]; 2]) -> Option<usize> {
+/// The point that is nearest to a value; none where nothing is near.
+fn nearest(points: &[[f64; 2]], [x, y]: [f64; 2], range: [f64; 2]) -> Option<usize> {
     const NEAR: f64 = 0.03;
-    let longest = ranges
-        .map(|[low, high]| high - low)
-        .into_iter()
-        .fold(1e-12, f64::max);
-    let apart = |point: &[f64; 2]| (point[0] - at.x).hypot(point[1] - at.y) / longest;
+    let apart = |point: &[f64; 2]| (point[0] - x).hypot(point[1] - y) / (range[1] - range[0]);
     let all = points.iter().map(apart).enumerate();
     let found = all.min_by(|a, b| a.1.total_cmp(&b.1))?;
     (found.1 <= NEAR).then_some(found.0)
@@ -484,22 +416,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_unit_is_as_long_across_as_up_and_no_point_is_cut_off() {
-        let ranges = [[-2.0, 2.0], [-3.0, 1.0]];
-        let [x, y] = alike(ranges, [800.0, 400.0]);
-        assert!(((x[1] - x[0]) / 800.0 - (y[1] - y[0]) / 400.0).abs() < 1e-12);
-        for (wide, range) in [x, y].into_iter().zip(ranges) {
-            assert!(wide[0] <= range[0] && wide[1] >= range[1]);
-        }
-    }
-
-    #[test]
     fn a_place_in_the_plane_has_the_instant_that_is_nearest() {
         let points = [[0.0, 0.0], [10.0, 1.0], [10.0, -1.0]];
-        let found = |x, y| {
-            let at = PlotPoint::new(x, y);
-            nearest(&points, at, [[0.0, 10.0], [-1.0, 1.0]])
-        };
+        let found = |x, y| nearest(&points, [x, y], [0.0, 10.0]);
         assert_eq!(found(9.9, 0.9), Some(1));
         assert_eq!(found(0.1, -0.1), Some(0));
         // Between them there is nothing to say.

@@ -5,7 +5,7 @@ use egui::accesskit::Role;
 use egui::{RichText, WidgetInfo};
 use egui_extras::{Column, TableBuilder, TableRow};
 
-use crate::gui::actions::{Action, Actions};
+use crate::gui::actions::{Action, Actions, ViewAction};
 use crate::gui::fitting::{FitStudy, StoryLengths, StoryResponses, StoryRole};
 use crate::gui::icons;
 use crate::gui::info::Info;
@@ -66,7 +66,7 @@ pub(in crate::gui::pages) fn table(
                         &format!("Story {}", shown.story.story),
                     );
                     if response.clicked() {
-                        actions.push(Action::SelectStory(shown.story.story.clone()));
+                        actions.push(Action::View(ViewAction::Story(shown.story.story.clone())));
                     }
                 });
             });

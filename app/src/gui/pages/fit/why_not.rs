@@ -1,6 +1,6 @@
 //! Why a study's fit cannot run now, and what would let it.
 
-use crate::gui::actions::{Action, PathPurpose};
+use crate::gui::actions::{Action, PathPurpose, ViewAction};
 use crate::gui::fitting::{FitStudy, StoryLengths, StoryResponses, StoryRole};
 use crate::gui::icons;
 use crate::gui::info::Info;
@@ -170,7 +170,7 @@ pub(super) fn remedies(study: &Study, story: &StoryLengths) -> Vec<Remedy> {
     let align = Remedy::new(
         icons::RULER,
         format!("Show {} on Align", story.story),
-        Action::LookAt(Page::Align, story.story.clone()),
+        Action::View(ViewAction::StoryOn(Page::Align, story.story.clone())),
     );
     trims.chain([leave_out, align]).collect()
 }

@@ -3,20 +3,19 @@
 use eframe::egui;
 use egui::accesskit::Role;
 use egui::{Rect, Sense, pos2, vec2};
-use egui_plot::{HLine, Line, PlotPoints, Points};
 use heschl_core::encoding::ExampleSeries;
+use heschl_core::figure::range;
 
-use super::plots::{legend, short_names};
 use crate::gui::actions::Actions;
-use crate::gui::fitting::{ProfileEntry, TestStory};
-use crate::gui::pages::chart::{Axis, chart, fix, range};
+use crate::gui::figure::scores;
+use crate::gui::fitting::{ProfileEntry, ScoresInfo, TestStory};
 use crate::gui::pages::colour_bar::{BELOW, LEFT, numbers_down, title_across, title_up};
 use crate::gui::pages::sound_view::words_row;
 use crate::gui::pages::time_axis::{TimeAxis, tick_words};
 use crate::gui::state::State;
 use crate::gui::text::thousands;
 use crate::gui::theme::Palette;
-use crate::gui::widgets::{heading, name};
+use crate::gui::widgets::{figure_view, heading, legend, name};
 
 /// Height of the row of words.
 const WORDS_HEIGHT: f32 = 20.0;
@@ -30,7 +29,7 @@ pub(super) fn in_time(
     height: f32,
 ) {
     let palette = Palette::of(ui);
-    let (measured, predicted) = values(series, at);
+    let (measured, predicted) = scores::values(series, at);
     let [measured, predicted] =
         [&measured, &predicted].map(|all| all.get(story.rows.clone()).unwrap_or_default());
     meanings(ui, palette);
@@ -111,133 +110,41 @@ fn meanings(ui: &mut egui::Ui, palette: &Palette) {
     );
 }
 
-/// What was measured, and what was predicted on its scale.
-fn values(series: &ExampleSeries, at: usize) -> (Vec<f64>, Vec<f64>) {
-    let measured = series.measured.column(at).to_vec();
-    let predicted = on_the_scale_of(&series.predicted.column(at).to_vec(), &measured);
-    (measured, predicted)
-}
-
 /// One voxel's r in each of the fits of a folder.
 pub(super) fn over_layers(ui: &mut egui::Ui, entries: &[ProfileEntry], voxel: usize, height: f32) {
-    let palette = Palette::of(ui);
     heading(ui, &format!("Voxel {} over layers", thousands(voxel)));
-    let words: Vec<String> = entries.iter().map(|entry| entry.name.clone()).collect();
-    let names = short_names(&words);
-    let r: Vec<[f64; 2]> = entries
-        .iter()
-        .enumerate()
-        .map(|(at, entry)| [at as f64, entry.r_of(voxel)])
-        .filter(|point| point[1].is_finite())
-        .collect();
-    let first = r.first().map_or(0.0, |point| point[1]);
-    let x = Axis {
-        title: "",
-        range: [-0.75, entries.len() as f64 - 0.25],
-    };
-    let y = Axis {
-        title: "r",
-        range: range(r.iter().map(|point| point[1]), [first, first]),
-    };
-    let told = |at: egui_plot::PlotPoint| {
-        let entry = entries.get(at.x.round().max(0.0) as usize)?;
+    let figure = scores::voxel_profile(entries, voxel);
+    let size = vec2(ui.available_width(), height);
+    figure_view(ui, "The voxel over layers", &figure, size, |at| {
+        let entry = entries.get(at[0].round().max(0.0) as usize)?;
         Some(format!("{}: r {:.3}", entry.name, entry.r_of(voxel)))
-    };
-    let n_names = names.len();
-    let response = chart("voxel over layers", &x, &y, palette, told)
-        .height(height)
-        .x_grid_spacer(move |_| {
-            let mark = |at: usize| egui_plot::GridMark {
-                value: at as f64,
-                step_size: 1.0,
-            };
-            (0..n_names).map(mark).collect()
-        })
-        .x_axis_formatter(move |mark, _| {
-            let at = mark.value.round().max(0.0) as usize;
-            names.get(at).cloned().unwrap_or_default()
-        })
-        .show(ui, |plot| {
-            fix(plot, &x, &y);
-            let line = Line::new("", PlotPoints::from(r.clone()));
-            plot.line(line.color(palette.accent).allow_hover(false));
-            let points = Points::new("", PlotPoints::from(r)).radius(4.0);
-            plot.points(points.color(palette.accent).allow_hover(false));
-        })
-        .response;
-    name(&response, Role::Canvas, "The voxel over layers");
+    });
 }
 
-/// One voxel's test scans: measured, and predicted with the same mean and deviation.
-pub(super) fn by_scan(ui: &mut egui::Ui, (series, at): (&ExampleSeries, usize), height: f32) {
-    let palette = Palette::of(ui);
-    let (measured, scaled) = values(series, at);
-    let n_scans = measured.len();
-    let points = |values: &[f64]| -> PlotPoints<'static> {
-        let at = |(scan, value): (usize, &f64)| [(scan + 1) as f64, *value];
-        values.iter().enumerate().map(at).collect()
-    };
-    let [drawn, predicted] = [&measured, &scaled].map(|values| points(values));
-    let x = Axis {
-        title: "test scan (after trimming)",
-        range: range(std::iter::once(n_scans as f64), [0.0, 1.0]),
-    };
-    let y = Axis {
-        title: "response (units of the file)",
-        range: range(measured.iter().chain(&scaled).copied(), [0.0, 0.0]),
-    };
-    meanings(ui, palette);
-    let says = move |at: egui_plot::PlotPoint| {
-        let scan = at.x.round();
-        let index = (scan >= 1.0).then_some(scan as usize - 1)?;
-        let (measured, predicted) = (measured.get(index)?, scaled.get(index)?);
-        Some(format!(
-            "scan {}: measured {measured:.3}, predicted {predicted:.3}",
-            thousands(index + 1)
-        ))
-    };
-    let response = chart("course", &x, &y, palette, says)
-        .height(height)
-        .show(ui, |plot| {
-            fix(plot, &x, &y);
-            plot.hline(
-                HLine::new("", 0.0)
-                    .color(palette.hairline)
-                    .allow_hover(false),
-            );
-            plot.line(Line::new("", drawn).color(palette.weak).allow_hover(false));
-            plot.line(
-                Line::new("", predicted)
-                    .color(palette.accent)
-                    .allow_hover(false),
-            );
-        })
-        .response;
-    name(
-        &response,
-        Role::Canvas,
+/// One voxel's test responses scan by scan.
+pub(super) fn by_scan(
+    ui: &mut egui::Ui,
+    scores: &ScoresInfo,
+    (series, at): (&ExampleSeries, usize),
+    height: f32,
+) {
+    let figure = scores::time_course(scores, (series, at), None);
+    let (measured, scaled) = scores::values(series, at);
+    let size = vec2(ui.available_width(), height);
+    figure_view(
+        ui,
         "Measured and predicted time course",
+        &figure,
+        size,
+        |at| {
+            let index = (at[0].round() >= 1.0).then(|| at[0].round() as usize - 1)?;
+            let (measured, predicted) = (measured.get(index)?, scaled.get(index)?);
+            Some(format!(
+                "scan {}: measured {measured:.3}, predicted {predicted:.3}",
+                thousands(index + 1)
+            ))
+        },
     );
-}
-
-/// Values brought to the mean and deviation of others.
-fn on_the_scale_of(values: &[f64], target: &[f64]) -> Vec<f64> {
-    let moments = |values: &[f64]| {
-        let n = values.len().max(1) as f64;
-        let mean = values.iter().sum::<f64>() / n;
-        let squares = values.iter().map(|value| (value - mean).powi(2));
-        (mean, (squares.sum::<f64>() / n).sqrt())
-    };
-    let ((mean, deviation), (target_mean, target)) = (moments(values), moments(target));
-    let factor = if deviation > 0.0 {
-        target / deviation
-    } else {
-        0.0
-    };
-    let scaled = values
-        .iter()
-        .map(|value| (value - mean) * factor + target_mean);
-    scaled.collect()
 }
 
 #[cfg(test)]
@@ -270,13 +177,5 @@ mod tests {
                 .unwrap()
                 .starts_with("Scan at 1.0 s: measured 1.000, predicted 0.500")
         );
-    }
-
-    #[test]
-    fn predictions_are_brought_to_the_mean_and_deviation_of_what_was_measured() {
-        let found = on_the_scale_of(&[1.0, 2.0, 3.0], &[10.0, 30.0, 20.0]);
-        for (found, expected) in found.iter().zip([10.0, 20.0, 30.0]) {
-            assert!((found - expected).abs() < 1e-12);
-        }
     }
 }

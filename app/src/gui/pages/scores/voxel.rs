@@ -1,9 +1,11 @@
 //! Any voxel of a fit: its scores, its course in the test, its layers.
 
 use eframe::egui;
-use heschl_core::encoding::Column;
+use heschl_core::encoding::{Column, ExampleSeries};
+use heschl_core::figure::Figure;
 
-use crate::gui::actions::{Action, Actions};
+use crate::gui::actions::{Action, Actions, ViewAction};
+use crate::gui::figure::scores as figures;
 use crate::gui::fitting::{ScoresInfo, TestStory};
 use crate::gui::icons;
 use crate::gui::info::Info;
@@ -42,6 +44,49 @@ pub(super) fn ui(
         });
 }
 
+/// Where the voxel's responses are among those that are known: those of its file, or one of the examples.
+fn series_of<'a>(
+    scores: &'a ScoresInfo,
+    state: &State,
+    info: &'a Info,
+) -> Option<(&'a ExampleSeries, usize)> {
+    let of_file = info.fit.time_course.ready();
+    let of_file = of_file.and_then(|found| Some((found.series.as_ref().ok()?, 0)));
+    let example = || {
+        let series = scores.series.as_ref()?;
+        let at = series
+            .voxels
+            .iter()
+            .position(|voxel| *voxel == state.voxel)?;
+        Some((series, at))
+    };
+    of_file.or_else(example)
+}
+
+/// The test stories on the time axis; none where their scan times are not known.
+fn stories_of<'a>(info: &'a Info, series: &ExampleSeries) -> &'a [TestStory] {
+    let found = info.fit.time_course.ready();
+    let stories = found.map_or(&[][..], |found| &found.stories);
+    let n_rows = stories.last().map_or(0, |story| story.rows.end);
+    if n_rows == series.measured.nrows() {
+        stories
+    } else {
+        &[]
+    }
+}
+
+/// The voxel's time course as a figure.
+pub(super) fn figure(
+    scores: &ScoresInfo,
+    state: &State,
+    info: &Info,
+    story: usize,
+) -> Option<Figure> {
+    let (series, at) = series_of(scores, state, info)?;
+    let story = stories_of(info, series).get(story);
+    Some(figures::time_course(scores, (series, at), story))
+}
+
 /// The course over the seconds of a test story, or scan by scan where they are not known.
 fn time_course(
     ui: &mut egui::Ui,
@@ -50,13 +95,8 @@ fn time_course(
     (story, actions): (&mut usize, &mut Actions),
     height: f32,
 ) {
-    let kept = scores.series.as_ref().and_then(|series| {
-        let is_it = |voxel: &usize| *voxel == state.voxel;
-        Some((series, series.voxels.iter().position(is_it)?))
-    });
-    let found = info.fit.time_course.ready();
-    let of_file = found.and_then(|found| Some((found.series.as_ref().ok()?, 0)));
-    let Some((series, at)) = of_file.or(kept) else {
+    let Some((series, at)) = series_of(scores, state, info) else {
+        let found = info.fit.time_course.ready();
         match found.and_then(|found| found.series.as_ref().err()) {
             Some(sentence) => {
                 warning(ui, sentence);
@@ -70,10 +110,9 @@ fn time_course(
         }
         return;
     };
-    let stories = found.map_or(&[][..], |found| &found.stories);
-    let n_rows = stories.last().map_or(0, |story| story.rows.end);
-    if stories.is_empty() || n_rows != series.measured.nrows() {
-        return super::time_course::by_scan(ui, (series, at), height);
+    let stories = stories_of(info, series);
+    if stories.is_empty() {
+        return super::time_course::by_scan(ui, scores, (series, at), height);
     }
     let story = chosen(ui, stories, (state, info), (story, actions));
     super::time_course::in_time(ui, (series, at), story, (state, actions), height);
@@ -91,7 +130,9 @@ fn chosen<'a>(
         let names = stories.iter().map(|story| story.story.as_str());
         let options: Vec<(usize, &str)> = names.enumerate().collect();
         if stories.len() > 1 && choices(ui, story, &options) {
-            actions.push(Action::SelectStory(stories[*story].story.clone()));
+            actions.push(Action::View(ViewAction::Story(
+                stories[*story].story.clone(),
+            )));
         }
         let shown = &stories[*story];
         if state.story.as_ref() == Some(&shown.story) {
@@ -103,7 +144,7 @@ fn chosen<'a>(
                 .iter()
                 .any(|known| known.story == shown.story);
             if has_sound && ui.link("Listen to it").clicked() {
-                actions.push(Action::SelectStory(shown.story.clone()));
+                actions.push(Action::View(ViewAction::Story(shown.story.clone())));
             }
         }
     });
@@ -134,7 +175,7 @@ fn voxel_field(ui: &mut egui::Ui, scores: &ScoresInfo, state: &State, actions: &
     });
     let voxel = value.round().max(0.0) as usize;
     if voxel != state.voxel {
-        actions.push(Action::Voxel(voxel));
+        actions.push(Action::View(ViewAction::Voxel(voxel)));
     }
 }
 
@@ -157,7 +198,7 @@ fn examples(ui: &mut egui::Ui, scores: &ScoresInfo, state: &State, actions: &mut
         .collect();
     let mut voxel = state.voxel;
     if choices(ui, &mut voxel, &options) {
-        actions.push(Action::Voxel(voxel));
+        actions.push(Action::View(ViewAction::Voxel(voxel)));
     }
 }
 
