@@ -1,4 +1,4 @@
-//! Figures as inline SVG: no script, no fonts of their own, colours from the page.
+//! Figures as inline SVG, without scripts or fonts; colours come from the page.
 
 use std::fmt::Write as _;
 
@@ -6,14 +6,14 @@ use super::methods::short;
 
 const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 240.0;
-/// Room for labels at the left, right, top and bottom.
+/// Margins for labels: left, right, top and bottom.
 const LEFT: f64 = 58.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 42.0;
 const N_BINS: usize = 60;
 
-/// A figure that grows.
+/// An SVG plot under construction.
 struct Plot {
     svg: String,
     x: (f64, f64),
@@ -21,7 +21,7 @@ struct Plot {
 }
 
 impl Plot {
-    /// `x` and `y`: ranges of the axes; `labels`: of x and of y.
+    /// Starts a plot. `x` and `y`: ranges of the axes; `labels`: of x and y.
     fn new(title: &str, x: (f64, f64), y: (f64, f64), labels: (&str, &str)) -> Self {
         let widened = |(from, to): (f64, f64)| {
             if to > from {
@@ -121,7 +121,7 @@ impl Plot {
     }
 }
 
-/// Round numbers within a range, at most seven.
+/// At most seven round numbers within a range.
 fn ticks((from, to): (f64, f64)) -> Vec<f64> {
     let rough = (to - from) / 6.0;
     let power = 10_f64.powf(rough.log10().floor());
@@ -135,7 +135,7 @@ fn ticks((from, to): (f64, f64)) -> Vec<f64> {
     (first..=last).map(|n| n as f64 * step).collect()
 }
 
-/// Voxels by r, those predicted better than by chance in the accent colour. NaN are left out.
+/// Histogram of r, with significant voxels in the accent colour; NaN are skipped.
 pub(super) fn histogram_of_r(r: &[f64], is_significant: &[bool]) -> String {
     let finite = || r.iter().copied().filter(|r| r.is_finite());
     let from = finite().fold(0.0_f64, f64::min);
@@ -165,7 +165,7 @@ pub(super) fn histogram_of_r(r: &[f64], is_significant: &[bool]) -> String {
     plot.finish()
 }
 
-/// Voxels by the number of their α.
+/// Bar chart of the number of voxels per α.
 pub(super) fn histogram_of_alpha(alphas: &[f64], chosen: &[f64]) -> String {
     let count = |alpha: &f64| {
         let is_it = |one: &&f64| (**one - alpha).abs() <= alpha.abs() * 1e-9;
@@ -195,7 +195,7 @@ pub(super) fn histogram_of_alpha(alphas: &[f64], chosen: &[f64]) -> String {
     plot.finish()
 }
 
-/// Mean score in the rounds against α: of all voxels, and of the best tenth.
+/// Mean validation score against α: over all voxels, and over the best tenth.
 pub(super) fn rounds_curve(alphas: &[f64], all: &[f64], best: &[f64]) -> String {
     let logs: Vec<f64> = alphas
         .iter()
@@ -226,7 +226,7 @@ pub(super) fn rounds_curve(alphas: &[f64], all: &[f64], best: &[f64]) -> String 
     plot.finish()
 }
 
-/// A voxel's test scans: measured, and predicted brought to the same mean and deviation.
+/// A voxel's test time course: measured, and predicted rescaled to the same mean and standard deviation.
 pub(super) fn time_course(title: &str, measured: &[f64], predicted: &[f64]) -> String {
     let scaled = matched(predicted, measured);
     let values = || {
@@ -255,7 +255,7 @@ pub(super) fn time_course(title: &str, measured: &[f64], predicted: &[f64]) -> S
     plot.finish()
 }
 
-/// `series` with the mean and deviation of `like`.
+/// `series` rescaled to the mean and standard deviation of `like`.
 fn matched(series: &[f64], like: &[f64]) -> Vec<f64> {
     let moments = |series: &[f64]| {
         let n = series.len().max(1) as f64;
@@ -279,7 +279,7 @@ fn matched(series: &[f64], like: &[f64]) -> Vec<f64> {
         .collect()
 }
 
-/// Text that a page can hold.
+/// Escapes text for HTML.
 pub(super) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -316,7 +316,7 @@ mod tests {
     fn bars_are_as_high_as_there_are_voxels() {
         let r = [0.11, 0.12, 0.4, f64::NAN];
         let svg = histogram_of_r(&r, &[false, true, true, false]);
-        // One voxel in each bin: the significant ones and the other.
+        // One voxel per bin: two significant ones and one that is not.
         assert_eq!(svg.matches("<rect class=\"accent\"").count(), 2);
         assert_eq!(svg.matches("<rect class=\"quiet\"").count(), 1);
         let svg = histogram_of_alpha(&[1.0, 10.0, 100.0], &[10.0, 10.0, 100.0]);
