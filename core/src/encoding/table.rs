@@ -27,7 +27,7 @@ pub enum Column {
     Alpha,
     /// Mean validation score at the chosen α.
     RoundScore,
-    /// p value of r under a block permutation of the test responses.
+    /// p value of r: one-sided block permutation test over test time.
     P,
     /// False discovery rate of p over all voxels (Benjamini–Hochberg).
     Q,
