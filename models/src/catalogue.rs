@@ -76,8 +76,8 @@ const CC_BY_SA: Option<&str> = Some("CC-BY-SA-3.0");
 
 /// Returns a sentence on the training data of a model in the catalogue.
 ///
-/// Sources: Radford et al. 2022 and the model cards of whisper-large-v3 and its turbo; Hsu et al. 2021 (`HuBERT`); Chen et al. 2022
-/// (`WavLM`); Baevski et al. 2020 (wav2vec 2.0) and 2022 (data2vec).
+/// Sources: Radford et al. 2022 and the model cards of whisper-large-v3 and its turbo; Hsu et al. 2021 (`HuBERT`); Chen et
+/// al. 2022 (`WavLM`); Baevski et al. 2020 (wav2vec 2.0) and 2022 (data2vec).
 #[must_use]
 pub fn about(name: &str) -> Option<&'static str> {
     Some(match name {
