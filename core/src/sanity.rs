@@ -126,7 +126,7 @@ pub fn neighbours_in_training(training: ArrayView2<f64>, test: ArrayView2<f64>) 
     let found = nearest(test, training);
     let (usual_mean, usual_deviation) = mean_and_deviation(&usual);
     let (found_mean, _) = mean_and_deviation(&found);
-    // The baseline's standard deviation and a margin of 0.05 allow for differences between stories.
+    // A standard deviation of the baseline and a margin of 0.05 are tolerated.
     let is_good = found_mean < usual_mean + usual_deviation + 0.05;
     Check::of(
         NAME,

@@ -39,9 +39,9 @@ impl ExampleSeries {
     }
 
     /// Reads `series.npz`.
-    /// Returns an [`NpzError`] if the file cannot be read, or if its arrays do not match in shape.
+    ///
     /// # Errors
-    /// [`NpzError`] if it cannot be read, or its arrays do not fit each other.
+    /// Returns an [`NpzError`] if the file cannot be read, or if its arrays do not match in shape.
     pub fn read(path: &Path) -> Result<Self, NpzError> {
         let voxels = npz::read_as::<f64, Ix1>(path, "voxels")?;
         let series = Self {

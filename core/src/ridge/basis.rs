@@ -198,7 +198,7 @@ impl<T: Real> Basis<T> {
     /// error.
     pub(super) fn shrinkage(&self, penalty: f64) -> Array1<f64> {
         let largest = self.largest_singular_value().powi(2);
-        // Backward error of a symmetric eigendecomposition: about `k · ε · λ_max`.
+        // Rounding error of a computed eigenvalue: about `k · ε · λ_max`.
         let rounding = largest * f64::EPSILON * self.values.len() as f64;
         self.values.mapv(|value| {
             let is_dropped = value.sqrt() <= SINGULAR_CUTOFF || value + penalty <= rounding;

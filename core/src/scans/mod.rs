@@ -278,7 +278,6 @@ impl ScanTimes {
     ///
     /// # Errors
     /// Returns a [`ScansError`] if the interval is not positive or there are fewer than two scans.
-    /// [`ScansError`] if the interval is not positive or there are fewer than two scans.
     pub fn simulated(
         n_scans: usize,
         repetition_secs: f64,

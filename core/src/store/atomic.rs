@@ -23,7 +23,6 @@ impl AtomicFile {
     ///
     /// # Errors
     /// Returns a [`StoreError`] if the folder or the file cannot be created.
-    /// [`StoreError`] if the folder cannot be made or the file not created.
     pub fn create(path: &Path) -> Result<Self, StoreError> {
         Self::create_beside(path, ".partial")
     }

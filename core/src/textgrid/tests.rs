@@ -204,7 +204,7 @@ fn entries_without_a_label_count_as_the_recipe_says() {
             .map(|chosen| (chosen.intervals.len(), chosen.n_empty))
             .unwrap()
     };
-    // As the study's own: pauses are "sp", and an entry without a label is one of the words.
+    // As in the study's files: pauses are "sp", and an entry without a label is one of the words.
     let study = ["sp", "the", "", "{BR}", " ", "cat", "sp"];
     let aligned = ["", "the", "", "cat", ""];
     let mixed = ["sp", "the", "", "sil", "cat"];
