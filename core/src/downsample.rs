@@ -59,7 +59,7 @@ impl Default for Downsampling {
     }
 }
 
-/// An error of resampling.
+/// Errors of [`downsample`].
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[expect(
     missing_docs,

@@ -297,7 +297,7 @@ fn view<'a, T: Real>(array: &'a ArrayView2<T>) -> MatRef<'a, T> {
     }
 }
 
-/// An error of an eigendecomposition.
+/// Errors of [`eigen`].
 #[derive(Debug, thiserror::Error, Clone, Copy, PartialEq, Eq)]
 pub enum EigenError {
     /// The values are not finite, or the iteration does not converge.

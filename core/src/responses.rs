@@ -8,7 +8,7 @@ use ndarray::{Array2, s};
 
 use crate::matrix::Real;
 
-/// An error while reading responses, with a message for the user.
+/// Error of reading responses, with a message for the user.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct ResponsesError(pub String);

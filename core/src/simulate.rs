@@ -55,7 +55,7 @@ impl Default for SimulationSettings {
     }
 }
 
-/// An error of a simulation.
+/// Errors of [`SimulatedBrain::new`].
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[expect(
     missing_docs,

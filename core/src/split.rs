@@ -62,7 +62,7 @@ impl HeldChunks {
     }
 }
 
-/// An error of a split.
+/// Errors of [`CrossValidation::rounds`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[expect(
     missing_docs,

@@ -40,7 +40,7 @@ pub enum Depth {
     Recursive,
 }
 
-/// An error of a search for stories. A path, if there is one, comes last, on its own line.
+/// Errors of listing or choosing stories. A path, if there is one, comes last, on its own line.
 #[derive(Debug, thiserror::Error)]
 pub enum StimuliError {
     /// There is no such folder.

@@ -53,7 +53,7 @@ impl Default for WindowSettings {
     }
 }
 
-/// An error of the window settings.
+/// Errors in window settings.
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[expect(
     missing_docs,

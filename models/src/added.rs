@@ -33,7 +33,7 @@ struct List {
     models: Vec<Added>,
 }
 
-/// An error of the list of added models.
+/// Errors of reading or changing the list of added models.
 #[derive(Debug, thiserror::Error)]
 pub enum AddError {
     /// The folder is not a model.

@@ -85,7 +85,7 @@ pub struct FileRecord {
     pub sha256: String,
 }
 
-/// An error of an installation.
+/// Errors of installing or removing a model.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// Cancelled by the caller. The partial download is kept.

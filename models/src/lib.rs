@@ -45,7 +45,7 @@ use whisper::WhisperConfig;
 /// Maximum size of a `config.json`, bytes.
 const MOST_CONFIG_BYTES: u64 = 4 << 20;
 
-/// An error of a model's folder.
+/// Errors of opening a model folder or building its graph.
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,

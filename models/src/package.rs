@@ -50,7 +50,7 @@ pub struct Extracted {
     pub sha256: String,
 }
 
-/// An error of a package download.
+/// Errors of downloading or extracting a package.
 #[derive(Debug, thiserror::Error)]
 pub enum PackageError {
     /// Cancelled by the caller.

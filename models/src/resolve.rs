@@ -37,7 +37,7 @@ pub struct ModelFolder {
     pub found_as: FoundAs,
 }
 
-/// An error of resolving a model name.
+/// Errors of [`resolve`].
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
     /// The model is in the catalogue but not installed.

@@ -45,7 +45,7 @@ pub struct RuntimeLibrary {
     pub found_in: FoundIn,
 }
 
-/// An error of finding or downloading ONNX Runtime.
+/// Errors of finding or downloading ONNX Runtime.
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
     /// Cancelled by the caller.

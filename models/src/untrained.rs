@@ -20,7 +20,7 @@ const SUFFIX: &str = "-untrained";
 const MARK: &str = "untrained.json";
 const WEIGHTS: &str = "model.safetensors";
 
-/// An error of creating an untrained network.
+/// Errors of [`add`].
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,

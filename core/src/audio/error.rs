@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::resample::ResampleError;
 
-/// An error of a recording. Each message ends with the file's path on its own line.
+/// Errors of reading a recording. Each message ends with the file's path on its own line.
 #[derive(Debug, thiserror::Error)]
 pub enum AudioError {
     /// There is no such file.

@@ -12,7 +12,7 @@ const LANES: usize = 8;
 /// odd rate below 340 kHz fits too.
 const MAX_TABLE_BYTES: u64 = 16 << 20;
 
-/// An error of a pair of sampling rates.
+/// Errors of [`SincResampler::new`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ResampleError {
     /// One of the rates is 0 Hz.

@@ -27,7 +27,7 @@ use crate::score::r_squared;
 pub use mixtures::candidates;
 use mixtures::{check_penalties, check_weights};
 
-/// An error of a banded ridge fit.
+/// Errors of fitting a banded ridge model.
 #[derive(Debug, thiserror::Error, Clone, Copy, PartialEq)]
 #[expect(
     missing_docs,

@@ -71,7 +71,7 @@ pub struct TimeCourse {
     pub values: Vec<f32>,
 }
 
-/// An error of an alignment.
+/// Errors of [`Alignment::of`].
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the sentences are those of the causes")]
 pub enum AlignmentError {

@@ -32,7 +32,7 @@ use crate::stimuli::StimuliError;
 use crate::textgrid::TextGridError;
 use crate::zscore::{ColumnStatistics, zscore};
 
-/// An error of a design matrix.
+/// Errors that prevent a design matrix from being built.
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,

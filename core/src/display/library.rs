@@ -13,7 +13,7 @@ use crate::recipe::RecipeFile;
 const DEEPEST: usize = 6;
 const TIMES: &str = "_times";
 
-/// An error of opening a features folder.
+/// Errors of reading a features folder.
 #[derive(Debug, thiserror::Error)]
 pub enum LibraryError {
     /// The folder does not exist.

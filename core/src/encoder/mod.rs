@@ -64,7 +64,7 @@ pub trait Encoder {
     fn encode(&mut self, batch: &Batch) -> Result<Array3<f32>, EncoderError>;
 }
 
-/// An error of an encoder.
+/// Errors of running an encoder.
 #[derive(Debug, thiserror::Error)]
 pub enum EncoderError {
     /// The runtime failed.

@@ -15,7 +15,7 @@ use crate::store::{StoreError, atomic};
 /// Voxels copied at a time.
 const COPIED_VOXELS: usize = 1024;
 
-/// An error of a merge.
+/// Errors of [`merge`].
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,

@@ -7,7 +7,7 @@ use crate::recipe::EncodeFile;
 use crate::report::EncodeReport;
 use crate::store::{StoreError, atomic};
 
-/// An error while writing results.
+/// Errors of [`write_results`].
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,

@@ -8,7 +8,7 @@ use crate::design::{Design, StoryScans};
 use crate::recipe::EncodeRecipe;
 use crate::responses::{Readable, ResponseSource, ResponsesError};
 
-/// An error of the responses.
+/// Errors of reading the responses of a design.
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,

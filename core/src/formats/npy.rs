@@ -16,7 +16,7 @@ use crate::matrix::Real;
 /// Maximum size of a header, bytes.
 const MOST_HEADER_BYTES: usize = 1 << 20;
 
-/// An error of an array file.
+/// Errors of reading an array.
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,

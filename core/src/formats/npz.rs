@@ -30,7 +30,7 @@ const MOST_KEPT_GROWTH: u64 = 100;
 /// Maximum size of a dimension of an empty array.
 const MOST_OF_NOTHING: usize = 1 << 24;
 
-/// An error of an archive.
+/// Errors of reading an archive.
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,

@@ -17,7 +17,7 @@ use crate::store::{
 };
 use crate::window::{WindowError, Windows};
 
-/// An error of the extraction of a story.
+/// Errors of extracting features.
 #[derive(Debug, thiserror::Error)]
 pub enum ExtractError {
     /// The recording cannot be read.

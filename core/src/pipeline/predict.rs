@@ -15,7 +15,7 @@ use crate::recipe::{EncodeFile, EncodeRecipe};
 use crate::responses::{ResponseSource, ResponsesError};
 use crate::store::StoreError;
 
-/// An error of a prediction.
+/// Errors of [`predict`].
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,

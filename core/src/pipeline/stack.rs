@@ -23,7 +23,7 @@ use crate::stacking::{ResidualProducts, stacked};
 /// Folds of the training scans that are held out in turn.
 const N_FOLDS: usize = 5;
 
-/// An error of stacking.
+/// Errors of [`stack`].
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,

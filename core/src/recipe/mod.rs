@@ -278,7 +278,7 @@ pub struct RecipeFile {
     pub run: Option<RunInfo>,
 }
 
-/// An error of a recipe file.
+/// Errors of reading a recipe file.
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,

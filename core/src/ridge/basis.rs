@@ -12,7 +12,7 @@ use crate::split::TrainingFeatures;
 /// Singular values up to this one are dropped, as in the published validation rounds.
 const SINGULAR_CUTOFF: f64 = 1e-10;
 
-/// An error of a ridge fit.
+/// Errors of fitting a ridge model.
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[expect(
     missing_docs,

@@ -67,7 +67,7 @@ pub(super) struct Leaving<T> {
     largest_value: f64,
 }
 
-/// The fit of all rows at the held-out rows.
+/// Fitted values at the held-out rows, from the fit on all rows.
 pub(super) struct Fits<T> {
     /// `(n_rows, k)`.
     seen: Array2<T>,

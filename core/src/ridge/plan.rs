@@ -27,7 +27,7 @@ pub struct RoundsPlan<'a, T> {
     rounds: Vec<Round<T>>,
     /// Eigenvectors of all rows, if some round is computed by downdating; else `None`.
     directions: Option<Array2<T>>,
-    /// Fit of all rows at the held-out rows, if some round needs it.
+    /// Fitted values at the held-out rows, from the fit on all rows, if some round needs them.
     fits: Option<Fits<T>>,
     n_alphas: usize,
     score: RoundScore,

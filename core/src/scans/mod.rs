@@ -15,7 +15,7 @@ const LOST_INTERVALS: f64 = 1.5;
 /// Upper bound of the number of scans: a day of volumes at four per second is 345,600.
 const MOST_SCANS: usize = 400_000;
 
-/// An error of scan times.
+/// Errors of reading or computing scan times.
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[expect(
     missing_docs,

@@ -39,7 +39,7 @@ pub const FEATURES: &str = "features";
 /// Name of the array in times files.
 pub const TIMES: &str = "times";
 
-/// An error of feature files.
+/// Errors of reading or writing feature files.
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,

@@ -5,7 +5,7 @@ mod tiers;
 
 pub use tiers::{ChosenTier, EmptyLabels, SpeechUnit, TierChoice};
 
-/// An error of a `TextGrid`.
+/// Errors of reading a `TextGrid`.
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[expect(
     missing_docs,

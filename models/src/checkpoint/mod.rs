@@ -47,7 +47,7 @@ pub struct Checkpoint {
     tensors: BTreeMap<String, Tensor>,
 }
 
-/// An error of a checkpoint.
+/// Errors of reading a checkpoint.
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,

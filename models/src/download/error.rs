@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// An error of a download.
+/// Errors of downloading a file.
 #[derive(Debug, thiserror::Error)]
 pub enum DownloadError {
     /// Cancelled by the caller. The partial download is kept for the next attempt.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::added::AddError;
 use crate::folders::NoDataFolder;
 
-/// An error of a user-supplied ONNX file.
+/// Errors of adding or opening a user-supplied ONNX file.
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,

@@ -27,7 +27,7 @@ const INPUT: &str = "input";
 /// Name of the graph's input for the requested output frames.
 const WANTED_FRAMES: &str = "wanted_frames";
 
-/// An error of ONNX Runtime or of loading a model.
+/// Errors of loading ONNX Runtime or a model.
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
     /// The library cannot be loaded.

@@ -35,6 +35,7 @@ pub(super) fn map_file(path: &Path) -> Result<Mmap, RuntimeError> {
 ///
 /// # Errors
 /// Returns an error if the weight extends past the end of the file, if its graph asks for a storage-only format, or if the
+/// runtime rejects it.
 pub(super) fn weight_value(map: &Mmap, weight: &Weight) -> Result<DynValue, String> {
     let start = usize::try_from(weight.offset).map_err(|error| error.to_string())?;
     let bytes = start

@@ -39,7 +39,7 @@ use run::{FIT, Run, draws_of, rounds_name, values_of};
 use super::now;
 use super::scorer::Scored;
 
-/// An error of a fit.
+/// Errors of fitting an encoding model.
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,

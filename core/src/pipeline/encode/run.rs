@@ -140,7 +140,7 @@ impl<'a> Run<'a> {
         self.open_journal(name, n_values, 0)
     }
 
-    /// Opens the journal of scores: besides its voxels, each block holds [`values_of`] its bootstrap draws.
+    /// Opens the journal of scores: besides its voxels, each block holds its bootstrap draws, serialised by [`values_of`].
     pub(super) fn journal_of_scores(
         &self,
         name: &str,
