@@ -200,7 +200,7 @@ fn values(name: &str, shape: &[usize], random: &mut PythonRandom) -> Vec<f32> {
             .map(|at| sinusoid(at / dim, at % dim, *dim))
             .collect();
     }
-    // Norm of each tap of a weight-normalised kernel: with 128 taps over 768 channels, it passes about half the amplitude.
+    // Norm of each tap of a weight-normalised kernel: with 128 taps over 768 channels, about half of the signal passes.
     if name.ends_with("weight_g") || name.ends_with("weight.original0") {
         return vec![1.0; n];
     }
