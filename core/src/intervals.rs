@@ -145,6 +145,7 @@ fn scaled<T: Real>(columns: ArrayView2<T>) -> Array2<f64> {
         let mean = column.sum() / column.len() as f64;
         column -= mean;
         let spread = (column.dot(&column) / column.len() as f64).sqrt();
+        // The spread of a constant column is not exactly 0 after rounding.
         if spread <= 1e-12 * mean.abs() {
             column.fill(0.0);
         } else {

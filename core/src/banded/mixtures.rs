@@ -28,6 +28,7 @@ pub fn candidates(n_sets: usize, n_random: usize, seed: u64) -> Vec<Vec<f64>> {
 /// Draws from the gamma distribution with scale 1. Source: Marsaglia and Tsang (2000), with their boost for shapes below 1.
 fn gamma(shape: f64, random: &mut PythonRandom) -> f64 {
     if shape < 1.0 {
+        // The power may underflow to 0; `MIN_POSITIVE` keeps the sum of a draw above 0.
         let boost = (1.0 - random.unit()).powf(1.0 / shape);
         return (gamma(shape + 1.0, random) * boost).max(f64::MIN_POSITIVE);
     }
