@@ -1,41 +1,40 @@
-//! What a model says of itself: which sound it takes, which output frame a window ends at, and its layers.
+//! Model card: the input an encoder expects, the output frame that represents a window, and its layers.
 
 use serde::{Deserialize, Serialize};
 
 use crate::mel;
 use crate::window::EncoderReach;
 
-/// The facts about a speech encoder that the rest of the program needs.
+/// Properties of a speech encoder that the rest of the program needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Card {
-    /// The name that its features' folder gets, such as `whisper-tiny`.
+    /// Name of its feature folder, such as `whisper-tiny`.
     pub name: String,
     /// Family of the architecture, such as `whisper`.
     pub architecture: String,
-    /// How samples become the encoder's input.
+    /// Front end that turns samples into the encoder's input.
     pub front_end: FrontEnd,
-    /// Which output frame stands for a window.
+    /// Which output frame represents a window.
     pub frame_rule: FrameRule,
-    /// Samples from one output frame to the next.
+    /// Stride between output frames, in samples.
     pub stride_samples: usize,
     /// Windows shorter than this are dropped, in samples.
     pub shortest_samples: u64,
-    /// Windows longer than this are refused, in samples; `None` if there is no limit.
+    /// Windows longer than this are an error, in samples; `None` if there is no limit.
     pub longest_samples: Option<u64>,
-    /// Hidden states: transformer blocks + 1. Layer 0 enters the first block.
+    /// Number of hidden states: transformer blocks + 1. Layer 0 is the input of the first block.
     pub n_layers: usize,
-    /// What the final output is, beside the last layer.
+    /// What the final output is, besides the last layer.
     pub final_output: FinalOutput,
-    /// What the last layer is, where the encoder ends with a norm that may count to it or not; `None` where there is no
-    /// such choice.
+    /// Whether the last layer is taken before or after the encoder's final norm; `None` if the encoder has no such norm.
     pub last_layer: Option<LastLayer>,
-    /// Features per layer.
+    /// Hidden size.
     pub dim: usize,
-    /// The word before the number in a layer's name: `encoder` or `layer`.
+    /// Prefix of layer names: `encoder` or `layer`.
     pub layer_prefix: String,
 }
 
-/// How samples become the encoder's input. Each front end is a file of its own in this crate.
+/// How samples become the encoder's input. Each front end is implemented in a file of its own in this crate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FrontEnd {
@@ -44,23 +43,23 @@ pub enum FrontEnd {
         /// Mel bands, 80 or 128.
         n_mels: usize,
     },
-    /// The samples themselves, as `HuBERT`, wav2vec 2.0 and `WavLM` hear them.
+    /// The samples themselves, for `HuBERT`, wav2vec 2.0 and `WavLM`.
     Waveform {
-        /// Whether the model's own feature extractor brings each window to mean 0 and variance 1.
+        /// Whether the model's feature extractor normalises each window to mean 0 and variance 1.
         normalise: bool,
     },
-    /// What the model's own convolutions make of the samples, each frame computed once for all windows that hear it:
-    /// for models whose convolutions hear no more of a window than their frame.
+    /// Frames of the model's own convolutional feature encoder, each computed once for all windows that contain it: for
+    /// models whose convolutions depend only on the samples in the frame's receptive field.
     SharedFrames {
-        /// Samples that a frame hears.
+        /// Receptive field of a frame, in samples.
         first_samples: usize,
-        /// Samples from one frame to the next.
+        /// Stride between frames, in samples.
         stride_samples: usize,
     },
 }
 
 impl FrontEnd {
-    /// The front end where the model's own feature extractor is used or not. Whisper cannot do without.
+    /// Returns the front end with or without the model's feature extractor, which is mandatory for Whisper.
     #[must_use]
     pub fn with_feature_extractor(self, is_used: bool) -> Self {
         match self {
@@ -73,8 +72,8 @@ impl FrontEnd {
 }
 
 impl Card {
-    /// Whether the model's own feature extractor is at work where it is asked for or not: always in Whisper, never where
-    /// it would leave the samples as they are.
+    /// Whether the model's feature extractor is in effect, given whether it was requested: always for Whisper, never where
+    /// it would leave the samples unchanged.
     #[must_use]
     pub fn uses_feature_extractor(&self, is_asked_for: bool) -> bool {
         match self.front_end {
@@ -85,50 +84,49 @@ impl Card {
     }
 }
 
-/// What the final output is, which is written under the story's own name.
+/// The final output, which is written under the story's own name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FinalOutput {
     /// The last layer.
     LastLayer,
-    /// A vector of its own, after the last layer: what an adapter makes of it, or the norm behind it where that does not
-    /// count to the layer ([`LastLayer::BeforeNorm`]).
+    /// A separate vector after the last layer: the output of an adapter, or of the final norm if the last layer is taken
+    /// before it ([`LastLayer::BeforeNorm`]).
     AfterLastLayer,
 }
 
-/// What the last layer is in the "large" models of `HuBERT`, wav2vec 2.0 and `WavLM`, which pass what their last block
-/// gives through a norm of its own.
+/// The last layer of the "large" models of `HuBERT`, wav2vec 2.0 and `WavLM`, in which a norm follows the last block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LastLayer {
-    /// After the norm, which makes it the final output: `hidden_states[-1]` of transformers 4, with which the study's
-    /// features were made.
+    /// After the norm, equal to the final output: `hidden_states[-1]` of transformers 4, with which the study's features
+    /// were extracted.
     #[default]
     AsPublished,
     /// Before the norm: `hidden_states[-1]` of transformers 5.
     BeforeNorm,
 }
 
-/// Which output frame stands for a window.
+/// The output frame that represents a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FrameRule {
-    /// The last output that any real sample reaches through Whisper's two stem convolutions.
+    /// The last output frame whose receptive field through Whisper's two stem convolutions contains real samples.
     LastReachedByStem,
-    /// The last output that there is.
+    /// The last output frame.
     Last {
-        /// Samples that the first output hears.
+        /// Receptive field of the first output frame, in samples.
         first_samples: usize,
-        /// Samples from one output to the next.
+        /// Stride between output frames, in samples.
         stride_samples: usize,
     },
 }
 
 impl FrameRule {
-    /// Index of the output frame that stands for a window of `n_samples`.
+    /// Returns the index of the output frame that represents a window of `n_samples`.
     ///
-    /// With n = ⌈samples/160⌉ mel frames it is min(1499, ⌊(n + 1)/2⌋) for Whisper, whose stem has kernels of 3 and
-    /// strides of 1 and 2; ⌊(samples − first)/stride⌋ for encoders of the waveform.
+    /// With n = ⌈samples/160⌉ mel frames it is min(1499, ⌊(n + 1)/2⌋) for Whisper, whose stem has kernels of 3 and strides
+    /// of 1 and 2; ⌊(samples − first)/stride⌋ for waveform encoders.
     #[must_use]
     pub fn wanted_frame(self, n_samples: usize) -> usize {
         match self {
@@ -145,32 +143,32 @@ impl FrameRule {
 }
 
 impl Card {
-    /// The name of layer `index`, such as `encoder.0`.
+    /// Returns the name of layer `index`, such as `encoder.0`.
     #[must_use]
     pub fn layer_name(&self, index: usize) -> String {
         format!("{}.{index}", self.layer_prefix)
     }
 
-    /// Vectors that the encoder gives for `layers` (ascending): one a layer, and the final output where that is a
-    /// vector of its own and the last layer is wanted.
+    /// Returns the number of vectors that the encoder outputs for `layers` (ascending): one per layer, plus the final
+    /// output if that is a separate vector and the last layer is among them.
     #[must_use]
     pub fn n_outputs(&self, layers: &[usize]) -> usize {
         layers.len() + usize::from(self.has_own_final(layers))
     }
 
-    /// Whether the vectors that the encoder gives for `layers` end with a final output that is no layer.
+    /// Whether the encoder's outputs for `layers` end with a final output that is not a layer.
     #[must_use]
     pub fn has_own_final(&self, layers: &[usize]) -> bool {
         self.final_output == FinalOutput::AfterLastLayer && self.has_final(layers)
     }
 
-    /// Whether the final output can be had from `layers`.
+    /// Whether the final output is available from `layers`.
     #[must_use]
     pub fn has_final(&self, layers: &[usize]) -> bool {
         layers.last() == Some(&(self.n_layers - 1))
     }
 
-    /// The lengths of window that the encoder accepts.
+    /// Returns the range of window lengths that the encoder accepts.
     #[must_use]
     pub fn reach(&self) -> EncoderReach {
         EncoderReach {
@@ -186,8 +184,8 @@ mod tests {
 
     #[test]
     fn whispers_wanted_frame_follows_the_samples() {
-        // Seconds, as the study states them, and both ends by hand: 400 samples are 3 mel frames, so frame 2; 30 s are
-        // 3000, so 1500, which is past the last.
+        // Durations as stated by the study, and both extremes by hand: 400 samples are 3 mel frames, so frame 2; 30 s are
+        // 3000, so 1500, clipped to the last frame.
         for (n_samples, frame) in [
             (400, 2),
             (1600, 5),

@@ -1,38 +1,39 @@
-//! How well any model could do: the noise ceiling, from repeated presentations of one story.
+//! Noise ceiling from repeated presentations of a story.
 
 use ndarray::{Array1, ArrayView3, Axis, Zip};
 use serde::{Deserialize, Serialize};
 
-/// What the total power of a voxel is: the variance of one presentation over time.
+/// Total power of a voxel: the variance of one presentation over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TotalPower {
     /// 1, as in the study, whose responses were z-scored.
     One,
-    /// The mean variance of the presentations. Source: Schoppe et al. (2016).
+    /// The mean variance of the presentations, as measured. Source: Schoppe et al. (2016).
     #[default]
     Measured,
 }
 
-/// The signal and the noise of each voxel.
+/// Signal power and noise ceiling of each voxel.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NoiseCeiling {
-    /// `(n_voxels,)`: the largest correlation that a perfect model of the signal can have with the mean over presentations.
-    /// NaN where no signal power is found.
+    /// `(n_voxels,)`: the largest correlation of a perfect model of the signal with the mean over presentations. NaN where
+    /// the estimated signal power is not positive.
     pub largest_r: Array1<f64>,
-    /// `(n_voxels,)`: the variance that repeats from presentation to presentation, in squared units of the responses. Unbiased,
-    /// so it can fall below 0.
+    /// `(n_voxels,)`: the variance that is reproducible across presentations, in squared units of the responses. Unbiased,
+    /// so it can be negative.
     pub signal_power: Array1<f64>,
-    /// `(n_voxels,)`: signal power over total power: the share of a single presentation's variance that repeats. Unbiased, so
-    /// it can fall below 0 for a voxel without signal.
+    /// `(n_voxels,)`: signal power over total power, the reproducible fraction of a single presentation's variance.
+    /// Unbiased, so it can be negative for a voxel without signal.
     pub explainable_variance: Array1<f64>,
 }
 
-/// Normalised correlations are shown where the ceiling is above this. Source: Antonello et al. (2023).
+/// Normalised correlations are displayed where the ceiling exceeds this. Source: Antonello et al. (2023).
 pub const SHOWN_ABOVE: f64 = 0.35;
 
 impl NoiseCeiling {
-    /// Estimates the ceiling from `presentations`, `(n_presentations, n_scans, n_voxels)`; `None` for fewer than two.
+    /// Estimates the noise ceiling from `presentations`, `(n_presentations, n_scans, n_voxels)`; returns `None` for fewer
+    /// than two.
     ///
     /// With N presentations, TP the [`TotalPower`] and SP = (N·var(mean) − TP) / (N − 1), the ceiling is
     /// 1 / sqrt(1 + (TP/SP − 1) / N).
@@ -67,13 +68,13 @@ impl NoiseCeiling {
         })
     }
 
-    /// The share of the signal power that predictions explain, `(n_voxels,)`: (var(y) − var(y − ŷ)) / SP, with y the mean over
-    /// presentations. NaN where no signal power is found.
+    /// Returns the fraction of the signal power that predictions explain, `(n_voxels,)`: (var(y) − var(y − ŷ)) / SP, with y
+    /// the mean over presentations. NaN where the estimated signal power is not positive.
     ///
-    /// * `measured`: `(n_voxels,)`, variance of y over n − 1 scans.
-    /// * `residual`: `(n_voxels,)`, variance of y − ŷ over n − 1 scans.
+    /// * `measured`: `(n_voxels,)`, variance of y with divisor n − 1.
+    /// * `residual`: `(n_voxels,)`, variance of y − ŷ with divisor n − 1.
     ///
-    /// Source: Schoppe et al. (2016), their "signal power explained".
+    /// Source: Schoppe et al. (2016), "signal power explained" (SPE).
     #[must_use]
     pub fn power_explained(&self, measured: &Array1<f64>, residual: &Array1<f64>) -> Array1<f64> {
         Zip::from(&self.signal_power)
@@ -89,8 +90,8 @@ impl NoiseCeiling {
     }
 }
 
-/// `(n_voxels,)`: the mean variance of one presentation of `(n_presentations, n_scans, n_voxels)`, over n − 1 scans; `None`
-/// without presentations.
+/// Returns the variance of a presentation over scans (divisor n − 1), averaged over `presentations`
+/// `(n_presentations, n_scans, n_voxels)`, as `(n_voxels,)`; `None` without presentations.
 #[must_use]
 pub fn total_power_measured(presentations: ArrayView3<f64>) -> Option<Array1<f64>> {
     presentations.var_axis(Axis(1), 1.0).mean_axis(Axis(0))
@@ -107,7 +108,7 @@ mod tests {
     fn it_is_unbiased_for_a_known_signal_power() {
         let mut random = PythonRandom::new(1);
         let (n_presentations, n_scans, n_voxels) = (5, 300, 200);
-        // Signal of variance 1, noise of variance 3: a quarter of the variance can be explained.
+        // Signal of variance 1, noise of variance 3: a quarter of the variance is explainable.
         let signal: Vec<f64> = (0..n_scans * n_voxels).map(|_| random.normal()).collect();
         let presentations =
             Array3::from_shape_fn((n_presentations, n_scans, n_voxels), |(_, scan, voxel)| {
@@ -120,7 +121,7 @@ mod tests {
             (mean - 0.25).abs() < 4.0 * deviation / (n_voxels as f64).sqrt(),
             "{mean}"
         );
-        // The signal's own correlation with the mean over presentations reaches the ceiling, and not more.
+        // The true signal's correlation with the mean over presentations equals the ceiling.
         let expected = (1.0 / (1.0 + 3.0 / 5.0_f64)).sqrt();
         let mean = ceiling.largest_r.mean().unwrap();
         assert!((mean - expected).abs() < 0.01, "{mean} beside {expected}");
@@ -134,7 +135,7 @@ mod tests {
 
     #[test]
     fn voxels_without_noise_or_signal_are_at_the_ends() {
-        // (2 presentations, 4 scans, 2 voxels): the first repeats exactly, the second turns around.
+        // (2 presentations, 4 scans, 2 voxels): the first voxel repeats exactly, the second is inverted.
         let presentations = array![
             [[1.0, 1.0], [2.0, -1.0], [4.0, 1.0], [3.0, -1.0]],
             [[1.0, -1.0], [2.0, 1.0], [4.0, -1.0], [3.0, 1.0]],

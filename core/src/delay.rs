@@ -1,28 +1,27 @@
-//! Copies of the features as they were some scans ago: the model's way to follow the slow response of the blood.
+//! Delayed copies of the features: the model's finite impulse response (FIR) for the haemodynamic delay.
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 use serde::{Deserialize, Serialize};
 
-/// Where a delayed copy may take its rows from.
+/// Whether delays extend across story boundaries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DelayBorders {
-    /// From the row before, whichever story it belongs to: the first rows of a story hold the end of the story before it.
-    /// The published numbers have this.
+    /// Rows are shifted across stories: the first rows of a story hold the end of the previous one. As published.
     #[default]
     AcrossStories,
-    /// From the same story only; zeros before its start.
+    /// Rows are shifted within each story, with zeros before its start.
     WithinStories,
 }
 
-/// Delayed copies side by side.
+/// Concatenates delayed copies of the features.
 ///
-/// * `features`: `(n_scans, n_features)`, stories one after the other.
+/// * `features`: `(n_scans, n_features)`, stories concatenated.
 /// * `delays`: in scans; negative ones look ahead.
 /// * `story_scans`: the number of scans of each story, whose sum is `n_scans`.
 ///
-/// Returns `(n_scans, delays.len() · n_features)`: all features at the first delay, then all at the second. Rows that would
-/// lie outside are 0.
+/// Returns `(n_scans, delays.len() · n_features)`: all features at the first delay, then all at the second. Rows shifted in
+/// from outside are 0.
 #[must_use]
 pub fn delayed(
     features: ArrayView2<f64>,
@@ -50,7 +49,7 @@ pub fn delayed(
     result
 }
 
-/// Writes `from` into `to`, `delay` rows later. `to` is 0 before.
+/// Writes `from` into `to`, shifted down by `delay` rows. `to` is initially 0.
 fn shift(from: ArrayView2<f64>, mut to: ArrayViewMut2<f64>, delay: i32) {
     let n_rows = from.nrows();
     let n_shift = (delay.unsigned_abs() as usize).min(n_rows);

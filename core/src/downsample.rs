@@ -1,4 +1,4 @@
-//! From the clock of the features to the clock of the scanner.
+//! Resampling of features to scan times.
 
 use std::f64::consts::PI;
 
@@ -9,33 +9,33 @@ use serde::{Deserialize, Serialize};
 use crate::matrix::Real;
 use crate::scans::ScanTimes;
 
-/// How frames become scans.
+/// Resampling method from frames to scans.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "method", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Downsampling {
-    /// A Lanczos low-pass filter, as in the study.
+    /// Lanczos low-pass filter, as in the study.
     Lanczos {
-        /// Lobes to either side. The study: 3.
+        /// Number of lobes on either side. The study: 3.
         #[serde(default = "three")]
         window: f64,
-        /// Cut-off as a multiple of the scanner's rate. The study: 1.
+        /// Cut-off frequency as a multiple of the scan rate. The study: 1.
         #[serde(default = "one")]
         cutoff_mult: f64,
-        /// Whether the negative and the positive part are filtered apart and stand side by side.
+        /// Whether the negative and positive parts are filtered separately and concatenated.
         #[serde(default)]
         rectify: bool,
     },
-    /// A sinc that ends after `window` lobes without a taper, the weights of each scan summing to 1, as the study's code has
-    /// it. For comparison.
+    /// Truncated sinc filter of `window` lobes without taper, with each scan's weights normalised to sum 1, as in the
+    /// study's code. For comparison.
     Sinc {
-        /// Lobes to either side.
+        /// Number of lobes on either side.
         #[serde(default = "three")]
         window: f64,
-        /// Cut-off as a multiple of the scanner's rate.
+        /// Cut-off frequency as a multiple of the scan rate.
         #[serde(default = "one")]
         cutoff_mult: f64,
     },
-    /// The mean of the frames within half a repetition time of the scan's centre; 0 where there is none. For comparison.
+    /// Mean of the frames within half a repetition time of the scan's centre; 0 if there is none. For comparison.
     Mean,
     /// The frame nearest to the scan's centre. For comparison.
     Nearest,
@@ -59,7 +59,7 @@ impl Default for Downsampling {
     }
 }
 
-/// Why features cannot be brought to scan times.
+/// Errors of [`downsample`].
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[expect(
     missing_docs,
@@ -81,37 +81,37 @@ pub enum DownsampleError {
     BadTime { index: usize, value: f64 },
 }
 
-/// Features on the scanner's clock.
+/// Features resampled to scan times.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Downsampled {
-    /// `(n_scans, n_features)`, or twice the features if rectified: negative parts, then positive ones.
+    /// `(n_scans, n_features)`, or `(n_scans, 2 · n_features)` if rectified: negative parts, then positive ones.
     pub features: Array2<f64>,
-    /// `(n_scans,)`: how long after its centre a scan's latest frame ends, in seconds. Above 0 the row knows what was said
-    /// after the scan, although each feature is causal. NaN where no frame is near.
+    /// `(n_scans,)`: how long after its centre a scan's latest frame ends, in seconds. Above 0, the row contains
+    /// information from after the scan, although each feature is causal. NaN if no frame is near.
     pub look_ahead_secs: Vec<f64>,
 }
 
 impl Downsampled {
-    /// The furthest that any row looks ahead, seconds; 0 if none does.
+    /// Returns the furthest that any row looks ahead, seconds; 0 if none does.
     #[must_use]
     pub fn longest_look_ahead_secs(&self) -> f64 {
         self.look_ahead_secs.iter().copied().fold(0.0, f64::max)
     }
 }
 
-/// Downsamples features to scan times.
+/// Resamples features to scan times.
 ///
-/// The weights of the Lanczos filter are not normalised: a constant feature comes out multiplied by frames per scan, and less
-/// near either end. Z-score afterwards.
+/// The weights of the Lanczos filter are not normalised: a constant feature is multiplied by the number of frames per scan,
+/// and by less near either end. Z-score afterwards.
 ///
 /// * `features`: `(n_frames, n_features)`, any unit.
-/// * `frame_secs`: `(n_frames,)`, the end of each window (a word's midpoint, for words), seconds from the sound's onset.
-/// * `scans`: on the same clock.
+/// * `frame_secs`: `(n_frames,)`, the end of each window (for words, their midpoint), seconds from sound onset.
+/// * `scans`: scan times relative to the same onset.
 ///
 /// # Errors
-/// [`DownsampleError`] if the sizes do not fit each other or a setting makes no sense.
+/// Returns a [`DownsampleError`] if the shapes do not match or a setting is invalid.
 ///
-/// Source: Duchon (1979), J. Appl. Meteorol. 18, 1016; numbers of the study's `lanczosinterp2D`.
+/// Source: Duchon (1979), J. Appl. Meteorol. 18, 1016; same values as the study's `lanczosinterp2D`.
 pub fn downsample<T: Real>(
     features: ArrayView2<T>,
     frame_secs: &[f64],
@@ -175,7 +175,7 @@ fn check(
     Ok(())
 }
 
-/// The weight of a frame `t` lobes away from a scan's centre, as the study's code has it: not normalised.
+/// Returns the weight of a frame `t` lobes from a scan's centre, not normalised, as in the study's code.
 #[must_use]
 pub fn lanczos_weight(t: f64, window: f64) -> f64 {
     if t == 0.0 {
@@ -187,10 +187,10 @@ pub fn lanczos_weight(t: f64, window: f64) -> f64 {
     }
 }
 
-/// The frames that make up one scan, with their weights; none if there is no such scan.
+/// Returns the frames that contribute to one scan, with their weights; empty if there is no such scan.
 ///
 /// * `frame_secs`: `(n_frames,)`, as for [`downsample`].
-/// * `scan`: its number among `scans`.
+/// * `scan`: index among `scans`.
 #[must_use]
 pub fn frames_of_scan(
     frame_secs: &[f64],
@@ -203,7 +203,8 @@ pub fn frames_of_scan(
     centre.map_or_else(Vec::new, |centre| frames.of_scan(*centre, scans, method))
 }
 
-/// The weight of a frame that lies `secs` before a scan's centre (after it, if negative), in the methods that have a curve.
+/// Returns the weight of a frame that lies `secs` before a scan's centre (after it, if negative), for methods with a
+/// continuous filter.
 ///
 /// `rate_hz`: scans per second, see [`ScanTimes::rate_hz`].
 #[must_use]
@@ -222,8 +223,7 @@ pub fn weight_at(secs: f64, rate_hz: f64, method: Downsampling) -> Option<f64> {
     }
 }
 
-/// The weight of a frame `t` lobes away, before the weights of a scan are divided by their sum: a low-pass filter of cut-off
-/// B has the lobes 1 / 2B long.
+/// Weight of a frame `t` lobes away, before normalisation: the lobes of a low-pass filter with cut-off B are 1 / 2B long.
 fn sinc_weight(t: f64, window: f64) -> f64 {
     if t == 0.0 {
         1.0
@@ -234,7 +234,7 @@ fn sinc_weight(t: f64, window: f64) -> f64 {
     }
 }
 
-/// For each scan the frames that reach it, with their weights.
+/// For each scan the frames that contribute to it, with their weights.
 struct Taps {
     of_scan: Vec<Vec<(usize, f64)>>,
 }
@@ -250,7 +250,7 @@ impl Taps {
         }
     }
 
-    /// Weighted sums, each in double precision and in the order of the frames.
+    /// Weighted sums, in double precision and in the order of the frames.
     fn apply<T: Real>(
         &self,
         features: ArrayView2<T>,
@@ -283,7 +283,7 @@ impl Taps {
     }
 }
 
-/// Weights that sum to 1; as they are where they sum to 0.
+/// Weights normalised to sum 1; unchanged if their sum is 0.
 fn normalised(mut taps: Vec<(usize, f64)>) -> Vec<(usize, f64)> {
     let sum: f64 = taps.iter().map(|(_, weight)| weight).sum();
     if sum != 0.0 {
@@ -294,7 +294,7 @@ fn normalised(mut taps: Vec<(usize, f64)>) -> Vec<(usize, f64)> {
     taps
 }
 
-/// Frames in the order of time, so that those near a scan are found without looking at all of them.
+/// Frames sorted by time, for finding those near a scan by binary search.
 struct SortedFrames<'a> {
     frame_secs: &'a [f64],
     order: Vec<usize>,
@@ -307,7 +307,7 @@ impl<'a> SortedFrames<'a> {
         Self { frame_secs, order }
     }
 
-    /// Frames whose time lies in `[from, to]`, in the order of the array.
+    /// Frames with times in `[from, to]`, in the order of the array.
     fn between(&self, from: f64, to: f64) -> Vec<usize> {
         let time = |frame: &usize| self.frame_secs[*frame];
         let first = self.order.partition_point(|frame| time(frame) < from);
@@ -350,7 +350,7 @@ impl<'a> SortedFrames<'a> {
         window: f64,
         weight: fn(f64, f64) -> f64,
     ) -> Vec<(usize, f64)> {
-        // A little further than the window reaches: rounding must not lose a frame, and the weight decides.
+        // Slightly beyond the filter's support, so that rounding loses no frame; the weight function decides.
         let reach = window / cutoff_hz.abs() * (1.0 + 1e-9);
         self.between(centre - reach, centre + reach)
             .into_iter()
@@ -366,7 +366,7 @@ impl<'a> SortedFrames<'a> {
 
     fn mean(&self, centre: f64, reach: f64) -> Vec<(usize, f64)> {
         let mut frames = self.between(centre - reach, centre + reach);
-        // A frame on the border belongs to the later scan.
+        // A frame on the boundary belongs to the later scan.
         frames.retain(|frame| self.frame_secs[*frame] < centre + reach);
         let weight = 1.0 / frames.len() as f64;
         frames.into_iter().map(|frame| (frame, weight)).collect()
@@ -388,7 +388,7 @@ mod tests {
         ScanTimes::simulated(20, 2.0, 0.0).unwrap()
     }
 
-    /// 0.1 s frames of a minute: a constant and a slow ramp.
+    /// Frames of 0.1 s over a minute: a constant and a slow ramp.
     fn frames() -> (Array2<f64>, Vec<f64>) {
         let times: Vec<f64> = (1..=600).map(|frame| f64::from(frame) * 0.1).collect();
         let features = Array2::from_shape_fn((600, 2), |(frame, k)| [1.0, times[frame]][k]);
@@ -400,9 +400,9 @@ mod tests {
         let (features, times) = frames();
         let result =
             downsample(features.view(), &times, &scans(), Downsampling::default()).unwrap();
-        // 20 frames of 0.1 s in a scan of 2 s; the filter's own sum is 1 within half a percent.
+        // 20 frames of 0.1 s per scan of 2 s; the filter's own sum is 1 within 0.5 %.
         assert!((result.features[(10, 0)] / 20.0 - 1.0).abs() < 0.005);
-        // It reaches three lobes of 2 s to either side.
+        // It extends three lobes of 2 s to either side.
         assert!((result.longest_look_ahead_secs() - 6.0).abs() < 0.11);
     }
 
@@ -440,7 +440,7 @@ mod tests {
             cutoff_mult: 1.0,
         })
         .features;
-        // 2B·sinc(2BΔt) with B = 0.5 Hz, the scanner's rate, cut at 3 / 2B, over its sum.
+        // 2B·sinc(2BΔt) with B = 0.5 Hz, the scan rate, truncated at 3 / 2B and divided by its sum.
         let (b, mut sum, mut weighted) = (0.5, 0.0, 0.0);
         for time in times
             .iter()

@@ -1,4 +1,4 @@
-//! From a window's samples to what the encoder takes.
+//! Front ends: from a window's samples to the encoder's input.
 
 use std::collections::VecDeque;
 
@@ -8,34 +8,34 @@ use crate::card::FrontEnd;
 use crate::encoder::{Encoder, EncoderError};
 use crate::mel::{self, MelCache};
 
-/// Added to a window's variance before it divides, so that silence stays silence.
+/// Added to the variance in normalisation, so that silence is not amplified.
 ///
 /// Source: the feature extractor of wav2vec 2.0.
 const VARIANCE_FLOOR: f64 = 1e-7;
-/// Frames that pass the stem in one call, so that a story's first window takes little memory.
+/// Frames per call of the stem, which bounds the memory of a story's first window.
 const FRAMES_AT_ONCE: usize = 64;
 
-/// A front end at work on one story: it keeps what neighbouring windows share.
+/// Input preparation of one story, with a cache of what overlapping windows share.
 pub enum InputPreparation {
-    /// Whisper's log-mel frames.
+    /// Whisper's log-mel spectrogram.
     LogMel {
-        /// Frames computed so far.
+        /// Cached frames.
         cache: Box<MelCache>,
         /// Mel bands.
         n_mels: usize,
-        /// Frames given to the encoder for each window.
+        /// Frames passed to the encoder per window.
         n_frames: usize,
     },
-    /// The samples as they are.
+    /// The raw samples.
     Raw,
-    /// The samples of each window with mean 0 and variance 1.
+    /// The samples of each window, normalised to mean 0 and variance 1.
     Normalised,
-    /// The frames of the encoder's stem.
+    /// Frames of the encoder's convolutional stem, shared by overlapping windows.
     SharedFrames(SharedFrames),
 }
 
 impl InputPreparation {
-    /// Begins a story whose windows have at most `window_samples`.
+    /// Starts a story whose windows have at most `window_samples`.
     #[must_use]
     pub fn new(front_end: FrontEnd, window_samples: usize) -> Self {
         match front_end {
@@ -53,14 +53,15 @@ impl InputPreparation {
         }
     }
 
-    /// One window's input: `(n_mels, n_frames)` log-mel frames, `(n_samples,)`, or `(n_frames, dim)` of the stem.
+    /// Returns one window's input: log-mel frames `(n_mels, n_frames)`, samples `(n_samples,)`, or stem frames
+    /// `(n_frames, dim)`.
     ///
-    /// * `stem`: makes `(n, dim)` frames of `(n, samples)`; only used where the front end shares them.
-    /// * `samples`: what the window hears, 16 kHz.
-    /// * `start`: where that begins in the story, in samples; never less than in the call before.
+    /// * `stem`: computes frames `(n, dim)` from `(n, samples)`; used only by front ends with shared frames.
+    /// * `samples`: the window's samples at 16 kHz.
+    /// * `start`: position of the first sample in the story; must not decrease between calls.
     ///
     /// # Errors
-    /// What the stem says.
+    /// Returns the errors of the stem.
     pub fn prepare(
         &mut self,
         stem: &mut dyn Encoder,
@@ -86,14 +87,14 @@ impl InputPreparation {
     }
 }
 
-/// The stem's frames that the last window heard.
+/// Cached stem frames of the last window.
 ///
-/// A frame is computed from its own samples alone, so its bits depend neither on the windows before nor on where a run
-/// began.
+/// A frame depends only on the samples of its receptive field, so it is bitwise independent of previous windows and of
+/// where a run started.
 pub struct SharedFrames {
     first_samples: usize,
     stride_samples: usize,
-    /// Where the first of the frames begins, in samples.
+    /// Position of the first cached frame, in samples.
     start: u64,
     frames: VecDeque<Array1<f32>>,
 }
@@ -108,7 +109,7 @@ impl SharedFrames {
         }
     }
 
-    /// `(n_frames, dim)` of a window.
+    /// Returns the frames `(n_frames, dim)` of a window.
     fn prepare(
         &mut self,
         stem: &mut dyn Encoder,
@@ -135,7 +136,7 @@ impl SharedFrames {
         ndarray::stack(Axis(0), &views).map_err(|error| EncoderError::Run(error.to_string()))
     }
 
-    /// Drops the frames before `start`; all of them, where none begins there.
+    /// Drops the frames before `start`, or all frames if none begins there.
     fn forget_before(&mut self, start: u64) {
         let stride = self.stride_samples as u64;
         match start.checked_sub(self.start) {
@@ -149,7 +150,7 @@ impl SharedFrames {
     }
 }
 
-/// (x − mean)/√(variance + 1e-7), the variance being the mean square.
+/// (x − mean)/√(variance + 1e-7), with the biased variance.
 fn normalised(samples: &[f32]) -> Vec<f32> {
     let n = samples.len().max(1) as f64;
     let mean = samples.iter().map(|x| f64::from(*x)).sum::<f64>() / n;
@@ -175,7 +176,7 @@ mod tests {
             .mapv(f64::from);
         let mean = heard.sum() / 1000.0;
         let variance = heard.mapv(|x| x * x).sum() / 1000.0 - mean * mean;
-        // The variance of a sine of height 0.01 is 5e-5, of which the floor takes 0.2 %.
+        // The variance of a sine of amplitude 0.01 is 5e-5, which the floor reduces by 0.2 %.
         assert!(
             mean.abs() < 1e-6 && (variance - 0.998).abs() < 1e-3,
             "{mean} {variance}"
@@ -204,7 +205,7 @@ mod tests {
         let mut stem = FakeEncoder::new(1, 3);
         let mut preparation = InputPreparation::new(front_end, 8000);
         let mut n_frames_heard = 0;
-        // Growing windows, then sliding ones, then a jump to where no frame of before begins.
+        // Growing windows, then sliding ones, then a jump to a start that is not on the previous frame grid.
         let windows = [
             (0, 1600),
             (0, 3200),
@@ -225,7 +226,7 @@ mod tests {
             assert_eq!(shared, expected, "{start}..{end}");
             n_frames_heard += other_stem.n_stem_frames;
         }
-        // By hand: frames 0 to 3, to 8, to 28 and to 33, then the 24 of the last window anew.
+        // By hand: frames 0 to 3, to 8, to 28 and to 33, then all 24 of the last window.
         assert_eq!(
             (stem.n_stem_frames, n_frames_heard),
             (34 + 24, 4 + 9 + 24 * 3)

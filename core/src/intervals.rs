@@ -1,4 +1,4 @@
-//! How far a correlation could have come out otherwise: intervals by drawing blocks of test time again.
+//! Confidence intervals of correlations, by a block bootstrap over test time.
 
 use ndarray::parallel::prelude::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip, s};
@@ -6,30 +6,32 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip, s};
 use crate::matrix::{Real, product_by_one_thread};
 use crate::random::PythonRandom;
 
-/// Voxels that one thread looks at together.
+/// Voxels per tile, the unit of work of one thread.
 const TILE_VOXELS: usize = 128;
-/// The share of the draws that an interval of a score holds.
+/// Confidence level of the intervals of scores.
 pub const CONFIDENCE: f64 = 0.95;
-/// With fewer blocks than this an interval is much too short.
+/// With fewer blocks than this, percentile intervals are much too narrow.
 const FEWEST_BLOCKS: usize = 20;
 
-/// Test time drawn again: as many blocks as there are, with replacement. Neighbouring scans resemble each other, so single scans
-/// must not be drawn: that would make intervals too short.
+/// Block bootstrap of test time: blocks are drawn with replacement, as many as there are. Scans are autocorrelated, so
+/// resampling single scans would make intervals too narrow.
 ///
-/// The same draws hold for all voxels, so what voxels share stays shared, and an interval of their mean is honest about it. The
-/// intervals speak of other test time from the same person and story, not of other people.
+/// All voxels share the same draws, which preserves their correlations; the interval of a mean over voxels accounts for
+/// them. The intervals describe variation over test time of the same subject and story, not over subjects.
 ///
-/// Source: Efron (1979), Ann. Stat. 7, 1; blocks after Künsch (1989), Ann. Stat. 17, 1217, without overlap.
+/// Source: Efron (1979), Ann. Stat. 7, 1; non-overlapping variant of the block bootstrap of Künsch (1989), Ann. Stat. 17,
+/// 1217.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BlockBootstrap {
     n_scans: usize,
     block_scans: usize,
-    /// `(n_draws, n_blocks)`: how often each block was drawn.
+    /// `(n_draws, n_blocks)`: number of times each block was drawn.
     counts: Array2<f64>,
 }
 
 impl BlockBootstrap {
-    /// `n_draws` draws of `n_scans` scans in blocks of `block_scans`; a last block may be shorter. The same for the same seed.
+    /// Draws `n_draws` resamples of `n_scans` scans in blocks of `block_scans`; the last block may be shorter.
+    /// Deterministic for a given seed.
     #[must_use]
     pub fn new(n_scans: usize, block_scans: usize, n_draws: usize, seed: u64) -> Self {
         let block_scans = block_scans.max(1);
@@ -48,7 +50,7 @@ impl BlockBootstrap {
         }
     }
 
-    /// A sentence, if there are too few blocks for intervals to hold what they say.
+    /// Returns a warning if there are too few blocks for intervals to reach their nominal coverage.
     #[must_use]
     pub fn warning(&self) -> Option<String> {
         let n_blocks = self.counts.ncols();
@@ -60,13 +62,13 @@ impl BlockBootstrap {
         })
     }
 
-    /// The correlation of each voxel in each draw, `(n_draws, n_voxels)`: the caller bounds the memory by passing voxels in
-    /// blocks. NaN where it is not defined.
+    /// Returns the correlation of each voxel in each draw, `(n_draws, n_voxels)`; NaN where undefined. Pass voxels in
+    /// blocks to bound the memory.
     ///
     /// `predictions` and `responses`: `(n_scans, n_voxels)`.
     ///
     /// # Panics
-    /// If the number of scans is another than that of the draws: a fault of the caller.
+    /// Panics if the number of scans differs from that of the draws, which is a bug in the caller.
     #[must_use]
     pub fn correlations<T: Real>(
         &self,
@@ -85,7 +87,7 @@ impl BlockBootstrap {
         r
     }
 
-    /// Every draw's sums are those of its blocks, each as often as it was drawn.
+    /// Sums over a draw are sums over its blocks, weighted by their counts.
     fn tile(&self, predictions: &Array2<f64>, responses: &Array2<f64>) -> Array2<f64> {
         let drawn = |sums: Array2<f64>| product_by_one_thread(self.counts.view(), sums.view());
         let n_scans = self.counts.dot(&self.block_lengths());
@@ -103,7 +105,8 @@ impl BlockBootstrap {
                 .and(y_squared.row(draw))
                 .for_each(|r, x, y, x_squared, y_squared| {
                     let spread = (x_squared - x * x / n) * (y_squared - y * y / n);
-                    // What rounding leaves of a flat draw is no variance; columns have mean square 1.
+                    // The variance of a constant resample is not exactly 0 after rounding. Columns have mean square 1, so
+                    // the threshold is relative.
                     *r = if spread > 1e-20 * n * n {
                         ((*r - x * y / n) / spread.sqrt()).clamp(-1.0, 1.0)
                     } else {
@@ -135,13 +138,14 @@ impl BlockBootstrap {
     }
 }
 
-/// Columns with mean 0 and mean square 1, so that sums of squares do not lose digits; a flat column becomes 0.
+/// Columns with mean 0 and mean square 1, which avoids cancellation in the sums of squares; a constant column becomes 0.
 fn scaled<T: Real>(columns: ArrayView2<T>) -> Array2<f64> {
     let mut columns = columns.mapv(T::double);
     for mut column in columns.columns_mut() {
         let mean = column.sum() / column.len() as f64;
         column -= mean;
         let spread = (column.dot(&column) / column.len() as f64).sqrt();
+        // The spread of a constant column is not exactly 0 after rounding.
         if spread <= 1e-12 * mean.abs() {
             column.fill(0.0);
         } else {
@@ -151,18 +155,18 @@ fn scaled<T: Real>(columns: ArrayView2<T>) -> Array2<f64> {
     columns
 }
 
-/// Where a value lies, with the confidence that was asked for.
+/// A confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
-    /// Its lower end.
+    /// Lower bound.
     pub lower: f64,
-    /// Its upper end.
+    /// Upper bound.
     pub upper: f64,
 }
 
 impl Interval {
-    /// The middle of `values` that holds the share `confidence` of them, such as 0.95: percentiles between neighbours are
-    /// interpolated as `numpy.percentile` does. NaN for no values, or if one of them is NaN.
+    /// Returns the central interval with the fraction `confidence` of `values`, such as 0.95, by percentiles with linear
+    /// interpolation as in `numpy.percentile`. NaN if there are no values, or if one of them is NaN.
     #[must_use]
     pub fn of(values: ArrayView1<f64>, confidence: f64) -> Self {
         if values.iter().any(|value| value.is_nan()) {
@@ -180,20 +184,20 @@ impl Interval {
         }
     }
 
-    /// Its lower and its upper end.
+    /// Returns the lower and upper bound.
     #[must_use]
     pub fn ends(self) -> [f64; 2] {
         [self.lower, self.upper]
     }
 
-    /// Whether `value` lies within.
+    /// Whether `value` lies within the interval.
     #[must_use]
     pub fn holds(&self, value: f64) -> bool {
         self.lower <= value && value <= self.upper
     }
 }
 
-/// `sorted`: ascending. `share`: 0 to 1.
+/// Linearly interpolated quantile. `sorted`: ascending; `share`: 0 to 1.
 fn percentile(sorted: &[f64], share: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else {
         return f64::NAN;
@@ -204,7 +208,7 @@ fn percentile(sorted: &[f64], share: f64) -> f64 {
     sorted[below] + (sorted[above] - sorted[below]) * (place - below as f64)
 }
 
-/// The interval of each voxel. `correlations`: `(n_draws, n_voxels)`, see [`BlockBootstrap::correlations`].
+/// Returns the interval of each voxel. `correlations`: `(n_draws, n_voxels)`, see [`BlockBootstrap::correlations`].
 #[must_use]
 pub fn voxel_intervals(correlations: ArrayView2<f64>, confidence: f64) -> Vec<Interval> {
     (0..correlations.ncols())
@@ -213,17 +217,17 @@ pub fn voxel_intervals(correlations: ArrayView2<f64>, confidence: f64) -> Vec<In
         .collect()
 }
 
-/// What the mean over voxels is in each draw, gathered from one block of voxels after the other.
+/// Bootstrap distribution of the mean over voxels, accumulated over blocks of voxels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MeanOfDraws {
     /// `(n_draws,)`.
     sums: Array1<f64>,
-    /// `(n_draws,)`: how many voxels had a value.
+    /// `(n_draws,)`: number of voxels with a defined value.
     n_voxels: Array1<f64>,
 }
 
 impl MeanOfDraws {
-    /// Of no voxel yet.
+    /// Creates an accumulator without voxels.
     #[must_use]
     pub fn new(n_draws: usize) -> Self {
         Self {
@@ -232,7 +236,7 @@ impl MeanOfDraws {
         }
     }
 
-    /// Adds voxels, `(n_draws, n_voxels)`: their r, or what was made of it, such as |r|·r. NaNs do not count.
+    /// Adds voxels, `(n_draws, n_voxels)`: their r, or a function of it such as |r|·r. NaN values are skipped.
     pub fn add(&mut self, values: ArrayView2<f64>) {
         for (draw, values) in values.rows().into_iter().enumerate() {
             for value in values.iter().filter(|value| !value.is_nan()) {
@@ -242,31 +246,31 @@ impl MeanOfDraws {
         }
     }
 
-    /// Adds other voxels of the same draws. Give blocks in the same order for the same last bit.
+    /// Adds other voxels of the same draws. For bitwise reproducible sums, add blocks in the same order.
     ///
     /// # Panics
-    /// If there are not as many draws: a fault of the caller.
+    /// Panics if the number of draws differs, which is a bug in the caller.
     pub fn join(&mut self, others: &Self) {
         self.sums += &others.sums;
         self.n_voxels += &others.n_voxels;
     }
 
-    /// Draws.
+    /// Returns the number of draws.
     #[must_use]
     pub fn n_draws(&self) -> usize {
         self.sums.len()
     }
 
-    /// For a file: the sum over voxels in each draw, and how many voxels were summed.
+    /// Returns the sum over voxels in each draw and the number of voxels summed, for serialisation.
     #[must_use]
     pub fn parts(&self) -> [ArrayView1<'_, f64>; 2] {
         [self.sums.view(), self.n_voxels.view()]
     }
 
-    /// Of what [`MeanOfDraws::parts`] gave.
+    /// Rebuilds the accumulator from what [`MeanOfDraws::parts`] returned.
     ///
     /// # Panics
-    /// If they differ in length: a fault of the caller.
+    /// Panics if the arrays differ in length, which is a bug in the caller.
     #[must_use]
     pub fn of_parts([sums, n_voxels]: [ArrayView1<f64>; 2]) -> Self {
         assert_eq!(sums.len(), n_voxels.len(), "draws");
@@ -276,7 +280,7 @@ impl MeanOfDraws {
         }
     }
 
-    /// The interval of the mean over all voxels that were added.
+    /// Returns the confidence interval of the mean over all voxels added.
     #[must_use]
     pub fn interval(&self, confidence: f64) -> Interval {
         Interval::of((&self.sums / &self.n_voxels).view(), confidence)
@@ -288,7 +292,7 @@ mod tests {
     use super::*;
     use crate::score::correlation;
 
-    /// Predictions, and responses with the correlation `r` to them; a new value every scan.
+    /// White-noise predictions, and responses with the correlation `r` to them.
     fn pair(n_scans: usize, n_voxels: usize, r: f64, seed: u64) -> (Array2<f64>, Array2<f64>) {
         let mut random = PythonRandom::new(seed);
         let mut noise = || Array2::from_shape_simple_fn((n_scans, n_voxels), || random.normal());
@@ -319,7 +323,7 @@ mod tests {
         // 53 scans in blocks of 10: the last has 3.
         let (predictions, responses) = pair(53, 130, 0.5, 1);
         let bootstrap = BlockBootstrap::new(53, 10, 40, 2);
-        // Far from 0, where sums of squares lose digits.
+        // Large means, where sums of squares lose precision.
         let (low, high) = (&responses - 500.0, &predictions * 0.01 + 1000.0);
         let r = bootstrap.correlations(high.view(), low.view());
         for (draw, counts) in bootstrap.counts.rows().into_iter().enumerate() {
@@ -350,9 +354,9 @@ mod tests {
             .filter(|interval| interval.holds(0.4))
             .count();
         let share = n_held as f64 / 2000.0;
-        // 60 blocks: a percentile interval is a little short. Four standard errors are 0.02.
+        // With 60 blocks, a percentile interval is slightly too narrow. Four standard errors are 0.02.
         assert!((0.91..0.97).contains(&share), "{share}");
-        // Its length is that of Fisher's: 2 · 1.96 · (1 − r²) / √n.
+        // Its width is that of Fisher's interval: 2 · 1.96 · (1 − r²) / √n.
         let length = intervals.iter().map(|i| i.upper - i.lower).sum::<f64>() / 2000.0;
         let fisher = 2.0 * 1.96 * (1.0 - 0.16) / 600_f64.sqrt();
         assert!(
@@ -363,7 +367,7 @@ mod tests {
 
     #[test]
     fn the_interval_of_the_mean_knows_that_voxels_share_their_noise() {
-        // 200 copies of one voxel are one voxel; 200 voxels of their own have a mean that is known 14 times better.
+        // 200 copies of one voxel are as informative as one; the mean of 200 independent voxels is 14 times more precise.
         let length = |responses: &Array2<f64>, predictions: &Array2<f64>| {
             let bootstrap = BlockBootstrap::new(400, 10, 500, 5);
             let mut mean = MeanOfDraws::new(500);
@@ -404,7 +408,7 @@ mod tests {
             assert!(alone.column(voxel).iter().all(|r| r.is_nan()));
             assert!(voxel_intervals(alone.view(), 0.9)[voxel].upper.is_nan());
         }
-        // The others do not notice.
+        // Other voxels are unaffected.
         let rest = s![.., 200..];
         let apart = bootstrap.correlations(predictions.slice(rest), responses.slice(rest));
         let furthest = Zip::from(&apart)

@@ -1,4 +1,4 @@
-//! The science of Heschl: audio, windows, speech encoders, feature files.
+//! Core library of Heschl: audio, windows, speech encoders, feature files, and voxelwise encoding models.
 
 pub mod audio;
 pub mod banded;

@@ -1,6 +1,6 @@
-//! Products and eigenvectors of large matrices, with the same bits on any number of threads.
+//! Matrix products and decompositions that are bitwise reproducible on any number of threads.
 //!
-//! Work is cut into tiles whose borders do not depend on the machine, and each tile is computed by one thread.
+//! Work is divided into tiles whose borders do not depend on the machine, each computed by one thread.
 
 use std::time::Instant;
 
@@ -18,20 +18,20 @@ use faer::{Accum, Mat, MatMut, MatRef, Par, Spec};
 use ndarray::parallel::prelude::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, NdFloat, ShapeBuilder, s};
 
-/// Rows of a tile of a product.
+/// Rows per tile of a product.
 const TILE_ROWS: usize = 256;
-/// Columns of a tile of a product.
+/// Columns per tile of a product.
 const TILE_COLUMNS: usize = 1024;
-/// Rows whose products [`gram`] adds at once.
+/// Rows accumulated at a time by [`gram`].
 const GRAM_ROWS: usize = 2048;
-/// Parts that a decomposition is cut into, whatever the number of threads: the cuts decide the last bits.
+/// Degree of parallelism of decompositions, fixed since it affects the last bits of the result.
 const DECOMPOSITION_PARTS: usize = 8;
 
-/// A number format that fits are made in.
+/// A floating-point type in which fits are computed.
 pub trait Real: RealField + NdFloat + Copy {
-    /// The nearest value of this format.
+    /// Rounds to the nearest value of this type.
     fn nearest(value: f64) -> Self;
-    /// The value in double precision, exactly.
+    /// Converts to double precision, exactly.
     fn double(self) -> f64;
 }
 
@@ -53,10 +53,10 @@ impl Real for f64 {
     }
 }
 
-/// The product of `left` `(m, k)` and `right` `(k, n)`: `(m, n)`, in any memory layout.
+/// Returns the product of `left` `(m, k)` and `right` `(k, n)`, `(m, n)`, for any memory layout.
 ///
 /// # Panics
-/// If the inner sizes differ: a fault of the caller.
+/// Panics if the inner dimensions differ, which is a bug in the caller.
 #[must_use]
 pub fn product<T: Real>(left: ArrayView2<T>, right: ArrayView2<T>) -> Array2<T> {
     let mut result = Array2::zeros((left.nrows(), right.ncols()));
@@ -68,10 +68,10 @@ pub fn product<T: Real>(left: ArrayView2<T>, right: ArrayView2<T>) -> Array2<T> 
     result
 }
 
-/// The same by one thread: for callers that compute many products at once.
+/// As [`product`], single-threaded, for callers that compute many products in parallel.
 ///
 /// # Panics
-/// If the inner sizes differ: a fault of the caller.
+/// Panics if the inner dimensions differ, which is a bug in the caller.
 #[must_use]
 pub fn product_by_one_thread<T: Real>(left: ArrayView2<T>, right: ArrayView2<T>) -> Array2<T> {
     let mut result = Array2::zeros((left.nrows(), right.ncols()));
@@ -79,18 +79,18 @@ pub fn product_by_one_thread<T: Real>(left: ArrayView2<T>, right: ArrayView2<T>)
     result
 }
 
-/// The same, written to memory that is there: `result` `(m, n)`, whatever stands in it.
+/// As [`product_by_one_thread`], overwriting an existing array `result` `(m, n)`.
 ///
 /// # Panics
-/// If the sizes do not fit each other: a fault of the caller.
+/// Panics if the shapes do not match, which is a bug in the caller.
 pub fn product_into<T: Real>(result: ArrayViewMut2<T>, left: ArrayView2<T>, right: ArrayView2<T>) {
     add_product(result, Accum::Replace, left, right, T::one());
 }
 
-/// Takes `left` `(m, k)` times `right` `(k, n)` away from `result` `(m, n)`, by one thread.
+/// Subtracts `left` `(m, k)` times `right` `(k, n)` from `result` `(m, n)`, single-threaded.
 ///
 /// # Panics
-/// If the sizes do not fit each other: a fault of the caller.
+/// Panics if the shapes do not match, which is a bug in the caller.
 pub fn subtract_product_by_one_thread<T: Real>(
     result: ArrayViewMut2<T>,
     left: ArrayView2<T>,
@@ -99,10 +99,11 @@ pub fn subtract_product_by_one_thread<T: Real>(
     add_product(result, Accum::Add, left, right, -T::one());
 }
 
-/// The lower half, with the diagonal, of a product `(n, n)` that is known to be symmetric; zeros above it. By one thread.
+/// Returns the lower triangle, including the diagonal, of a product `(n, n)` known to be symmetric, with zeros above;
+/// single-threaded.
 ///
 /// # Panics
-/// If the inner sizes differ, or the result is not square: a fault of the caller.
+/// Panics if the inner dimensions differ, or the result is not square, which is a bug in the caller.
 #[must_use]
 pub fn lower_product_by_one_thread<T: Real>(
     left: ArrayView2<T>,
@@ -124,10 +125,10 @@ pub fn lower_product_by_one_thread<T: Real>(
     owned(result.as_ref())
 }
 
-/// The transposed `matrix` `(m, n)`: `(n, m)`, row after row in memory, in a format of one's own.
+/// Returns the transpose `(n, m)` of `matrix` `(m, n)` in row-major order, in a type of the caller's choice.
 #[must_use]
 pub fn transposed<F: Real, T: Real>(matrix: ArrayView2<F>) -> Array2<T> {
-    /// Rows written at once: two lines of a cache are read of each row of the matrix.
+    /// Rows written at a time: two cache lines of each row of the matrix.
     const STRIP: usize = 16;
     let mut result = Array2::zeros((matrix.ncols(), matrix.nrows()));
     result
@@ -146,10 +147,10 @@ pub fn transposed<F: Real, T: Real>(matrix: ArrayView2<F>) -> Array2<T> {
     result
 }
 
-/// Takes `left` `(m, k)` times `right` `(k, n)` away from `result` `(m, n)`.
+/// Subtracts `left` `(m, k)` times `right` `(k, n)` from `result` `(m, n)`.
 ///
 /// # Panics
-/// If the sizes do not fit each other: a fault of the caller.
+/// Panics if the shapes do not match, which is a bug in the caller.
 pub fn subtract_product<T: Real>(
     result: ArrayViewMut2<T>,
     left: ArrayView2<T>,
@@ -162,7 +163,8 @@ pub fn subtract_product<T: Real>(
     });
 }
 
-/// Floating-point operations per second of a product of 2048 × 2048 with all threads, the best of a few: what bounds any fit.
+/// Measures the floating-point operations per second of a 2048 × 2048 product on all threads, the best of a few runs: an
+/// upper bound for fits.
 #[must_use]
 pub fn product_peak_flops<T: Real>() -> f64 {
     const SIZE: usize = 2048;
@@ -185,10 +187,11 @@ pub fn product_peak_flops<T: Real>() -> f64 {
     2.0 * (SIZE as f64).powi(3) / best
 }
 
-/// `matrixᵀ · matrix` of `(m, n)`: `(n, n)`, exactly symmetric. Only the tiles on and below the diagonal are computed.
+/// Returns the Gram matrix `matrixᵀ · matrix` `(n, n)` of `(m, n)`, exactly symmetric. Only tiles on and below the diagonal
+/// are computed.
 ///
-/// The rows are taken in chunks, and each chunk is transposed in memory first: a product whose left factor has its
-/// columns in a row in memory runs at less than half of the speed (faer 0.24). The copy takes `GRAM_ROWS · n` values.
+/// Rows are processed in chunks that are first transposed in memory: products with a column-major left factor run at less
+/// than half the speed (faer 0.24). The copy takes `GRAM_ROWS · n` values.
 #[must_use]
 pub fn gram<T: Real>(matrix: ArrayView2<T>) -> Array2<T> {
     let n = matrix.ncols();
@@ -199,7 +202,7 @@ pub fn gram<T: Real>(matrix: ArrayView2<T>) -> Array2<T> {
             .axis_chunks_iter_mut(Axis(0), TILE_ROWS)
             .into_par_iter()
             .enumerate()
-            // The longest first, one by one: so the threads end together.
+            // The longest tiles first, one at a time, to balance the threads.
             .rev()
             .with_max_len(1)
             .for_each(|(i, mut tile)| {
@@ -215,9 +218,9 @@ pub fn gram<T: Real>(matrix: ArrayView2<T>) -> Array2<T> {
     result
 }
 
-/// Writes the lower half of a square matrix over its upper one.
+/// Copies the lower triangle of a square matrix to the upper one.
 pub(crate) fn mirror<T: Real>(matrix: &mut Array2<T>) {
-    /// Rows and columns that are copied at once: their lines stay close to the processor.
+    /// Block size, for cache locality.
     const SIDE: usize = 32;
     let n = matrix.nrows();
     for first_row in (0..n).step_by(SIDE) {
@@ -294,23 +297,23 @@ fn view<'a, T: Real>(array: &'a ArrayView2<T>) -> MatRef<'a, T> {
     }
 }
 
-/// Why eigenvectors could not be found.
+/// Errors of [`eigen`].
 #[derive(Debug, thiserror::Error, Clone, Copy, PartialEq, Eq)]
 pub enum EigenError {
-    /// The numbers are not finite, or the iteration does not end.
+    /// The values are not finite, or the iteration does not converge.
     #[error(
         "The eigenvectors of a {0} × {0} matrix cannot be found: the features hold values that are not finite or far too \
          large. Look at them on the page Features."
     )]
     NoConvergence(usize),
-    /// The memory is not there.
+    /// Memory does not suffice.
     #[error(
         "The eigenvectors of a {0} × {0} matrix need more memory than there is. Use fewer delays or features."
     )]
     OutOfMemory(usize),
 }
 
-/// Eigenvalues, ascending, and eigenvectors of a symmetric matrix.
+/// Eigendecomposition of a symmetric matrix.
 #[derive(Debug, Clone)]
 pub struct Eigen {
     /// `(n,)`, ascending.
@@ -319,10 +322,10 @@ pub struct Eigen {
     pub vectors: Array2<f64>,
 }
 
-/// The eigenvectors of a symmetric `matrix` `(n, n)`, of which the lower half is read.
+/// Computes eigenvalues and eigenvectors of a symmetric `matrix` `(n, n)`, of which the lower triangle is read.
 ///
 /// # Errors
-/// [`EigenError`] if the matrix is not finite, or memory does not suffice.
+/// Returns an [`EigenError`] if the matrix is not finite, or memory does not suffice.
 pub fn eigen(matrix: ArrayView2<f64>) -> Result<Eigen, EigenError> {
     let n = matrix.nrows();
     if matrix.iter().any(|value| !value.is_finite()) {
@@ -349,8 +352,9 @@ pub fn eigen(matrix: ArrayView2<f64>) -> Result<Eigen, EigenError> {
     })
 }
 
-/// The lower triangle `L` with `L · Lᵀ = matrix`, of a symmetric, positive definite `matrix` `(n, n)`, of which the lower half is read; zeros
-/// above it. `None` if the matrix is not positive definite, or memory does not suffice.
+/// Returns the Cholesky factor `L` with `L · Lᵀ = matrix` of a symmetric, positive definite `matrix` `(n, n)`, of which the
+/// lower triangle is read, with zeros above the diagonal. `None` if the matrix is not positive definite, or memory does not
+/// suffice.
 #[must_use]
 pub fn cholesky(matrix: Array2<f64>) -> Option<Array2<f64>> {
     let mut factor = factorised(matrix.view(), Par::rayon(DECOMPOSITION_PARTS))?;
@@ -371,13 +375,14 @@ fn factorised<T: Real>(matrix: ArrayView2<T>, parts: Par) -> Option<Mat<T>> {
     Some(factor)
 }
 
-/// Solves `matrix · x = right` for a symmetric, positive definite `matrix` `(n, n)`, of which the lower half is read, and `right`
-/// `(n, m)`. By one thread: for callers that solve several at once. `None` if the matrix is not positive definite.
+/// Solves `matrix · x = right` for a symmetric, positive definite `matrix` `(n, n)`, of which the lower triangle is read,
+/// and `right` `(n, m)`; single-threaded, for callers that solve several systems in parallel. `None` if the matrix is not
+/// positive definite.
 #[must_use]
 pub fn solve_by_one_thread<T: Real>(matrix: Array2<T>, right: ArrayView2<T>) -> Option<Array2<T>> {
     let factor = factorised(matrix.view(), Par::Seq)?;
     drop(matrix);
-    // Row after row, as products want their left factor.
+    // Row-major, as the products want their left factor.
     let mut solution = right.as_standard_layout().into_owned();
     let scratch = solve_in_place_scratch::<T>(factor.nrows(), right.ncols(), Par::Seq);
     let mut memory = MemBuffer::try_new(scratch).ok()?;
@@ -390,7 +395,7 @@ pub fn solve_by_one_thread<T: Real>(matrix: Array2<T>, right: ArrayView2<T>) -> 
     Some(solution)
 }
 
-/// The same numbers, column after column in memory.
+/// Copies to a column-major array.
 fn owned<T: Real>(matrix: MatRef<T>) -> Array2<T> {
     let mut array = Array2::zeros((matrix.nrows(), matrix.ncols()).f());
     for (mut column, values) in array.columns_mut().into_iter().zip(matrix.col_iter()) {
@@ -431,13 +436,13 @@ mod tests {
             let expected: f64 = (0..40).map(|k| left[(at.0, k)] * right[(k, at.1)]).sum();
             assert!((result[at] - expected).abs() < 1e-12, "{at:?}");
         }
-        // Any layout.
+        // Any memory layout.
         let transposed = product(right.t(), left.t());
         assert!((&transposed.t() - &result).iter().all(|d| d.abs() < 1e-12));
         let mut rest = result.clone();
         subtract_product(rest.view_mut(), left.view(), right.view());
         assert!(rest.iter().all(|value| value.abs() < 1e-12));
-        // Into a part of something larger, whatever stood there.
+        // Into part of a larger array, overwriting its contents.
         let mut whole = Array2::from_elem((302, 1102), f64::NAN);
         let part = whole.slice_mut(s![1..301, 1..1101]);
         product_into(part, left.view(), right.view());

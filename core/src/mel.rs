@@ -1,9 +1,9 @@
-//! Whisper's log-mel spectrogram, its frames computed once per story and shared by all windows.
+//! Whisper's log-mel spectrogram, with frames computed once per story and shared by all windows.
 //!
-//! A window of Whisper is a 30 s recording: the window's samples, then zeros. Its spectrogram takes one frame every 160
-//! samples, each from 400 samples around the frame's centre. A frame in the middle of a window is the same whichever
-//! window it is seen from, so [`MelCache`] keeps it; only the frames that reach over a window's edge, and the maximum
-//! that sets the floor of the dynamic range, belong to one window alone.
+//! Whisper's input is a 30 s recording: the window's samples, padded with zeros. Its spectrogram has one frame every 160
+//! samples, each from 400 samples around the frame's centre. A frame in the interior of a window is the same in every
+//! window that contains it, so [`MelCache`] keeps it; only frames that overlap a window's edges, and the maximum that sets
+//! the floor of the dynamic range, are specific to a window.
 //!
 //! Source: Radford et al. (2022), arXiv 2212.04356, section 2.2; mel scale and area normalisation after Slaney (1998).
 
@@ -15,22 +15,22 @@ use realfft::{RealFftPlanner, RealToComplex};
 
 use crate::audio::ENCODER_RATE_HZ;
 
-/// Samples from one frame's centre to the next.
+/// Hop length, in samples.
 pub const HOP_SAMPLES: usize = 160;
-/// Samples that one frame is computed from.
+/// FFT length, in samples.
 pub const FFT_SAMPLES: usize = 400;
 const HALF_FFT: usize = FFT_SAMPLES / 2;
-/// Frequencies of a frame's spectrum, 0 to 8 kHz.
+/// Frequency bins of a frame's spectrum, 0 to 8 kHz.
 pub const N_FREQUENCIES: usize = FFT_SAMPLES / 2 + 1;
-/// Frames of a 30 s recording.
+/// Frames of the 30 s input.
 pub const N_FRAMES: usize = exact_div(PADDED_SAMPLES, HOP_SAMPLES);
-/// Samples that Whisper hears at once: 30 s.
+/// Samples of Whisper's input: 30 s.
 pub const PADDED_SAMPLES: usize = 30 * ENCODER_RATE_HZ as usize;
-/// Frames that the two stem convolutions spread a frame over, to either side.
+/// Reach of the two stem convolutions to either side, in frames.
 const STEM_REACH_FRAMES: usize = 6;
-/// log10 of the smallest power that is told from silence.
+/// log10 of the power floor.
 const FLOOR_LOG10: f32 = -10.0;
-/// Depth of the dynamic range below a window's loudest bin, in powers of ten.
+/// Dynamic range below a window's loudest bin, in powers of ten.
 const RANGE_LOG10: f32 = 8.0;
 
 const fn exact_div(a: usize, b: usize) -> usize {
@@ -38,8 +38,8 @@ const fn exact_div(a: usize, b: usize) -> usize {
     a / b
 }
 
-/// Frames that an encoder has to be given for windows of up to `window_samples`: the real ones, those that the stem
-/// convolutions carry sound into, and some of pure silence, which stand for all the silence up to 30 s.
+/// Returns the number of frames an encoder needs for windows of up to `window_samples`: the real ones, those within reach
+/// of them through the stem convolutions, and some of pure silence, which stand for all the silence up to 30 s.
 ///
 /// Even, at most [`N_FRAMES`]. For 257,600 samples (16.1 s): 1,618.
 #[must_use]
@@ -50,7 +50,7 @@ pub fn frames_for(window_samples: usize) -> usize {
         .min(N_FRAMES)
 }
 
-/// Computes single frames: power spectrum through the mel filters, log10, no floor yet.
+/// Computes single frames: log10 of the mel-filtered power spectrum, before the floor of the dynamic range.
 pub struct MelFrames {
     fft: Arc<dyn RealToComplex<f64>>,
     hann: Vec<f64>,
@@ -61,7 +61,7 @@ pub struct MelFrames {
     power: Vec<f64>,
 }
 
-/// The non-zero stretch of one triangular mel filter.
+/// The non-zero part of a triangular mel filter.
 struct Filter {
     first: usize,
     weights: Vec<f64>,
@@ -83,18 +83,18 @@ impl MelFrames {
         }
     }
 
-    /// Number of mel bands.
+    /// Returns the number of mel bands.
     #[must_use]
     pub fn n_mels(&self) -> usize {
         self.filters.len()
     }
 
-    /// Writes log10 of the mel power of 400 samples into `frame`, `(n_mels,)`, at least −10.
+    /// Writes the log10 mel power of 400 samples into `frame`, `(n_mels,)`, at least −10.
     pub(crate) fn compute(&mut self, sample: impl Fn(usize) -> f32, frame: &mut [f32]) {
         for (i, (slot, weight)) in self.input.iter_mut().zip(&self.hann).enumerate() {
             *slot = f64::from(sample(i)) * weight;
         }
-        // The buffers were made by the plan itself, so their lengths fit and this cannot fail.
+        // The buffers were allocated by the plan, so their lengths match and this cannot fail.
         let done =
             self.fft
                 .process_with_scratch(&mut self.input, &mut self.spectrum, &mut self.scratch);
@@ -110,7 +110,7 @@ impl MelFrames {
     }
 }
 
-/// Frames already computed, by the sample at their centre.
+/// Cached mel frames, keyed by the sample at their centre.
 pub struct MelCache {
     frames: MelFrames,
     by_centre: BTreeMap<u64, Box<[f32]>>,
@@ -118,7 +118,7 @@ pub struct MelCache {
 }
 
 impl MelCache {
-    /// An empty cache for `n_mels` mel bands.
+    /// Creates an empty cache for `n_mels` mel bands.
     #[must_use]
     pub fn new(n_mels: usize) -> Self {
         Self {
@@ -128,12 +128,12 @@ impl MelCache {
         }
     }
 
-    /// Writes the log-mel spectrogram of one window, as Whisper wants it.
+    /// Writes the log-mel spectrogram of one window in Whisper's format.
     ///
     /// * `samples`: the window's samples at 16 kHz, at most 30 s.
-    /// * `start`: where the first of them lies in the story. Must not decrease from call to call.
-    /// * `mel`: `(n_mels, n_frames)` in C order, `n_frames` from [`frames_for`] or more: scaled to (log10 + 4)/4, at
-    ///   most 8 powers of ten below the window's maximum.
+    /// * `start`: position of the first sample in the story; must not decrease between calls.
+    /// * `mel`: `(n_mels, n_frames)` in C order, `n_frames` from [`frames_for`] or more: scaled to (log10 + 4)/4, clipped
+    ///   at 8 powers of ten below the window's maximum.
     pub fn window(&mut self, samples: &[f32], start: u64, mel: &mut [f32]) {
         let n_mels = self.frames.n_mels();
         let n_frames = mel.len() / n_mels;
@@ -158,7 +158,7 @@ impl MelCache {
         }
     }
 
-    /// Frame `k` of the window that begins at `start`: from the cache if no edge of the window lies in it.
+    /// Frame `k` of the window that begins at `start`: cached unless it overlaps an edge of the window.
     fn frame(&mut self, samples: &[f32], start: u64, k: usize) -> &[f32] {
         let centre = k * HOP_SAMPLES;
         let inside = centre >= HALF_FFT && centre + HALF_FFT <= samples.len();
@@ -180,7 +180,7 @@ impl MelCache {
     }
 }
 
-/// Sample `i` of the window, zero-padded to 30 s and mirrored at both ends of those 30 s.
+/// Sample `i` of the window, zero-padded to 30 s, with reflection at both ends of the 30 s.
 fn padded_sample(samples: &[f32], i: isize) -> f32 {
     let last = PADDED_SAMPLES as isize - 1;
     let mirrored = if i < 0 {
@@ -200,7 +200,7 @@ fn hann_periodic() -> Vec<f64> {
         .collect()
 }
 
-/// Triangular filters, evenly spaced on Slaney's mel scale from 0 to 8 kHz, each of unit area in Hz.
+/// Triangular filters, evenly spaced on Slaney's mel scale from 0 to 8 kHz, with unit area in Hz.
 fn mel_filters(n_mels: usize) -> Vec<Filter> {
     let nyquist_hz = f64::from(ENCODER_RATE_HZ) / 2.0;
     let top_mel = mel_from_hz(nyquist_hz);
@@ -231,7 +231,7 @@ fn triangle(corners: &[f64], bin_hz: f64) -> Filter {
     }
 }
 
-/// Slaney's scale: linear below 1 kHz, logarithmic above, 27 steps for a factor of 6.4.
+/// Slaney's mel scale: linear below 1 kHz, logarithmic above, with 27 steps per factor of 6.4.
 const LINEAR_HZ_PER_MEL: f64 = 200.0 / 3.0;
 const LOG_START_HZ: f64 = 1000.0;
 const LOG_START_MEL: f64 = LOG_START_HZ / LINEAR_HZ_PER_MEL;
@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn silence_is_one_flat_floor() {
-        // log10(1e-10) = −10, and (−10 + 4)/4 = −1.5; the maximum is −10 too, so the range does not bind.
+        // log10(1e-10) = −10, and (−10 + 4)/4 = −1.5; the maximum is −10 as well, so nothing is clipped.
         assert!(
             alone(&[0.0; 1600], 18)
                 .iter()

@@ -1,29 +1,29 @@
-//! Names of stories, as different systems write the same one.
+//! Story names as spelled by different systems.
 
 use std::path::{Path, PathBuf};
 
 use unicode_normalization::UnicodeNormalization as _;
 
-/// A name with its letters composed: macOS writes `é` as two characters, other systems as one.
+/// Returns a name in Unicode normalisation form C: macOS decomposes `é` into two characters, other systems do not.
 #[must_use]
 pub fn composed(name: &str) -> String {
     name.nfc().collect()
 }
 
-/// A name for comparisons in which the case of letters does not matter.
+/// Returns a name for case-insensitive comparison.
 pub(crate) fn folded(name: &str) -> String {
     composed(&composed(name).to_lowercase())
 }
 
-/// Parts of a BIDS name that say how a run was processed, not which one it is.
+/// BIDS entities that describe the processing of a run, not its identity.
 const OF_PROCESSING: [&str; 9] = [
     "space", "res", "den", "desc", "hemi", "echo", "part", "rec", "label",
 ];
 
-/// The names under which the files of a story may lie, the most exact first.
+/// Returns the names under which a story's files may be stored, the most specific first.
 ///
-/// A run's BIDS name, `sub-01_task-tale_run-1_bold`, leads to its events (`sub-01_task-tale_run-1`) and to its stimulus
-/// (`task-tale_run-1`, `tale_run-1`, `task-tale`, `tale`). Any other name leads to itself.
+/// The BIDS name of a run, `sub-01_task-tale_run-1_bold`, leads to its events (`sub-01_task-tale_run-1`) and its stimulus
+/// (`task-tale_run-1`, `tale_run-1`, `task-tale`, `tale`). Any other name leads only to itself.
 ///
 /// Source: Brain Imaging Data Structure 1.10, "File name structure".
 pub(crate) fn candidates(story: &str) -> Vec<String> {
@@ -75,8 +75,8 @@ pub(crate) fn candidates(story: &str) -> Vec<String> {
     names
 }
 
-/// The file of a story in a folder, `<story><ending>`, the first of the endings that there is. Where no file has exactly
-/// that name, one counts whose letters are composed in another way, and then one under another of its [`candidates`].
+/// Finds the file of a story in a folder, `<story><ending>`, with the first ending that exists. If there is no exact match,
+/// names that differ in Unicode normalisation are tried, then other [`candidates`].
 pub(crate) fn file_of(folder: &Path, story: &str, endings: &[&str]) -> Option<PathBuf> {
     candidates(story)
         .iter()
@@ -93,7 +93,7 @@ fn file_named(folder: &Path, story: &str, endings: &[&str]) -> Option<PathBuf> {
     })
 }
 
-/// A file whose path differs from `path` in nothing but how its name's letters are composed.
+/// A file whose path differs from `path` only in the Unicode normalisation of its name.
 fn composed_alike(path: &Path) -> Option<PathBuf> {
     let wanted = path.file_name()?.to_str()?;
     if wanted.is_ascii() {

@@ -1,30 +1,30 @@
-//! Which feature set explains what: shares of variance that are one set's own, and shares that sets have in common.
+//! Variance partitioning: variance explained uniquely by one feature set, and variance that sets share.
 //!
-//! Shares come from the scores of models fitted on each set and on the sets together. A score is a share of variance: R², or
-//! |r|·r ([`crate::score::signed_square`]); not r itself. Parts can be negative, by noise or because a set helps only beside
-//! another; they are kept as they are, so that parts add up and their mean over voxels is not pushed upwards.
+//! The parts are computed from scores of models fitted on each set and on their unions. A score is a fraction of variance:
+//! R², or |r|·r ([`crate::score::signed_square`]); not r itself. Parts can be negative, through noise or suppression (a set
+//! helps only together with another); they are not clipped, so that they add up and their mean over voxels stays unbiased.
 //!
 //! Source: de Heer et al. (2017), J. Neurosci. 37, 6539.
 
 use ndarray::{Array1, ArrayView1, Zip};
 
-/// The parts of what two models together explain, `(n_voxels,)` each. Estimates on test scans can be negative, and stay so:
-/// cutting them at 0 would make their means too large.
+/// Variance partition of two feature sets, `(n_voxels,)` each. Estimates on test scans can be negative; clipping them at 0
+/// would bias their means upwards.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VariancePartition {
-    /// Only the first set explains it: both together, less the second alone.
+    /// Explained only by the first set: the joint model minus the second alone.
     pub unique_first: Array1<f64>,
-    /// Only the second set explains it.
+    /// Explained only by the second set.
     pub unique_second: Array1<f64>,
-    /// Either set explains it.
+    /// Explained by either set.
     pub shared: Array1<f64>,
 }
 
-/// Divides what is explained, from the scores (R², or |r|·r) of the first set's model, the second's, and the one of both side by
-/// side.
+/// Partitions variance, given the scores (R², or |r|·r) of the models of the first set, of the second, and of both
+/// concatenated.
 ///
 /// # Panics
-/// If the numbers of voxels differ: a fault of the caller.
+/// Panics if the numbers of voxels differ, which is a bug in the caller.
 #[must_use]
 pub fn partition(
     first: ArrayView1<f64>,
@@ -42,40 +42,40 @@ pub fn partition(
 }
 
 impl VariancePartition {
-    /// A sentence, if parts are negative for some voxels.
+    /// Returns a warning if parts are negative for some voxels.
     #[must_use]
     pub fn warning(&self) -> Option<String> {
         negative_warning(&[&self.unique_first, &self.unique_second, &self.shared])
     }
 }
 
-/// The scores of three sets, `(n_voxels,)` each.
+/// Scores of the models of three feature sets, `(n_voxels,)` each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ThreeSets {
-    /// Of each set alone: a, b, c.
+    /// Each set alone: a, b, c.
     pub alone: [Array1<f64>; 3],
-    /// Of two together: ab, ac, bc.
+    /// Pairs of sets: ab, ac, bc.
     pub pairs: [Array1<f64>; 3],
-    /// Of all three.
+    /// All three sets.
     pub all: Array1<f64>,
 }
 
-/// What three sets explain, `(n_voxels,)` each. All seven add up to the score of the three together.
+/// Variance partition of three feature sets, `(n_voxels,)` each. The seven parts sum to the score of the joint model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ThreeParts {
-    /// By one set only: a, b, c.
+    /// Explained by one set only: a, b, c.
     pub alone: [Array1<f64>; 3],
-    /// By either of two, but not by the third: ab, ac, bc.
+    /// Explained by either of two sets, but not by the third: ab, ac, bc.
     pub pairs: [Array1<f64>; 3],
-    /// By each of the three.
+    /// Explained by any of the three.
     pub all: Array1<f64>,
 }
 
 impl ThreeSets {
-    /// Parts them.
+    /// Partitions the variance.
     ///
     /// # Panics
-    /// If the numbers of voxels differ: a fault of the caller.
+    /// Panics if the numbers of voxels differ, which is a bug in the caller.
     #[must_use]
     pub fn parts(&self) -> ThreeParts {
         let ([a, b, c], [ab, ac, bc], all) = (&self.alone, &self.pairs, &self.all);
@@ -88,7 +88,7 @@ impl ThreeSets {
 }
 
 impl ThreeParts {
-    /// A sentence, if parts are negative for some voxels.
+    /// Returns a warning if parts are negative for some voxels.
     #[must_use]
     pub fn warning(&self) -> Option<String> {
         let parts: Vec<_> = self
@@ -109,7 +109,7 @@ fn negative_warning(parts: &[&Array1<f64>]) -> Option<String> {
             .and(*part)
             .for_each(|lowest, part| *lowest = lowest.min(*part));
     }
-    // What rounding leaves of 0 is not negative.
+    // Tolerance for zeros that rounding made negative.
     let n_negative = lowest.iter().filter(|lowest| **lowest < -1e-9).count();
     (n_negative > 0).then(|| {
         let lowest = lowest.iter().copied().fold(0.0, f64::min);
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn areas_of_a_drawn_diagram_are_found_again() {
-        // Any seven areas; the scores are the areas that the sets cover.
+        // Seven random areas of a Venn diagram; scores are the areas that the sets cover.
         let mut random = PythonRandom::new(1);
         let areas: Vec<_> = (0..7).map(|_| noise(&mut random)).collect();
         let of = |numbers: &[usize]| {

@@ -1,4 +1,4 @@
-//! What long work reports with: cancellation, events, warnings. It knows neither threads nor windows.
+//! Progress reporting of long-running work: cancellation, events, warnings. Independent of threads and user interfaces.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,138 +6,138 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-/// Asks long work to stop at its next good moment. Clones share one flag.
+/// A cancellation flag for long-running work, shared by its clones.
 #[derive(Debug, Clone, Default)]
 pub struct CancelToken(Arc<AtomicBool>);
 
 impl CancelToken {
-    /// Asks for a stop.
+    /// Requests cancellation.
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a stop was asked for.
+    /// Whether cancellation was requested.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// One thing that long work has to say.
+/// A progress event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
-    /// The work begins.
+    /// An extraction has started.
     Started {
-        /// Stories to do, without those that are done already.
+        /// Stories to process, without completed ones.
         n_stories: usize,
-        /// Windows to compute, as far as the files' headers tell.
+        /// Windows to compute, estimated from file headers.
         n_windows: usize,
-        /// What is computed on.
+        /// Compute device.
         device: String,
-        /// Where the features go.
+        /// Output folder.
         folder: String,
     },
-    /// A story begins, or goes on.
+    /// A story was started or resumed.
     StoryStarted {
-        /// Its name.
+        /// The story.
         story: String,
-        /// Its windows.
+        /// Total number of its windows.
         n_windows: usize,
-        /// Those that an earlier run has done.
+        /// Number of windows completed by an earlier run.
         n_done: usize,
     },
-    /// Some windows more are done.
+    /// More windows were completed.
     Progress {
         /// The story.
         story: String,
-        /// Its windows that are done.
+        /// Number of completed windows.
         n_done: usize,
-        /// Its windows.
+        /// Total number of windows.
         n_windows: usize,
     },
-    /// A story's files are all there.
+    /// All files of a story were written.
     StoryFinished {
-        /// Its name.
+        /// The story.
         story: String,
-        /// Its rows.
+        /// Number of its rows.
         n_rows: usize,
-        /// Where its time went.
+        /// Time spent in each stage.
         times: StageTimes,
     },
-    /// A story was done before.
+    /// A story was already complete.
     StorySkipped {
-        /// Its name.
+        /// The story.
         story: String,
     },
-    /// A story could not be done; the others go on.
+    /// A story failed; the others continue.
     StoryFailed {
-        /// Its name.
+        /// The story.
         story: String,
-        /// What is wrong and what to do.
+        /// Error message with advice.
         message: String,
     },
-    /// The fit of an encoding model begins.
+    /// The fit of an encoding model has started.
     EncodeStarted {
-        /// Voxels of this run.
+        /// Number of voxels in this run.
         n_voxels: usize,
         /// Columns of the design matrix: features times delays.
         n_columns: usize,
-        /// Scans that are learned from.
+        /// Number of training scans.
         n_training_scans: usize,
-        /// Scans that are predicted.
+        /// Number of test scans.
         n_test_scans: usize,
-        /// Where the scores go.
+        /// Output folder.
         folder: String,
     },
-    /// A stage of the fit begins, or goes on.
+    /// A stage of the fit was started or resumed.
     StageStarted {
-        /// Which.
+        /// The stage.
         stage: Stage,
-        /// Its voxels.
+        /// Total number of its voxels.
         n_voxels: usize,
-        /// Those that an earlier run has done.
+        /// Number of voxels completed by an earlier run.
         n_done: usize,
     },
-    /// Some voxels more are done.
+    /// More voxels were completed.
     VoxelProgress {
-        /// In this stage.
+        /// The stage.
         stage: Stage,
-        /// Its voxels that are done.
+        /// Number of completed voxels.
         n_done: usize,
-        /// Its voxels.
+        /// Total number of voxels.
         n_voxels: usize,
     },
-    /// The fit ended.
+    /// The fit has ended.
     EncodeFinished {
-        /// Voxels that have scores.
+        /// Number of scored voxels.
         n_voxels: usize,
-        /// Mean r over the voxels where it is defined; `None` if the run was stopped.
+        /// Mean r over the voxels where it is defined; `None` if the run was cancelled.
         mean_r: Option<f64>,
-        /// Where that mean lies in 95 of 100 draws of test time: lower and upper end; `None` if nothing was drawn.
+        /// Lower and upper bound of its 95 % confidence interval; `None` without a bootstrap.
         mean_r_interval: Option<[f64; 2]>,
-        /// Voxels that are predicted better than by chance; `None` if that was not asked for.
+        /// Number of significant voxels; `None` if not tested.
         n_significant: Option<usize>,
     },
-    /// Scores of another recipe lay where these go.
+    /// Existing scores of another recipe were moved aside.
     SetAside {
-        /// The folder where they are now.
+        /// Their new folder.
         folder: String,
     },
-    /// Something that the user should know.
+    /// A warning for the user.
     Warning {
-        /// What, with numbers and a way out.
+        /// Message with numbers and advice.
         message: String,
     },
-    /// The work ended.
+    /// The extraction has ended.
     Finished {
-        /// Stories done now.
+        /// Number of stories completed in this run.
         n_done: usize,
-        /// Stories done before.
+        /// Number of stories completed before.
         n_skipped: usize,
-        /// Stories that failed.
+        /// Number of stories that failed.
         n_failed: usize,
-        /// Whether a stop was asked for before all was done.
+        /// Whether the run was cancelled before all stories were done.
         stopped: bool,
     },
 }
@@ -146,18 +146,18 @@ pub enum Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// α is chosen on held-out training scans.
+    /// α is selected on held-out training scans.
     ChooseAlpha,
     /// The model is fitted on all training scans and predicts the test scans.
     FitAndScore,
-    /// Controls look at a sample of the voxels.
+    /// Sanity checks are run on a sample of the voxels.
     Control,
-    /// Weights that are there predict the test scans.
+    /// Existing weights predict the test scans.
     Predict,
 }
 
 impl Stage {
-    /// What it is called before people.
+    /// Returns the display name of the stage.
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {
@@ -183,13 +183,13 @@ pub struct StageTimes {
 }
 
 impl StageTimes {
-    /// All stages together.
+    /// Returns the total over all stages.
     #[must_use]
     pub fn total_secs(&self) -> f64 {
         self.audio_secs + self.front_end_secs + self.encoder_secs + self.store_secs
     }
 
-    /// The sum, stage by stage.
+    /// Returns the stage-wise sum.
     #[must_use]
     pub fn plus(&self, other: &Self) -> Self {
         Self {
@@ -201,7 +201,7 @@ impl StageTimes {
     }
 }
 
-/// Adds up where the time goes.
+/// Accumulates the time spent in each stage.
 #[derive(Default)]
 pub(crate) struct Clock(pub(crate) StageTimes);
 

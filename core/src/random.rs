@@ -1,13 +1,13 @@
-//! Random choices that Python's `random` module would make, so that a seeded run of a Python script can be repeated.
+//! Random numbers identical to those of Python's `random` module, for reproducing seeded runs of Python scripts.
 
 use rand_mt::Mt;
 
-/// Python's generator: MT19937.
+/// Python's generator, MT19937.
 #[derive(Debug, Clone)]
 pub struct PythonRandom(Mt);
 
 impl PythonRandom {
-    /// As after `random.seed(seed)`.
+    /// Seeds the generator as `random.seed(seed)` does.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let (low, high) = (seed as u32, (seed >> 32) as u32);
@@ -19,7 +19,7 @@ impl PythonRandom {
         Self(Mt::new_with_key(key))
     }
 
-    /// As `random.shuffle(items)`.
+    /// Shuffles as `random.shuffle(items)` does.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             let other = self.below(last + 1);
@@ -27,9 +27,9 @@ impl PythonRandom {
         }
     }
 
-    /// A whole number in `0..end`, as `random.randrange(end)`. 0 if `end` is 0.
+    /// Returns an integer in `0..end`, as `random.randrange(end)` does; 0 if `end` is 0.
     ///
-    /// `end` must be below 2³²: there are never as many scans.
+    /// `end` must be below 2³².
     pub fn below(&mut self, end: usize) -> usize {
         let n_bits = usize::BITS - end.leading_zeros();
         if n_bits == 0 {
@@ -43,15 +43,15 @@ impl PythonRandom {
         }
     }
 
-    /// A number in `[0, 1)`, as `random.random()`.
+    /// Returns a number in `[0, 1)`, as `random.random()` does.
     pub fn unit(&mut self) -> f64 {
         let high = f64::from(self.0.next_u32() >> 5);
         let low = f64::from(self.0.next_u32() >> 6);
         (high * 67_108_864.0 + low) / 9_007_199_254_740_992.0
     }
 
-    /// A number of the standard normal distribution, by the polar method of Marsaglia (1962). Python's own `gauss` takes
-    /// another way, so these are no numbers of Python.
+    /// Returns a standard normal number, by Marsaglia's polar method (1962). Python's own `gauss` uses another method, so
+    /// these numbers differ from Python's.
     pub fn normal(&mut self) -> f64 {
         loop {
             let (x, y) = (2.0 * self.unit() - 1.0, 2.0 * self.unit() - 1.0);
@@ -112,7 +112,7 @@ mod tests {
         let values: Vec<f64> = (0..n).map(|_| random.normal()).collect();
         let mean = values.iter().sum::<f64>() / f64::from(n);
         let square = values.iter().map(|value| value * value).sum::<f64>() / f64::from(n);
-        // Four standard errors.
+        // Within four standard errors.
         assert!(mean.abs() < 4.0 / f64::from(n).sqrt(), "{mean}");
         assert!(
             (square - 1.0).abs() < 4.0 * (2.0 / f64::from(n)).sqrt(),

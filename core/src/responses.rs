@@ -1,4 +1,4 @@
-//! What was measured: responses of one subject, read in blocks.
+//! Responses of one subject, read in blocks of voxels.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -8,23 +8,23 @@ use ndarray::{Array2, s};
 
 use crate::matrix::Real;
 
-/// Why responses cannot be read: a sentence for the user.
+/// Error of reading responses, with a message for the user.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct ResponsesError(pub String);
 
 /// Responses of one subject: story → `(n_scans, n_voxels)`.
 pub trait ResponseSource: Sync {
-    /// The stories, sorted.
+    /// Returns the names of the stories, sorted.
     fn stories(&self) -> Vec<String>;
 
-    /// Scans and voxels of a story; `None` if there is no such story.
+    /// Returns the number of scans and voxels of a story; `None` if there is no such story.
     fn shape(&self, story: &str) -> Option<(usize, usize)>;
 
-    /// Some scans and voxels of a story, as they were measured: what is no number stays none.
+    /// Reads some scans and voxels of a story as measured, including non-finite values.
     ///
     /// # Errors
-    /// A sentence, if the file cannot be read or has no such rows.
+    /// Returns an error if the file cannot be read or has no such rows.
     fn read(
         &self,
         story: &str,
@@ -32,7 +32,7 @@ pub trait ResponseSource: Sync {
         voxels: Range<usize>,
     ) -> Result<Array2<f32>, ResponsesError>;
 
-    /// The same in double precision, if the file has it.
+    /// As [`ResponseSource::read`], in double precision if the file provides it.
     ///
     /// # Errors
     /// As [`ResponseSource::read`].
@@ -45,36 +45,37 @@ pub trait ResponseSource: Sync {
         Ok(self.read(story, scans, voxels)?.mapv(f64::from))
     }
 
-    /// From one scan of a story to the next, if the file's header says so, seconds.
+    /// Returns the repetition time in the file's header, if there is one, seconds.
     fn repetition_secs(&self, _story: &str) -> Option<f64> {
         None
     }
 
-    /// Names of the presentations of a story, where the file has several of them: what is read under its own name is their mean.
+    /// Returns the names of a story's presentations if the file has several; the story's own name then stands for their
+    /// mean.
     fn presentations(&self, _story: &str) -> Vec<String> {
         Vec::new()
     }
 
-    /// What a user should know of these stories' files: what is odd about a header, what is left out, what was chosen. Sentences.
+    /// Returns notes for the user on the files of these stories: unusual headers, data skipped, choices made.
     fn notes(&self, _stories: &[String]) -> Vec<String> {
         Vec::new()
     }
 
-    /// Compares the checksums that the files of these stories offer and that were not looked at when they were opened.
+    /// Verifies checksums in the files of these stories that were not verified on opening.
     ///
     /// # Errors
-    /// A sentence, if a file is not as it was written.
+    /// Returns an error if a file is corrupted.
     fn verify(&self, _stories: &[String]) -> Result<(), ResponsesError> {
         Ok(())
     }
 
-    /// The files that a run over `stories` depends on.
+    /// Returns the files that a run over `stories` depends on.
     fn files(&self, stories: &[String]) -> Vec<PathBuf>;
 }
 
-/// A number format that responses can be read in.
+/// A floating-point type in which responses can be read.
 pub trait Readable: Real {
-    /// Reads in this format.
+    /// Reads responses in this type.
     ///
     /// # Errors
     /// As [`ResponseSource::read`].
@@ -108,7 +109,7 @@ impl Readable for f64 {
     }
 }
 
-/// Responses that are in memory.
+/// Responses held in memory.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ResponsesInMemory(pub BTreeMap<String, Array2<f64>>);
 
@@ -152,14 +153,14 @@ impl ResponseSource for ResponsesInMemory {
     }
 }
 
-/// Responses of another source, read once and kept in memory in single precision: for many fits of the same voxels.
+/// In-memory cache of another source's responses in single precision, for repeated fits of the same voxels.
 pub struct KeptResponses<'a> {
     source: &'a dyn ResponseSource,
     kept: BTreeMap<String, Array2<f32>>,
 }
 
 impl<'a> KeptResponses<'a> {
-    /// Reads the stories of `source`, if all of them fit into `memory_bytes`; else each read goes to the file as before.
+    /// Reads all stories of `source` if they fit into `memory_bytes`; else reads pass through to the files.
     ///
     /// # Errors
     /// As [`ResponseSource::read`].
@@ -204,7 +205,7 @@ impl ResponseSource for KeptResponses<'_> {
         }
     }
 
-    /// From the file: what is kept is in single precision.
+    /// Reads the file: the cache is in single precision.
     fn read_f64(
         &self,
         story: &str,

@@ -1,44 +1,44 @@
-//! Whether scores can be what they seem: controls on a sample of a study's voxels, and the leaks that spoil studies.
+//! Sanity checks of encoding scores on a sample of voxels, and checks for data leakage.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate, s};
 use serde::{Deserialize, Serialize};
 
 use crate::matrix::product;
 
-/// Rows whose patterns over voxels correlate more than this are one and the same scan.
+/// Scans whose voxel patterns correlate more strongly than this are duplicates.
 const SAME_SCAN_R: f64 = 0.999;
-/// A diagonal that stands out by so many robust deviations is a story heard again.
+/// A diagonal this many robust standard deviations above the others indicates a repeated story.
 const STANDS_OUT: f64 = 7.0;
-/// Neighbouring scans correlate at least so much where scans are in the order of time.
+/// Smallest lag-1 autocorrelation of scans in temporal order.
 const SMALLEST_AUTOCORRELATION: f64 = 0.05;
-/// Planted voxels are predicted at least so well where a signal can be found at all.
+/// Smallest median r for voxels to count as predicted, such as those with an injected signal.
 const FOUND_R: f64 = 0.1;
-/// Fewer voxels than this have no pattern to compare scans by.
+/// Fewest voxels for which patterns are compared.
 const FEWEST_VOXELS: usize = 20;
-/// Fewer scans than this tell nothing.
+/// Fewest scans for which a check is run.
 const FEWEST_SCANS: usize = 20;
 
-/// What a control found.
+/// The result of a sanity check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Check {
-    /// What it looks at.
+    /// Name of the check, phrased as what should hold.
     pub name: String,
-    /// How it ended.
+    /// Outcome.
     pub verdict: Verdict,
-    /// The figures, in a sentence, and what to do if it failed.
+    /// The statistics in a sentence, with advice if the check failed.
     pub finding: String,
 }
 
-/// How a control ended.
+/// The outcome of a sanity check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Nothing odd.
+    /// No anomaly was found.
     Passed,
-    /// The scores are not to be trusted before this is understood.
+    /// The scores should not be trusted until this is explained.
     Failed,
-    /// There was too little to look at.
+    /// The data were insufficient for the check.
     Skipped,
 }
 
@@ -65,7 +65,7 @@ impl Check {
     }
 }
 
-/// Whether test scans, or the test story under another name, are among the training scans.
+/// Checks whether test scans, or the test story under another name, are among the training scans.
 ///
 /// `training` and `test`: responses `(n_scans, n_voxels)` of the same voxels.
 #[must_use]
@@ -108,16 +108,16 @@ pub fn test_in_training(training: ArrayView2<f64>, test: ArrayView2<f64>) -> Che
     )
 }
 
-/// Whether test scans have their neighbours in time among the training scans, as after a shuffled split.
+/// Checks whether temporal neighbours of test scans are among the training scans, as after splitting scans at random.
 ///
-/// `training` and `test`: responses `(n_scans, n_voxels)` of the same voxels, training in the order of time.
+/// `training` and `test`: responses `(n_scans, n_voxels)` of the same voxels, training scans in temporal order.
 #[must_use]
 pub fn neighbours_in_training(training: ArrayView2<f64>, test: ArrayView2<f64>) -> Check {
     const NAME: &str = "Test scans have no neighbours among the training scans";
     if let Some(skipped) = too_little(NAME, &[training, test]) {
         return skipped;
     }
-    // Halves of the training, apart in time, show how alike scans are that are not neighbours.
+    // Baseline: similarity between two halves of the training data, with a gap so that no scans are neighbours.
     let half = training.nrows() / 2;
     let gap = 10.min(half / 4);
     let early = training.slice(s![..half - gap, ..]);
@@ -126,6 +126,7 @@ pub fn neighbours_in_training(training: ArrayView2<f64>, test: ArrayView2<f64>) 
     let found = nearest(test, training);
     let (usual_mean, usual_deviation) = mean_and_deviation(&usual);
     let (found_mean, _) = mean_and_deviation(&found);
+    // A standard deviation of the baseline and a margin of 0.05 are tolerated.
     let is_good = found_mean < usual_mean + usual_deviation + 0.05;
     Check::of(
         NAME,
@@ -142,7 +143,7 @@ pub fn neighbours_in_training(training: ArrayView2<f64>, test: ArrayView2<f64>) 
     )
 }
 
-/// Whether scans are in the order of time: neighbours resemble each other in all recordings of blood flow.
+/// Checks whether scans are in temporal order: neighbouring scans correlate in all BOLD data.
 ///
 /// `stories`: responses `(n_scans, n_voxels)` of each story.
 #[must_use]
@@ -172,9 +173,9 @@ pub fn in_order_of_time(stories: &[(String, Array2<f64>)]) -> Check {
     )
 }
 
-/// Whether responses were z-scored over training and test together.
+/// Checks whether responses were z-scored over training and test data together.
 ///
-/// `training` and `test`: all scans of the files, before any trim, `(n_scans, n_voxels)`.
+/// `training` and `test`: all scans in the files, before trimming, `(n_scans, n_voxels)`.
 #[must_use]
 pub fn normalised_apart(training: ArrayView2<f64>, test: ArrayView2<f64>) -> Check {
     const NAME: &str = "Training and test were normalised apart";
@@ -191,6 +192,7 @@ pub fn normalised_apart(training: ArrayView2<f64>, test: ArrayView2<f64>) -> Che
             .map(|value| (value - mean).powi(2));
         let variance = squares.sum::<f64>() / n;
         let apart = training.mean().unwrap_or(0.0) - test.mean().unwrap_or(0.0);
+        // The variance tolerance covers both n and n − 1 as divisor; unequal means exclude data z-scored separately.
         mean.abs() < 1e-4 && (variance - 1.0).abs() < 2.0 / n && apart.abs() > 2e-3
     };
     let n_voxels = training.ncols();
@@ -210,7 +212,7 @@ pub fn normalised_apart(training: ArrayView2<f64>, test: ArrayView2<f64>) -> Che
     )
 }
 
-/// What fits on training responses in a shuffled order came to: the median r of each shuffle must be about 0.
+/// Checks that the median r of fits to block-shuffled training responses is about 0, given one median per shuffle.
 #[must_use]
 pub fn shuffled_is_null(medians: &[f64]) -> Check {
     const NAME: &str = "Shuffled responses are not predicted";
@@ -220,7 +222,7 @@ pub fn shuffled_is_null(medians: &[f64]) -> Check {
     }
     let (mean, deviation) = mean_and_deviation(medians);
     let error = deviation / (n as f64).sqrt();
-    // Student's t of 9 degrees of freedom stays below 4.3 in 998 of 1,000 cases.
+    // Student's t with 9 degrees of freedom (10 shuffles) has |t| < 4.3 in 99.8 % of cases; 1e-3 is an absolute tolerance.
     let is_good = mean.abs() <= 4.3 * error + 1e-3;
     Check::of(
         NAME,
@@ -237,9 +239,9 @@ pub fn shuffled_is_null(medians: &[f64]) -> Check {
     )
 }
 
-/// Whether predictions that are moved by more than 30 s still agree: slow drifts would do that.
+/// Checks whether predictions shifted by more than 30 s still correlate with the responses, as slow drifts would cause.
 ///
-/// * `at_zero`: median r of the best voxels; `moved`: the same with the predictions moved.
+/// * `at_zero`: median r of the best voxels; `moved`: the same with shifted predictions.
 #[must_use]
 pub fn moved_is_null(at_zero: f64, moved: f64) -> Check {
     const NAME: &str = "Predictions moved by more than 30 s do not agree";
@@ -264,9 +266,9 @@ pub fn moved_is_null(at_zero: f64, moved: f64) -> Check {
     )
 }
 
-/// Whether a signal that was planted in simulated responses is found again through the same steps.
+/// Checks whether a signal injected into simulated responses is recovered by the same steps.
 ///
-/// * `median_r`: of the planted voxels; `reachable_r`: of a perfect model.
+/// * `median_r`: of the voxels with signal; `reachable_r`: of a perfect model.
 #[must_use]
 pub fn injected_signal_is_found(median_r: f64, reachable_r: f64) -> Check {
     const NAME: &str = "A planted signal is found";
@@ -286,19 +288,19 @@ pub fn injected_signal_is_found(median_r: f64, reachable_r: f64) -> Check {
     )
 }
 
-/// Simple descriptions of the stimulus that features are compared with.
+/// Nuisance features: simple descriptors of the stimulus with which features are compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nuisance {
-    /// The sets by their names, as a sentence has them: `spectrogram, sound level and position`.
+    /// Names of the feature sets as they appear in a sentence: `spectrogram, sound level and position`.
     pub names: String,
-    /// What they describe: of `words`, `sound` and `position` those that were there.
+    /// The kinds that were available, of `words`, `sound` and `position`.
     pub kinds: Vec<&'static str>,
-    /// What could not be compared with, and why: sentences.
+    /// Comparisons that were skipped, with the reason, one sentence each.
     pub untested: Vec<String>,
 }
 
 impl Nuisance {
-    /// The question as far as it was asked.
+    /// Title of the check, restricted to the available kinds.
     fn title(&self) -> String {
         let verb = if self.kinds.len() == 1 { "does" } else { "do" };
         let kinds = match &self.kinds[..] {
@@ -310,17 +312,16 @@ impl Nuisance {
     }
 }
 
-/// The same question where nothing could be compared with.
+/// Title of the check if no kind is available.
 const NUISANCE: &str = "The features predict what words, sound and position do not";
 const SPECTROGRAM: &str = "The spectrogram predicts some voxels";
 const UNTRAINED: &str = "The network's training matters";
 
-/// Whether the features predict what is left of responses when everything is taken out that simple descriptions of the stimulus
-/// predict.
+/// Checks whether the features predict responses beyond what nuisance features explain.
 ///
-/// * `medians`: median r of the features, of the simple descriptions, and the median partial correlation of the features given
-///   these.
-/// * `moved`: that partial correlation with the predictions moved by more than 30 s, for many moves.
+/// * `medians`: median r of the features, median r of the nuisance features, and the median partial correlation of the
+///   features given the nuisance features.
+/// * `moved`: null distribution of that partial correlation, from predictions shifted by more than 30 s.
 #[must_use]
 pub fn adds_to_nuisance(
     compared: &Nuisance,
@@ -339,6 +340,7 @@ pub fn adds_to_nuisance(
         );
     }
     let n_as_large = moved.iter().filter(|r| **r >= unique).count();
+    // One-sided p ≤ 0.05.
     let is_good = unique > 0.0 && n_as_large * 20 <= moved.len();
     let mut finding = format!(
         "In the best voxels of the sample the features reach a median r of {features:.3}; {} alone reach {nuisance:.3}, and given these \
@@ -355,16 +357,16 @@ pub fn adds_to_nuisance(
     Check::of(&title, is_good, finding)
 }
 
-/// The same where it could not be asked, and why.
+/// Returns a skipped check, with the reason.
 #[must_use]
 pub fn nuisance_left_out(why: &str) -> Check {
     Check::skipped(NUISANCE, why)
 }
 
-/// Whether sound alone predicts some of the voxels: those of auditory cortex follow the spectrogram in any recording of people who
+/// Checks whether acoustic features alone predict some of the voxels, as they do in auditory cortex whenever subjects
 /// listen.
 ///
-/// * `n_found` of `n_voxels` are predicted beyond chance; the best one has the correlation `best_r`.
+/// * `n_found` of `n_voxels` voxels are significant; the best one has the correlation `best_r`.
 #[must_use]
 pub fn sound_is_heard(n_found: usize, n_voxels: usize, best_r: f64) -> Check {
     Check::of(
@@ -383,15 +385,15 @@ pub fn sound_is_heard(n_found: usize, n_voxels: usize, best_r: f64) -> Check {
     )
 }
 
-/// The same where it could not be asked, and why.
+/// Returns a skipped check, with the reason.
 #[must_use]
 pub fn spectrogram_left_out(why: &str) -> Check {
     Check::skipped(SPECTROGRAM, why)
 }
 
-/// Whether features of the trained network predict better than those of an untrained one of the same shape.
+/// Checks whether features of the trained network predict better than those of an untrained one of the same architecture.
 ///
-/// Both are the median r over the best voxels of the sample, as the rounds found them.
+/// Both arguments are the median r over the sample's best voxels by validation score.
 #[must_use]
 pub fn training_matters(trained: f64, untrained: f64) -> Check {
     if trained.is_nan() || untrained.is_nan() || trained < FOUND_R {
@@ -416,7 +418,7 @@ pub fn training_matters(trained: f64, untrained: f64) -> Check {
     )
 }
 
-/// The same where it could not be asked, and why.
+/// Returns a skipped check, with the reason.
 #[must_use]
 pub fn untrained_left_out(why: &str) -> Check {
     Check::skipped(UNTRAINED, why)
@@ -436,9 +438,9 @@ fn pattern_correlation(a: ArrayView2<f64>, b: ArrayView2<f64>) -> Array2<f64> {
     product(a.view(), b.t())
 }
 
-/// The rows of both as patterns over voxels, of length 1, whose products are correlations.
+/// Rows of both as voxel patterns of unit length, whose inner products are correlations.
 fn unit_patterns(a: ArrayView2<f64>, b: ArrayView2<f64>) -> [Array2<f64>; 2] {
-    // A pattern that is common to all scans would make all alike.
+    // Without the common mean pattern, which would make all scans similar.
     let both = concatenate(Axis(0), &[a, b]).unwrap_or_default();
     let common = both.mean_axis(Axis(0)).unwrap_or_default();
     [a, b].map(|rows| unit_rows(&(&rows - &common)))
@@ -457,7 +459,8 @@ fn unit_rows(rows: &Array2<f64>) -> Array2<f64> {
     rows
 }
 
-/// How far the diagonal that stands out most stands out, in robust deviations, and the training scan at which it begins.
+/// Deviation of the most prominent diagonal from the median, in robust standard deviations, and the training scan at which
+/// it begins.
 fn most_outstanding_diagonal(similarity: &Array2<f64>) -> (f64, isize) {
     let (n_test, n_training) = similarity.dim();
     let (n_test, n_training) = (n_test as isize, n_training as isize);
@@ -470,13 +473,14 @@ fn most_outstanding_diagonal(similarity: &Array2<f64>) -> (f64, isize) {
         let sum: f64 = (first..end)
             .map(|row| similarity[(row as usize, (row + offset) as usize)])
             .sum();
-        // Shorter diagonals stray further.
+        // The standard error of a mean over a diagonal falls with its length: scaling makes diagonals comparable.
         Some((sum / (end - first) as f64) * ((end - first) as f64).sqrt())
     };
     let all: Vec<(f64, isize)> = (-n_test..n_training)
         .filter_map(|offset| mean(offset).map(|mean| (mean, offset)))
         .collect();
     let centre = median(all.iter().map(|(mean, _)| *mean));
+    // 1.4826 × the median absolute deviation estimates a normal standard deviation.
     let spread = 1.4826 * median(all.iter().map(|(mean, _)| (mean - centre).abs()));
     let largest = all.iter().max_by(|a, b| a.0.total_cmp(&b.0));
     largest.map_or((0.0, 0), |(mean, offset)| {
@@ -484,9 +488,9 @@ fn most_outstanding_diagonal(similarity: &Array2<f64>) -> (f64, isize) {
     })
 }
 
-/// For each row of `rows` the correlation with the row of `others` that is most like it.
+/// For each row of `rows` its largest correlation with a row of `others`.
 fn nearest(rows: ArrayView2<f64>, others: ArrayView2<f64>) -> Vec<f64> {
-    /// Rows whose correlations are held at a time: those of half of a long study with the other half would take gigabytes.
+    /// Rows per block: the full correlation matrix of a long study would take gigabytes.
     const ROWS: usize = 512;
     let [rows, others] = unit_patterns(rows, others);
     let most = |row: ndarray::ArrayView1<f64>| row.iter().copied().fold(-1.0, f64::max);
@@ -495,7 +499,7 @@ fn nearest(rows: ArrayView2<f64>, others: ArrayView2<f64>) -> Vec<f64> {
         .collect()
 }
 
-/// Mean over voxels of the correlation of each scan with the next.
+/// Lag-1 autocorrelation, averaged over voxels.
 fn autocorrelation(story: ArrayView2<f64>) -> f64 {
     let of = |column: ndarray::ArrayView1<f64>| {
         let centred: Array1<f64> = &column - column.mean().unwrap_or(0.0);
@@ -512,7 +516,7 @@ fn autocorrelation(story: ArrayView2<f64>) -> f64 {
     all.iter().sum::<f64>() / all.len() as f64
 }
 
-/// The median of the finite values; NaN if there are none.
+/// Returns the median of the finite values; NaN if there are none.
 #[must_use]
 pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut finite: Vec<f64> = values.filter(|value| value.is_finite()).collect();

@@ -1,29 +1,30 @@
-//! How performance grows with a model's parameters or with hours of data.
+//! Scaling of encoding performance with model size or hours of data.
 
 use crate::intervals::Interval;
 
-/// A straight line through performance against the logarithm of size.
+/// A log-linear fit of performance against size.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LogLinearFit {
-    /// Gain for ten times the size.
+    /// Gain in performance per tenfold increase in size.
     pub slope_per_decade: f64,
     /// Standard error of the slope; NaN for two points.
     pub slope_error: f64,
     /// Performance at size 1.
     pub intercept: f64,
-    /// Share of the variance that the line explains.
+    /// Coefficient of determination of the fit.
     pub r_squared: f64,
     n_points: usize,
     /// Mean of log10(size).
     centre: f64,
-    /// Variance of the points around the line.
+    /// Residual variance of the points around the line.
     spread: f64,
 }
 
 impl LogLinearFit {
-    /// Fits `performance = intercept + slope · log10(size)` by least squares; `None` for fewer than two sizes.
+    /// Fits `performance = intercept + slope · log10(size)` by least squares; returns `None` for fewer than two distinct
+    /// sizes.
     ///
-    /// `points`: size, above 0, and performance. Others are left out.
+    /// `points`: size, above 0, and performance; invalid points are skipped.
     ///
     /// Source: the figures of Antonello et al. (2023).
     #[must_use]
@@ -44,7 +45,7 @@ impl LogLinearFit {
                 .sum::<f64>()
         };
         let (xx, xy, yy) = (sum(|x, _| x * x), sum(|x, y| x * y), sum(|_, y| y * y));
-        // Not so for no points either, whose sums are 0.
+        // Written so that it also holds for no points, whose sums are 0.
         if !(points.len() >= 2 && xx > 0.0) {
             return None;
         }
@@ -62,16 +63,16 @@ impl LogLinearFit {
         })
     }
 
-    /// Performance at a size.
+    /// Returns the performance at a size according to the fit.
     #[must_use]
     pub fn at(&self, size: f64) -> f64 {
         self.intercept + self.slope_per_decade * size.log10()
     }
 
-    /// Where the slope lies, with `confidence` such as 0.95; NaN for two points.
+    /// Returns the confidence interval of the slope, for a `confidence` such as 0.95; NaN for two points.
     ///
-    /// This takes the points as independent, with the same spread. Models of one family, or scores of one person, are less than
-    /// that: the interval is then too short.
+    /// Assumes independent points with equal variance. Models of one family, or scores of one subject, are correlated: the
+    /// interval is then too narrow.
     #[must_use]
     pub fn slope_interval(&self, confidence: f64) -> Interval {
         around(
@@ -80,7 +81,7 @@ impl LogLinearFit {
         )
     }
 
-    /// Where the line itself lies at a size: the band to draw around it.
+    /// Returns the confidence band of the line at a size.
     #[must_use]
     pub fn band_at(&self, size: f64, confidence: f64) -> Interval {
         let away = size.log10() - self.centre;
@@ -88,13 +89,13 @@ impl LogLinearFit {
         around(self.at(size), self.reach(confidence) * error)
     }
 
-    /// The chance of a slope at least as steep, up or down, if size did not matter; NaN for two points.
+    /// Returns the two-sided p value of the slope under the null hypothesis of no effect of size; NaN for two points.
     #[must_use]
     pub fn p(&self) -> f64 {
         if self.n_points <= 2 {
             return f64::NAN;
         }
-        // Equal performance everywhere.
+        // Performance is constant.
         if self.slope_per_decade == 0.0 {
             return 1.0;
         }
@@ -120,7 +121,7 @@ fn around(value: f64, reach: f64) -> Interval {
     }
 }
 
-/// The chance that Student's t with `n_free` degrees of freedom lies within ±`t`.
+/// Probability that Student's t with `n_free` degrees of freedom lies within ±`t`.
 ///
 /// Source: Abramowitz and Stegun (1964), 26.7.3 and 26.7.4.
 fn within(t: f64, n_free: usize) -> f64 {
@@ -143,13 +144,13 @@ fn within(t: f64, n_free: usize) -> f64 {
     }
 }
 
-/// How many standard errors to either side hold the share `confidence` of Student's t.
+/// Quantile of |t|: standard errors to either side that cover the probability `confidence`.
 fn standard_errors(confidence: f64, n_free: usize) -> f64 {
     let (mut below, mut above) = (0.0, 1.0);
     while within(above, n_free) < confidence && above < 1e12 {
         above *= 2.0;
     }
-    // Each step halves what is open: 200 leave nothing.
+    // Bisection: 200 halvings exceed double precision.
     for _ in 0..200 {
         let middle = f64::midpoint(below, above);
         if within(middle, n_free) < confidence {
@@ -233,7 +234,7 @@ mod tests {
             (fit.p(), 0.245_343_843_718_196_98),
             (interval.lower, -0.043_598_265_379_658_72),
             (interval.upper, 0.207_673_076_562_013_95),
-            // At size 1 the band is the interval of the intercept, whose standard error is 0.0671753.
+            // At size 1 the band equals the interval of the intercept, whose standard error is 0.0671753.
             (
                 (band.upper - band.lower) / (interval.upper - interval.lower),
                 0.067_175_330_530_151_78 / 0.062_348_712_136_883_65,

@@ -1,28 +1,28 @@
-//! How well predictions agree with what was measured.
+//! Scores of predictions against measured responses.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
 
 use crate::matrix::Real;
 use crate::ridge::RoundScore;
 
-/// Measured responses, centred, with their variances: what many predictions are compared with.
+/// Centred measured responses with their variances, for comparison with many predictions.
 pub struct Centred<T> {
     /// `(n_scans, n_voxels)`, mean 0.
     responses: Array2<T>,
-    /// `(n_voxels,)`: what was taken away.
+    /// `(n_voxels,)`: the means that were subtracted.
     mean: Array1<f64>,
-    /// `(n_voxels,)`, over `n`.
+    /// `(n_voxels,)`, with divisor `n`.
     variance: Array1<f64>,
 }
 
-/// Mean, variance of each prediction and its covariance with what was measured, over `n`.
+/// Mean and variance of each prediction and its covariance with the responses, with divisor `n`.
 pub(crate) struct Moments {
     pub(crate) mean: Array1<f64>,
     pub(crate) variance: Array1<f64>,
     pub(crate) covariance: Array1<f64>,
 }
 
-/// Moments of several predictions of the same voxels, as their scans are added.
+/// Moments of several predictions of the same voxels, accumulated scan by scan.
 pub(crate) struct RunningMoments<'a, T> {
     measured: &'a Centred<T>,
     /// Each `(n_predictions, n_voxels)`.
@@ -42,7 +42,7 @@ impl<'a, T: Real> RunningMoments<'a, T> {
         }
     }
 
-    /// Adds a scan: `predicted` `(n_predictions, n_voxels)`.
+    /// Adds a scan of predictions, `(n_predictions, n_voxels)`.
     pub(crate) fn add(&mut self, scan: usize, predicted: ArrayView2<T>) {
         let measured = self.measured.responses.row(scan);
         for (index, predicted) in predicted.outer_iter().enumerate() {
@@ -55,7 +55,7 @@ impl<'a, T: Real> RunningMoments<'a, T> {
         }
     }
 
-    /// The moments of each prediction.
+    /// Returns the moments of each prediction.
     pub(crate) fn finish(&self) -> Vec<Moments> {
         let n_scans = self.measured.responses.nrows();
         let sums = [&self.sums, &self.squares, &self.products];
@@ -64,7 +64,7 @@ impl<'a, T: Real> RunningMoments<'a, T> {
     }
 }
 
-/// Adds a predicted value to the sum of its voxel, its squares, and its products with what was measured.
+/// Adds a predicted value to its voxel's sum, sum of squares, and sum of products with the response.
 fn add<T: Real>(sum: &mut f64, squares: &mut f64, products: &mut f64, predicted: &T, measured: &T) {
     let predicted = predicted.double();
     *sum += predicted;
@@ -73,7 +73,7 @@ fn add<T: Real>(sum: &mut f64, squares: &mut f64, products: &mut f64, predicted:
 }
 
 impl Moments {
-    /// Out of the sums of so many scans, of their squares, and of their products with what was measured.
+    /// From the sums over `n_scans` scans of predictions, of their squares, and of their products with the responses.
     fn of(n_scans: usize, [sums, squares, products]: [ArrayView1<f64>; 3]) -> Self {
         let n_scans = n_scans as f64;
         let mean = &sums / n_scans;
@@ -91,7 +91,7 @@ impl<T: Real> Centred<T> {
     pub fn new(responses: ArrayView2<T>) -> Self {
         let n_scans = responses.nrows() as f64;
         let sum = column_sums(responses, |value| value);
-        // Rounded as it is taken away.
+        // Rounded to the precision in which it is subtracted.
         let mean = (sum / n_scans).mapv(T::nearest);
         let responses = &responses - &mean;
         let variance = column_sums(responses.view(), |value| value * value) / n_scans;
@@ -120,21 +120,21 @@ impl<T: Real> Centred<T> {
         )
     }
 
-    /// The score of each voxel's prediction; 0 where it is not defined (a flat voxel, a flat prediction, values that are not
-    /// finite), as in the published code.
+    /// Returns the score of each voxel's prediction; 0 where undefined (constant responses, constant prediction, non-finite
+    /// values), as in the published code.
     #[must_use]
     pub fn score(&self, predictions: ArrayView2<T>, score: RoundScore) -> Array1<f64> {
         self.score_of(&self.moments(predictions), score)
     }
 
-    /// What was taken away from each voxel.
+    /// Returns the mean that was subtracted from each voxel.
     pub(crate) fn means(&self) -> ArrayView1<'_, f64> {
         self.mean.view()
     }
 
-    /// The same for predictions of which only the moments are known.
+    /// As [`Self::score`], for predictions of which only the moments are known.
     pub(crate) fn score_of(&self, moments: &Moments, score: RoundScore) -> Array1<f64> {
-        // Starts as the squared error of the mean, which only one of the scores looks at.
+        // Starts as the squared error of the mean, which only one of the scores uses.
         let mut scores = (&moments.mean - &self.mean).mapv(|apart| apart * apart);
         Zip::from(&mut scores)
             .and(&self.variance)
@@ -167,7 +167,7 @@ fn column_sums<T: Real>(columns: ArrayView2<T>, of: impl Fn(f64) -> f64) -> Arra
     sums
 }
 
-/// Pearson's r of each column of two `(n_scans, n_voxels)`; NaN where either is flat or not finite.
+/// Returns Pearson's r of each column of two arrays `(n_scans, n_voxels)`; NaN where either is constant or not finite.
 #[must_use]
 pub fn correlation<T: Real>(predictions: ArrayView2<T>, responses: ArrayView2<T>) -> Array1<f64> {
     let measured = Centred::new(responses);
@@ -184,10 +184,10 @@ pub fn correlation<T: Real>(predictions: ArrayView2<T>, responses: ArrayView2<T>
     r
 }
 
-/// What is left of each column of `columns` when a constant and the same column of `explained_by` are taken out by least squares.
-/// Both are `(n_scans, n_voxels)`. Where `explained_by` is flat only the mean is taken out.
+/// Returns the residual of each column of `columns` after regressing out a constant and the same column of `explained_by`.
+/// Both are `(n_scans, n_voxels)`. Where `explained_by` is constant, only the mean is removed.
 ///
-/// The correlation of two such remainders is their partial correlation.
+/// The correlation of two such residuals is their partial correlation.
 #[must_use]
 pub fn residual(columns: ArrayView2<f64>, explained_by: ArrayView2<f64>) -> Array2<f64> {
     let mut left = columns.to_owned();
@@ -204,7 +204,8 @@ pub fn residual(columns: ArrayView2<f64>, explained_by: ArrayView2<f64>) -> Arra
     left
 }
 
-/// R² = 1 − Σ(y − ŷ)² / Σ(y − ȳ)² of each column of two `(n_scans, n_voxels)`; NaN where the responses are flat.
+/// Returns R² = 1 − Σ(y − ŷ)² / Σ(y − ȳ)² of each column of two arrays `(n_scans, n_voxels)`; NaN where the responses are
+/// constant.
 #[must_use]
 pub fn r_squared<T: Real>(predictions: ArrayView2<T>, responses: ArrayView2<T>) -> Array1<f64> {
     let measured = Centred::new(responses);
@@ -215,16 +216,16 @@ pub fn r_squared<T: Real>(predictions: ArrayView2<T>, responses: ArrayView2<T>) 
     r2
 }
 
-/// Variances of what was measured, and of what predictions leave of it.
+/// Variances of the responses and of the residuals.
 pub struct Variances {
-    /// `(n_voxels,)`, over n − 1 scans.
+    /// `(n_voxels,)`, with divisor n − 1.
     pub measured: Array1<f64>,
-    /// `(n_voxels,)`, over n − 1 scans. The mean of what is left does not count.
+    /// `(n_voxels,)`, with divisor n − 1, about the residuals' own mean.
     pub residual: Array1<f64>,
 }
 
 impl Variances {
-    /// Those of `predictions` and `responses`, both `(n_scans, n_voxels)`.
+    /// Computes the variances for `predictions` and `responses`, both `(n_scans, n_voxels)`.
     #[must_use]
     pub fn of<T: Real>(predictions: ArrayView2<T>, responses: ArrayView2<T>) -> Self {
         let n_free = responses.nrows().saturating_sub(1).max(1) as f64;
@@ -238,8 +239,8 @@ impl Variances {
         }
     }
 
-    /// sign(R) · √|R| with R = 1 − residual / measured, which the study's `bootstrap_ridge` returns with
-    /// `use_corr = false`; NaN where the responses are flat.
+    /// Returns sign(R) · √|R| with R = 1 − residual / measured, the value of the study's `bootstrap_ridge` with
+    /// `use_corr = false`; NaN where the responses are constant.
     #[must_use]
     pub fn signed_root(&self) -> Array1<f64> {
         let mut scores = 1.0 - &self.residual / &self.measured;
@@ -254,13 +255,13 @@ impl Variances {
     }
 }
 
-/// |r|·r: the share of variance with the sign of r, whose mean over voxels is the study's "average r²".
+/// Returns |r|·r, the explained variance with the sign of r, whose mean over voxels is the study's "average r²".
 #[must_use]
 pub fn signed_square(r: f64) -> f64 {
     r.abs() * r
 }
 
-/// Whether each column has values that differ and are all finite.
+/// Returns for each column whether its values are finite and not all equal.
 #[must_use]
 pub fn is_usable<T: Real>(responses: ArrayView2<T>) -> Vec<bool> {
     let usable = |column: ndarray::ArrayView1<T>| {
@@ -286,7 +287,7 @@ mod tests {
         let expected = (xy - xz * yz) / ((1.0 - xz * xz) * (1.0 - yz * yz)).sqrt();
         let left = |a: &Array2<f64>| residual(a.view(), z.view());
         assert!((r(&left(&x), &left(&y)) - expected).abs() < 1e-12);
-        // What is flat explains nothing.
+        // A constant regressor explains nothing.
         let flat = Array2::from_elem((6, 1), 3.0);
         assert!((r(&residual(x.view(), flat.view()), &y) - xy).abs() < 1e-12);
     }

@@ -1,4 +1,4 @@
-//! Whether a voxel is predicted better than by chance.
+//! Significance of voxel scores: block permutation test and false discovery rate.
 
 use ndarray::parallel::prelude::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use ndarray::{Array1, Array2, ArrayView2, Axis, Zip};
@@ -6,11 +6,11 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, Zip};
 use crate::matrix::Real;
 use crate::random::PythonRandom;
 
-/// Voxels that one thread looks at together.
+/// Voxels per tile, the unit of work of one thread.
 const TILE_VOXELS: usize = 128;
 
-/// Orders of test time: its scans are cut into blocks, and the blocks are shuffled. Neighbouring scans resemble each other, so
-/// single scans must not be shuffled: that would find a relation where there is none.
+/// Permutations of test time: scans are cut into blocks, and the blocks are shuffled. Scans are autocorrelated, so
+/// permuting single scans would produce false positives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlockPermutations {
     orders: Vec<Vec<usize>>,
@@ -18,8 +18,8 @@ pub struct BlockPermutations {
 }
 
 impl BlockPermutations {
-    /// `n_permutations` orders of `n_scans` scans in blocks of `block_scans`; a last block may be shorter. The same for the
-    /// same seed.
+    /// Draws `n_permutations` orders of `n_scans` scans in blocks of `block_scans`; the last block may be shorter.
+    /// Deterministic for a given seed.
     #[must_use]
     pub fn new(n_scans: usize, block_scans: usize, n_permutations: usize, seed: u64) -> Self {
         let block_scans = block_scans.max(1);
@@ -37,13 +37,13 @@ impl BlockPermutations {
         }
     }
 
-    /// The orders: each lists all scans.
+    /// Returns the orders, each a permutation of all scan indices.
     #[must_use]
     pub fn orders(&self) -> &[Vec<usize>] {
         &self.orders
     }
 
-    /// A sentence, if there are too few blocks for the p that is hoped for.
+    /// Returns a warning if there are too few blocks for p values as small as the number of permutations suggests.
     #[must_use]
     pub fn warning(&self) -> Option<String> {
         let n_orders = (1..=self.n_blocks).try_fold(1, usize::checked_mul);
@@ -57,8 +57,8 @@ impl BlockPermutations {
         })
     }
 
-    /// For each voxel the chance of a correlation at least as large if blocks of test time were exchanged: (1 + n) / (1 + all),
-    /// one-sided. NaN where the correlation is not defined.
+    /// Returns the p value of each voxel's correlation under permutations of the predictions: (1 + number of permutations
+    /// with at least the observed r) / (1 + number of permutations), one-sided. NaN where the correlation is undefined.
     ///
     /// `predictions` and `responses`: `(n_scans, n_voxels)`.
     #[must_use]
@@ -78,7 +78,7 @@ impl BlockPermutations {
         p
     }
 
-    /// Both standardised: then a sum of products is a correlation.
+    /// Both arguments are standardised, so that sums of products are correlations.
     fn tile(&self, predictions: &Array2<f64>, responses: &Array2<f64>) -> Array1<f64> {
         let in_order: Vec<usize> = (0..responses.nrows()).collect();
         let observed = sums_of_products(predictions, responses, &in_order);
@@ -88,7 +88,7 @@ impl BlockPermutations {
             Zip::from(&mut n_as_large)
                 .and(&permuted)
                 .and(&observed)
-                // The same sum in another order must count as large.
+                // Tolerance for rounding: summed in another order, the identity permutation must count.
                 .for_each(|n, permuted, observed| {
                     *n += f64::from(u8::from(*permuted >= observed - 1e-12));
                 });
@@ -121,22 +121,22 @@ fn sums_of_products(
     sums
 }
 
-/// Columns with mean 0 and sum of squares 1; NaN for a flat one.
+/// Columns with mean 0 and sum of squares 1; NaN for a constant column.
 fn standardised<T: Real>(columns: ArrayView2<T>) -> Array2<f64> {
     let mut columns = columns.mapv(T::double);
     for mut column in columns.columns_mut() {
         let mean = column.sum() / column.len() as f64;
         column -= mean;
         let length = column.dot(&column).sqrt();
-        // What rounding leaves of a flat column is no variance.
+        // The variance of a constant column is not exactly 0 after rounding.
         let is_flat = length <= 1e-12 * mean.abs() * (column.len() as f64).sqrt();
         column /= if is_flat { f64::NAN } else { length };
     }
     columns
 }
 
-/// p corrected for the number of voxels: the smallest share of false discoveries at which a voxel would be one of the
-/// discoveries. NaN stays NaN and does not count.
+/// Returns q values: for each p, the smallest false discovery rate at which the voxel is significant (Benjamini–Hochberg).
+/// NaN stays NaN and does not count as a test.
 ///
 /// Source: Benjamini and Hochberg (1995), J. R. Stat. Soc. B 57, 289.
 #[must_use]
@@ -207,7 +207,7 @@ mod tests {
         let empty: Vec<f64> = p.iter().skip(20).copied().collect();
         for level in [0.05, 0.2, 0.5] {
             let share = empty.iter().filter(|p| **p <= level).count() as f64 / 380.0;
-            // Four standard errors.
+            // Within four standard errors.
             let error = (level * (1.0 - level) / 380.0_f64).sqrt();
             assert!((share - level).abs() < 4.0 * error, "{share} of {level}");
         }
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn smooth_noise_is_not_taken_for_a_relation() {
-        // Both are moving averages over 8 scans: shuffled scan by scan, a third of them would seem significant.
+        // Both are moving averages over 8 scans: with single scans permuted, a third of them would appear significant.
         let smooth = |seed| {
             let noise = noise(308, 300, seed);
             Array2::from_shape_fn((300, 300), |(scan, voxel)| {

@@ -1,4 +1,4 @@
-//! Responses whose truth is known, planted on real features: what every statistic is checked against.
+//! Simulated responses with a known signal, as ground truth for testing every statistic.
 
 use ndarray::{Array1, Array2, ArrayView2, s};
 use serde::{Deserialize, Serialize};
@@ -8,35 +8,35 @@ use crate::matrix::product;
 use crate::random::PythonRandom;
 use crate::zscore::zscore;
 
-/// Patterns of weights that voxels are mixtures of: voxels of one brain resemble each other.
+/// Number of weight patterns of which voxels are mixtures: voxels of one brain are correlated.
 const N_PATTERNS: usize = 40;
-/// How long the canonical response of the blood is followed, seconds.
+/// Length of the canonical haemodynamic response, seconds.
 const HRF_SECS: f64 = 32.0;
 
-/// How the blood follows a feature.
+/// Haemodynamic response of the simulation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Haemodynamics {
-    /// Each pattern has random weights at delays of 1 to 4 scans: what the model of the study can express exactly.
+    /// Each pattern has random weights at delays of 1 to 4 scans, which the study's FIR model can express exactly.
     #[default]
     Delays,
-    /// The canonical response (difference of two gamma densities): what the model can only come near.
+    /// Canonical haemodynamic response (difference of two gamma densities), which the model can only approximate.
     Canonical,
 }
 
-/// What is planted.
+/// Settings of a simulation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SimulationSettings {
-    /// Voxels.
+    /// Number of voxels.
     pub n_voxels: usize,
-    /// The share of voxels that hold nothing but noise, 0 to 1.
+    /// Fraction of voxels without signal, 0 to 1.
     pub empty_share: f64,
-    /// The largest share of a voxel's variance that is signal; voxels with signal have shares spread evenly from 0 up to it.
+    /// Largest signal fraction of a voxel's variance; voxels with signal have fractions spaced evenly from 0 to it.
     pub largest_signal_share: f64,
-    /// How the blood follows.
+    /// Haemodynamic response.
     pub haemodynamics: Haemodynamics,
-    /// Correlation of each noise value with the one before: 0 for white noise.
+    /// Lag-1 autocorrelation of the noise: 0 for white noise.
     pub noise_correlation: f64,
     /// Seed of all random choices.
     pub seed: u64,
@@ -55,7 +55,7 @@ impl Default for SimulationSettings {
     }
 }
 
-/// Why nothing can be planted.
+/// Errors of [`SimulatedBrain::new`].
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[expect(
     missing_docs,
@@ -74,24 +74,24 @@ pub enum SimulationError {
     NoFeatures,
 }
 
-/// A simulated brain: what each voxel listens to.
+/// A simulated brain: the weights of each voxel.
 #[derive(Debug, Clone)]
 pub struct SimulatedBrain {
     settings: SimulationSettings,
-    /// `(n_columns, n_patterns)`: weights on the delayed features.
+    /// `(n_columns, n_patterns)`: weights on delayed features.
     patterns: Array2<f64>,
-    /// `(n_patterns, n_voxels)`: how voxels mix the patterns; 0 for empty voxels.
+    /// `(n_patterns, n_voxels)`: mixture coefficients of each voxel; 0 for voxels without signal.
     mixtures: Array2<f64>,
-    /// `(n_voxels,)`: the share of the variance that is signal.
+    /// `(n_voxels,)`: signal fraction of the variance.
     signal_shares: Array1<f64>,
     repetition_secs: f64,
 }
 
 impl SimulatedBrain {
-    /// A brain that listens to `n_features` features, scanned every `repetition_secs`.
+    /// Simulates a brain that responds to `n_features` features, scanned every `repetition_secs`.
     ///
     /// # Errors
-    /// [`SimulationError`] if a setting makes no sense.
+    /// Returns a [`SimulationError`] if a setting is invalid.
     pub fn new(
         settings: SimulationSettings,
         n_features: usize,
@@ -126,16 +126,16 @@ impl SimulatedBrain {
         })
     }
 
-    /// The share of each voxel's variance that is signal, `(n_voxels,)`; 0 for empty voxels. Its root is the largest r that any
-    /// model can reach.
+    /// Returns the signal fraction of each voxel's variance, `(n_voxels,)`; 0 for voxels without signal. Its square root is
+    /// the largest r that any model can reach.
     #[must_use]
     pub fn signal_shares(&self) -> &Array1<f64> {
         &self.signal_shares
     }
 
-    /// The signal of one story, `(n_scans, n_voxels)`, each voxel with variance 1, or 0 where it is empty.
+    /// Returns the signal of one story, `(n_scans, n_voxels)`, with variance 1 per voxel, or 0 without signal.
     ///
-    /// `features`: `(n_scans, n_features)`, at scan times.
+    /// `features`: `(n_scans, n_features)`, sampled at the scans.
     #[must_use]
     pub fn signal(&self, features: &Array2<f64>) -> Array2<f64> {
         let mut features = features.clone();
@@ -159,9 +159,10 @@ impl SimulatedBrain {
         signal
     }
 
-    /// One presentation of a story: its signal and noise of its own, `(n_scans, n_voxels)`, each voxel with variance about 1.
+    /// Returns the responses to one presentation of a story, signal plus independent noise, `(n_scans, n_voxels)`, with
+    /// variance about 1 per voxel.
     ///
-    /// `presentation`: makes the noise another one; story and presentation together decide it.
+    /// `presentation`: number of the presentation; together with the story, it seeds the noise.
     #[must_use]
     pub fn present(&self, signal: &Array2<f64>, presentation: u64) -> Array2<f64> {
         let mut measured = signal.clone();
@@ -182,7 +183,7 @@ impl SimulatedBrain {
     }
 }
 
-/// Responses that never were measured: a signal in them is the truth.
+/// Simulated responses with a known injected signal.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InjectedSignal {
     /// `(n_training_scans, n_voxels)`.
@@ -191,11 +192,11 @@ pub struct InjectedSignal {
     pub test: Array2<f64>,
 }
 
-/// Plants a signal that a linear model of the given regressors can express exactly, with random weights for each voxel, and noise
-/// whose neighbours correlate 0.3.
+/// Injects into each voxel a random linear combination of the given regressors, which a linear model can express exactly,
+/// and noise with a lag-1 autocorrelation of 0.3.
 ///
 /// * `training` and `test`: regressors, `(n_scans, n_columns)`.
-/// * `signal_share`: the share of each voxel's variance that is signal.
+/// * `signal_share`: signal fraction of each voxel's variance.
 #[must_use]
 pub fn plant(
     (training, test): (ArrayView2<f64>, ArrayView2<f64>),
@@ -254,7 +255,7 @@ fn check(settings: &SimulationSettings, n_features: usize) -> Result<(), Simulat
     Ok(())
 }
 
-/// Features as the canonical response of the blood follows them.
+/// Features convolved with the canonical haemodynamic response.
 fn convolved(features: &Array2<f64>, repetition_secs: f64) -> Array2<f64> {
     let response = canonical_response(repetition_secs);
     let mut result = Array2::zeros(features.dim());
@@ -266,10 +267,10 @@ fn convolved(features: &Array2<f64>, repetition_secs: f64) -> Array2<f64> {
     result
 }
 
-/// The canonical response of the blood, one value per scan: a gamma density that peaks at 5 s, less a sixth of one that peaks
-/// at 15 s, with sum 1.
+/// Returns the canonical haemodynamic response, one value per scan: a gamma density that peaks at 5 s, minus a sixth of one
+/// that peaks at 15 s, normalised to sum 1.
 ///
-/// Source: Friston et al. (1998), `NeuroImage` 7, 30; the parameters that SPM has as defaults.
+/// Source: Friston et al. (1998), `NeuroImage` 7, 30; default parameters of SPM.
 #[must_use]
 pub fn canonical_response(repetition_secs: f64) -> Array1<f64> {
     let n = (HRF_SECS / repetition_secs).ceil().max(1.0) as usize;
@@ -286,7 +287,7 @@ pub fn canonical_response(repetition_secs: f64) -> Array1<f64> {
     values / sum
 }
 
-/// The mean r that a perfect model would reach over the voxels with signal.
+/// Returns the mean r of a perfect model over the voxels with signal.
 #[must_use]
 pub fn reachable_r(signal_shares: &Array1<f64>) -> f64 {
     let injected = signal_shares.iter().filter(|share| **share > 0.0);
@@ -294,7 +295,7 @@ pub fn reachable_r(signal_shares: &Array1<f64>) -> f64 {
     roots.iter().sum::<f64>() / roots.len() as f64
 }
 
-/// Mean of the squares of a column: 1 for a voxel of unit variance.
+/// Mean square of a column: 1 for a voxel of unit variance.
 #[cfg(test)]
 fn power(columns: &Array2<f64>) -> Array1<f64> {
     columns
@@ -338,7 +339,7 @@ mod tests {
             let (one, two) = (brain.present(&signal, 1), brain.present(&signal, 2));
             assert_eq!(one, brain.present(&signal, 1));
             let r = crate::score::correlation(one.view(), two.view());
-            // Two presentations share the signal and nothing else: their correlation is its share.
+            // Two presentations share only the signal: their correlation is its fraction of the variance.
             let apart: Vec<f64> = r.iter().zip(shares).map(|(r, share)| r - share).collect();
             let mean = apart.iter().sum::<f64>() / 300.0;
             assert!(mean.abs() < 0.015, "{mean}");

@@ -1,4 +1,4 @@
-//! Who trains and who tests. Stories and contiguous runs are divided, never single scans by chance.
+//! Splits of training and test data, and validation splits, by story or contiguous run, never by single scans.
 
 use std::ops::Range;
 
@@ -7,41 +7,41 @@ use serde::{Deserialize, Serialize};
 
 use crate::random::PythonRandom;
 
-/// Rows that a model may learn from: means, penalties and weights come from here.
+/// Features of the training set, the only source of means, penalties and weights.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainingFeatures(pub Array2<f64>);
 
-/// Rows that a model is judged by, and that no choice may see.
+/// Features of the held-out test set, which no choice may depend on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TestFeatures(pub Array2<f64>);
 
-/// How training scans are held out to choose α.
+/// Cross-validation scheme that selects α on the training scans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "method", rename_all = "snake_case", deny_unknown_fields)]
 pub enum CrossValidation {
-    /// As published: in each round the scans are cut into chunks, the chunks are shuffled, the first ones are held out.
+    /// As published: in each round the scans are cut into chunks, the chunks are shuffled, and the first ones are held out.
     ChunkBootstrap {
-        /// Rounds.
+        /// Number of rounds.
         n_rounds: usize,
         /// Scans per chunk.
         chunk_scans: usize,
         /// Chunks held out per round.
         chunks: HeldChunks,
     },
-    /// So many runs of neighbouring scans, each held out once.
+    /// Contiguous folds, each held out once.
     KFold {
-        /// Runs.
+        /// Number of folds.
         n_folds: usize,
     },
-    /// Each story held out once.
+    /// Each training story held out once.
     LeaveOneStoryOut,
 }
 
-/// How many chunks a round holds out.
+/// Number of chunks held out per round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HeldChunks {
-    /// This many.
+    /// A fixed number.
     Count(usize),
     /// ⌊0.25 · n / chunk⌋: a quarter of the scans, as in Scaling laws 2023.
     Quarter,
@@ -50,7 +50,7 @@ pub enum HeldChunks {
 }
 
 impl HeldChunks {
-    /// The number for `n_scans` scans.
+    /// Returns the number of chunks for `n_scans` scans.
     #[must_use]
     pub fn count(self, n_scans: usize, chunk_scans: usize) -> usize {
         let (n, chunk) = (n_scans as f64, chunk_scans.max(1) as f64);
@@ -62,7 +62,7 @@ impl HeldChunks {
     }
 }
 
-/// Why scans cannot be held out.
+/// Errors of [`CrossValidation::rounds`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[expect(
     missing_docs,
@@ -93,12 +93,12 @@ pub enum SplitError {
 }
 
 impl CrossValidation {
-    /// The rows held out in each round, in the order in which the published code would list them.
+    /// Returns the rows held out in each round, in the order of the published code.
     ///
-    /// `story_scans`: the number of training scans of each story. `seed`: as given to Python's `random.seed` before the fit.
+    /// `story_scans`: number of training scans of each story; `seed`: as passed to Python's `random.seed` before the fit.
     ///
     /// # Errors
-    /// [`SplitError`] if nothing would be held out or nothing left.
+    /// Returns a [`SplitError`] if the held-out rows or the training rows would be empty.
     pub fn rounds(self, story_scans: &[usize], seed: u64) -> Result<Vec<Vec<usize>>, SplitError> {
         let n_scans: usize = story_scans.iter().sum();
         match self {
@@ -109,8 +109,8 @@ impl CrossValidation {
             } => {
                 let n_asked = chunks.count(n_scans, chunk_scans);
                 check_chunks(n_scans, n_rounds, chunk_scans, n_asked)?;
-                // Where there are fewer chunks, the published code holds out all of them and trains on the scans that are
-                // left over behind the last one.
+                // With fewer chunks than requested, the published code holds out all of them and trains on the remaining
+                // scans after the last one.
                 let n_held = n_asked.min(n_scans / chunk_scans);
                 Ok(chunk_bootstrap(
                     n_scans,
@@ -137,8 +137,8 @@ impl CrossValidation {
         }
     }
 
-    /// A sentence, if neighbouring scans come to stand on both sides of a split so finely that scores in the rounds are
-    /// inflated.
+    /// Returns a warning if chunks are so short that neighbouring scans on both sides of the split inflate the validation
+    /// scores.
     #[must_use]
     pub fn warning(self, n_scans: usize) -> Option<String> {
         match self {
@@ -164,7 +164,7 @@ impl CrossValidation {
     }
 }
 
-/// The rows of each story.
+/// Row ranges of the stories.
 fn story_rows(story_scans: &[usize]) -> impl Iterator<Item = Range<usize>> {
     story_scans.iter().scan(0, |first, n_scans| {
         let rows = *first..*first + n_scans;
@@ -199,7 +199,7 @@ fn check_chunks(
     Ok(())
 }
 
-/// A last chunk that is too short is never held out.
+/// An incomplete last chunk is never held out.
 fn chunk_bootstrap(
     n_scans: usize,
     n_rounds: usize,
@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(warning(chunks(1, 20, 5)), None);
     }
 
-    /// The published code takes the first 125 of the shuffled chunks, which are all of them where there are fewer.
+    /// The published code takes the first 125 shuffled chunks, which are all of them if there are fewer.
     #[test]
     fn where_chunks_are_fewer_than_asked_for_all_are_held_out_and_it_is_told() {
         let method = CrossValidation::ChunkBootstrap {

@@ -1,8 +1,10 @@
-//! Several models put together, voxel by voxel: the mixture of their predictions that errs least on scans that none was fitted on.
+//! Stacking weights: for each voxel, the convex combination of several models' predictions with the smallest error on
+//! held-out scans.
 //!
-//! Weights are at least 0 and add up to 1, so the mixture of the residuals is the residual of the mixture: its squared error is
-//! `wᵀ Q w`, where `Q` holds the products of the models' residuals. The best weights are the point nearest to 0 in the convex
-//! hull of the residuals, which Wolfe's method finds exactly in a few steps.
+//! Weights are non-negative and sum to 1, so the combination of the residuals is the residual of the combination: its
+//! squared error is `wᵀ Q w`, where `Q` holds the inner products of the models' residuals. The best weights give the point
+//! nearest to 0 in the convex hull of the residuals, which Wolfe's minimum-norm-point algorithm finds exactly in a few
+//! steps.
 //!
 //! Sources: Wolfe (1976), Math. Program. 11, 128; Breiman (1996), Mach. Learn. 24, 49; Lin et al. (2023), "Stacked regressions
 //! and structured variance partitioning for interpretable brain maps".
@@ -12,18 +14,17 @@ use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayViewMut3, Axis, Slice, Zi
 
 use crate::matrix::{Real, product_by_one_thread};
 
-/// Voxels that one thread looks at together: few, since the residuals of all models are held at once.
+/// Voxels per tile: few, since the residuals of all models are held at once.
 const TILE_VOXELS: usize = 16;
 
-/// The weights with which several models' predictions explain each voxel best: not negative, with sum 1.
+/// Returns the stacking weights with the smallest squared error per voxel, `(n_models, n_voxels)`: non-negative, with sum
+/// 1; equal weights where a value is not finite.
 ///
-/// * `predictions`: of each model `(n_scans, n_voxels)`, of scans that the models were not fitted on.
+/// * `predictions`: per model `(n_scans, n_voxels)`, for scans that the models were not fitted on.
 /// * `responses`: `(n_scans, n_voxels)`.
 ///
-/// Returns `(n_models, n_voxels)`; equal weights where a value is no number.
-///
 /// # Panics
-/// If the sizes do not fit each other: a fault of the caller.
+/// Panics if the shapes do not match, which is a bug in the caller.
 #[must_use]
 pub fn stacking_weights<T: Real>(
     predictions: &[ArrayView2<T>],
@@ -34,7 +35,7 @@ pub fn stacking_weights<T: Real>(
     products.weights()
 }
 
-/// For each voxel the products of the models' residuals, gathered from one stretch of held-out scans after the other.
+/// Inner products of the models' residuals for each voxel, accumulated over folds of held-out scans.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResidualProducts {
     /// `(n_voxels, n_models, n_models)`.
@@ -42,7 +43,7 @@ pub struct ResidualProducts {
 }
 
 impl ResidualProducts {
-    /// Of no scan yet.
+    /// Creates an accumulator without scans.
     #[must_use]
     pub fn new(n_models: usize, n_voxels: usize) -> Self {
         Self {
@@ -50,15 +51,15 @@ impl ResidualProducts {
         }
     }
 
-    /// Adds scans on which no model was fitted: predictions on training scans would favour the model that learns by heart.
+    /// Adds scans on which no model was fitted: predictions of training scans would favour models that overfit.
     ///
-    /// * `predictions`: of each model `(n_scans, n_voxels)`.
+    /// * `predictions`: per model `(n_scans, n_voxels)`.
     /// * `responses`: `(n_scans, n_voxels)`.
     ///
-    /// Memory beside both: a few voxels' residuals.
+    /// Needs additional memory only for a few voxels' residuals.
     ///
     /// # Panics
-    /// If the sizes do not fit each other: a fault of the caller.
+    /// Panics if the shapes do not match, which is a bug in the caller.
     pub fn add<T: Real>(&mut self, predictions: &[ArrayView2<T>], responses: ArrayView2<T>) {
         assert_eq!(self.sums.dim().1, predictions.len(), "models");
         assert_eq!(self.sums.dim().0, responses.ncols(), "voxels");
@@ -72,18 +73,19 @@ impl ResidualProducts {
             });
     }
 
-    /// The best weights, `(n_models, n_voxels)`: at least 0, with the sum 1. equal for voxels whose residuals are not finite.
+    /// Returns the best weights, `(n_models, n_voxels)`: non-negative, with sum 1; equal for voxels with non-finite
+    /// residuals.
     #[must_use]
     pub fn weights(&self) -> Array2<f64> {
         let models: Vec<usize> = (0..self.sums.len_of(Axis(1))).collect();
         self.per_voxel(|_, products| best_weights(products, &models))
     }
 
-    /// Weights of few models, `(n_models, n_voxels)`: models come in the order of their own error, and one more is taken as long
-    /// as the mixture's error on other held-out scans, those of `validation`, becomes smaller.
+    /// Returns sparse weights, `(n_models, n_voxels)`, by forward selection: models are added in order of their own error,
+    /// as long as the combination's error on the held-out scans of `validation` decreases.
     ///
     /// # Panics
-    /// If `validation` has other models or voxels: a fault of the caller.
+    /// Panics if `validation` has other models or voxels, which is a bug in the caller.
     #[must_use]
     pub fn weights_while_better(&self, validation: &Self) -> Array2<f64> {
         assert_eq!(self.sums.dim(), validation.sums.dim(), "models and voxels");
@@ -114,7 +116,7 @@ impl ResidualProducts {
     }
 }
 
-/// `first_voxel`: of the tile, in the predictions.
+/// `first_voxel`: index of the tile's first voxel in the predictions.
 fn add_tile<T: Real>(
     mut sums: ArrayViewMut3<f64>,
     predictions: &[ArrayView2<T>],
@@ -137,10 +139,10 @@ fn add_tile<T: Real>(
     }
 }
 
-/// The mixture of predictions `(n_scans, n_voxels)` by weights `(n_models, n_voxels)`.
+/// Returns predictions `(n_scans, n_voxels)` combined with weights `(n_models, n_voxels)`.
 ///
 /// # Panics
-/// If the sizes do not fit each other, or there are no predictions: a fault of the caller.
+/// Panics if the shapes do not match or there are no predictions, which is a bug in the caller.
 #[must_use]
 pub fn stacked<T: Real>(predictions: &[ArrayView2<T>], weights: ArrayView2<f64>) -> Array2<f64> {
     let mut mixture = Array2::zeros(predictions[0].dim());
@@ -169,7 +171,7 @@ fn weights_while_better(products: ArrayView2<f64>, validation: ArrayView2<f64>) 
     best
 }
 
-/// The weights of `models` that make `wᵀ Q w` smallest; those of other models are 0.
+/// Weights of `models` that minimise `wᵀ Q w`; those of other models are 0.
 fn best_weights(products: ArrayView2<f64>, models: &[usize]) -> Array1<f64> {
     let mut weights = Array1::<f64>::zeros(products.nrows());
     let smallest = |values: &dyn Fn(usize) -> f64| {
@@ -187,7 +189,7 @@ fn best_weights(products: ArrayView2<f64>, models: &[usize]) -> Array1<f64> {
         .iter()
         .map(|model| products[(*model, *model)])
         .fold(0.0, f64::max);
-    // Each step lowers the error, so no set of models comes twice; a bound all the same, should rounding disagree.
+    // Each step lowers the error, so no active set recurs; the bound guards against rounding errors.
     for _ in 0..10 * models.len() {
         let slopes = products.dot(&weights);
         let error = weights.dot(&slopes);
@@ -205,8 +207,8 @@ fn best_weights(products: ArrayView2<f64>, models: &[usize]) -> Array1<f64> {
     weights
 }
 
-/// Moves to the best point of the taken models, leaving out those whose weights would fall below 0. False if rounding allows no
-/// step.
+/// Moves to the optimum over the active models, dropping those whose weights would become negative. Returns false if
+/// rounding errors allow no step.
 fn move_within(
     products: ArrayView2<f64>,
     taken: &mut Vec<usize>,
@@ -216,7 +218,7 @@ fn move_within(
         let Some(target) = flat_weights(products, taken) else {
             return false;
         };
-        // How far the way to the target stays within the hull.
+        // Largest step towards the target that stays within the convex hull.
         let step = taken
             .iter()
             .zip(&target)
@@ -230,7 +232,7 @@ fn move_within(
         if all_above {
             return true;
         }
-        // The one at the border leaves, and what rounding left of it.
+        // Drops the model at the boundary; 1e-15 allows for rounding.
         taken.retain(|model| {
             let stays = weights[*model] > 1e-15;
             if !stays {
@@ -244,11 +246,11 @@ fn move_within(
     false
 }
 
-/// The weights with sum 1, of any sign, that make `wᵀ Q w` smallest over the `taken` models: the solution of `(Q + c 1 1ᵀ) u = 1`,
-/// divided by its sum. `None` if the residuals depend on each other.
+/// Unconstrained-sign weights with sum 1 that minimise `wᵀ Q w` over the active models: the solution of
+/// `(Q + c 1 1ᵀ) u = 1`, normalised by its sum. `None` if the residuals are linearly dependent.
 fn flat_weights(products: ArrayView2<f64>, taken: &[usize]) -> Option<Vec<f64>> {
     let n = taken.len();
-    // Keeps the matrix definite where a mixture has no error at all.
+    // Keeps the matrix positive definite even if a combination has no error at all.
     let lift = taken
         .iter()
         .map(|model| products[(*model, *model)])
@@ -291,7 +293,7 @@ mod tests {
         Array3::from_shape_simple_fn(shape, || random.normal())
     }
 
-    /// Models that see parts of a signal, one of them (the last) nothing: `(n_models, n_scans, n_voxels)` and responses.
+    /// Models that capture parts of a signal, the last one none: `(n_models, n_scans, n_voxels)` and responses.
     fn models(
         n_models: usize,
         n_scans: usize,
@@ -323,7 +325,7 @@ mod tests {
         sums
     }
 
-    /// What must hold at the smallest error, and only there: no model's slope is below that of the models in use.
+    /// Optimality conditions: no model's slope is below that of the active models.
     fn assert_smallest(sums: &ResidualProducts, weights: &Array2<f64>) {
         for (products, weights) in sums.sums.outer_iter().zip(weights.columns()) {
             assert!((weights.sum() - 1.0).abs() < 1e-12, "{weights}");
@@ -399,11 +401,11 @@ mod tests {
         };
         let of_mixture = mean_r2(mixture.view());
         for model in predictions.slice(there).outer_iter() {
-            // The models' noise has variances 0.09, 0.16, 0.25 and 0.36; mixed best 0.04: a gain of (0.09 − 0.04) / 2 in R², less
-            // what is lost by weights from 200 scans.
+            // The models' noise has variances 0.09, 0.16, 0.25 and 0.36; that of the best combination 0.04: a gain of (0.09
+            // − 0.04) / 2 in R², less the loss from estimating weights on 200 scans.
             assert!(of_mixture > mean_r2(model) + 0.01);
         }
-        // The model that sees nothing is all but left out.
+        // The model without signal gets almost no weight.
         assert!(sums.weights().row(4).mean().unwrap() < 0.05);
     }
 

@@ -1,4 +1,4 @@
-//! Finds the stories of a folder: which recordings are in it and what each is called.
+//! Stimuli: lists the recordings in a folder and names their stories.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -8,39 +8,39 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// File-name endings that are looked for; of files with the same story name the first here counts.
+/// Supported file-name extensions; among files with the same story name, the first in this list is used.
 pub const EXTENSIONS: [&str; 9] = [
     "flac", "wav", "aiff", "aif", "aifc", "m4a", "ogg", "oga", "mp3",
 ];
 
-/// Folders looked into for a hint when a folder has no recordings of its own.
+/// Maximum number of folders searched for a hint when a folder has no recordings of its own.
 const MAX_FOLDERS_FOR_HINT: usize = 1_000;
-/// Longest name of a story. File systems allow 255 bytes, of which a record that is being written takes 23 more.
+/// Maximum length of a story's name. File systems allow 255 bytes, of which temporary names of records need 23.
 const MOST_NAME_BYTES: usize = 232;
-/// Names offered in place of one that does not exist.
+/// Maximum number of similar names suggested for an unknown story.
 const MAX_SUGGESTIONS: usize = 3;
 
-/// One recording and the story it tells.
+/// A recording and the name of its story.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stimulus {
-    /// File name without suffix; from sub-folders the path below the folder, with `/`.
+    /// File name without extension; in sub-folders, the path relative to the folder, with `/`.
     pub story: String,
     /// The recording.
     pub path: PathBuf,
 }
 
-/// Whether sub-folders count.
+/// Whether sub-folders are searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Depth {
-    /// Files of the folder itself.
+    /// Only the folder itself.
     #[default]
     TopLevel,
-    /// Files of all folders below, too.
+    /// The folder and all folders below it.
     Recursive,
 }
 
-/// Why no stories were found. A path, where there is one, stands last on a line of its own.
+/// Errors of listing or choosing stories. A path, if there is one, comes last, on its own line.
 #[derive(Debug, thiserror::Error)]
 pub enum StimuliError {
     /// There is no such folder.
@@ -60,7 +60,7 @@ pub enum StimuliError {
     Unreadable {
         /// The folder.
         folder: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// No recordings at all.
@@ -89,12 +89,12 @@ pub enum StimuliError {
         /// The folder.
         folder: PathBuf,
     },
-    /// A story was asked for that is not there.
+    /// A requested story does not exist.
     #[error("There is no story \"{wanted}\". {}", did_you_mean(nearest))]
     UnknownStory {
-        /// The name asked for.
+        /// The requested name.
         wanted: String,
-        /// Names that exist and are most like it, the most alike first.
+        /// The most similar existing names, best first.
         nearest: Vec<String>,
     },
 }
@@ -111,14 +111,14 @@ fn did_you_mean(nearest: &[String]) -> String {
     format!("Did you mean {}?", quoted.join(" or "))
 }
 
-/// Finds the stories of a folder, in alphabetical order.
+/// Lists the stories of a folder in alphabetical order.
 ///
-/// Of files with the same story name the FLAC counts, then the WAV, then the others. Hidden files
-/// and the `._` files of macOS do not count. A placeholder whose sound is not there does: reading it
-/// then says so.
+/// Among files with the same story name, FLAC takes precedence, then WAV, then the others. Hidden files and the `._` files
+/// of macOS are ignored. Placeholders of files that were not downloaded are included: reading one returns an error that
+/// says so.
 ///
 /// # Errors
-/// Any [`StimuliError`] but [`StimuliError::UnknownStory`].
+/// Returns any [`StimuliError`] except [`StimuliError::UnknownStory`].
 pub fn find_stimuli(folder: &Path, depth: Depth) -> Result<Vec<Stimulus>, StimuliError> {
     let listing = Listing::of(folder, depth, usize::MAX)?;
     if listing.best.is_empty() {
@@ -128,9 +128,9 @@ pub fn find_stimuli(folder: &Path, depth: Depth) -> Result<Vec<Stimulus>, Stimul
     Ok(listing.best.into_iter().map(stimulus).collect())
 }
 
-/// Why a story can have no files: a sentence; `None` if it can.
+/// Returns why a story's name cannot be used for output files; `None` if it can.
 ///
-/// Files and records are named after the recording, and both must be able to hold its name.
+/// Output files and records are named after the recording, and must be able to hold its name.
 #[must_use]
 pub fn name_problem(stimulus: &Stimulus) -> Option<String> {
     let path = &stimulus.path;
@@ -156,10 +156,10 @@ pub fn name_problem(stimulus: &Stimulus) -> Option<String> {
     })
 }
 
-/// Keeps the stories that are wanted, all if none is named.
+/// Selects the requested stories, or all if none is named.
 ///
 /// # Errors
-/// [`StimuliError::UnknownStory`] with the names most like the first one that does not exist.
+/// Returns [`StimuliError::UnknownStory`] with the names most similar to the first one that does not exist.
 pub fn choose(stimuli: Vec<Stimulus>, wanted: &[String]) -> Result<Vec<Stimulus>, StimuliError> {
     let exists = |name: &&String| stimuli.iter().any(|stimulus| stimulus.story == **name);
     if let Some(unknown) = wanted.iter().find(|name| !exists(name)) {
@@ -177,7 +177,7 @@ fn nothing_found(folder: &Path, depth: Depth, listing: &Listing) -> StimuliError
     if listing.has_opus {
         return StimuliError::OnlyOpus { folder };
     }
-    // The hint is a courtesy: a sub-folder that cannot be read must not replace the message.
+    // The hint is optional: an unreadable sub-folder must not replace the error message.
     let below = || Listing::of(&folder, Depth::Recursive, MAX_FOLDERS_FOR_HINT);
     if depth == Depth::TopLevel && below().is_ok_and(|listing| !listing.best.is_empty()) {
         return StimuliError::OnlyInSubfolders { folder };
@@ -185,10 +185,10 @@ fn nothing_found(folder: &Path, depth: Depth, listing: &Listing) -> StimuliError
     StimuliError::NoAudio { folder }
 }
 
-/// What a walk through folders found.
+/// Result of a directory walk.
 #[derive(Default)]
 struct Listing {
-    /// By story name: rank in [`EXTENSIONS`] and path of the best file so far.
+    /// By story name: rank in [`EXTENSIONS`] and path of the best file found so far.
     best: BTreeMap<String, (usize, PathBuf)>,
     has_opus: bool,
 }
@@ -196,7 +196,7 @@ struct Listing {
 impl Listing {
     fn of(folder: &Path, depth: Depth, max_folders: usize) -> Result<Self, StimuliError> {
         let mut listing = Self::default();
-        // Folders by their true path, so that a link to a folder above ends the walk.
+        // Canonical paths of the folders, so that a link to a parent folder does not cause a loop.
         let mut seen = BTreeSet::new();
         let mut waiting = vec![(folder.to_owned(), String::new())];
         while let Some((folder, prefix)) = waiting.pop() {
@@ -234,7 +234,7 @@ impl Listing {
     }
 }
 
-/// A name as text; what is not UTF-8 in it is escaped, so that no two names become the same.
+/// A file name as text; bytes that are not UTF-8 are escaped, so that distinct names stay distinct.
 fn shown(name: &OsStr) -> String {
     name.to_str().map_or_else(
         || name.as_encoded_bytes().escape_ascii().to_string(),
@@ -248,7 +248,7 @@ fn true_path(folder: &Path) -> Result<PathBuf, StimuliError> {
         .map_err(|source| folder_error(folder, source))
 }
 
-/// Names and paths in a folder, hidden ones left out, in an order that does not depend on the disk.
+/// Names and paths in a folder, without hidden ones, in an order independent of the file system.
 fn sorted_entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, StimuliError> {
     let list = || -> io::Result<Vec<(String, PathBuf)>> {
         fs::read_dir(folder)?
@@ -266,7 +266,7 @@ fn folder_error(folder: &Path, source: io::Error) -> StimuliError {
     let folder = folder.to_owned();
     match source.kind() {
         io::ErrorKind::NotFound => StimuliError::NoSuchFolder { folder },
-        // Systems differ in the code that they give for listing a file.
+        // Operating systems differ in the error code for listing a file.
         _ if is_file => StimuliError::NotAFolder { path: folder },
         _ => StimuliError::Unreadable { folder, source },
     }
@@ -285,7 +285,7 @@ fn nearest(wanted: &str, stimuli: &[Stimulus]) -> Vec<String> {
         .collect()
 }
 
-/// Fewest letters to insert, delete or replace, letter case aside.
+/// Levenshtein distance, ignoring case.
 ///
 /// Source: Wagner & Fischer (1974), J. ACM 21, 168.
 fn edit_distance(a: &str, b: &str) -> usize {

@@ -1,7 +1,7 @@
-//! Which samples each feature row hears, and the time it stands for.
+//! Causal analysis windows: the samples each feature row is computed from, and the time it is assigned.
 //!
-//! This is the only place that decides causality: a row hears the samples of its [`Window`] and nothing else, and a
-//! window ends at the moment that its row describes.
+//! Causality is decided only here: a row depends on the samples of its [`Window`] and no others, and its time is the
+//! window's end.
 
 use std::ops::Range;
 
@@ -9,32 +9,32 @@ use serde::{Deserialize, Serialize};
 
 use crate::audio::ENCODER_RATE_HZ;
 
-/// Longest chunk, context and stride that make sense: a day.
+/// Upper bound of chunk, context and stride: one day.
 const MOST_MS: f64 = 24.0 * 3600.0 * 1000.0;
 
-/// Which windows of a story become rows.
+/// Which windows of a story become feature rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Coverage {
-    /// From the first chunk on: the first windows grow until the context is full ("ramp-in").
+    /// All windows, from the first chunk on: the first ones grow until the context is full ("ramp-in").
     #[default]
     RampIn,
     /// Only windows whose whole context lies inside the recording.
     FullContext,
-    /// Silence is put before the recording, as long as a window is without its last step, and only full windows are
-    /// used: each row that ramp-in gives, from a full window.
+    /// The recording is preceded by silence of one window minus one step, and only full windows are used: the same rows as
+    /// ramp-in, each from a full window.
     PadSilence,
 }
 
-/// How the causal window slides over a story. The defaults are the published study's.
+/// Settings of the sliding causal window. The defaults are those of the published study.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WindowSettings {
-    /// Length of one chunk in milliseconds: the step between windows unless [`Self::stride_secs`] is set.
+    /// Chunk length in milliseconds: the step between windows unless [`Self::stride_secs`] is set.
     pub chunk_ms: f64,
-    /// Audio heard before the chunk, in milliseconds; a multiple of [`Self::chunk_ms`].
+    /// Audio context before the chunk, in milliseconds; a multiple of [`Self::chunk_ms`].
     pub context_ms: f64,
-    /// Step between windows in seconds, where it is not one chunk.
+    /// Step between windows in seconds, if it is not one chunk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stride_secs: Option<f64>,
     /// Which windows become rows.
@@ -53,7 +53,7 @@ impl Default for WindowSettings {
     }
 }
 
-/// Why windows cannot be laid over a story.
+/// Errors in window settings.
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[expect(
     missing_docs,
@@ -116,23 +116,24 @@ pub enum WindowError {
     },
 }
 
-/// The same settings in samples at 16 kHz, checked.
+/// The validated settings in samples at 16 kHz.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WindowLengths {
-    /// From one window's end to the next: the stride, or one chunk where none is set.
+    /// Distance between the ends of successive windows: the stride, or one chunk if none is set.
     pub step_samples: u64,
-    /// A full window: chunk and context.
+    /// Length of a full window: chunk and context.
     pub window_samples: u64,
 }
 
 impl WindowSettings {
-    /// Turns milliseconds and seconds into samples at 16 kHz, fractions of a sample cut off.
+    /// Converts milliseconds and seconds to samples at 16 kHz, truncating fractions of a sample.
     ///
-    /// A stride takes the chunk's place, and the context becomes `chunk + context − stride`, so that the window keeps its
-    /// length, as in the study's code. Step and context are cut to whole samples by themselves, as there.
+    /// A stride replaces the chunk, and the context becomes `chunk + context − stride`, so that the window keeps its
+    /// length, as in the study's code. Step and context are truncated separately, as there.
     ///
     /// # Errors
-    /// A [`WindowError`] if the chunk or stride is shorter than a sample, or the context no multiple of the chunk.
+    /// Returns a [`WindowError`] if the chunk or stride is shorter than a sample, or the context is not a multiple of the
+    /// chunk.
     pub fn lengths(&self) -> Result<WindowLengths, WindowError> {
         let lengths_ms = [
             self.chunk_ms,
@@ -183,10 +184,11 @@ impl WindowSettings {
 }
 
 impl WindowSettings {
-    /// The lengths in samples, checked against what the encoder can hear.
+    /// Returns the lengths in samples, checked against the limits of the encoder.
     ///
     /// # Errors
-    /// Those of [`WindowSettings::lengths`], [`WindowError::ShorterThanEncoder`] and [`WindowError::LongerThanEncoder`].
+    /// Returns the errors of [`WindowSettings::lengths`], [`WindowError::ShorterThanEncoder`] and
+    /// [`WindowError::LongerThanEncoder`].
     pub fn lengths_for(&self, reach: EncoderReach) -> Result<WindowLengths, WindowError> {
         let lengths = self.lengths()?;
         if lengths.window_samples < reach.shortest_samples {
@@ -209,62 +211,62 @@ impl WindowSettings {
     }
 }
 
-/// Samples in so many seconds, a fraction cut off; 0 for what is not a positive length.
+/// Samples in a duration, truncated; 0 for non-positive durations and NaN.
 fn whole_samples(secs: f64) -> u64 {
     // A float-to-integer cast saturates: NaN and negative lengths become 0.
     (secs * f64::from(ENCODER_RATE_HZ)) as u64
 }
 
-/// What an encoder can hear at once, in samples at 16 kHz.
+/// Range of window lengths that an encoder accepts, in samples at 16 kHz.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EncoderReach {
     /// Shorter windows are dropped.
     pub shortest_samples: u64,
-    /// Longer windows are refused; `None` if there is no limit.
+    /// Longer windows are an error; `None` if there is no limit.
     pub longest_samples: Option<u64>,
 }
 
-/// One row's view of the story: samples `start..end`, counted from the start of the (possibly padded) audio.
+/// The samples of one row: `start..end`, counted from the start of the (possibly padded) audio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
-    /// First sample heard.
+    /// First sample.
     pub start: u64,
-    /// One past the last sample heard; the row describes this moment.
+    /// One past the last sample, the time assigned to the row.
     pub end: u64,
 }
 
 impl Window {
-    /// Number of samples heard.
+    /// Returns the number of samples.
     #[must_use]
     pub fn n_samples(&self) -> usize {
         (self.end - self.start) as usize
     }
 }
 
-/// All windows of one story, in order of time, in closed form.
+/// All windows of one story in temporal order, in closed form.
 ///
-/// First those of the ramp, which end at multiples of the step and begin at 0, then the full ones, which begin at
-/// multiples of the step. Where the window is no multiple of the step, the first full window ends less than a step after
+/// First the windows of the ramp, which begin at 0 and end at multiples of the step, then the full ones, which begin at
+/// multiples of the step. If the window is not a multiple of the step, the first full window ends less than a step after
 /// the ramp, as in the study's code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Windows {
     lengths: WindowLengths,
     silence_samples: u64,
-    /// Steps to the end of the first window of the ramp; windows that are too short for the encoder are left out.
+    /// Steps to the end of the first window of the ramp; windows too short for the encoder are skipped.
     first_ramp_step: u64,
     n_ramp: u64,
     n_full: u64,
 }
 
 impl Windows {
-    /// Lays the windows over a recording of `n_samples` at 16 kHz.
+    /// Computes the windows of a recording of `n_samples` at 16 kHz.
     ///
-    /// Ends lie at `step`, `2·step` … as long as the window is not full, then at `window`, `window + step` …; a window
-    /// starts at `max(0, end − window)`. A last partial step is dropped, and so are windows that are too short for the
-    /// encoder.
+    /// Windows end at `step`, `2·step` … while they are not full, then at `window`, `window + step` …; a window starts at
+    /// `max(0, end − window)`. An incomplete last step is dropped, as are windows too short for the encoder.
     ///
     /// # Errors
-    /// A [`WindowError`] if the settings contradict themselves or the encoder, or no window fits the recording.
+    /// Returns a [`WindowError`] if the settings are inconsistent or incompatible with the encoder, or if no window fits
+    /// the recording.
     pub fn new(
         settings: &WindowSettings,
         reach: EncoderReach,
@@ -289,7 +291,7 @@ impl Windows {
         let heard = silence_samples + n_samples;
         let first_ramp_step = reach.shortest_samples.div_ceil(step).max(1);
         let n_ramp = match settings.coverage {
-            // The last multiple of the step that is shorter than a window and lies inside the recording.
+            // The last multiple of the step that is shorter than a window and lies within the recording.
             Coverage::RampIn => (heard.min(window - 1) / step + 1).saturating_sub(first_ramp_step),
             Coverage::FullContext | Coverage::PadSilence => 0,
         };
@@ -313,31 +315,31 @@ impl Windows {
         })
     }
 
-    /// Number of windows, which is the number of feature rows.
+    /// Returns the number of windows, which is the number of feature rows.
     #[must_use]
     pub fn len(&self) -> usize {
         (self.n_ramp + self.n_full) as usize
     }
 
-    /// Always false: a story without windows is an error in [`Windows::new`].
+    /// Always returns false: a story without windows is an error in [`Windows::new`].
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Samples of silence to put before the recording.
+    /// Returns the number of samples of silence that precede the recording.
     #[must_use]
     pub fn silence_samples(&self) -> u64 {
         self.silence_samples
     }
 
-    /// Length of a full window in samples.
+    /// Returns the length of a full window in samples.
     #[must_use]
     pub fn window_samples(&self) -> u64 {
         self.lengths.window_samples
     }
 
-    /// The window of row `row`, which must be less than [`Windows::len`].
+    /// Returns the window of row `row`, which must be less than [`Windows::len`].
     #[must_use]
     pub fn get(&self, row: usize) -> Window {
         let (row, step) = (row as u64, self.lengths.step_samples);
@@ -354,12 +356,12 @@ impl Windows {
         }
     }
 
-    /// The windows of some rows.
+    /// Returns the windows of a range of rows.
     pub fn range(&self, rows: Range<usize>) -> impl Iterator<Item = Window> + '_ {
         rows.map(|row| self.get(row))
     }
 
-    /// Start and end of row `row`'s window in seconds from the start of the recording; never before it.
+    /// Returns start and end of row `row`'s window in seconds from the start of the recording, clipped at 0.
     #[must_use]
     pub fn times(&self, row: usize) -> [f32; 2] {
         let window = self.get(row);
@@ -407,7 +409,7 @@ mod tests {
         }
     }
 
-    /// Lays windows and compares them, all written out, with the expected `(start, end)`.
+    /// Compares all windows with the expected `(start, end)`.
     fn check(settings: WindowSettings, n_samples: u64, expected: &[(u64, u64)]) {
         let windows = Windows::new(&settings, WHISPER, n_samples).unwrap();
         let found: Vec<_> = windows
@@ -516,7 +518,7 @@ mod tests {
 
     #[test]
     fn where_a_chunk_is_no_whole_number_of_samples_full_windows_begin_on_steps() {
-        // 1.9 ms are 30.4 samples, 30 after cutting; 57 ms are 912: a window of 942.
+        // 1.9 ms are 30.4 samples, truncated to 30; 57 ms are 912: a window of 942.
         let odd = settings(1.9, 57.0, Coverage::RampIn);
         let windows = Windows::new(&odd, WHISPER, 1100).unwrap();
         let found: Vec<_> = windows
@@ -540,7 +542,7 @@ mod tests {
         assert_eq!(lengths.window_samples, 257_600);
     }
 
-    /// Lays windows and compares the sentence that comes out.
+    /// Compares the error message with the expected one.
     fn check_refused(settings: WindowSettings, n_samples: u64, sentence: &str) {
         let error = Windows::new(&settings, WHISPER, n_samples)
             .unwrap_err()

@@ -1,4 +1,4 @@
-//! Columns with mean 0 and variance 1.
+//! Z-scoring of columns.
 
 use ndarray::{Array1, ArrayView2, ArrayViewMut2, Axis};
 
@@ -7,12 +7,12 @@ use ndarray::{Array1, ArrayView2, ArrayViewMut2, Axis};
 pub struct ColumnStatistics {
     /// `(n_columns,)`.
     pub mean: Array1<f64>,
-    /// `(n_columns,)`, over `n` and not `n − 1`; 1 for a constant column, which so is only centred.
+    /// `(n_columns,)`, with divisor `n`, not `n − 1`; 1 for a constant column, which is therefore only centred.
     pub deviation: Array1<f64>,
 }
 
 impl ColumnStatistics {
-    /// Measures `columns` `(n_rows, n_columns)`.
+    /// Computes the statistics of `columns` `(n_rows, n_columns)`.
     #[must_use]
     pub fn of(columns: ArrayView2<f64>) -> Self {
         let mean = columns
@@ -25,7 +25,7 @@ impl ColumnStatistics {
         }
         let n_rows = columns.nrows().max(1) as f64;
         deviation.mapv_inplace(|sum: f64| (sum / n_rows).sqrt());
-        // The mean of equal numbers is rounded, so their deviation need not be exactly 0.
+        // The mean of equal values is rounded, so that their standard deviation may not be exactly 0.
         let first = columns.rows().into_iter().next();
         for (column, deviation) in deviation.iter_mut().enumerate() {
             let constant = first.is_some_and(|row| {
@@ -41,7 +41,7 @@ impl ColumnStatistics {
         Self { mean, deviation }
     }
 
-    /// Takes the mean away and divides by the deviation.
+    /// Subtracts the mean and divides by the standard deviation.
     pub fn apply(&self, mut columns: ArrayViewMut2<f64>) {
         for mut row in columns.rows_mut() {
             row -= &self.mean;
@@ -50,7 +50,7 @@ impl ColumnStatistics {
     }
 }
 
-/// Z-scores each column over its rows. A constant column is only centred.
+/// Z-scores each column over its rows. Constant columns are only centred.
 pub fn zscore(mut columns: ArrayViewMut2<f64>) {
     ColumnStatistics::of(columns.view()).apply(columns.view_mut());
 }
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn columns_get_mean_0_and_variance_1_and_constants_become_0() {
-        // 0.1 three times has a mean that is not exactly 0.1.
+        // The mean of three times 0.1 is not exactly 0.1.
         let mut columns = array![[1.0, 0.1], [2.0, 0.1], [6.0, 0.1]];
         zscore(columns.view_mut());
         let deviation = (14.0_f64 / 3.0).sqrt();

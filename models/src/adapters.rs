@@ -1,12 +1,12 @@
-//! Files of adapters, such as `LoRA`, that lie in a model's folder.
+//! Adapter files, such as those of `LoRA`, in a model's folder.
 //!
-//! transformers applies an adapter that it finds beside the weights, so the weights alone are another model.
+//! transformers applies an adapter that it finds next to the weights, so that the weights alone are a different model.
 
 use std::path::Path;
 
 use crate::ModelError;
 
-/// What adapters are saved as: by peft, and by the "adapters" library.
+/// File names of adapters saved by peft and by the "adapters" library.
 const FILES: [&str; 5] = [
     "adapter_config.json",
     "adapter_model.safetensors",
@@ -15,15 +15,15 @@ const FILES: [&str; 5] = [
     "adapter.safetensors",
 ];
 
-/// The name of a file of an adapter in a folder, if there is one.
+/// The name of an adapter file in a folder, if there is one.
 pub(crate) fn file_in(folder: &Path) -> Option<&'static str> {
     FILES.into_iter().find(|file| folder.join(file).is_file())
 }
 
-/// Refuses a folder with an adapter beside a model.
+/// Rejects a folder with an adapter next to a model.
 ///
 /// # Errors
-/// [`ModelError::AdapterBeside`].
+/// Returns [`ModelError::AdapterBeside`].
 pub(crate) fn refuse_beside(folder: &Path) -> Result<(), ModelError> {
     match file_in(folder) {
         None => Ok(()),
@@ -34,10 +34,10 @@ pub(crate) fn refuse_beside(folder: &Path) -> Result<(), ModelError> {
     }
 }
 
-/// Refuses a folder with an adapter and no model.
+/// Rejects a folder with an adapter but no model.
 ///
 /// # Errors
-/// [`ModelError::AdapterAlone`].
+/// Returns [`ModelError::AdapterAlone`].
 pub(crate) fn refuse_alone(folder: &Path) -> Result<(), ModelError> {
     match file_in(folder) {
         None => Ok(()),

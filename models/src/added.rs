@@ -1,4 +1,4 @@
-//! Model folders that the user added: registered under a name, never copied or changed.
+//! Model folders added by the user: registered under a name, never copied or changed.
 
 use std::fs::{self, File};
 use std::io;
@@ -18,12 +18,12 @@ use crate::untrained;
 const LIST_FILE: &str = "added.json";
 const LIST_VERSION: u32 = 1;
 
-/// A model folder outside Heschl's own.
+/// A model folder outside Heschl's data folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Added {
-    /// The name it goes by.
+    /// Name of the model.
     pub name: String,
-    /// Its absolute path.
+    /// Absolute path of the folder.
     pub folder: PathBuf,
 }
 
@@ -33,10 +33,10 @@ struct List {
     models: Vec<Added>,
 }
 
-/// Why a folder was not added or the list not read.
+/// Errors of reading or changing the list of added models.
 #[derive(Debug, thiserror::Error)]
 pub enum AddError {
-    /// Not a model.
+    /// The folder is not a model.
     #[error(
         "The folder has no config.json, so it is not a model. Choose the folder that holds \
          config.json and the weights.\nFolder: {}", folder.display()
@@ -45,10 +45,10 @@ pub enum AddError {
         /// The folder.
         folder: PathBuf,
     },
-    /// An adapter without its model.
+    /// The folder holds an adapter without its model.
     #[error(transparent)]
     Adapter(Box<ModelError>),
-    /// The name cannot be used.
+    /// The name is not valid.
     #[error(
         "The name \"{name}\" cannot be used for a model. Choose one of letters, digits, dots and \
          dashes, that does not begin with a dot."
@@ -57,7 +57,7 @@ pub enum AddError {
         /// The name.
         name: String,
     },
-    /// The name means something else.
+    /// The name is already in use.
     #[error(
         "The name \"{name}\" is taken. Choose another one (command line: --name), or remove the \
          other model first.\nFolder: {}", folder.display()
@@ -65,27 +65,27 @@ pub enum AddError {
     NameTaken {
         /// The name.
         name: String,
-        /// The folder that was to be added.
+        /// The folder to be added.
         folder: PathBuf,
     },
-    /// The list is not one that this version knows.
+    /// The list is damaged or of an unknown version.
     #[error(
         "The list of added models cannot be read ({reason}). Update Heschl, or move the file \
          away and add the models again.\nFile: {}", path.display()
     )]
     UnknownList {
-        /// What is wrong.
+        /// The reason.
         reason: String,
         /// The list.
         path: PathBuf,
     },
-    /// Nowhere to keep the list.
+    /// There is no folder for the list.
     #[error(transparent)]
     NoDataFolder(#[from] NoDataFolder),
     /// A file could not be read or written.
     #[error("A file could not be read or written ({source}). Check the folder's permissions.\nFile: {}", path.display())]
     File {
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
         /// The file.
         path: PathBuf,
@@ -99,12 +99,12 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> AddError + '_ {
     }
 }
 
-/// Registers a model folder under `name`, else under the folder's own name.
+/// Registers a model folder under `name`, or under the folder's own name.
 ///
-/// Adding the same folder under the same name again changes nothing.
+/// Adding the same folder under the same name again has no effect.
 ///
 /// # Errors
-/// See [`AddError`].
+/// Returns an [`AddError`].
 pub fn add(around: &Surroundings, folder: &Path, name: Option<&str>) -> Result<Added, AddError> {
     let folder = folder.canonicalize().map_err(at(folder))?;
     if !is_model_folder(&folder) {
@@ -144,7 +144,7 @@ fn is_taken(models: &[Added], name: &str) -> bool {
     catalogue::find(name).is_some() || models.iter().any(|other| other.name == name)
 }
 
-/// Checks that a model can be called `name`, before its folder is written into Heschl's own.
+/// Checks that a model can be named `name`, before its folder is written to Heschl's data folder.
 pub(crate) fn check_name_is_free(
     around: &Surroundings,
     name: &str,
@@ -165,25 +165,25 @@ pub(crate) fn check_name_is_free(
     Ok(())
 }
 
-/// Whether Heschl wrote a folder of its own for a model that is added. Without an entry in the list it is what an attempt
-/// left that was ended before its last step, and in nobody's way.
+/// Whether a folder was written by Heschl for an added model. If it is not in the list, it was left by an interrupted
+/// attempt and can be replaced.
 fn is_written_here(folder: &Path) -> bool {
     own_onnx::is_own(folder) || untrained::is_untrained(folder)
 }
 
-/// All added models, in the order they were added.
+/// Returns all added models, in the order they were added.
 ///
 /// # Errors
-/// [`AddError::UnknownList`] if the list is damaged or of another version.
+/// Returns [`AddError::UnknownList`] if the list is damaged or of an unknown version.
 pub fn added(around: &Surroundings) -> Result<Vec<Added>, AddError> {
     read(&list_path(around)?)
 }
 
-/// Takes a model off the list. Its folder stays as it is, but for what Heschl wrote into its own folder (the edited copy of an
-/// ONNX file, an untrained network), which is removed. Returns whether it was on the list.
+/// Removes a model from the list; returns whether it was on it. Its folder is kept, unless Heschl wrote it to its own data
+/// folder (the edited copy of an ONNX file, or an untrained network).
 ///
 /// # Errors
-/// See [`AddError`].
+/// Returns an [`AddError`].
 pub fn remove(around: &Surroundings, name: &str) -> Result<bool, AddError> {
     let (list_path, _lock) = locked(around)?;
     let mut models = read(&list_path)?;
@@ -211,7 +211,7 @@ fn list_path(around: &Surroundings) -> Result<PathBuf, NoDataFolder> {
     Ok(around.folders()?.models().join(LIST_FILE))
 }
 
-/// The list's path and the right to change it, as long as the second lives.
+/// The list's path, with the lock that permits changing it.
 fn locked(around: &Surroundings) -> Result<(PathBuf, Option<File>), AddError> {
     let path = list_path(around)?;
     let lock_path = path.with_file_name(".added.lock");

@@ -1,69 +1,69 @@
-//! The speech encoders that Heschl knows by name.
+//! Catalogue of speech encoders.
 
 use serde::Serialize;
 
-/// One encoder of the catalogue.
+/// An encoder in the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Entry<'a> {
     /// The name in Heschl, e.g. `whisper-tiny`.
     pub name: &'a str,
     /// The repository on the Hugging Face Hub, e.g. `openai/whisper-tiny`.
     pub repository: &'a str,
-    /// Commit of the repository; a branch where no commit is known.
+    /// Commit of the repository, or a branch if no commit is pinned.
     pub revision: &'a str,
-    /// Whether it is one of the published study's, or another one.
+    /// Section of the catalogue.
     pub shelf: Shelf,
-    /// Whether its `preprocessor_config.json` must be there, too.
+    /// Whether its `preprocessor_config.json` is required.
     pub needs_preprocessor: bool,
-    /// Transformer blocks of the encoder; the features also have the state before the first.
+    /// Number of transformer blocks; features include the input of the first block as well.
     pub layers: u16,
-    /// Features per layer.
+    /// Hidden size.
     pub dimension: u16,
-    /// Licence of the weights as SPDX writes it, if known.
+    /// SPDX identifier of the weights' licence, if known.
     pub licence: Option<&'a str>,
-    /// Parameters, in millions, as the model's authors state them (Whisper's with its decoder).
+    /// Parameters in millions, as stated by the model's authors (for Whisper, including its decoder).
     pub parameters_millions: u32,
-    /// The file of the weights.
+    /// The weight file.
     pub weights: Weights<'a>,
 }
 
-/// Where an encoder stands in the list.
+/// Section of the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Shelf {
-    /// The encoders of the published study, and the starter model.
+    /// Encoders of the published study, and the starter model.
     Study,
-    /// Others that laboratories use.
+    /// Other commonly used encoders.
     More,
-    /// A repository of the Hub that is not in the list.
+    /// Repositories on the Hub that are not in the catalogue.
     Hub,
 }
 
-/// What is known beforehand of a file of weights.
+/// Known properties of a weight file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Weights<'a> {
-    /// Its name in the repository.
+    /// Name in the repository.
     pub file: &'a str,
-    /// Its length in bytes, or about so where no hash is known.
+    /// Size in bytes; approximate if no hash is known.
     pub bytes: u64,
     /// SHA-256, 64 lowercase hex digits, if known.
     pub sha256: Option<&'a str>,
 }
 
-/// The configuration file that every model folder has.
+/// Configuration file of every model folder.
 pub const CONFIG_FILE: &str = "config.json";
-/// The file that says how audio is prepared.
+/// Configuration file of the audio preprocessing.
 pub const PREPROCESSOR_FILE: &str = "preprocessor_config.json";
-/// The file that says so in checkpoints of transformers 5.
+/// The same in checkpoints of transformers 5.
 pub const PROCESSOR_FILE: &str = "processor_config.json";
-/// The names that weights have on the Hub, the best one first.
+/// Names of weight files on the Hub, in order of preference.
 pub const WEIGHT_FILES: [&str; 2] = [SAFETENSORS, PYTORCH];
 
 const SAFETENSORS: &str = "model.safetensors";
 const PYTORCH: &str = "pytorch_model.bin";
 
 impl Entry<'_> {
-    /// What is downloaded, in megabytes (10⁶ bytes): the weights, beside which all else is small.
+    /// Returns the approximate download size in megabytes (10⁶ bytes): that of the weights.
     #[must_use]
     pub fn download_megabytes(&self) -> u64 {
         self.weights.bytes.div_ceil(1_000_000)
@@ -74,10 +74,10 @@ const APACHE: Option<&str> = Some("Apache-2.0");
 const MIT: Option<&str> = Some("MIT");
 const CC_BY_SA: Option<&str> = Some("CC-BY-SA-3.0");
 
-/// What a model of the catalogue was trained on, in a sentence.
+/// Returns a sentence on the training data of a model in the catalogue.
 ///
-/// Sources: Radford et al. 2022 and the model cards of whisper-large-v3 and its turbo; Hsu et al. 2021 (`HuBERT`); Chen et al. 2022
-/// (`WavLM`); Baevski et al. 2020 (wav2vec 2.0) and 2022 (data2vec).
+/// Sources: Radford et al. 2022 and the model cards of whisper-large-v3 and its turbo; Hsu et al. 2021 (`HuBERT`); Chen et
+/// al. 2022 (`WavLM`); Baevski et al. 2020 (wav2vec 2.0) and 2022 (data2vec).
 #[must_use]
 pub fn about(name: &str) -> Option<&'static str> {
     Some(match name {
@@ -112,13 +112,13 @@ pub fn about(name: &str) -> Option<&'static str> {
     })
 }
 
-/// The starter model: small, English, and to be had from two sources.
+/// The starter model: small, English, and available from two sources.
 pub const STARTER: &str = "whisper-tiny.en";
 
-/// Every encoder, the study's first, family by family, the smallest first.
+/// All encoders, the study's first, grouped by family in order of size.
 ///
-/// Commits, lengths and hashes are those that public projects state which pin the same files, each found in at least
-/// two of them; where a hash is missing, none stated one, and the Hub's own word is taken.
+/// Commits, sizes and hashes are taken from public projects that pin the same files, and agree in at least two of them;
+/// where no hash is given, none was stated, and that of the Hub is used.
 pub static ENTRIES: [Entry<'static>; 19] = [
     Entry {
         name: "whisper-tiny.en",
@@ -426,7 +426,7 @@ pub static ENTRIES: [Entry<'static>; 19] = [
     },
 ];
 
-/// Finds an encoder by its name in Heschl or on the Hub; upper and lower case are the same.
+/// Finds an encoder by its name in the catalogue or on the Hub, ignoring case.
 ///
 /// ```
 /// let entry = heschl_models::catalogue::find("openai/whisper-tiny").unwrap();
@@ -440,8 +440,8 @@ pub fn find(name: &str) -> Option<&'static Entry<'static>> {
     })
 }
 
-/// What can be said beforehand of a repository of the Hub that is not in the list, such as `facebook/hubert-large-ls960-ft`:
-/// nothing but its name. `None` where `repository` is no owner and name.
+/// Returns an entry for a repository on the Hub that is not in the catalogue, such as `facebook/hubert-large-ls960-ft`, of
+/// which only the name is known. `None` if `repository` is not of the form owner/name.
 #[must_use]
 pub fn of_hub(repository: &str) -> Option<Entry<'_>> {
     let (owner, name) = repository.split_once('/')?;
@@ -467,7 +467,7 @@ pub fn of_hub(repository: &str) -> Option<Entry<'_>> {
     })
 }
 
-/// The names most like an unknown one, the nearest first, at most three.
+/// Returns up to three names similar to an unknown one, best first.
 #[must_use]
 pub fn nearest(name: &str) -> Vec<&'static str> {
     let wanted = name.trim().to_ascii_lowercase();
@@ -482,7 +482,7 @@ pub fn nearest(name: &str) -> Vec<&'static str> {
     ranked.into_iter().map(|(_, name)| name).take(3).collect()
 }
 
-/// Somebody who typed only the beginning of a name made no mistake.
+/// A prefix of a name counts as a match.
 fn unlikeness(wanted: &str, name: &str) -> usize {
     if wanted.len() >= 3 && name.starts_with(wanted) {
         return 0;
@@ -490,7 +490,7 @@ fn unlikeness(wanted: &str, name: &str) -> usize {
     edits_between(wanted, name)
 }
 
-/// Levenshtein's distance: insertions, deletions and replacements that turn `a` into `b`.
+/// Levenshtein distance between `a` and `b`.
 fn edits_between(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();

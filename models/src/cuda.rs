@@ -1,4 +1,4 @@
-//! Why ONNX Runtime's CUDA device cannot be used here, and where its libraries lie.
+//! Diagnosis of ONNX Runtime's CUDA device, and location of its libraries.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,19 +6,19 @@ use std::path::{Path, PathBuf};
 use crate::folders::Surroundings;
 use crate::runtime::{package_folders, site_folders};
 
-/// Libraries that the CUDA build needs beside the driver: a file name's beginning on Linux, on
-/// Windows, and what it is.
+/// Libraries that the CUDA build needs besides the driver: prefix of the file name on Linux and on Windows, and
+/// description.
 const NEEDED: [(&str, &str, &str); 3] = [
     ("libcudart.so.", "cudart64_", "the CUDA runtime"),
     ("libcublas.so.", "cublas64_", "cuBLAS"),
     ("libcudnn.so.", "cudnn64_", "cuDNN"),
 ];
 
-/// A plain sentence that says why CUDA cannot be used, or `None` if nothing speaks against it.
+/// Returns a sentence on why CUDA cannot be used, or `None` if no obstacle is found.
 ///
-/// Looks at files only; the version of the libraries is not compared.
+/// Only checks that files exist; versions of the libraries are not compared.
 ///
-/// * `library`: ONNX Runtime's library.
+/// * `library`: path of ONNX Runtime's library.
 #[must_use]
 pub fn cuda_blocker(around: &Surroundings, library: &Path) -> Option<String> {
     if cfg!(target_os = "macos") {
@@ -30,7 +30,7 @@ pub fn cuda_blocker(around: &Surroundings, library: &Path) -> Option<String> {
         .or_else(|| missing_library(around, library, folders))
 }
 
-/// The `nvidia/*/lib` folders of Python environments (`bin` on Windows), for loading beforehand.
+/// Returns the `nvidia/*/lib` folders of Python environments (`bin` on Windows), for preloading.
 #[must_use]
 pub fn cuda_library_folders(around: &Surroundings) -> Vec<PathBuf> {
     let mut roots: Vec<PathBuf> = site_folders(around)
@@ -81,7 +81,7 @@ fn cpu_build(library: &Path) -> Option<String> {
     } else {
         "libonnxruntime_providers_cuda.so"
     };
-    // A link beside the program may point to the folder that has the provider.
+    // The path may be a link to the folder that has the provider.
     let real = library
         .canonicalize()
         .unwrap_or_else(|_| library.to_owned());
@@ -125,7 +125,7 @@ fn missing_library(
     ))
 }
 
-/// Whether one of the folders has a file whose name begins so.
+/// Whether one of the folders has a file with this prefix.
 fn holds(folders: &[PathBuf], beginning: &str) -> bool {
     let begins = |entry: fs::DirEntry| {
         entry
@@ -140,13 +140,13 @@ fn holds(folders: &[PathBuf], beginning: &str) -> bool {
         .any(|entries| entries.flatten().any(begins))
 }
 
-/// Whether the list that Linux's loader keeps names a file that begins so.
+/// Whether the cache of Linux's dynamic loader lists a file with this prefix.
 fn loader_knows(around: &Surroundings, beginning: &str) -> bool {
     if cfg!(windows) {
         return false;
     }
     let list = fs::read(around.system_root.join("etc/ld.so.cache")).unwrap_or_default();
-    // Every name is listed by itself, after a zero byte.
+    // Every name in the cache follows a zero byte.
     list.split(|&byte| byte == 0)
         .any(|name| name.starts_with(beginning.as_bytes()))
 }

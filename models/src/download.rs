@@ -1,4 +1,4 @@
-//! Fetches one file over HTTP: resumed where it stopped, verified, under its final name only when whole.
+//! Downloads a file over HTTP: resumable, verified, and renamed to its final name only when complete.
 
 mod address;
 mod error;
@@ -19,37 +19,37 @@ use part::Part;
 
 pub use error::DownloadError;
 
-/// What is wanted, and how it will be recognised.
+/// A file to download, and its expected properties.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
-    /// Address, `https` or `http`.
+    /// URL, `https` or `http`.
     pub url: &'a str,
-    /// Access token, sent to the address's own host and to no other.
+    /// Access token, sent only to the URL's own host.
     pub token: Option<&'a str>,
-    /// Final path; its folder exists. The file grows beside it with `.part` after its name.
+    /// Final path, in an existing folder. The partial file has the suffix `.part`.
     pub destination: &'a Path,
-    /// Length in bytes, if known beforehand.
+    /// Expected size in bytes, if known.
     pub bytes: Option<u64>,
-    /// SHA-256 in hex digits, if known beforehand.
+    /// Expected SHA-256 in hexadecimal, if known.
     pub sha256: Option<&'a str>,
 }
 
-/// How long to wait and how often to try.
+/// Timeouts and retry limits.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Longest wait for name look-up and for the connection, each.
+    /// Timeout of name resolution and of connecting, each.
     pub connect: Duration,
-    /// Longest silence; one byte ends a silence.
+    /// Longest time without any data.
     pub stall: Duration,
-    /// Tries in a row that may bring nothing new.
+    /// Maximum number of consecutive attempts without progress.
     pub attempts: u32,
-    /// Pause after the first failed try; doubled after each further one.
+    /// Pause after the first failed attempt, doubled after each further one.
     pub first_pause: Duration,
-    /// Longest pause, also where the server asks for more.
+    /// Longest pause, even if the server asks for more.
     pub longest_pause: Duration,
-    /// Redirects that are followed for one request.
+    /// Maximum number of redirects per request.
     pub redirects: u32,
-    /// Bytes that stay free on the disk.
+    /// Disk space to keep free, bytes.
     pub spare_disk_bytes: u64,
 }
 
@@ -67,11 +67,11 @@ impl Default for Limits {
     }
 }
 
-/// How a caller follows work that takes long, and stops it.
+/// Progress callback and cancellation check of long-running work.
 pub struct Watch<'a> {
-    /// Called with the bytes done and, if known, the bytes in all.
+    /// Called with the bytes done and the total, if known.
     pub progress: &'a mut dyn FnMut(u64, Option<u64>),
-    /// Asked several times a second; `true` ends the work.
+    /// Polled several times a second; returning `true` cancels the work.
     pub cancelled: &'a dyn Fn() -> bool,
 }
 
@@ -84,26 +84,25 @@ impl Watch<'_> {
     }
 }
 
-/// A file that has arrived whole.
+/// A completely downloaded file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrived {
-    /// Length in bytes.
+    /// Size in bytes.
     pub bytes: u64,
-    /// SHA-256, 64 lowercase hex digits.
+    /// SHA-256, 64 lowercase hexadecimal digits.
     pub sha256: String,
-    /// The repository's commit, if the server told it.
+    /// The repository's commit, if reported by the server.
     pub commit: Option<String>,
 }
 
-/// Fetches a file, resuming a part that an earlier try left.
+/// Downloads a file, resuming an earlier partial download.
 ///
-/// The final name appears only after the length and, if the caller or the server told it, the
-/// SHA-256 were found right. A part is only resumed if the server vouches for it being the
-/// same file.
+/// The file gets its final name only after its length and, if known to the caller or the server, its SHA-256 have been
+/// verified. A partial download is resumed only if the server confirms that it belongs to the same file.
 ///
 /// # Errors
-/// See [`DownloadError`]; [`DownloadError::Unreachable`] comes within about twice
-/// [`Limits::connect`], without further tries.
+/// Returns a [`DownloadError`]; [`DownloadError::Unreachable`] is returned within about twice [`Limits::connect`], without
+/// retries.
 pub fn download(
     request: &Request,
     limits: &Limits,
@@ -119,7 +118,7 @@ pub fn download(
             Err(Setback::Passing { reason, pause, url }) => {
                 failures.count(part.bytes());
                 let longest = limits.longest_pause;
-                // A server that asks for patience beyond ours is not pestered before.
+                // If the server asks for a longer pause than allowed, it is not contacted earlier.
                 if failures.in_a_row >= limits.attempts || pause.is_some_and(|p| p > longest) {
                     return Err(DownloadError::Broken {
                         attempts: failures.in_a_row,
@@ -134,12 +133,12 @@ pub fn download(
     }
 }
 
-/// How a try failed: for good, or so that another try may help.
+/// A failed attempt: permanent, or worth retrying.
 enum Setback {
     Final(DownloadError),
     Passing {
         reason: String,
-        /// What the server asked for.
+        /// Pause requested by the server.
         pause: Option<Duration>,
         url: String,
     },
@@ -158,8 +157,8 @@ struct Failures {
 }
 
 impl Failures {
-    /// Only bytes beyond all earlier ones count as progress, or a server that always cuts a file
-    /// it cannot resume would be asked for ever.
+    /// Only bytes beyond the furthest point reached so far count as progress; otherwise a server that always cuts a
+    /// non-resumable file would be retried for ever.
     fn count(&mut self, bytes: u64) {
         if bytes > self.most_bytes {
             self.in_a_row = 0;
@@ -178,7 +177,7 @@ fn wait(pause: Duration, watch: &Watch) -> Result<(), DownloadError> {
     watch.go_on()
 }
 
-/// One try: ask, follow redirects, take the body, verify.
+/// One attempt: send the request, follow redirects, receive the body, verify.
 fn attempt(
     request: &Request,
     limits: &Limits,
@@ -187,7 +186,7 @@ fn attempt(
 ) -> Result<Arrived, Setback> {
     let mut answer = follow(request, limits, part, watch)?;
     match answer.head.status {
-        // Nothing is left to send: an earlier run was ended between the last byte and the rename.
+        // The partial file is complete: an earlier run was interrupted between the last byte and the rename.
         416 if part.bytes() > 0 && answer.head.file_bytes == Some(part.bytes()) => {
             let expected = answer.expected_bytes(request)?;
             return verify(&answer, request, part, expected);
@@ -209,12 +208,12 @@ fn attempt(
     verify(&answer, request, part, expected)
 }
 
-/// The answer at the end of all redirects.
+/// The response after all redirects.
 struct Answer {
     url: String,
     head: Head,
     exchange: Exchange,
-    /// What the first host said of the file, which for the Hub is the host to be trusted.
+    /// Response headers of the first host, which for the Hub is the trusted one.
     first: Head,
 }
 
@@ -246,7 +245,7 @@ fn follow(
                 first,
             });
         }
-        // The first host names the file; a part of another file must not be resumed elsewhere.
+        // The first host identifies the file; a partial download of another file must not be resumed elsewhere.
         part.forget_if_other(head.linked_etag.as_deref())?;
         let next = redirected(&url, head.location.as_deref());
         visited.push(std::mem::take(&mut url));
@@ -318,13 +317,13 @@ impl Answer {
         }
     }
 
-    /// Whether the answer goes on exactly behind the bytes that are there.
+    /// Whether the response continues exactly after the existing bytes.
     fn resumes(&self, part: &Part) -> bool {
         let starts_right = self.head.range_start == Some(part.bytes());
         starts_right && part.is_same_file(self.head.etag.as_deref())
     }
 
-    /// The whole file's length as far as anybody told it; all who do must agree.
+    /// The total length, if any source states it; all sources must agree.
     fn expected_bytes(&self, request: &Request) -> Result<Option<u64>, DownloadError> {
         let told = [request.bytes, self.first.linked_bytes, self.head.file_bytes];
         let mut told = told.into_iter().flatten();
@@ -404,7 +403,7 @@ fn take_body(
     }
 }
 
-/// In the body the server has been reached, so no trouble there means that it cannot be.
+/// During the body the server has been reached, so no error means that it is unreachable.
 fn setback_in_body(problem: Trouble, url: &str) -> Setback {
     match problem {
         Trouble::Unreachable(reason) => passing(&reason, url),
@@ -427,7 +426,7 @@ fn verify(
         let was_resumed = part.was_resumed();
         part.discard()?;
         if was_resumed {
-            // The older part may be the damaged one, so a whole new file gets its chance.
+            // The earlier part may be the damaged one: retry the whole file.
             return Err(answer.passing("the resumed file was damaged", None));
         }
         let url = answer.url.clone();

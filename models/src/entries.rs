@@ -1,6 +1,6 @@
-//! The entries of `config.json`: which of them decide an encoder's numbers, and which do not.
+//! Entries of `config.json`: those that affect an encoder's outputs, and those that do not.
 //!
-//! Source: the configurations of transformers 4.30.2 and 5.24, and where their code reads them.
+//! Source: the configurations of transformers 4.30.2 and 5.24, and their use in the code.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::{ModelError, parse_json};
 
-/// Entries of models that compute something else than their architecture. They are refused wherever they say something.
+/// Entries of models that differ from their architecture. Rejected whenever they are set.
 const REFUSED: [(&str, &str); 8] = [
     (
         "quantization_config",
@@ -35,10 +35,10 @@ const REFUSED: [(&str, &str); 8] = [
     ("add_cross_attention", "it has cross-attention"),
 ];
 
-/// Entries that the graphs of all architectures leave aside: they are of training, of heads and tokens, or of how Python
-/// code runs. Those that one of the architectures computes are in its own list.
+/// Entries that affect only training, heads, tokens, or the execution of Python code, and are ignored for all
+/// architectures. Those that some architecture supports are in its own list.
 const HARMLESS: &[&str] = &[
-    // Of the library: names, versions, number formats of loading, what is returned beside the features.
+    // Library: names, versions, loading formats, optional outputs.
     "_attn_implementation",
     "_attn_implementation_autoset",
     "_commit_hash",
@@ -63,7 +63,7 @@ const HARMLESS: &[&str] = &[
     "transformers_version",
     "use_bfloat16",
     "use_cache",
-    // Of training: dropout, masks, losses, initial values.
+    // Training: dropout, masks, losses, initialisation.
     "activation_dropout",
     "apply_spec_augment",
     "attention_dropout",
@@ -103,7 +103,7 @@ const HARMLESS: &[&str] = &[
     "no_mask_time_overlap",
     "num_negatives",
     "replace_prob",
-    // Of heads on top of the encoder, and of decoders.
+    // Heads on top of the encoder, and decoders.
     "classifier_proj_size",
     "codevector_dim",
     "decoder_attention_heads",
@@ -129,7 +129,7 @@ const HARMLESS: &[&str] = &[
     "use_weighted_layer_sum",
     "vocab_size",
     "xvector_output_dim",
-    // Of tokens and of how text is generated.
+    // Tokens and text generation.
     "bad_words_ids",
     "begin_suppress_tokens",
     "bos_token_id",
@@ -165,13 +165,13 @@ const HARMLESS: &[&str] = &[
     "typical_p",
 ];
 
-/// Refuses a `config.json` with an entry that asks for what no graph of Heschl computes; gives the entries that neither
-/// Heschl nor transformers reads, in the order of their names.
+/// Rejects a `config.json` with an entry that Heschl's graphs do not support; returns the entries unknown to both Heschl
+/// and transformers, sorted by name.
 ///
-/// * `computed`: the entries that the architecture's graph follows.
+/// * `computed`: entries that the architecture's graph supports.
 ///
 /// # Errors
-/// [`ModelError::NotComputed`], or [`ModelError::Config`] if it is no JSON object.
+/// Returns [`ModelError::NotComputed`], or [`ModelError::Config`] if it is not a JSON object.
 pub(crate) fn check(
     text: &[u8],
     path: &Path,
@@ -195,7 +195,7 @@ pub(crate) fn check(
     Ok(unknown.filter(|name| !is_known(name)).collect())
 }
 
-/// Whether an entry is there for a purpose, not as a placeholder.
+/// Whether an entry is set to something other than a placeholder.
 fn says_something(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,

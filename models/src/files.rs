@@ -1,4 +1,4 @@
-//! Writing files so that a final name always means a whole file.
+//! Durable file writes: a final name always means a complete file.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-/// Bytes that are moved at a time.
+/// Bytes copied at a time.
 pub(crate) const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Writes a whole file under its final name, or leaves what was there.
+/// Writes a whole file atomically, replacing any existing one.
 pub(crate) fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = temporary_file(folder)?;
@@ -19,7 +19,7 @@ pub(crate) fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
     sync_folder(folder)
 }
 
-/// A file that others may read as far as the user's settings allow, as for any other new file.
+/// Creates a temporary file with the user's default permissions, like any other new file.
 fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
@@ -30,13 +30,13 @@ fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
-/// Gives a finished, synced file or folder its final name and makes that last.
+/// Durably renames a finished, synced file or folder.
 pub(crate) fn rename_durably(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)?;
     sync_folder(to.parent().unwrap_or(Path::new(".")))
 }
 
-/// Makes names in a folder survive a power cut. Windows does this by itself.
+/// Makes names in a folder survive a power failure. On Windows this is implicit.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) {
         File::open(folder)?.sync_all()?;
@@ -44,7 +44,7 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes the lock file `path` for as long as the returned file lives; `None` if another has it.
+/// Acquires the lock file `path` for the lifetime of the returned file; returns `None` if it is held by another process.
 pub(crate) fn lock(path: &Path) -> io::Result<Option<File>> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
@@ -57,7 +57,7 @@ pub(crate) fn lock(path: &Path) -> io::Result<Option<File>> {
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(fs::TryLockError::WouldBlock) => Ok(None),
-        // Some network disks know no locks; working without one is better than not at all.
+        // Some network file systems do not support locks; work without one there.
         Err(fs::TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
             Ok(Some(file))
         }
@@ -65,14 +65,14 @@ pub(crate) fn lock(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// `path` with `suffix` after its whole file name.
+/// `path` with `suffix` appended to its file name.
 pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
 }
 
-/// Length in bytes and SHA-256 of what a reader holds, in 64 lowercase hex digits.
+/// Length in bytes and SHA-256, in 64 lowercase hexadecimal digits, of a reader's data.
 pub(crate) fn sha256(mut reader: impl Read) -> io::Result<(u64, String)> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; CHUNK_BYTES];
@@ -90,23 +90,23 @@ pub(crate) fn sha256(mut reader: impl Read) -> io::Result<(u64, String)> {
     }
 }
 
-/// A finished hash in lowercase hex digits.
+/// A finished hash in lowercase hexadecimal.
 pub(crate) fn hex(hasher: Sha256) -> String {
     use std::fmt::Write as _;
     let mut text = String::with_capacity(64);
     for byte in hasher.finalize() {
-        // Writing to a String cannot fail.
+        // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");
     }
     text
 }
 
-/// Whether a text is a SHA-256 in hex digits.
+/// Whether a text is a SHA-256 in hexadecimal.
 pub(crate) fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// Bytes free on the file system that will hold `folder`, which need not be there yet; `None` if the system does not say.
+/// Returns the free bytes on the file system of `folder`, which need not exist yet; `None` if unknown.
 #[must_use]
 pub fn free_bytes(folder: &Path) -> Option<u64> {
     let existing = folder
@@ -115,8 +115,7 @@ pub fn free_bytes(folder: &Path) -> Option<u64> {
     free_at(&existing)
 }
 
-/// Asks the file system of the folder itself: a network share, a memory disk and a disk bound into another folder are in no
-/// list of disks.
+/// Queries the file system of the folder itself: network shares, RAM disks and bind mounts are not in the list of disks.
 #[cfg(unix)]
 fn free_at(existing: &Path) -> Option<u64> {
     let found = rustix::fs::statvfs(existing).ok()?;
@@ -156,7 +155,7 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
-    /// What `df` says of a folder's file system.
+    /// The free space reported by `df` for a folder's file system.
     #[cfg(target_os = "linux")]
     fn as_df_says(folder: &Path) -> u64 {
         let output = std::process::Command::new("df")
@@ -174,7 +173,7 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         for folder in [Path::new("/dev/shm"), temporary.path()] {
             let found = free_bytes(&folder.join("not/there/yet")).unwrap();
-            // Others write meanwhile.
+            // Other processes may write meanwhile.
             let apart = found.abs_diff(as_df_says(folder));
             assert!(apart < 1 << 30, "{}: {apart} bytes apart", folder.display());
         }

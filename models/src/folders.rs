@@ -1,12 +1,12 @@
-//! Where Heschl keeps its data, and what it knows of the machine around it.
+//! Heschl's data folders, and its environment.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// The facts about user and machine that decide where things are looked for.
+/// Properties of user and machine that determine where files are searched.
 ///
-/// Handed in as a value, so that no search depends on hidden state.
+/// Passed as a value, so that no search depends on global state.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
     /// Environment variables.
@@ -15,14 +15,14 @@ pub struct Surroundings {
     pub home: Option<PathBuf>,
     /// The operating system's folder for Heschl's data.
     pub data_folder: Option<PathBuf>,
-    /// The folder that the running program lies in.
+    /// The folder of the running program.
     pub program_folder: Option<PathBuf>,
-    /// Root of the file system, where drivers are looked for.
+    /// Root of the file system, below which drivers are searched.
     pub system_root: PathBuf,
 }
 
 impl Surroundings {
-    /// What this process finds.
+    /// Returns the surroundings of this process.
     #[must_use]
     pub fn of_this_process() -> Self {
         let variables = std::env::vars_os()
@@ -39,21 +39,21 @@ impl Surroundings {
         }
     }
 
-    /// An environment variable as a path; `None` if unset or empty.
+    /// Returns an environment variable as a path; `None` if unset or empty.
     #[must_use]
     pub fn path(&self, variable: &str) -> Option<PathBuf> {
         let value = self.variables.get(variable)?;
         (!value.is_empty()).then(|| PathBuf::from(value))
     }
 
-    /// An environment variable as text without blanks around it; `None` if unset or empty.
+    /// Returns an environment variable as trimmed text; `None` if unset or empty.
     #[must_use]
     pub fn text(&self, variable: &str) -> Option<&str> {
         let value = self.variables.get(variable)?.to_str()?.trim();
         (!value.is_empty()).then_some(value)
     }
 
-    /// Whether an environment variable says yes: `1`, `true`, `yes` or `on`.
+    /// Whether an environment variable is truthy: `1`, `true`, `yes` or `on`.
     #[must_use]
     pub fn says_yes(&self, variable: &str) -> bool {
         let value = self.text(variable).unwrap_or_default().to_ascii_lowercase();
@@ -73,22 +73,22 @@ impl Surroundings {
             .find(|path| path.is_absolute() && path.is_file())
     }
 
-    /// Heschl's own folders: under `HESCHL_HOME`, else in the user's data folder.
+    /// Returns Heschl's own folders: under `HESCHL_HOME`, else in the user's data folder.
     ///
     /// # Errors
-    /// [`NoDataFolder`] if neither exists, as for users without a home.
+    /// Returns [`NoDataFolder`] if neither is defined, as for users without a home folder.
     pub fn folders(&self) -> Result<Folders, NoDataFolder> {
         let root = self
             .path("HESCHL_HOME")
             .or_else(|| self.data_folder.clone());
         let root = root.ok_or(NoDataFolder)?;
-        // A relative folder would mean another place after a change of the working folder.
+        // A relative path would change its meaning with the working folder.
         let root = std::path::absolute(&root).map_err(|_| NoDataFolder)?;
         Ok(Folders { root })
     }
 }
 
-/// Nobody said where Heschl may keep its data.
+/// No data folder is defined.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "There is no folder for Heschl's data because this user has no home folder. \
@@ -103,37 +103,37 @@ pub struct Folders {
 }
 
 impl Folders {
-    /// Folders under a given root; nothing is created.
+    /// Folders below a given root; nothing is created.
     #[must_use]
     pub fn new(root: PathBuf) -> Self {
         Self { root }
     }
 
-    /// The folder above all others.
+    /// Returns the root folder.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The folder of all models.
+    /// Returns the folder of all models.
     #[must_use]
     pub fn models(&self) -> PathBuf {
         self.root.join("models")
     }
 
-    /// The folder of one model, complete or absent.
+    /// Returns the folder of one model, complete or absent.
     #[must_use]
     pub fn model(&self, name: &str) -> PathBuf {
         self.models().join(name)
     }
 
-    /// The folder of a model that is not complete yet.
+    /// Returns the folder of an incomplete model.
     #[must_use]
     pub fn partial_model(&self, name: &str) -> PathBuf {
         self.models().join(format!(".partial-{name}"))
     }
 
-    /// The folder of one version of ONNX Runtime's library.
+    /// Returns the folder of one version of ONNX Runtime.
     #[must_use]
     pub fn runtime(&self, version: &str) -> PathBuf {
         self.root.join("runtime").join(version)

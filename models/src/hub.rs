@@ -1,4 +1,4 @@
-//! The Hugging Face Hub: its addresses, the access token, and the cache that other programs share.
+//! The Hugging Face Hub: URLs, access token, and the cache shared with other programs.
 
 use std::path::{Path, PathBuf};
 
@@ -6,12 +6,12 @@ use crate::catalogue::{CONFIG_FILE, Entry, WEIGHT_FILES};
 use crate::download::{Arrived, DownloadError, Limits, Request, Watch, download};
 use crate::folders::Surroundings;
 
-/// The branch that programs fetch where nobody says otherwise.
+/// The default branch.
 const NEWEST: &str = "main";
-/// Hex digits of a SHA-256.
+/// Hexadecimal digits of a SHA-256.
 const HASH_DIGITS: usize = 64;
 
-/// How the Hub is reached, and what of it is already here.
+/// Connection settings of the Hub, and its local cache.
 #[derive(Clone)]
 pub struct Hub {
     endpoint: String,
@@ -20,7 +20,7 @@ pub struct Hub {
     cache: Option<PathBuf>,
 }
 
-/// One file of the Hub and what is known of it.
+/// A file on the Hub.
 #[derive(Debug, Clone, Copy)]
 pub struct HubFile<'a> {
     /// Repository, e.g. `openai/whisper-tiny`.
@@ -29,12 +29,12 @@ pub struct HubFile<'a> {
     pub revision: &'a str,
     /// Name in the repository.
     pub name: &'a str,
-    /// SHA-256 in hex digits, if known beforehand.
+    /// Expected SHA-256 in hexadecimal, if known.
     pub sha256: Option<&'a str>,
 }
 
 impl Hub {
-    /// Takes `HF_ENDPOINT`, `HF_TOKEN`, `HF_HUB_OFFLINE`, `HF_HUB_CACHE` and `HF_HOME` into account.
+    /// Reads `HF_ENDPOINT`, `HF_TOKEN`, `HF_HUB_OFFLINE`, `HF_HUB_CACHE` and `HF_HOME`.
     #[must_use]
     pub fn new(around: &Surroundings) -> Self {
         let endpoint = around
@@ -48,13 +48,13 @@ impl Hub {
         }
     }
 
-    /// Whether the user forbids the network.
+    /// Whether network access is disabled by the user.
     #[must_use]
     pub fn is_offline(&self) -> bool {
         self.offline
     }
 
-    /// The address of a file.
+    /// Returns the URL of a file.
     #[must_use]
     pub fn address(&self, file: &HubFile) -> String {
         let HubFile {
@@ -66,10 +66,10 @@ impl Hub {
         format!("{}/{repository}/resolve/{revision}/{name}", self.endpoint)
     }
 
-    /// Fetches a file to `destination`, whose folder exists.
+    /// Downloads a file to `destination`, in an existing folder.
     ///
     /// # Errors
-    /// [`DownloadError::Offline`] if the user forbids the network, else as [`download`].
+    /// Returns [`DownloadError::Offline`] if network access is disabled, else the errors of [`download`].
     pub fn fetch(
         &self,
         file: &HubFile,
@@ -91,21 +91,21 @@ impl Hub {
         download(&request, limits, watch)
     }
 
-    /// The cache's folder of one state of a repository, if it has one. Nothing is written there.
+    /// Returns the cached snapshot folder of a revision, if there is one. Nothing is written there.
     #[must_use]
     pub fn cached_snapshot(&self, repository: &str, revision: &str) -> Option<PathBuf> {
         let folder_name = format!("models--{}", repository.replace('/', "--"));
         let folder = self.cache.as_ref()?.join(folder_name);
         let commit = std::fs::read_to_string(folder.join("refs").join(revision)).ok();
         let commit = commit.as_deref().map_or(revision, str::trim);
-        // A commit is one name; anything else would leave the cache.
+        // A commit is a single path component; anything else would leave the cache.
         let is_one_name = !commit.is_empty() && !commit.contains(['/', '\\']) && commit != "..";
         let snapshot = folder.join("snapshots").join(commit);
         (is_one_name && snapshot.is_dir()).then_some(snapshot)
     }
 
-    /// The cache's folders of a model that have its configuration and weights: of the catalogue's commit, and of the
-    /// state that other programs last fetched.
+    /// Returns the cached snapshots of a model that have configuration and weights: that of the catalogue's commit, and the
+    /// one that other programs fetched last.
     #[must_use]
     pub fn cached_models(&self, entry: &Entry) -> Vec<PathBuf> {
         let snapshot = |revision| self.cached_snapshot(entry.repository, revision);
@@ -122,8 +122,7 @@ impl Hub {
     }
 }
 
-/// Whether the cache says by its own names, which are the hashes of large files, that the weights are others than the
-/// catalogue's.
+/// Whether the cache's file names, which are the hashes of large files, show that the weights differ from the catalogue's.
 fn denies_hash(snapshot: &Path, entry: &Entry) -> bool {
     let stored = snapshot.join(entry.weights.file).canonicalize().ok();
     let stored_name = stored

@@ -1,6 +1,6 @@
-//! Speech models: checkpoints, the ONNX graphs they become, the catalogue and downloads.
+//! Speech models: checkpoints and their ONNX graphs, the catalogue, and downloads.
 //!
-//! Adding an architecture is one file beside `whisper` and one arm in each `match` of this file.
+//! To add an architecture, add a file next to `whisper` and an arm in each `match` of this file.
 
 mod adapters;
 pub mod added;
@@ -42,10 +42,10 @@ use preprocessor::Preprocessor;
 use wav2vec2::Wav2Vec2Config;
 use whisper::WhisperConfig;
 
-/// Longest `config.json` that is read.
+/// Maximum size of a `config.json`, bytes.
 const MOST_CONFIG_BYTES: u64 = 4 << 20;
 
-/// Why a model's folder cannot be used.
+/// Errors of opening a model folder or building its graph.
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,
@@ -110,7 +110,7 @@ pub enum ModelError {
     OwnOnnx(#[from] OwnOnnxError),
 }
 
-/// A model folder that was opened and understood.
+/// A model folder that was opened and validated.
 #[derive(Debug, Clone)]
 pub struct OpenModel {
     card: Card,
@@ -123,33 +123,33 @@ pub struct OpenModel {
 #[derive(Debug, Clone)]
 enum Architecture {
     Whisper(WhisperConfig, Checkpoint),
-    /// And whether its feature extractor normalises.
+    /// With whether its feature extractor normalises.
     Wav2Vec2(Wav2Vec2Config, bool, Checkpoint),
     OwnOnnx(OwnModel),
 }
 
-/// What a graph makes its layers of.
+/// Input of a graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InputMode {
-    /// Each window's input by itself.
+    /// Each window is processed separately.
     EachWindow,
-    /// The frames that the model's convolutions make of the samples, computed once for all windows.
+    /// Frames of the convolutional stem, computed once and shared by all windows.
     SharedFrames,
 }
 
-/// The one entry of `config.json` that tells architectures apart.
+/// The entry of `config.json` that identifies the architecture.
 #[derive(Deserialize)]
 struct Kind {
     model_type: Option<String>,
 }
 
 impl OpenModel {
-    /// Opens a model folder: a Hugging Face checkpoint (`config.json` and what [`checkpoint::open`] finds), a CTranslate2
-    /// one (`config.json`, `model.bin`), or an ONNX file that was added (`heschl.json`, `model.onnx`). The features'
-    /// folder will be called `name`.
+    /// Opens a model folder: a Hugging Face checkpoint (`config.json` and the weights that [`checkpoint::open`] finds), a
+    /// CTranslate2 one (`config.json`, `model.bin`), or an added ONNX file (`heschl.json`, `model.onnx`). `name` becomes
+    /// the name of the feature folder.
     ///
     /// # Errors
-    /// [`ModelError`] if it is no such folder, or of an architecture that is not supported.
+    /// Returns a [`ModelError`] if it is not a model folder, or of an unsupported architecture.
     pub fn open(folder: &Path, name: &str) -> Result<Self, ModelError> {
         if !folder.is_dir() {
             return Err(ModelError::NoFolder(folder.to_path_buf()));
@@ -178,10 +178,10 @@ impl OpenModel {
         })
     }
 
-    /// The same model with another last layer.
+    /// Returns the same model with another kind of last layer.
     ///
     /// # Errors
-    /// [`ModelError::NoLayerBeforeNorm`] if that is asked of a model that has none.
+    /// Returns [`ModelError::NoLayerBeforeNorm`] if the model has no layer before a final norm.
     pub fn with_last_layer(mut self, last_layer: LastLayer) -> Result<Self, ModelError> {
         if let Architecture::Wav2Vec2(config, ..) = &mut self.architecture {
             config.last_layer = last_layer;
@@ -195,25 +195,26 @@ impl OpenModel {
         }
     }
 
-    /// Entries of `config.json` that neither Heschl nor transformers reads: they change no numbers.
+    /// Returns the entries of `config.json` that are unknown to both Heschl and transformers, and do not affect the
+    /// outputs.
     #[must_use]
     pub fn unknown_entries(&self) -> &[String] {
         &self.unknown_entries
     }
 
-    /// What the model says of itself.
+    /// Returns the model card.
     #[must_use]
     pub fn card(&self) -> &Card {
         &self.card
     }
 
-    /// The files that decide its numbers.
+    /// Returns the files that determine the model's outputs.
     #[must_use]
     pub fn files(&self) -> &[PathBuf] {
         &self.files
     }
 
-    /// Whether windows that lie `step_samples` apart can share what the model's convolutions make of their samples.
+    /// Returns whether windows `step_samples` apart can share the frames of the convolutional stem.
     #[must_use]
     pub fn input_mode(&self, use_featext: bool, step_samples: u64) -> InputMode {
         let Architecture::Wav2Vec2(config, normalises, _) = &self.architecture else {
@@ -227,18 +228,18 @@ impl OpenModel {
         }
     }
 
-    /// Builds the graph that gives `layers`, ascending, from each window's samples. The weights stay where they are.
+    /// Builds the graph that computes `layers`, ascending, from each window's samples. Weights are referenced, not copied.
     ///
     /// # Errors
-    /// As [`OpenModel::build_for`].
+    /// Returns the errors of [`OpenModel::build_for`].
     pub fn build(&self, layers: &[usize], precision: Precision) -> Result<Model, ModelError> {
         self.build_for(InputMode::EachWindow, layers, precision)
     }
 
-    /// Builds the graph that gives `layers`, ascending, from what [`OpenModel::input_mode`] says.
+    /// Builds the graph that computes `layers`, ascending, from the input given by [`OpenModel::input_mode`].
     ///
     /// # Errors
-    /// [`ModelError::NoSuchLayer`], or [`ModelError::Checkpoint`] if the weights are not what the description says.
+    /// Returns [`ModelError::NoSuchLayer`], or [`ModelError::Checkpoint`] if the weights do not match the configuration.
     pub fn build_for(
         &self,
         input_mode: InputMode,
@@ -281,9 +282,8 @@ impl OpenModel {
         })
     }
 
-    /// Floating-point operations in the matrix products of one window of `window_samples`, up to `last_layer`. Frames
-    /// that windows share are not counted: a window adds only a few. `None` where nobody has counted: in ONNX files that
-    /// were added.
+    /// Returns the floating-point operations of the matrix products for one window of `window_samples`, up to `last_layer`.
+    /// Shared frames are not counted: each window adds only a few. `None` if unknown, for added ONNX files.
     #[must_use]
     pub fn matrix_flops(
         &self,
@@ -311,7 +311,7 @@ fn card(architecture: &Architecture, name: &str) -> Card {
     }
 }
 
-/// Config and weights of a checkpoint's folder, and the files that they were read from.
+/// Configuration and weights of a checkpoint folder, and the files they were read from.
 fn open_checkpoint(folder: &Path) -> Result<Opened, ModelError> {
     let config = folder.join("config.json");
     if !config.is_file() {
@@ -330,7 +330,7 @@ fn open_checkpoint(folder: &Path) -> Result<Opened, ModelError> {
         Some("whisper") => {
             unknown_entries = entries::check(&text, &config, &whisper::COMPUTED)?;
             let whisper = WhisperConfig::parse(&text, &config)?;
-            // Its files decide no numbers where all of them are as published.
+            // These files do not affect the outputs if all settings are as published.
             Preprocessor::read(folder)?.check_log_mel(whisper.num_mel_bins)?;
             Architecture::Whisper(whisper, weights()?)
         }
@@ -368,14 +368,14 @@ fn open_checkpoint(folder: &Path) -> Result<Opened, ModelError> {
     })
 }
 
-/// What a checkpoint's folder holds.
+/// Contents of a checkpoint folder.
 struct Opened {
     architecture: Architecture,
     files: Vec<PathBuf>,
     unknown_entries: Vec<String>,
 }
 
-/// Refuses a checkpoint that holds more of its encoder than the graph takes.
+/// Rejects a checkpoint with encoder tensors that the graph does not use.
 fn refuse_left_out(architecture: &Architecture) -> Result<(), ModelError> {
     match architecture {
         Architecture::Whisper(config, checkpoint) => {
@@ -395,10 +395,10 @@ fn refuse_left_out(architecture: &Architecture) -> Result<(), ModelError> {
     Ok(())
 }
 
-/// Checks that a `config.json` is of a model that can be opened.
+/// Checks that a `config.json` is that of a supported model.
 ///
 /// # Errors
-/// [`ModelError`] as [`OpenModel::open`].
+/// Returns a [`ModelError`] as [`OpenModel::open`] does.
 fn check_kind(config: &Path) -> Result<(), ModelError> {
     let text = read_config(config)?;
     let kind: Kind = parse_json(&text, config)?;
@@ -418,7 +418,7 @@ fn check_kind(config: &Path) -> Result<(), ModelError> {
     }
 }
 
-/// The text of a `config.json` of at most a few megabytes.
+/// Reads a `config.json` of limited size.
 fn read_config(path: &Path) -> Result<Vec<u8>, ModelError> {
     let unreadable = |source| ModelError::Unreadable {
         source,

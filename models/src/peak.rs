@@ -1,18 +1,19 @@
-//! The speed of the machine's single-precision matrix products, which bounds the speed of any encoder.
+//! Peak throughput of single-precision matrix products, an upper bound for any encoder.
 
 use heschl_core::encoder::{OnnxRuntime, RuntimeError};
 use ndarray::Array2;
 
 use crate::onnx::{Dim, GraphBuilder};
 
-/// Rows and columns of the matrices: large enough that only the product counts, small enough to take a moment.
+/// Matrix size: large enough for the product to dominate, small enough to be quick.
 const SIZE: usize = 2048;
 const REPEATS: usize = 8;
 
-/// Floating-point operations per second of ONNX Runtime's matrix product on so many threads, the best of a few.
+/// Measures the floating-point operations per second of ONNX Runtime's matrix product with `n_threads` threads, the best of
+/// a few runs.
 ///
 /// # Errors
-/// [`RuntimeError`] if the runtime refuses the graph.
+/// Returns a [`RuntimeError`] if the runtime rejects the graph.
 pub fn matrix_product_peak(runtime: &OnnxRuntime, n_threads: usize) -> Result<f64, RuntimeError> {
     let mut graph = GraphBuilder::default();
     let left = graph.input_floats("left", &[Dim::Fixed(SIZE), Dim::Fixed(SIZE)]);

@@ -1,5 +1,5 @@
-//! How a checkpoint's feature extractor prepares the samples: `preprocessor_config.json`, or the `processor_config.json`
-//! that transformers 5 writes, where it is an entry of its own.
+//! Audio preprocessing of a checkpoint's feature extractor: `preprocessor_config.json`, or an entry of the
+//! `processor_config.json` written by transformers 5.
 
 use std::path::{Path, PathBuf};
 
@@ -9,12 +9,12 @@ use serde_json::{Map, Value};
 use crate::catalogue::{PREPROCESSOR_FILE, PROCESSOR_FILE};
 use crate::{ModelError, parse_json, read_config};
 
-/// Samples per second of every encoder that Heschl runs.
+/// Sampling rate of every supported encoder, Hz.
 const RATE_HZ: f64 = 16_000.0;
-/// The entry of `processor_config.json` that holds what `preprocessor_config.json` says.
+/// The entry of `processor_config.json` with the contents of `preprocessor_config.json`.
 const NESTED: &str = "feature_extractor";
 
-/// The entries that decide what enters the encoder.
+/// The entries that affect the encoder's input.
 const COUNTING: [&str; 10] = [
     "chunk_length",
     "dither",
@@ -27,21 +27,21 @@ const COUNTING: [&str; 10] = [
     "nb_max_frames",
     "padding_value",
 ];
-/// The entry of the sound's rate.
+/// The entry with the sampling rate.
 const RATE: &str = "sampling_rate";
 
-/// What the files say, entry by entry.
+/// Merged entries of the files.
 pub(crate) struct Preprocessor {
-    /// The files that were read, the first of which says more.
+    /// The files that were read, the more specific one first.
     pub(crate) files: Vec<PathBuf>,
     entries: Map<String, Value>,
 }
 
 impl Preprocessor {
-    /// Reads what a folder has of both files.
+    /// Reads both files, if they exist.
     ///
     /// # Errors
-    /// [`ModelError`] if one cannot be read, or they contradict each other.
+    /// Returns a [`ModelError`] if a file cannot be read, or the two contradict each other.
     pub(crate) fn read(folder: &Path) -> Result<Self, ModelError> {
         let mut found = Self {
             files: vec![],
@@ -61,7 +61,7 @@ impl Preprocessor {
         if is_nested {
             match entries.remove(NESTED) {
                 Some(Value::Object(nested)) => entries = nested,
-                // Older versions write here what the tokenizer and the feature extractor have in common, which is nothing.
+                // In older versions this file holds what tokenizer and feature extractor have in common, which is nothing.
                 _ => return Ok(()),
             }
         }
@@ -85,10 +85,10 @@ impl Preprocessor {
         Ok(())
     }
 
-    /// Whether the feature extractor of a waveform encoder normalises each window; it does where nothing is said.
+    /// Whether the feature extractor of a waveform encoder normalises each window, which is the default.
     ///
     /// # Errors
-    /// [`ModelError`] if the samples are prepared in a way that Heschl does not compute.
+    /// Returns a [`ModelError`] if the preprocessing is not supported.
     pub(crate) fn normalises(&self) -> Result<bool, ModelError> {
         self.check_kind("Wav2Vec2FeatureExtractor")?;
         self.check_number(RATE, RATE_HZ)?;
@@ -100,19 +100,19 @@ impl Preprocessor {
         }
     }
 
-    /// Whether anything is said of normalisation.
+    /// Whether normalisation is specified.
     pub(crate) fn says_normalisation(&self) -> bool {
         self.entries
             .get("do_normalize")
             .is_some_and(Value::is_boolean)
     }
 
-    /// Checks that log-mel frames are made as all published Whisper models make them.
+    /// Checks that the log-mel settings are those of all published Whisper models.
     ///
-    /// * `n_mels`: mel bands that the encoder takes.
+    /// * `n_mels`: number of mel bands of the encoder's input.
     ///
     /// # Errors
-    /// [`ModelError`] with the entry that says otherwise.
+    /// Returns a [`ModelError`] with the differing entry.
     pub(crate) fn check_log_mel(&self, n_mels: usize) -> Result<(), ModelError> {
         self.check_kind("WhisperFeatureExtractor")?;
         for (name, expected) in [
@@ -203,7 +203,7 @@ mod tests {
             .map_err(|error| error.to_string())
     }
 
-    /// As `save_pretrained` of transformers 5.24 writes a processor.
+    /// A processor as saved by `save_pretrained` of transformers 5.24.
     fn nested(entry: &str) -> String {
         format!(
             r#"{{"feature_extractor": {{"feature_extractor_type": "Wav2Vec2FeatureExtractor", {entry}}},
@@ -220,7 +220,7 @@ mod tests {
         assert_eq!(normalises(&[old]), Ok(false));
         assert_eq!(normalises(&[new]), Ok(false));
         assert_eq!(normalises(&[old, new]), Ok(false));
-        // What older versions write into the second file says nothing of samples.
+        // In older versions the second file says nothing about samples.
         let processor = (
             PROCESSOR_FILE,
             r#"{"processor_class": "Wav2Vec2Processor"}"#,
@@ -263,7 +263,7 @@ mod tests {
             read.and_then(|read| read.check_log_mel(80))
                 .map_err(|error| error.to_string())
         };
-        // As openai/whisper-tiny has it.
+        // As published in openai/whisper-tiny.
         let published = r#"{"chunk_length": 30, "feature_extractor_type": "WhisperFeatureExtractor", "feature_size": 80,
             "hop_length": 160, "n_fft": 400, "n_samples": 480000, "nb_max_frames": 3000, "padding_value": 0.0,
             "sampling_rate": 16000, "dither": 0.0}"#;

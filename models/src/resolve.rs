@@ -1,4 +1,4 @@
-//! From what a user calls a model to the folder that holds it.
+//! Resolves a model name to its folder.
 
 use std::path::{Path, PathBuf};
 
@@ -15,32 +15,32 @@ use crate::hub::Hub;
 pub enum FoundAs {
     /// Installed in Heschl's data folder.
     Installed,
-    /// In the Hugging Face cache, which must not be written to and may consist of links;
-    /// [`crate::fetch::fetch_model`] installs it from there without the network.
+    /// In the Hugging Face cache, which must not be written to and may contain links; [`crate::fetch::fetch_model`]
+    /// installs it from there without network access.
     HubCache,
     /// A folder that the user added.
     Added,
-    /// The path itself was given.
+    /// Given as a path.
     Path,
 }
 
 /// A model's folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelFolder {
-    /// The model's name, else the folder's.
+    /// Name of the model, or of the folder.
     pub name: String,
     /// The folder, absolute.
     pub path: PathBuf,
-    /// What the catalogue knows of it; `None` for the user's own folders.
+    /// Catalogue entry; `None` for the user's own folders.
     pub entry: Option<&'static Entry<'static>>,
     /// How it was found.
     pub found_as: FoundAs,
 }
 
-/// Why there is no folder for a model.
+/// Errors of [`resolve`].
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
-    /// Known, but not here.
+    /// The model is in the catalogue but not installed.
     #[error(
         "The model {name} is not installed. Get it with: heschl models fetch {name} \
          (about {download_megabytes} MB)."
@@ -48,10 +48,10 @@ pub enum ResolveError {
     NotInstalled {
         /// Its name.
         name: &'static str,
-        /// About how much is downloaded, megabytes.
+        /// Approximate download size, megabytes.
         download_megabytes: u64,
     },
-    /// Neither a name nor a folder.
+    /// There is neither a model nor a folder of this name.
     #[error(
         "There is no model and no folder called \"{name}\".{}{} To see all models: heschl models \
          list. To use a folder of your own, give its path.",
@@ -59,12 +59,12 @@ pub enum ResolveError {
         or_of_hub(name)
     )]
     Unknown {
-        /// What was asked for.
+        /// The requested name.
         name: String,
-        /// Names like it.
+        /// Similar names.
         nearest: Vec<String>,
     },
-    /// A folder without a model.
+    /// The folder is not a model.
     #[error(
         "The folder has no config.json, so it is not a model. Choose the folder that holds \
          config.json and the weights.\nFolder: {}", folder.display()
@@ -73,7 +73,7 @@ pub enum ResolveError {
         /// The folder.
         folder: PathBuf,
     },
-    /// An adapter without its model.
+    /// The folder holds an adapter without its model.
     #[error(transparent)]
     Adapter(Box<ModelError>),
     /// The list of added models cannot be read.
@@ -99,11 +99,11 @@ fn or_of_hub(name: &str) -> String {
 
 /// Finds the folder of a model.
 ///
-/// * `model`: a name of the catalogue or its Hub repository, the name of an added folder, or a
-///   path. A name wins over a folder of the same name; write `./name` for the folder.
+/// * `model`: a name in the catalogue or its Hub repository, the name of an added folder, or a path. Names take precedence
+///   over folders of the same name; write `./name` for the folder.
 ///
 /// # Errors
-/// See [`ResolveError`].
+/// Returns a [`ResolveError`].
 pub fn resolve(around: &Surroundings, model: &str) -> Result<ModelFolder, ResolveError> {
     if let Some(entry) = catalogue::find(model) {
         return known(around, entry);
@@ -138,7 +138,7 @@ pub fn resolve(around: &Surroundings, model: &str) -> Result<ModelFolder, Resolv
     })
 }
 
-/// The folder of a model that is in no list but was fetched, by its name or its repository.
+/// The folder of an installed model that is not in the catalogue, by name or repository.
 fn fetched_besides(around: &Surroundings, model: &str) -> Option<PathBuf> {
     let name = model.rsplit('/').next()?;
     let path = installed(around, name)?;

@@ -1,4 +1,4 @@
-//! Finds ONNX Runtime's library on this machine, or gets it. Never loads it.
+//! Finds ONNX Runtime's library on this machine, or downloads it, without loading it.
 
 mod fetching;
 mod python;
@@ -15,20 +15,20 @@ use crate::package::PackageError;
 pub use fetching::{RuntimeSource, fetch_runtime};
 pub(crate) use python::{package_folders, site_folders};
 
-/// The version that Heschl gets.
+/// The version that Heschl downloads.
 pub const RUNTIME_VERSION: &str = "1.32.0";
-/// The oldest version that Heschl can use: (major, minor).
+/// The oldest supported version: (major, minor).
 pub const OLDEST_RUNTIME: (u32, u32) = (1, 24);
 
 /// Where the library was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FoundIn {
-    /// The user's own setting.
+    /// The user's setting.
     Setting,
     /// The environment variable `ORT_DYLIB_PATH`.
     OrtDylibPath,
-    /// The program's folder or `lib` in it.
+    /// The program's folder or its `lib` folder.
     BesideProgram,
     /// Heschl's data folder.
     DataFolder,
@@ -36,22 +36,22 @@ pub enum FoundIn {
     PythonEnvironment,
 }
 
-/// ONNX Runtime's library.
+/// The library of ONNX Runtime.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RuntimeLibrary {
-    /// Absolute path of the library's file.
+    /// Absolute path of the library.
     pub path: PathBuf,
     /// Where it was found.
     pub found_in: FoundIn,
 }
 
-/// Why there is no ONNX Runtime.
+/// Errors of finding or downloading ONNX Runtime.
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
-    /// The caller asked to stop.
+    /// Cancelled by the caller.
     #[error("The download of ONNX Runtime was stopped.")]
     Cancelled,
-    /// A place named by the user has no library.
+    /// A location given by the user has no library.
     #[error(
         "{named_by} names a place without ONNX Runtime's library. Correct it, or leave it empty \
          to let Heschl search.\nPath: {}", path.display()
@@ -59,10 +59,10 @@ pub enum RuntimeError {
     NotThere {
         /// The setting or variable.
         named_by: &'static str,
-        /// What it says.
+        /// Its value.
         path: PathBuf,
     },
-    /// No library is offered for this machine.
+    /// There is no build for this machine.
     #[error(
         "ONNX Runtime {RUNTIME_VERSION} is not offered for this system ({system}). Build or get \
          its library and set ORT_DYLIB_PATH to it."
@@ -71,7 +71,7 @@ pub enum RuntimeError {
         /// Operating system and processor.
         system: String,
     },
-    /// Another Heschl is getting the same thing.
+    /// Another process is downloading it.
     #[error(
         "Another Heschl is just getting ONNX Runtime. Wait until it has finished.\nFolder: {}",
         folder.display()
@@ -80,39 +80,39 @@ pub enum RuntimeError {
         /// The folder in use.
         folder: PathBuf,
     },
-    /// No client could get the package.
+    /// No client could download the package.
     #[error(
         "ONNX Runtime {RUNTIME_VERSION} could not be got.\n{0}\nOr get its library from its makers' releases, and name it with \
          --runtime or ORT_DYLIB_PATH."
     )]
     NoPackage(Box<PackageError>),
-    /// The package came, but could not be used.
+    /// The package was downloaded but cannot be used.
     #[error(transparent)]
     Package(#[from] PackageError),
-    /// Nowhere to keep it.
+    /// There is no folder for it.
     #[error(transparent)]
     NoDataFolder(#[from] NoDataFolder),
     /// A file could not be written.
     #[error("A file could not be written ({source}). Check the folder's permissions and the \
              disk's free space.\nFile: {}", path.display())]
     File {
-        /// What the system said.
+        /// The error of the operating system.
         source: std::io::Error,
         /// The file.
         path: PathBuf,
     },
 }
 
-/// Searches for the library: setting, `ORT_DYLIB_PATH`, beside the program, data folder, Python.
+/// Searches for the library: setting, `ORT_DYLIB_PATH`, program folder, data folder, Python environments.
 ///
-/// * `setting`: the user's choice, the library or its folder; it is obeyed or refused, never
-///   passed over.
+/// * `setting`: library or folder chosen by the user; if it has no library, that is an error rather than a reason to search
+///   elsewhere.
 ///
-/// Returns `None` if no place has a library; [`fetch_runtime`] gets one then. Asking Python
-/// starts a child process for at most a few seconds.
+/// Returns `None` if it is not found; [`fetch_runtime`] downloads it then. Querying Python starts a child process for at
+/// most a few seconds.
 ///
 /// # Errors
-/// [`RuntimeError::NotThere`] if `setting` or `ORT_DYLIB_PATH` leads nowhere.
+/// Returns [`RuntimeError::NotThere`] if `setting` or `ORT_DYLIB_PATH` has no library.
 pub fn find_runtime(
     around: &Surroundings,
     setting: Option<&Path>,
@@ -182,7 +182,7 @@ pub(crate) fn library_in(folder: &Path) -> Option<PathBuf> {
     std::path::absolute(libraries.pop()?.1).ok()
 }
 
-/// The version in a library's file name, empty if it says none; `None` for other files.
+/// The version in a library's file name, empty if it has none; `None` for other files.
 fn library_version(file_name: &str) -> Option<Vec<u32>> {
     let inner = if cfg!(windows) {
         return (file_name.eq_ignore_ascii_case("onnxruntime.dll")).then(Vec::new);
@@ -200,7 +200,7 @@ fn library_version(file_name: &str) -> Option<Vec<u32>> {
     }
 }
 
-/// The numbers of `1.32.0`; `None` if there is anything else in it.
+/// The numbers of a version such as `1.32.0`; `None` if there is anything else in it.
 fn numbers(version: &str) -> Option<Vec<u32>> {
     version
         .split('.')

@@ -1,4 +1,4 @@
-//! A network of the same shape that has learned nothing: a control for what a trained one predicts.
+//! Untrained networks of the same architecture, as a baseline for trained ones.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -14,13 +14,13 @@ use crate::files::{rename_durably, write_atomically};
 use crate::folders::{NoDataFolder, Surroundings};
 use crate::{Architecture, ModelError, OpenModel};
 
-/// What the model is called behind the name of the trained one.
+/// Suffix of the model's name.
 const SUFFIX: &str = "-untrained";
-/// Says that a folder was written here, and from which model.
+/// File that marks a folder as written here, with the name of the trained model.
 const MARK: &str = "untrained.json";
 const WEIGHTS: &str = "model.safetensors";
 
-/// Why no such network can be made.
+/// Errors of [`add`].
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,
@@ -54,17 +54,17 @@ pub(crate) fn is_untrained(folder: &Path) -> bool {
     folder.join(MARK).is_file()
 }
 
-/// The name of the untrained network beside a model.
+/// Returns the name of a model's untrained counterpart.
 #[must_use]
 pub fn name_beside(model: &str) -> String {
     format!("{model}{SUFFIX}")
 }
 
-/// Makes an untrained network of the shape of `model` and adds it as `<name>-untrained`; one that was made with the same seed
-/// stays as it is.
+/// Creates an untrained network with the architecture of `model` and adds it as `<name>-untrained`; an existing one with
+/// the same seed is kept.
 ///
 /// # Errors
-/// [`UntrainedError`] if the model is an exported file, the name is taken, or the disk refuses.
+/// Returns an [`UntrainedError`] if the model is an exported file, the name is taken, or files cannot be written.
 pub fn add(around: &Surroundings, model: &OpenModel, seed: u64) -> Result<Added, UntrainedError> {
     let folders = around.folders()?;
     let name = name_beside(&model.card().name);
@@ -91,7 +91,7 @@ fn unwritable(path: &Path) -> impl Fn(io::Error) -> UntrainedError + use<> {
     }
 }
 
-/// Removes what a broken-off attempt, or another seed, left.
+/// Removes the leftovers of an interrupted attempt, or of another seed.
 fn clear(folder: &Path) -> Result<(), UntrainedError> {
     if folder.exists() {
         fs::remove_dir_all(folder).map_err(unwritable(folder))?;
@@ -130,7 +130,7 @@ fn write(target: &Path, model: &OpenModel, seed: u64) -> Result<(), UntrainedErr
         .map_err(unwritable(&path))
 }
 
-/// The text of the untrained network's `config.json`, and the checkpoint whose shapes it takes.
+/// The text of the untrained network's `config.json`, and the checkpoint that provides its shapes.
 fn description<'a>(
     model: &'a OpenModel,
     target: &Path,
@@ -142,7 +142,7 @@ fn description<'a>(
     match &model.architecture {
         Architecture::OwnOnnx(_) => Err(UntrainedError::NoCheckpoint),
         Architecture::Wav2Vec2(_, _, checkpoint) => Ok((copied()?, checkpoint)),
-        // Other makes of Whisper folders do not say in their config.json what was read from their weights.
+        // For other formats of Whisper folders, `config.json` lacks what was inferred from the weights.
         Architecture::Whisper(config, checkpoint) => {
             let text = config.to_json().map_err(|error| ModelError::Config {
                 reason: error.to_string(),
@@ -155,7 +155,7 @@ fn description<'a>(
 
 fn write_weights(path: &Path, checkpoint: &Checkpoint, seed: u64) -> io::Result<()> {
     let tensors = checkpoint.tensors().iter();
-    // Decoders are no part of what is run.
+    // Decoders are not used.
     let tensors: Vec<(&String, &[usize])> = tensors
         .filter(|(name, _)| !name.contains("decoder.") && !name.starts_with("proj_out"))
         .map(|(name, tensor)| (name, tensor.shape.as_slice()))
@@ -175,7 +175,7 @@ fn write_weights(path: &Path, checkpoint: &Checkpoint, seed: u64) -> io::Result<
         .sync_all()
 }
 
-/// The header of a safetensors file of single-precision tensors, one after the other.
+/// Header of a safetensors file of consecutive single-precision tensors.
 fn header(tensors: &[(&String, &[usize])]) -> io::Result<Vec<u8>> {
     let mut entries = serde_json::Map::new();
     let mut begin = 0;
@@ -191,8 +191,8 @@ fn header(tensors: &[(&String, &[usize])]) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// What a layer holds before training: normal weights that keep the size of what passes them (deviation 1/√inputs), norms of 1,
-/// offsets of 0, and the sinusoids of Whisper's positions, which are not learned.
+/// Initial values of a tensor: normal weights that preserve the variance of activations (standard deviation 1/√inputs),
+/// norms with weight 1, zero biases, and Whisper's fixed sinusoidal positions.
 fn values(name: &str, shape: &[usize], random: &mut PythonRandom) -> Vec<f32> {
     let n: usize = shape.iter().product();
     if let ([_, dim], true) = (shape, name.ends_with("embed_positions.weight")) {
@@ -200,7 +200,7 @@ fn values(name: &str, shape: &[usize], random: &mut PythonRandom) -> Vec<f32> {
             .map(|at| sinusoid(at / dim, at % dim, *dim))
             .collect();
     }
-    // The length of each tap of a normalised kernel: of 128 taps over 768 channels it makes one that passes about half.
+    // Norm of each tap of a weight-normalised kernel: with 128 taps over 768 channels, about half of the signal passes.
     if name.ends_with("weight_g") || name.ends_with("weight.original0") {
         return vec![1.0; n];
     }
@@ -214,7 +214,7 @@ fn values(name: &str, shape: &[usize], random: &mut PythonRandom) -> Vec<f32> {
         .collect()
 }
 
-/// Source: Vaswani et al. (2017), in the arrangement of Radford et al. (2022): sines first, then cosines.
+/// Source: Vaswani et al. (2017), in the layout of Radford et al. (2022): sines first, then cosines.
 fn sinusoid(position: usize, feature: usize, dim: usize) -> f32 {
     let half = dim / 2;
     let step = 10_000_f64.ln() / (half.max(2) - 1) as f64;
@@ -243,7 +243,7 @@ mod tests {
         OpenModel::open(&data.join(name), name).unwrap()
     }
 
-    /// All numbers of an untrained network, by tensor.
+    /// All values of an untrained network, by tensor.
     fn numbers(folder: &Path) -> Vec<(String, Vec<f32>)> {
         let checkpoint = checkpoint::open(folder).unwrap().unwrap();
         let bytes = fs::read(folder.join(WEIGHTS)).unwrap();
@@ -303,12 +303,12 @@ mod tests {
                 .iter()
                 .all(|value| (*value - 1.0).abs() < 1e-9)
         );
-        // Positions: sin 0 and cos 0 first.
+        // Positions start with sin 0 and cos 0.
         let positions = of("embed_positions.weight");
         assert!(positions[0].abs() < 1e-9);
         assert!((positions[n_inputs / 2] - 1.0).abs() < 1e-9);
         assert!((positions[n_inputs] - 1_f32.sin()).abs() < 1e-6);
-        // The same seed gives the same network, another one another.
+        // The same seed gives the same network, another seed a different one.
         assert_eq!(
             numbers(&add(&around, &model("whisper-like"), 0).unwrap().folder),
             all

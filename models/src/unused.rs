@@ -1,10 +1,10 @@
-//! Tensors that a checkpoint holds and the graph of its encoder does not take.
+//! Detection of checkpoint tensors that the encoder's graph does not use.
 
 use std::collections::BTreeSet;
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
 
-/// Parts of names that training programs give to adapters beside the weights that they change.
+/// Parts of tensor names by which training programs mark adapter weights.
 const ADAPTER_PARTS: [&str; 6] = [
     ".lora_",
     ".base_layer.",
@@ -14,7 +14,7 @@ const ADAPTER_PARTS: [&str; 6] = [
     "prompt_encoder.",
 ];
 
-/// Heads and quantisers of training, where their names stand beside the encoder's without a word before them.
+/// Training heads and quantisers whose names have no prefix of their own.
 const HEADS: [&str; 14] = [
     "classifier.",
     "ctc_proj.",
@@ -32,14 +32,14 @@ const HEADS: [&str; 14] = [
     "tdnn.",
 ];
 
-/// Refuses a checkpoint in which a tensor of the encoder would be left out.
+/// Rejects a checkpoint in which a tensor of the encoder would be unused.
 ///
-/// * `prefix`: what is before the names of the encoder's tensors.
-/// * `used`: the names of all tensors that the graph of all layers takes.
-/// * `is_harmless`: whether a tensor, by its name behind the prefix, changes nothing that the encoder gives.
+/// * `prefix`: prefix of the encoder's tensor names.
+/// * `used`: names of all tensors used by the graph of all layers.
+/// * `is_harmless`: whether a tensor, by its name without prefix, does not affect the encoder's outputs.
 ///
 /// # Errors
-/// [`CheckpointError::UnmergedAdapter`] or [`CheckpointError::Unused`].
+/// Returns [`CheckpointError::UnmergedAdapter`] or [`CheckpointError::Unused`].
 pub(crate) fn refuse_unused(
     checkpoint: &Checkpoint,
     prefix: &str,
@@ -67,10 +67,10 @@ pub(crate) fn refuse_unused(
     }
 }
 
-/// Refuses a checkpoint that was saved with an adapter not merged into its weights.
+/// Rejects a checkpoint with an adapter that is not merged into its weights.
 ///
 /// # Errors
-/// [`CheckpointError::UnmergedAdapter`].
+/// Returns [`CheckpointError::UnmergedAdapter`].
 pub(crate) fn refuse_adapters(checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
     let of_adapter = |name: &&String| ADAPTER_PARTS.iter().any(|part| name.contains(part));
     match checkpoint.tensors().keys().find(of_adapter) {

@@ -1,4 +1,4 @@
-//! Reads an AIFF or AIFF-C file's header, holds it to the file, and hands the decoder a header without contradictions.
+//! AIFF and AIFF-C headers: validates them against the file, and passes a consistent header to the decoder.
 //!
 //! Source: Apple, "Audio Interchange File Format AIFF-C", draft of 26 August 1991.
 
@@ -10,45 +10,45 @@ use super::excerpt::Excerpt;
 use super::{check_credible, wav};
 
 const CHUNK_HEADER: u64 = 8;
-/// Most channels that the decoder knows places for in every coding.
+/// Maximum number of channels that the decoder supports in every coding.
 const MOST_CHANNELS: u16 = 26;
-/// The file's magic, its length and its kind.
+/// Size of the file's magic number, length and type.
 const FIRST_CHUNK_AT: u64 = 12;
 
-/// What an AIFF file's header says, and which of the file's bytes are the sound.
+/// Parsed header of an AIFF file, and the location of its sound.
 pub(super) struct Aiff {
     pub(super) excerpt: Excerpt,
-    /// What was decided where the header contradicts the file: sentences.
+    /// Notes on how contradictions between header and file were resolved.
     pub(super) notes: Vec<String>,
-    /// What the sound is coded as, in words.
+    /// Description of the coding.
     pub(super) codec: String,
 }
 
-/// What the `COMM` chunk says.
+/// Contents of the `COMM` chunk.
 struct Common {
     channels: u16,
     frames: u32,
     bits: u16,
     rate_hz: u32,
-    /// `NONE` in files that cannot be compressed.
+    /// `NONE` for uncompressed AIFF files.
     coding: [u8; 4],
 }
 
-/// How samples are stored.
+/// Sample encoding.
 enum Stored {
-    /// Under a name that the decoder knows.
+    /// An encoding that the decoder supports under this name.
     Named([u8; 4]),
-    /// Low byte first, as in WAV files.
+    /// Little-endian, as in WAV files.
     LowFirst,
 }
 
-/// Whether these are the first bytes of a file that is read here.
+/// Whether a file starts like an AIFF or AIFF-C file.
 pub(super) fn is_aiff(head: &[u8]) -> bool {
     let kind = head.get(8..12);
     head.starts_with(b"FORM") && (kind == Some(b"AIFF") || kind == Some(b"AIFC"))
 }
 
-/// Walks the chunks and holds them to the file.
+/// Parses the chunks and validates them against the file.
 pub(super) fn check(
     path: &Path,
     file: &mut (impl Read + Seek),
@@ -95,7 +95,7 @@ pub(super) fn check(
     })
 }
 
-/// Bytes of the sound, by its number of samples, the length of its chunk and what the file holds of it.
+/// Length of the sound in bytes, reconciling its number of samples, the length of its chunk and the file's size.
 fn sound_len(
     path: &Path,
     common: &Common,
@@ -118,7 +118,7 @@ fn sound_len(
             found_secs: secs(present),
         });
     }
-    // A byte may fill up the chunk.
+    // The chunk may end with a padding byte.
     if counted > stated || stated - counted >= align.max(2) {
         return Err(AudioError::Contradiction {
             path: path.into(),
@@ -152,7 +152,7 @@ fn read_common(path: &Path, file: &mut impl Read, len: u64) -> Result<Common, Au
             format!("an AIFF file of {rate:.3} Hz, which is no whole number,"),
         ));
     }
-    // Out of range becomes the nearest number, which is not credible either.
+    // The cast saturates, and an out-of-range rate is rejected below.
     let rate_hz = rate as u32;
     check_credible(path, rate_hz, channels.into())?;
     if channels > MOST_CHANNELS {
@@ -170,12 +170,12 @@ fn read_common(path: &Path, file: &mut impl Read, len: u64) -> Result<Common, Au
     })
 }
 
-/// How samples are stored, in how many bytes each, and what that is called.
+/// Sample encoding, bytes per sample, and a description.
 fn stored(path: &Path, common: &Common) -> Result<(Stored, u16, String), AudioError> {
     let bits = common.bits;
     let plain = || format!("PCM {bits}-bit");
     let coding = common.coding.to_ascii_lowercase();
-    // Widths between whole bytes are filled up with zeros below.
+    // Widths that are not whole bytes are zero-padded at the low end.
     let bytes = bits.div_ceil(8);
     let is_pcm = (1..=32).contains(&bits);
     Ok(match coding.as_slice() {
@@ -184,7 +184,7 @@ fn stored(path: &Path, common: &Common) -> Result<(Stored, u16, String), AudioEr
         b"sowt" if is_pcm => (Stored::LowFirst, bytes, plain()),
         b"in24" => (Stored::Named(*b"NONE"), 3, "PCM 24-bit".into()),
         b"in32" => (Stored::Named(*b"NONE"), 4, "PCM 32-bit".into()),
-        // The second is how libsndfile spells it.
+        // The second is libsndfile's spelling.
         b"42ni" | b"42n1" => (Stored::LowFirst, 3, "PCM 24-bit".into()),
         b"23ni" => (Stored::LowFirst, 4, "PCM 32-bit".into()),
         b"raw " if bits == 8 => (Stored::Named(*b"raw "), 1, plain()),
@@ -210,9 +210,9 @@ fn stored(path: &Path, common: &Common) -> Result<(Stored, u16, String), AudioEr
     })
 }
 
-/// The header that the decoder gets to see; `None` if its lengths do not hold what they must.
+/// The header passed to the decoder; `None` if its length fields would overflow.
 fn header(common: &Common, coding: [u8; 4], bits: u16, len: u64) -> Option<Vec<u8>> {
-    // The coding's name is an empty Pascal string and the byte that fills it up.
+    // The name of the coding is an empty Pascal string and a padding byte.
     const COMMON_BYTES: u32 = 18 + 4 + 2;
     let sound = u32::try_from(len).ok()?.checked_add(8)?;
     let all = sound.checked_add(4 + 8 + COMMON_BYTES + 8)?;
@@ -233,7 +233,7 @@ fn header(common: &Common, coding: [u8; 4], bits: u16, len: u64) -> Option<Vec<u
     Some(header)
 }
 
-/// A number in 80 bits: sign and exponent, then 64 bits of which the first is the whole one.
+/// Decodes an 80-bit extended float: sign and exponent, then a 64-bit mantissa with explicit integer bit.
 fn from_extended(bytes: [u8; 10]) -> f64 {
     let [a, b, fraction @ ..] = bytes;
     let exponent = i32::from(u16::from_be_bytes([a & 0x7f, b])) - 16_383;
@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn rates_survive_80_bits() {
-        // As the specification's authors and every writer since store 44100 Hz.
+        // 44100 Hz as in the specification and in files of every writer.
         let bytes = [0x40, 0x0e, 0xac, 0x44, 0, 0, 0, 0, 0, 0];
         assert_eq!(to_extended(44_100), bytes);
         for rate in [1_u32, 8_000, 16_000, 44_100, 48_000, 768_000] {

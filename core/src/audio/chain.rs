@@ -1,4 +1,4 @@
-//! Reads a recording whose streams stand one behind the other as the one that it is.
+//! Chained streams: reads a recording of several consecutive streams as one.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -9,15 +9,15 @@ use super::error::AudioError;
 use super::excerpt::Excerpt;
 use super::inspect::{Inspection, inspect};
 
-/// A recording being decoded, stream after stream.
+/// A recording of chained streams, being decoded.
 pub(super) struct Chain {
     path: PathBuf,
     now: Decoder,
-    /// The file without what is known of single streams.
+    /// Inspection of the file without information on single streams.
     whole: Inspection,
     later: VecDeque<Excerpt>,
     info: RecordingInfo,
-    /// Samples of the streams before this one.
+    /// Samples of the preceding streams.
     before: u64,
 }
 
@@ -25,7 +25,7 @@ impl Chain {
     /// Opens a recording and reads the headers of all its streams.
     ///
     /// # Errors
-    /// Those of [`Decoder::of`]; [`AudioError::Unsupported`] if streams differ in rate or channels.
+    /// Returns the errors of [`Decoder::of`], and [`AudioError::Unsupported`] if streams differ in rate or channels.
     pub(super) fn open(path: &Path) -> Result<Self, AudioError> {
         let mut inspection = inspect(path)?;
         let streams = std::mem::take(&mut inspection.streams);
@@ -68,7 +68,7 @@ impl Chain {
         &self.info
     }
 
-    /// The next samples at the file's rate, mean over channels; never none of them.
+    /// Returns the next samples at the file's rate, averaged over channels; never an empty block.
     pub(super) fn next_mono(&mut self) -> Result<Option<&[f32]>, AudioError> {
         while !self.fill()? {
             let Some(stream) = self.later.pop_front() else {
@@ -82,7 +82,7 @@ impl Chain {
 
     fn fill(&mut self) -> Result<bool, AudioError> {
         match self.now.fill() {
-            // One stream of several may be empty.
+            // Individual streams may be empty.
             Err(AudioError::NoSamples { .. }) if self.before > 0 || !self.later.is_empty() => {
                 Ok(false)
             }
@@ -96,7 +96,7 @@ impl Chain {
     }
 }
 
-/// Refuses streams that cannot be one recording.
+/// Rejects streams that cannot belong to one recording.
 fn check_alike(path: &Path, first: &RecordingInfo, next: &RecordingInfo) -> Result<(), AudioError> {
     let sound = |info: &RecordingInfo| (info.rate_hz, info.channels);
     if sound(first) == sound(next) {

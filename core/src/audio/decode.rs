@@ -1,4 +1,4 @@
-//! Decodes a file into mono blocks at the file's own rate, and holds it to what its header says.
+//! Decodes a file into mono blocks at its own rate, and checks the result against its header.
 
 use std::fs::File;
 use std::io;
@@ -23,7 +23,7 @@ use super::mp3::FrameChain;
 use super::promise::{CodedSpan, Promise};
 use super::{RecordingInfo, check_credible};
 
-/// Silence takes about a byte for each Vorbis block, of at most 8192 samples, and more in every other coding.
+/// Silence takes about a byte per Vorbis block of at most 8192 samples, and more in every other coding.
 const MOST_SAMPLES_PER_BYTE: u64 = 8192;
 
 /// A file being decoded.
@@ -35,26 +35,26 @@ pub(super) struct Decoder {
     info: RecordingInfo,
     promise: Option<Promise>,
     kept: CodedSpan,
-    /// Whether the file's end is the recording's end, as the header does not tell.
+    /// Whether the recording extends to the end of the file, its length being unknown from the header.
     until_end_of_file: bool,
     mono: Vec<f32>,
     first_ts: Option<i64>,
-    /// Where the next packet must start for none to be missing; `None` in formats whose packets are
-    /// only numbered as they are read.
+    /// Timestamp at which the next packet must start if none is missing; `None` for formats whose packets are numbered only
+    /// as they are read.
     next_ts: Option<i64>,
     packets_tell_time: bool,
-    /// In MP3 files, until it cannot be followed.
+    /// For MP3 files, until it can no longer be followed.
     frame_chain: Option<FrameChain>,
-    /// Samples decoded so far, those before and after the recording included.
+    /// Samples decoded so far, including those before and after the recording.
     decoded: u64,
-    /// Samples that the packets before the last one stand for, encoder padding included.
+    /// Samples represented by all packets but the last, including encoder padding.
     coded: u64,
-    /// Samples handed out.
+    /// Samples returned so far.
     given: u64,
     ended: bool,
 }
 
-/// What one packet led to.
+/// Outcome of one packet.
 enum DecodeStep {
     Decoded,
     NotSound,
@@ -64,7 +64,7 @@ enum DecodeStep {
 }
 
 impl Decoder {
-    /// Opens what `inspection` found in the file.
+    /// Opens a file according to its inspection.
     pub(super) fn of(path: &Path, inspection: Inspection) -> Result<Self, AudioError> {
         let format = open_container(path, &inspection)?;
         let track = audio_track(path, format.as_ref())?;
@@ -74,7 +74,7 @@ impl Decoder {
         check_credible(path, rate_hz, channels)?;
         let promise = Promise::of(track, params, &inspection);
         let kept = CodedSpan::of(&inspection, promise, rate_hz);
-        // A stream cut out of the middle of another goes on with its clock.
+        // A stream cut from the middle of another continues its timestamps.
         let late = track.start_ts.get().max(0).unsigned_abs();
         let frames = track.num_frames.map(|end| end.saturating_sub(late));
         let frames = frames.filter(|&frames| frames > 0);
@@ -114,22 +114,22 @@ impl Decoder {
         &self.info
     }
 
-    /// The samples that the last [`Self::fill`] read, at the file's rate, mean over channels.
+    /// Returns the samples read by the last [`Self::fill`], at the file's rate, averaged over channels.
     pub(super) fn mono(&self) -> &[f32] {
         &self.mono
     }
 
-    /// Samples read so far.
+    /// Returns the number of samples read so far.
     pub(super) fn given(&self) -> u64 {
         self.given
     }
 
-    /// Reads the next samples; whether there were any.
+    /// Reads the next samples; returns whether there were any.
     pub(super) fn fill(&mut self) -> Result<bool, AudioError> {
         self.mono.clear();
         while self.mono.is_empty() && !self.ended {
             let outcome = self.advance();
-            // After an error there is nothing left to read.
+            // Nothing can be read after an error.
             self.ended |= outcome.is_err();
             outcome?;
         }
@@ -139,7 +139,7 @@ impl Decoder {
     }
 
     fn advance(&mut self) -> Result<(), AudioError> {
-        // The decoders have panicked on damaged files before; a story's fault is not the program's.
+        // Decoders have panicked on damaged files; a bad story must not end the program.
         let step = catch_unwind(AssertUnwindSafe(|| self.step()));
         let step = step.map_err(|_| AudioError::DecoderFailed {
             path: self.path.clone(),
@@ -186,7 +186,7 @@ impl Decoder {
         Ok(DecodeStep::Decoded)
     }
 
-    /// Counts the packet just decoded and cuts off what is not part of the recording.
+    /// Counts the decoded packet and trims samples outside the recording.
     fn account_for(&mut self, packet: &Packet) {
         let starts_at = packet.pts.get();
         let first_ts = *self.first_ts.get_or_insert(starts_at);
@@ -204,7 +204,7 @@ impl Decoder {
         self.kept.cut(first, &mut self.mono);
     }
 
-    /// Holds the whole recording to its header.
+    /// Checks the complete recording against its header.
     fn finish(&mut self) -> Result<(), AudioError> {
         self.ended = true;
         if let Some(promise) = self.promise {
@@ -237,7 +237,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Samples of the time before the first packet: a stream cut out of the middle of another goes on with its clock.
+    /// Samples before the first packet's timestamp: a stream cut from the middle of another continues its timestamps.
     fn cut_off_before(&self) -> u64 {
         if self.packets_tell_time {
             self.first_ts.map_or(0, |first| first.max(0).unsigned_abs())
@@ -304,7 +304,7 @@ fn open_container(
     }
 }
 
-/// Refuses a length that no coding reaches in a file of this size, before anything is made ready for it.
+/// Rejects a length that no coding can reach in a file of this size, before anything is allocated.
 fn check_length(path: &Path, frames: u64, rate_hz: u32, file_len: u64) -> Result<(), AudioError> {
     if frames / MOST_SAMPLES_PER_BYTE > file_len {
         return Err(AudioError::AbsurdLength {
@@ -341,7 +341,7 @@ fn open_codec(
     if params.codec == codec::CODEC_ID_OPUS {
         return Err(AudioError::Opus { path: path.into() });
     }
-    // The decoder keeps the difference of two channels in 32 bits, where it needs one more.
+    // The decoder stores the difference of two channels in 32 bits, where 33 are needed.
     if params.codec == codec::CODEC_ID_FLAC && params.bits_per_sample > Some(24) {
         return Err(unsupported(path, "a FLAC file with 32 bits per sample"));
     }
@@ -357,13 +357,13 @@ fn open_codec(
     }
 }
 
-/// Whether encoder padding may be cut off: not where an MP3's length is only estimated from its
-/// size, as the end of the sound would go with it.
+/// Whether encoder padding may be trimmed: not where an MP3's length is only estimated from its size, since the end of the
+/// sound would be trimmed as well.
 fn gapless(params: &AudioCodecParameters, inspection: &Inspection) -> bool {
     params.codec != codec::CODEC_ID_MP3 || inspection.mp3_tagged
 }
 
-/// Rate in Hz and channels; what the codec read counts before what the container says.
+/// Rate in Hz and number of channels; the codec's values take precedence over the container's.
 fn stated_sound(container: &AudioCodecParameters, codec: &AudioCodecParameters) -> (u32, usize) {
     let rate_hz = codec.sample_rate.or(container.sample_rate);
     let channels = codec.channels.as_ref().or(container.channels.as_ref());
@@ -373,7 +373,7 @@ fn stated_sound(container: &AudioCodecParameters, codec: &AudioCodecParameters) 
     )
 }
 
-/// Runs a decoder's constructor; a panic in it becomes a sentence.
+/// Runs a decoder's constructor and turns a panic into an error.
 fn guarded<T>(path: &Path, work: impl FnOnce() -> T) -> Result<T, AudioError> {
     catch_unwind(AssertUnwindSafe(work))
         .map_err(|_| AudioError::DecoderFailed { path: path.into() })

@@ -1,11 +1,11 @@
-//! What can be wrong with a recording, each in a sentence that says what to do.
+//! Errors of recordings, with advice for the user.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::resample::ResampleError;
 
-/// Why a recording cannot be used. Each message ends with the file's path on a line of its own.
+/// Errors of reading a recording. Each message ends with the file's path on its own line.
 #[derive(Debug, thiserror::Error)]
 pub enum AudioError {
     /// There is no such file.
@@ -14,7 +14,7 @@ pub enum AudioError {
         /// The recording.
         path: PathBuf,
     },
-    /// A git-annex or Git LFS stub stands where the recording should be.
+    /// A git-annex or Git LFS placeholder in place of the recording.
     #[error(
         "Only a placeholder of this recording is here, not its sound. Fetch it with \
          \"datalad get\" or \"git annex get\" (for Git LFS: \"git lfs pull\").\nFile: {}",
@@ -27,7 +27,7 @@ pub enum AudioError {
     /// A folder, a device or a pipe was given.
     #[error("This is not a file. Choose a recording, not a folder or device.\nFile: {}", path.display())]
     NotAFile {
-        /// What was given.
+        /// The path.
         path: PathBuf,
     },
     /// The operating system refused to read the file.
@@ -35,7 +35,7 @@ pub enum AudioError {
     Unreadable {
         /// The recording.
         path: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The file has 0 bytes.
@@ -44,13 +44,13 @@ pub enum AudioError {
         /// The recording.
         path: PathBuf,
     },
-    /// The file has a valid header and not one sample.
+    /// The file has a valid header but no samples.
     #[error("The recording holds no sound: its length is 0 samples. Export it again from where it was made.\nFile: {}", path.display())]
     NoSamples {
         /// The recording.
         path: PathBuf,
     },
-    /// The content is not audio of any kind known here.
+    /// The content is not audio in a supported format.
     #[error(
         "This is not audio that can be read here, whatever its name says. Readable are WAV, AIFF, FLAC, \
          MP3, OGG Vorbis and M4A (AAC, ALAC).\nFile: {}",
@@ -70,12 +70,12 @@ pub enum AudioError {
         /// The recording.
         path: PathBuf,
     },
-    /// A known container or codec that is not read.
+    /// A known container or codec that is not supported.
     #[error("This recording is {kind}, which cannot be read. Convert it to FLAC or WAV.\nFile: {}", path.display())]
     Unsupported {
         /// The recording.
         path: PathBuf,
-        /// What it is, to follow "is".
+        /// Description of the format, completing "This recording is …".
         kind: String,
     },
     /// A container without an audio track.
@@ -84,7 +84,7 @@ pub enum AudioError {
         /// The file.
         path: PathBuf,
     },
-    /// The header names a rate or number of channels that no recording has.
+    /// The header states an implausible rate or number of channels.
     #[error(
         "The recording's header is not credible: it says {rate_hz} Hz and {channels} channels. \
          Export it again from where it was made.\nFile: {}",
@@ -98,7 +98,7 @@ pub enum AudioError {
         /// Channels as stated.
         channels: usize,
     },
-    /// The header says two things that cannot both be.
+    /// The header contradicts itself.
     #[error(
         "The recording's header contradicts itself: {what}. Which is true cannot be told from the file. Export it again \
          from where it was made, as 16-bit or 24-bit WAV or as FLAC.\nFile: {}",
@@ -107,10 +107,10 @@ pub enum AudioError {
     Contradiction {
         /// The recording.
         path: PathBuf,
-        /// What it says, to follow "contradicts itself".
+        /// The contradiction, completing "contradicts itself: …".
         what: String,
     },
-    /// The header promises more than a file of its size can hold.
+    /// The header promises more than a file of this size can hold.
     #[error(
         "The recording's header is not credible: it promises {:.0} hours of sound, and the file has {file_len} bytes. Copy it \
          again from its source.\nFile: {}",
@@ -125,7 +125,7 @@ pub enum AudioError {
         /// Length of the file, bytes.
         file_len: u64,
     },
-    /// The file holds less than its header promises.
+    /// The file is shorter than its header states.
     #[error(
         "The recording is cut short: its header promises {} s, but only {} s are there. Copy it again from its \
          source.\nFile: {}",
@@ -141,7 +141,7 @@ pub enum AudioError {
         /// Length as found, seconds.
         found_secs: f64,
     },
-    /// The file holds more than its header says, as when MP3 files were joined byte by byte.
+    /// The file is longer than its header states, for example because MP3 files were concatenated.
     #[error(
         "The recording holds {found_secs:.3} s of sound, more than the {promised_secs:.3} s that its \
          header says; perhaps several files were joined. Convert it to FLAC or WAV and check its \
@@ -156,7 +156,7 @@ pub enum AudioError {
         /// Length as found, seconds.
         found_secs: f64,
     },
-    /// Part of the file does not decode.
+    /// Part of the file cannot be decoded.
     #[error(
         "The recording is damaged after {at_secs:.3} s ({reason}). Copy it again from its \
          source.\nFile: {}",
@@ -165,12 +165,12 @@ pub enum AudioError {
     Damaged {
         /// The recording.
         path: PathBuf,
-        /// Where the damage was met, seconds from the start.
+        /// Position of the damage, seconds from the start.
         at_secs: f64,
-        /// What is wrong.
+        /// Description of the damage.
         reason: String,
     },
-    /// A float recording holds NaN or infinity.
+    /// A floating-point recording contains NaN or infinity.
     #[error(
         "The recording has a sample that is not a number (NaN or infinite) at {at_secs:.3} s. \
          Export it again as 16-bit or 24-bit WAV.\nFile: {}",
@@ -182,7 +182,7 @@ pub enum AudioError {
         /// Time of the first such sample, seconds.
         at_secs: f64,
     },
-    /// Not 16 kHz mono, and resampling was not asked for.
+    /// Not 16 kHz mono, and resampling was not requested.
     #[error(
         "The recording has {rate_hz} Hz and {channels} {}; the encoder needs 16000 Hz mono. \
          Tick \"Resample\" (command line: --resample).\nFile: {}",
@@ -197,15 +197,15 @@ pub enum AudioError {
         /// Its channels.
         channels: u16,
     },
-    /// Its rate cannot be converted to 16 kHz.
+    /// The rate cannot be converted to 16 kHz.
     #[error("{source}\nFile: {}", path.display())]
     CannotResample {
         /// The recording.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: ResampleError,
     },
-    /// The decoder met something it was not written for.
+    /// The decoder failed in an unexpected way.
     #[error(
         "Decoding this recording failed: it is damaged, or coded in an unusual way. Convert it to WAV \
          with another program, or copy it again from its source.\nFile: {}",
@@ -217,7 +217,7 @@ pub enum AudioError {
     },
 }
 
-/// Two lengths with as many decimals as it takes to tell them apart, three or more.
+/// Formats two lengths with as many decimals as needed to tell them apart, at least three.
 fn apart(promised_secs: f64, found_secs: f64) -> [String; 2] {
     let with = |n: usize| [promised_secs, found_secs].map(|secs| format!("{secs:.n$}"));
     let enough = (3..=9)
@@ -227,7 +227,7 @@ fn apart(promised_secs: f64, found_secs: f64) -> [String; 2] {
 }
 
 impl AudioError {
-    /// The same in a stream that begins after `secs` seconds of the recording.
+    /// Shifts the error's position, for a stream that begins `secs` seconds into the recording.
     pub(super) fn later_by(mut self, secs: f64) -> Self {
         match &mut self {
             Self::Damaged { at_secs, .. } | Self::NotFinite { at_secs, .. } => *at_secs += secs,
@@ -249,7 +249,7 @@ impl AudioError {
         self
     }
 
-    /// The sentence for an error that the operating system gave while `path` was opened or read.
+    /// Converts an I/O error that occurred while `path` was opened or read.
     pub(super) fn from_io(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         if source.kind() == io::ErrorKind::NotFound {

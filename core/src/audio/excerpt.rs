@@ -1,4 +1,4 @@
-//! A file as the decoder gets to see it: a plain header where the file's own is odd, then the bytes that are the sound.
+//! A view of a file for the decoder: a plain synthetic header, followed by the bytes of the sound.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -8,21 +8,21 @@ use symphonia::core::io::MediaSource;
 
 use super::ima;
 
-/// Some of a file's bytes, and a header in front of them.
+/// A byte range of a file with a synthetic header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Excerpt {
     header: Vec<u8>,
-    /// Where they begin in the file.
+    /// Offset of the range in the file.
     start: u64,
-    /// How many they are.
+    /// Length of the range.
     len: u64,
-    /// How they are decoded on the way.
+    /// Coding to be decoded on the fly.
     ima: Option<ima::ImaLayout>,
 }
 
 impl Excerpt {
-    /// * `header`: stands in front of the file's bytes.
-    /// * `start` and `len`: which of them.
+    /// * `header`: the synthetic header.
+    /// * `start` and `len`: the byte range of the file.
     pub(super) fn new(header: Vec<u8>, start: u64, len: u64) -> Self {
         Self {
             header,
@@ -32,7 +32,7 @@ impl Excerpt {
         }
     }
 
-    /// The same, of bytes that the decoder gets as the 16-bit samples that they stand for.
+    /// Returns the same excerpt, with ADPCM decoded on the fly to 16-bit samples.
     pub(super) fn decoding(self, layout: ima::ImaLayout) -> Self {
         Self {
             ima: Some(layout),
@@ -40,7 +40,7 @@ impl Excerpt {
         }
     }
 
-    /// Bytes that the decoder sees behind the header.
+    /// Length of the data that the decoder sees after the header.
     fn seen_len(&self) -> u64 {
         match self.ima {
             Some(layout) => layout.decoded_bytes(layout.frames(self.len)),
@@ -70,9 +70,9 @@ pub(super) struct ExcerptSource {
     end: u64,
 }
 
-/// What stands behind the header.
+/// The data after the header.
 enum Body {
-    /// The file's bytes from here on.
+    /// The file's bytes from an offset on.
     AsIs(File, u64),
     Ima(ima::ImaBlocks),
 }

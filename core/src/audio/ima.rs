@@ -1,18 +1,18 @@
-//! Decodes the 4-bit ADPCM of IMA and DVI as WAV files hold it.
+//! Decoder of 4-bit IMA/DVI ADPCM in WAV files.
 //!
-//! A difference is the sum of the step's eighth, quarter, half and whole that its bits name, each rounded down: so the
-//! recommendation has it, and so other programs decode. Multiplying first and rounding once gives other samples.
+//! A difference is the sum of the eighth, quarter, half and whole of the step selected by its bits, each rounded down, as
+//! in the IMA recommendation and other decoders. Multiplying first and rounding once gives different samples.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// Bytes at a block's start for each channel: the first sample, the place in [`STEPS`], and one that means nothing.
+/// Header bytes per channel of a block: the first sample, the index into [`STEPS`], and a reserved byte.
 const HEADER_BYTES: usize = 4;
-/// Bytes that one channel has before the next one's turn.
+/// Bytes of one channel before the next channel in the interleaving.
 const TURN_BYTES: usize = 4;
-/// Bytes of a decoded sample.
+/// Bytes per decoded sample.
 const SAMPLE_BYTES: usize = 2;
-/// Step sizes of the recommendation.
+/// Step sizes of the IMA recommendation.
 const STEPS: [i32; 89] = [
     7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 19, 21, 23, 25, 28, 31, 34, 37, 41, 45, 50, 55, 60, 66,
     73, 80, 88, 97, 107, 118, 130, 143, 157, 173, 190, 209, 230, 253, 279, 307, 337, 371, 408, 449,
@@ -20,43 +20,43 @@ const STEPS: [i32; 89] = [
     2499, 2749, 3024, 3327, 3660, 4026, 4428, 4871, 5358, 5894, 6484, 7132, 7845, 8630, 9493,
     10442, 11487, 12635, 13899, 15289, 16818, 18500, 20350, 22385, 24623, 27086, 29794, 32767,
 ];
-/// How the place in [`STEPS`] moves, by the three bits of a difference's size.
+/// Change of the index into [`STEPS`], by the three magnitude bits of a difference.
 const MOVES: [i32; 8] = [-1, -1, -1, -1, 2, 4, 6, 8];
 
-/// How samples lie in blocks.
+/// Block layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ImaLayout {
     /// One or two.
     pub(super) channels: u16,
-    /// Bytes of a block, more than the headers of its channels.
+    /// Bytes per block, more than its channels' headers.
     pub(super) block_bytes: u16,
 }
 
 impl ImaLayout {
-    /// Samples per channel of a whole block.
+    /// Returns the samples per channel of a complete block.
     pub(super) fn frames_per_block(self) -> u64 {
         self.frames_in(usize::from(self.block_bytes)) as u64
     }
 
-    /// Samples per channel of `n_bytes` bytes of blocks, the last of which may be short.
+    /// Returns the samples per channel in `n_bytes` bytes of blocks, the last of which may be short.
     pub(super) fn frames(self, n_bytes: u64) -> u64 {
         let block = u64::from(self.block_bytes);
         n_bytes / block * self.frames_per_block()
             + self.frames_in((n_bytes % block) as usize) as u64
     }
 
-    /// Bytes that `n_frames` take once they are decoded.
+    /// Returns the decoded size of `n_frames` frames, in bytes.
     pub(super) fn decoded_bytes(self, n_frames: u64) -> u64 {
         n_frames * u64::from(self.channels) * SAMPLE_BYTES as u64
     }
 
-    /// Samples per channel of one block of `n_bytes`.
+    /// Samples per channel of a block of `n_bytes`.
     fn frames_in(self, n_bytes: usize) -> usize {
         let channels = usize::from(self.channels);
         let Some(coded) = n_bytes.checked_sub(HEADER_BYTES * channels) else {
             return 0;
         };
-        // Of several channels only whole turns count; a single one has them all.
+        // With several channels only complete interleaving units count.
         match channels {
             1 => 1 + coded * 2,
             _ => 1 + coded / (TURN_BYTES * channels) * TURN_BYTES * 2,
@@ -64,7 +64,7 @@ impl ImaLayout {
     }
 }
 
-/// Where a channel's decoding has got to.
+/// Decoder state of a channel.
 struct ImaState {
     sample: i32,
     place: usize,
@@ -105,7 +105,7 @@ impl ImaState {
     }
 }
 
-/// Decodes one block, the last one perhaps short, into interleaved 16-bit samples, little-endian.
+/// Decodes one block, possibly a short last one, into interleaved little-endian 16-bit samples.
 fn decode_block(layout: ImaLayout, block: &[u8], pcm: &mut Vec<u8>) -> io::Result<()> {
     let channels = usize::from(layout.channels);
     let frames = layout.frames_in(block.len());
@@ -133,20 +133,20 @@ fn decode_block(layout: ImaLayout, block: &[u8], pcm: &mut Vec<u8>) -> io::Resul
     Ok(())
 }
 
-/// The blocks of a file, read as the 16-bit samples that they stand for.
+/// Reads the blocks of a file as decoded 16-bit samples.
 pub(super) struct ImaBlocks {
     file: File,
     layout: ImaLayout,
     start: u64,
     len: u64,
-    /// The block that `pcm` holds.
+    /// Index of the block decoded in `pcm`.
     current: Option<u64>,
     coded: Vec<u8>,
     pcm: Vec<u8>,
 }
 
 impl ImaBlocks {
-    /// * `start` and `len`: which of the file's bytes are the blocks.
+    /// * `start` and `len`: the byte range of the blocks in the file.
     pub(super) fn new(file: File, layout: ImaLayout, start: u64, len: u64) -> Self {
         Self {
             file,
@@ -159,7 +159,7 @@ impl ImaBlocks {
         }
     }
 
-    /// Reads decoded bytes from byte `at` of them on.
+    /// Reads decoded bytes from offset `at` on.
     pub(super) fn read_at(&mut self, at: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let per_block = self.layout.decoded_bytes(self.layout.frames_per_block());
         let index = at / per_block;
@@ -197,7 +197,7 @@ mod tests {
             channels: 1,
             block_bytes: 6,
         };
-        // By hand: step 7 gives 0+1+3+7 for 7; then place 8, step 16: -(2+4) for 9; then place 7, step 14: 1+7 for 2.
+        // By hand: step 7 gives 0+1+3+7 for 7; then index 8, step 16: -(2+4) for 9; then index 7, step 14: 1+7 for 2.
         let block = [100, 0, 0, 0, 0x97, 0x02];
         let mut pcm = Vec::new();
         decode_block(layout, &block, &mut pcm).unwrap();
@@ -215,7 +215,7 @@ mod tests {
             block_bytes: 6,
         };
         assert!(decode_block(layout, &[0, 0, 89, 0, 0, 0], &mut Vec::new()).is_err());
-        // Shorter than its header: nothing is in it.
+        // Shorter than its header: decodes to nothing.
         decode_block(layout, &[0, 0, 3], &mut Vec::new()).unwrap();
     }
 }

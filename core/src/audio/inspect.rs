@@ -1,5 +1,5 @@
-//! Looks at a file's first bytes before any decoder does, so that what is not audio gets a sentence
-//! of its own and sizes are checked against the file.
+//! Inspects a file's first bytes before decoding, so that files that are not audio get specific messages and sizes are
+//! checked against the file.
 
 use std::fs::{self, File};
 use std::io::{BufReader, Read, Seek, SeekFrom};
@@ -9,10 +9,10 @@ use super::error::AudioError;
 use super::excerpt::Excerpt;
 use super::{aiff, mp4, ogg, tail, wav};
 
-/// Bytes that decide what a file is.
+/// Number of bytes that identify a file's format.
 const HEAD_BYTES: u64 = 4096;
 
-/// Containers that people have but that are not read here: where the mark stands, the mark, its name.
+/// Common containers that are not supported: offset and bytes of the magic number, and name.
 const FOREIGN: &[(usize, &[u8], &str)] = &[
     (0, b"RIFX", "a big-endian WAV file (RIFX)"),
     (0, b"riff", "a Wave64 file"),
@@ -35,41 +35,41 @@ const FOREIGN: &[(usize, &[u8], &str)] = &[
     (28, b"Speex", "a Speex file"),
 ];
 
-/// Where the sound of a file ends.
+/// The end of a file's sound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SoundEnd {
-    /// Where the header says.
+    /// As stated by the header.
     Stated,
-    /// Where the bytes end: the header has no room for so long a sound.
+    /// At the end of the file: the header's length fields are too small for the sound.
     EndOfBytes,
 }
 
 /// What is known about a file without decoding it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Inspection {
-    /// Whether the first bytes are those of a format that is read here.
+    /// Whether the first bytes match a supported format.
     pub(super) known: bool,
-    /// For a WAV file: where its sound ends.
+    /// For a WAV file: the end of its sound.
     pub(super) wav_end: Option<SoundEnd>,
-    /// What the decoder is shown in place of the whole file.
+    /// The part of the file passed to the decoder, if not the whole.
     pub(super) excerpt: Option<Excerpt>,
-    /// The streams of an Ogg file that stand one behind the other; none if there is one.
+    /// The chained streams of an Ogg file; empty if there is only one.
     pub(super) streams: Vec<Excerpt>,
-    /// What was decided where the file contradicts itself: sentences.
+    /// Notes on how contradictions were resolved.
     pub(super) notes: Vec<String>,
-    /// Samples per channel, where the decoder would find more.
+    /// Samples per channel, if the decoder would find more.
     pub(super) frames: Option<u64>,
-    /// What the sound is coded as, where the decoder sees something else.
+    /// Description of the coding, if it differs from what the decoder sees.
     pub(super) codec: Option<String>,
     pub(super) file_len: u64,
     pub(super) mp4_edit: Option<mp4::Edit>,
     pub(super) mp3_tagged: bool,
-    /// Bytes of an `ID3v2` tag before the sound.
+    /// Length of an `ID3v2` tag before the sound, in bytes.
     pub(super) id3_len: u64,
 }
 
 impl Inspection {
-    /// The same of a part of the file.
+    /// Returns the same inspection for a part of the file.
     pub(super) fn with(&self, part: Excerpt) -> Self {
         Self {
             excerpt: Some(part),
@@ -78,7 +78,7 @@ impl Inspection {
     }
 }
 
-/// Inspects `path`, and refuses what no decoder needs to see.
+/// Inspects `path`, and rejects files that need no decoder to be rejected.
 pub(super) fn inspect(path: &Path) -> Result<Inspection, AudioError> {
     let file_len = file_len(path)?;
     let io = |source| AudioError::from_io(path, source);
@@ -122,7 +122,7 @@ pub(super) fn inspect(path: &Path) -> Result<Inspection, AudioError> {
                 .collect();
         }
     } else if head.get(4..8) == Some(b"ftyp") {
-        // A file that these cannot follow is judged by the decoder.
+        // If the boxes cannot be followed, the decoder decides.
         if mp4::is_cut_short(&mut file, file_len).unwrap_or(false) {
             return Err(AudioError::Damaged {
                 path: path.into(),
@@ -176,14 +176,14 @@ fn refuse_foreign(path: &Path, head: &[u8]) -> Result<(), AudioError> {
     Ok(())
 }
 
-/// Whether these are the bytes that git-annex or Git LFS leave in place of a file.
+/// Whether these bytes are a git-annex or Git LFS placeholder.
 fn is_placeholder(head: &[u8]) -> bool {
     let text = String::from_utf8_lossy(&head[..head.len().min(512)]);
     let first_line = text.lines().next().unwrap_or_default();
     first_line.contains("annex/objects/") || first_line.starts_with("version https://git-lfs")
 }
 
-/// FLAC, perhaps behind an `ID3v2` tag that ends within these bytes.
+/// FLAC, possibly after an `ID3v2` tag that ends within these bytes.
 fn is_flac(head: &[u8]) -> bool {
     let id3 = usize::try_from(id3_len(head)).unwrap_or(usize::MAX);
     head.get(id3..)
@@ -199,13 +199,13 @@ fn is_known(head: &[u8]) -> bool {
 
 fn is_text(head: &[u8]) -> bool {
     let printable = |&byte: &u8| byte >= b' ' && byte != 0x7f || byte.is_ascii_whitespace();
-    // The head may end inside a character of several bytes.
+    // The head may end within a multi-byte character.
     let whole =
         std::str::from_utf8(head).map_or_else(|e| e.valid_up_to() + 3 >= head.len(), |_| true);
     whole && head.iter().all(printable)
 }
 
-/// Whether an MP3's first frame states the length, so that it can be held to it.
+/// Whether an MP3's first frame states the length, so that it can be checked.
 fn mp3_tagged(file: &mut (impl Read + Seek), head: &[u8]) -> std::io::Result<bool> {
     file.seek(SeekFrom::Start(id3_len(head)))?;
     let mut frame = Vec::new();
@@ -214,7 +214,7 @@ fn mp3_tagged(file: &mut (impl Read + Seek), head: &[u8]) -> std::io::Result<boo
     Ok(has(b"Xing") || has(b"Info") || has(b"VBRI"))
 }
 
-/// Bytes of the `ID3v2` tag before the sound; its size holds seven bits a byte.
+/// Length of the `ID3v2` tag before the sound, in bytes; its size field has seven bits per byte.
 fn id3_len(head: &[u8]) -> u64 {
     let Some(&[b'I', b'D', b'3', _, _, _, a, b, c, d]) = head.first_chunk::<10>() else {
         return 0;

@@ -1,12 +1,11 @@
-//! Turns decoded samples of any width into floats and channels into their mean.
+//! Converts decoded samples of any width to mono floats.
 
 use symphonia::core::audio::sample::Sample;
 use symphonia::core::audio::{Audio, AudioBuffer, GenericAudioBufferRef};
 
 /// Replaces `mono` by the mean over channels, `(n_frames,)`.
 ///
-/// Integers are divided by the power of two of their width, as soundfile and torchaudio do; floats
-/// are not clipped.
+/// Integers are divided by their full-scale power of two, as in soundfile and torchaudio; floats are not clipped.
 pub(super) fn mix_to_mono(decoded: &GenericAudioBufferRef<'_>, mono: &mut Vec<f32>) {
     use GenericAudioBufferRef as Buffer;
     const BITS_8: f32 = 128.0;

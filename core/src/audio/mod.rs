@@ -1,4 +1,4 @@
-//! Reads recordings as a stream of 16 kHz mono samples.
+//! Reads recordings as streams of 16 kHz mono samples.
 
 use std::path::Path;
 
@@ -27,62 +27,62 @@ pub use sliding::SlidingAudio;
 
 use chain::Chain;
 
-/// The sampling rate that every speech encoder here was trained on.
+/// Sampling rate of all supported speech encoders, Hz.
 pub const ENCODER_RATE_HZ: u32 = 16_000;
-/// Highest rate that a header may state; the fastest converters sold run at this.
+/// Maximum sampling rate accepted from a header, that of the fastest converters on the market.
 const MAX_RATE_HZ: u32 = 768_000;
-/// Most channels that a header may state.
+/// Maximum number of channels accepted from a header.
 const MAX_CHANNELS: usize = 64;
 
-/// What to do with audio that is not 16 kHz mono.
+/// How to treat audio that is not 16 kHz mono.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Resampling {
-    /// Refuse it with [`AudioError::NeedsResampling`].
+    /// Reject it with [`AudioError::NeedsResampling`].
     #[default]
     Refuse,
-    /// Take the mean over channels, then convert to [`ENCODER_RATE_HZ`].
+    /// Average over channels, then resample to [`ENCODER_RATE_HZ`].
     ToEncoderRate,
 }
 
-/// What a recording's header says of it.
+/// Properties of a recording according to its header.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordingInfo {
     /// Sampling rate in the file, Hz.
     pub rate_hz: u32,
     /// Channels in the file.
     pub channels: u16,
-    /// How the sound is coded, in words: `FLAC`, `PCM 16-bit`.
+    /// Description of the coding: `FLAC`, `PCM 16-bit`.
     pub codec: String,
-    /// Length in seconds, if the header tells. An estimate for MP3 files without a length tag;
-    /// [`count_samples`] gives the exact one.
+    /// Duration in seconds, if the header states it. An estimate for MP3 files without a length tag; [`count_samples`]
+    /// returns the exact one.
     pub duration_secs: Option<f64>,
-    /// What was decided where the header contradicts the file: sentences that begin with "it".
+    /// Notes on how contradictions between header and file were resolved, as sentences that begin with "it".
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
 impl RecordingInfo {
-    /// Whether an encoder can take the recording as it is.
+    /// Whether the recording needs no conversion for an encoder.
     #[must_use]
     pub fn is_encoder_ready(&self) -> bool {
         self.rate_hz == ENCODER_RATE_HZ && self.channels == 1
     }
 }
 
-/// Reads a recording's header, no sound.
+/// Reads a recording's header without decoding the sound.
 ///
 /// # Errors
-/// Any [`AudioError`] that the first bytes and the header give away: missing, empty, no audio,
-/// Opus, a WAV file shorter than it claims.
+/// Returns any [`AudioError`] that the first bytes and the header reveal: missing, empty, no audio, Opus, a WAV file
+/// shorter than it claims.
 pub fn probe(path: &Path) -> Result<RecordingInfo, AudioError> {
     Chain::open(path).map(|decoder| decoder.info().clone())
 }
 
 /// A recording opened for reading as a stream of 16 kHz mono samples.
 ///
-/// Samples are in -1…1, integers scaled by the power of two of their width (16-bit by 32768); floats
-/// come as they are. Memory does not grow with the recording's length.
+/// Samples are in -1…1, integers scaled by their full-scale power of two (16-bit by 32768); floats are unchanged. Memory
+/// use is independent of the recording's length.
 ///
 /// ```no_run
 /// use heschl_core::audio::{Recording, Resampling};
@@ -95,7 +95,7 @@ pub fn probe(path: &Path) -> Result<RecordingInfo, AudioError> {
 /// ```
 pub struct Recording {
     decoder: Chain,
-    /// `None` when the file has 16 kHz, and after the last block.
+    /// `None` if the file has 16 kHz, and after the last block.
     resampler: Option<SincResampler>,
     resampled: Vec<f32>,
 }
@@ -104,8 +104,8 @@ impl Recording {
     /// Opens a recording and checks its header.
     ///
     /// # Errors
-    /// Those of [`probe`]; [`AudioError::NeedsResampling`] if it is not 16 kHz mono and `resampling`
-    /// says [`Resampling::Refuse`]; [`AudioError::CannotResample`] if its rate is too odd.
+    /// Returns the errors of [`probe`]; [`AudioError::NeedsResampling`] if it is not 16 kHz mono and `resampling` is
+    /// [`Resampling::Refuse`]; [`AudioError::CannotResample`] if its rate cannot be converted.
     pub fn open(path: &Path, resampling: Resampling) -> Result<Self, AudioError> {
         let decoder = Chain::open(path)?;
         let info = decoder.info();
@@ -130,18 +130,17 @@ impl Recording {
         })
     }
 
-    /// What the file's header says.
+    /// Returns the properties in the file's header.
     #[must_use]
     pub fn info(&self) -> &RecordingInfo {
         self.decoder.info()
     }
 
-    /// The next samples, `(n_samples,)` at 16 kHz mono, never none of them; `None` at the end.
+    /// Returns the next samples, `(n_samples,)` at 16 kHz mono, never an empty block; `None` at the end.
     ///
     /// # Errors
-    /// [`AudioError::Truncated`] if the file ends before its header's promise,
-    /// [`AudioError::Damaged`] if part of it does not decode, [`AudioError::NotFinite`],
-    /// [`AudioError::NoSamples`].
+    /// Returns [`AudioError::Truncated`] if the file is shorter than its header states, [`AudioError::Damaged`] if part of
+    /// it cannot be decoded, [`AudioError::NotFinite`], or [`AudioError::NoSamples`].
     pub fn next_block(&mut self) -> Result<Option<&[f32]>, AudioError> {
         if self.decoder.info().rate_hz == ENCODER_RATE_HZ {
             return self.decoder.next_mono();
@@ -161,10 +160,10 @@ impl Recording {
     }
 }
 
-/// Decodes the whole recording once, checks it, and returns its exact length in 16 kHz samples.
+/// Decodes and checks the whole recording, and returns its exact length in 16 kHz samples.
 ///
 /// # Errors
-/// Those of [`Recording::open`] and [`Recording::next_block`].
+/// Returns the errors of [`Recording::open`] and [`Recording::next_block`].
 pub fn count_samples(path: &Path, resampling: Resampling) -> Result<u64, AudioError> {
     let mut recording = Recording::open(path, resampling)?;
     let mut n_samples = 0;
@@ -174,7 +173,7 @@ pub fn count_samples(path: &Path, resampling: Resampling) -> Result<u64, AudioEr
     Ok(n_samples)
 }
 
-/// Refuses a header that no recording has, before anything is multiplied by its numbers.
+/// Rejects an implausible header before its values are used in calculations.
 fn check_credible(path: &Path, rate_hz: u32, channels: usize) -> Result<(), AudioError> {
     if (1..=MAX_RATE_HZ).contains(&rate_hz) && (1..=MAX_CHANNELS).contains(&channels) {
         return Ok(());

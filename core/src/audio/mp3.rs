@@ -1,26 +1,26 @@
-//! Notices when bytes between two MP3 frames were skipped.
+//! Detects skipped bytes between MP3 frames.
 //!
-//! MP3 frames are not numbered. After damage the decoder looks for the next one and goes on, which
-//! would move all later sound, and every feature of it, to an earlier time.
+//! MP3 frames are not numbered. After damage the decoder resynchronises at the next frame, which would shift all later
+//! sound, and its features, to earlier times.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// How far into the file the first frame may lie, ID3 tag aside.
+/// Bytes searched for the first frame, after an ID3 tag.
 const SEARCHED_BYTES: u64 = 64 << 10;
-/// Bytes by which a frame is recognised: its header and most of what describes its coding.
+/// Bytes that identify a frame: its header and most of its side information.
 const RECOGNISED_BYTES: usize = 16;
 
-/// Follows the frames through the file, each starting where the one before ended.
+/// Follows the frames through the file, each starting where the previous one ended.
 pub(super) struct FrameChain {
     file: BufReader<File>,
-    /// Where the next frame must start.
+    /// Offset at which the next frame must start.
     next_at: Option<u64>,
 }
 
 impl FrameChain {
-    /// * `first_at`: byte from which the first frame is looked for.
+    /// * `first_at`: offset from which the first frame is searched.
     pub(super) fn new(path: &Path, first_at: u64) -> io::Result<Self> {
         let mut file = BufReader::new(File::open(path)?);
         file.seek(SeekFrom::Start(first_at))?;
@@ -30,7 +30,7 @@ impl FrameChain {
         })
     }
 
-    /// Whether `frame` starts where the last one ended.
+    /// Whether `frame` starts where the previous one ended.
     pub(super) fn continues_with(&mut self, frame: &[u8]) -> io::Result<bool> {
         let mark = &frame[..frame.len().min(RECOGNISED_BYTES)];
         let at = match self.next_at {
@@ -38,7 +38,7 @@ impl FrameChain {
             None => self.find(mark)?,
         };
         self.next_at = Some(at + frame.len() as u64);
-        // Relative, because that keeps the buffer.
+        // A relative seek keeps the buffer.
         let here = self.file.stream_position()?;
         self.file.seek_relative(at as i64 - here as i64)?;
         let mut found = vec![0; mark.len()];

@@ -1,27 +1,27 @@
-//! Reads from an M4A file which part of the coded sound is the recording.
+//! Edit lists of M4A files: the part of the coded sound that is the recording.
 //!
-//! AAC encoders put about a thousand samples before the sound. The container's edit list says how
-//! many to leave out; the decoder in use here does not read it.
+//! AAC encoders insert about a thousand samples before the sound. The container's edit list states how many to skip; the
+//! decoder used here ignores it.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// More boxes side by side than any recording has; keeps a hostile file from being walked for ever.
+/// Maximum number of sibling boxes, which bounds the time spent on malicious files.
 const MAX_BOXES: usize = 10_000;
 
-/// The part of a track that is the recording, in ticks of the track's clock.
+/// The part of a track that is the recording, in ticks of the track's timescale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Edit {
-    /// Where the recording starts in the coded sound.
+    /// Start of the recording in the coded sound.
     pub(super) start: u64,
-    /// Where it ends, rounded up by one tick of the file's clock; `None`: with the coded sound.
+    /// Its end, rounded up by one tick of the movie's timescale; `None` if it ends with the coded sound.
     pub(super) end: Option<u64>,
-    /// How exact `end` is, in ticks of the track's clock.
+    /// Tolerance of `end`, in ticks of the track's timescale.
     pub(super) end_tolerance: u64,
-    /// Ticks per second of the track's clock.
+    /// Timescale of the track, ticks per second.
     pub(super) ticks_per_sec: u32,
 }
 
-/// A box's type and where its content lies in the file.
+/// Type of a box and the location of its content.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     kind: [u8; 4],
@@ -29,7 +29,7 @@ struct Span {
     end: u64,
 }
 
-/// Whether the file ends before its parts do.
+/// Whether the file ends before its boxes do.
 pub(super) fn is_cut_short(file: &mut (impl Read + Seek), file_len: u64) -> io::Result<bool> {
     let mut at = 0;
     for _ in 0..MAX_BOXES {
@@ -45,7 +45,7 @@ pub(super) fn is_cut_short(file: &mut (impl Read + Seek), file_len: u64) -> io::
     Ok(false)
 }
 
-/// The edit of the first audio track, if it is a single one at normal speed.
+/// Returns the edit of the first audio track, if it is a single one at normal speed.
 pub(super) fn edit(file: &mut (impl Read + Seek), file_len: u64) -> io::Result<Option<Edit>> {
     let top = children(file, 0, file_len)?;
     let Some(moov) = find(&top, *b"moov") else {
@@ -108,7 +108,7 @@ fn track_edit(
     }))
 }
 
-/// Duration in ticks of the movie's clock and start in ticks of the track's.
+/// Duration in ticks of the movie's timescale, and start in ticks of the track's.
 fn read_single_edit(file: &mut (impl Read + Seek), elst: Span) -> io::Result<Option<(u64, u64)>> {
     let [version, ..] = read_at::<4>(file, elst.start)?;
     let n_edits = u32::from_be_bytes(read_at(file, elst.start + 4)?);
@@ -124,11 +124,11 @@ fn read_single_edit(file: &mut (impl Read + Seek), elst: Span) -> io::Result<Opt
         let start = i32::from_be_bytes(read_at(file, at + 4)?);
         (u64::from(duration), i64::from(start))
     };
-    // A negative start means an empty edit, that is silence.
+    // A negative start is an empty edit, that is, silence.
     Ok(u64::try_from(start).ok().map(|start| (duration, start)))
 }
 
-/// Ticks per second out of an `mvhd` or `mdhd` box.
+/// Reads the timescale, in ticks per second, from an `mvhd` or `mdhd` box.
 fn read_clock(file: &mut (impl Read + Seek), header: Span) -> io::Result<u32> {
     let [version, ..] = read_at::<4>(file, header.start)?;
     let at = header.start + if version == 1 { 20 } else { 12 };
@@ -153,7 +153,7 @@ fn children(file: &mut (impl Read + Seek), start: u64, end: u64) -> io::Result<V
     Ok(spans)
 }
 
-/// Length, header's length and type of the box at `at`.
+/// Length, header length and type of the box at `at`.
 fn read_box(file: &mut (impl Read + Seek), at: u64, end: u64) -> io::Result<(u64, u64, [u8; 4])> {
     let [a, b, c, d, kind @ ..] = read_at::<8>(file, at)?;
     let (len, header) = match u32::from_be_bytes([a, b, c, d]) {

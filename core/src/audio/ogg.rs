@@ -1,14 +1,14 @@
-//! Finds the streams of an Ogg file that stand one behind the other, as when recordings were joined byte by byte.
+//! Finds chained streams in Ogg files, as when recordings were concatenated.
 
 use std::io::{self, BufRead, Read, Seek};
 
-/// Bytes of a page's header before its table of lengths.
+/// Bytes of a page header before its segment table.
 const HEADER_BYTES: usize = 27;
-/// Marks a page that begins a stream.
+/// Header flag of a page that begins a stream.
 const BEGINS: u8 = 2;
 
-/// Where streams begin, or groups of streams that run side by side: one for a plain file. The walk ends at the first byte that is
-/// no page; what is left counts for the last of them.
+/// Returns the offsets at which streams, or groups of multiplexed streams, begin: one for a plain file. Stops at the first
+/// byte that is not a page; the rest is attributed to the last stream.
 pub(super) fn starts<R: Read + Seek>(file: &mut io::BufReader<R>) -> io::Result<Vec<u64>> {
     file.rewind()?;
     let (mut at, mut starts, mut beginning) = (0, vec![0], true);
@@ -23,7 +23,7 @@ pub(super) fn starts<R: Read + Seek>(file: &mut io::BufReader<R>) -> io::Result<
     Ok(starts)
 }
 
-/// Flags and length of the page that begins here; leaves the file at its end. `None` if there is none.
+/// Reads the flags and length of the page at the current position and moves to its end; `None` if there is no page.
 fn next_page<R: Read + Seek>(file: &mut io::BufReader<R>) -> io::Result<Option<(u8, u64)>> {
     if file.fill_buf()?.is_empty() {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! How long a recording is by its header, and which part of the coded sound it is.
+//! The length of a recording according to its header, and the part of the coded sound that it covers.
 
 use symphonia::core::codecs::audio::AudioCodecParameters;
 use symphonia::core::codecs::audio::well_known as codec;
@@ -8,23 +8,23 @@ use super::inspect::{Inspection, SoundEnd};
 
 /// Samples of the longest MP3 frame.
 const MP3_FRAME: u64 = 1152;
-/// Samples of the longest Vorbis block, which may straddle either end.
+/// Samples of the longest Vorbis block, which may extend past either end.
 const VORBIS_BLOCK: u64 = 8192;
-/// Samples of an AAC frame, which may be missing from a table of lengths at either end.
+/// Samples of an AAC frame, which a table of lengths may lack at either end.
 const AAC_FRAME: u64 = 1024;
 
-/// What the header promises, in samples at the file's rate.
+/// Length according to the header, in samples at the file's rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Promise {
     pub(super) frames: u64,
-    /// How many fewer are still no fault: encoders count differently in lossy formats.
+    /// Tolerated shortfall: encoders of lossy formats count differently.
     pub(super) may_lack: u64,
-    /// Most samples that all packets but the last may stand for; more means that files were joined.
+    /// Maximum number of samples in all packets but the last; more means that files were concatenated.
     pub(super) at_most_coded: u64,
 }
 
 impl Promise {
-    /// `None` if the header does not tell, or only lets one estimate.
+    /// Returns `None` if the header states no length, or only allows an estimate.
     pub(super) fn of(
         track: &Track,
         params: &AudioCodecParameters,
@@ -69,7 +69,7 @@ fn padding(track: &Track) -> u64 {
 pub(super) struct CodedSpan {
     start: u64,
     end: u64,
-    /// Whether packets state how many of their samples are valid (M4A's last one does).
+    /// Whether packets state their number of valid samples (as the last packet of an M4A file does).
     pub(super) by_packet_length: bool,
 }
 
@@ -80,7 +80,7 @@ impl CodedSpan {
             end: inspection.frames.unwrap_or(u64::MAX),
             by_packet_length: false,
         };
-        // Where the track's clock does not tick once a sample, ticks do not name samples.
+        // Unless the timescale equals the sampling rate, ticks do not correspond to samples.
         let Some(edit) = inspection
             .mp4_edit
             .filter(|edit| edit.ticks_per_sec == rate_hz)
@@ -88,7 +88,7 @@ impl CodedSpan {
             return everything;
         };
         let total = promise.map_or(u64::MAX, |promise| promise.frames);
-        // The edit's end is rounded to the file's clock, often 1 ms; the packets know better.
+        // The end of the edit is rounded to the movie's timescale, often 1 ms; the packets are more precise.
         let end = edit
             .end
             .filter(|end| end.saturating_add(edit.end_tolerance) < total);
@@ -99,12 +99,12 @@ impl CodedSpan {
         }
     }
 
-    /// Length of the recording if `frames` are decoded.
+    /// Returns the length of the recording if `frames` are decoded.
     pub(super) fn len(&self, frames: u64) -> u64 {
         frames.min(self.end).saturating_sub(self.start)
     }
 
-    /// Leaves in `samples`, of which the first is sample `first`, what is kept.
+    /// Trims `samples`, which begin at sample `first`, to the recording.
     pub(super) fn cut(&self, first: u64, samples: &mut Vec<f32>) {
         let index = |at: u64| usize::try_from(at.saturating_sub(first)).unwrap_or(usize::MAX);
         samples.truncate(index(self.end));

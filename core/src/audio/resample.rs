@@ -1,24 +1,24 @@
-//! Windowed-sinc resampling with the numbers of `torchaudio.functional.resample` at its defaults.
+//! Windowed-sinc resampling, numerically equal to `torchaudio.functional.resample` with default settings.
 
 use std::f64::consts::PI;
 
 /// Zero crossings of the sinc on either side of its centre.
 const LOWPASS_FILTER_WIDTH: f64 = 6.0;
-/// Where the low-pass filter cuts, as a fraction of the lower of the two Nyquist frequencies.
+/// Cut-off of the low-pass filter, as a fraction of the lower Nyquist frequency.
 const ROLLOFF: f64 = 0.99;
-/// Dot products run in this many independent sums, so that the compiler can use vector registers.
+/// Independent partial sums of dot products, so that the compiler can vectorise them.
 const LANES: usize = 8;
-/// Most bytes of filter taps. Rates with a large common divisor need a few hundred KB at most, the
-/// worst odd rate below 340 kHz fits too.
+/// Maximum size of the filter table in bytes. Rates with a large common divisor need a few hundred KB at most; the worst
+/// odd rate below 340 kHz fits too.
 const MAX_TABLE_BYTES: u64 = 16 << 20;
 
-/// Why two rates cannot be converted into each other.
+/// Errors of [`SincResampler::new`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ResampleError {
     /// One of the rates is 0 Hz.
     #[error("A sampling rate of 0 Hz cannot be resampled.")]
     ZeroRate,
-    /// The two rates share so small a divisor that the filter table would outgrow its bound.
+    /// The rates have so small a common divisor that the filter table would exceed its maximum size.
     #[error(
         "Resampling {from_hz} Hz to {to_hz} Hz would need a filter table of {} MB. \
          Convert the recording to a usual rate first, for instance 48000 Hz.",
@@ -27,18 +27,17 @@ pub enum ResampleError {
     TableTooLarge {
         /// Rate of the recording.
         from_hz: u32,
-        /// Rate asked for.
+        /// Requested rate.
         to_hz: u32,
-        /// Bytes that the table would take.
+        /// Size of the table, bytes.
         table_bytes: u64,
     },
 }
 
-/// Resamples one channel, block by block, as if it had come in one piece.
+/// Streaming resampler of one channel.
 ///
-/// Each output sample is a dot product of the input with a Hann-windowed sinc, cut off at 0.99 of
-/// the lower Nyquist frequency. Outside the recording the input counts as zero. How the input was
-/// cut into blocks does not change a bit of the output.
+/// Each output sample is a dot product of the input with a Hann-windowed sinc, cut off at 0.99 of the lower Nyquist
+/// frequency. The input is zero outside the recording. The output is bitwise independent of the block sizes of the input.
 ///
 /// ```
 /// use heschl_core::audio::SincResampler;
@@ -52,27 +51,27 @@ pub enum ResampleError {
 /// # Ok::<(), heschl_core::audio::ResampleError>(())
 /// ```
 ///
-/// Source: Smith, Digital Audio Resampling (<https://ccrma.stanford.edu/~jos/resample/>); numbers of
+/// Source: Smith, Digital Audio Resampling (<https://ccrma.stanford.edu/~jos/resample/>); reference values in
 /// `core/tests/data/resample.npz`.
 #[derive(Debug, Clone)]
 pub struct SincResampler {
-    /// Input samples per frame: the old rate over the common divisor.
+    /// Input samples per frame: the old rate divided by the greatest common divisor.
     from: usize,
-    /// Output samples per frame: the new rate over the common divisor.
+    /// Output samples per frame: the new rate divided by the greatest common divisor.
     to: usize,
     filters: Filters,
-    /// Input from the start of the next frame on, led by zeros in place of what precedes the audio.
+    /// Input from the start of the next frame on, preceded by zeros at the start of the audio.
     pending: Vec<f32>,
     received: u64,
     produced: u64,
 }
 
 impl SincResampler {
-    /// Prepares the filters for one pair of rates, in Hz.
+    /// Prepares the filters for a pair of rates, in Hz.
     ///
     /// # Errors
-    /// [`ResampleError::ZeroRate`]; [`ResampleError::TableTooLarge`] for a pair like 767,999 and
-    /// 16,000 Hz, whose filters would take tens of megabytes.
+    /// Returns [`ResampleError::ZeroRate`], or [`ResampleError::TableTooLarge`] for a pair like 767,999 and 16,000 Hz,
+    /// whose filters would take tens of megabytes.
     pub fn new(from_hz: u32, to_hz: u32) -> Result<Self, ResampleError> {
         if from_hz == 0 || to_hz == 0 {
             return Err(ResampleError::ZeroRate);
@@ -99,10 +98,10 @@ impl SincResampler {
         })
     }
 
-    /// Takes the next samples and appends to `output` what can be computed from all so far.
+    /// Processes the next samples and appends all output that can be computed so far.
     ///
     /// * `input`: `(n_samples,)` at the old rate.
-    /// * `output`: grows by samples at the new rate.
+    /// * `output`: receives samples at the new rate.
     pub fn push(&mut self, input: &[f32], output: &mut Vec<f32>) {
         self.received += input.len() as u64;
         if self.from == self.to {
@@ -114,7 +113,7 @@ impl SincResampler {
         self.emit_frames(output);
     }
 
-    /// Appends what is left, so that in total ceil(new rate · samples / old rate) samples came out.
+    /// Appends the remaining output, for a total of ceil(new rate · samples / old rate) samples.
     pub fn finish(mut self, output: &mut Vec<f32>) {
         let total = resampled_len(self.received, self.from as u64, self.to as u64);
         let wanted = output.len() + (total - self.produced) as usize;
@@ -143,20 +142,20 @@ pub(super) fn resampled_len(n_samples: u64, from: u64, to: u64) -> u64 {
     u64::try_from(exact.div_ceil(u128::from(from))).unwrap_or(u64::MAX)
 }
 
-/// One filter per output sample of a frame, without the zeros on either side of it.
+/// One filter per output sample of a frame, without zeros on either side.
 ///
-/// The published kernels span a whole frame; outside the six zero crossings their taps are zero to
-/// the last bit of an f32, and leaving them out saves nine tenths of the work at 44.1 kHz.
+/// The published kernels span a whole frame; outside the six zero crossings their taps are exactly zero in f32, and
+/// skipping them saves nine tenths of the work at 44.1 kHz.
 #[derive(Debug, Clone)]
 struct Filters {
-    /// `(to, taps)`, row after row.
+    /// `(to, taps)`, row-major.
     weights: Vec<f32>,
-    /// Where each row begins, in samples from the start of the frame's input.
+    /// First tap of each row, in samples from the start of the frame's input.
     starts: Vec<usize>,
     taps: usize,
-    /// Zeros before the first sample.
+    /// Number of zeros before the first sample.
     run: usize,
-    /// Input that a frame needs, from its start on.
+    /// Input length of a frame, from its start on.
     reach: usize,
 }
 
@@ -178,7 +177,7 @@ impl Filters {
             starts,
             taps,
             run,
-            // At least a frame and its lead: no output then precedes the end of the input it spans.
+            // At least a frame and its lead-in, so that no output precedes the end of the input it depends on.
             reach: furthest.max(run + from),
         }
     }
@@ -193,10 +192,10 @@ impl Filters {
     }
 }
 
-/// Taps per filter, a multiple of [`LANES`].
+/// Number of taps per filter, a multiple of [`LANES`].
 fn taps(from: usize, to: usize) -> usize {
     let half_width = LOWPASS_FILTER_WIDTH * from as f64 / cutoff(from, to);
-    // Two more for the fractional ends, two for `first_tap`'s step back.
+    // Two more for the fractional ends, two for the step back in `first_tap`.
     ((2.0 * half_width).ceil() as usize + 4).next_multiple_of(LANES)
 }
 
@@ -204,12 +203,12 @@ fn cutoff(from: usize, to: usize) -> f64 {
     from.min(to) as f64 * ROLLOFF
 }
 
-/// The windowed sinc itself.
+/// The windowed sinc kernel.
 struct Kernel {
     from: usize,
     to: usize,
     cutoff: f64,
-    /// Samples that the filter hears before and after the frame.
+    /// Support of the filter before and after the frame, in samples.
     width: i64,
 }
 
@@ -224,17 +223,17 @@ impl Kernel {
         }
     }
 
-    /// The first sample, counted from the frame's start, that the filter of `phase` can hear.
+    /// First sample in the support of the filter of `phase`, relative to the frame's start.
     fn first_tap(&self, phase: usize) -> i64 {
         let centre = self.from as f64 * phase as f64 / self.to as f64;
         let half_width = LOWPASS_FILTER_WIDTH * self.from as f64 / self.cutoff;
         ((centre - half_width).floor() as i64 - 1).max(-self.width)
     }
 
-    /// Weight of input sample `tap`, counted from the frame's start, in output sample `phase`.
+    /// Weight of input sample `tap`, relative to the frame's start, in output sample `phase`.
     fn weight(&self, phase: usize, tap: i64) -> f32 {
-        // The original computes these two times in single precision; in double precision the results
-        // would differ from its by up to 3e-5 of the input's loudness.
+        // torchaudio computes these two times in single precision; in double precision the results would differ by up to
+        // 3e-5 of full scale.
         let output_at = f64::from(phase as f32 / self.to as f32);
         let input_at = f64::from(tap as f32 / self.from as f32);
         let crossings = (input_at - output_at) * self.cutoff;
@@ -250,7 +249,7 @@ impl Kernel {
     }
 }
 
-/// Sum of products; both slices hold a multiple of [`LANES`] values.
+/// Dot product; both slices hold a multiple of [`LANES`] values.
 fn dot(weights: &[f32], input: &[f32]) -> f32 {
     let mut sums = [0.0_f32; LANES];
     for (w, x) in weights.chunks_exact(LANES).zip(input.chunks_exact(LANES)) {

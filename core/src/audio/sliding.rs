@@ -1,23 +1,23 @@
-//! The part of a recording that a window hears, moving on with it.
+//! A sliding buffer over the recording for successive windows.
 
 use std::path::Path;
 
 use super::{AudioError, Recording, Resampling};
 use crate::window::{Window, Windows};
 
-/// The stretch of a recording that the current window hears; what lies behind it is forgotten.
+/// The part of a recording covered by the current window; earlier samples are dropped.
 pub struct SlidingAudio {
     recording: Recording,
     samples: Vec<f32>,
-    /// Where the first of them lies in the story.
+    /// Position of the first sample in the story.
     start: u64,
 }
 
 impl SlidingAudio {
-    /// Opens a recording, with the silence that the windows ask for put before it.
+    /// Opens a recording, preceded by the silence that the windows require.
     ///
     /// # Errors
-    /// Those of [`Recording::open`].
+    /// Returns the errors of [`Recording::open`].
     pub fn open(
         path: &Path,
         resampling: Resampling,
@@ -30,11 +30,11 @@ impl SlidingAudio {
         })
     }
 
-    /// The samples of a window, `(n_samples,)` at 16 kHz. It must not begin before the last one did. Nothing after
-    /// the window's end is in them.
+    /// Returns the samples of a window, `(n_samples,)` at 16 kHz, and none after its end. Windows must not begin before the
+    /// previous one.
     ///
     /// # Errors
-    /// Those of [`Recording::next_block`].
+    /// Returns the errors of [`Recording::next_block`].
     pub fn read(&mut self, window: Window) -> Result<&[f32], AudioError> {
         self.forget_before(window.start);
         while self.start + (self.samples.len() as u64) < window.end {
@@ -51,7 +51,7 @@ impl SlidingAudio {
 
     fn forget_before(&mut self, start: u64) {
         let n_past = (start.saturating_sub(self.start) as usize).min(self.samples.len());
-        // Moving what is left costs time, so a good deal is forgotten at once.
+        // Moving the remaining samples is costly, so many are dropped at once.
         if n_past > self.samples.len() / 2 {
             self.samples.drain(..n_past);
             self.start += n_past as u64;

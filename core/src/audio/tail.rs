@@ -1,11 +1,11 @@
-//! Tags that stand behind the sound: `ID3v1` and APE. A decoder that looks for the last frame's end must not see them.
+//! Trailing `ID3v1` and APE tags, which must be hidden from decoders that search for the last frame's end.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
 const ID3V1_BYTES: u64 = 128;
 const APE_FOOTER_BYTES: u64 = 32;
 
-/// Bytes of the tags at the end of a file.
+/// Returns the length of the tags at the end of a file, in bytes.
 pub(super) fn tag_bytes(file: &mut (impl Read + Seek), file_len: u64) -> io::Result<u64> {
     let mut end = file_len;
     if let Some(at) = end.checked_sub(ID3V1_BYTES)
@@ -20,7 +20,7 @@ pub(super) fn tag_bytes(file: &mut (impl Read + Seek), file_len: u64) -> io::Res
                 let bytes = footer[at..].first_chunk().copied().unwrap_or_default();
                 u32::from_le_bytes(bytes)
             };
-            // The length leaves out the header, which the highest bit of the flags announces.
+            // The size excludes the header, whose presence is indicated by the highest flag bit.
             let header = if number(20) >> 31 == 1 {
                 APE_FOOTER_BYTES
             } else {
@@ -59,7 +59,7 @@ mod tests {
         for (tags, expected) in [
             (vec![], 0),
             (id3.clone(), 128),
-            // Its header is part of what stands before the items; 92 bytes of items and footer, 32 of header.
+            // Its header precedes the items: 92 bytes of items and footer, 32 of header.
             ([ape.clone(), id3].concat(), 128 + 124),
             (ape, 124),
         ] {

@@ -1,10 +1,10 @@
-//! How sets of features are mixed.
+//! Candidate mixtures of feature sets.
 
 use super::BandedError;
 use crate::random::PythonRandom;
 
-/// Mixtures to try: all sets equal, each alone, then `n_random` drawn from Dirichlet distributions, by turns evenly over all
-/// mixtures and near to few sets.
+/// Returns candidate mixtures: equal weights, each set alone, then `n_random` draws from symmetric Dirichlet distributions,
+/// alternating between concentration 1 (uniform over the simplex) and 0.1 (sparse).
 #[must_use]
 pub fn candidates(n_sets: usize, n_random: usize, seed: u64) -> Vec<Vec<f64>> {
     let mut random = PythonRandom::new(seed);
@@ -25,9 +25,10 @@ pub fn candidates(n_sets: usize, n_random: usize, seed: u64) -> Vec<Vec<f64>> {
     all
 }
 
-/// A number of the gamma distribution with scale 1. Source: Marsaglia and Tsang (2000), with their step for shapes below 1.
+/// Draws from the gamma distribution with scale 1. Source: Marsaglia and Tsang (2000), with their boost for shapes below 1.
 fn gamma(shape: f64, random: &mut PythonRandom) -> f64 {
     if shape < 1.0 {
+        // The power may underflow to 0; `MIN_POSITIVE` keeps the sum of a draw above 0.
         let boost = (1.0 - random.unit()).powf(1.0 / shape);
         return (gamma(shape + 1.0, random) * boost).max(f64::MIN_POSITIVE);
     }
@@ -78,7 +79,7 @@ mod tests {
             assert!((mixture.iter().sum::<f64>() - 1.0).abs() < 1e-12);
             assert!(mixture.iter().all(|weight| *weight >= 0.0));
         }
-        // The mean of a Dirichlet distribution with equal parameters is the equal mixture.
+        // The mean of a symmetric Dirichlet distribution is the equal mixture.
         let mean: f64 = all[4..].iter().map(|mixture| mixture[0]).sum::<f64>() / 200.0;
         assert!((mean - 1.0 / 3.0).abs() < 0.07, "{mean}");
     }

@@ -1,16 +1,18 @@
-//! Banded ridge: a penalty for each set of features, found for each voxel by random search.
+//! Banded ridge regression: one penalty per set of features, found for each voxel by random search.
 //!
-//! The kernels of the sets are mixed with weights γ (not negative, sum 1), and a ridge with one penalty is fitted on the mixture:
-//! the same as a penalty `penalty / γ` for each set. Penalties here are those of himalaya and scikit-learn; the study's α is
-//! their root, see [`crate::ridge::penalty`]. Features and responses must be centred: there is no intercept.
+//! The sets' kernels are summed with weights γ (non-negative, sum 1), and a ridge with one penalty is fitted on the
+//! mixture: equivalent to a penalty `penalty / γ` for each set. Penalties here are those of himalaya and scikit-learn; the
+//! study's α is their square root, see [`crate::ridge::penalty`]. Features and responses must be centred: there is no
+//! intercept.
 //!
-//! What does not depend on voxels is worked out once per mixture, in a plan. So the loop over mixtures is the outer one, and
-//! blocks of voxels pass inside it, [`BandedChoice`] remembering the best of each; then those mixtures that some voxel chose are
-//! fitted on all rows. [`BandedProblem::fit`] does both for voxels that fit into memory.
+//! Whatever does not depend on voxels is computed once per mixture, in a plan. The outer loop is therefore over mixtures,
+//! the inner one over blocks of voxels, and [`BandedChoice`] tracks the best mixture of each voxel; those that some voxel
+//! chose are then refitted on all rows. [`BandedProblem::fit`] does both for voxels that fit into memory.
 //!
-//! With fewer features than training scans, all of them side by side and their products take the place of the kernels.
+//! With fewer features than training scans, the Gram matrix of all sets' concatenated features takes the place of the
+//! kernels.
 //!
-//! Source: Dupré la Tour et al. (2022), `NeuroImage` 264, 119728; the solver "random search" of himalaya.
+//! Source: Dupré la Tour et al. (2022), `NeuroImage` 264, 119728; himalaya's "random search" solver.
 
 mod mixtures;
 
@@ -25,7 +27,7 @@ use crate::score::r_squared;
 pub use mixtures::candidates;
 use mixtures::{check_penalties, check_weights};
 
-/// Why a banded ridge cannot be fitted.
+/// Errors of fitting a banded ridge model.
 #[derive(Debug, thiserror::Error, Clone, Copy, PartialEq)]
 #[expect(
     missing_docs,
@@ -50,7 +52,7 @@ pub enum BandedError {
     Eigen(#[from] EigenError),
 }
 
-/// Sets of features, each multiplied with itself: what a banded ridge is fitted on.
+/// The kernels or Gram matrix of the feature sets that a banded ridge is fitted on.
 #[derive(Debug, Clone)]
 pub struct BandedProblem {
     n_sets: usize,
@@ -61,13 +63,13 @@ pub struct BandedProblem {
 #[derive(Debug, Clone)]
 enum BandedProducts {
     Kernel {
-        /// For each set `(n_training_scans, n_training_scans)`.
+        /// Kernel of each set, `(n_training_scans, n_training_scans)`.
         training: Vec<Array2<f64>>,
-        /// For each set `(n_test_scans, n_training_scans)`.
+        /// Kernel of each set, `(n_test_scans, n_training_scans)`.
         test: Vec<Array2<f64>>,
     },
     Primal {
-        /// All sets side by side, `(n_training_scans, n_features)`.
+        /// All sets concatenated, `(n_training_scans, n_features)`.
         training: Array2<f64>,
         /// `(n_test_scans, n_features)`.
         test: Array2<f64>,
@@ -78,32 +80,32 @@ enum BandedProducts {
     },
 }
 
-/// What decides a banded ridge.
+/// Hyperparameters of a banded ridge.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BandedSettings {
-    /// Mixtures to try, each a weight per set.
+    /// Candidate mixtures, each with a weight per set.
     pub candidates: Vec<Vec<f64>>,
-    /// Penalties to try with each, above 0.
+    /// Candidate penalties for each mixture, above 0.
     pub penalties: Vec<f64>,
-    /// Rows held out in each round.
+    /// Rows held out in each validation round.
     pub rounds: Vec<Vec<usize>>,
 }
 
-/// A fit of some voxels.
+/// The result of a fit for some voxels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BandedFit {
-    /// For each voxel the number of its mixture.
+    /// For each voxel the index of its mixture.
     pub candidate: Vec<usize>,
-    /// For each voxel the number of its penalty.
+    /// For each voxel the index of its penalty.
     pub penalty: Vec<usize>,
-    /// For each voxel the mean R² over the rounds that they were chosen by; −∞ where it is not defined.
+    /// For each voxel the mean validation R² of its mixture and penalty; −∞ where undefined.
     pub round_score: Array1<f64>,
-    /// For each set its part of the prediction, `(n_test_scans, n_voxels)`; their sum is the prediction.
+    /// Each set's part of the prediction, `(n_test_scans, n_voxels)`; they sum to the prediction.
     pub parts: Vec<Array2<f64>>,
 }
 
 impl BandedFit {
-    /// The prediction, `(n_test_scans, n_voxels)`.
+    /// Returns the prediction, `(n_test_scans, n_voxels)`.
     #[must_use]
     pub fn predictions(&self) -> Array2<f64> {
         let mut parts = self.parts.iter();
@@ -112,10 +114,11 @@ impl BandedFit {
     }
 }
 
-/// What each set contributes to R², `(n_sets, n_voxels)`: Σ(2·y·part − part·prediction) / Σy², with `y` the centred responses.
-/// Over the sets it adds up to the R² of the whole prediction ("product measure"). NaN where the responses are flat.
+/// Returns the contribution of each set to R², `(n_sets, n_voxels)`: Σ(2·y·part − part·prediction) / Σy², with `y` the
+/// centred responses. Summed over the sets, this is the R² of the whole prediction ("product measure"). NaN where the
+/// responses are constant.
 ///
-/// * `parts`: of each set `(n_scans, n_voxels)`, see [`BandedFit::parts`].
+/// * `parts`: per set `(n_scans, n_voxels)`, see [`BandedFit::parts`].
 /// * `responses`: `(n_scans, n_voxels)`.
 ///
 /// Source: Dupré la Tour et al. (2022); himalaya's `r2_score_split`.
@@ -139,9 +142,10 @@ pub fn r_squared_of_parts(parts: &[ArrayView2<f64>], responses: ArrayView2<f64>)
 }
 
 impl BandedProblem {
-    /// Multiplies each set's features with themselves, in the form that is smaller.
+    /// Computes the kernels of the sets, or their Gram matrix, whichever is smaller.
     ///
-    /// `sets`: training `(n_training_scans, n_features)` and test features `(n_test_scans, n_features)` of each.
+    /// `sets`: per set the training features `(n_training_scans, n_features)` and test features
+    /// `(n_test_scans, n_features)`.
     #[must_use]
     pub fn new(sets: &[(ArrayView2<f64>, ArrayView2<f64>)]) -> Self {
         let n_training = sets.first().map_or(0, |(training, _)| training.nrows());
@@ -154,10 +158,10 @@ impl BandedProblem {
         Self::in_form(form, sets)
     }
 
-    /// The same in a form of the caller's choice: the fit is the same up to rounding.
+    /// As [`Self::new`], in a form chosen by the caller; the fit is the same up to rounding.
     ///
     /// # Panics
-    /// If the sets differ in scans: a fault of the caller.
+    /// Panics if the sets differ in their number of scans, which is a bug in the caller.
     #[must_use]
     pub fn in_form(form: BasisForm, sets: &[(ArrayView2<f64>, ArrayView2<f64>)]) -> Self {
         let training: Vec<_> = sets.iter().map(|(training, _)| *training).collect();
@@ -190,12 +194,12 @@ impl BandedProblem {
         }
     }
 
-    /// Fits voxels that fit into memory.
+    /// Fits voxels whose responses fit into memory.
     ///
     /// `responses`: `(n_training_scans, n_voxels)`.
     ///
     /// # Errors
-    /// [`BandedError`] if a setting makes no sense, or a feature is no number.
+    /// Returns a [`BandedError`] if a setting is invalid or a feature is not finite.
     pub fn fit(
         &self,
         responses: ArrayView2<f64>,
@@ -236,11 +240,11 @@ impl BandedProblem {
         })
     }
 
-    /// Works out one mixture in every round. It holds for each round the eigenvectors of the kept rows: the caller keeps one plan
-    /// at a time.
+    /// Plans one mixture in all validation rounds. The plan holds the eigenvectors of every round's training rows, so keep
+    /// only one at a time.
     ///
     /// # Errors
-    /// [`BandedError`] if a setting makes no sense, or a feature is no number.
+    /// Returns a [`BandedError`] if a setting is invalid or a feature is not finite.
     pub fn search_plan<'a>(
         &'a self,
         candidate: usize,
@@ -263,10 +267,10 @@ impl BandedProblem {
         })
     }
 
-    /// Works out the fit of one mixture on all training rows.
+    /// Plans the fit of one mixture on all training rows.
     ///
     /// # Errors
-    /// [`BandedError`] if a weight makes no sense, or a feature is no number.
+    /// Returns a [`BandedError`] if a weight is invalid or a feature is not finite.
     pub fn refit_plan(&self, weights: &[f64]) -> Result<BandedRefitPlan<'_>, BandedError> {
         Ok(BandedRefitPlan {
             problem: self,
@@ -299,7 +303,7 @@ impl BandedProblem {
         })
     }
 
-    /// The principal directions of the mixture over the rows that are not held out.
+    /// Eigenbasis of the mixture over the rows that are not held out.
     fn directions(&self, weights: &[f64], held: &[usize]) -> Result<Directions, BandedError> {
         check_weights(weights, self.n_sets)?;
         let mut is_retained = vec![true; self.n_training];
@@ -327,7 +331,7 @@ impl BandedProblem {
         };
         let Eigen { values, vectors } = eigen(matrix.view())?;
         Ok(Directions {
-            // What rounding leaves of 0 may be below it.
+            // Rounding may leave zero eigenvalues slightly negative.
             values: values.mapv(|value| value.max(0.0)),
             vectors,
             kept,
@@ -335,13 +339,13 @@ impl BandedProblem {
         })
     }
 
-    /// Coordinates of the kept rows' responses along the directions, `(k, n_voxels)`.
+    /// Coordinates of the training rows' responses in the eigenbasis, `(k, n_voxels)`.
     fn coordinates(&self, directions: &Directions, responses: ArrayView2<f64>) -> Array2<f64> {
         let kept = responses.select(Axis(0), &directions.kept);
         let sums = match &self.products {
             BandedProducts::Kernel { .. } => kept,
             BandedProducts::Primal { training, .. } => {
-                // Rows of 0 add nothing, and the features need no copy.
+                // Zero rows contribute nothing, which saves a copy of the features.
                 let mut rows = Array2::zeros(responses.dim());
                 for (row, kept) in directions.kept.iter().zip(kept.rows()) {
                     rows.row_mut(*row).assign(&kept);
@@ -354,25 +358,25 @@ impl BandedProblem {
     }
 }
 
-/// Eigenvectors of a mixture over the kept rows.
+/// Eigenvectors of a mixture over the training rows.
 struct Directions {
     /// `(k,)`.
     values: Array1<f64>,
-    /// `(k, k)`, one per column.
+    /// `(k, k)`, one eigenvector per column.
     vectors: Array2<f64>,
     kept: Vec<usize>,
-    /// `(n_features,)`: the root of its set's weight for each column, in the primal form; else empty.
+    /// `(n_features,)`: for each column the square root of its set's weight, in the primal form; else empty.
     scales: Array1<f64>,
 }
 
 struct BandedRound {
     held: Vec<usize>,
     directions: Directions,
-    /// The held rows along the directions, `(n_held, k)`.
+    /// The held-out rows in the eigenbasis, `(n_held, k)`.
     seen: Array2<f64>,
 }
 
-/// One mixture, worked out in every round: what all voxels share.
+/// One mixture, planned in all rounds; shared by all voxels.
 pub struct SearchPlan<'a> {
     problem: &'a BandedProblem,
     penalties: &'a [f64],
@@ -380,12 +384,13 @@ pub struct SearchPlan<'a> {
 }
 
 impl SearchPlan<'_> {
-    /// Mean R² over the rounds of each penalty, `(n_penalties, n_voxels)`; NaN where the responses are flat in a round.
+    /// Returns the mean R² over the rounds at each penalty, `(n_penalties, n_voxels)`; NaN where the responses are constant
+    /// in a round.
     ///
-    /// `responses`: `(n_training_scans, n_voxels)`, any block of voxels.
+    /// `responses`: `(n_training_scans, n_voxels)`, of any block of voxels.
     ///
     /// # Panics
-    /// If the number of scans is another than that of the features: a fault of the caller.
+    /// Panics if `responses` has another number of scans than the features, which is a bug in the caller.
     #[must_use]
     pub fn scores(&self, responses: ArrayView2<f64>) -> Array2<f64> {
         assert_eq!(responses.nrows(), self.problem.n_training, "scans");
@@ -407,19 +412,19 @@ impl SearchPlan<'_> {
     }
 }
 
-/// The best mixture and penalty of each voxel so far.
+/// The best mixture and penalty of each voxel found so far.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BandedChoice {
     /// `(n_voxels,)`: mean R² over the rounds; −∞ where it was never defined.
     pub score: Array1<f64>,
-    /// The number of the mixture.
+    /// Index of the mixture.
     pub candidate: Vec<usize>,
-    /// The number of the penalty.
+    /// Index of the penalty.
     pub penalty: Vec<usize>,
 }
 
 impl BandedChoice {
-    /// None made yet.
+    /// Starts a search in which no voxel has a choice yet.
     #[must_use]
     pub fn new(n_voxels: usize) -> Self {
         Self {
@@ -429,7 +434,7 @@ impl BandedChoice {
         }
     }
 
-    /// Compares with the scores of one more mixture, `(n_penalties, n_voxels)`; the first of equals stays.
+    /// Updates the choice with the scores of one more mixture, `(n_penalties, n_voxels)`; ties keep the earlier one.
     pub fn take(&mut self, candidate: usize, scores: &Array2<f64>) {
         for (voxel, scores) in scores.columns().into_iter().enumerate() {
             for (penalty, score) in scores.iter().enumerate() {
@@ -438,7 +443,7 @@ impl BandedChoice {
         }
     }
 
-    /// Compares one voxel's best so far with a mixture and a penalty; the first of equals stays.
+    /// Updates the choice of one voxel with a mixture and a penalty; ties keep the earlier one.
     pub fn offer(&mut self, voxel: usize, (candidate, penalty): (usize, usize), score: f64) {
         if score > self.score[voxel] {
             self.score[voxel] = score;
@@ -447,7 +452,7 @@ impl BandedChoice {
         }
     }
 
-    /// The voxels that chose a mixture, ascending.
+    /// Returns the voxels that chose a mixture, in ascending order.
     #[must_use]
     pub fn voxels_of(&self, candidate: usize) -> Vec<usize> {
         let numbers = 0..self.candidate.len();
@@ -457,7 +462,7 @@ impl BandedChoice {
     }
 }
 
-/// One mixture, worked out on all training rows.
+/// One mixture, planned on all training rows.
 pub struct BandedRefitPlan<'a> {
     problem: &'a BandedProblem,
     directions: Directions,
@@ -465,13 +470,13 @@ pub struct BandedRefitPlan<'a> {
 }
 
 impl BandedRefitPlan<'_> {
-    /// Each set's part of the prediction, `(n_test_scans, n_voxels)` each.
+    /// Returns each set's part of the prediction, `(n_test_scans, n_voxels)` each.
     ///
     /// * `responses`: `(n_training_scans, n_voxels)`, voxels that chose this mixture.
     /// * `penalties`: for each voxel its penalty, above 0.
     ///
     /// # Panics
-    /// If the sizes do not fit each other: a fault of the caller.
+    /// Panics if the shapes do not match, which is a bug in the caller.
     #[must_use]
     pub fn parts(&self, responses: ArrayView2<f64>, penalties: &[f64]) -> Vec<Array2<f64>> {
         assert_eq!(responses.ncols(), penalties.len(), "voxels");
@@ -504,7 +509,7 @@ impl BandedRefitPlan<'_> {
     }
 }
 
-/// The weighted sum of some rows and columns of kernels.
+/// Weighted sum of the kernels, at some rows and columns.
 fn mixed(
     kernels: &[Array2<f64>],
     weights: &[f64],
@@ -544,7 +549,7 @@ fn columns_of(sets: &[ArrayView2<f64>]) -> Vec<Range<usize>> {
     sets.iter().map(next).collect()
 }
 
-/// For each column the root of its set's weight.
+/// For each column the square root of its set's weight.
 fn scales(weights: &[f64], columns: &[Range<usize>]) -> Array1<f64> {
     let of_set = |(weight, columns): (&f64, &Range<usize>)| vec![weight.sqrt(); columns.len()];
     weights.iter().zip(columns).flat_map(of_set).collect()

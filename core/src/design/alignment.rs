@@ -1,4 +1,4 @@
-//! One story on one clock, to be looked at: words, frames, scans, trims, and what was measured.
+//! Alignment of one story for visual inspection: words, frames, scans, trims and responses on a common time axis.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -12,47 +12,47 @@ use crate::responses::{ResponseSource, ResponsesError};
 use crate::scans::ScanTimes;
 use crate::textgrid::{ChosenTier, Interval};
 
-/// What is to be laid on one clock.
+/// Inputs of an alignment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlignmentQuestion {
     /// The story.
     pub story: String,
-    /// A model's folder of features, for the instants of its frames.
+    /// Feature folder of a model, for its frame times.
     pub features: Option<PathBuf>,
-    /// A folder of `TextGrid`s.
+    /// Folder of `TextGrid` files.
     pub words: Option<PathBuf>,
-    /// When the volumes were taken.
+    /// Source of the scan times.
     pub scans: ScansRecipe,
-    /// Scans of the features left out.
+    /// Scans trimmed from the features.
     pub trim: Trim,
-    /// Scans of the responses left out.
+    /// Scans trimmed from the responses.
     pub trim_responses: Trim,
-    /// The name of its responses, where it is not the story's: one presentation of several.
+    /// Name of the responses if it differs from the story's: one of several presentations.
     pub presentation: Option<String>,
-    /// The voxel whose responses are read.
+    /// The voxel whose responses are shown.
     pub voxel: usize,
 }
 
-/// A story on one clock: seconds from the sound's onset.
+/// A story on a common time axis, in seconds from sound onset.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alignment {
     /// The story.
     pub story: String,
     /// Its words.
     pub words: Vec<Interval>,
-    /// `(n_frames,)`: the instant each frame of the features stands for; empty if it is not known.
+    /// `(n_frames,)`: time of each feature frame; empty if unknown.
     pub frame_secs: Vec<f64>,
-    /// Its scans; `None` if nothing says how many there are.
+    /// Its scans; `None` if their number is unknown.
     pub scans: Option<ScanTimes>,
-    /// The scans that the trim of the features leaves.
+    /// Scans that remain after trimming the features.
     pub kept: Range<usize>,
-    /// What was measured, if there are responses.
+    /// The responses, if there are any.
     pub time_course: Option<TimeCourse>,
-    /// Why features and responses do not go together: a sentence.
+    /// Error message if features and responses have different lengths.
     pub mismatch: Option<String>,
-    /// Trims of the features that would make them.
+    /// Trims of the features that would make the lengths match.
     pub remedies: Vec<Trim>,
-    /// What looks wrong: sentences.
+    /// Warnings.
     pub warnings: Vec<String>,
 }
 
@@ -61,17 +61,17 @@ pub struct Alignment {
 pub struct TimeCourse {
     /// The voxel.
     pub voxel: usize,
-    /// How many there are.
+    /// Number of voxels.
     pub n_voxels: usize,
-    /// Scans of the responses, before their trim.
+    /// Number of scans before the responses' trim.
     pub n_scans: usize,
-    /// From one scan to the next, if the header says so, seconds.
+    /// Repetition time from the header, if there is one, seconds.
     pub repetition_secs: Option<f64>,
-    /// `(n_kept_scans,)`: the values after the trim of the responses; NaN where there is none.
+    /// `(n_kept_scans,)`: responses after trimming; NaN where missing.
     pub values: Vec<f32>,
 }
 
-/// Why a story cannot be laid on a clock.
+/// Errors of [`Alignment::of`].
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the sentences are those of the causes")]
 pub enum AlignmentError {
@@ -82,10 +82,10 @@ pub enum AlignmentError {
 }
 
 impl Alignment {
-    /// Lays a story on one clock.
+    /// Aligns a story.
     ///
     /// # Errors
-    /// [`AlignmentError`] if a file is broken; what is missing is left out.
+    /// Returns an [`AlignmentError`] if a file is broken; missing files are skipped.
     pub fn of(
         question: &AlignmentQuestion,
         responses: Option<&dyn ResponseSource>,
@@ -154,7 +154,7 @@ impl Alignment {
         Ok(())
     }
 
-    /// How many scans there are if they are simulated: as many as the responses need, or as the features last for.
+    /// Number of simulated scans: as many as the responses need, or as the features cover.
     fn expected_scans(&self, question: &AlignmentQuestion) -> Option<usize> {
         if let Some(time_course) = &self.time_course {
             return Some(time_course.values.len() + question.trim.total());
@@ -164,14 +164,14 @@ impl Alignment {
             sound_start_secs,
         } = question.scans
         else {
-            // A file says it.
+            // The number of scans is read from a file.
             return Some(0);
         };
         let last = self.frame_secs.iter().copied().reduce(f64::max)?;
         Some(((last + sound_start_secs) / repetition_secs).max(0.0) as usize)
     }
 
-    /// First and last instant at which there is something.
+    /// Returns the first and last time at which there are data, seconds.
     #[must_use]
     pub fn span_secs(&self) -> [f64; 2] {
         let scans = self.scans.iter().flat_map(|scans| {
@@ -188,7 +188,7 @@ impl Alignment {
         })
     }
 
-    /// The scan whose centre is nearest to an instant.
+    /// Returns the index of the scan whose centre is nearest to a time.
     #[must_use]
     pub fn nearest_scan(&self, secs: f64) -> Option<usize> {
         let centres = &self.scans.as_ref()?.centre_secs;
@@ -196,7 +196,7 @@ impl Alignment {
         (0..centres.len()).min_by(|a, b| apart(a).total_cmp(&apart(b)))
     }
 
-    /// The frames that make up a scan: the instants that they stand for, seconds, and their weights.
+    /// Returns the frames that contribute to a scan: their times in seconds and their weights.
     #[must_use]
     pub fn frames_of(&self, scan: usize, method: Downsampling) -> Vec<(f64, f64)> {
         let Some(scans) = &self.scans else {
@@ -208,7 +208,7 @@ impl Alignment {
             .collect()
     }
 
-    /// The filter's weight at an instant, for a scan; `None` for methods without a curve.
+    /// Returns the weight of the resampling filter of a scan at a time; `None` for methods without a continuous filter.
     #[must_use]
     pub fn filter_at(&self, scan: usize, secs: f64, method: Downsampling) -> Option<f64> {
         let scans = self.scans.as_ref()?;
@@ -216,7 +216,7 @@ impl Alignment {
         weight_at(centre - secs, scans.rate_hz(), method)
     }
 
-    /// The response at a scan: its place among the kept ones.
+    /// Returns the response at a scan, by its position among the kept scans.
     #[must_use]
     pub fn response_of(&self, scan: usize) -> Option<f32> {
         let kept = scan.checked_sub(self.kept.start)?;
@@ -224,7 +224,7 @@ impl Alignment {
     }
 }
 
-/// The end of a sentence that begins with the story's name, without it.
+/// Capitalises the end of a message that otherwise starts with the story's name.
 fn sentence(what: String) -> String {
     let mut letters = what.chars();
     let first = letters
@@ -261,7 +261,7 @@ mod tests {
     use crate::formats::npz::RowsWriter;
     use crate::responses::ResponsesInMemory;
 
-    /// Frames that end every second until 60 s, words and phones, and 25 scans of responses of two voxels.
+    /// Frames every second until 60 s, words and phones, and 25 scans of two voxels.
     fn story(folder: &std::path::Path) -> (AlignmentQuestion, ResponsesInMemory) {
         let file = std::fs::File::create(folder.join("tale_times.npz")).unwrap();
         let mut writer = RowsWriter::new(file, "times", 60, 2).unwrap();
@@ -304,7 +304,7 @@ mod tests {
         let alignment = Alignment::of(&question, Some(&responses)).unwrap();
         assert_eq!(alignment.words.len(), 1);
         assert_eq!(alignment.words[0].text, "oh");
-        // 25 responses and 8 scans trimmed, the first of which began 10 s before the sound.
+        // 25 responses and 8 trimmed scans, the first of which began 10 s before the sound.
         assert_eq!(alignment.kept, 5..30);
         assert_eq!(alignment.span_secs().map(|secs| secs as i32), [-10, 60]);
         assert_eq!(alignment.nearest_scan(1.2), Some(5));
@@ -323,7 +323,7 @@ mod tests {
         let (question, responses) = story(folder.path());
         let alignment = Alignment::of(&question, Some(&responses)).unwrap();
         let method = Downsampling::default();
-        // The scan's centre lies at 31 s; three lobes of 2 s reach from 25 to 37 s.
+        // The scan is centred at 31 s; three lobes of 2 s extend from 25 to 37 s.
         let frames = alignment.frames_of(20, method);
         assert!(frames.iter().all(|(secs, _)| (25.0..=37.0).contains(secs)));
         assert!(

@@ -1,4 +1,4 @@
-//! Features of one story on their own clock, wherever they come from.
+//! Features of one story at their native sampling times, whatever their source.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,32 +17,32 @@ use crate::stimuli::{Depth, Stimulus, find_stimuli};
 use crate::store::{FEATURES, TIMES};
 use crate::textgrid::{ChosenTier, EmptyLabels, Interval, SpeechUnit, TextGrid};
 
-/// Mel bands of the nuisance spectrogram: those of Whisper.
+/// Mel bands of the nuisance spectrogram, as in Whisper.
 const N_MELS: usize = 80;
-/// Depth of the dynamic range below a story's loudest bin, in powers of ten: that of Whisper.
+/// Dynamic range below a story's loudest bin, in powers of ten, as in Whisper.
 const RANGE_LOG10: f32 = 8.0;
 
-/// Features of one story.
+/// The features of one story.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Frames {
     /// `(n_frames, n_features)`.
     pub features: Array2<f32>,
-    /// `(n_frames,)`: the instant each row stands for, seconds from the sound's onset; `None` if the rows are scans already.
+    /// `(n_frames,)`: time of each row, seconds from sound onset; `None` if rows are scans already.
     pub frame_secs: Option<Vec<f64>>,
-    /// What was chosen among several in the story's files: the ends of sentences that begin with the story's name.
+    /// Choices made among several candidates in the story's files, as message endings that follow the story's name.
     pub notes: Vec<String>,
 }
 
-/// A set of features, ready to be asked for stories.
+/// Reads the features of a set, story by story.
 pub struct FrameReader<'a> {
     set: &'a FeatureSet,
-    /// Recordings by story, where the features are computed from them.
+    /// Recordings by story, for features computed from audio.
     recordings: BTreeMap<String, PathBuf>,
-    /// The file that holds the features of all stories, if there is one.
+    /// The file with the features of all stories, if there is one.
     at_scans: Option<AtScans>,
 }
 
-/// Features that are at scan times already, story → `(n_scans, n_features)`, in one file, such as the study's released
+/// Features already sampled at the scans, story → `(n_scans, n_features)`, in one file, such as the study's released
 /// `downsampled_featureseqs`.
 struct AtScans(Box<dyn ResponseSource>);
 
@@ -76,10 +76,10 @@ impl AtScans {
 }
 
 impl<'a> FrameReader<'a> {
-    /// Looks for the recordings, if the features are computed from them.
+    /// Opens a feature set; lists the recordings if the features are computed from audio.
     ///
     /// # Errors
-    /// [`DesignError`] if there are none.
+    /// Returns a [`DesignError`] if there are none.
     pub fn new(set: &'a FeatureSet) -> Result<Self, DesignError> {
         let found = match set.kind {
             FeatureKind::MelSpectrogram | FeatureKind::Rms => {
@@ -98,7 +98,7 @@ impl<'a> FrameReader<'a> {
         })
     }
 
-    /// The files that a story's features are read from.
+    /// Returns the files that a story's features are read from.
     #[must_use]
     pub fn files(&self, story: &str) -> Vec<PathBuf> {
         let folder = &self.set.folder;
@@ -118,12 +118,12 @@ impl<'a> FrameReader<'a> {
         }
     }
 
-    /// The features of a story.
+    /// Reads the features of a story.
     ///
-    /// `n_scans`: how many scans it has; only a position among them needs to know.
+    /// `n_scans`: number of scans, used only by the position feature.
     ///
     /// # Errors
-    /// [`DesignError`] if a file is missing or broken.
+    /// Returns a [`DesignError`] if a file is missing or broken.
     pub fn read(&self, story: &str, n_scans: usize) -> Result<Frames, DesignError> {
         match self.set.kind {
             FeatureKind::Features => match &self.at_scans {
@@ -138,7 +138,8 @@ impl<'a> FrameReader<'a> {
         }
     }
 
-    /// Where the record of a story's features lies, and its features and times as the record names them.
+    /// Returns the path of a story's provenance record, and the names in it of the features and times files with their
+    /// paths.
     #[must_use]
     pub(crate) fn record(&self, story: &str) -> Option<(PathBuf, Vec<(String, PathBuf)>)> {
         if self.set.kind != FeatureKind::Features {
@@ -193,13 +194,13 @@ fn textgrid_path(folder: &Path, story: &str) -> PathBuf {
     file_of(folder, story, &[".TextGrid", ".textgrid", ".TEXTGRID"])
 }
 
-/// The story's file, or where it would be.
+/// The story's file, or the path it would have.
 fn file_of(folder: &Path, story: &str, endings: &[&str]) -> PathBuf {
     let usual = || folder.join(format!("{story}{}", endings[0]));
     names::file_of(folder, story, endings).unwrap_or_else(usual)
 }
 
-/// The end of a sentence, if a file of another name than the story's is read for it.
+/// Message ending if the file read for a story has another name.
 fn of_other_name(path: &Path, story: &str) -> Option<String> {
     let story = names::composed(story.rsplit('/').next().unwrap_or(story));
     let name = path
@@ -225,25 +226,25 @@ fn read_features(set: &FeatureSet, story: &str) -> Result<Frames, DesignError> {
     })
 }
 
-/// The instant that each row of a story's features stands for, seconds from the sound's onset; `None` if no file says so.
+/// Reads the time of each feature row, seconds from sound onset; returns `None` if there is no file of times.
 ///
 /// # Errors
-/// [`DesignError`] if the file is broken.
+/// Returns a [`DesignError`] if the file is broken.
 pub(super) fn read_times(folder: &Path, story: &str) -> Result<Option<Vec<f64>>, DesignError> {
     let times = times_path(folder, story);
     if !times.is_file() {
         return Ok(None);
     }
     let times = npz::read::<Ix2>(&times, TIMES)?;
-    // A window stands for the instant at which it ends.
+    // A causal window is assigned the time at which it ends.
     let ends = times.columns().into_iter().next_back();
     Ok(ends.map(|ends| ends.iter().map(|secs| f64::from(*secs)).collect()))
 }
 
-/// The words of a story, from its `TextGrid` in a folder; `None` if there is no such file.
+/// Reads the words of a story from its `TextGrid`; returns `None` if there is no such file.
 ///
 /// # Errors
-/// [`DesignError`] if the file cannot be read or is no `TextGrid`.
+/// Returns a [`DesignError`] if the file cannot be read or is not a `TextGrid`.
 pub(super) fn read_words(folder: &Path, story: &str) -> Result<Option<ChosenTier>, DesignError> {
     textgrid_path(folder, story)
         .is_file()
@@ -251,7 +252,7 @@ pub(super) fn read_words(folder: &Path, story: &str) -> Result<Option<ChosenTier
         .transpose()
 }
 
-/// One frame per word or phoneme, at its midpoint, of value 1: downsampled they are a rate.
+/// One frame of value 1 per word or phoneme, at its midpoint; resampled to scans, this is a rate.
 fn rate(set: &FeatureSet, story: &str, unit: SpeechUnit) -> Result<Frames, DesignError> {
     let chosen = speech(&set.folder, story, unit, set.empty_labels)?;
     let nothing_said = chosen.intervals.is_empty().then(|| {
@@ -288,7 +289,7 @@ fn speech(
         .map_err(|source| DesignError::TextGrid { source, path })
 }
 
-/// log10 of the mel power every 10 ms, at most 80 dB below the story's loudest bin. A frame stands for its centre.
+/// log10 mel power every 10 ms, clipped at 80 dB below the story's loudest bin. A frame's time is its centre.
 fn mel(samples: &[f32]) -> Frames {
     let mut frames = MelFrames::new(N_MELS);
     let n_frames = samples.len() / HOP_SAMPLES;
@@ -315,7 +316,7 @@ fn mel(samples: &[f32]) -> Frames {
     }
 }
 
-/// Root mean square of every 10 ms. A frame stands for its end.
+/// Root-mean-square level every 10 ms. A frame's time is its end.
 fn rms(samples: &[f32]) -> Frames {
     let hops = samples.chunks_exact(HOP_SAMPLES);
     let level = |hop: &[f32]| {
@@ -330,7 +331,7 @@ fn rms(samples: &[f32]) -> Frames {
     }
 }
 
-/// From −1 at the first scan to 1 at the last, and its square.
+/// Position in the story, from −1 at the first scan to 1 at the last, and its square.
 fn position(n_scans: usize) -> Frames {
     let last = n_scans.saturating_sub(1).max(1) as f32;
     let features = Array2::from_shape_fn((n_scans, 2), |(scan, power)| {
@@ -343,7 +344,7 @@ fn position(n_scans: usize) -> Frames {
     }
 }
 
-/// `n` instants a hop apart, the first of which is `first` hops after the onset.
+/// `n` times, one hop apart; the first is `first` hops after sound onset.
 fn clock(n: usize, first: usize) -> Vec<f64> {
     let hop_secs = HOP_SAMPLES as f64 / f64::from(ENCODER_RATE_HZ);
     (first..first + n)
@@ -372,7 +373,7 @@ mod tests {
                 .all(|level| (level - 0.353_553_4).abs() < 1e-5)
         );
         assert!((frame_secs.unwrap()[99] - 1.0).abs() < 1e-12);
-        // Its spectrum peaks in the band around 1 kHz, and nothing lies more than 80 dB below that.
+        // Its spectrum peaks in the band around 1 kHz, and nothing lies more than 80 dB below that peak.
         let spectrogram = mel(&sine).features;
         let row = spectrogram.row(50);
         let loudest = (0..80).max_by(|a, b| row[*a].total_cmp(&row[*b])).unwrap();

@@ -1,4 +1,4 @@
-//! Whether features and responses cover the same scans, and what would make them.
+//! Checks that features and responses cover the same scans, and suggests trims if they do not.
 
 use std::ops::Range;
 
@@ -6,10 +6,10 @@ use super::DesignError;
 use crate::recipe::Trim;
 use crate::scans::ScanTimes;
 
-/// Features may end this long before the last scan, or last this much longer, before something is likely wrong, seconds.
+/// Tolerated difference between the end of the features and the last scan before a warning, seconds.
 const USUAL_SLACK_SECS: f64 = 30.0;
 
-/// The scans that a trim leaves.
+/// The range of scans that remains after a trim.
 pub(super) fn trimmed(
     story: &str,
     n_scans: usize,
@@ -25,7 +25,8 @@ pub(super) fn trimmed(
     Ok(trim.start_scans..n_scans - trim.end_scans)
 }
 
-/// Why features and responses do not go together; `n_scans`: of both after their trims, which are given in the same order.
+/// Error message for features and responses of different lengths; `n_scans`: of both after their trims, given in the same
+/// order.
 pub(super) fn mismatch(
     story: &str,
     [n_features, n_responses]: [usize; 2],
@@ -41,9 +42,9 @@ pub(super) fn mismatch(
     }
 }
 
-/// Trims of the features that would make as many scans of them as there are of responses: at the end first, at the start second.
+/// Returns trims of the features that would match the number of responses: at the end first, at the start second.
 ///
-/// `n_features` and `n_responses`: scans of both with the trims as they are now.
+/// `n_features` and `n_responses`: numbers of scans with the present trims.
 #[must_use]
 pub fn fitting_trims(n_features: usize, n_responses: usize, trim: Trim) -> Vec<Trim> {
     let [start, end] = trim.into();
@@ -53,7 +54,7 @@ pub fn fitting_trims(n_features: usize, n_responses: usize, trim: Trim) -> Vec<T
     at_end.into_iter().chain(at_start).collect()
 }
 
-/// What would make the two lengths equal, in words.
+/// Advice for making the lengths equal.
 pub(super) fn advice(n_features: usize, n_responses: usize, trim: Trim) -> String {
     let apart = n_features.abs_diff(n_responses);
     let (end_is, start_is) = if n_features > n_responses {
@@ -83,7 +84,7 @@ pub(super) fn advice(n_features: usize, n_responses: usize, trim: Trim) -> Strin
     ways.join(" ")
 }
 
-/// A sentence, if features and scans cover different stretches of time.
+/// Returns a warning if features and scans cover different time spans.
 pub(super) fn far_apart(
     story: &str,
     set: &str,

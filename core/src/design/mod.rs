@@ -1,4 +1,4 @@
-//! The design matrix: features on the scanner's clock, trimmed, z-scored, stacked and delayed.
+//! The design matrix: features resampled to the scans, trimmed, z-scored, concatenated and delayed.
 
 mod alignment;
 mod frames;
@@ -32,7 +32,7 @@ use crate::stimuli::StimuliError;
 use crate::textgrid::TextGridError;
 use crate::zscore::{ColumnStatistics, zscore};
 
-/// Why no design matrix can be made.
+/// Errors that prevent a design matrix from being built.
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,
@@ -144,30 +144,30 @@ pub enum DesignError {
     InBoth(String),
 }
 
-/// A story with the scans that are fitted.
+/// A story and the range of its scans that enter the fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoryScans {
     /// Its name.
     pub story: String,
-    /// Its scans that are used, as rows of its responses.
+    /// Range of its scans, as rows of its responses.
     pub response_rows: Range<usize>,
 }
 
 impl StoryScans {
-    /// How many scans are used.
+    /// Returns the number of scans used.
     #[must_use]
     pub fn n_scans(&self) -> usize {
         self.response_rows.len()
     }
 }
 
-/// Number of scans of each story.
+/// Returns the number of scans of each story.
 #[must_use]
 pub fn scans_of(stories: &[StoryScans]) -> Vec<usize> {
     stories.iter().map(StoryScans::n_scans).collect()
 }
 
-/// The features of all stories as a model sees them.
+/// The design matrix of all stories.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Design {
     /// `(n_training_scans, n_delays · n_features)`.
@@ -178,33 +178,34 @@ pub struct Design {
     pub training_stories: Vec<StoryScans>,
     /// Test stories, in the order of the rows.
     pub test_stories: Vec<StoryScans>,
-    /// What each set brought.
+    /// Summary of each feature set.
     pub sets: Vec<SetColumns>,
-    /// The furthest that any row looks ahead of its scan, seconds.
+    /// Furthest that a row looks ahead of its scan, seconds.
     pub look_ahead_secs: f64,
-    /// Mean interval between the scans of the first story, seconds.
+    /// Repetition time: mean interval between the scans of the first story, seconds.
     pub repetition_secs: f64,
     /// Every file that was read.
     pub files: Vec<PathBuf>,
-    /// What the user should know.
+    /// Warnings for the user.
     pub warnings: Vec<String>,
 }
 
-/// What a set of features brought to the design matrix.
+/// Summary of a feature set in the design matrix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetColumns {
     /// Its name.
     pub name: String,
-    /// Features, before delays.
+    /// Number of features, before delays.
     pub n_features: usize,
-    /// Whether its rows were scans already in every story, so that nothing was resampled.
+    /// Whether its rows were sampled at the scans in every story, so that nothing was resampled.
     pub at_scan_times: bool,
 }
 
-/// Training and test stories of a recipe. Without a list, all that have responses and are not tested are trained with.
+/// Returns the training and test stories of a recipe. Without a list of training stories, all stories with responses that
+/// are not test stories are used.
 ///
 /// # Errors
-/// [`DesignError`] if a story is in both lists, has no responses, or a list is empty.
+/// Returns a [`DesignError`] if a story is in both lists, has no responses, or a list is empty.
 pub fn split_stories(
     recipe: &EncodeRecipe,
     responses: &dyn ResponseSource,
@@ -228,7 +229,7 @@ pub fn split_stories(
     Ok((train, test))
 }
 
-/// The stories under the names that their responses have: the same letters may be composed in another way there.
+/// Replaces story names by those of the responses, which may differ in Unicode normalisation.
 fn under_measured_names(stories: &[String], responses: &dyn ResponseSource) -> Vec<String> {
     let measured = responses.stories();
     let name = |story: &String| {
@@ -241,10 +242,10 @@ fn under_measured_names(stories: &[String], responses: &dyn ResponseSource) -> V
 }
 
 impl Design {
-    /// Makes the design matrix.
+    /// Builds the design matrix.
     ///
     /// # Errors
-    /// [`DesignError`] if a file is missing or broken, or features and responses have different lengths.
+    /// Returns a [`DesignError`] if a file is missing or broken, or if features and responses have different lengths.
     pub fn build(
         recipe: &EncodeRecipe,
         responses: &dyn ResponseSource,
@@ -253,7 +254,7 @@ impl Design {
         Self::of_stories(recipe, responses, [&train, &test])
     }
 
-    /// The same for weights that are there: training stories are read only if the test stories are z-scored with their
+    /// As [`Self::build`], for existing weights: training stories are read only if the test stories are z-scored with their
     /// statistics.
     ///
     /// # Errors
@@ -320,7 +321,7 @@ impl Design {
     }
 }
 
-/// Z-scores stories and stacks them; what is no number becomes 0.
+/// Z-scores and concatenates stories; non-finite values become 0.
 fn normalised(
     mut training: Vec<Array2<f64>>,
     mut test: Vec<Array2<f64>>,
@@ -345,7 +346,7 @@ fn normalised(
 
 fn stacked(stories: &[Array2<f64>]) -> Array2<f64> {
     let views: Vec<ArrayView2<f64>> = stories.iter().map(|story| story.view()).collect();
-    // All have as many columns: the builder has made sure of it.
+    // All have the same number of columns, as the builder has checked.
     concatenate(Axis(0), &views).unwrap_or_default()
 }
 
@@ -378,7 +379,7 @@ impl Builder<'_> {
         Ok(result)
     }
 
-    /// One story's features at its scans, all sets side by side.
+    /// One story's features at its scans, all sets concatenated.
     fn story(
         &mut self,
         story: &str,
@@ -411,7 +412,7 @@ impl Builder<'_> {
             }
             let rows = features.slice(s![rows, ..]);
             self.report_not_finite(set, story, rows, odd_row)?;
-            // Both have as many rows.
+            // Both have the same number of rows.
             all = concatenate(Axis(1), &[all.view(), rows]).unwrap_or(all);
         }
         let scans = StoryScans {
@@ -421,7 +422,7 @@ impl Builder<'_> {
         Ok((scans, all))
     }
 
-    /// One set's features at the scans of a story, and the first row of them as they were read that is not all numbers.
+    /// One set's features at the scans of a story, and the first input row with a non-finite value.
     fn set(
         &mut self,
         index: usize,
@@ -484,7 +485,8 @@ impl Builder<'_> {
         Ok((features, odd_row))
     }
 
-    /// Refuses a set that would be 0 throughout a story for what is no number in it, and tells if some of its features would.
+    /// Returns an error if non-finite values would zero a whole set in a story, and warns if they would zero some of its
+    /// features.
     fn report_not_finite(
         &mut self,
         index: usize,
@@ -527,24 +529,24 @@ impl Builder<'_> {
     }
 }
 
-/// The first row with a value that is no number.
+/// The first row with a non-finite value.
 fn first_odd_row<T: Real>(rows: ArrayView2<T>) -> Option<usize> {
     let is_odd = |row: &ArrayView1<T>| row.iter().any(|value| !value.is_finite());
     rows.rows().into_iter().position(|row| is_odd(&row))
 }
 
-/// The name under which a story's responses lie, or those of its first presentation.
+/// The name of a story's responses, or of their first presentation.
 fn response_name<'a>(recipe: &'a EncodeRecipe, story: &'a str) -> &'a str {
     let names = recipe.responses.presentations(story);
     names.first().map_or(story, String::as_str)
 }
 
-/// The repetition time that the header of a story's responses has.
+/// The repetition time in the header of a story's responses.
 fn header_secs(recipe: &EncodeRecipe, responses: &dyn ResponseSource, story: &str) -> Option<f64> {
     responses.repetition_secs(response_name(recipe, story))
 }
 
-/// A sentence, if scan times and header are of different scanners.
+/// Returns a warning if the scan times and the header disagree on the repetition time.
 fn other_repetition(story: &str, scans: &ScanTimes, header_secs: Option<f64>) -> Option<String> {
     let header_secs = header_secs?;
     let is_other = (scans.repetition_secs / header_secs - 1.0).abs() > 0.01;
@@ -557,7 +559,7 @@ fn other_repetition(story: &str, scans: &ScanTimes, header_secs: Option<f64>) ->
     })
 }
 
-/// Scans of a story's responses, or of its presentations where it has several.
+/// Number of scans of a story's responses, or of its presentations if there are several.
 fn n_scans(
     recipe: &EncodeRecipe,
     responses: &dyn ResponseSource,

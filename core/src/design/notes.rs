@@ -1,23 +1,23 @@
-//! What is told of stories, once for all that it is true of.
+//! Collects warnings about stories, merging those that are the same for several stories.
 
 use crate::scans::SoundOnset;
 
-/// Stories named in a sentence; of more, only how many there are.
+/// Maximum number of stories named in a warning; beyond it, only their number is given.
 const NAMED_STORIES: usize = 5;
 
-/// What a user should know of the stories.
+/// Warnings about the stories.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
-    /// What is to be said after the stories' names, and which stories.
+    /// Message endings, each with the stories to which it applies.
     of_stories: Vec<(String, Vec<String>)>,
-    /// Sentences that name their story themselves.
+    /// Complete messages that name their story themselves.
     whole: Vec<String>,
-    /// Stories whose sound's onset came out of an event file.
+    /// Stories whose sound onset was read from an event file.
     onsets: Vec<String>,
 }
 
 impl Notes {
-    /// Something that is true of a story, and perhaps of others.
+    /// Adds a message ending for a story; equal endings are merged.
     pub(super) fn of(&mut self, story: &str, what: String) {
         let known = self.of_stories.iter_mut().find(|(known, _)| *known == what);
         match known {
@@ -27,12 +27,12 @@ impl Notes {
         }
     }
 
-    /// A whole sentence.
+    /// Adds a complete message, if there is one.
     pub(super) fn whole(&mut self, sentence: Option<String>) {
         self.whole.extend(sentence);
     }
 
-    /// What decided when a story's volumes were taken.
+    /// Adds the notes on how a story's scan times were found.
     pub(super) fn found_scans(
         &mut self,
         story: &str,
@@ -48,7 +48,7 @@ impl Notes {
         }
     }
 
-    /// All as sentences.
+    /// Returns all warnings as sentences.
     pub(super) fn sentences(self) -> Vec<String> {
         let onsets = (!self.onsets.is_empty()).then(|| {
             format!(

@@ -1,4 +1,4 @@
-//! When the volumes of a story were taken, from whatever says so.
+//! Scan times of a story, from any of the supported sources.
 
 use std::path::{Path, PathBuf};
 
@@ -7,21 +7,21 @@ use crate::names;
 use crate::recipe::ScansRecipe;
 use crate::scans::{ScanTimes, ScansError, SoundOnset, TrReport, sound_onset};
 
-/// Repetition times that scanners have, seconds. What a header says outside of them is in another unit.
+/// Plausible repetition times, seconds. A header value outside this range is in another unit.
 const REPETITIONS_SECS: std::ops::RangeInclusive<f64> = 0.05..=30.0;
-/// The repetition time that headers have where nobody wrote one: fMRIPrep's older files.
+/// Repetition time in headers where it was never set, as in older output of fMRIPrep.
 const UNSET_SECS: f64 = 1.0;
 
-/// When the volumes of a story were taken, and what says so.
+/// The scan times of a story, and their source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FoundScans {
-    /// The volumes.
+    /// The scan times.
     pub times: ScanTimes,
-    /// The file that was read.
+    /// The file they were read from.
     pub file: Option<PathBuf>,
-    /// When the sound began, where an event file says so.
+    /// Sound onset, if read from an event file.
     pub onset: Option<SoundOnset>,
-    /// What was chosen, or believed: the ends of sentences that begin with the story's name.
+    /// Choices and assumptions made, as message endings that follow the story's name.
     pub warnings: Vec<String>,
 }
 
@@ -36,13 +36,13 @@ impl FoundScans {
     }
 }
 
-/// When the volumes of a story were taken.
+/// Returns the scan times of a story.
 ///
-/// * `n_scans`: how many there are, if nothing else says so.
-/// * `header_secs`: from one volume to the next as the responses' header has it, seconds.
+/// * `n_scans`: number of scans, if no other source gives it.
+/// * `header_secs`: repetition time in the header of the responses, seconds.
 ///
 /// # Errors
-/// [`DesignError`] if the file is missing or makes no sense.
+/// Returns a [`DesignError`] if the file is missing or invalid.
 pub fn scan_times(
     recipe: &ScansRecipe,
     story: &str,
@@ -76,7 +76,7 @@ pub fn scan_times(
     }
 }
 
-/// Volumes at even intervals, the sound's onset from an event file.
+/// Evenly spaced scans, with the sound onset from an event file.
 fn of_events(
     folder: &Path,
     story: &str,
@@ -118,7 +118,7 @@ fn of_events(
     })
 }
 
-/// The story's file, or where it would be.
+/// The story's file, or the path it would have.
 fn file_of(folder: &Path, story: &str, endings: &[&str]) -> PathBuf {
     let usual = || folder.join(format!("{story}{}", endings[0]));
     names::file_of(folder, story, endings).unwrap_or_else(usual)

@@ -1,4 +1,4 @@
-//! Small stories, whose design matrix can be worked out by hand.
+//! Small stories whose design matrix can be computed by hand.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,7 +19,7 @@ fn write_npz(path: &Path, name: &str, rows: &Array2<f32>) {
     writer.finish().unwrap();
 }
 
-/// Features every 0.1 s for a minute, of 3 dimensions.
+/// 3 features, every 0.1 s for a minute.
 fn extracted(folder: &Path, story: &str) {
     let times = Array2::from_shape_fn((600, 2), |(row, end)| (row + end) as f32 * 0.1);
     let wave = |row: usize, k: usize| ((row * (k + 1)) as f32 * 0.013 + story.len() as f32).sin();
@@ -74,7 +74,7 @@ fn recipe(folder: &Path) -> EncodeRecipe {
 
 use crate::recipe::DesignRecipe;
 
-/// Three stories, with responses that are trimmed by [3, 2] already.
+/// Three stories whose responses are already trimmed by [3, 2].
 fn study(folder: &Path) -> ResponsesInMemory {
     let mut responses = ResponsesInMemory::default();
     for (story, n_scans) in [("a", 25), ("bb", 20), ("c", 25)] {
@@ -113,7 +113,7 @@ fn stories_are_trimmed_z_scored_stacked_and_delayed() {
     );
     let mut by_hand = by_hand.unwrap().features.slice(s![3..23, ..]).to_owned();
     zscore(by_hand.view_mut());
-    // At a delay of 2 scans, story bb begins with the end of story a: published, and a fault.
+    // At a delay of 2 scans, story bb begins with the end of story a: the published behaviour, and a flaw.
     let copy = design.training.0.slice(s![25.., 3..6]).to_owned();
     let apart = &copy.slice(s![2.., ..]) - &by_hand.slice(s![..18, ..]);
     assert!(apart.iter().all(|apart| apart.abs() < 1e-12));
@@ -158,7 +158,7 @@ fn lengths_that_differ_are_explained_with_the_trim_that_would_fit() {
     let lists = folder.path().join("scans");
     std::fs::create_dir_all(&lists).unwrap();
     for story in ["a", "bb", "c"] {
-        // 30 scans, whatever the responses have.
+        // 30 scans, whatever the number of responses.
         let centres: Vec<String> = (0..30).map(|scan| (scan * 2).to_string()).collect();
         std::fs::write(lists.join(format!("{story}.txt")), centres.join("\n")).unwrap();
     }
@@ -195,7 +195,7 @@ fn what_is_missing_is_named() {
     short.stories.train = vec!["a".into()];
     short.design.trim_responses_train = [20, 5].into();
     assert!(refused(&short, &responses).contains("leaves none"));
-    // Even intervals are in no file, and none is named.
+    // Simulated scan times involve no file, so none is named.
     let mut still = recipe(folder.path());
     still.stories.train = vec!["a".into()];
     still.scans = ScansRecipe::Simulated {
@@ -231,7 +231,7 @@ fn features_at_scans_are_taken_as_they_are_and_sets_stand_side_by_side() {
         (design.sets[1].name.as_str(), design.sets[1].n_features),
         ("own", 1)
     );
-    // A parabola, trimmed, z-scored, and delayed by 1: rises from scan to scan.
+    // A parabola, trimmed, z-scored, and delayed by 1: increases from scan to scan.
     let column = design.training.0.column(3);
     assert!(
         column
@@ -242,7 +242,7 @@ fn features_at_scans_are_taken_as_they_are_and_sets_stand_side_by_side() {
     );
 }
 
-/// Features of story "a" with a value in some columns of row 7 that is no number.
+/// Features of story "a" with a non-finite value in some columns of row 7.
 fn spoilt(folder: &Path, columns: &[usize], value: f32) {
     let features = Array2::from_shape_fn((600, 3), |(row, k)| {
         if row == 7 && columns.contains(&k) {
@@ -271,7 +271,7 @@ fn a_story_does_not_vanish_for_what_is_no_number() {
             told.contains("row 7") && told.contains("1 of 3 features"),
             "{told}"
         );
-        // As published: the whole column of the story is 0.
+        // As published, the whole column of the story is 0.
         assert!(
             design
                 .training
@@ -335,7 +335,7 @@ fn repetition_times_and_onsets_that_cannot_be_are_refused() {
     let found = scans(None, Some(2.0)).unwrap();
     assert!((found.times.centre_secs[0] - (1.0 - 14.5)).abs() < 1e-12);
     assert_eq!((found.onset.unwrap().line, found.warnings.len()), (3, 0));
-    // In milliseconds, without a unit, or as programs write that do not know it.
+    // In milliseconds, without a unit, or the default of programs that do not know it.
     assert!(scans(None, Some(1500.0)).unwrap_err().contains("1500 s"));
     assert!(scans(None, Some(0.002)).unwrap_err().contains("0.002 s"));
     assert_eq!(scans(None, Some(1.0)).unwrap().warnings.len(), 1);
@@ -344,7 +344,7 @@ fn repetition_times_and_onsets_that_cannot_be_are_refused() {
     assert!(scans(Some(2.0), None).unwrap_err().contains("milliseconds"));
 }
 
-/// The study's released features: one file, story → (scans, features), nothing to resample.
+/// The study's released features: one file, story → (scans, features), not resampled.
 #[test]
 fn one_file_of_all_stories_holds_features_at_scan_times() {
     let folder = tempfile::tempdir().unwrap();

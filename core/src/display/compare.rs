@@ -1,24 +1,24 @@
-//! Two arrays of features side by side: how far apart, where most, and how well they go together.
+//! Comparison of two feature arrays: largest difference, its position, and correlation.
 
 use ndarray::ArrayView2;
 
-/// How two arrays of the same shape differ.
+/// Differences between two arrays of the same shape.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Difference {
     /// The largest absolute difference.
     pub largest: f64,
-    /// Row and dimension where it is.
+    /// Row and dimension of the largest difference.
     pub at: [usize; 2],
     /// The largest absolute value of the first array.
     pub largest_value: f64,
-    /// Pearson correlation over all values; NaN if either side does not vary.
+    /// Pearson correlation over all values; NaN if either array is constant.
     pub correlation: f64,
-    /// Values that are not finite in one of them.
+    /// Number of values that are not finite in either array.
     pub n_not_finite: usize,
 }
 
 impl Difference {
-    /// Compares two arrays, `(n_rows, n_dims)`, with sums in double precision; `None` if their shapes differ.
+    /// Compares two arrays, `(n_rows, n_dims)`, in double precision; returns `None` if their shapes differ.
     #[must_use]
     pub fn between(a: ArrayView2<f32>, b: ArrayView2<f32>) -> Option<Self> {
         if a.dim() != b.dim() {
@@ -31,7 +31,7 @@ impl Difference {
             correlation: f64::NAN,
             n_not_finite: 0,
         };
-        // Sums about a first pair of values, so that a large mean costs no digits.
+        // Sums relative to a first pair of values, which avoids cancellation with large means.
         let origin = a
             .iter()
             .zip(b)

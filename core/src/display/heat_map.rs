@@ -1,34 +1,34 @@
-//! Features as a picture: time to the right, dimensions downwards, each cell the mean of what falls on it.
+//! Heat map of features: time on the x axis, dimensions downwards, each cell the mean of the values in it.
 
 use ndarray::{Array2, ArrayView2, Axis};
 
-/// Rows of one level that make one of the next.
+/// Rows of one level that are averaged into one of the next.
 const LEVEL_FACTOR: usize = 4;
-/// Instants from which the colour scale is taken.
+/// Number of rows from which the colour scale is estimated.
 const SCALE_ROWS: usize = 500;
 
-/// A layer's features in levels of detail over time.
+/// A layer's features at several temporal resolutions.
 #[derive(Debug, Clone)]
 pub struct HeatMap {
-    /// Finest first: `(n_rows, n_dims)`, `(n_rows / 4, n_dims)`, …
+    /// Finest level first: `(n_rows, n_dims)`, `(n_rows / 4, n_dims)`, …
     levels: Vec<Array2<f32>>,
-    /// The 2nd and the 98th percentile of all values.
+    /// 2nd and 98th percentile of all values.
     range: [f32; 2],
     /// Mean and standard deviation of each dimension.
     moments: Vec<[f32; 2]>,
 }
 
-/// What a colour means.
+/// Colour mapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Shading {
-    /// The value itself, between the 2nd and the 98th percentile of the layer.
+    /// The value, between the layer's 2nd and 98th percentile.
     #[default]
     Values,
-    /// How far the value is from its dimension's mean, in standard deviations, between −3 and 3.
+    /// z score of the value within its dimension, between −3 and 3.
     PerDimension,
 }
 
-/// A stretch of a layer: rows and dimensions, in parts of them.
+/// A region of a layer, in fractional rows and dimensions.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stretch {
     /// First and last row.
@@ -38,7 +38,7 @@ pub struct Stretch {
 }
 
 impl HeatMap {
-    /// Prepares a layer's features, `(n_rows, n_dims)`. Takes a third more memory than they do.
+    /// Prepares a layer's features, `(n_rows, n_dims)`. Needs a third more memory than they do.
     #[must_use]
     pub fn new(features: Array2<f32>) -> Self {
         let range = percentiles(&features);
@@ -58,13 +58,13 @@ impl HeatMap {
         }
     }
 
-    /// The features, `(n_rows, n_dims)`.
+    /// Returns the features, `(n_rows, n_dims)`.
     #[must_use]
     pub fn features(&self) -> &Array2<f32> {
         &self.levels[0]
     }
 
-    /// The values at the ends of the colour scale.
+    /// Returns the values at the ends of the colour scale.
     #[must_use]
     pub fn range(&self, shading: Shading) -> [f32; 2] {
         match shading {
@@ -73,10 +73,10 @@ impl HeatMap {
         }
     }
 
-    /// The mean of what falls on each cell, `(n_down, n_across)` in C order, as a share of the colour scale; NaN where a
-    /// value is not finite or nothing lies.
+    /// Returns the mean of the values in each cell, `(n_down, n_across)` in C order, as a fraction of the colour scale; NaN
+    /// for cells with non-finite values or without data.
     ///
-    /// Takes time in proportion to the cells, whatever the length.
+    /// Takes time proportional to the number of cells, whatever the length.
     #[must_use]
     pub fn cells(
         &self,
@@ -127,7 +127,7 @@ impl HeatMap {
         }
     }
 
-    /// One dimension's smallest and largest value in `n_columns` stretches of the rows between two, in parts of rows.
+    /// Returns the minimum and maximum of one dimension in each of `n_columns` equal parts of a fractional range of rows.
     #[must_use]
     pub fn line(&self, dim: usize, rows: [f64; 2], n_columns: usize) -> Vec<[f32; 2]> {
         let values = &self.levels[0];
@@ -148,7 +148,7 @@ impl HeatMap {
     }
 }
 
-/// Which whole things each of `n` equal parts of a stretch covers: at least one where the stretch lies within `end`.
+/// Index ranges covered by `n` equal parts of an interval: at least one index each within `end`.
 fn edges([from, to]: [f64; 2], n: usize, end: usize) -> Vec<std::ops::Range<usize>> {
     let per_part = (to - from) / n.max(1) as f64;
     let part = |at: usize| {
@@ -229,7 +229,7 @@ mod tests {
             dims: [0.0, 6.0],
         };
         let [low, high] = map.range(Shading::Values);
-        // A thousand rows on ten columns: levels of 64 rows make columns of one or two of them.
+        // A thousand rows in ten columns: levels of 64 rows give columns of one or two of them.
         for (n_across, tolerance) in [(1000, 1e-5), (250, 1e-5), (10, 0.2)] {
             let cells = map.cells(stretch, [n_across, 3], Shading::Values);
             for across in 0..n_across {

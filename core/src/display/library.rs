@@ -1,4 +1,4 @@
-//! A folder of features, ours or the study's Python code's: which layers and stories are in it.
+//! Contents of a features folder, from Heschl or the study's Python code: its layers and stories.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,19 +9,19 @@ use ndarray::{Array2, Ix2};
 use crate::formats::npz::{self, NpzError};
 use crate::recipe::RecipeFile;
 
-/// Folders of layers of one model; story folders may lie below each other, but not so deep.
+/// Maximum nesting depth of story folders.
 const DEEPEST: usize = 6;
 const TIMES: &str = "_times";
 
-/// Why a folder cannot be looked at.
+/// Errors of reading a features folder.
 #[derive(Debug, thiserror::Error)]
 pub enum LibraryError {
-    /// There is nothing.
+    /// The folder does not exist.
     #[error(
         "The folder of features is not there. Check whether it was moved or its disk is mounted.\nFolder: {}", .0.display()
     )]
     Missing(PathBuf),
-    /// There are no features.
+    /// The folder holds no features.
     #[error(
         "This folder holds no features. Choose the model's folder, such as features_cnk0.1_ctx16.0/whisper-tiny.en, which has \
          <story>.npz or folders encoder.0, layer.0 and so on.\nFolder: {}", .0.display()
@@ -30,7 +30,7 @@ pub enum LibraryError {
     /// A file cannot be read.
     #[error(transparent)]
     File(#[from] NpzError),
-    /// Times and features do not go together.
+    /// Times and features have different numbers of rows.
     #[error("The features have {n_rows} rows but the times {n_times}: one of the files is from another run.\nFile: {}", .path.display())]
     Rows {
         /// Rows of the features.
@@ -42,17 +42,17 @@ pub enum LibraryError {
     },
 }
 
-/// A layer of a folder of features.
+/// A layer in a features folder.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Layer {
-    /// A hidden state: its number, and its folder's name, such as `encoder.3`.
+    /// A hidden state: its index, and its folder's name, such as `encoder.3`.
     Hidden(usize, String),
-    /// The final output, straight in the model's folder.
+    /// The final output, directly in the model's folder.
     Final,
 }
 
 impl Layer {
-    /// What it is called.
+    /// Returns the layer's display name.
     #[must_use]
     pub fn title(&self) -> String {
         match self {
@@ -62,24 +62,24 @@ impl Layer {
     }
 }
 
-/// A model's folder of features.
+/// The features folder of a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FeatureLibrary {
     folder: PathBuf,
-    /// The hidden states by their numbers, then the final output.
+    /// The hidden states by index, then the final output.
     pub layers: Vec<Layer>,
     /// The stories, in alphabetical order.
     pub stories: Vec<String>,
-    /// The recipe that made it, if it is beside it.
+    /// The recipe in the folder, if there is one.
     pub recipe: Option<RecipeFile>,
 }
 
 impl FeatureLibrary {
-    /// Looks which layers and stories a folder holds. Of a folder that holds one model's folder, or one set of settings
-    /// with one model's folder, that one is taken.
+    /// Lists the layers and stories in a folder. If the folder contains a single model's folder, or a single settings
+    /// folder with one, that is opened instead.
     ///
     /// # Errors
-    /// [`LibraryError::Missing`], [`LibraryError::Empty`].
+    /// Returns [`LibraryError::Missing`] or [`LibraryError::Empty`].
     pub fn open(folder: &Path) -> Result<Self, LibraryError> {
         if !folder.is_dir() {
             return Err(LibraryError::Missing(folder.into()));
@@ -106,14 +106,14 @@ impl FeatureLibrary {
             .collect();
         layers.sort();
         let mut stories = BTreeSet::new();
-        // Without layers it may be a folder around models' folders: what lies deeper is not its own.
+        // Without layers it may be a parent of models' folders: deeper files are not its own.
         let depth = if layers.is_empty() { 0 } else { DEEPEST };
         let in_folder = stories_in(folder, &layers, depth);
         if !in_folder.is_empty() {
             layers.push(Layer::Final);
         }
         stories.extend(in_folder);
-        // A recipe of some layers has no final output; its stories are those of any layer.
+        // With a selection of layers there may be no final output; the stories are then those of any layer.
         if let Some(Layer::Hidden(_, name)) = layers.first() {
             stories.extend(stories_in(&folder.join(name), &[], DEEPEST));
         }
@@ -128,13 +128,13 @@ impl FeatureLibrary {
         }
     }
 
-    /// The model's folder.
+    /// Returns the model's folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The file of a layer's features.
+    /// Returns the path of a layer's features.
     #[must_use]
     pub fn path(&self, layer: &Layer, story: &str) -> PathBuf {
         let folder = match layer {
@@ -144,18 +144,18 @@ impl FeatureLibrary {
         folder.join(format!("{story}.npz"))
     }
 
-    /// A layer's features of a story, `(n_rows, n_dims)`.
+    /// Reads a layer's features of a story, `(n_rows, n_dims)`.
     ///
     /// # Errors
-    /// [`LibraryError::File`] with a sentence about the file.
+    /// Returns [`LibraryError::File`] if the file cannot be read.
     pub fn features(&self, layer: &Layer, story: &str) -> Result<Array2<f32>, LibraryError> {
         Ok(npz::read::<Ix2>(&self.path(layer, story), "features")?)
     }
 
-    /// Start and end of each row's window in seconds, `(n_rows, 2)`; `None` if there is no such file.
+    /// Reads start and end of each row's window in seconds, `(n_rows, 2)`; returns `None` if there is no such file.
     ///
     /// # Errors
-    /// [`LibraryError::File`] with a sentence about the file, [`LibraryError::Rows`] if there are not `n_rows`.
+    /// Returns [`LibraryError::File`] if the file cannot be read, [`LibraryError::Rows`] if there are not `n_rows` rows.
     pub fn times(&self, story: &str, n_rows: usize) -> Result<Option<Array2<f32>>, LibraryError> {
         let path = self.folder.join(format!("{story}{TIMES}.npz"));
         if !path.is_file() {
@@ -179,7 +179,7 @@ fn layer_named(name: String) -> Option<Layer> {
     is_layer.then_some(Layer::Hidden(number.parse().ok()?, name))
 }
 
-/// Names of the folders straight in a folder, without hidden ones, in alphabetical order.
+/// Names of a folder's immediate sub-folders, without hidden ones, sorted.
 fn folders_in(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let names = entries
@@ -190,7 +190,7 @@ fn folders_in(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Stories whose features lie in a folder or below it, but not in a layer's or another set's.
+/// Stories with features in a folder or below it, excluding those of a layer or another feature set.
 fn stories_in(folder: &Path, layers: &[Layer], deepest: usize) -> Vec<String> {
     let is_other = |name: &str| {
         let is_layer = layers
@@ -215,7 +215,7 @@ fn stories_in(folder: &Path, layers: &[Layer], deepest: usize) -> Vec<String> {
             }
         }
     }
-    // A story may be called `hard_times`: it has times itself. Times have none.
+    // A story may be called `hard_times`: unlike times files, it has times of its own.
     let has_times = |story: &str| stories.contains(&format!("{story}{TIMES}"));
     let is_story = |story: &&String| has_times(story) || !story.ends_with(TIMES);
     stories.iter().filter(is_story).cloned().collect()
@@ -235,7 +235,7 @@ mod tests {
         writer.finish().unwrap();
     }
 
-    /// Two layers of ten, given in the order in which a disk may list them, with a story in a folder of its own.
+    /// Two layers of ten, in an order in which a disk may list them, with a story in a sub-folder.
     fn library(folder: &Path) {
         for story in ["b", "deep/a"] {
             for layer in ["encoder.10", "encoder.2", ""] {

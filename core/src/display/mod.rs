@@ -1,7 +1,7 @@
-//! What is looked at: a story's sound, and its features as pictures and as numbers.
+//! Data for display: a story's sound, and its features as images and statistics.
 //!
-//! Everything here is for eyes, and nothing of it enters a result. Pictures are decimated to what a screen shows; long
-//! stories are looked at through evenly spaced instants, and each function says so.
+//! For visualisation only; no result depends on it. Images are decimated to screen resolution, and long stories are
+//! subsampled at evenly spaced rows, as documented for each function.
 
 pub mod compare;
 pub mod heat_map;
@@ -10,7 +10,7 @@ pub mod similarity;
 pub mod sound;
 pub mod statistics;
 
-/// At most `n_most` rows of `n_rows`, evenly spaced, the first one among them.
+/// Returns at most `n_most` evenly spaced rows of `n_rows`, including the first.
 #[must_use]
 pub fn evenly(n_rows: usize, n_most: usize) -> Vec<usize> {
     let n = n_rows.min(n_most);

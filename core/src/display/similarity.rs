@@ -1,18 +1,19 @@
-//! How alike layers are, and instants of one layer; and the two directions along which a layer varies most.
+//! Similarity of layers and of time points within a layer, and a layer's first two principal components.
 
 use faer::Side;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
-/// A layer's instants seen from each other: what linear CKA compares, whatever rotation and scale its dimensions have.
+/// Gram matrix of a layer's time points, for linear CKA, which is invariant to rotation and isotropic scaling of the
+/// dimensions.
 #[derive(Debug, Clone)]
 pub struct Gram {
-    /// `(n, n)`, of features whose dimensions have mean 0.
+    /// `(n, n)`, of column-centred features.
     products: Array2<f64>,
     norm: f64,
 }
 
 impl Gram {
-    /// The Gram matrix of some rows of `(n_rows, n_dims)` features.
+    /// Computes the Gram matrix of some rows of features `(n_rows, n_dims)`.
     #[must_use]
     pub fn of(features: ArrayView2<f32>, rows: &[usize]) -> Self {
         let centred = centred(features, rows);
@@ -25,8 +26,8 @@ impl Gram {
         Self { products, norm }
     }
 
-    /// Linear centred kernel alignment, 0 to 1 (Kornblith et al. 2019, arXiv 1905.00414, eq. 4); NaN if either side does
-    /// not vary, or if the rows are not those of the other.
+    /// Returns linear centred kernel alignment, 0 to 1 (Kornblith et al. 2019, arXiv 1905.00414, eq. 4); NaN if either
+    /// layer is constant, or if the numbers of rows differ.
     #[must_use]
     pub fn cka(&self, other: &Self) -> f64 {
         if self.products.dim() != other.products.dim() {
@@ -42,7 +43,7 @@ impl Gram {
     }
 }
 
-/// Rows in double precision, each dimension's mean taken away; what is not finite counts as 0.
+/// The rows in double precision, with each dimension centred; non-finite values count as 0.
 fn centred(features: ArrayView2<f32>, rows: &[usize]) -> Array2<f64> {
     let mut chosen = features.select(Axis(0), rows).mapv(|value| {
         if value.is_finite() {
@@ -58,8 +59,8 @@ fn centred(features: ArrayView2<f32>, rows: &[usize]) -> Array2<f64> {
     chosen
 }
 
-/// Pearson correlation between instants, `(n, n)`, over the dimensions brought to mean 0 over the instants, so that a
-/// dimension that is always large does not make all instants alike.
+/// Returns the Pearson correlation between time points, `(n, n)`, after centring each dimension over time, so that
+/// dimensions with a large mean do not dominate.
 #[must_use]
 pub fn over_time(features: ArrayView2<f32>, rows: &[usize]) -> Array2<f64> {
     let mut rows = centred(features, rows);
@@ -74,16 +75,17 @@ pub fn over_time(features: ArrayView2<f32>, rows: &[usize]) -> Array2<f64> {
     rows.dot(&rows.t())
 }
 
-/// Where instants lie in the plane of a layer's two largest principal components.
+/// Projection of time points onto a layer's first two principal components.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plane {
     /// One point per row.
     pub points: Vec<[f64; 2]>,
-    /// The share of the variance along each axis.
+    /// Fraction of the variance along each axis.
     pub shares: [f64; 2],
 }
 
-/// Principal components of some rows of a layer; `None` if the layer does not vary or cannot be decomposed.
+/// Computes the first two principal components of some rows of a layer; returns `None` if the layer is constant or the
+/// decomposition fails.
 #[must_use]
 pub fn plane(features: ArrayView2<f32>, rows: &[usize]) -> Option<Plane> {
     let centred = centred(features, rows);
@@ -91,7 +93,8 @@ pub fn plane(features: ArrayView2<f32>, rows: &[usize]) -> Option<Plane> {
     if total <= 0.0 || centred.ncols() < 2 {
         return None;
     }
-    // The rows' products have the same eigenvalues as the dimensions', and their eigenvectors are the points.
+    // The Gram matrix of the rows has the same non-zero eigenvalues as the covariance, and its eigenvectors give the
+    // projections.
     let products = centred.dot(&centred.t());
     let n = products.nrows();
     let matrix = faer::Mat::from_fn(n, n, |i, j| products[[i, j]]);
@@ -101,7 +104,7 @@ pub fn plane(features: ArrayView2<f32>, rows: &[usize]) -> Option<Plane> {
         let vector: Vec<f64> = (0..n)
             .map(|row| eigen.U()[(row, at)] * value.sqrt())
             .collect();
-        // The sign is free: the largest point is put on the positive side.
+        // The sign is arbitrary: the largest coordinate is made positive.
         let largest = vector
             .iter()
             .copied()
@@ -140,7 +143,7 @@ mod tests {
         (0..n).collect()
     }
 
-    /// The other form of the definition: `‖YᵀX‖² / (‖XᵀX‖ ‖YᵀY‖)`, norms of Frobenius.
+    /// The equivalent definition `‖YᵀX‖² / (‖XᵀX‖ ‖YᵀY‖)`, with Frobenius norms.
     fn cka_of_dimensions(x: &Array2<f32>, y: &Array2<f32>) -> f64 {
         let (x, y) = (
             centred(x.view(), &all(x.nrows())),
@@ -176,7 +179,7 @@ mod tests {
         let mut features = noise(6, 30, 4);
         let opposite = features.row(0).mapv(|value| -value);
         features.row_mut(1).assign(&opposite);
-        // Two copies of everything turned round, so that the means are 0.
+        // With a negated copy of everything, so that the means are 0.
         let turned = features.mapv(|value| -value);
         let both = ndarray::concatenate![Axis(0), features, turned];
         let found = over_time(both.view(), &all(12));
@@ -188,7 +191,7 @@ mod tests {
 
     #[test]
     fn the_plane_is_that_of_the_widest_spread() {
-        // Points on an ellipse with half axes 3 and 1 in two dimensions of five, and nothing elsewhere.
+        // Points on an ellipse with semi-axes 3 and 1 in two of five dimensions; the others are 0.
         let n = 360;
         let features = Array2::from_shape_fn((n, 5), |(row, dim)| {
             let angle = row as f32 / n as f32 * std::f32::consts::TAU;
@@ -201,7 +204,7 @@ mod tests {
         let Some(found) = plane(features.view(), &all(n)) else {
             panic!("an ellipse has axes");
         };
-        // Variances in the ratio 9 to 1.
+        // The variances have the ratio 9 to 1.
         assert!(
             (found.shares[0] - 0.9).abs() < 1e-6 && (found.shares[1] - 0.1).abs() < 1e-6,
             "{:?}",

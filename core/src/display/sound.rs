@@ -1,4 +1,4 @@
-//! A story's sound, so that any stretch of it can be drawn at once: extremes and a spectrogram, in levels of detail.
+//! A story's sound for display at any zoom level: extremes and a spectrogram, at several resolutions.
 
 use std::sync::Arc;
 
@@ -7,47 +7,47 @@ use crate::mel::{FFT_SAMPLES, HOP_SAMPLES, MelFrames};
 
 /// Mel bands of the spectrogram, 0 to 8 kHz.
 pub const N_BANDS: usize = 64;
-/// Samples of the finest bin of extremes; what is drawn finer is read from the samples.
+/// Samples per bin of the finest level of extremes; finer views are computed from the samples.
 const FINEST_BIN: usize = 64;
-/// Bins of one level that make one of the next.
+/// Bins of one level that are merged into one of the next.
 const LEVEL_FACTOR: usize = 4;
-/// Steps of a stored level for a factor of ten in power: 0.5 dB.
+/// Quantisation steps per factor of ten in power: 0.5 dB.
 const STEPS_PER_DECADE: f32 = 20.0;
-/// log10 of the power that is stored as 0.
+/// log10 of the power that is quantised to 0.
 const LOWEST_LOG10: f32 = -10.0;
-/// What is drawn reaches so many stored steps below the loudest: 60 dB.
+/// Displayed dynamic range below the loudest value, in quantisation steps: 60 dB.
 const DRAWN_STEPS: u8 = 120;
 
-/// Smallest and largest sample of a bin.
+/// Minimum and maximum of a bin.
 type Extremes = [i16; 2];
 
 /// A story's sound at 16 kHz mono.
 #[derive(Debug, Clone)]
 pub struct Sound {
     samples: Arc<Vec<i16>>,
-    /// Finest first.
+    /// Finest level first.
     extremes: Vec<Vec<Extremes>>,
-    /// Finest first: `(n_frames, N_BANDS)` in C order, the lowest band first.
+    /// Finest level first: `(n_frames, N_BANDS)` in C order, the lowest band first.
     spectrogram: Vec<Vec<u8>>,
     loudest: u8,
 }
 
 impl Sound {
-    /// The samples, `(n_samples,)`, full scale at ±32768.
+    /// Returns the samples, `(n_samples,)`, with full scale ±32768.
     #[must_use]
     pub fn samples(&self) -> &Arc<Vec<i16>> {
         &self.samples
     }
 
-    /// Length in seconds.
+    /// Returns the length in seconds.
     #[must_use]
     pub fn secs(&self) -> f64 {
         self.samples.len() as f64 / f64::from(ENCODER_RATE_HZ)
     }
 
-    /// Smallest and largest value, full scale 1, of `n_columns` stretches between two instants, in seconds.
+    /// Returns minimum and maximum, with full scale 1, in each of `n_columns` equal parts of a time range, in seconds.
     ///
-    /// Outside the story they are 0. Takes time in proportion to `n_columns`, whatever the length.
+    /// They are 0 outside the story. Takes time proportional to `n_columns`, whatever the length.
     #[must_use]
     pub fn columns(&self, from_secs: f64, to_secs: f64, n_columns: usize) -> Vec<[f32; 2]> {
         let rate = f64::from(ENCODER_RATE_HZ);
@@ -64,7 +64,7 @@ impl Sound {
         let end = self.samples.len();
         let from = (from.floor().max(0.0) as usize).min(end);
         let to = (to.ceil().max(0.0) as usize).clamp(from, end);
-        // The coarsest level whose bins still lie within the stretch.
+        // The coarsest level whose bins fit into a column.
         let mut bin = FINEST_BIN;
         let mut level = None;
         for (at, _) in self.extremes.iter().enumerate() {
@@ -88,8 +88,8 @@ impl Sound {
         found.unwrap_or([0, 0])
     }
 
-    /// The spectrogram between two instants, in seconds: `(N_BANDS, n_columns)` in C order, the highest band first, 0 at
-    /// 60 dB below the story's loudest and 255 there. Outside the story it is 0.
+    /// Returns the spectrogram of a time range, in seconds: `(N_BANDS, n_columns)` in C order, the highest band first, from
+    /// 0 at 60 dB below the story's loudest value to 255 there; 0 outside the story.
     #[must_use]
     pub fn spectrogram(&self, from_secs: f64, to_secs: f64, n_columns: usize) -> Vec<u8> {
         let rate = f64::from(ENCODER_RATE_HZ) / HOP_SAMPLES as f64;
@@ -126,11 +126,11 @@ fn bounds(bins: impl Iterator<Item = Extremes>) -> Option<Extremes> {
     bins.reduce(|[low, high], [lower, higher]| [low.min(lower), high.max(higher)])
 }
 
-/// Makes a [`Sound`] of samples as they are decoded.
+/// Builds a [`Sound`] from decoded blocks.
 pub struct SoundBuilder {
     samples: Vec<i16>,
     frames: MelFrames,
-    /// Samples that the next frame begins with: half a frame of silence before the story, then its samples.
+    /// Samples carried over to the next frame: initially half a frame of silence, then samples of the story.
     carried: Vec<f32>,
     spectrogram: Vec<u8>,
 }
@@ -147,7 +147,7 @@ impl Default for SoundBuilder {
 }
 
 impl SoundBuilder {
-    /// Takes the next samples, full scale ±1.
+    /// Appends samples, with full scale ±1.
     pub fn push(&mut self, samples: &[f32]) {
         let stored = |sample: &f32| (sample * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i16;
         self.samples.extend(samples.iter().map(stored));
@@ -165,7 +165,7 @@ impl SoundBuilder {
         self.carried.drain(..at);
     }
 
-    /// The sound, with its levels of detail.
+    /// Returns the sound, with all resolutions.
     #[must_use]
     pub fn finish(self) -> Sound {
         let finest = self
@@ -200,7 +200,7 @@ impl SoundBuilder {
     }
 }
 
-/// The mean of a few frames, band by band.
+/// Mean of a few frames, per band.
 fn mean_frame(frames: &[u8]) -> impl Iterator<Item = u8> + '_ {
     let n_frames = (frames.len() / N_BANDS).max(1) as u32;
     (0..N_BANDS).map(move |band| {
@@ -220,7 +220,7 @@ mod tests {
 
     fn sound(samples: &[f32]) -> Sound {
         let mut builder = SoundBuilder::default();
-        // In blocks, as a decoder gives them.
+        // In blocks, as from a decoder.
         samples.chunks(777).for_each(|block| builder.push(block));
         builder.finish()
     }
@@ -254,7 +254,8 @@ mod tests {
                     .iter()
                     .copied()
                     .fold(f32::NEG_INFINITY, f32::max);
-                // At least what lies in the column; at most half a column more to either side, for bins are whole.
+                // At least the extremes within the column, and at most half a column more on either side, since bins are
+                // not split.
                 assert!(
                     *low <= least + 1e-4 && *high >= most - 1e-4,
                     "column {at} of {n_columns}"
@@ -314,7 +315,7 @@ mod tests {
             };
             assert_eq!(brightest(n_columns / 6).map(|(_, value)| value), Some(0));
             let (row, value) = brightest(n_columns / 2).unwrap_or_default();
-            // Slaney's scale is linear below 1 kHz, which is its 15th mel of 45.2: band 21 of 64.
+            // Slaney's scale is linear below 1 kHz, which is mel 15 of 45.2: band 21 of 64.
             let band = N_BANDS - 1 - row;
             assert!(
                 (20..=22).contains(&band) && value > 245,

@@ -1,32 +1,32 @@
-//! A layer in numbers.
+//! Summary statistics of a layer.
 
 use ndarray::ArrayView2;
 
-/// What a layer's features are like.
+/// Summary statistics of a layer's features.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LayerStatistics {
-    /// Instants.
+    /// Number of rows.
     pub n_rows: usize,
-    /// Dimensions.
+    /// Number of dimensions.
     pub n_dims: usize,
     /// Mean of all finite values.
     pub mean: f64,
-    /// Their standard deviation (of the population).
+    /// Population standard deviation of all finite values.
     pub sd: f64,
-    /// The smallest finite value; 0 if there is none.
+    /// Smallest finite value; 0 if there is none.
     pub min: f32,
-    /// The largest finite value; 0 if there is none.
+    /// Largest finite value; 0 if there is none.
     pub max: f32,
-    /// Mean over instants of the length of the row as a vector.
+    /// Mean Euclidean norm of the rows.
     pub mean_norm: f64,
-    /// Values that are NaN or infinite.
+    /// Number of values that are NaN or infinite.
     pub n_not_finite: usize,
-    /// Dimensions whose standard deviation is below a thousandth of the layer's.
+    /// Number of dimensions whose standard deviation is below a thousandth of the layer's.
     pub n_still_dims: usize,
 }
 
 impl LayerStatistics {
-    /// Takes the statistics of `(n_rows, n_dims)` features, with sums in double precision.
+    /// Computes the statistics of features `(n_rows, n_dims)` in double precision.
     #[must_use]
     pub fn of(features: ArrayView2<f32>) -> Self {
         let (n_rows, n_dims) = features.dim();

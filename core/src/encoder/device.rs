@@ -1,20 +1,20 @@
-//! What to compute on: what the user asks for, and what it comes to.
+//! Compute devices: as requested by the user, and as selected.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// What the user asks to compute on.
+/// The device requested by the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum DeviceChoice {
-    /// CUDA where it works, else the CPU, and it is said.
+    /// CUDA if available, else the CPU, with a note.
     #[default]
     Auto,
-    /// The processor.
+    /// The CPU.
     Cpu,
-    /// An NVIDIA GPU by its number; an error where it cannot be used.
+    /// An NVIDIA GPU by index; an error if it cannot be used.
     Cuda(u32),
 }
 
@@ -62,17 +62,17 @@ impl TryFrom<String> for DeviceChoice {
     }
 }
 
-/// What is computed on in the end.
+/// The device in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Device {
-    /// The processor, with so many threads.
+    /// The CPU.
     Cpu {
-        /// Threads of one matrix product.
+        /// Threads per matrix product.
         n_threads: usize,
     },
     /// An NVIDIA GPU.
     Cuda {
-        /// Its number.
+        /// Index of the GPU.
         index: u32,
     },
 }

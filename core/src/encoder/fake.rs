@@ -1,5 +1,5 @@
-//! An encoder without a model, whose rows depend on every number of their window. Tests use it where a real encoder
-//! would only take longer.
+//! A fake encoder without a model, whose outputs depend on every value of their window, for tests that do not need a real
+//! one.
 
 use ndarray::{Array2, Array3};
 
@@ -7,19 +7,19 @@ use super::{Batch, Encoder, EncoderError};
 use crate::card::{Card, FinalOutput, FrameRule, FrontEnd};
 use crate::mel;
 
-/// A deterministic stand-in with Whisper's front end.
+/// A deterministic fake encoder with Whisper's front end.
 #[derive(Debug, Clone)]
 pub struct FakeEncoder {
     card: Card,
     layers: Vec<usize>,
     /// Batches computed so far.
     pub n_batches: usize,
-    /// Frames that passed the stem so far.
+    /// Frames passed through the stem so far.
     pub n_stem_frames: usize,
 }
 
 impl FakeEncoder {
-    /// An encoder of `n_layers` layers with `dim` features each.
+    /// Creates an encoder of `n_layers` layers with `dim` features each.
     #[must_use]
     pub fn new(n_layers: usize, dim: usize) -> Self {
         Self {

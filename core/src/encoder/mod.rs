@@ -1,4 +1,4 @@
-//! Speech encoders: windows in, one row per wanted layer out.
+//! Speech encoders: from windows to one hidden state per requested layer.
 
 mod device;
 mod fake;
@@ -17,17 +17,17 @@ pub use onnx::{Interrupter, OnnxEncoder, OnnxOptions, OnnxRuntime, RuntimeError}
 
 use crate::card::Card;
 
-/// Input for some windows at once.
+/// Inputs of a batch of windows.
 #[derive(Default)]
 pub struct Batch {
-    /// One per window, as the front end shapes it. Windows of a waveform may differ in length.
+    /// One per window, in the shape of the front end. Waveform windows may differ in length.
     pub inputs: Vec<ArrayD<f32>>,
-    /// The output frame that stands for each window.
+    /// The output frame that represents each window.
     pub wanted_frames: Vec<i64>,
 }
 
 impl Batch {
-    /// Adds a window of `n_samples`, whose input is `input`.
+    /// Adds a window of `n_samples` with its prepared input.
     pub fn push(&mut self, card: &Card, n_samples: usize, input: ArrayD<f32>) {
         self.inputs.push(input);
         let wanted = card.frame_rule.wanted_frame(n_samples);
@@ -35,119 +35,119 @@ impl Batch {
     }
 }
 
-/// Turns windows into features.
+/// Computes features from windows.
 pub trait Encoder {
-    /// What the model says of itself.
+    /// Returns the model card.
     fn card(&self) -> &Card;
 
-    /// The layers that come out, ascending; indices below `card().n_layers`.
+    /// Returns the layers in the output, ascending; indices below `card().n_layers`.
     fn layers(&self) -> &[usize];
 
-    /// Windows to compute at once where nobody says otherwise.
+    /// Returns the default batch size, in windows.
     fn usual_batch(&self) -> usize;
 
-    /// Computes `(frames, dim)`: what the convolutions of a model that shares them make of the samples that each frame
-    /// hears, `(frames, samples)`.
+    /// Computes the frames `(frames, dim)` of a shared convolutional stem from the samples in each frame's receptive field,
+    /// `(frames, samples)`.
     ///
     /// # Errors
-    /// [`EncoderError`] as [`Encoder::encode`], or if the model has no such part.
+    /// Returns an [`EncoderError`] as [`Encoder::encode`] does, or if the model has no such stem.
     fn stem(&mut self, heard: &Array2<f32>) -> Result<Array2<f32>, EncoderError> {
         let _ = heard;
         Err(EncoderError::Run("it has no convolutions to share.".into()))
     }
 
-    /// Computes `(batch, outputs, dim)`: the layers, and after them the final output where that is no layer
+    /// Computes `(batch, outputs, dim)`: the layers, followed by the final output if it is not a layer
     /// ([`Card::n_outputs`]).
     ///
     /// # Errors
-    /// [`EncoderError`] if the machine runs out of memory or the runtime fails in another way.
+    /// Returns an [`EncoderError`] if memory does not suffice or the runtime fails otherwise.
     fn encode(&mut self, batch: &Batch) -> Result<Array3<f32>, EncoderError>;
 }
 
-/// Why an encoder stopped.
+/// Errors of running an encoder.
 #[derive(Debug, thiserror::Error)]
 pub enum EncoderError {
-    /// The runtime refused or failed.
+    /// The runtime failed.
     #[error(
         "The encoder stopped while computing: {0}\nIf memory ran out, try a smaller batch (--batchsz 1) or another \
          device. What is done so far is kept."
     )]
     Run(String),
-    /// What came out is not what the card says.
+    /// The output has another shape than the card states.
     #[error(
         "The encoder gave {found:?} values (batch, vectors, features) where {expected:?} were expected. The model's folder may be damaged."
     )]
     Shape {
-        /// Shape that came out.
+        /// Shape of the output.
         found: Vec<usize>,
-        /// Shape that the card promises.
+        /// Expected shape.
         expected: Vec<usize>,
     },
 }
 
-/// A model ready to be loaded: its graph in memory, its weights where they lie on disk.
+/// A model ready to be loaded: its graph in memory, its weights on disk.
 #[derive(Debug, Clone)]
 pub struct Model {
-    /// What the model says of itself.
+    /// The model card.
     pub card: Card,
-    /// The layers that the graph gives, ascending.
+    /// The layers that the graph outputs, ascending.
     pub layers: Vec<usize>,
-    /// Number format that the graph computes in.
+    /// Number format of the computation.
     pub precision: Precision,
-    /// An ONNX model whose large initializers are the [`Model::weights`], by name.
+    /// ONNX graph, whose large initializers are the [`Model::weights`], by name.
     pub graph: Vec<u8>,
-    /// Where each weight lies.
+    /// Location of each weight.
     pub weights: Vec<Weight>,
-    /// The part that is computed once for all windows, for [`FrontEnd::SharedFrames`](crate::card::FrontEnd).
+    /// The shared convolutional stem, for [`FrontEnd::SharedFrames`](crate::card::FrontEnd).
     pub stem: Option<Stem>,
-    /// The folder that it was read from.
+    /// The folder of the model.
     pub folder: PathBuf,
-    /// The files that decide its numbers.
+    /// The files that determine its outputs.
     pub files: Vec<PathBuf>,
 }
 
-/// The part of a model that makes frames of samples.
+/// The convolutional stem of a model, which computes frames from samples.
 #[derive(Debug, Clone)]
 pub struct Stem {
-    /// An ONNX model that makes `(frames, dim)` of `(frames, samples)`.
+    /// ONNX graph that maps `(frames, samples)` to `(frames, dim)`.
     pub graph: Vec<u8>,
-    /// Where each of its weights lies.
+    /// Location of each weight.
     pub weights: Vec<Weight>,
 }
 
-/// One tensor on disk.
+/// A tensor on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Weight {
     /// Name of the graph's initializer.
     pub name: String,
-    /// Number format on disk.
+    /// Number format in the file.
     pub format: NumberFormat,
-    /// Number format that the graph takes, [`NumberFormat::F32`] or [`NumberFormat::F16`]. Numbers are converted on
-    /// loading, once, where it is another.
+    /// Number format that the graph takes, [`NumberFormat::F32`] or [`NumberFormat::F16`]. Other formats are converted once
+    /// on loading.
     pub wanted: NumberFormat,
     /// Its dimensions.
     pub shape: Vec<usize>,
-    /// The file that holds it.
+    /// The file.
     pub file: PathBuf,
-    /// Where it begins in the file, in bytes.
+    /// Offset in the file, in bytes.
     pub offset: u64,
 }
 
 impl Weight {
-    /// Its length on disk in bytes.
+    /// Returns its size on disk in bytes.
     #[must_use]
     pub fn n_bytes(&self) -> usize {
         self.shape.iter().product::<usize>() * self.format.n_bytes()
     }
 }
 
-/// Number format that an encoder computes in.
+/// Number format of an encoder's computation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// Single precision: the published numbers.
+    /// Single precision, as published.
     #[default]
     F32,
-    /// Half precision for matrix products; norms and sums stay in single precision. Faster on GPUs only.
+    /// Half precision for matrix products, single precision for norms and sums. Faster on GPUs only.
     F16,
 }

@@ -1,23 +1,22 @@
-//! How numbers lie on disk, and how they become numbers of a graph.
+//! Number formats of weights on disk, and their conversion for the graph.
 
 use half::{bf16, f16};
 
-/// How numbers lie on disk.
+/// Number format of weights on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NumberFormat {
     /// IEEE single precision.
     F32,
     /// IEEE half precision.
     F16,
-    /// The upper half of a single: its range at less precision. Stored only; no graph computes in it.
+    /// bfloat16: the upper half of a single, with its range at lower precision. Storage only.
     Bf16,
-    /// IEEE double precision. Stored only; no graph computes in it.
+    /// IEEE double precision. Storage only.
     F64,
 }
 
 impl NumberFormat {
-    /// The format that a graph takes where nothing else is asked for: this one, or single precision where no graph
-    /// computes in this one.
+    /// Returns the default format in a graph: this one if graphs compute in it, else single precision.
     #[must_use]
     pub fn usual_in_graph(self) -> Self {
         match self {
@@ -26,7 +25,7 @@ impl NumberFormat {
         }
     }
 
-    /// Bytes of one number.
+    /// Returns the bytes per number.
     #[must_use]
     pub fn n_bytes(self) -> usize {
         match self {
@@ -36,7 +35,7 @@ impl NumberFormat {
         }
     }
 
-    /// The little-endian numbers of this format in single precision. From double precision they are rounded to the nearest.
+    /// Decodes little-endian numbers of this format to single precision; doubles are rounded to nearest.
     #[must_use]
     pub fn singles(self, bytes: &[u8]) -> Vec<f32> {
         match self {
@@ -47,7 +46,7 @@ impl NumberFormat {
         }
     }
 
-    /// The little-endian numbers of this format in half precision, rounded to the nearest.
+    /// Decodes little-endian numbers of this format to half precision, rounded to nearest.
     #[must_use]
     pub fn halves(self, bytes: &[u8]) -> Vec<f16> {
         match self {
@@ -74,7 +73,7 @@ fn numbers<const N: usize, T>(bytes: &[u8], number: impl Fn([u8; N]) -> T) -> Ve
 mod tests {
     use super::*;
 
-    /// 1, -2, the largest half below 2 and a number under the smallest normal half, as IEEE 754 lays them out.
+    /// 1, -2, the largest half below 2 and the smallest subnormal, as encoded by IEEE 754.
     const HALVES: [u16; 4] = [0x3c00, 0xc000, 0x3fff, 0x0001];
     const HALVES_AS_SINGLES: [u32; 4] = [0x3f80_0000, 0xc000_0000, 0x3fff_e000, 0x3380_0000];
 

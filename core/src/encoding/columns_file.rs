@@ -1,4 +1,4 @@
-//! A large `.npy` that grows voxel by voxel: weights or predictions.
+//! A large `.npy` file of weights or predictions, appended to voxel by voxel.
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
@@ -10,8 +10,8 @@ use crate::formats::npz_arrays::{MemoryOrder, header};
 use crate::matrix::Real;
 use crate::store::{StoreError, atomic};
 
-/// An array of single precision, `(n_rows, n_voxels)`, whose columns are written in blocks under a temporary name. Voxel by
-/// voxel in the file (Fortran order), so that one voxel is one read.
+/// A single-precision array `(n_rows, n_voxels)`, written in blocks of columns under a temporary name. Stored in Fortran
+/// order, so that reading one voxel is one contiguous read.
 #[derive(Debug)]
 pub struct ColumnsFile {
     file: File,
@@ -23,10 +23,10 @@ pub struct ColumnsFile {
 }
 
 impl ColumnsFile {
-    /// Opens what an earlier run left, or begins anew, for the file that will be `path`.
+    /// Resumes the partial file of an earlier run, or starts a new one, for the final path `path`.
     ///
     /// # Errors
-    /// [`StoreError`] if the disk refuses.
+    /// Returns a [`StoreError`] if a file cannot be opened or written.
     pub fn open(path: &Path, n_rows: usize, n_voxels: usize) -> Result<Self, StoreError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let temporary = path.with_file_name(format!(".{name}.partial"));
@@ -44,7 +44,7 @@ impl ColumnsFile {
         })
     }
 
-    /// Whether the first `n_voxels` are there.
+    /// Whether the first `n_voxels` voxels have been written.
     #[must_use]
     pub fn holds(&self, n_voxels: usize) -> bool {
         let length = self.file.metadata().map_or(0, |info| info.len());
@@ -55,10 +55,10 @@ impl ColumnsFile {
         (self.n_rows * n_voxels * size_of::<f32>()) as u64
     }
 
-    /// Writes columns from `first_voxel` on, out to the disk: the journal that counts them comes after.
+    /// Writes columns from `first_voxel` on and syncs them to disk, before the journal records them.
     ///
     /// # Errors
-    /// [`StoreError`] if the disk refuses.
+    /// Returns a [`StoreError`] if the file cannot be written.
     pub fn write<T: Real>(
         &mut self,
         first_voxel: usize,
@@ -76,10 +76,10 @@ impl ColumnsFile {
         written.map_err(|source| StoreError::write(source, &self.path))
     }
 
-    /// Gives the file its final name.
+    /// Renames the file to its final name.
     ///
     /// # Errors
-    /// [`StoreError`] if the disk refuses.
+    /// Returns a [`StoreError`] if the file cannot be written or renamed.
     pub fn commit(self) -> Result<(), StoreError> {
         let length = self.n_header_bytes + self.bytes(self.n_voxels);
         let failed = |source| StoreError::write(source, &self.path);
@@ -88,10 +88,10 @@ impl ColumnsFile {
         atomic::rename(&self.temporary, &self.path)
     }
 
-    /// Removes what a run left that was made otherwise.
+    /// Removes the files of an earlier run with other settings.
     ///
     /// # Errors
-    /// [`StoreError`] if the disk refuses.
+    /// Returns a [`StoreError`] if a file cannot be removed.
     pub fn remove(path: &Path) -> Result<(), StoreError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         atomic::remove(&path.with_file_name(format!(".{name}.partial")))?;

@@ -1,36 +1,36 @@
-//! How much a fit is to compute.
+//! Floating-point operations of a fit.
 
 use super::FitSizes;
 use crate::recipe::{EncodeRecipe, FitPrecision};
 use crate::ridge::{AlphaUnit, BasisForm, Shape, expected_work, is_spread, leaves_out, row_work};
 
-/// Voxels of the sample that controls look at, at most.
+/// Maximum number of voxels in the sample that the sanity checks use.
 pub const CONTROLLED_VOXELS: usize = 320;
 
-/// Floating-point operations of a fit.
+/// Floating-point operations of a fit, by kind.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FitCost {
-    /// Sum of the cubes of the sizes of all matrices that are decomposed.
+    /// Sum of the cubed sizes of all eigendecompositions.
     pub eigen_cubes: f64,
-    /// Of products that do not depend on voxels, in double precision.
+    /// Products that do not depend on voxels, in double precision.
     pub shared_flops: f64,
-    /// Of what is solved once a round, in the fit's precision.
+    /// Linear systems solved once per round, in the fit's precision.
     pub solved_flops: f64,
-    /// Of products for each voxel, in the fit's precision.
+    /// Products with the voxels' responses, in the fit's precision.
     pub voxel_flops: f64,
 }
 
-/// How often voxels pass through the rounds, and what is kept of them from step to step.
+/// How many passes over the voxels a fit makes, and how much is cached between steps.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Reuse {
-    /// Groups of rounds that are worked out at once: voxels pass once for each.
+    /// Groups of rounds planned at a time: each group is one pass over the voxels.
     pub n_groups: usize,
-    /// Share of the voxels of which is kept what rounds and refit share.
+    /// Fraction of the voxels whose shared products are cached between rounds and refit.
     pub kept: f64,
 }
 
 impl FitCost {
-    /// Of a recipe at given sizes.
+    /// Returns the cost of a recipe at given sizes.
     #[must_use]
     pub fn of(sizes: &FitSizes, recipe: &EncodeRecipe, reuse: Reuse) -> Self {
         let n_alphas = recipe.ridge.alphas.values().len();
@@ -46,8 +46,8 @@ impl FitCost {
         if precision == FitPrecision::F64 {
             return work;
         }
-        // The look whether single precision is enough leaves the first round out of the fit of all rows, in either precision. What
-        // it decomposes is the fit's, and its voxels are few.
+        // The precision check downdates the first round in either precision. Any decomposition it needs is shared with the
+        // fit, and its voxels are few.
         let round = FoldLengths::of(sizes, n_alphas, precision).round(sizes, n_alphas, unit);
         if round.cubes > 0.0 {
             return work;
@@ -59,8 +59,8 @@ impl FitCost {
         }
     }
 
-    /// Of the controls on a sample of [`CONTROLLED_VOXELS`]: a fit for each shuffle and one more, a planted signal, and each scan beside the
-    /// others.
+    /// Returns the cost of the sanity checks on a sample of [`CONTROLLED_VOXELS`]: a fit per shuffle and one more, an
+    /// injected signal, and correlations of each scan with the others.
     #[must_use]
     pub fn of_controls(sizes: &FitSizes) -> Self {
         const N_FITS: f64 = 12.0;
@@ -77,7 +77,7 @@ impl FitCost {
         }
     }
 
-    /// Numbers that rounds and refit share of each voxel.
+    /// Number of values per voxel that rounds and refit share.
     pub(super) fn shared_values(sizes: &FitSizes, recipe: &EncodeRecipe) -> usize {
         if recipe.ridge.banded.is_some() {
             return 0;
@@ -92,7 +92,7 @@ impl FitCost {
         }
     }
 
-    /// Numbers of each voxel that rounds share while it is computed.
+    /// Number of values per voxel that rounds share while the voxel is computed.
     pub(super) fn fits_values(sizes: &FitSizes, recipe: &EncodeRecipe) -> usize {
         let n_alphas = recipe.ridge.alphas.values().len();
         let lengths = FoldLengths::of(sizes, n_alphas, recipe.ridge.precision);
@@ -104,7 +104,7 @@ impl FitCost {
         }
     }
 
-    /// Of ridge fits with one penalty for all columns.
+    /// Returns the cost of ridge fits with one penalty for all features.
     #[must_use]
     pub fn of_ridge(
         sizes: &FitSizes,
@@ -123,7 +123,7 @@ impl FitCost {
             BasisForm::Kernel => 2.0 * test * (p * k + k * k),
         };
         let weights = if forms_weights { k * p } else { 0.0 };
-        // What is not kept is computed for each group of rounds again, and for the refit.
+        // Uncached products are recomputed for each group of rounds, and for the refit.
         let again = (reuse.n_groups as f64 - 1.0) * (1.0 - reuse.kept);
         let coordinates = lengths.coordinates() - reuse.kept * round.common;
         Self {
@@ -141,35 +141,37 @@ impl FitCost {
     }
 }
 
-/// What one round takes, and what is done once for all of them. Voxel work is in multiplications.
+/// Cost of one round, and of what all rounds share. Voxel work is counted in multiplications.
 struct RoundCost {
     cubes: f64,
-    /// In double precision.
+    /// Products in double precision.
     shared: f64,
-    /// In the fit's.
+    /// Systems solved in the fit's precision.
     solved: f64,
     voxel: f64,
-    /// Once per voxel for all rounds that are worked out at once.
+    /// Once per voxel for all rounds planned together.
     fits: f64,
-    /// Once per voxel for all rounds, and for the refit, too.
+    /// Once per voxel for all rounds and the refit.
     common: f64,
 }
 
-/// Sizes of a fit as numbers to multiply: training scans `n`, columns `p`, the smaller of both `k`, rows held out and kept.
+/// Dimensions of a fit as floats: training scans `n`, columns `p`, the smaller of the two `k`, rows held out and trained
+/// on.
 struct FoldLengths {
     form: BasisForm,
     n: f64,
     p: f64,
     k: f64,
     held: f64,
-    /// Scans that any round holds out.
+    /// Scans held out in at least one round.
     ever_held: f64,
-    /// The side of what is decomposed without the held-out rows.
+    /// Size of the eigendecomposition without the held-out rows.
     kept: f64,
     test: f64,
     rounds: f64,
     alphas: f64,
-    /// Multiplications of a row of held-out scans, or of a triangle in their place, at so many α over so many directions.
+    /// Multiplications per held-out row, or per row of the triangular factor in its place, given the number of α and of
+    /// directions.
     row: fn(usize, usize, Shape) -> usize,
 }
 
@@ -207,7 +209,7 @@ impl FoldLengths {
         }
     }
 
-    /// One round, in the way that the fit takes.
+    /// Cost of one round, computed as the fit would.
     fn round(&self, sizes: &FitSizes, n_alphas: usize, unit: AlphaUnit) -> RoundCost {
         let is_plain = unit == AlphaUnit::Plain;
         if is_plain && leaves_out(sizes.n_held_scans, self.k as usize, n_alphas) {
@@ -217,12 +219,12 @@ impl FoldLengths {
         self.decomposed(self.form == BasisForm::Primal && few_columns)
     }
 
-    /// `XᵀX` or `XXᵀ`, half of it by symmetry.
+    /// Cost of `XᵀX` or `XXᵀ`, halved by symmetry.
     fn square(&self) -> f64 {
         self.n * self.p * self.k
     }
 
-    /// Multiplications that bring a voxel's responses to the basis of all rows.
+    /// Multiplications that project a voxel's responses onto the eigenbasis of all rows.
     fn coordinates(&self) -> f64 {
         match self.form {
             BasisForm::Primal => self.n * self.p + self.p * self.p,
@@ -244,7 +246,7 @@ impl FoldLengths {
         let [n_held, n_directions, n_alphas] = [*held, *k, *alphas].map(|size| size as usize);
         let fitted = row(n_alphas, n_directions, Shape::Rows);
         let (fitted, own) = row_work(fitted, n_held, n_directions, n_alphas);
-        // Of the right sides that are solved for: the held-out rows' own parts, or the rows in the basis.
+        // Number of right-hand sides: the columns of `H`, or the directions of the basis.
         let solved = if fitted > 0 { held } else { k };
         RoundCost {
             cubes: 0.0,
@@ -273,7 +275,7 @@ impl FoldLengths {
             BasisForm::Primal => (held * p + p * p, n * p),
             BasisForm::Kernel => (kept * kept, 0.0),
         };
-        // The products of the held-out rows, which are taken away from those of all rows, half of them by symmetry.
+        // Gram matrix of the held-out rows, subtracted from that of all rows; halved by symmetry.
         let taken_away = match self.form {
             BasisForm::Primal => held * p * p,
             BasisForm::Kernel => 0.0,
@@ -296,7 +298,7 @@ impl FoldLengths {
         }
     }
 
-    /// Each mixture is decomposed in each round, and once more if a voxel chooses it.
+    /// Each mixture is decomposed in every round, and once more if a voxel chooses it.
     fn banded(&self, mixtures: f64) -> FitCost {
         let Self {
             form,

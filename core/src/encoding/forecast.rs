@@ -1,4 +1,4 @@
-//! What a fit will take: time, memory and disk.
+//! Estimates of a fit's run time, memory and disk space.
 
 use std::time::Instant;
 
@@ -11,55 +11,56 @@ use crate::recipe::{EncodeRecipe, FitPrecision};
 use crate::ridge::{RoundsPlan, TILE_VOXELS};
 use crate::significance::BlockPermutations;
 
-/// Columns of the matrix whose products and decomposition are timed: as many as the fit's, within these bounds. Beyond them the time
-/// grows with the cube.
+/// Columns of the matrix whose products and decomposition are timed: as many as the fit's, within these bounds. Beyond
+/// them, time is extrapolated with the cube of the size.
 const TRIAL_COLUMNS: std::ops::RangeInclusive<usize> = 256..=2048;
-/// How often they are timed at most; the median counts.
+/// Maximum number of timings; the median counts.
 const TRIALS: usize = 3;
-/// They are not timed again once they took as long as this.
+/// No further timing starts once this much time has been spent.
 const TRIAL_SECS: f64 = 0.5;
-/// Tiles of voxels reach this share of the machine's peak of products, as measured with `heschl bench ridge`.
+/// Fraction of the machine's peak product throughput that tiles of voxels reach, as measured with `heschl bench ridge`.
 const SHARE_OF_PEAK: f64 = 0.8;
 
 /// The sizes of a fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FitSizes {
-    /// Scans that are learned from.
+    /// Training scans.
     pub n_training_scans: usize,
-    /// Scans that are predicted.
+    /// Test scans.
     pub n_test_scans: usize,
     /// Columns of the design matrix.
     pub n_columns: usize,
     /// Voxels.
     pub n_voxels: usize,
-    /// Rounds that choose α.
+    /// Validation rounds that choose α.
     pub n_rounds: usize,
-    /// Scans held out in the largest of them.
+    /// Scans held out in the largest round.
     pub n_held_scans: usize,
-    /// Scans held out in any of them.
+    /// Scans held out in at least one round.
     pub n_ever_held_scans: usize,
 }
 
-/// How fast this machine computes.
+/// Measured speed of this machine.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MachineSpeed {
-    /// Floating-point operations per second of products, in the fit's precision.
+    /// Floating-point operations per second of matrix products, in the fit's precision.
     pub product_flops: f64,
-    /// The same of the features' own products, which are taken in double precision, as they are measured.
+    /// The same of Gram matrices of the features, always in double precision.
     pub gram_flops: f64,
-    /// Seconds of a decomposition, divided by the cube of its size.
+    /// Seconds of an eigendecomposition, divided by the cube of its size.
     pub eigen_secs: f64,
-    /// Seconds of one permutation of one scan of one voxel.
+    /// Seconds per permutation, scan and voxel.
     pub permutation_secs: f64,
 }
 
 impl MachineSpeed {
-    /// Measures it, for fits of these sizes: one second to five.
+    /// Benchmarks the machine for fits of these sizes; takes one to five seconds.
     #[must_use]
     pub fn measure(precision: FitPrecision, sizes: &FitSizes) -> Self {
         let n_columns = sizes.n_columns.min(sizes.n_training_scans);
         let n_columns = n_columns.clamp(*TRIAL_COLUMNS.start(), *TRIAL_COLUMNS.end());
-        // Taller than wide, as features are: the tiles on the diagonal, half of which are thrown away, count less.
+        // Taller than wide, as features are: otherwise the tiles on the diagonal, half of which are discarded, would weigh
+        // too much.
         let columns = noise(2 * n_columns, n_columns);
         let square = gram(columns.view());
         let cube = (n_columns as f64).powi(3);
@@ -74,7 +75,7 @@ impl MachineSpeed {
         }
     }
 
-    /// Seconds that the bases and the products of a fit take.
+    /// Returns the seconds that the decompositions and products of a fit take.
     #[must_use]
     pub fn secs(&self, work: &FitCost, n_voxels: usize) -> f64 {
         work.eigen_cubes * self.eigen_secs
@@ -111,19 +112,19 @@ fn noise(n_rows: usize, n_columns: usize) -> Array2<f64> {
     Array2::from_shape_simple_fn((n_rows, n_columns), || random.unit() - 0.5)
 }
 
-/// What a fit will take.
+/// Estimated run time, memory and disk space of a fit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FitForecast {
-    /// Seconds, once the features are read.
+    /// Seconds, excluding the reading of features.
     pub secs: f64,
-    /// Bytes of memory at the most.
+    /// Peak memory, bytes.
     pub memory_bytes: u64,
-    /// Bytes of the results.
+    /// Size of the results, bytes.
     pub disk_bytes: u64,
 }
 
 impl FitForecast {
-    /// Of a recipe at given sizes, on a machine of given speed.
+    /// Estimates the fit of a recipe at given sizes on a machine of given speed.
     #[must_use]
     pub fn new(sizes: &FitSizes, recipe: &EncodeRecipe, speed: &MachineSpeed) -> Self {
         match recipe.ridge.precision {
@@ -157,7 +158,7 @@ fn memory_bytes<T: Real>(sizes: &FitSizes, recipe: &EncodeRecipe) -> u64 {
     necessary_bytes::<T>(sizes, recipe) + cached_bytes::<T>(sizes, recipe)
 }
 
-/// What a fit takes if nothing of its voxels is kept from step to step.
+/// Peak memory of a fit that caches nothing between steps.
 fn necessary_bytes<T: Real>(sizes: &FitSizes, recipe: &EncodeRecipe) -> u64 {
     let n_scans = sizes.n_training_scans + sizes.n_test_scans;
     let budget = memory_budget(recipe);
@@ -174,14 +175,14 @@ fn necessary_bytes<T: Real>(sizes: &FitSizes, recipe: &EncodeRecipe) -> u64 {
     plan + (reading + test + scores + fits) as u64 + (64 << 20)
 }
 
-/// Bytes of what steps share of the voxels, as far as it is kept from one to the next: what the budget leaves.
+/// Bytes of shared products cached between steps, limited by the memory budget.
 pub(crate) fn cached_bytes<T: Real>(sizes: &FitSizes, recipe: &EncodeRecipe) -> u64 {
     let left = memory_budget(recipe).saturating_sub(necessary_bytes::<T>(sizes, recipe));
     let wanted = FitCost::shared_values(sizes, recipe) * size_of::<T>();
     left.min((wanted * sizes.n_voxels) as u64)
 }
 
-/// How often voxels pass, and what is kept of them in between.
+/// Passes over the voxels, and the fraction cached in between.
 fn reuse<T: Real>(sizes: &FitSizes, recipe: &EncodeRecipe) -> Reuse {
     let n_alphas = recipe.ridge.alphas.values().len();
     let wanted = FitCost::shared_values(sizes, recipe) * size_of::<T>() * sizes.n_voxels;
@@ -191,12 +192,12 @@ fn reuse<T: Real>(sizes: &FitSizes, recipe: &EncodeRecipe) -> Reuse {
     }
 }
 
-/// What a recipe lets a fit take, bytes.
+/// Memory budget of a recipe, bytes.
 pub(crate) fn memory_budget(recipe: &EncodeRecipe) -> u64 {
     (recipe.output.memory_gib.max(0.25) * f64::from(1 << 30)) as u64
 }
 
-/// Rounds that are worked out at once, so that their bases fit into memory: first and end of each group.
+/// Splits the rounds into groups whose plans fit into memory; returns the first and the end index of each group.
 pub(crate) fn round_groups<T: Real>(
     sizes: &FitSizes,
     n_alphas: usize,
@@ -215,7 +216,7 @@ pub(crate) fn round_groups<T: Real>(
 }
 
 fn disk_bytes(sizes: &FitSizes, recipe: &EncodeRecipe) -> u64 {
-    /// Of a voxel's row in `scores.csv`, and of a page without its figures.
+    /// Bytes per voxel in `scores.csv`, and of a report page without its figures.
     const CSV_BYTES: usize = 190;
     let n_alphas = recipe.ridge.alphas.values().len();
     let scores = sizes.n_voxels * (8 * (Column::ALL.len() + n_alphas) + CSV_BYTES);
@@ -223,9 +224,9 @@ fn disk_bytes(sizes: &FitSizes, recipe: &EncodeRecipe) -> u64 {
         |is_wanted: bool, n_rows: usize| usize::from(is_wanted) * n_rows * sizes.n_voxels * 4;
     let files = of_files(recipe.output.weights, sizes.n_columns)
         + of_files(recipe.output.predictions, sizes.n_test_scans);
-    // While it runs the journals are there, too.
+    // The journals exist in addition while the fit runs.
     let journals = sizes.n_voxels * 8 * (sizes.n_rounds * n_alphas + Column::ALL.len());
-    // In the journal and in the scores.
+    // Stored twice: in the journal and in the scores.
     let draws = 2 * sizes.n_voxels.div_ceil(BLOCK_VOXELS) * 16 * recipe.scores.n_draws;
     (scores + files + journals + draws + BLOCK_VOXELS) as u64
 }

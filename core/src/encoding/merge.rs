@@ -1,4 +1,4 @@
-//! Shares of the voxels, fitted apart, put together.
+//! Merges the shares of a fit that was split across a cluster.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use crate::formats::npz::NpzError;
 use crate::recipe::{EncodeFile, RecipeError};
 use crate::store::{StoreError, atomic};
 
-/// Voxels that are copied at once.
+/// Voxels copied at a time.
 const COPIED_VOXELS: usize = 1024;
 
-/// Why shares cannot be put together.
+/// Errors of [`merge`].
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,
@@ -59,14 +59,14 @@ pub enum MergeError {
     Output(#[from] OutputError),
 }
 
-/// Puts the shares below `folder` together: scores, and weights and predictions if there are any. q is computed anew, since it
-/// depends on all voxels. The shares stay.
+/// Merges the shares below `folder`: scores, and weights and predictions if there are any. The FDR-corrected q values are
+/// recomputed, since they depend on all voxels. The shares are kept.
 ///
 /// # Errors
-/// [`MergeError`] if a share is missing, or they do not belong together.
+/// Returns a [`MergeError`] if a share is missing, or if the shares do not belong to the same fit.
 pub fn merge(folder: &Path) -> Result<ScoreTable, MergeError> {
     let shares = shares_in(folder)?;
-    // Held until the results are there.
+    // Held until the results are written.
     let _lock = lock(folder)?;
     let file = common_recipe(&shares)?;
     let mut tables = Vec::new();
@@ -92,19 +92,19 @@ pub fn merge(folder: &Path) -> Result<ScoreTable, MergeError> {
     Ok(merged)
 }
 
-/// One merge at a time: they would write the same temporary files.
+/// Locks the folder: concurrent merges would write the same temporary files.
 fn lock(folder: &Path) -> Result<File, MergeError> {
     let inner = folder.join(".heschl");
     std::fs::create_dir_all(&inner).map_err(|source| StoreError::write(source, &inner))?;
     let file = atomic::open_own(&inner.join("merge.lock"))?;
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Err(MergeError::InUse(folder.to_path_buf())),
-        // Some network file systems have no locks.
+        // Some network file systems do not support locks.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
     }
 }
 
-/// The folders of the shares, in order, all of them done.
+/// The folders of the shares in order, all of them finished.
 fn shares_in(folder: &Path) -> Result<Vec<PathBuf>, MergeError> {
     let all = folder.join("shares");
     let entries = std::fs::read_dir(&all).into_iter().flatten().flatten();
@@ -141,7 +141,7 @@ fn shares_in(folder: &Path) -> Result<Vec<PathBuf>, MergeError> {
     shares.collect()
 }
 
-/// The recipe that all shares were fitted with, from the same files.
+/// The recipe common to all shares, which must have been fitted from the same files.
 fn common_recipe(shares: &[PathBuf]) -> Result<EncodeFile, MergeError> {
     let mut common: Option<EncodeFile> = None;
     for share in shares {
@@ -166,13 +166,13 @@ fn joined(tables: Vec<ScoreTable>) -> ScoreTable {
         .iter()
         .map(|table| table.round_scores.view())
         .collect();
-    // All have as many α: their recipes are equal.
+    // All have the same number of α: their recipes are equal.
     let round_scores = concatenate(Axis(1), &rounds).unwrap_or_default();
     let voxels: Vec<VoxelScores> = tables
         .iter()
         .flat_map(|table| table.voxels.clone())
         .collect();
-    // A share from before draws were kept would be missing from the mean.
+    // A share from a version that did not store bootstrap draws would be missing from the mean.
     let draws = if tables.iter().all(|table| !table.draws.is_empty()) {
         tables
             .iter()

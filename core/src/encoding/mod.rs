@@ -1,4 +1,4 @@
-//! The parts of an encoding model's fit that are not its method: blocks of voxels, what was measured, tables of scores.
+//! Infrastructure of an encoding model's fit: blocks of voxels, responses, score tables, cost estimates.
 
 mod columns_file;
 mod cost;

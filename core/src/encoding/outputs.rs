@@ -1,4 +1,4 @@
-//! The folder that a fit leaves behind.
+//! The output folder of a fit.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use crate::recipe::EncodeFile;
 use crate::report::EncodeReport;
 use crate::store::{StoreError, atomic};
 
-/// Why results cannot be written.
+/// Errors of [`write_results`].
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,
@@ -20,10 +20,11 @@ pub enum OutputError {
     Recipe(String),
 }
 
-/// Writes recipe, table, report and what else is small. `scores.npz` comes last: a folder that has it is done.
+/// Writes the recipe, the score table, the report and the other small files. `scores.npz` comes last: its presence marks a
+/// finished folder.
 ///
 /// # Errors
-/// [`OutputError`] if a file cannot be written.
+/// Returns an [`OutputError`] if a file cannot be written.
 pub fn write_results(
     folder: &Path,
     file: &EncodeFile,
@@ -65,7 +66,7 @@ pub fn write_results(
     Ok(())
 }
 
-/// What BIDS wants to know of a folder of derived data.
+/// The `dataset_description.json` that BIDS requires of a derivatives folder.
 fn dataset_description(heschl: &str) -> String {
     let description = serde_json::json!({
         "Name": "Voxel scores of an encoding model",

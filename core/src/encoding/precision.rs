@@ -1,22 +1,22 @@
-//! Whether single precision is enough for a study, found out on some of its voxels.
+//! Checks on a sample of voxels whether single precision is accurate enough for a data set.
 
 use ndarray::{Array3, ArrayView2};
 
 use crate::matrix::Real;
 use crate::ridge::{Problem, RidgeError, RidgeSettings, RoundsPlan};
 
-/// Voxels that are fitted in both precisions.
+/// Number of voxels fitted in both precisions.
 pub const CHECKED_VOXELS: usize = 64;
-/// Scores in a round may differ by this.
+/// Tolerated difference of the validation scores.
 const TOLERANCE: f64 = 1e-3;
 
-/// Fits one round of some voxels in single precision, which is the problem's, and in double: a sentence, if their scores differ by
-/// more than a thousandth.
+/// Fits one round of some voxels in single precision (that of the problem) and in double, and returns a warning if their
+/// scores differ by more than 0.001.
 ///
-/// `responses`: `(n_training_scans, n_voxels)`; at most [`CHECKED_VOXELS`] are enough.
+/// `responses`: `(n_training_scans, n_voxels)`; [`CHECKED_VOXELS`] voxels are enough.
 ///
 /// # Errors
-/// [`RidgeError`] if an α is no number or memory does not suffice.
+/// Returns a [`RidgeError`] if an α is not a valid number or memory does not suffice.
 pub fn precision_warning<T: Real>(
     problem: &Problem<T>,
     rounds: &[Vec<usize>],

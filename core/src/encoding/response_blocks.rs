@@ -1,4 +1,4 @@
-//! What was measured at the scans of a design, in blocks of voxels.
+//! Responses at the scans of a design, in blocks of voxels.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use crate::design::{Design, StoryScans};
 use crate::recipe::EncodeRecipe;
 use crate::responses::{Readable, ResponseSource, ResponsesError};
 
-/// Why what was measured cannot be used.
+/// Errors of reading the responses of a design.
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,
@@ -39,7 +39,7 @@ pub enum ResponseBlocksError {
     Missing(String),
 }
 
-/// The responses of a recipe, at the scans of its design.
+/// The responses of a recipe at the scans of its design.
 pub struct ResponseBlocks<'a> {
     recipe: &'a EncodeRecipe,
     source: &'a dyn ResponseSource,
@@ -49,10 +49,10 @@ pub struct ResponseBlocks<'a> {
 }
 
 impl<'a> ResponseBlocks<'a> {
-    /// Looks whether all stories have the same voxels.
+    /// Opens the responses and checks that all stories have the same voxels.
     ///
     /// # Errors
-    /// [`ResponseBlocksError`] if a story is missing or differs.
+    /// Returns a [`ResponseBlocksError`] if a story is missing or has another number of voxels.
     pub fn new(
         recipe: &'a EncodeRecipe,
         source: &'a dyn ResponseSource,
@@ -97,13 +97,13 @@ impl<'a> ResponseBlocks<'a> {
         Ok(measured)
     }
 
-    /// Voxels of the subject.
+    /// Returns the number of voxels of the subject.
     #[must_use]
     pub fn n_voxels(&self) -> usize {
         self.n_voxels
     }
 
-    /// Names under which the responses to a story lie.
+    /// Names under which the presentations of a story are stored.
     fn presentations(&self, story: &str) -> Vec<String> {
         let repeats = self.recipe.responses.presentations(story);
         if !repeats.is_empty() {
@@ -117,21 +117,21 @@ impl<'a> ResponseBlocks<'a> {
         }
     }
 
-    /// What a user should know of the files that are read: sentences.
+    /// Returns notes on the response files for the user, one sentence each.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         self.source.notes(&self.names())
     }
 
-    /// Compares the checksums that the files offer.
+    /// Verifies the checksums that the file formats provide.
     ///
     /// # Errors
-    /// [`ResponseBlocksError`] if one is not as it was written.
+    /// Returns a [`ResponseBlocksError`] if a file is corrupted.
     pub fn verify(&self) -> Result<(), ResponseBlocksError> {
         Ok(self.source.verify(&self.names())?)
     }
 
-    /// Names under which responses are read, each presentation of its own.
+    /// Names under which responses are read, one per presentation.
     fn names(&self) -> Vec<String> {
         let stories = self.training.iter().chain(self.test);
         stories
@@ -139,22 +139,22 @@ impl<'a> ResponseBlocks<'a> {
             .collect()
     }
 
-    /// The name under which the responses to a story's first presentation lie.
+    /// Returns the name under which the first presentation of a story is stored.
     #[must_use]
     pub fn first_presentation(&self, story: &str) -> String {
         self.presentations(story).swap_remove(0)
     }
 
-    /// Every file that is read.
+    /// Returns the paths of all files that are read.
     #[must_use]
     pub fn files(&self) -> Vec<std::path::PathBuf> {
         self.source.files(&self.names())
     }
 
-    /// Training responses of some voxels, `(n_training_scans, n_voxels)`; the mean of several presentations.
+    /// Reads training responses of some voxels, `(n_training_scans, n_voxels)`, averaged over presentations.
     ///
     /// # Errors
-    /// [`ResponseBlocksError`] if the file cannot be read.
+    /// Returns a [`ResponseBlocksError`] if a file cannot be read.
     pub fn training<T: Readable>(
         &self,
         voxels: Range<usize>,
@@ -162,10 +162,10 @@ impl<'a> ResponseBlocks<'a> {
         self.stacked(self.training, voxels)
     }
 
-    /// Test responses of some voxels, `(n_test_scans, n_voxels)`; the mean of several presentations.
+    /// Reads test responses of some voxels, `(n_test_scans, n_voxels)`, averaged over presentations.
     ///
     /// # Errors
-    /// [`ResponseBlocksError`] if the file cannot be read.
+    /// Returns a [`ResponseBlocksError`] if a file cannot be read.
     pub fn test<T: Readable>(
         &self,
         voxels: Range<usize>,
@@ -173,7 +173,7 @@ impl<'a> ResponseBlocks<'a> {
         self.stacked(self.test, voxels)
     }
 
-    /// How often the test was presented: 1, or the number that all test stories have in common.
+    /// Returns how often the test stories were presented: the number common to all of them, else 1.
     #[must_use]
     pub fn n_presentations(&self) -> usize {
         let counts = self
@@ -183,10 +183,10 @@ impl<'a> ResponseBlocks<'a> {
         counts.min().unwrap_or(1)
     }
 
-    /// Each presentation of the test, `(n_presentations, n_test_scans, n_voxels)`.
+    /// Reads each presentation of the test stories, `(n_presentations, n_test_scans, n_voxels)`.
     ///
     /// # Errors
-    /// [`ResponseBlocksError`] if the file cannot be read.
+    /// Returns a [`ResponseBlocksError`] if a file cannot be read.
     pub fn test_presentations<T: Readable>(
         &self,
         voxels: Range<usize>,

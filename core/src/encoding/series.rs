@@ -1,4 +1,4 @@
-//! The courses of a few voxels: what was predicted beside what was measured.
+//! Predicted and measured time courses of a few example voxels.
 
 use std::io;
 use std::path::Path;
@@ -9,25 +9,25 @@ use super::{Column, ScoreTable};
 use crate::formats::npz::{self, NpzError};
 use crate::formats::npz_arrays::ArraysWriter;
 
-/// Voxels kept at either end.
+/// Voxels at either end of the ranking.
 const N_EACH: usize = 3;
 
-/// Predicted and measured test responses of the best, middle and worst voxels.
+/// Predicted and measured test time courses of the best, median and worst voxels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExampleSeries {
-    /// Numbers of the voxels, from the best r to the worst.
+    /// Indices of the voxels, from the best r to the worst.
     pub voxels: Vec<usize>,
-    /// `(n_test_scans, n_voxels)`.
+    /// Predicted time courses, `(n_test_scans, n_voxels)`.
     pub predicted: Array2<f64>,
-    /// `(n_test_scans, n_voxels)`.
+    /// Measured time courses, `(n_test_scans, n_voxels)`.
     pub measured: Array2<f64>,
 }
 
 impl ExampleSeries {
-    /// The archive `series.npz`: `voxels`, `predicted`, `measured`.
+    /// Returns the archive `series.npz` with the arrays `voxels`, `predicted` and `measured`.
     ///
     /// # Errors
-    /// If it grows over what an archive can hold.
+    /// Returns an error if it exceeds the maximum size of an archive.
     pub fn to_npz(&self) -> io::Result<Vec<u8>> {
         let mut archive = ArraysWriter::default();
         let voxels = self.voxels.iter().map(|voxel| *voxel as f64);
@@ -41,7 +41,7 @@ impl ExampleSeries {
     /// Reads `series.npz`.
     ///
     /// # Errors
-    /// [`NpzError`] if it cannot be read, or its arrays do not fit each other.
+    /// Returns an [`NpzError`] if the file cannot be read, or if its arrays do not match in shape.
     pub fn read(path: &Path) -> Result<Self, NpzError> {
         let voxels = npz::read_as::<f64, Ix1>(path, "voxels")?;
         let series = Self {
@@ -60,7 +60,7 @@ impl ExampleSeries {
     }
 }
 
-/// The voxels whose courses are worth a look: the best three, the middle one and the worst three by r, each once.
+/// Selects the example voxels: the best three, the median and the worst three by r, without duplicates.
 #[must_use]
 pub fn example_voxels(table: &ScoreTable) -> Vec<usize> {
     let r: Vec<f64> = table.column(Column::R).collect();

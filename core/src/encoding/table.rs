@@ -1,4 +1,4 @@
-//! Scores of voxels, with names, as files.
+//! Table of voxel scores, and its files.
 
 use std::fmt::Write as _;
 use std::io;
@@ -12,10 +12,10 @@ use crate::formats::npz_arrays::ArraysWriter;
 use crate::intervals::{CONFIDENCE, Interval, MeanOfDraws};
 use crate::significance::q_values;
 
-/// What is known of each voxel after a fit. The order is that of the journal and of the files.
+/// A score of each voxel. The order is that of the journal and of the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Column {
-    /// Pearson's r of prediction and measurement over the test scans.
+    /// Pearson's r between predicted and measured test responses.
     R,
     /// |r|·r.
     SignedSquare,
@@ -23,32 +23,32 @@ pub enum Column {
     R2,
     /// sign(R) · √|R| with R = 1 − var(y − ŷ) / var(y): what the study's `bootstrap_ridge` returns with `use_corr = false`.
     SignedRootR2,
-    /// The chosen α, before it is squared, as a multiple of its unit.
+    /// The chosen α, before squaring, in its unit.
     Alpha,
-    /// Mean score in the rounds at the chosen α.
+    /// Mean validation score at the chosen α.
     RoundScore,
-    /// Chance of an r as large without a relation, by permutation of blocks of test time.
+    /// p value of r: one-sided block permutation test over test time.
     P,
-    /// The same, corrected for the number of voxels (Benjamini–Hochberg).
+    /// False discovery rate of p over all voxels (Benjamini–Hochberg).
     Q,
-    /// Largest r that any model can reach, given the noise (Schoppe 2016).
+    /// Noise ceiling: the largest r that any model can reach, given the noise (Schoppe 2016).
     NoiseCeiling,
     /// r divided by the noise ceiling.
     NormalisedR,
-    /// Share of the variance that repeats from presentation to presentation.
+    /// Explainable variance: fraction of the variance that is reproducible across presentations.
     ExplainableVariance,
-    /// Share of the signal power that the predictions explain (SPE, Schoppe 2016).
+    /// Fraction of the signal power that the predictions explain (SPE, Schoppe 2016).
     SignalPowerExplained,
-    /// Lower end of the interval that holds r in 95 of 100 draws of blocks of test time.
+    /// Lower bound of the 95 % confidence interval of r (block bootstrap over test time).
     RLow,
-    /// Its upper end.
+    /// Upper bound of the 95 % confidence interval of r.
     RHigh,
-    /// Values of the training responses that are no numbers.
+    /// Number of non-finite values in the training responses.
     NMissing,
 }
 
 impl Column {
-    /// All of them, in order.
+    /// All columns, in order.
     pub const ALL: [Self; 15] = [
         Self::R,
         Self::SignedSquare,
@@ -67,12 +67,12 @@ impl Column {
         Self::NMissing,
     ];
 
-    /// Whether scores of older versions lack it.
+    /// Whether files of older versions lack the column.
     fn is_later(self) -> bool {
         matches!(self, Self::SignedRootR2 | Self::SignalPowerExplained)
     }
 
-    /// Its name in files.
+    /// Returns the column's name in files.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -95,7 +95,7 @@ impl Column {
     }
 }
 
-/// The scores of one voxel; NaN where something is not defined.
+/// The scores of one voxel; NaN where undefined.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct VoxelScores([f64; Column::ALL.len()]);
 
@@ -106,24 +106,24 @@ impl Default for VoxelScores {
 }
 
 impl VoxelScores {
-    /// One of them.
+    /// Returns one score.
     #[must_use]
     pub fn get(&self, column: Column) -> f64 {
         self.0[column as usize]
     }
 
-    /// Sets one of them.
+    /// Sets one score.
     pub fn set(&mut self, column: Column, value: f64) {
         self.0[column as usize] = value;
     }
 
-    /// All of them, in the order of [`Column::ALL`].
+    /// Returns all scores, in the order of [`Column::ALL`].
     #[must_use]
     pub fn values(&self) -> &[f64] {
         &self.0
     }
 
-    /// Reads what [`VoxelScores::values`] gave.
+    /// Rebuilds the scores from what [`VoxelScores::values`] returned.
     #[must_use]
     pub fn of_values(values: &[f64]) -> Self {
         let mut scores = Self::default();
@@ -137,30 +137,30 @@ impl VoxelScores {
 /// The scores of many voxels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScoreTable {
-    /// Number of the first voxel: above 0 in a share.
+    /// Index of the first voxel; above 0 in a share.
     pub first_voxel: usize,
-    /// In the order of the voxels.
+    /// Scores in the order of the voxels.
     pub voxels: Vec<VoxelScores>,
-    /// The α that were tried.
+    /// Candidate α.
     pub alphas: Vec<f64>,
-    /// Mean score in the rounds, `(n_alphas, n_voxels)`.
+    /// Mean validation score, `(n_alphas, n_voxels)`.
     pub round_scores: Array2<f64>,
-    /// r in each draw of test time, for each block of voxels; none if nothing was drawn.
+    /// Bootstrap draws of the mean r, one entry per block of voxels; empty without a bootstrap.
     pub draws: Vec<MeanOfDraws>,
-    /// Share of false discoveries up to which a voxel counts as predicted.
+    /// Level of the false discovery rate below which a voxel counts as significant.
     pub fdr_level: f64,
 }
 
 impl ScoreTable {
-    /// One column.
+    /// Returns one column as an iterator over the voxels.
     pub fn column(&self, column: Column) -> impl Iterator<Item = f64> + Clone {
         self.voxels.iter().map(move |voxel| voxel.get(column))
     }
 
-    /// For some voxels the number of their α among those that were tried; 0 where none is known.
+    /// Returns for some voxels the index of their α among the candidates; 0 where unknown.
     ///
     /// # Panics
-    /// If there are no such voxels: a fault of the caller.
+    /// Panics if `voxels` is out of range, which is a bug in the caller.
     #[must_use]
     pub fn chosen_alphas(&self, voxels: Range<usize>) -> Vec<usize> {
         let number = |voxel: &VoxelScores| {
@@ -174,7 +174,7 @@ impl ScoreTable {
         self.voxels[voxels].iter().map(number).collect()
     }
 
-    /// Mean of a column over the voxels where it is defined; NaN if there are none.
+    /// Returns the mean of a column over the voxels where it is defined; NaN if there are none.
     #[must_use]
     pub fn mean(&self, column: Column) -> f64 {
         let defined = self.column(column).filter(|value| value.is_finite());
@@ -182,14 +182,14 @@ impl ScoreTable {
         sum / n as f64
     }
 
-    /// Where the mean r over all voxels lies in 95 of 100 draws of blocks of test time; `None` if nothing was drawn. It knows that
-    /// voxels share their noise.
+    /// Returns the 95 % confidence interval of the mean r over all voxels, from a block bootstrap over test time; `None` if
+    /// there are no draws. All voxels share each draw, so the interval reflects their correlated noise.
     #[must_use]
     pub fn mean_interval(&self) -> Option<Interval> {
         let (first, others) = self.draws.split_first()?;
         let mut all = first.clone();
         for block in others {
-            // Shares of a fit that was made in other ways are not put together.
+            // Shares with different numbers of draws cannot be combined.
             if block.n_draws() != all.n_draws() {
                 return None;
             }
@@ -198,7 +198,7 @@ impl ScoreTable {
         Some(all.interval(CONFIDENCE)).filter(|interval| interval.lower.is_finite())
     }
 
-    /// Voxels whose q is at most the level; `None` if no p was computed.
+    /// Returns the number of voxels whose q is at most the level; `None` if no p was computed.
     #[must_use]
     pub fn n_significant(&self) -> Option<usize> {
         let mut q = self.column(Column::Q);
@@ -207,11 +207,11 @@ impl ScoreTable {
             .then(|| q.by_ref().filter(|q| *q <= self.fdr_level).count())
     }
 
-    /// The archive `scores.npz`: a column each, `significant`, `alphas` and `round_scores`; `mean_r_interval`, and what it comes
-    /// from, `draw_sums` and `draw_voxels` `(n_blocks, n_draws)`.
+    /// Returns the archive `scores.npz`: one array per column, `significant`, `alphas` and `round_scores`;
+    /// `mean_r_interval` and the draws behind it, `draw_sums` and `draw_voxels` `(n_blocks, n_draws)`.
     ///
     /// # Errors
-    /// If it grows over what an archive can hold.
+    /// Returns an error if it exceeds the maximum size of an archive.
     pub fn to_npz(&self) -> io::Result<Vec<u8>> {
         let mut archive = ArraysWriter::default();
         for column in Column::ALL {
@@ -238,7 +238,7 @@ impl ScoreTable {
     /// Reads `scores.npz`.
     ///
     /// # Errors
-    /// [`NpzError`] if it cannot be read or lacks a column.
+    /// Returns an [`NpzError`] if the file cannot be read or lacks a column.
     pub fn read(path: &Path) -> Result<Self, NpzError> {
         let column = |name: &str| npz::read_as::<f64, Ix1>(path, name);
         let first_voxel = npz::read_as::<f64, Ix0>(path, "first_voxel")?.into_scalar();
@@ -263,7 +263,7 @@ impl ScoreTable {
         })
     }
 
-    /// Corrects p for the number of voxels.
+    /// Computes q from p (Benjamini–Hochberg).
     pub fn correct_for_number(&mut self) {
         let p: Vec<f64> = self.column(Column::P).collect();
         for (voxel, q) in self.voxels.iter_mut().zip(q_values(&p)) {
@@ -271,7 +271,7 @@ impl ScoreTable {
         }
     }
 
-    /// The table `scores.csv`: a row per voxel, empty where something is not defined.
+    /// Returns the table `scores.csv`: a row per voxel, empty cells where a score is undefined.
     #[must_use]
     pub fn to_csv(&self) -> String {
         let names: Vec<&str> = Column::ALL.iter().map(|column| column.name()).collect();
@@ -291,10 +291,10 @@ impl ScoreTable {
     }
 }
 
-/// What draws are called in `scores.npz`.
+/// Names of the draws' arrays in `scores.npz`.
 const DRAWS: [&str; 2] = ["draw_sums", "draw_voxels"];
 
-/// Scores from before draws were kept have none.
+/// Reads the draws; files of versions without a bootstrap have none.
 fn read_draws(path: &Path) -> Result<Vec<MeanOfDraws>, NpzError> {
     let [sums, n_voxels] = DRAWS.map(|name| match npz::read_as::<f64, Ix2>(path, name) {
         Err(NpzError::Missing { .. }) => Ok(Array2::zeros((0, 0))),
@@ -350,7 +350,7 @@ mod tests {
         assert!((table().mean(Column::R) - 0.2).abs() < 1e-15);
         assert!(table().mean(Column::P).is_nan());
         assert_eq!(table().n_significant(), Some(1));
-        // Draws of 4 / 4 and 8 / 4: 95 of 100 lie between 1.025 and 1.975, as numpy.percentile says.
+        // Draws of 4 / 4 and 8 / 4: the 95 % interval is 1.025 to 1.975, according to numpy.percentile.
         let interval = table().mean_interval().unwrap();
         assert!((interval.lower - 1.025).abs() < 1e-12, "{interval:?}");
         assert!((interval.upper - 1.975).abs() < 1e-12, "{interval:?}");

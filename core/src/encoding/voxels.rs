@@ -1,4 +1,4 @@
-//! Voxels in blocks: what is journaled, read and shared out.
+//! Blocks of voxels, the unit of journaling, reading and cluster shares.
 
 use std::fmt;
 use std::ops::Range;
@@ -6,29 +6,30 @@ use std::str::FromStr;
 
 use crate::ridge::TILE_VOXELS;
 
-/// Voxels of one block: what a kill can cost. A multiple of [`TILE_VOXELS`], so that a voxel's bits do not depend on the block.
+/// Voxels per block, the most that an interrupted run loses. A multiple of [`TILE_VOXELS`], so that the result of a voxel
+/// does not depend, to the bit, on the block.
 pub const BLOCK_VOXELS: usize = 16 * TILE_VOXELS;
 
-/// One share of the voxels, for a cluster: written `2/8`.
+/// One share of the voxels for a cluster job, written `2/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VoxelShare {
-    /// Which one, from 1.
+    /// Index of the share, from 1.
     pub index: usize,
-    /// Of how many.
+    /// Number of shares.
     pub count: usize,
 }
 
 impl VoxelShare {
-    /// All voxels.
+    /// The single share of all voxels.
     pub const WHOLE: Self = Self { index: 1, count: 1 };
 
-    /// Whether it is all voxels.
+    /// Whether this is the only share.
     #[must_use]
     pub fn is_whole(self) -> bool {
         self.count == 1
     }
 
-    /// Its voxels out of `n_voxels`: whole blocks. May be empty.
+    /// Returns the share's voxels out of `n_voxels`, in whole blocks; may be empty.
     #[must_use]
     pub fn voxels(self, n_voxels: usize) -> Range<usize> {
         let n_blocks = n_voxels.div_ceil(BLOCK_VOXELS);
@@ -59,12 +60,12 @@ impl FromStr for VoxelShare {
     }
 }
 
-/// How many voxels are read at once: whole blocks, as many as fit into `bytes`, at least one block.
+/// Returns the number of voxels read at a time: as many whole blocks as fit into `bytes`, at least one.
 ///
-/// `n_scans`: training and test scans together; `value_bytes`: of one number.
+/// `n_scans`: training and test scans together; `value_bytes`: size of one value.
 #[must_use]
 pub fn reading_voxels(n_scans: usize, value_bytes: usize, bytes: u64) -> usize {
-    // Once as it is read, once in the order of the fit.
+    // Counted twice: as read from the file, and in the fit's memory order.
     let per_voxel = (2 * n_scans * value_bytes).max(1) as u64;
     let n_voxels = (bytes / per_voxel) as usize;
     (n_voxels / BLOCK_VOXELS * BLOCK_VOXELS).max(BLOCK_VOXELS)

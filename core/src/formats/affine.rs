@@ -1,23 +1,24 @@
-//! Where the voxels of an image lie in space.
+//! Affine transforms from voxel indices to space.
 
 use std::fmt;
 
-/// Images are of one space if their corners lie no further apart than this part of a voxel; headers round.
+/// Images share a space if their corners are no further apart than this fraction of a voxel; headers round.
 const MOST_VOXELS_APART: f64 = 0.1;
 
-/// Three rows that take voxel numbers to millimetres.
+/// The first three rows of an affine matrix from voxel indices to millimetres.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Affine([[f64; 4]; 3]);
 
 impl Affine {
-    /// `None` if a row holds what is no number, or an axis has no direction.
+    /// Returns `None` if a value is not finite, or an axis has zero length.
     pub(super) fn new(rows: [[f64; 4]; 3]) -> Option<Self> {
         let affine = Self(rows);
         let is_finite = rows.as_flattened().iter().all(|value| value.is_finite());
         (is_finite && affine.least_step() > 0.0).then_some(affine)
     }
 
-    /// Out of the last three parts of a unit quaternion, the voxels' sizes and the place of the first voxel.
+    /// Builds the matrix from the last three components of a unit quaternion, the voxel sizes and the position of the first
+    /// voxel.
     ///
     /// Source: method 2 of nifti1.h.
     pub(super) fn of_quaternion(
@@ -46,7 +47,7 @@ impl Affine {
         Self::of_axes(turn, sizes, offset)
     }
 
-    /// Out of the axes' directions (in columns), the voxels' sizes and the place of the first voxel.
+    /// Builds the matrix from direction cosines (in columns), the voxel sizes and the position of the first voxel.
     pub(super) fn of_axes(turn: [[f64; 3]; 3], sizes: [f64; 3], offset: [f64; 3]) -> Option<Self> {
         let row = |row: usize| {
             let [x, y, z] = turn[row];
@@ -55,7 +56,7 @@ impl Affine {
         Self::new([row(0), row(1), row(2)])
     }
 
-    /// Whether images of this size lie at the same place.
+    /// Whether images of this size occupy the same space.
     pub(super) fn is_same_space(&self, other: &Self, size: [usize; 3]) -> bool {
         let step = self.least_step().min(other.least_step());
         (0..8).all(|corner: usize| {
@@ -71,13 +72,13 @@ impl Affine {
         })
     }
 
-    /// Where a voxel lies, millimetres.
+    /// Returns the position of a voxel, millimetres.
     pub(super) fn place(&self, voxel: [f64; 3]) -> [f64; 3] {
         self.0
             .map(|[x, y, z, offset]| x * voxel[0] + y * voxel[1] + z * voxel[2] + offset)
     }
 
-    /// The smallest size of a voxel, millimetres.
+    /// The smallest voxel size, millimetres.
     fn least_step(&self) -> f64 {
         let step = |axis: usize| {
             self.0
@@ -106,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_quaternion_turns_as_nibabel_turns_it() {
-        // x goes to z, y to -x, z to -y: nibabel's quat2mat([0.5, 0.5, -0.5, 0.5]), times the sizes.
+        // x maps to z, y to -x, z to -y: nibabel's quat2mat([0.5, 0.5, -0.5, 0.5]), times the sizes.
         let affine = Affine::of_quaternion([0.5, -0.5, 0.5], [2.0, 3.0, -4.0], [-90.0, 1.0, 5.0]);
         let expected = [
             [0.0, -3.0, 0.0, -90.0],

@@ -1,4 +1,4 @@
-//! CIFTI-2: what the rows and columns of a matrix in a NIfTI-2 image stand for, in XML between header and values.
+//! CIFTI-2: the meaning of rows and columns of a NIfTI-2 matrix, in XML between header and data.
 //!
 //! Source: the CIFTI-2 specification of the Human Connectome Project.
 
@@ -9,26 +9,26 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::places::read_at;
 
-/// Where the extensions of a header begin.
+/// Offset of the header extensions.
 const EXTENSIONS_AT: u64 = 544;
-/// The code of the extension that holds CIFTI's XML.
+/// Extension code of CIFTI's XML.
 const CODE: i32 = 32;
-/// Bytes of XML beyond which it describes no brain.
+/// Maximum size of the XML, bytes.
 const MOST_XML_BYTES: u64 = 64 << 20;
 
-/// A dense or parcellated series.
+/// A dense or parcellated time series.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Series {
-    /// Whether time runs along the rows: the index that runs fastest in the file.
+    /// Whether time runs along the rows, the fastest-varying index in the file.
     pub(super) is_along_rows: bool,
-    /// From one scan to the next, seconds, if the unit is one of time.
+    /// Repetition time in seconds, if the unit is one of time.
     pub(super) step_secs: Option<f64>,
 }
 
-/// Reads what a CIFTI image's matrix stands for. `begin`: where its values begin.
+/// Reads the meaning of a CIFTI image's dimensions. `begin`: offset of its data.
 ///
 /// # Errors
-/// A sentence without its end, if it is no series, or the XML is missing or damaged.
+/// Returns a message without final punctuation if it is not a time series, or the XML is missing or damaged.
 pub(super) fn series(file: &File, begin: u64) -> Result<Series, String> {
     let xml = extension(file, begin)?;
     let text = String::from_utf8_lossy(&xml);
@@ -36,7 +36,7 @@ pub(super) fn series(file: &File, begin: u64) -> Result<Series, String> {
     parse(text)
 }
 
-/// The XML among the extensions between header and values.
+/// Finds the XML among the extensions between header and data.
 fn extension(file: &File, begin: u64) -> Result<Vec<u8>, String> {
     let unreadable = |error: std::io::Error| format!("The CIFTI image cannot be read: {error}");
     let mut at = EXTENSIONS_AT;
@@ -47,7 +47,7 @@ fn extension(file: &File, begin: u64) -> Result<Vec<u8>, String> {
             [head[0], head[1], head[2], head[3]],
             [head[4], head[5], head[6], head[7]],
         ];
-        // Their sizes are in the header's byte order; a size that makes no sense in one is of the other.
+        // Sizes are in the header's byte order; a size that is impossible in one order is in the other.
         let is_little = i64::from(i32::from_le_bytes(size)) <= (begin - at) as i64
             && i32::from_le_bytes(size) > 8;
         let number = |word| {
@@ -75,7 +75,7 @@ fn extension(file: &File, begin: u64) -> Result<Vec<u8>, String> {
     Err("The image says that it is CIFTI, but does not say what its rows and columns are (its XML is missing)".into())
 }
 
-/// Reads the XML.
+/// Parses the XML.
 fn parse(text: &str) -> Result<Series, String> {
     let damaged = |error: String| format!("The XML of the CIFTI image is damaged: {error}");
     let mut reader = Reader::from_str(text);

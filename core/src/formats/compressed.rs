@@ -1,18 +1,18 @@
-//! Compressed files, unpacked once into a file that goes away by itself.
+//! Compressed files, unpacked once into an anonymous temporary file.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// A file may unpack to this many times its length; more is taken for a trap.
+/// Maximum expansion of a file; more is treated as a decompression bomb.
 const MOST_GROWTH: u64 = 100;
-/// What any file may unpack to: a mask of a fine grid is a few kilobytes when it is compressed.
+/// Expanded size that is always allowed, bytes: a mask on a fine grid compresses to a few kilobytes.
 const ALWAYS_ALLOWED: u64 = 512 << 20;
 
-/// Memory of what is unpacked with a dictionary: that of xz at its highest level is 64 MiB.
+/// Memory limit of dictionaries: the highest level of xz uses 64 MiB.
 const MOST_DICTIONARY_KIB: u32 = 66 << 10;
 
-/// What a file may still unpack to, all that is in it together.
+/// Remaining bytes to which a file and everything in it may expand.
 #[derive(Debug, Clone, Copy)]
 pub struct Allowance {
     most: u64,
@@ -20,7 +20,7 @@ pub struct Allowance {
 }
 
 impl Allowance {
-    /// For a file of so many bytes.
+    /// Returns the allowance for a file of `n_packed_bytes`.
     #[must_use]
     pub fn of_file(n_packed_bytes: u64) -> Self {
         let most = n_packed_bytes
@@ -29,10 +29,10 @@ impl Allowance {
         Self { most, left: most }
     }
 
-    /// Takes so many bytes off it before they are unpacked.
+    /// Deducts bytes before they are unpacked.
     ///
     /// # Errors
-    /// [`io::ErrorKind::FileTooLarge`] if they are more than what is left.
+    /// Returns [`io::ErrorKind::FileTooLarge`] if they exceed the remaining allowance.
     pub fn take(&mut self, n_bytes: u64) -> io::Result<()> {
         let left = self.left.checked_sub(n_bytes);
         self.left = left.ok_or_else(|| {
@@ -49,7 +49,7 @@ impl Allowance {
     }
 }
 
-/// How a file is compressed.
+/// Compression format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
     /// gzip.
@@ -60,14 +60,14 @@ pub enum Compression {
     Bzip2,
     /// xz.
     Xz,
-    /// The older form of xz.
+    /// The legacy format of xz.
     Lzma,
     /// LZ4.
     Lz4,
 }
 
 impl Compression {
-    /// Told by a file's first bytes; `None` if it is not compressed.
+    /// Detects the format from a file's first bytes; returns `None` if it is not compressed.
     #[must_use]
     pub fn of_beginning(head: &[u8]) -> Option<Self> {
         let marks: [(&[u8], Self); 8] = [
@@ -80,17 +80,17 @@ impl Compression {
             (b"\x78\x9c", Self::Zlib),
             (b"\x78\xda", Self::Zlib),
         ];
-        // The levels between them.
+        // The intermediate levels.
         let others: [(&[u8], Self); 1] = [(b"\x78\x5e", Self::Zlib)];
         let found = marks.into_iter().chain(others);
         let mut found = found.filter(|(mark, _)| head.starts_with(mark));
         found.next().map(|(_, compression)| compression)
     }
 
-    /// Reads what `source` unpacks to.
+    /// Returns a reader of the uncompressed data of `source`.
     ///
     /// # Errors
-    /// What the unpacker says if the beginning makes no sense.
+    /// Returns the decompressor's error if the beginning is invalid.
     pub fn reader<'a>(self, source: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
         let source = BufReader::new(source);
         Ok(match self {
@@ -112,10 +112,10 @@ impl Compression {
     }
 }
 
-/// The compression of a file, whose place is set back to its beginning.
+/// Detects the compression of a file and rewinds it.
 ///
 /// # Errors
-/// What the system says if it cannot be read.
+/// Returns an error if the file cannot be read.
 pub fn compression_of(file: &mut File) -> io::Result<Option<Compression>> {
     let mut head = Vec::new();
     file.take(8).read_to_end(&mut head)?;
@@ -123,10 +123,10 @@ pub fn compression_of(file: &mut File) -> io::Result<Option<Compression>> {
     Ok(Compression::of_beginning(&head))
 }
 
-/// Unpacks `source` into a nameless file in `folder`, which is gone when it is closed, whatever happens.
+/// Unpacks `source` into an anonymous file in `folder`, which is deleted automatically when closed.
 ///
 /// # Errors
-/// What the system or the unpacker says; [`io::ErrorKind::FileTooLarge`] for what grows beyond measure.
+/// Returns an I/O or decompression error, or [`io::ErrorKind::FileTooLarge`] if the allowance is exceeded.
 pub fn unpacked(source: impl Read, allowance: &mut Allowance, folder: &Path) -> io::Result<File> {
     std::fs::create_dir_all(folder)?;
     let mut file = tempfile::tempfile_in(folder)?;

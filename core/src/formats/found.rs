@@ -1,15 +1,15 @@
-//! What a file that may hold several arrays gives.
+//! Arrays found in a file that may contain several.
 
 use super::npy::{NpyError, NpyHeader, Proof, StoredMatrix};
 use super::repeats::{Repeats, repeats_of};
 
-/// The arrays of a file that can be responses, and what else is in it.
+/// The arrays of a file that can be responses, and a summary of its other contents.
 pub struct Found<A> {
-    /// Arrays by name; a single array may have none.
+    /// Arrays by name; a single array may be unnamed.
     pub arrays: Vec<(Option<String>, A)>,
-    /// What is left out, and why: `"subject" (text)`, for instance.
+    /// Skipped contents, with the reason: `"subject" (text)`, for instance.
     pub left_out: Vec<String>,
-    /// What else a user should know: sentences.
+    /// Further notes for the user.
     pub notes: Vec<String>,
 }
 
@@ -24,14 +24,14 @@ impl<A> Default for Found<A> {
 }
 
 impl<A> Found<A> {
-    /// Remembers that something is left out.
+    /// Records that something was skipped.
     pub fn leave_out(&mut self, name: &str, why: impl std::fmt::Display) {
         let shown: String = name.chars().take(100).collect();
         self.left_out
             .push(format!("\"{}\" ({why})", shown.escape_debug()));
     }
 
-    /// The same with arrays of another type.
+    /// Converts the arrays to another type.
     #[must_use]
     pub fn into_other<B: From<A>>(self) -> Found<B> {
         let arrays = self.arrays.into_iter();
@@ -42,7 +42,7 @@ impl<A> Found<A> {
         }
     }
 
-    /// The first few of what is left out, in words; nothing if nothing is.
+    /// Describes the first few skipped items; returns `None` if there are none.
     #[must_use]
     pub fn left_out_in_words(&self) -> Option<String> {
         const MOST_SHOWN: usize = 6;
@@ -60,11 +60,11 @@ impl<A> Found<A> {
     }
 }
 
-/// An array of NumPy's kinds that can be responses.
+/// A NumPy array that can hold responses.
 pub enum StoredArray {
-    /// Scans and voxels.
+    /// Scans × voxels.
     Matrix(StoredMatrix),
-    /// Presentations, scans and voxels.
+    /// Presentations × scans × voxels.
     Repeats(Repeats),
 }
 
@@ -72,7 +72,7 @@ impl StoredArray {
     /// Opens a `.npy` file.
     ///
     /// # Errors
-    /// [`NpyError`] if the file cannot be read, is damaged, or holds neither scans and voxels nor presentations of them.
+    /// Returns an [`NpyError`] if the file cannot be read, is damaged, or has an unsuitable shape.
     pub fn open(path: &std::path::Path) -> Result<Self, NpyError> {
         let (file, header) = StoredMatrix::open_file(path)?;
         match (odd_shape(&header.shape), header.shape.contains(&0)) {
@@ -94,10 +94,10 @@ impl StoredArray {
     }
 }
 
-/// What becomes of an array with this header: matrix, presentations, or a clause that says why it is neither.
+/// Interprets an array by its header: a matrix, presentations, or a clause that says why it is neither.
 ///
 /// # Errors
-/// [`NpyError`] as for [`StoredMatrix::new`].
+/// Returns an [`NpyError`] as [`StoredMatrix::new`] does.
 pub fn stored_array(
     file: impl Into<std::sync::Arc<std::fs::File>>,
     path: &std::path::Path,
@@ -123,7 +123,7 @@ pub fn stored_array(
     })
 }
 
-/// Why an array of this shape can be no responses: a clause; `None` if it can.
+/// Returns a clause on why an array of this shape cannot hold responses; `None` if it can.
 #[must_use]
 pub fn odd_shape(shape: &[usize]) -> Option<String> {
     if shape.contains(&0) {

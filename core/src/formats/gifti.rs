@@ -1,5 +1,5 @@
-//! GIFTI: arrays on the vertices of a surface, in XML. Their values are unpacked into a file that goes away by itself, and read
-//! in blocks.
+//! GIFTI: arrays on the vertices of a surface, in XML. Values are unpacked into an anonymous temporary file and read in
+//! blocks.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
@@ -19,25 +19,25 @@ use super::npz_arrays::MemoryOrder;
 use crate::matrix::Real;
 use crate::responses::ResponsesError;
 
-/// What a text may be longer than twice its file, where that is compressed.
+/// Maximum size of the text beyond twice the file, for compressed files, bytes.
 const MOST_TEXT_BYTES: u64 = 60 << 20;
 
-/// A recording on a surface: a row per scan, a column per vertex.
+/// A time series on a surface: a row per scan, a column per vertex.
 pub struct GiftiSeries {
-    /// The arrays one after the other, each with a row for each of its scans.
+    /// Consecutive arrays, each with a row per scan.
     arrays: Vec<StoredMatrix>,
     path: PathBuf,
     n_scans: usize,
     n_vertices: usize,
-    /// What a user should know of the file: sentences.
+    /// Notes on the file for the user.
     pub notes: Vec<String>,
 }
 
 impl GiftiSeries {
-    /// Opens a file; values are unpacked into `scratch`.
+    /// Opens a file; values are unpacked into the folder `scratch`.
     ///
     /// # Errors
-    /// A sentence, if the file cannot be read, is damaged, keeps its values in another file, or holds no recording.
+    /// Returns an error if the file cannot be read, is damaged, stores its values in another file, or holds no time series.
     pub fn open(path: &Path, scratch: &Path) -> Result<Self, ResponsesError> {
         let said = |text: String| ResponsesError(format!("{text}.\nFile: {}", path.display()));
         let unreadable = |error: io::Error| said(format!("The GIFTI file cannot be read: {error}"));
@@ -56,7 +56,7 @@ impl GiftiSeries {
             .map_err(|reason| said(format!("The GIFTI file holds no responses: {reason}")))
     }
 
-    /// Arrays of one column are scans, and so are the columns of one array.
+    /// Scans are either arrays of one column, or the columns of one array.
     fn of_arrays(path: &Path, file: File, arrays: Vec<LaidArray>) -> Result<Self, String> {
         let mut notes = Vec::new();
         let arrays = recording(arrays, &mut notes)?;
@@ -88,22 +88,22 @@ impl GiftiSeries {
         Ok(series)
     }
 
-    /// Scans and vertices.
+    /// Returns the numbers of scans and vertices.
     #[must_use]
     pub fn dim(&self) -> (usize, usize) {
         (self.n_scans, self.n_vertices)
     }
 
-    /// The file.
+    /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Reads some scans and vertices, which are there.
+    /// Reads a range of scans and vertices, which must exist.
     ///
     /// # Errors
-    /// A sentence, if the unpacked values cannot be read.
+    /// Returns an error if the unpacked values cannot be read.
     pub fn read<T: Real>(
         &self,
         scans: Range<usize>,
@@ -130,7 +130,7 @@ impl GiftiSeries {
     }
 }
 
-/// The arrays that are a recording: those of time, where any says so; else all that are no surface.
+/// The arrays of the time series: those with that intent, if any; else all that are not surfaces.
 fn recording(arrays: Vec<LaidArray>, notes: &mut Vec<String>) -> Result<Vec<LaidArray>, String> {
     let is_surface = |array: &LaidArray| {
         array.intent.ends_with("POINTSET") || array.intent.ends_with("TRIANGLE")
@@ -157,7 +157,7 @@ fn recording(arrays: Vec<LaidArray>, notes: &mut Vec<String>) -> Result<Vec<Laid
     Ok(arrays.into_iter().filter(is_time).collect())
 }
 
-/// The text of a file. What is no UTF-8 is read as Latin-1: values are written in letters that are the same in both.
+/// The text of a file. Invalid UTF-8 is read as Latin-1: values are encoded in ASCII, which both share.
 fn text(mut file: File, n_bytes: u64, scratch: &Path) -> io::Result<String> {
     if let Some(compression) = compression_of(&mut file)? {
         let most = n_bytes.saturating_mul(2).saturating_add(MOST_TEXT_BYTES);
@@ -186,10 +186,10 @@ fn of_latin1(bytes: &[u8]) -> String {
     text
 }
 
-/// Why arrays are not unpacked: a clause.
+/// Why arrays cannot be unpacked, as a clause.
 enum GiftiFault {
     Damaged(String),
-    /// The file may be whole.
+    /// Not supported, though the file may be intact.
     Unusable(String),
 }
 
@@ -205,18 +205,18 @@ impl From<&str> for GiftiFault {
     }
 }
 
-/// One array whose values lie unpacked in a file.
+/// An array whose values are unpacked in a file.
 struct LaidArray {
     intent: String,
     kind: ElementKind,
-    /// How it lies as a matrix with a row per column of the array.
+    /// Memory order as a matrix with a row per column of the array.
     order: MemoryOrder,
     n_vertices: usize,
     n_columns: usize,
     begin: u64,
 }
 
-/// Unpacks the values of arrays, one after the other.
+/// Unpacks the values of arrays, one after another.
 struct Unpacking {
     file: BufWriter<File>,
     at: u64,
@@ -233,7 +233,7 @@ impl Unpacking {
         })
     }
 
-    /// All arrays of a file's text.
+    /// Returns all arrays in a file's text.
     fn arrays(mut self, text: &str) -> Result<(File, Vec<LaidArray>), GiftiFault> {
         let mut reader = Reader::from_str(text);
         let mut arrays = Vec::new();
@@ -271,7 +271,7 @@ impl Unpacking {
         Ok((file, arrays))
     }
 
-    /// Unpacks the values of one array. Blank text before or behind them is none.
+    /// Unpacks the values of one array, ignoring surrounding white space.
     fn values(
         &mut self,
         header: Option<&Header>,
@@ -354,7 +354,7 @@ impl Header {
             intent: attribute("Intent")?,
             kind,
             encoding,
-            // Rows here are the columns there.
+            // Rows of the matrix are columns of the array.
             order: if is_column_major {
                 MemoryOrder::C
             } else {
@@ -365,7 +365,7 @@ impl Header {
         })
     }
 
-    /// Writes the values of a text, at most one byte more than there should be; how many bytes.
+    /// Writes the values of a text, at most one byte more than expected; returns the number of bytes.
     fn unpack(&self, text: &str, n_bytes: u64, to: &mut impl Write) -> Result<u64, GiftiFault> {
         let clause = |error: io::Error| GiftiFault::Damaged(error.to_string());
         let binary = || DecoderReader::new(WithoutBlanks(text.as_bytes()), &STANDARD);
@@ -386,7 +386,7 @@ impl Header {
                 io::copy(&mut binary().take(n_bytes.saturating_add(1)), to).map_err(clause)
             }
             "GZipBase64Binary" => {
-                // Read beyond the values: the checksum is looked at where the stream ends.
+                // Read past the values, since the checksum is verified at the end of the stream.
                 let unpacked = flate2::read::ZlibDecoder::new(binary());
                 io::copy(&mut unpacked.take(n_bytes.saturating_add(1)), to).map_err(clause)
             }
@@ -402,7 +402,7 @@ impl Header {
     }
 }
 
-/// The kind in which values are unpacked: their own, and double precision for numbers in digits.
+/// The type of the unpacked values: the declared one, or double precision for ASCII numbers.
 fn kind(data_type: &str, encoding: &str, is_big_endian: bool) -> Result<ElementKind, GiftiFault> {
     let letter = match data_type {
         "NIFTI_TYPE_FLOAT32" => "f4",
@@ -430,7 +430,7 @@ fn kind(data_type: &str, encoding: &str, is_big_endian: bool) -> Result<ElementK
     kind.ok_or_else(|| "its number format is not known".into())
 }
 
-/// Bytes without the blanks between them.
+/// Bytes without white space.
 struct WithoutBlanks<'a>(&'a [u8]);
 
 impl Read for WithoutBlanks<'_> {

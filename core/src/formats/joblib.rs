@@ -1,4 +1,4 @@
-//! Pickles and joblib's dumps of arrays: where each lies in the file.
+//! Pickles and joblib dumps of arrays: locates the arrays in the file.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -15,7 +15,7 @@ use super::pickle::{self, ArrayData, Id, LocatedValues, Pickle, PickleFault, Val
 use super::places::read_at;
 use crate::responses::ResponsesError;
 
-/// A pickle with the file that its arrays lie in.
+/// A pickle, with the file that contains its arrays.
 pub struct PickledFile {
     file: Arc<File>,
     pickle: Pickle,
@@ -23,20 +23,20 @@ pub struct PickledFile {
     scratch: PathBuf,
 }
 
-/// Names that say nothing of what they stand for.
+/// Generic names, which do not identify a story.
 pub(super) fn is_usual(name: &str) -> bool {
     matches!(name, "data" | "arr_0" | "responses" | "features")
 }
 
-/// A text that names something is no longer than this.
+/// Maximum length of a name, bytes.
 const MOST_NAME_BYTES: u64 = 4096;
 
 impl PickledFile {
-    /// Reads the instructions of a pickle; arrays that joblib wrote behind them are located, not read. A compressed file is
-    /// unpacked into `scratch` once, and so are arrays that stand among the instructions in another form than in memory.
+    /// Interprets a pickle; arrays that joblib appended are located, not read. Compressed files are unpacked into `scratch`
+    /// once, as are arrays whose encoding in the pickle differs from memory layout.
     ///
     /// # Errors
-    /// A sentence, if the file cannot be read, is no pickle, or calls what is not known here.
+    /// Returns an error if the file cannot be read, is not a pickle, or calls an unknown function.
     pub fn open(path: &Path, scratch: &Path) -> Result<Self, ResponsesError> {
         let unreadable =
             |error: std::io::Error| said(path, &format!("The file cannot be read: {error}"));
@@ -61,17 +61,17 @@ impl PickledFile {
         })
     }
 
-    /// What the pickle holds.
+    /// Returns the parsed pickle.
     #[must_use]
     pub fn pickle(&self) -> &Pickle {
         &self.pickle
     }
 
-    /// The arrays of the outermost dictionary by their names that can be responses; a single array goes by no name. Lists of
-    /// arrays are numbered, and a dictionary within the outermost one is looked into where that has no arrays of its own.
+    /// Returns the named arrays of the outermost dictionary that can be responses; a single array is unnamed. Lists of
+    /// arrays are numbered, and nested dictionaries are searched if the outermost one has no arrays of its own.
     ///
     /// # Errors
-    /// A sentence, if dictionaries within the outermost one have arrays of the same names, or an array is damaged.
+    /// Returns an error if nested dictionaries have arrays of the same name, or an array is damaged.
     pub fn arrays(&self, path: &Path) -> Result<Found<StoredArray>, ResponsesError> {
         let mut found = Found::default();
         let n_behind = self.n_bytes.saturating_sub(self.pickle.n_bytes as u64);
@@ -114,7 +114,7 @@ impl PickledFile {
         Ok(())
     }
 
-    /// Dictionaries beside arrays are not looked into.
+    /// Dictionaries next to arrays are not searched.
     fn leave_out_dictionaries(&self, found: &mut Found<StoredArray>) {
         let values = &self.pickle.values;
         for (key, value) in values.entries(self.pickle.root).unwrap_or_default() {
@@ -170,7 +170,7 @@ impl PickledFile {
             .collect()
     }
 
-    /// The arrays of the dictionaries within the outermost one.
+    /// The arrays of nested dictionaries.
     fn nested(
         &self,
         path: &Path,
@@ -213,7 +213,7 @@ impl PickledFile {
         Ok(groups.into_iter().flat_map(|(_, arrays)| arrays).collect())
     }
 
-    /// The text of a key: plain, of NumPy's kind of text, or a whole number.
+    /// The text of a key: a string, a NumPy string, or an integer.
     fn name(&self, key: Id) -> Option<String> {
         let values = &self.pickle.values;
         if let Some(text) = values.text(key) {
@@ -255,7 +255,7 @@ impl PickledFile {
         Some(text?.trim_end_matches('\0').to_string())
     }
 
-    /// Short bytes of the pickle.
+    /// Returns short bytes objects of the pickle.
     fn bytes(&self, data: Id) -> Option<Vec<u8>> {
         match self.pickle.values.get(data) {
             Value::Bytes { at, n_bytes } if *n_bytes <= MOST_NAME_BYTES => {
@@ -273,7 +273,7 @@ impl PickledFile {
         }
     }
 
-    /// What a value is, as a clause.
+    /// Describes a value.
     fn what(&self, value: &Value) -> String {
         match value {
             Value::Object { class, .. } => {
@@ -315,7 +315,7 @@ impl PickledFile {
         }
     }
 
-    /// Adds an array to what was found, or to what is left out.
+    /// Adds an array to the found ones, or to the skipped ones.
     fn add(
         &self,
         path: &Path,
@@ -329,7 +329,7 @@ impl PickledFile {
             return Ok(());
         }
         let array = self.pickle.array(id, self.n_bytes);
-        // Only arrays were looked for.
+        // Only arrays are of interest.
         let Some(array) = array.map_err(|fault| refused(path, fault))? else {
             return Ok(());
         };
@@ -364,7 +364,7 @@ impl PickledFile {
         Ok(())
     }
 
-    /// What an array holds, if those are no numbers.
+    /// Describes the contents of an array if they are not numbers.
     fn odd_kind(&self, id: Id) -> Option<&'static str> {
         let values = &self.pickle.values;
         let Value::Array(array) = values.get(id) else {
@@ -387,7 +387,7 @@ impl PickledFile {
     reason = "a memory map changes if its file is changed meanwhile; only the instructions are read through it, once"
 )]
 fn map(file: &File) -> std::io::Result<Mmap> {
-    // SAFETY: the map is only read, and given up before this file's arrays are.
+    // SAFETY: the map is only read, and dropped before this file's arrays are.
     unsafe { Mmap::map(file) }
 }
 

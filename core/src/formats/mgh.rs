@@ -1,26 +1,26 @@
-//! The header of FreeSurfer's MGH images.
+//! Headers of FreeSurfer's MGH images.
 //!
 //! Source: the format's page in FreeSurfer's wiki.
 
 use super::affine::Affine;
 use super::npy::ElementKind;
 
-/// Bytes of a header, after which the values begin.
+/// Size of the header, followed by the values.
 pub(super) const HEADER_BYTES: usize = 284;
 
-/// What a header says.
+/// Contents of a header.
 pub(super) struct MghHeader {
     pub(super) kind: ElementKind,
     pub(super) sizes: [usize; 4],
-    /// Where the voxels lie in space, if the header says so.
+    /// Voxel-to-space transform, if the header defines one.
     pub(super) affine: Option<Affine>,
 }
 
 impl MghHeader {
-    /// Reads a header from the first bytes of a file.
+    /// Parses a header from the first bytes of a file.
     ///
     /// # Errors
-    /// A clause that says what is wrong with it.
+    /// Returns a clause on what is wrong with it.
     pub(super) fn parse(head: &[u8]) -> Result<Self, String> {
         if head.len() < HEADER_BYTES {
             return Err("it ends within its header".into());
@@ -56,7 +56,7 @@ impl MghHeader {
     }
 }
 
-/// Out of the voxels' sizes, the axes' directions and the place of the image's middle.
+/// Builds the transform from voxel sizes, direction cosines and the position of the image's centre.
 fn affine(sizes: [usize; 4], real: impl Fn(usize) -> f64) -> Option<Affine> {
     let steps: [f64; 3] = std::array::from_fn(&real);
     let turn: [[f64; 3]; 3] =

@@ -1,4 +1,4 @@
-//! Files that laboratories have, one format each. All input is untrusted.
+//! File formats of responses and features, one module each. All input is untrusted.
 
 mod affine;
 mod cifti;

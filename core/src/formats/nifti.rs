@@ -1,47 +1,47 @@
-//! The header of a NIfTI image, version 1 or 2: what it says of its values, and where it contradicts itself.
+//! NIfTI headers, version 1 or 2, with checks for contradictions.
 //!
-//! Source: nifti1.h and nifti2.h of the NIfTI Data Format Working Group; the long first axis as FreeSurfer writes it.
+//! Source: nifti1.h and nifti2.h of the NIfTI Data Format Working Group; FreeSurfer's convention for a long first axis.
 
 use super::affine::Affine;
 use super::npy::ElementKind;
 
-/// Bytes that are enough to tell everything: the longer header and the mark of its extensions.
+/// Bytes needed to parse either version: the longer header and its extension flag.
 pub(super) const HEAD_BYTES: usize = 544;
-/// The header of version 1, and where the values of a single file can begin.
+/// Header size of version 1, and smallest data offset of a single file.
 const VERSION_1: (i32, u64) = (348, 352);
-/// The same of version 2.
+/// The same for version 2.
 const VERSION_2: (i32, u64) = (540, 544);
-/// Intents of the NIfTI standard for CIFTI: connectivity and what lies on grayordinates.
+/// NIfTI intent codes reserved for CIFTI.
 const CIFTI_INTENTS: std::ops::RangeInclusive<i64> = 3000..=3099;
 
-/// What a header says.
+/// Contents of a header.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct NiftiHeader {
-    /// The kind of the values.
+    /// Data type.
     pub(super) kind: ElementKind,
     /// Sizes of the axes: three of space, and time.
     pub(super) sizes: [usize; 4],
-    /// For CIFTI: rows' length and number of rows, the first running fastest.
+    /// For CIFTI: row length and number of rows; the first index varies fastest.
     pub(super) cifti: Option<[usize; 2]>,
-    /// Where the values begin.
+    /// Offset of the data.
     pub(super) begin: u64,
-    /// Whether the values lie in another file, `.img`.
+    /// Whether the data are in a separate `.img` file.
     pub(super) is_pair: bool,
-    /// What stored values are multiplied by, and what is added.
+    /// Slope and intercept applied to stored values.
     pub(super) scale: (f64, f64),
-    /// From one volume to the next, seconds, as the header says; `None` if it does not.
+    /// Repetition time in the header, seconds; `None` if not stated.
     pub(super) repetition_secs: Option<f64>,
-    /// Where the voxels lie in space, if the header says so.
+    /// Voxel-to-space transform, if the header defines one.
     pub(super) affine: Option<Affine>,
-    /// What is odd about it: sentences.
+    /// Notes on anomalies.
     pub(super) notes: Vec<String>,
 }
 
 impl NiftiHeader {
-    /// Reads a header from the first bytes of a file, [`HEAD_BYTES`] if there are as many.
+    /// Parses a header from the first bytes of a file, [`HEAD_BYTES`] if there are as many.
     ///
     /// # Errors
-    /// A sentence without its end, if it is none, contradicts itself, or holds what cannot be used.
+    /// Returns a message without final punctuation if it is not a header, is inconsistent, or is not supported.
     pub(super) fn parse(head: &[u8]) -> Result<Self, String> {
         let fields = Fields::of(head)?;
         let dims = fields.dims()?;
@@ -69,7 +69,7 @@ impl NiftiHeader {
         Ok(header)
     }
 
-    /// Rows of a CIFTI image run along its fifth axis, its sixth counts them.
+    /// Rows of a CIFTI image run along its fifth axis; the sixth is their number.
     fn lay_cifti(&mut self, dims: &[usize]) -> Result<(), String> {
         let others = dims.iter().enumerate();
         let mut others = others.filter(|(axis, size)| !matches!(axis, 4 | 5) && **size > 1);
@@ -83,7 +83,7 @@ impl NiftiHeader {
         Ok(())
     }
 
-    /// Three axes of space and one of time, which is the fourth, or a later one if the fourth has one value. Which it is.
+    /// Three axes of space and one of time: the fourth, or a later one if the fourth has size 1. Returns the time axis.
     fn lay_axes(&mut self, dims: &[usize]) -> Result<usize, String> {
         for (size, found) in self.sizes.iter_mut().zip(dims) {
             *size = *found;
@@ -120,7 +120,7 @@ impl NiftiHeader {
     }
 }
 
-/// A header's entries by their places: in version 1, and in version 2.
+/// Header fields by their offsets in versions 1 and 2.
 struct Fields<'a> {
     bytes: &'a [u8],
     is_second: bool,
@@ -163,7 +163,8 @@ impl<'a> Fields<'a> {
         word
     }
 
-    /// A whole number that is two bytes long in version 1, and four in version 2 (two where `first` is the datatype's or the bits').
+    /// Reads an integer of two bytes in version 1 and four in version 2 (two if `first` is the offset of datatype or
+    /// bitpix).
     fn whole(&self, first: usize, second: usize) -> i64 {
         match (self.is_second, second) {
             (false, _) => i64::from(i16::from_le_bytes(self.word(first))),
@@ -172,7 +173,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A number with a fraction: the `index`th of those at `first` or `second`.
+    /// Reads a floating-point number: the `index`th at offset `first` or `second`.
     fn real(&self, first: usize, second: usize, index: usize) -> f64 {
         if self.is_second {
             f64::from_le_bytes(self.word(second + 8 * index))
@@ -189,7 +190,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Sizes of the axes that there are.
+    /// Sizes of the existing axes.
     fn dims(&self) -> Result<Vec<usize>, String> {
         let n_axes = usize::try_from(self.dim(0))
             .ok()
@@ -202,7 +203,7 @@ impl<'a> Fields<'a> {
         })?;
         let mut dims: Vec<i64> = (1..=n_axes).map(|axis| self.dim(axis)).collect();
         if !self.is_second && dims[0] == -1 {
-            // FreeSurfer: an axis that is too long for two bytes is -1, and its length lies elsewhere.
+            // FreeSurfer stores -1 for an axis too long for two bytes, and its length in another field.
             let long = i64::from(i32::from_le_bytes(self.word(144)));
             if long <= 0 || dims.iter().skip(1).take(2).any(|size| *size != 1) {
                 return Err(
@@ -295,7 +296,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The repetition time, in its unit: the step along the axis of time.
+    /// The repetition time, in seconds: the step along the time axis.
     fn repetition_secs(&self, time_axis: usize) -> Option<f64> {
         let units = if self.is_second {
             self.whole(0, 500)
@@ -311,7 +312,7 @@ impl<'a> Fields<'a> {
         (self.dim(0) >= 4 && secs > 0.0 && secs.is_finite()).then_some(secs)
     }
 
-    /// The sform if there is one, else the qform.
+    /// The sform if set, else the qform.
     fn affine(&self) -> Option<Affine> {
         if self.whole(254, 348) > 0 {
             let row =

@@ -1,4 +1,4 @@
-//! NumPy's `.npy`: one array, read in blocks of rows and columns.
+//! NumPy's `.npy` format: an array, read in blocks of rows and columns.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -13,10 +13,10 @@ use super::npz_arrays::MemoryOrder;
 use super::places::read_at;
 use crate::matrix::Real;
 
-/// A header longer than this is none of NumPy's.
+/// Maximum size of a header, bytes.
 const MOST_HEADER_BYTES: usize = 1 << 20;
 
-/// Why an array cannot be read.
+/// Errors of reading an array.
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,
@@ -41,17 +41,17 @@ pub enum NpyError {
     Empty { shape: Vec<usize>, path: PathBuf },
 }
 
-/// The number format of an array's values.
+/// Number format of an array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ElementKind {
     letter: u8,
-    /// Bytes of one value.
+    /// Bytes per value.
     pub value_bytes: usize,
     is_big_endian: bool,
 }
 
 impl ElementKind {
-    /// Reads NumPy's name of it, such as `<f4`; `None` if it is no kind of number.
+    /// Parses NumPy's type string, such as `<f4`; returns `None` if it is not a number type.
     #[must_use]
     pub fn parse(descr: &str) -> Option<Self> {
         let (order, rest) = match descr.as_bytes() {
@@ -73,13 +73,13 @@ impl ElementKind {
         })
     }
 
-    /// Whether its numbers may have a fraction.
+    /// Whether it is a floating-point type.
     #[must_use]
     pub fn is_real(self) -> bool {
         self.letter == b'f'
     }
 
-    /// Reads one value out of [`ElementKind::value_bytes`] bytes.
+    /// Decodes one value of [`ElementKind::value_bytes`] bytes.
     #[must_use]
     pub fn value(self, bytes: &[u8]) -> f64 {
         let mut word = [0; 8];
@@ -103,21 +103,21 @@ impl ElementKind {
     }
 }
 
-/// What an array's header says.
+/// Contents of an array's header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NpyHeader {
-    /// The kind of its values.
+    /// Number format.
     pub kind: ElementKind,
-    /// How they lie.
+    /// Memory order.
     pub order: MemoryOrder,
-    /// Its shape.
+    /// Shape.
     pub shape: Vec<usize>,
-    /// Where the values begin.
+    /// Offset of the data.
     pub n_header_bytes: u64,
 }
 
 impl NpyHeader {
-    /// The number of values; `None` if it cannot be counted.
+    /// Returns the number of values; `None` on overflow.
     #[must_use]
     pub fn n_values(&self) -> Option<usize> {
         let sizes = self.shape.iter();
@@ -125,7 +125,7 @@ impl NpyHeader {
     }
 }
 
-/// Why a header cannot be used.
+/// Why a header is rejected.
 enum HeaderError {
     Damaged(String),
     ElementKind(String),
@@ -141,10 +141,10 @@ impl From<io::Error> for HeaderError {
     }
 }
 
-/// Reads the header that `source` begins with.
+/// Parses the header at the beginning of `source`.
 ///
 /// # Errors
-/// [`NpyError`] with `path`, if it is none.
+/// Returns an [`NpyError`] for `path` if it is not a valid header.
 pub fn header_of(source: &mut impl Read, path: &Path) -> Result<NpyHeader, NpyError> {
     let path = path.to_path_buf();
     read_header(source).map_err(|error| match error {
@@ -198,7 +198,7 @@ fn read_header(source: &mut impl Read) -> Result<NpyHeader, HeaderError> {
     })
 }
 
-/// What follows a name in the header's dictionary.
+/// The text after a key in the header's dictionary.
 fn entry<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let quoted = [format!("'{name}'"), format!("\"{name}\"")];
     let after = quoted
@@ -213,7 +213,7 @@ fn quoted(value: &str) -> Option<&str> {
     value[1..].split_once(quote).map(|(text, _)| text)
 }
 
-/// What an unknown kind is called: the text in its quotes, or the beginning of a list of fields.
+/// Short form of an unknown type: the quoted text, or the beginning of a list of fields.
 fn short(value: &str) -> String {
     let text = quoted(value).unwrap_or(value);
     let text = text.chars().take_while(|c| *c != '}').take(40);
@@ -231,10 +231,10 @@ fn shape_of(value: &str) -> Option<Vec<usize>> {
         .collect()
 }
 
-/// A stretch of a file whose checksum is known.
+/// Checksum of a range of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Proof {
-    /// Where it begins.
+    /// Offset of the range.
     pub begin: u64,
     /// Its length.
     pub n_bytes: u64,
@@ -242,7 +242,7 @@ pub struct Proof {
     pub crc32: u32,
 }
 
-/// A matrix of numbers that lie together in a file, of which blocks are read.
+/// A contiguous matrix of numbers in a file, read in blocks.
 #[derive(Debug)]
 pub struct StoredMatrix {
     file: Arc<File>,
@@ -252,18 +252,18 @@ pub struct StoredMatrix {
 }
 
 impl StoredMatrix {
-    /// Reads the header and looks whether the file is as long as it claims. Takes no memory for the values.
+    /// Reads the header and verifies the file's length. Allocates no memory for the values.
     ///
     /// # Errors
-    /// [`NpyError`] if the file cannot be read, is damaged, or holds no matrix of numbers.
+    /// Returns an [`NpyError`] if the file cannot be read, is damaged, or does not hold a matrix of numbers.
     pub fn open(path: &Path) -> Result<Self, NpyError> {
         Self::open_shaped(path, |shape| (shape.len() == 2).then(|| shape.to_vec()))
     }
 
-    /// As [`StoredMatrix::open`], but for a list, which is read as one row.
+    /// As [`StoredMatrix::open`], for a one-dimensional array, which is read as one row.
     ///
     /// # Errors
-    /// [`NpyError`] if the file cannot be read, is damaged, or holds no list of numbers.
+    /// Returns an [`NpyError`] if the file cannot be read, is damaged, or does not hold a one-dimensional array of numbers.
     pub fn open_row(path: &Path) -> Result<Self, NpyError> {
         Self::open_shaped(path, |shape| match shape {
             [n] => Some(vec![1, *n]),
@@ -271,10 +271,10 @@ impl StoredMatrix {
         })
     }
 
-    /// Opens a `.npy` file for what its header says.
+    /// Opens a `.npy` file and parses its header.
     ///
     /// # Errors
-    /// As [`StoredMatrix::open`].
+    /// Returns the errors of [`StoredMatrix::open`].
     pub(super) fn open_file(path: &Path) -> Result<(File, NpyHeader), NpyError> {
         let mut file = File::open(path).map_err(|source| NpyError::Unreadable {
             source,
@@ -296,13 +296,14 @@ impl StoredMatrix {
         Self::new(file, path, header)
     }
 
-    /// A matrix that lies in `file` as `header` says; `path` is for sentences.
+    /// Creates a matrix view of `file` as described by `header`; `path` is for error messages.
     ///
     /// # Errors
-    /// [`NpyError::Damaged`] if the file is shorter than the shape claims, [`NpyError::Empty`] if there are no values.
+    /// Returns [`NpyError::Damaged`] if the file is shorter than the shape requires, [`NpyError::Empty`] if there are no
+    /// values.
     ///
     /// # Panics
-    /// If the shape has not two dimensions: a fault of the caller.
+    /// Panics if the shape is not two-dimensional, which is a bug in the caller.
     pub fn new(
         file: impl Into<Arc<File>>,
         path: &Path,
@@ -342,32 +343,32 @@ impl StoredMatrix {
         })
     }
 
-    /// Rows and columns.
+    /// Returns the numbers of rows and columns.
     #[must_use]
     pub fn dim(&self) -> (usize, usize) {
         (self.header.shape[0], self.header.shape[1])
     }
 
-    /// The file.
+    /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether the file has the values of a column together, not those of a row.
+    /// Returns the memory order.
     #[must_use]
     pub fn order(&self) -> MemoryOrder {
         self.header.order
     }
 
-    /// Bytes of the values.
+    /// Returns the size of the values in bytes.
     #[must_use]
     pub fn n_bytes(&self) -> u64 {
         let (n_rows, n_columns) = self.dim();
         n_rows as u64 * n_columns as u64 * self.header.kind.value_bytes as u64
     }
 
-    /// Bytes of the file behind the values.
+    /// Returns the number of bytes in the file after the values.
     #[must_use]
     pub fn n_bytes_behind(&self) -> u64 {
         let end = self.header.n_header_bytes + self.n_bytes();
@@ -375,17 +376,17 @@ impl StoredMatrix {
         n_there.saturating_sub(end)
     }
 
-    /// Remembers the checksum of the stretch that the matrix lies in.
+    /// Attaches the checksum of the range that contains the matrix.
     #[must_use]
     pub fn with_proof(mut self, proof: Proof) -> Self {
         self.proof = Some(proof);
         self
     }
 
-    /// Compares the checksum, if there is one, with the bytes that are there: reads all of them.
+    /// Verifies the checksum, if there is one, by reading the whole range.
     ///
     /// # Errors
-    /// [`NpyError`] if they are not as they were written, or cannot be read.
+    /// Returns an [`NpyError`] if the data are corrupted or cannot be read.
     pub fn verify(&self) -> Result<(), NpyError> {
         let Some(proof) = self.proof else {
             return Ok(());
@@ -416,10 +417,10 @@ impl StoredMatrix {
         Ok(hasher.finalize())
     }
 
-    /// Reads some rows and columns.
+    /// Reads a range of rows and columns.
     ///
     /// # Errors
-    /// [`NpyError`] if the file cannot be read, or they lie outside of it.
+    /// Returns an [`NpyError`] if the file cannot be read, or the range is out of bounds.
     pub fn read<T: Real>(
         &self,
         rows: Range<usize>,
@@ -440,7 +441,7 @@ impl StoredMatrix {
         }
     }
 
-    /// Reads a stretch of each of some lines, a line being what lies together in the file.
+    /// Reads a range of each of some contiguous lines of the file.
     fn lines<T: Real>(
         &self,
         lines: Range<usize>,

@@ -1,4 +1,5 @@
-//! NumPy's `.npz`: a zip archive of arrays. Rows are streamed in, so that an array never has to fit into memory.
+//! NumPy's `.npz` format: a zip archive of arrays. Rows are written as a stream, so that an array never has to fit into
+//! memory.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -14,22 +15,22 @@ use super::npy::{NpyError, NpyHeader, header_of};
 use super::npz_arrays::MemoryOrder;
 use crate::matrix::Real;
 
-/// Level of deflate: feature values hardly compress, so higher levels only take longer.
+/// Deflate level: feature values hardly compress, so higher levels only take longer.
 const DEFLATE_LEVEL: i64 = 1;
-/// Archives whose content may pass this get the 64-bit form of zip.
+/// Archives whose content may exceed this use zip64.
 const MOST_32_BIT_BYTES: u64 = u32::MAX as u64 - (1 << 20);
 
-/// Values that are read at once.
+/// Number of values read at a time.
 const BUFFER_VALUES: usize = 1 << 13;
-/// What deflate can make of a byte at most.
+/// Maximum expansion of deflate.
 const MOST_DEFLATE_GROWTH: u64 = 1032;
-/// What an array that is kept in memory may have: so many bytes, and so many for each byte of its file.
+/// Limits of an array read into memory: a size always allowed, and the maximum expansion of its file.
 const ALWAYS_KEPT_BYTES: u64 = 64 << 20;
 const MOST_KEPT_GROWTH: u64 = 100;
-/// Rows or columns of an array without values beyond which its shape makes no sense.
+/// Maximum size of a dimension of an empty array.
 const MOST_OF_NOTHING: usize = 1 << 24;
 
-/// Why an archive cannot be read.
+/// Errors of reading an archive.
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,
@@ -72,10 +73,10 @@ pub struct RowsWriter<W: Write + Seek> {
 }
 
 impl<W: Write + Seek> RowsWriter<W> {
-    /// Begins an archive that holds the array `name` alone.
+    /// Starts an archive with the single array `name`.
     ///
     /// # Errors
-    /// What the system says if the file cannot be written.
+    /// Returns an error if the file cannot be written.
     pub fn new(file: W, name: &str, n_rows: usize, n_columns: usize) -> io::Result<Self> {
         let n_values = n_rows as u64 * n_columns as u64;
         let options = SimpleFileOptions::default()
@@ -99,8 +100,8 @@ impl<W: Write + Seek> RowsWriter<W> {
     /// Appends values in C order.
     ///
     /// # Errors
-    /// What the system says if the file cannot be written, or [`io::ErrorKind::InvalidInput`] for more values than the
-    /// shape has.
+    /// Returns an error if the file cannot be written, or [`io::ErrorKind::InvalidInput`] for more values than the shape
+    /// has.
     pub fn write(&mut self, values: &[f32]) -> io::Result<()> {
         self.n_values_left = self
             .n_values_left
@@ -113,10 +114,10 @@ impl<W: Write + Seek> RowsWriter<W> {
         self.failure.check()
     }
 
-    /// Ends the archive and gives the file back.
+    /// Finishes the archive and returns the file.
     ///
     /// # Errors
-    /// What the system says if the file cannot be written, or [`io::ErrorKind::InvalidInput`] if values are missing.
+    /// Returns an error if the file cannot be written, or [`io::ErrorKind::InvalidInput`] if values are missing.
     pub fn finish(self) -> io::Result<W> {
         if self.n_values_left > 0 {
             return Err(invalid("fewer values than the array holds"));
@@ -131,7 +132,7 @@ fn invalid(reason: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, reason)
 }
 
-/// The first error of a file, kept where the archive's writer cannot lose it.
+/// The first error of a file, kept where the zip writer cannot lose it.
 #[derive(Clone, Default)]
 struct NpzFailure(Rc<Cell<Option<io::Error>>>);
 
@@ -141,10 +142,10 @@ impl NpzFailure {
     }
 }
 
-/// A file that keeps its first error to itself and takes everything after it without doing anything.
+/// A writer that records its first error and silently ignores all later operations.
 ///
-/// The archive's writer ends an archive when it is dropped, and is not made for a file that has failed by then: it would
-/// complain on standard error, or panic.
+/// The zip writer finishes the archive when dropped, and on a file that has failed by then, it would print to standard
+/// error or panic.
 struct FailsOnce<W> {
     file: W,
     failure: NpzFailure,
@@ -162,7 +163,7 @@ impl<W: Write + Seek> FailsOnce<W> {
         }
     }
 
-    /// What `work` gives; `instead` if it fails or the file has failed before.
+    /// Returns the result of `work`, or `instead` if it fails or an earlier operation has failed.
     fn attempt<T>(&mut self, instead: T, work: impl FnOnce(&mut W) -> io::Result<T>) -> T {
         if self.has_failed {
             return instead;
@@ -182,7 +183,7 @@ impl<W: Write + Seek> Write for FailsOnce<W> {
             result => result,
         });
         if n_written == 0 && !bytes.is_empty() {
-            // Interrupted, as `write_all` wants to hear it.
+            // Interrupted writes are retried by `write_all`.
             return Err(io::ErrorKind::Interrupted.into());
         }
         self.position += n_written as u64;
@@ -223,18 +224,18 @@ fn npy_header(n_rows: usize, n_columns: usize) -> Vec<u8> {
     header
 }
 
-/// Reads the single-precision array `name` with as many dimensions as `D`.
+/// Reads the single-precision array `name` with the number of dimensions of `D`.
 ///
 /// # Errors
-/// [`NpzError`] if the file cannot be read, is no archive, or has no such array.
+/// Returns an [`NpzError`] if the file cannot be read, is not an archive, or has no such array.
 pub fn read<D: ndarray::Dimension>(path: &Path, name: &str) -> Result<Array<f32, D>, NpzError> {
     read_as(path, name)
 }
 
-/// Reads the array `name`, whatever kind of numbers it holds, with as many dimensions as `D`.
+/// Reads the array `name` of any number format, with the number of dimensions of `D`.
 ///
 /// # Errors
-/// [`NpzError`] if the file cannot be read, is no archive, is not as it was written, or has no such array of numbers.
+/// Returns an [`NpzError`] if the file cannot be read, is not an archive, is corrupted, or has no such array of numbers.
 pub fn read_as<A: Real, D: ndarray::Dimension>(
     path: &Path,
     name: &str,
@@ -272,7 +273,7 @@ pub fn read_as<A: Real, D: ndarray::Dimension>(
         })
 }
 
-/// An array that is to be kept in memory is no more than its file is worth.
+/// Rejects arrays that are implausibly large for their file before they are read into memory.
 fn refuse_vast(header: &NpyHeader, n_packed: u64) -> io::Result<()> {
     let n_bytes = (header.n_values().unwrap_or(usize::MAX) as u64)
         .saturating_mul(header.kind.value_bytes as u64);
@@ -288,10 +289,10 @@ fn refuse_vast(header: &NpyHeader, n_packed: u64) -> io::Result<()> {
     ))
 }
 
-/// Calls `with` for every value of the array `name` with its number, in the order in which they lie. Takes no memory.
+/// Calls `with` for every value of the array `name` with its index, in file order, without allocating the array.
 ///
 /// # Errors
-/// As [`read_as`].
+/// Returns the errors of [`read_as`].
 pub fn each_value(
     path: &Path,
     name: &str,
@@ -307,8 +308,8 @@ pub fn each_value(
     })
 }
 
-/// Hands the bytes of the array `name` to `take`, whole values at a time, to the end of its member, where the checksum is
-/// looked at.
+/// Passes the bytes of the array `name` to `take`, in whole values, up to the end of its member, where the checksum is
+/// verified.
 fn stream(
     path: &Path,
     name: &str,
@@ -348,7 +349,7 @@ fn stream(
             .map_err(|error| damaged(unreadable_member(name, &error)))?;
         n_left -= n as u64;
     }
-    // The end is read, too: there the checksum is compared.
+    // Read to the end, where the checksum is verified.
     match file.read(&mut [0]) {
         Ok(0) => Ok(header),
         Ok(_) => Err(damaged(format!(
@@ -358,9 +359,9 @@ fn stream(
     }
 }
 
-/// Bytes of an array's values; `None` if they cannot be what the archive says of its member, packed and unpacked.
+/// Size of an array's values; `None` if it is inconsistent with the member's compressed and uncompressed sizes.
 pub(super) fn n_value_bytes(header: &NpyHeader, (n_packed, n_claimed): (u64, u64)) -> Option<u64> {
-    // No values, and yet more rows or columns than anything has.
+    // No values, yet an implausibly large dimension.
     if header.n_values() == Some(0) && header.shape.iter().any(|size| *size > MOST_OF_NOTHING) {
         return None;
     }
@@ -463,7 +464,7 @@ mod tests {
         assert!(written(3, &[1.0, 2.0]).is_err());
     }
 
-    /// A file that takes so many writes and then fails once.
+    /// A file that accepts a number of writes and then fails once.
     struct Fragile {
         content: Cursor<Vec<u8>>,
         n_writes_left: usize,

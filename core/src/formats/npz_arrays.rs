@@ -1,11 +1,11 @@
-//! Archives of several small arrays, with names: scores and what belongs to them.
+//! Writer for archives of several small named arrays, such as scores.
 
 use std::io::{self, Cursor, Write as _};
 
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-/// Writes an archive in memory. The same arrays give the same bytes.
+/// Writes an archive in memory, deterministically.
 #[derive(Debug)]
 pub struct ArraysWriter {
     zip: ZipWriter<Cursor<Vec<u8>>>,
@@ -20,10 +20,10 @@ impl Default for ArraysWriter {
 }
 
 impl ArraysWriter {
-    /// Adds an array of double precision.
+    /// Adds a double-precision array.
     ///
     /// # Errors
-    /// If the values are not as many as the shape says.
+    /// Returns an error if the number of values does not match the shape.
     pub fn numbers(
         &mut self,
         name: &str,
@@ -34,19 +34,19 @@ impl ArraysWriter {
         self.add(name, "<f8", 8, shape, &bytes)
     }
 
-    /// Adds an array of yes and no.
+    /// Adds a one-dimensional boolean array.
     ///
     /// # Errors
-    /// As [`ArraysWriter::numbers`].
+    /// Returns the errors of [`ArraysWriter::numbers`].
     pub fn flags(&mut self, name: &str, values: impl IntoIterator<Item = bool>) -> io::Result<()> {
         let bytes: Vec<u8> = values.into_iter().map(u8::from).collect();
         self.add(name, "|b1", 1, &[bytes.len()], &bytes)
     }
 
-    /// Adds an array of texts, as NumPy keeps them: four bytes for each character.
+    /// Adds a one-dimensional array of strings, stored as in NumPy with four bytes per character.
     ///
     /// # Errors
-    /// As [`ArraysWriter::numbers`].
+    /// Returns the errors of [`ArraysWriter::numbers`].
     pub fn texts(&mut self, name: &str, texts: &[&str]) -> io::Result<()> {
         let longest = texts.iter().map(|text| text.chars().count()).max();
         let width = longest.unwrap_or(0).max(1);
@@ -65,10 +65,10 @@ impl ArraysWriter {
         )
     }
 
-    /// Ends the archive: its bytes.
+    /// Finishes the archive and returns its bytes.
     ///
     /// # Errors
-    /// If it grows over what an archive can hold.
+    /// Returns an error if it exceeds the maximum size of an archive.
     pub fn finish(self) -> io::Result<Vec<u8>> {
         Ok(self.zip.finish()?.into_inner())
     }
@@ -97,16 +97,16 @@ impl ArraysWriter {
     }
 }
 
-/// How an array lies in a file.
+/// Memory order of an array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MemoryOrder {
-    /// The last index runs fastest.
+    /// Row-major: the last index varies fastest.
     C,
-    /// The first index runs fastest.
+    /// Column-major: the first index varies fastest.
     Fortran,
 }
 
-/// The header of a `.npy` file, version 1.0, padded to a multiple of 64 bytes.
+/// Returns the header of a `.npy` file, version 1.0, padded to a multiple of 64 bytes.
 #[must_use]
 pub fn header(kind: &str, order: MemoryOrder, shape: &[usize]) -> Vec<u8> {
     const FIXED_BYTES: usize = 10;

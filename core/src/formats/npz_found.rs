@@ -1,4 +1,4 @@
-//! Arrays in an archive of NumPy that can be responses: where they lie, or unpacked.
+//! Finds the arrays in a NumPy archive that can be responses.
 
 use std::fs::File;
 use std::path::Path;
@@ -12,11 +12,11 @@ use super::found::{Found, StoredArray, odd_shape, stored_array};
 use super::npy::{NpyError, Proof, header_of};
 use super::npz::{NpzError, n_value_bytes, open, unreadable_member};
 
-/// The arrays of an archive by their names that can be responses. Those that are not compressed are read where they lie; others
-/// are unpacked into `scratch` once.
+/// Returns the named arrays of an archive that can be responses. Uncompressed members are read in place; others are
+/// unpacked into `scratch` once.
 ///
 /// # Errors
-/// [`NpzError`] if the file cannot be read, is no archive, or is not as it was written.
+/// Returns an [`NpzError`] if the file cannot be read, is not an archive, or is corrupted.
 pub fn arrays(path: &Path, scratch: &Path) -> Result<Found<StoredArray>, NpzError> {
     let damaged = |reason: String| NpzError::Damaged {
         reason,
@@ -80,7 +80,7 @@ pub fn arrays(path: &Path, scratch: &Path) -> Result<Found<StoredArray>, NpzErro
             allowance
                 .take(n_bytes)
                 .map_err(|error| damaged(error.to_string()))?;
-            // What it is made of was counted already.
+            // The compressed bytes have been counted already.
             let mut own = Allowance::of_file(n_bytes);
             let file = unpacked(&mut member, &mut own, scratch)
                 .map_err(|error| damaged(unreadable_member(&name, &error)))?;
@@ -91,7 +91,7 @@ pub fn arrays(path: &Path, scratch: &Path) -> Result<Found<StoredArray>, NpzErro
     Ok(found)
 }
 
-/// What NumPy's name of a kind that is no number stands for.
+/// Describes a NumPy type that is not a number.
 pub(super) fn what_kind(kind: &str) -> &'static str {
     match kind
         .trim_start_matches(['<', '>', '|', '='])

@@ -1,18 +1,18 @@
-//! Files that stand in the place of others: pointers of Git LFS and git-annex, and error pages of web servers.
+//! Placeholder files: pointers of Git LFS and git-annex, and error pages of web servers.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// A pointer is shorter than this, and a page says what it is within it.
+/// Bytes that contain a complete pointer, or identify a web page.
 const HEAD_BYTES: u64 = 1024;
 
-/// What lies in the place of a file.
+/// A placeholder found in place of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Placeholder {
-    /// What it is.
+    /// Description of the placeholder.
     pub what: &'static str,
-    /// What helps.
+    /// Advice for obtaining the file.
     pub remedy: &'static str,
 }
 
@@ -33,15 +33,15 @@ const NOTHING: Placeholder = Placeholder {
     remedy: "Fetch or copy it again",
 };
 
-/// What the file at `path` is instead of a file, if it is a placeholder.
+/// Returns which placeholder the file at `path` is; `None` if it is none.
 ///
 /// # Errors
-/// What the system says if it cannot be read.
+/// Returns an error if the file cannot be read.
 pub fn instead_of(path: &Path) -> io::Result<Option<Placeholder>> {
     let mut head = Vec::new();
     let read = File::open(path).and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head));
     match read {
-        // A link into the annex that leads nowhere.
+        // A dangling link into the annex.
         Err(error) => match std::fs::read_link(path) {
             Ok(target) if target.to_string_lossy().contains("annex/objects") => Ok(Some(ANNEX)),
             _ => Err(error),

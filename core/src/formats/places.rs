@@ -1,9 +1,9 @@
-//! Reading and writing at a place of a file, whose own place is left alone: several readers may share it.
+//! Positioned reads and writes that leave the file's cursor unchanged, so that several readers can share it.
 
 use std::fs::File;
 use std::io;
 
-/// Fills `bytes` from a place of the file. Several matrices may lie in one open file, so its own place is left alone.
+/// Fills `bytes` from an offset in the file, without moving its cursor.
 pub(super) fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
     #[cfg(unix)]
     return std::os::unix::fs::FileExt::read_exact_at(file, bytes, at);
@@ -21,7 +21,7 @@ pub(super) fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> 
     }
 }
 
-/// Writes `bytes` to a place of the file, whose own place is left alone.
+/// Writes `bytes` at an offset in the file, without moving its cursor.
 pub(super) fn write_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
     #[cfg(unix)]
     return std::os::unix::fs::FileExt::write_all_at(file, bytes, at);

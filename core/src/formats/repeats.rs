@@ -1,4 +1,4 @@
-//! Arrays of three axes: one story, presented several times.
+//! Three-dimensional arrays: repeated presentations of one story.
 
 use std::ops::Range;
 
@@ -10,13 +10,13 @@ use super::npz_arrays::MemoryOrder;
 use crate::matrix::Real;
 use crate::responses::ResponsesError;
 
-/// More presentations than this are rather scans.
+/// Maximum number of presentations; a longer first axis is more likely scans.
 const MOST_REPEATS: usize = 64;
 
-/// `(n_repeats, n_scans, n_voxels)` out of an array's shape.
+/// Interprets an array's shape as `(n_repeats, n_scans, n_voxels)`.
 ///
 /// # Errors
-/// A clause, if the first axis cannot be that of presentations.
+/// Returns a clause if the first axis cannot be presentations.
 pub fn repeats_of(shape: &[usize]) -> Result<[usize; 3], String> {
     match *shape {
         [n_repeats, n_scans, n_voxels]
@@ -31,24 +31,24 @@ pub fn repeats_of(shape: &[usize]) -> Result<[usize; 3], String> {
     }
 }
 
-/// Several presentations of a story, whose mean is read unless one of them is asked for.
+/// Repeated presentations of a story; reads their mean or a single one.
 pub struct Repeats {
     flat: Flat,
-    /// How many there are.
+    /// Number of presentations.
     n: usize,
     n_scans: usize,
 }
 
-/// The presentations in one matrix.
+/// The presentations as one matrix.
 enum Flat {
     Stored(StoredMatrix),
     Hdf5(Box<Hdf5Array>),
 }
 
 impl Repeats {
-    /// Presentations in a file of NumPy's kinds: `flat` has the rows of all of them.
+    /// Wraps presentations in a NumPy file; `flat` has the rows of all of them.
     ///
-    /// In C order they follow each other, in Fortran order their rows alternate.
+    /// In C order presentations are consecutive; in Fortran order their rows are interleaved.
     #[must_use]
     pub fn stored(flat: StoredMatrix, n_repeats: usize) -> Self {
         let n_scans = flat.dim().0 / n_repeats.max(1);
@@ -59,7 +59,7 @@ impl Repeats {
         }
     }
 
-    /// Presentations in an HDF5 file.
+    /// Wraps presentations in an HDF5 file.
     #[must_use]
     pub fn hdf5(array: Hdf5Array, n_repeats: usize) -> Self {
         Self {
@@ -81,7 +81,7 @@ impl Repeats {
     /// As [`StoredMatrix::verify`].
     ///
     /// # Errors
-    /// A sentence, if the values are not as they were written.
+    /// Returns an error if the values are corrupted.
     pub fn verify(&self) -> Result<(), ResponsesError> {
         match &self.flat {
             Flat::Stored(matrix) => matrix
@@ -91,13 +91,13 @@ impl Repeats {
         }
     }
 
-    /// How often the story was presented.
+    /// Returns the number of presentations.
     #[must_use]
     pub fn n_repeats(&self) -> usize {
         self.n
     }
 
-    /// Scans and voxels of a presentation.
+    /// Returns the numbers of scans and voxels of a presentation.
     #[must_use]
     pub fn dim(&self) -> (usize, usize) {
         let n_voxels = match &self.flat {
@@ -107,7 +107,7 @@ impl Repeats {
         (self.n_scans, n_voxels)
     }
 
-    /// The file.
+    /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &std::path::Path {
         match &self.flat {
@@ -116,10 +116,10 @@ impl Repeats {
         }
     }
 
-    /// Some scans and voxels of one presentation, which are there.
+    /// Reads a range of scans and voxels of one presentation, which must exist.
     ///
     /// # Errors
-    /// A sentence, if the file cannot be read.
+    /// Returns an error if the file cannot be read.
     pub fn read<T: Real>(
         &self,
         repeat: usize,
@@ -142,10 +142,10 @@ impl Repeats {
         }
     }
 
-    /// The mean over presentations of some scans and voxels, which are there.
+    /// Reads the mean over presentations of a range of scans and voxels, which must exist.
     ///
     /// # Errors
-    /// As [`Repeats::read`].
+    /// Returns the errors of [`Repeats::read`].
     pub fn mean<T: Real>(
         &self,
         scans: Range<usize>,

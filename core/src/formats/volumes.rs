@@ -1,4 +1,5 @@
-//! Recordings as volumes: NIfTI, CIFTI and FreeSurfer's MGH. A row of the matrix is a volume, a column a voxel of the mask.
+//! Volumetric time series: NIfTI, CIFTI and FreeSurfer's MGH. Rows of the matrix are volumes, columns are voxels of the
+//! mask.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -17,26 +18,26 @@ use super::npz_arrays::MemoryOrder;
 use crate::matrix::Real;
 use crate::responses::ResponsesError;
 
-/// An image of more voxels than this is none.
+/// Maximum number of voxels of an image.
 const MOST_VOXELS: usize = 1 << 28;
 
-/// Volumes one after the other, of which the voxels of a mask are read.
+/// A series of volumes, read at the voxels of a mask.
 pub struct Volumes {
-    /// A row per volume, a column per voxel, the first axis fastest.
+    /// A row per volume, a column per voxel; the first spatial axis varies fastest.
     matrix: StoredMatrix,
-    /// Sizes of a volume.
+    /// Size of a volume.
     size: [usize; 3],
-    /// Where its voxels lie in space, if the header says so.
+    /// Voxel-to-space transform, if the header defines one.
     affine: Option<Affine>,
-    /// Columns of the matrix that are voxels; all of them without a mask.
+    /// Columns of the matrix within the mask; `None` without a mask.
     voxels: Option<Vec<usize>>,
-    /// What stored values are multiplied by, and what is added.
+    /// Slope and intercept applied to stored values.
     scale: (f64, f64),
-    /// From one volume to the next, if the header says so, seconds.
+    /// Repetition time in the header, if stated, seconds.
     pub repetition_secs: Option<f64>,
-    /// The files: one, or header and values.
+    /// The file, or the files of header and data.
     files: Vec<PathBuf>,
-    /// What a user should know of the header: sentences.
+    /// Notes on the header for the user.
     notes: Vec<String>,
 }
 
@@ -44,7 +45,7 @@ impl Volumes {
     /// Opens volumes; a compressed file is unpacked into `scratch` once.
     ///
     /// # Errors
-    /// A sentence, if the file cannot be read, is damaged or contradicts itself.
+    /// Returns an error if the file cannot be read, is damaged or inconsistent.
     pub fn open(path: &Path, scratch: &Path) -> Result<Self, ResponsesError> {
         let file = plain(path, scratch)?;
         let is_mgh = path
@@ -57,11 +58,11 @@ impl Volumes {
         }
     }
 
-    /// Takes the voxels other than 0 of `mask`, in the order in which they lie in the file: the first axis fastest. It is the
-    /// order of NumPy's `data[mask]` for arrays (z, y, x), as pycortex has them. What is no number is outside.
+    /// Selects the non-zero voxels of `mask`, in file order with the first axis varying fastest: the order of NumPy's
+    /// `data[mask]` for arrays (z, y, x), as in pycortex. Non-finite values of the mask are excluded.
     ///
     /// # Errors
-    /// A sentence, if the mask has another size, lies elsewhere, or has no voxels.
+    /// Returns an error if the mask has another size or space, or has no voxels.
     pub fn masked(mut self, mask: &Self) -> Result<Self, ResponsesError> {
         self.refuse_other_space(mask)?;
         let values = mask.read::<f64>(0..1, 0..mask.matrix.dim().1)?;
@@ -129,35 +130,35 @@ impl Volumes {
         }
     }
 
-    /// Volumes and voxels.
+    /// Returns the numbers of volumes and voxels.
     #[must_use]
     pub fn dim(&self) -> (usize, usize) {
         let (n_volumes, n_all) = self.matrix.dim();
         (n_volumes, self.voxels.as_ref().map_or(n_all, Vec::len))
     }
 
-    /// The file that was opened.
+    /// Returns the path of the file that was opened.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.matrix.path()
     }
 
-    /// All files that are read.
+    /// Returns the paths of all files that are read.
     #[must_use]
     pub fn files(&self) -> &[PathBuf] {
         &self.files
     }
 
-    /// What a user should know: sentences.
+    /// Returns notes for the user.
     #[must_use]
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// Reads some volumes and voxels.
+    /// Reads a range of volumes and voxels.
     ///
     /// # Errors
-    /// A sentence, if the file cannot be read.
+    /// Returns an error if the file cannot be read.
     pub fn read<T: Real>(
         &self,
         volumes: Range<usize>,
@@ -183,7 +184,7 @@ impl Volumes {
             return Ok(Array2::zeros((volumes.len(), 0)));
         };
         let mut block = Array2::zeros((volumes.len(), chosen.len()));
-        // A volume at a time: what lies between the voxels is read, too.
+        // One volume at a time, including the values between selected voxels.
         for (row, volume) in volumes.enumerate() {
             let stretch = self
                 .matrix
@@ -197,7 +198,7 @@ impl Volumes {
     }
 }
 
-/// A file, unpacked if it is compressed.
+/// Opens a file, unpacking it if it is compressed.
 fn plain(path: &Path, scratch: &Path) -> Result<File, ResponsesError> {
     let unreadable = |error: io::Error| said(path, &format!("The file cannot be read: {error}"));
     let mut file = File::open(path).map_err(unreadable)?;
@@ -212,7 +213,7 @@ fn plain(path: &Path, scratch: &Path) -> Result<File, ResponsesError> {
     }
 }
 
-/// Up to `n` bytes from the beginning of a file.
+/// Reads up to `n` bytes from the beginning of a file.
 fn head(file: &mut File, n: usize, path: &Path) -> Result<Vec<u8>, ResponsesError> {
     let mut head = Vec::new();
     let read = file.seek(SeekFrom::Start(0));
@@ -252,7 +253,7 @@ fn nifti(mut file: File, path: &Path, scratch: &Path) -> Result<Volumes, Respons
     Ok(volumes)
 }
 
-/// The matrix of a CIFTI image as volumes: a column is a grayordinate or parcel.
+/// The matrix of a CIFTI image as volumes, with a column per grayordinate or parcel.
 fn of_series(
     header: &NiftiHeader,
     path: &Path,
@@ -271,7 +272,7 @@ fn of_series(
     }
 }
 
-/// The matrix of a CIFTI image, a row per scan.
+/// The matrix of a CIFTI image, with a row per scan.
 fn series_matrix(
     file: File,
     path: &Path,
@@ -287,7 +288,7 @@ fn series_matrix(
 }
 
 impl Volumes {
-    /// A file that is longer than its header says contradicts it.
+    /// A file longer than its header states contradicts it.
     fn look_at_length(&mut self, path: &Path) -> Result<(), ResponsesError> {
         let n_more = self.matrix.n_bytes_behind();
         let (n_volumes, _) = self.matrix.dim();
@@ -319,7 +320,7 @@ fn count(n_volumes: usize) -> String {
     }
 }
 
-/// The file of values that belongs to a header.
+/// The data file that belongs to a header.
 fn values_beside(path: &Path) -> Result<PathBuf, ResponsesError> {
     values_of_pair(path).ok_or_else(|| {
         said(
@@ -329,7 +330,7 @@ fn values_beside(path: &Path) -> Result<PathBuf, ResponsesError> {
     })
 }
 
-/// The `.img` or `.img.gz` beside a `.hdr` or `.hdr.gz`, if it is there.
+/// The `.img` or `.img.gz` that belongs to a `.hdr` or `.hdr.gz`, if it exists.
 pub(super) fn values_of_pair(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.to_str()?;
     let small = name.to_lowercase();
@@ -363,7 +364,7 @@ fn mgh(mut file: File, path: &Path) -> Result<Volumes, ResponsesError> {
     })
 }
 
-/// Volumes as rows: kind of number, sizes of the axes with time last, and where the values begin.
+/// Volumes as rows: data type, axis sizes with time last, and data offset.
 fn images(
     file: File,
     path: &Path,

@@ -1,4 +1,4 @@
-//! From recordings to features: the method, step by step.
+//! Feature extraction, from recordings to hidden states.
 
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -17,16 +17,16 @@ use crate::store::{
 };
 use crate::window::{WindowError, Windows};
 
-/// Why a story could not be extracted.
+/// Errors of extracting features.
 #[derive(Debug, thiserror::Error)]
 pub enum ExtractError {
     /// The recording cannot be read.
     #[error(transparent)]
     Audio(#[from] AudioError),
-    /// No windows can be laid over it.
+    /// The recording cannot be cut into windows.
     #[error("{source}\nFile: {}", path.display())]
     Window {
-        /// Why not.
+        /// The reason.
         source: WindowError,
         /// The recording.
         path: PathBuf,
@@ -34,7 +34,7 @@ pub enum ExtractError {
     /// The encoder failed.
     #[error(transparent)]
     Encoder(#[from] EncoderError),
-    /// Rows came out that are no numbers.
+    /// The encoder returned non-finite values.
     #[error(
         "The encoder gave numbers that are not finite for the window that ends at {end_secs:.1} s. Check the model with \
          \"heschl models check\"; with --precision f16, try f32.\nFile: {}", path.display()
@@ -51,7 +51,7 @@ pub enum ExtractError {
 }
 
 impl ExtractError {
-    /// Whether the next story would fail as well.
+    /// Whether the error would recur for every other story.
     fn concerns_all_stories(&self) -> bool {
         match self {
             Self::Store(error) => !matches!(error, StoreError::InUse(_) | StoreError::Link(_)),
@@ -61,52 +61,52 @@ impl ExtractError {
     }
 }
 
-/// One run over some stories.
+/// An extraction run over some stories.
 pub struct Extraction<'a> {
-    /// What to do.
+    /// The recipe.
     pub recipe: &'a ExtractRecipe,
     /// The stories, in order.
     pub stories: &'a [Stimulus],
-    /// Where the features go.
+    /// The output folder.
     pub folder: &'a FeaturesFolder,
-    /// Versions, device and model, for the records.
+    /// Versions, device and model, for the provenance records.
     pub run: &'a RunInfo,
-    /// Asks for a stop after the batch in hand.
+    /// Cancels the run after the current batch.
     pub cancel: &'a CancelToken,
 }
 
-/// How a run ended.
+/// The outcome of a run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Summary {
-    /// Stories done now.
+    /// Stories completed in this run.
     pub done: Vec<String>,
-    /// Stories that were done before.
+    /// Stories that were complete already.
     pub skipped: Vec<String>,
-    /// Stories that failed, each with its sentence.
+    /// Stories that failed, each with an error message.
     pub failed: Vec<(String, String)>,
-    /// Whether a stop was asked for before all was done.
+    /// Whether the run was cancelled before all stories were done.
     pub stopped: bool,
-    /// Rows computed now.
+    /// Rows computed in this run.
     pub n_rows: usize,
-    /// Where the time went.
+    /// Time spent in each stage.
     pub times: StageTimes,
 }
 
-/// How one story ended.
+/// The outcome of one story.
 enum Ending {
     Finished,
-    /// Another process finished it while this one was looking at the recording.
+    /// Another process completed it while this one was checking the recording.
     DoneByAnother,
     Stopped,
 }
 
-/// Extracts the features of every story: what the encoder makes of a causal window, at each instant, in each layer.
+/// Extracts the features of every story: the hidden states of each layer for a causal window that ends at each time point.
 ///
-/// A story whose files are complete is left alone unless the recipe says overwrite. A story that fails does not keep
-/// the others from being done. Journals of earlier runs are continued.
+/// A story whose files are complete is skipped unless the recipe says overwrite. A story that fails does not stop the
+/// others. Runs that were interrupted are resumed from their journals.
 ///
 /// # Errors
-/// [`ExtractError`] for what would stop every story: the disk, the encoder.
+/// Returns an [`ExtractError`] for failures that concern every story: the disk, the encoder.
 pub fn extract(
     work: &Extraction,
     encoder: &mut dyn Encoder,
@@ -114,7 +114,7 @@ pub fn extract(
 ) -> Result<Summary, ExtractError> {
     let layout = row_layout(encoder, &work.recipe.model.layers);
     let mut summary = Summary::default();
-    // The records say what was done, not what was asked for in vain.
+    // The records state the settings in effect: a request for the feature extractor may not apply to this encoder.
     let mut recipe = work.recipe.clone();
     recipe.model.use_featext = encoder
         .card()
@@ -124,7 +124,7 @@ pub fn extract(
         recipe: &recipe,
         ..*work
     };
-    // What killed runs left long ago; that it cannot be taken away keeps nothing from being done.
+    // Stale files of killed runs. Failing to remove them is no reason to stop.
     let _ = find_litter(work.folder.root(), STALE_AFTER)
         .and_then(|leftovers| remove_litter(&leftovers));
     leave_out_odd_stories(work, &layout, &mut summary, report);
@@ -141,7 +141,7 @@ pub fn extract(
             if let Some(message) = made_otherwise(work, stimulus, last_layer) {
                 report(Event::Warning { message });
             }
-            // A run that was killed after its last file may have left it.
+            // A run that was killed after writing its last file may have left its journal.
             work.folder.clear_journal(&story)?;
             report(Event::StorySkipped {
                 story: story.clone(),
@@ -156,7 +156,7 @@ pub fn extract(
                 summary.stopped = true;
                 break;
             }
-            // A stop was asked for, and the windows in hand were given up; those before them are in the journal.
+            // Cancelled: the current windows are discarded; all earlier ones are in the journal.
             Err(ExtractError::Encoder(_)) if work.cancel.is_cancelled() => {
                 summary.stopped = true;
                 break;
@@ -175,7 +175,7 @@ pub fn extract(
     Ok(summary)
 }
 
-/// Tells before the first window which stories cannot be done: their names, or what their headers say.
+/// Reports stories that cannot be extracted before the first window is computed, by their names or file headers.
 fn leave_out_odd_stories(
     work: &Extraction,
     layout: &RowLayout,
@@ -212,7 +212,7 @@ fn fail(story: &str, message: String, summary: &mut Summary, report: &mut dyn Fn
     summary.failed.push((story.to_string(), message));
 }
 
-/// A sentence, if stories that this run leaves alone have another last layer than it makes.
+/// Returns a warning if skipped stories have another kind of last layer than this run produces.
 fn other_last_layers(work: &Extraction, last_layer: Option<LastLayer>) -> Option<String> {
     let made = last_layer?;
     let is_here = |story: &String| work.stories.iter().any(|here| here.story == *story);
@@ -231,7 +231,7 @@ fn other_last_layers(work: &Extraction, last_layer: Option<LastLayer>) -> Option
     ))
 }
 
-/// A sentence, if a story that is done was made with settings, a model or a recording that this run would not use.
+/// Returns a warning if a completed story was extracted with other settings, another model or another recording.
 fn made_otherwise(
     work: &Extraction,
     stimulus: &Stimulus,
@@ -352,7 +352,7 @@ fn extract_story(
     Ok(Ending::Finished)
 }
 
-/// What an encoder's rows hold, and which layers of it are written.
+/// Returns the layout of an encoder's rows, with the layers that are written.
 #[must_use]
 pub fn row_layout(encoder: &dyn Encoder, choice: &LayerChoice) -> RowLayout {
     let card = encoder.card();
@@ -371,7 +371,7 @@ pub fn row_layout(encoder: &dyn Encoder, choice: &LayerChoice) -> RowLayout {
     }
 }
 
-/// Checks a recording from its first byte to its last, and measures it.
+/// Decodes a recording completely and returns its properties.
 fn recording_facts(
     stimulus: &Stimulus,
     resampling: Resampling,
@@ -384,7 +384,7 @@ fn recording_facts(
     })
 }
 
-/// What must be the same for rows of an earlier run to be kept.
+/// Returns the header that must match for the rows of an earlier run to be reused.
 fn journal_header(
     work: &Extraction,
     recording: &SourceRecording,
@@ -399,7 +399,7 @@ fn journal_header(
         .iter()
         .map(|file| file.sha256.as_str())
         .collect();
-    // How many threads there are does not decide the numbers.
+    // The number of threads does not affect the results.
     let device = work.run.device.split(',').next().unwrap_or_default();
     let decisive = format!(
         "{:?} {:?} {:?} {:?} {:?} {:?} {} {} {} {}",
@@ -470,7 +470,7 @@ fn provenance(
     }
 }
 
-/// The time, UTC, to the second.
+/// Returns the current time, UTC, to the second (RFC 3339).
 #[must_use]
 pub fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()

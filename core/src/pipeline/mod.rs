@@ -1,4 +1,4 @@
-//! The method, step by step: from recordings to features, and from features to scores.
+//! The processing steps: from recordings to features, and from features to voxel scores.
 
 mod encode;
 mod extract;

@@ -1,4 +1,4 @@
-//! From weights to predictions: a fitted model applied to the features of test stories.
+//! Prediction with existing weights: a fitted model applied to the features of test stories.
 
 use ndarray::Array2;
 
@@ -15,7 +15,7 @@ use crate::recipe::{EncodeFile, EncodeRecipe};
 use crate::responses::{ResponseSource, ResponsesError};
 use crate::store::StoreError;
 
-/// Why nothing can be predicted.
+/// Errors of [`predict`].
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,
@@ -54,21 +54,22 @@ pub enum PredictError {
 
 /// A prediction of the test stories of a recipe.
 pub struct Prediction<'a> {
-    /// Its features, test stories, scans, design and scores count; predictions and scores go to its folder.
+    /// The recipe, of which features, test stories, scans, design, scores and output folder are used.
     pub recipe: &'a EncodeRecipe,
-    /// What was measured.
+    /// Measured responses.
     pub responses: &'a dyn ResponseSource,
-    /// Weights, `(n_delays · n_features, n_voxels)`, as a fit writes them and the study's code has them.
+    /// Weights, `(n_delays · n_features, n_voxels)`, in the layout of a fit and of the study's code.
     pub weights: &'a dyn ResponseSource,
-    /// Asks for a stop.
+    /// Cancels the prediction.
     pub cancel: &'a CancelToken,
 }
 
-/// Predicts the test scans with weights that are there, scores the predictions, and writes `predictions.npy`
-/// `(n_test_scans, n_voxels)` and the scores; `None` if a stop was asked for.
+/// Predicts the test scans with existing weights, scores the predictions, and writes `predictions.npy`
+/// `(n_test_scans, n_voxels)` and the scores. Returns `None` if cancelled.
 ///
 /// # Errors
-/// [`PredictError`] if weights, features and responses do not fit each other, or a file cannot be read or written.
+/// Returns a [`PredictError`] if weights, features and responses do not match in shape, or if a file cannot be read or
+/// written.
 pub fn predict(
     work: &Prediction,
     report: &mut dyn FnMut(Event),

@@ -1,4 +1,4 @@
-//! Scores predictions against what was measured, voxel by voxel.
+//! Scores of predictions against measured responses, voxel by voxel.
 
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ use crate::responses::Readable;
 use crate::score::{Variances, correlation, r_squared, signed_square};
 use crate::significance::BlockPermutations;
 
-/// Compares predictions of the test scans with what was measured.
+/// Scores predictions of the test scans against the measured responses.
 pub(super) struct Scorer<'a> {
     recipe: &'a EncodeRecipe,
     measured: &'a ResponseBlocks<'a>,
@@ -21,7 +21,7 @@ pub(super) struct Scorer<'a> {
     bootstrap: Option<BlockBootstrap>,
 }
 
-/// The scores of a run's voxels, and each block's draws.
+/// The scores of a run's voxels, and the bootstrap draws of each block.
 pub(super) struct Scored {
     pub(super) voxels: Vec<VoxelScores>,
     pub(super) draws: Vec<MeanOfDraws>,
@@ -30,12 +30,12 @@ pub(super) struct Scored {
 /// The scores of a block of voxels.
 pub(super) struct BlockScores {
     pub(super) voxels: Vec<VoxelScores>,
-    /// Their r in each draw of test time.
+    /// Bootstrap draws of their r over test time.
     pub(super) draws: MeanOfDraws,
 }
 
 impl<'a> Scorer<'a> {
-    /// A scorer of predictions of `n_scans` test scans.
+    /// Creates a scorer for predictions of `n_scans` test scans.
     pub(super) fn new(
         recipe: &'a EncodeRecipe,
         measured: &'a ResponseBlocks<'a>,
@@ -60,13 +60,13 @@ impl<'a> Scorer<'a> {
         }
     }
 
-    /// The scores of a block of voxels.
+    /// Scores a block of voxels.
     ///
     /// * `predictions`: `(n_test_scans, n_voxels)`.
-    /// * `training`: `(n_training_scans, n_voxels)`, as measured; where values are no numbers, they are counted.
+    /// * `training`: `(n_training_scans, n_voxels)`, as measured; their non-finite values are counted.
     ///
     /// # Errors
-    /// [`ResponseBlocksError`] if the test responses cannot be read.
+    /// Returns a [`ResponseBlocksError`] if the test responses cannot be read.
     pub(super) fn scores<T: Readable>(
         &self,
         predictions: &Array2<T>,

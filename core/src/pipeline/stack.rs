@@ -1,7 +1,7 @@
-//! Stacking of fitted models: their predictions mixed for each voxel.
+//! Stacked regression: for each voxel, a convex combination of the predictions of several fitted models.
 //!
-//! Each model predicts runs of training scans that it was not fitted on; the weights that make the mixture's error there least mix
-//! the predictions of the test scans.
+//! Each model predicts folds of training scans after a refit on the others; the weights that minimise the combination's
+//! squared error there combine the predictions of the test scans.
 //!
 //! Source: Lin, R., et al. (2023), "A stacked regressions approach to improving encoding models", after Breiman (1996), Machine
 //! Learning 24, 49.
@@ -20,10 +20,10 @@ use crate::score::correlation;
 use crate::split::{CrossValidation, SplitError, TestFeatures, TrainingFeatures};
 use crate::stacking::{ResidualProducts, stacked};
 
-/// Runs of training scans that are predicted in turn.
+/// Folds of the training scans that are held out in turn.
 const N_FOLDS: usize = 5;
 
-/// Why models cannot be stacked.
+/// Errors of [`stack`].
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,
@@ -51,31 +51,32 @@ pub enum StackError {
 /// A fitted model.
 #[derive(Debug, Clone)]
 pub struct StackMember {
-    /// What it is called.
+    /// The model's name.
     pub name: String,
-    /// Its recipe, with paths from the root.
+    /// Its recipe, with absolute paths.
     pub recipe: EncodeRecipe,
-    /// Its scores, of all voxels: they have each voxel's α.
+    /// Its scores of all voxels, including each voxel's α.
     pub table: ScoreTable,
 }
 
-/// Models mixed for each voxel.
+/// The result of stacking.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stack {
-    /// `(n_models, n_voxels)`: at least 0, with the sum 1.
+    /// `(n_models, n_voxels)`: weights, at least 0, with sum 1 per voxel.
     pub weights: Array2<f64>,
-    /// `(n_voxels,)`: r of the mixture's prediction and the test responses.
+    /// `(n_voxels,)`: r between the combined prediction and the test responses.
     pub r: Array1<f64>,
-    /// `(n_models, n_voxels)`: r of each model.
+    /// `(n_models, n_voxels)`: r of each model on its own.
     pub model_r: Array2<f64>,
 }
 
-/// Mixes models; `None` if a stop was asked for. `report` is told how many voxels are done, and of how many.
+/// Stacks models; returns `None` if cancelled. `report` receives the number of voxels done and their total.
 ///
-/// As many voxels as `memory_bytes` hold are worked out at once; each further lot decomposes the models' features again.
+/// As many voxels as fit into `memory_bytes` are processed at a time; each further batch repeats the decompositions of the
+/// models' features.
 ///
 /// # Errors
-/// [`StackError`] if the models were not fitted alike, or a file cannot be read.
+/// Returns a [`StackError`] if the models were fitted to different data, or a file cannot be read.
 pub fn stack(
     members: &[StackMember],
     responses: &dyn ResponseSource,
@@ -169,7 +170,7 @@ fn refuse_other(
     }
 }
 
-/// A model's predictions of held-out training scans, fitted on the others.
+/// A model's predictions of held-out training scans, after a fit on the others.
 fn held_out(
     member: &StackMember,
     design: &Design,
@@ -189,7 +190,7 @@ fn held_out(
     fitted(member, (&sets.0, &sets.1), (responses.view(), voxels))
 }
 
-/// A model's predictions with each voxel's α.
+/// A model's predictions, with the α of each voxel.
 fn fitted(
     member: &StackMember,
     (training, test): (&TrainingFeatures, &TestFeatures),
@@ -201,7 +202,7 @@ fn fitted(
     Ok(plan.fit(responses, &alphas, Weights::Left).predictions)
 }
 
-/// What is no number counts as 0, as in the fit.
+/// Replaces non-finite values by 0, as in the fit.
 fn finite(responses: Array2<f64>) -> Array2<f64> {
     responses.mapv_into(|value| if value.is_finite() { value } else { 0.0 })
 }

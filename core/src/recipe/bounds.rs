@@ -1,20 +1,19 @@
-//! The range of every number that a user gives. What lies outside is refused where it is read, before anything is computed or
-//! memory is asked for.
+//! Valid ranges of all user-supplied numbers, checked when they are read, before any computation or allocation.
 
 use super::{Alphas, EncodeRecipe, ScansRecipe, Trim};
 use crate::downsample::Downsampling;
 use crate::split::{CrossValidation, HeldChunks};
 
-/// The range of a number.
+/// The valid range of a number.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bounds {
-    /// What the number is, as a sentence names it: "the repetition time (TR)".
+    /// Name of the quantity as it appears in a sentence: "the repetition time (TR)".
     pub name: &'static str,
-    /// Its unit with a space in front, or nothing.
+    /// Unit with a leading space, or empty.
     pub unit: &'static str,
-    /// The least value.
+    /// Smallest valid value.
     pub least: f64,
-    /// The largest value.
+    /// Largest valid value.
     pub most: f64,
 }
 
@@ -28,10 +27,10 @@ impl Bounds {
         }
     }
 
-    /// Looks whether a value lies in the range.
+    /// Checks that a value lies in the range.
     ///
     /// # Errors
-    /// A sentence with the value and the range.
+    /// Returns a message with the value and the range.
     pub fn check(&self, value: f64) -> Result<(), String> {
         if (self.least..=self.most).contains(&value) {
             return Ok(());
@@ -47,7 +46,7 @@ impl Bounds {
         ))
     }
 
-    /// The same for a whole number.
+    /// As [`Bounds::check`], for an integer.
     ///
     /// # Errors
     /// As [`Bounds::check`].
@@ -58,55 +57,55 @@ impl Bounds {
 
 const DAY_SECS: f64 = 86_400.0;
 
-/// From one volume to the next.
+/// Repetition time.
 pub const REPETITION_SECS: Bounds = Bounds::new("the repetition time (TR)", " s", [0.05, 100.0]);
-/// From the first volume's start to the sound's.
+/// Sound onset after the start of the first volume.
 pub const SOUND_START_SECS: Bounds = Bounds::new(
     "the sound's start after the first volume",
     " s",
     [-DAY_SECS, DAY_SECS],
 );
-/// Scans of a story.
+/// Number of scans of a story.
 pub const N_SCANS: Bounds = Bounds::new("the number of scans", "", [2.0, 1_000_000.0]);
-/// Lobes of a filter.
+/// Number of lobes of a resampling filter.
 pub const FILTER_WINDOW: Bounds = Bounds::new("the filter's window", " lobes", [0.1, 100.0]);
-/// Cutoff of a filter.
+/// Cut-off of a resampling filter.
 pub const CUTOFF_MULT: Bounds =
     Bounds::new("the filter's cutoff", " times the TR rate", [0.01, 100.0]);
 /// Scans trimmed at one end of a story.
 pub const TRIM_SCANS: Bounds = Bounds::new("a trim", " scans", [0.0, 1_000_000.0]);
-/// A delay.
+/// A delay of the features.
 pub const DELAY_SCANS: Bounds = Bounds::new("a delay", " scans", [-1000.0, 1000.0]);
 /// Number of delays.
 pub const N_DELAYS: Bounds = Bounds::new("the number of delays", "", [1.0, 100.0]);
-/// A penalty, before it is squared.
+/// A ridge α, before squaring.
 pub const ALPHA: Bounds = Bounds::new("an α", "", [1e-30, 1e30]);
-/// Powers of ten of penalties.
+/// Exponents of α in a logarithmic grid.
 pub const ALPHA_POWER: Bounds = Bounds::new("a power of ten of α", "", [-30.0, 30.0]);
-/// Penalties to try.
+/// Number of candidate α.
 pub const N_ALPHAS: Bounds = Bounds::new("the number of α", "", [1.0, 1000.0]);
-/// Bootstraps of chunks.
+/// Number of bootstrap rounds.
 pub const N_ROUNDS: Bounds = Bounds::new("the number of rounds", "", [1.0, 1000.0]);
-/// Folds.
+/// Number of folds.
 pub const N_FOLDS: Bounds = Bounds::new("the number of folds", "", [2.0, 1000.0]);
-/// Scans of a chunk or a block.
+/// Scans per chunk or block.
 pub const CHUNK_SCANS: Bounds =
     Bounds::new("the number of scans per chunk", "", [1.0, 1_000_000.0]);
-/// Chunks held out.
+/// Number of chunks held out.
 pub const N_CHUNKS: Bounds = Bounds::new("the number of chunks held out", "", [1.0, 1_000_000.0]);
-/// Columns of a design matrix.
+/// Number of columns of a design matrix.
 pub const N_COLUMNS: Bounds = Bounds::new("the number of columns", "", [1.0, 100_000.0]);
-/// Random kernel weights of a banded fit.
+/// Number of random mixtures of a banded fit.
 pub const N_MIXTURES: Bounds = Bounds::new("the number of random mixtures", "", [0.0, 100_000.0]);
-/// Permutations of test time.
+/// Number of permutations of test time.
 pub const N_PERMUTATIONS: Bounds = Bounds::new("the number of permutations", "", [0.0, 100_000.0]);
-/// Bootstrap samples of test time.
+/// Number of bootstrap samples of test time.
 pub const N_DRAWS: Bounds = Bounds::new(
     "the number of bootstrap samples (n_draws)",
     "",
     [0.0, 10_000.0],
 );
-/// Scans of a block of test time.
+/// Scans per block of test time.
 pub const BLOCK_SCANS: Bounds = Bounds::new(
     "the number of scans per block of test time",
     "",
@@ -114,20 +113,20 @@ pub const BLOCK_SCANS: Bounds = Bounds::new(
 );
 /// Level of the false discovery rate.
 pub const FDR_LEVEL: Bounds = Bounds::new("the false discovery rate", "", [1e-9, 1.0]);
-/// Memory to plan for.
+/// Memory budget.
 pub const MEMORY_GIB: Bounds = Bounds::new("the memory to plan for", " GiB", [0.01, 100_000.0]);
-/// Voxels of a simulated brain.
+/// Number of voxels of a simulated brain.
 pub const N_VOXELS: Bounds = Bounds::new("the number of voxels", "", [1.0, 2_000_000.0]);
-/// How often a test story is presented.
+/// Number of presentations of a test story.
 pub const N_PRESENTATIONS: Bounds = Bounds::new("the number of presentations", "", [1.0, 1000.0]);
-/// A share.
+/// A fraction.
 pub const SHARE: Bounds = Bounds::new("a share", "", [0.0, 1.0]);
 
 impl EncodeRecipe {
-    /// Looks whether every number lies in its range.
+    /// Checks that every number lies in its range.
     ///
     /// # Errors
-    /// A sentence about the first that does not.
+    /// Returns a message about the first that does not.
     pub fn check(&self) -> Result<(), String> {
         check_scans(&self.scans)?;
         check_downsampling(self.downsampling)?;
@@ -266,7 +265,7 @@ mod tests {
         1e12,
     ];
 
-    /// Every recipe in which one number is replaced by an extreme one, with the number's name.
+    /// Every recipe in which one number is replaced by an extreme value, with that number's name.
     fn extremes(value: &Value) -> Vec<(String, Value)> {
         let of = |key: &str, below: Vec<(String, Value)>, put: &dyn Fn(Value) -> Value| {
             let named = |(name, value)| (format!("{key}.{name}"), put(value));
@@ -298,7 +297,7 @@ mod tests {
         }
     }
 
-    /// Works out what a fit would before it reads anything.
+    /// Plans a fit as far as possible before reading data.
     fn plan(text: &str) -> Result<(), String> {
         let recipe = EncodeFile::parse(text)?.encode;
         assert!(recipe.ridge.alphas.values().len() <= 1000);

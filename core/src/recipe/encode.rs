@@ -1,4 +1,4 @@
-//! Everything that decides voxel scores.
+//! Recipes of encoding models: all settings that affect voxel scores.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,37 +14,37 @@ use crate::scans::TriggerRepair;
 use crate::split::{CrossValidation, HeldChunks};
 use crate::textgrid::EmptyLabels;
 
-/// One encoding model: features, responses, and how the ones are fitted to the others.
+/// Recipe of an encoding model: features, responses, and how to fit and score it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EncodeRecipe {
-    /// Sets of features, side by side in one model.
+    /// Feature sets, concatenated in one model.
     pub features: Vec<FeatureSet>,
-    /// What was measured.
+    /// Measured responses.
     pub responses: ResponsesRecipe,
-    /// Who trains and who tests.
+    /// Training and test stories.
     pub stories: StoriesRecipe,
-    /// When the volumes were taken.
+    /// Source of the scan times.
     pub scans: ScansRecipe,
-    /// How features come to the scanner's clock.
+    /// Resampling of features to scan times.
     #[serde(default)]
     pub downsampling: Downsampling,
-    /// How the design matrix is made.
+    /// Design matrix.
     pub design: DesignRecipe,
-    /// How the model is fitted.
+    /// Ridge regression.
     pub ridge: RidgeRecipe,
-    /// How it is judged.
+    /// Scores and statistics.
     #[serde(default)]
     pub scores: ScoresRecipe,
-    /// What the controls may compare it with.
+    /// Data for sanity checks against competing models.
     #[serde(default, skip_serializing_if = "ControlsRecipe::is_empty")]
     pub controls: ControlsRecipe,
-    /// Where the results go.
+    /// Output folder and files.
     pub output: EncodeOutput,
 }
 
 impl EncodeRecipe {
-    /// The same with all paths from the root; those that are not count from `folder`.
+    /// Returns the recipe with absolute paths; relative ones are resolved against `folder`.
     #[must_use]
     pub fn rooted(mut self, folder: &Path) -> Self {
         let root = |path: &mut PathBuf| *path = folder.join(&*path);
@@ -72,24 +72,24 @@ impl EncodeRecipe {
     }
 }
 
-/// One set of features.
+/// A feature set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeatureSet {
-    /// What it is called in results.
+    /// Name in the results.
     pub name: String,
-    /// What it is.
+    /// Kind of features.
     #[serde(default)]
     pub kind: FeatureKind,
-    /// The folder that it is read from: a model's features (`features_cnk0.1_ctx16.0/whisper-tiny`), `TextGrid`s or recordings.
-    /// For features also a file from story to `(n_scans, n_features)` at scan times, in any form that responses have, such as
-    /// the study's `downsampled_featureseqs`.
+    /// Source folder: a model's features (`features_cnk0.1_ctx16.0/whisper-tiny`), `TextGrid` files or recordings. For
+    /// features, alternatively a file that maps stories to `(n_scans, n_features)` at scan times, in any format supported
+    /// for responses, such as the study's `downsampled_featureseqs`.
     #[serde(default, skip_serializing_if = "is_nowhere")]
     pub folder: PathBuf,
-    /// For features: a layer's folder in it, such as `encoder.3`; the final output if left out.
+    /// For features: subfolder of a layer, such as `encoder.3`; the final output if omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer: Option<String>,
-    /// For rates of words and phonemes: what entries of a `TextGrid` without a label are.
+    /// For word and phoneme rates: meaning of `TextGrid` entries without a label.
     #[serde(default, skip_serializing_if = "is_usual")]
     pub empty_labels: EmptyLabels,
 }
@@ -106,44 +106,44 @@ fn is_nowhere(folder: &Path) -> bool {
     folder.as_os_str().is_empty()
 }
 
-/// What a set of features is.
+/// Kinds of feature sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FeatureKind {
-    /// Features of a speech encoder, or any others that lie as `<story>.npz` with `<story>_times.npz`. Without times the rows
-    /// are taken for scans.
+    /// Hidden states of a speech encoder, or any features stored as `<story>.npz` with `<story>_times.npz`. Without times,
+    /// rows are taken to be scans.
     #[default]
     Features,
-    /// Words per scan, from `<story>.TextGrid`.
+    /// Word rate, from `<story>.TextGrid`.
     WordRate,
-    /// Phonemes per scan, from `<story>.TextGrid`.
+    /// Phoneme rate, from `<story>.TextGrid`.
     PhonemeRate,
     /// Log-mel spectrogram of the recording, 80 bands, every 10 ms.
     MelSpectrogram,
-    /// Root mean square of the recording, every 10 ms.
+    /// Root-mean-square level of the recording, every 10 ms.
     Rms,
-    /// How far a story has come, and its square, scan by scan: what drifts look like. No folder.
+    /// Position within the story and its square, per scan, as a model of slow drifts. No folder.
     Position,
 }
 
-/// What was measured.
+/// Source of the responses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResponsesRecipe {
-    /// A file that holds all stories, or a folder with one file per story.
+    /// A file with all stories, or a folder with one file per story.
     pub path: PathBuf,
-    /// For volumes: the image whose voxels other than 0 are the columns.
+    /// For volumes: mask image whose non-zero voxels are the columns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mask: Option<PathBuf>,
-    /// For a test story that was heard several times: the names of its presentations, from which the noise ceiling is
-    /// estimated, and whose mean is the response.
+    /// For a test story with repeated presentations: their names. The noise ceiling is estimated from them, and their mean
+    /// is the response.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub repeats: BTreeMap<String, Vec<String>>,
 }
 
 impl ResponsesRecipe {
-    /// Names of the presentations of a story that was heard several times; empty for any other. Letters may be composed in
-    /// another way than in the recipe.
+    /// Returns the names of a story's repeated presentations; empty if there are none. Unicode normalisation may differ
+    /// from the recipe.
     #[must_use]
     pub fn presentations(&self, story: &str) -> &[String] {
         let wanted = composed(story);
@@ -161,45 +161,45 @@ impl ResponsesRecipe {
     }
 }
 
-/// Who trains and who tests.
+/// Training and test stories.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoriesRecipe {
-    /// Training stories; if empty, all that have responses and are not tested.
+    /// Training stories; if empty, all stories with responses that are not test stories.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub train: Vec<String>,
     /// Test stories.
     pub test: Vec<String>,
 }
 
-/// Where scan times come from.
+/// Source of scan times.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "source", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ScansRecipe {
-    /// Volumes at even intervals.
+    /// Evenly spaced volumes.
     Simulated {
         /// Repetition time (TR), seconds.
         repetition_secs: f64,
-        /// How long after the first volume's start the sound began, seconds.
+        /// Sound onset after the start of the first volume, seconds.
         sound_start_secs: f64,
     },
     /// TR reports, `<story>.report`.
     Reports {
         /// Their folder.
         folder: PathBuf,
-        /// How lost triggers are put back.
+        /// How missing triggers are inserted.
         #[serde(default)]
         repair: TriggerRepair,
     },
-    /// Volumes at even intervals, the sound's onset from BIDS event files, `<story>_events.tsv` or `<story>.tsv`.
+    /// Evenly spaced volumes, with the sound onset from BIDS event files, `<story>_events.tsv` or `<story>.tsv`.
     Events {
         /// Their folder.
         folder: PathBuf,
-        /// Repetition time (TR), seconds; as the header of the responses has it if left out.
+        /// Repetition time (TR), seconds; that in the header of the responses if omitted.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         repetition_secs: Option<f64>,
     },
-    /// Plain lists of the volumes' centres, `<story>.txt`, `.csv` or `.json`, in seconds from the sound's onset.
+    /// Plain lists of scan centres, `<story>.txt`, `.csv` or `.json`, in seconds from sound onset.
     Lists {
         /// Their folder.
         folder: PathBuf,
@@ -207,7 +207,7 @@ pub enum ScansRecipe {
 }
 
 impl Default for ScansRecipe {
-    /// The deep-fMRI dataset's convention.
+    /// The convention of the deep-fMRI dataset.
     fn default() -> Self {
         Self::Simulated {
             repetition_secs: 2.0,
@@ -216,7 +216,7 @@ impl Default for ScansRecipe {
     }
 }
 
-/// Scans left out at the start and the end of a story. In files: `[10, 5]`.
+/// Scans trimmed at the start and end of a story. In files: `[10, 5]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(from = "[usize; 2]", into = "[usize; 2]")]
 pub struct Trim {
@@ -227,7 +227,7 @@ pub struct Trim {
 }
 
 impl Trim {
-    /// Both together.
+    /// Returns the total number of trimmed scans.
     #[must_use]
     pub fn total(self) -> usize {
         self.start_scans + self.end_scans
@@ -249,56 +249,56 @@ impl From<Trim> for [usize; 2] {
     }
 }
 
-/// What features are z-scored with.
+/// Statistics with which features are z-scored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Normalisation {
-    /// Each story with its own mean and deviation, as published.
+    /// Mean and standard deviation of each story, as published.
     #[default]
     PerStory,
-    /// All stories with the mean and deviation of the training stories.
+    /// Mean and standard deviation of the training stories, for all stories.
     TrainingStatistics,
 }
 
-/// How the design matrix is made.
+/// Settings of the design matrix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DesignRecipe {
-    /// Scans of the features left out in training stories.
+    /// Scans trimmed from the features of training stories.
     pub trim_train: Trim,
-    /// Scans of the features left out in test stories.
+    /// Scans trimmed from the features of test stories.
     pub trim_test: Trim,
-    /// Scans of the responses left out in training stories. Those of the published data are trimmed already.
+    /// Scans trimmed from the responses of training stories. The published responses are already trimmed.
     #[serde(default)]
     pub trim_responses_train: Trim,
-    /// Scans of the responses left out in test stories.
+    /// Scans trimmed from the responses of test stories.
     #[serde(default)]
     pub trim_responses_test: Trim,
-    /// What features are z-scored with.
+    /// Statistics with which features are z-scored.
     #[serde(default)]
     pub normalisation: Normalisation,
     /// Delays, in scans.
     pub delays: Vec<i32>,
-    /// Whether delayed copies cross the border between stories.
+    /// Whether delayed copies extend across story boundaries.
     #[serde(default)]
     pub delay_borders: DelayBorders,
 }
 
-/// The α that are tried. In files: a list, or `{ logspace = [1.0, 4.0, 15] }` as NumPy has it.
+/// Candidate α. In files: a list, or `{ logspace = [1.0, 4.0, 15] }` as in NumPy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Alphas {
-    /// From ten to the first power to ten to the second, so many of them.
+    /// Logarithmically spaced, between two powers of ten.
     LogSpace {
-        /// First power, last power, number.
+        /// First exponent, last exponent, number of values.
         logspace: (f64, f64, usize),
     },
-    /// These.
+    /// An explicit list.
     List(Vec<f64>),
 }
 
 impl Alphas {
-    /// The values.
+    /// Returns the candidate values.
     #[must_use]
     pub fn values(&self) -> Vec<f64> {
         match self {
@@ -319,50 +319,50 @@ impl Alphas {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FitPrecision {
-    /// Single precision for what concerns voxels, double for the features' products. A sample of voxels is fitted in double
-    /// precision beside it, and a difference is told.
+    /// Single precision for products with voxels, double precision for the features' Gram matrix. A sample of voxels is
+    /// also fitted in double precision, with a warning if the results differ.
     #[default]
     F32,
     /// Double precision.
     F64,
 }
 
-/// How the model is fitted.
+/// Settings of the ridge regression.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RidgeRecipe {
-    /// The α to try. α is squared: the penalty on the squared weights is α².
+    /// Candidate α, which are squared: the penalty on the squared weights is α².
     pub alphas: Alphas,
-    /// What they are multiples of.
+    /// Unit of the candidates.
     #[serde(default)]
     pub alpha_unit: AlphaUnit,
-    /// Which voxels share one.
+    /// Which voxels share an α.
     #[serde(default)]
     pub sharing: AlphaSharing,
-    /// For [`AlphaSharing::PerGroup`]: an array of one whole number per voxel, as `.npy`.
+    /// For [`AlphaSharing::PerGroup`]: a `.npy` array with an integer per voxel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<PathBuf>,
-    /// How training scans are held out.
+    /// Cross-validation scheme.
     pub cross_validation: CrossValidation,
-    /// What chooses among the α.
+    /// Score by which α is selected.
     #[serde(default)]
     pub round_score: RoundScore,
     /// Number format.
     #[serde(default)]
     pub precision: FitPrecision,
-    /// Seed of all random choices, as for Python's `random.seed`.
+    /// Seed of all random choices, as in Python's `random.seed`.
     #[serde(default)]
     pub seed: u64,
-    /// A penalty for each set of features, in place of one for all.
+    /// Banded ridge: one penalty per feature set instead of one for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub banded: Option<BandedRecipe>,
 }
 
-/// How mixtures of the sets are searched. A mixture is chosen per voxel by the mean R² over the rounds, in double precision.
+/// Random search of banded ridge. Mixtures are selected per voxel by mean R² over the rounds, in double precision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BandedRecipe {
-    /// Random mixtures to try, besides the equal one and each set alone.
+    /// Number of random mixtures, besides equal weights and each set alone.
     #[serde(default = "usual_mixtures")]
     pub n_mixtures: usize,
 }
@@ -372,7 +372,7 @@ fn usual_mixtures() -> usize {
 }
 
 impl RidgeRecipe {
-    /// What the fit itself wants to know.
+    /// Returns the settings of the ridge fit.
     #[must_use]
     pub fn settings(&self) -> RidgeSettings {
         RidgeSettings {
@@ -383,21 +383,21 @@ impl RidgeRecipe {
     }
 }
 
-/// How the model is judged.
+/// Settings of scores and statistics.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ScoresRecipe {
-    /// Permutations of blocks of test time for each voxel's p; 0 for none.
+    /// Number of block permutations for each voxel's p; 0 for none.
     pub n_permutations: usize,
     /// Scans per block of test time.
     pub block_scans: usize,
-    /// Draws of blocks of test time for each voxel's interval of r; 0 for none.
+    /// Number of block bootstrap draws for each voxel's confidence interval of r; 0 for none.
     pub n_draws: usize,
-    /// The share of false discoveries that is accepted.
+    /// Accepted false discovery rate.
     pub fdr_level: f64,
-    /// Whether the controls look at a sample of the voxels.
+    /// Whether sanity checks are run on a sample of the voxels.
     pub controls: bool,
-    /// What total power the noise ceiling starts from. The study: 1.
+    /// Total power assumed by the noise ceiling. The study: 1.
     pub total_power: TotalPower,
 }
 
@@ -414,35 +414,36 @@ impl Default for ScoresRecipe {
     }
 }
 
-/// What else could predict the voxels. Whatever is left out here is looked for beside the features, and a control that finds
-/// nothing to compare with says so.
+/// Data for sanity checks against competing models. Omitted entries are looked for next to the features; checks without
+/// data are skipped, with a note.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ControlsRecipe {
-    /// Folder of the recordings; that of the recipe beside the features if left out.
+    /// Folder of the recordings; that in the features' own recipe if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recordings: Option<PathBuf>,
-    /// Folder of the `TextGrid`s; that of the recordings if left out.
+    /// Folder of the `TextGrid` files; that of the recordings if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub textgrids: Option<PathBuf>,
-    /// Features of an untrained network of the same shape; the folder of the features' name with `-untrained` if left out.
+    /// Features of an untrained network of the same architecture; the folder of the features' name with `-untrained` if
+    /// omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub untrained: Option<PathBuf>,
 }
 
 impl ControlsRecipe {
-    /// Whether everything is left out.
+    /// Whether all entries are omitted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// Where the results go.
+/// Output folder and files.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EncodeOutput {
-    /// Folder that gets `scores.npz` and what else there is.
+    /// Folder for `scores.npz` and all other results.
     pub folder: PathBuf,
     /// Whether the weights are written.
     #[serde(default)]
@@ -450,7 +451,7 @@ pub struct EncodeOutput {
     /// Whether the predictions of the test scans are written.
     #[serde(default)]
     pub predictions: bool,
-    /// Memory to plan for, GiB. It decides how many voxels are read at once, and no number.
+    /// Memory budget, GiB. Affects how many voxels are processed at a time, but no result.
     #[serde(default = "usual_memory")]
     pub memory_gib: f64,
 }
@@ -459,7 +460,7 @@ fn usual_memory() -> f64 {
     6.0
 }
 
-/// Settings of published work.
+/// Presets with the settings of published work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
@@ -471,12 +472,12 @@ pub enum Preset {
     /// Tang, `LeBel`, Jain and Huth, Nature Neuroscience 2023.
     #[serde(rename = "semantic-decoding-2023")]
     SemanticDecoding2023,
-    /// The tutorial on speech models of the same laboratory.
+    /// The same laboratory's tutorial on speech models.
     SpeechTutorial,
 }
 
 impl Preset {
-    /// All of them.
+    /// All presets.
     pub const ALL: [Self; 4] = [
         Self::ScalingLaws2023,
         Self::DeepFmri,
@@ -484,7 +485,7 @@ impl Preset {
         Self::SpeechTutorial,
     ];
 
-    /// Its design.
+    /// Returns the preset's design settings.
     #[must_use]
     pub fn design(self) -> DesignRecipe {
         let (trim_test, trim_responses_test) = match self {
@@ -502,7 +503,7 @@ impl Preset {
         }
     }
 
-    /// How it is scored: the laboratory's code assumes responses of variance 1.
+    /// Returns the preset's score settings: the laboratory's code assumes responses of variance 1.
     #[must_use]
     pub fn scores(self) -> ScoresRecipe {
         ScoresRecipe {
@@ -511,7 +512,7 @@ impl Preset {
         }
     }
 
-    /// Its fit.
+    /// Returns the preset's ridge settings.
     #[must_use]
     pub fn ridge(self) -> RidgeRecipe {
         let (logspace, n_rounds, chunk_scans, chunks) = match self {

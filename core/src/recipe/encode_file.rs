@@ -1,4 +1,4 @@
-//! The recipe file of an encoding model.
+//! Recipe files of encoding models.
 
 use std::path::Path;
 
@@ -10,48 +10,48 @@ use crate::sanity::{Check, Verdict};
 use crate::store::FileChecksum;
 use crate::window::Coverage;
 
-/// What a recipe file records of the run that wrote it.
+/// Provenance information that a run writes into its recipe file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EncodeInfo {
     /// Version of Heschl.
     pub heschl: String,
-    /// When the run began, UTC.
+    /// Start of the run, UTC.
     pub started: String,
-    /// When it ended, UTC.
+    /// End of the run, UTC.
     pub finished: String,
-    /// Voxels that were fitted.
+    /// Number of fitted voxels.
     pub n_voxels: usize,
     /// Columns of the design matrix: features times delays.
     pub n_columns: usize,
-    /// Scans that were learned from.
+    /// Number of training scans.
     pub n_training_scans: usize,
-    /// Scans that were predicted.
+    /// Number of test scans.
     pub n_test_scans: usize,
-    /// Rounds that chose α.
+    /// Number of validation rounds that selected α.
     pub n_rounds: usize,
     /// Scans held out in the largest round.
     pub n_held_scans: usize,
-    /// How often the test was heard.
+    /// Number of presentations of the test stories.
     pub n_presentations: usize,
-    /// The furthest that any row of features looked ahead of its scan, seconds.
+    /// Furthest that a row of features looked ahead of its scan, seconds.
     pub look_ahead_secs: f64,
     /// Training stories, in the order of the rows.
     pub training_stories: Vec<String>,
     /// Test stories, in the order of the rows.
     pub test_stories: Vec<String>,
-    /// What the user was told.
+    /// Warnings reported to the user.
     pub warnings: Vec<String>,
-    /// The sets of features, in the recipe's order.
+    /// The feature sets, in the recipe's order.
     pub sets: Vec<SetInfo>,
-    /// What the controls found.
+    /// Results of the sanity checks.
     pub checks: Vec<Check>,
-    /// Every file that was read.
+    /// Checksums of all input files.
     pub inputs: Vec<FileChecksum>,
 }
 
 impl EncodeInfo {
-    /// Takes in those of another share of the voxels: what was told and found there is kept, each sentence once.
+    /// Merges the information of another share of the voxels; identical warnings are kept once.
     pub(crate) fn add(&mut self, share: Self) {
         self.n_voxels += share.n_voxels;
         self.started = std::mem::take(&mut self.started).min(share.started);
@@ -67,7 +67,7 @@ impl EncodeInfo {
                 .iter_mut()
                 .find(|known| known.name == check.name);
             match known {
-                // One failure is the finding of all.
+                // A check that failed in one share failed.
                 Some(known)
                     if known.verdict != Verdict::Failed && check.verdict == Verdict::Failed =>
                 {
@@ -80,23 +80,23 @@ impl EncodeInfo {
     }
 }
 
-/// What is known of a set of features.
+/// Provenance of a feature set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SetInfo {
     /// Its name.
     pub name: String,
-    /// Features, before delays.
+    /// Number of features, before delays.
     pub n_features: usize,
-    /// Whether its rows were scans already, so that nothing was resampled.
+    /// Whether its rows were sampled at the scans, so that nothing was resampled.
     #[serde(default)]
     pub at_scan_times: bool,
-    /// For features of a speech encoder: where they come from, as the recipe beside them says.
+    /// For features of a speech encoder: their origin, according to the recipe in their folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<FeatureSource>,
 }
 
-/// Where features of a speech encoder come from.
+/// Origin of a speech encoder's features.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeatureSource {
@@ -105,41 +105,42 @@ pub struct FeatureSource {
     /// The layer; `None` for the final output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer: Option<String>,
-    /// Length of the window, seconds.
+    /// Window length, seconds.
     pub window_secs: f64,
-    /// From one window's end to the next, seconds.
+    /// Distance between the ends of successive windows, seconds.
     pub step_secs: f64,
     /// Which windows became rows.
     #[serde(default)]
     pub coverage: Coverage,
-    /// Whether the model's own feature extractor normalised the windows.
+    /// Whether the model's feature extractor normalised the windows.
     #[serde(default)]
     pub use_featext: bool,
 }
 
-/// The content of a recipe file for an encoding model.
+/// Contents of an encoding model's recipe file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EncodeFile {
-    /// What to do.
+    /// The recipe.
     pub encode: EncodeRecipe,
-    /// What the run that wrote the file was made of.
+    /// Provenance information, in files written by a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<EncodeInfo>,
 }
 
 impl EncodeFile {
-    /// Whether the file is a recipe of this kind, not of an extraction.
+    /// Whether the file is a recipe of an encoding model, not of an extraction.
     #[must_use]
     pub fn is_one(path: &Path) -> bool {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         toml::from_str::<Table>(&text).is_ok_and(|file| file.contains_key("encode"))
     }
 
-    /// Reads a recipe file. `preset = "…"` in `[encode]` fills in whatever `[encode.design]`, `[encode.ridge]` and `[encode.scores]` leave out.
+    /// Reads a recipe file. `preset = "…"` in `[encode]` supplies defaults for `[encode.design]`, `[encode.ridge]` and
+    /// `[encode.scores]`.
     ///
     /// # Errors
-    /// [`RecipeError`] if it cannot be read or has entries that make no sense.
+    /// Returns a [`RecipeError`] if the file cannot be read or has invalid entries.
     pub fn read(path: &Path) -> Result<Self, RecipeError> {
         let text = std::fs::read_to_string(path).map_err(|source| RecipeError::Unreadable {
             source,
@@ -151,10 +152,10 @@ impl EncodeFile {
         })
     }
 
-    /// Reads a recipe from its text.
+    /// Parses a recipe.
     ///
     /// # Errors
-    /// What makes no sense, in a sentence.
+    /// Returns a message about the invalid entry.
     pub fn parse(text: &str) -> Result<Self, String> {
         let said = |error: toml::de::Error| error.to_string().trim_end().to_string();
         let mut file: Table = toml::from_str(text).map_err(said)?;
@@ -170,10 +171,10 @@ impl EncodeFile {
         Err("it has no [encode] section. A recipe for \"heschl encode\" has one; one for \"heschl run\" has [extract]".into())
     }
 
-    /// The file's text.
+    /// Serialises the recipe as TOML.
     ///
     /// # Errors
-    /// A sentence, if a path in it cannot be written as text.
+    /// Returns a message if a path in it is not valid Unicode.
     pub fn to_toml(&self) -> Result<String, String> {
         let text = toml::to_string_pretty(self).map_err(|error| error.to_string())?;
         Ok(format!(
@@ -206,7 +207,7 @@ fn fill_in_preset(encode: &mut Table) -> Result<(), String> {
     Ok(())
 }
 
-/// The study counts entries of its `TextGrid`s that have no label.
+/// The study counts `TextGrid` entries without a label.
 fn fill_in_empty_labels(encode: &mut Table) {
     let sets = encode
         .get_mut("features")

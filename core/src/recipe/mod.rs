@@ -1,4 +1,4 @@
-//! Everything that decides a result. The form, the TOML file and the command line are three faces of it.
+//! Recipes: all settings that affect a result. The form, the TOML file and the command line are three views of them.
 
 pub mod bounds;
 mod encode;
@@ -21,43 +21,43 @@ pub use encode::{
 };
 pub use encode_file::{EncodeFile, EncodeInfo, FeatureSource, SetInfo};
 
-/// One extraction of features.
+/// Recipe of a feature extraction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExtractRecipe {
-    /// What is listened to.
+    /// The recordings.
     pub stimuli: StimuliRecipe,
-    /// What listens.
+    /// The speech encoder.
     pub model: ModelRecipe,
-    /// How the window slides.
+    /// Sliding window.
     pub window: WindowSettings,
-    /// Where the features go.
+    /// Output folder.
     pub output: OutputRecipe,
 }
 
-/// What is listened to.
+/// The recordings to process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StimuliRecipe {
     /// Folder of recordings.
     pub folder: PathBuf,
-    /// Whether folders below it count.
+    /// Whether sub-folders are included.
     #[serde(default)]
     pub recursive: bool,
-    /// What happens to audio that is not 16 kHz mono.
+    /// How to treat audio that is not 16 kHz mono.
     #[serde(default)]
     pub resampling: Resampling,
-    /// Stories to choose; all of them if empty.
+    /// Stories to process; all if empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stories: Vec<String>,
-    /// Name of a set of custom stimuli: a folder below [`Self::folder`], at any depth, with `/` between the names. Its
-    /// features go to `custom_stimuli/<name>/`.
+    /// Name of a set of custom stimuli: a folder below [`Self::folder`], at any depth, with `/` as separator. Its features
+    /// are written to `custom_stimuli/<name>/`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custom_stimuli: Option<CustomStimuli>,
 }
 
 impl StimuliRecipe {
-    /// The folder that holds the recordings.
+    /// Returns the folder that contains the recordings.
     #[must_use]
     pub fn recordings_folder(&self) -> PathBuf {
         match &self.custom_stimuli {
@@ -67,14 +67,13 @@ impl StimuliRecipe {
     }
 }
 
-/// The name of a set of custom stimuli: plain folder names with `/` between them, so that it stays below the folder
-/// that it is joined to.
+/// Name of a set of custom stimuli: plain folder names separated by `/`, so that the joined path stays below its base.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct CustomStimuli(String);
 
 impl CustomStimuli {
-    /// The name as it was given.
+    /// Returns the name as given.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -115,56 +114,56 @@ impl TryFrom<String> for CustomStimuli {
     }
 }
 
-/// What listens.
+/// The speech encoder and how to run it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelRecipe {
-    /// A name of the catalogue, or a folder.
+    /// Name in the catalogue, or a folder.
     pub model: String,
-    /// Layers to keep.
+    /// Layers to write.
     #[serde(default)]
     pub layers: LayerChoice,
-    /// What the last layer is in models that pass it through a norm of its own.
+    /// Whether the last layer is taken before or after the final norm, in models that have one.
     #[serde(default)]
     pub last_layer: LastLayer,
-    /// Whether the model's own feature extractor prepares the samples, as in the study's published command. Left out, it
-    /// does not, as in the study's script. Whisper always uses it.
+    /// Whether the model's own feature extractor prepares the samples, as in the study's published command. Off by default,
+    /// as in the study's script. Whisper always uses it.
     #[serde(default)]
     pub use_featext: bool,
-    /// Number format of the matrix products.
+    /// Number format of matrix products.
     #[serde(default)]
     pub precision: Precision,
-    /// What to compute on.
+    /// Compute device.
     #[serde(default)]
     pub device: DeviceChoice,
-    /// Windows computed at once; what suits the device if left out.
+    /// Batch size in windows; chosen for the device if omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<usize>,
 }
 
-/// Where the features go.
+/// Output folder of an extraction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OutputRecipe {
-    /// Folder that gets `features_cnk…_ctx…`.
+    /// Parent folder of `features_cnk…_ctx…`.
     pub folder: PathBuf,
-    /// Whether stories that are done are computed again.
+    /// Whether completed stories are recomputed.
     #[serde(default)]
     pub overwrite: bool,
 }
 
-/// Which layers are kept.
+/// Layers to write.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(into = "LayerList", try_from = "LayerList")]
 pub enum LayerChoice {
     /// Every layer.
     #[default]
     All,
-    /// These, whatever their order. The final output is written besides.
+    /// The given ones, in any order. The final output is written in addition.
     Some(Vec<usize>),
 }
 
-/// How a recipe file writes a choice of layers: `"all"` or `[0, 4]`.
+/// Serialised form of a choice of layers: `"all"` or `[0, 4]`.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum LayerList {
@@ -199,7 +198,8 @@ impl TryFrom<LayerList> for LayerChoice {
 }
 
 impl LayerChoice {
-    /// The chosen layers of a model that has `n_layers`, ascending, each once. Layers that it has not stay in the list.
+    /// Returns the chosen layers of a model with `n_layers` layers, ascending and without duplicates. Non-existent layers
+    /// are kept.
     #[must_use]
     pub fn of(&self, n_layers: usize) -> Vec<usize> {
         match self {
@@ -215,12 +215,12 @@ impl LayerChoice {
 }
 
 impl LayerChoice {
-    /// The layers that have to be computed: the chosen ones, and the last, which gives the final output.
+    /// Returns the layers to compute: the chosen ones, and the last, from which the final output follows.
     #[must_use]
     pub fn computed(&self, n_layers: usize) -> Vec<usize> {
         let mut layers = self.of(n_layers);
         let last = n_layers.saturating_sub(1);
-        // A layer that the model has not is left at the end, where it is refused by name.
+        // A non-existent layer stays at the end, and is rejected later by name.
         if layers.last().is_none_or(|layer| *layer < last) {
             layers.push(last);
         }
@@ -229,8 +229,8 @@ impl LayerChoice {
 }
 
 impl ExtractRecipe {
-    /// The folder that the features of `model_name` go to, as the study's Python code names it:
-    /// `features_cnk0.1_ctx16.0/whisper-tiny`, below that `stride_<s>` and `custom_stimuli/<name>` where they apply.
+    /// Returns the output folder for features of `model_name`, named as in the study's Python code:
+    /// `features_cnk0.1_ctx16.0/whisper-tiny`, followed by `stride_<s>` and `custom_stimuli/<name>` if applicable.
     #[must_use]
     pub fn features_folder(&self, model_name: &str) -> PathBuf {
         let (chunk_secs, context_secs) = (
@@ -250,35 +250,35 @@ impl ExtractRecipe {
     }
 }
 
-/// What a recipe file records of the run that wrote it, so that a repetition can tell whether its inputs are the same.
+/// Provenance information that a run writes into its recipe file, so that a repetition can verify its inputs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunInfo {
     /// Version of Heschl.
     pub heschl: String,
     /// Version of ONNX Runtime.
     pub onnxruntime: String,
-    /// What was computed on.
+    /// Compute device.
     pub device: String,
-    /// When the run began, UTC.
+    /// Start of the run, UTC.
     pub started: String,
-    /// Files of the model.
+    /// Checksums of the model's files.
     pub model_files: Vec<FileChecksum>,
     /// The recordings.
     pub recordings: Vec<SourceRecording>,
 }
 
-/// The content of a recipe file.
+/// Contents of an extraction's recipe file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecipeFile {
-    /// What to do.
+    /// The recipe.
     pub extract: ExtractRecipe,
-    /// What the run that wrote the file was made of.
+    /// Provenance information, in files written by a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunInfo>,
 }
 
-/// Why a recipe file cannot be used.
+/// Errors of reading a recipe file.
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,
@@ -298,7 +298,7 @@ impl RecipeFile {
     /// Reads a recipe file.
     ///
     /// # Errors
-    /// [`RecipeError`] if it cannot be read or has entries that make no sense.
+    /// Returns a [`RecipeError`] if the file cannot be read or has invalid entries.
     pub fn read(path: &Path) -> Result<Self, RecipeError> {
         let text = std::fs::read_to_string(path).map_err(|source| RecipeError::Unreadable {
             source,
@@ -310,10 +310,10 @@ impl RecipeFile {
         })
     }
 
-    /// The file's text.
+    /// Serialises the recipe as TOML.
     ///
     /// # Errors
-    /// A sentence, if a path in it cannot be written as text.
+    /// Returns a message if a path in it is not valid Unicode.
     pub fn to_toml(&self) -> Result<String, String> {
         let text = toml::to_string_pretty(self).map_err(|error| error.to_string())?;
         Ok(format!(

@@ -1,4 +1,4 @@
-//! The methods paragraph: every step once, none else.
+//! The methods paragraph: every step that was run, and no other.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ use crate::split::{CrossValidation, HeldChunks};
 use crate::textgrid::EmptyLabels;
 use crate::window::Coverage;
 
-/// Text that gathers what it cites.
+/// A paragraph that collects its citations.
 #[derive(Default)]
 struct Paragraph {
     text: String,
@@ -30,7 +30,7 @@ impl Paragraph {
         self.text.push_str(sentence);
     }
 
-    /// The mark of a work, which the list of references then holds.
+    /// Returns the citation mark of a work and adds it to the references.
     fn cite(&mut self, work: Work) -> &'static str {
         self.cited.insert(work);
         work.mark()
@@ -174,7 +174,7 @@ fn downsampling(paragraph: &mut Paragraph, report: &EncodeReport) {
     }
 }
 
-/// Where acquisition times come from.
+/// The source of the scan times.
 fn acquisition(scans: &ScansRecipe) -> String {
     match scans {
         ScansRecipe::Simulated {
@@ -282,7 +282,7 @@ fn design(paragraph: &mut Paragraph, report: &EncodeReport) {
     ));
 }
 
-/// The scans of a trim; `None` if there are none.
+/// Describes the trimmed scans; `None` if there are none.
 fn ends(trim: Trim) -> Option<String> {
     let part = |name: &str, n: usize| (n > 0).then(|| format!("the {name} {n}"));
     let parts: Vec<String> = [
@@ -348,7 +348,7 @@ fn fit(paragraph: &mut Paragraph, report: &EncodeReport) {
     ));
 }
 
-/// The α that were tried.
+/// Describes the candidate α.
 fn tried(alphas: &[f64]) -> String {
     match (alphas.first(), alphas.last()) {
         (Some(first), Some(last)) if alphas.len() > 1 => format!(
@@ -362,7 +362,7 @@ fn tried(alphas: &[f64]) -> String {
     }
 }
 
-/// What was held out to select α.
+/// Describes the held-out data that select α.
 fn folds(report: &EncodeReport) -> String {
     let (ridge, n_held) = (&report.recipe.ridge, report.info.n_held_scans);
     match ridge.cross_validation {
@@ -433,7 +433,7 @@ fn scores(paragraph: &mut Paragraph, report: &EncodeReport) {
     }
 }
 
-/// A name as Markdown shows it, letter by letter, on one line.
+/// A name on one line, with Markdown characters escaped.
 fn escaped(name: &str) -> String {
     let mut text = String::new();
     for letter in name.chars() {
@@ -449,7 +449,7 @@ fn plural(n: usize, one: &'static str, many: &'static str) -> &'static str {
     if n == 1 { one } else { many }
 }
 
-/// A number with at most four figures.
+/// Formats a number with at most four significant figures.
 pub(super) fn short(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return value.to_string();
@@ -463,7 +463,7 @@ pub(super) fn short(value: f64) -> String {
     }
 }
 
-/// "a, b and c".
+/// Joins items as in "a, b and c".
 fn listed(items: &[String]) -> String {
     match items {
         [] => String::new(),

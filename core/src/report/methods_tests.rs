@@ -1,4 +1,4 @@
-//! The methods paragraph tells every setting that decides numbers.
+//! Tests that the methods paragraph mentions every setting that affects results.
 
 use toml::{Table, Value};
 
@@ -7,7 +7,7 @@ use crate::recipe::{EncodeFile, EncodeInfo, FeatureSource, SetInfo};
 use crate::report::EncodeReport;
 use crate::window::Coverage;
 
-/// A recipe in which everything is set that can be, and is told if it decides numbers.
+/// A recipe with every setting; each must appear in the paragraph if it affects results.
 const RECIPE: &str = r#"
     [encode]
     features = [
@@ -50,7 +50,7 @@ const RECIPE: &str = r#"
     memory_gib = 6.0
 "#;
 
-/// What is not told, and why.
+/// Settings that are not mentioned, and why.
 const UNTOLD: [(&str, &str); 14] = [
     ("features.0.name", "a name"),
     ("features.1.name", "a name"),
@@ -74,7 +74,7 @@ const UNTOLD: [(&str, &str); 14] = [
     ("output", "decides no score"),
 ];
 
-/// Other words for settings that are one of several.
+/// Alternative values of settings that are enumerations.
 const OTHER: [(&str, &str); 14] = [
     ("features", "mel_spectrogram"),
     ("position", "word_rate"),
@@ -190,7 +190,7 @@ fn change(value: &mut Value) {
     }
 }
 
-/// A change of source or method needs other settings beside it.
+/// Adjusts dependent settings after a change of source or method.
 fn fit_together(recipe: &mut Table) {
     let encode = recipe["encode"].as_table_mut().unwrap();
     let is = |value: &Value, word: &str| value.as_str() == Some(word);

@@ -1,4 +1,4 @@
-//! What a fit says of itself to people: a methods paragraph for a paper, and a page with figures that opens anywhere.
+//! Reports of a fit: a methods paragraph for a paper, and a self-contained page with figures.
 
 mod figure;
 mod methods;
@@ -10,27 +10,27 @@ mod works;
 use crate::encoding::{ExampleSeries, ScoreTable};
 use crate::recipe::{EncodeInfo, EncodeRecipe};
 
-/// All that a report is made from: what ran, never what was merely asked for.
+/// Inputs of a report, which describe what was run rather than what was requested.
 #[derive(Debug, Clone, Copy)]
 pub struct EncodeReport<'a> {
-    /// What was done.
+    /// The recipe.
     pub recipe: &'a EncodeRecipe,
-    /// What the steps met.
+    /// Provenance information.
     pub info: &'a EncodeInfo,
-    /// What came out.
+    /// The scores.
     pub table: &'a ScoreTable,
-    /// A few voxels' courses; `None` where shares were put together.
+    /// Example time courses; `None` for merged shares.
     pub series: Option<&'a ExampleSeries>,
 }
 
 impl EncodeReport<'_> {
-    /// The methods paragraph, in Markdown, with the works it cites: `methods.md`.
+    /// Returns `methods.md`: the methods paragraph in Markdown, with its references.
     #[must_use]
     pub fn methods(&self) -> String {
         methods::markdown(self)
     }
 
-    /// The page `report.html`: one file that needs nothing else.
+    /// Returns `report.html`: a single self-contained page.
     #[must_use]
     pub fn html(&self) -> String {
         page::html(self)

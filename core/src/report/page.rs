@@ -1,4 +1,4 @@
-//! The page: one file, readable without a network, in light and dark.
+//! The HTML page: one file, readable offline, in light and dark mode.
 
 use std::fmt::Write as _;
 
@@ -185,7 +185,7 @@ fn figures(page: &mut String, report: &EncodeReport) {
     );
 }
 
-/// Mean over voxels of the scores in the rounds, for each α: of all voxels, and of the tenth with the best.
+/// Mean validation score of each α: over all voxels, and over the best tenth.
 fn round_means(report: &EncodeReport) -> (Vec<f64>, Vec<f64>) {
     let rounds = &report.table.round_scores;
     let mut order: Vec<(usize, f64)> = report
@@ -296,7 +296,7 @@ fn reading(page: &mut String) {
     );
 }
 
-/// A paragraph of the methods without the marks of Markdown: a backslash stands before what is no mark.
+/// Removes the Markdown markup of a line; backslash-escaped characters are kept literally.
 fn plain(line: &str) -> String {
     let (mut text, mut letters) = (String::new(), line.chars());
     while let Some(letter) = letters.next() {
@@ -309,7 +309,7 @@ fn plain(line: &str) -> String {
     text
 }
 
-/// The Markdown of the methods as a page has it: it holds headings, paragraphs, lists and slanted names.
+/// Converts the methods' Markdown to HTML: headings, paragraphs, lists and emphasised names.
 fn paragraphs(markdown: &str) -> String {
     let mut page = String::new();
     for line in markdown

@@ -1,6 +1,6 @@
-//! Works that a methods paragraph cites.
+//! References of the methods paragraph.
 
-/// Works that a paragraph can cite.
+/// A work that the methods paragraph can cite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Work {
     Antonello2023,

@@ -1,4 +1,4 @@
-//! The principal directions of the training features, and rows seen in them.
+//! Eigenbasis of the training features, and the projection of other rows onto it.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use super::spread::Spread;
 use crate::matrix::{Eigen, EigenError, Real, product, transposed};
 use crate::split::TrainingFeatures;
 
-/// Singular values up to this one are dropped, as in the published rounds.
+/// Singular values up to this one are dropped, as in the published validation rounds.
 const SINGULAR_CUTOFF: f64 = 1e-10;
 
-/// Why a ridge model cannot be fitted.
+/// Errors of fitting a ridge model.
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[expect(
     missing_docs,
@@ -40,17 +40,17 @@ pub enum RidgeError {
     Eigen(#[from] EigenError),
 }
 
-/// Which products a model is computed from.
+/// The Gram matrix that a model is computed from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BasisForm {
-    /// Features times features.
+    /// `XᵀX`, features by features.
     Primal,
-    /// Scans times scans: less work if there are fewer scans than features.
+    /// `XXᵀ`, scans by scans: cheaper with fewer scans than features.
     Kernel,
 }
 
 impl BasisForm {
-    /// The one with the smaller matrix.
+    /// Returns the form with the smaller matrix.
     #[must_use]
     pub fn of_shape(n_scans: usize, n_features: usize) -> Self {
         if n_scans < n_features {
@@ -61,9 +61,9 @@ impl BasisForm {
     }
 }
 
-/// The training features and their products: what all steps of a fit share.
+/// The training features and their Gram matrix, shared by all steps of a fit.
 ///
-/// All that is decomposed is decomposed in double precision; `T` is that of the products with voxels.
+/// Eigendecompositions are always in double precision; `T` is the precision of products with voxels.
 pub struct Problem<'a, T> {
     products: Arc<Products<'a>>,
     /// `(n_features, n_scans)`: the features in the fit's precision, one feature per row.
@@ -71,10 +71,10 @@ pub struct Problem<'a, T> {
 }
 
 impl<'a, T: Real> Problem<'a, T> {
-    /// Multiplies the training features with themselves, in double precision.
+    /// Computes the Gram matrix of the training features in double precision.
     ///
     /// # Errors
-    /// [`RidgeError`] if there are none, or one is no number.
+    /// Returns a [`RidgeError`] if the matrix is empty or has a non-finite value.
     pub fn new(training: &'a TrainingFeatures) -> Result<Self, RidgeError> {
         Products::new(&training.0).map(|products| Self::of(Arc::new(products)))
     }
@@ -86,12 +86,12 @@ impl<'a, T: Real> Problem<'a, T> {
         }
     }
 
-    /// The same in double precision; what either decomposes, the other need not.
+    /// Returns the same problem in double precision; the two share their eigendecompositions.
     pub(crate) fn in_double(&self) -> Problem<'a, f64> {
         Problem::of(self.products.clone())
     }
 
-    /// Lets go of what the round looked at last was decomposed into.
+    /// Drops the cached decomposition of the last round.
     pub(crate) fn forget_round(&self) {
         self.products.forget_round();
     }
@@ -104,7 +104,7 @@ impl<'a, T: Real> Problem<'a, T> {
         self.products.form
     }
 
-    /// The basis of all rows, and `others` `(n, n_features)` seen in it.
+    /// Returns the eigenbasis of all rows, and `others` `(n, n_features)` projected onto it.
     pub(super) fn whole(
         &self,
         others: ArrayView2<f64>,
@@ -120,7 +120,7 @@ impl<'a, T: Real> Problem<'a, T> {
         Ok((Basis::new(values, vectors), seen.mapv(T::nearest)))
     }
 
-    /// Some of the rows, seen in the basis of all: `(n_rows, k)`, times its singular values in the primal form.
+    /// Returns some of the rows in the eigenbasis of all: `(n_rows, k)`, scaled by the singular values in the primal form.
     pub(super) fn seen_in_whole(&self, rows: &[usize]) -> Result<Array2<f64>, RidgeError> {
         let vectors = &self.products.eigen()?.vectors;
         Ok(match self.form() {
@@ -132,17 +132,17 @@ impl<'a, T: Real> Problem<'a, T> {
         })
     }
 
-    /// The directions of all rows, `(k, n_features)` or `(k, n_scans)`.
+    /// Eigenvectors of all rows, `(k, n_features)` or `(k, n_scans)`.
     pub(super) fn directions(&self) -> Result<Array2<T>, RidgeError> {
         Ok(transposed(self.products.eigen()?.vectors.view()))
     }
 
-    /// Squared singular values of all rows, as they were computed: those that are 0 may be a little less.
+    /// Squared singular values of all rows as computed: zeros may come out slightly negative.
     pub(super) fn values(&self) -> Result<&Array1<f64>, RidgeError> {
         Ok(&self.products.eigen()?.values)
     }
 
-    /// The basis of the rows that are kept, and the held-out ones seen in it.
+    /// Returns the eigenbasis of a round's training rows, and its held-out rows projected onto it.
     pub(super) fn without(
         &self,
         held_rows: &[usize],
@@ -154,17 +154,17 @@ impl<'a, T: Real> Problem<'a, T> {
     }
 }
 
-/// Held-out rows in the basis of the others: what their scores are computed from.
+/// Held-out rows in the eigenbasis of the training rows, from which their scores are computed.
 #[derive(Debug, Clone)]
 pub(super) enum Held<T> {
-    /// `(n_held, k)`: the rows, so that predictions can be formed.
+    /// `(n_held, k)`: the rows themselves, from which predictions are formed.
     Rows(Array2<T>),
-    /// Their second moments, if there are many.
+    /// Their second moments, if there are many rows.
     Spread(Spread<T>),
 }
 
 impl Held<f64> {
-    /// The same in the precision of a fit.
+    /// Rounds to the precision of a fit.
     fn nearest<T: Real>(&self) -> Held<T> {
         match self {
             Held::Rows(rows) => Held::Rows(rows.mapv(T::nearest)),
@@ -173,11 +173,11 @@ impl Held<f64> {
     }
 }
 
-/// Directions of the rows of a fit.
+/// Eigenvalues and eigenvectors of the rows of a fit.
 pub(super) struct Basis<T> {
     /// `(k,)`: squared singular values, at least 0.
     values: Array1<f64>,
-    /// `(k, n_features)` (primal) or `(k, n_retained)` (kernel): one direction per row.
+    /// `(k, n_features)` (primal) or `(k, n_training)` (kernel): one eigenvector per row.
     pub(super) directions: Array2<T>,
 }
 
@@ -189,15 +189,16 @@ impl<T: Real> Basis<T> {
         }
     }
 
-    /// Largest singular value of the kept rows.
+    /// Largest singular value of the training rows.
     pub(super) fn largest_singular_value(&self) -> f64 {
         self.values.iter().copied().fold(0.0, f64::max).sqrt()
     }
 
-    /// What each direction is multiplied by at a penalty: `1 / (λ + α²)`. Directions that hold nothing but rounding are
-    /// dropped.
+    /// Shrinkage factor of each direction at a penalty: `1 / (λ + α²)`, or 0 for directions that are nothing but rounding
+    /// error.
     pub(super) fn shrinkage(&self, penalty: f64) -> Array1<f64> {
         let largest = self.largest_singular_value().powi(2);
+        // Rounding error of a computed eigenvalue: about `k · ε · λ_max`.
         let rounding = largest * f64::EPSILON * self.values.len() as f64;
         self.values.mapv(|value| {
             let is_dropped = value.sqrt() <= SINGULAR_CUTOFF || value + penalty <= rounding;

@@ -1,11 +1,12 @@
-//! Many penalties out of few products.
+//! Shrinkage at many penalties from few products.
 //!
-//! At a penalty `α²` a direction with the squared singular value `λ` is multiplied by `1 / (λ + α²)`. Among directions of similar `λ` these
-//! factors are, for all penalties, mixtures of the same few functions of `λ`, to all digits that count. So what is linear in the
-//! directions is computed for these few, and mixed: three products or four in place of fifteen penalties' fifteen, whatever the spectrum.
+//! At a penalty `α²`, a direction with eigenvalue `λ` is multiplied by `1 / (λ + α²)`. Among directions of similar `λ`,
+//! these factors are, at all penalties and to working precision, linear combinations of the same few functions of `λ`: the
+//! matrix of factors has low numerical rank. Whatever is linear in the directions is therefore computed for these few terms
+//! and combined: three or four products instead of fifteen for fifteen penalties, whatever the spectrum.
 //!
-//! The functions are found by adaptive cross approximation (Bebendorf, Numerische Mathematik 86, 2000), and how well they do is looked at
-//! for every direction and penalty.
+//! The terms are found by adaptive cross approximation (Bebendorf, Numerische Mathematik 86, 2000), and the error is
+//! checked for every direction and penalty.
 
 use std::ops::Range;
 
@@ -14,26 +15,26 @@ use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 
 use crate::matrix::{Real, product_into};
 
-/// Directions that a stretch is first judged by: the factors are smooth functions of the direction.
+/// Directions sampled to estimate how far a block can extend: the factors are smooth functions of the direction.
 const SAMPLED: usize = 48;
-/// What it costs to write a term down and read it again, in multiplications, as measured beside the products of a fit with 96 voxels to a
+/// Cost of writing and rereading a term, in multiplications, as measured alongside the products of a fit with 96 voxels per
 /// tile.
 const TERM_COST: usize = 12;
 
-/// Rows that are multiplied at once.
+/// Rows multiplied at a time.
 const PANEL_ROWS: usize = 128;
 
-/// What is multiplied with the coordinates of the directions.
+/// The shape of the matrix that multiplies the coordinates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// Any rows.
+    /// A general rectangular matrix.
     Rows,
-    /// As many rows as directions, with zeros left of the diagonal.
+    /// A square upper triangular matrix.
     UpperTriangle,
 }
 
 impl Shape {
-    /// Multiplications of a row with one term of all `n` directions, on average.
+    /// Average multiplications of a row with one term of all `n` directions.
     fn work(self, n: usize) -> usize {
         match self {
             Self::Rows => n,
@@ -42,25 +43,25 @@ impl Shape {
     }
 }
 
-/// Factors of all penalties, as mixtures of terms.
+/// Shrinkage factors at all penalties as linear combinations of terms (blockwise low rank).
 #[derive(Debug, Clone)]
 pub(super) struct Blend<T> {
-    /// Neighbouring directions with terms of their own; together all directions, in their order.
+    /// Blocks of neighbouring directions, each with its own terms; in order, they cover all directions.
     blocks: Vec<Block<T>>,
-    /// `(n_alphas, n_terms)`: how much of each block's terms, block after block, makes up a penalty.
+    /// `(n_alphas, n_terms)`: coefficient of each term, block after block, at each penalty.
     weights: Array2<T>,
     shape: Shape,
 }
 
-/// Directions of similar singular values.
+/// Neighbouring directions, thus of similar singular values.
 #[derive(Debug, Clone)]
 struct Block<T> {
     directions: Range<usize>,
-    /// `(n_terms, n_directions)`: what each direction is multiplied by.
+    /// `(n_terms, n_directions)`: factor of each direction in each term.
     terms: Array2<T>,
 }
 
-/// A block in double precision, with its weights `(n_alphas, n_terms)`.
+/// A block in double precision, with its coefficients `(n_alphas, n_terms)`.
 struct BlockCut {
     directions: Range<usize>,
     terms: Array2<f64>,
@@ -68,8 +69,8 @@ struct BlockCut {
 }
 
 impl<T: Real> Blend<T> {
-    /// Of `factors` `(n_alphas, n_directions)`, all at least 0: with as many terms for each block as make the least work of rows of
-    /// that shape.
+    /// Approximates `factors` `(n_alphas, n_directions)`, all at least 0, with the number of terms per block that minimises
+    /// the work for matrices of that shape.
     pub(super) fn of(factors: ArrayView2<f64>, shape: Shape) -> Self {
         let tolerance = tolerance::<T>(factors.ncols());
         let most_terms = (2..factors.nrows()).into_par_iter();
@@ -89,24 +90,24 @@ impl<T: Real> Blend<T> {
             terms: cut.terms.mapv(T::nearest),
         };
         Self {
-            // Row after row, as products want their left factor.
+            // Row-major, as the products want their left factor.
             weights: weights.mapv(T::nearest).as_standard_layout().into_owned(),
             blocks: best.into_iter().map(block).collect(),
             shape,
         }
     }
 
-    /// Multiplications for each row and voxel.
+    /// Multiplications per row and voxel.
     pub(super) fn work_of_row(&self) -> usize {
         let n_alphas = self.weights.nrows();
         let of = |block: &Block<T>| work_of_block(block.terms.dim(), n_alphas, self.shape);
         self.blocks.iter().map(of).sum()
     }
 
-    /// Multiplies rows with shrunk coordinates, and shows each row what comes of it.
+    /// Multiplies `rows` with the shrunk coordinates and passes each row's products to `visit`.
     ///
-    /// * `rows`: `(n_rows, n_directions)`; `coordinates`: `(n_directions, n_voxels)`, before the penalties.
-    /// * `visit`: given the number of a row and its products at each penalty, `(n_alphas, n_voxels)`.
+    /// * `rows`: `(n_rows, n_directions)`; `coordinates`: `(n_directions, n_voxels)`, before shrinkage.
+    /// * `visit`: receives the index of a row and its products at each penalty, `(n_alphas, n_voxels)`.
     pub(super) fn for_each_row(
         &self,
         rows: ArrayView2<T>,
@@ -120,7 +121,7 @@ impl<T: Real> Blend<T> {
             .iter()
             .map(|block| block.scaled(coordinates))
             .collect();
-        // All terms of a row beside each other.
+        // All terms of a row, side by side.
         let mut terms = Array2::zeros((PANEL_ROWS, n_terms * n_voxels));
         let mut mixed = Array2::zeros((n_alphas, n_voxels));
         for (index, panel) in rows.axis_chunks_iter(Axis(0), PANEL_ROWS).enumerate() {
@@ -150,7 +151,7 @@ impl<T: Real> Blend<T> {
             for row in 0..panel.nrows() {
                 let of_row = terms.slice(s![row, first_term * n_voxels..]);
                 let shape = (n_terms - first_term, n_voxels);
-                // A row's values follow each other in memory: it always has that shape.
+                // A row is contiguous in memory, so this never fails.
                 if let Ok(of_row) = of_row.into_shape_with_order(shape) {
                     product_into(mixed.view_mut(), weights, of_row);
                 }
@@ -161,7 +162,7 @@ impl<T: Real> Blend<T> {
 }
 
 impl<T: Real> Block<T> {
-    /// `coordinates` `(k, n_voxels)` multiplied by each term, one beside the other: `(n_directions, n_terms · n_voxels)`.
+    /// `coordinates` `(k, n_voxels)` scaled by each term, side by side: `(n_directions, n_terms · n_voxels)`.
     fn scaled(&self, coordinates: ArrayView2<T>) -> Array2<T> {
         let n_voxels = coordinates.ncols();
         let mut scaled = Array2::zeros((self.directions.len(), self.terms.nrows() * n_voxels));
@@ -175,14 +176,14 @@ impl<T: Real> Block<T> {
     }
 }
 
-/// How far a factor may be off, as a share of itself: as far as sums over so many directions are by rounding.
+/// Tolerated relative error of a factor: that of rounding in sums over so many directions.
 fn tolerance<T: Real>(n_directions: usize) -> f64 {
     let terms = (n_directions as f64).sqrt().max(8.0);
     (terms * T::epsilon().double()).max(1e-13)
 }
 
-/// Multiplications for each row over `k` directions, before their singular values are known: those of a spectrum that falls as `1/i`,
-/// as counted for 1,500 to 5,000 directions; one that falls as `1/i²` and noise take about as much.
+/// Expected multiplications per row over `k` directions, before the spectrum is known: counted for 1,500 to 5,000
+/// directions with a spectrum that falls as `1/i`; one that falls as `1/i²`, and noise, take about as many.
 pub(crate) fn expected_work<T: Real>(n_alphas: usize, k: usize, shape: Shape) -> usize {
     let (n_terms, n_blocks) = if tolerance::<T>(k) > 1e-10 {
         (3, 35)
@@ -194,7 +195,7 @@ pub(crate) fn expected_work<T: Real>(n_alphas: usize, k: usize, shape: Shape) ->
     plain.min(shape.work(n_terms * k) + mixing)
 }
 
-/// One block, in which each penalty is a term.
+/// A single block in which each penalty is its own term (no compression).
 fn plain(factors: ArrayView2<f64>) -> BlockCut {
     BlockCut {
         directions: 0..factors.ncols(),
@@ -203,18 +204,18 @@ fn plain(factors: ArrayView2<f64>) -> BlockCut {
     }
 }
 
-/// Multiplications for each row.
+/// Multiplications per row.
 fn work(cuts: &[BlockCut], shape: Shape) -> usize {
     let of = |cut: &BlockCut| work_of_block(cut.terms.dim(), cut.weights.nrows(), shape);
     cuts.iter().map(of).sum()
 }
 
-/// Multiplications for each row of a block of terms `(n_terms, n_directions)`.
+/// Multiplications per row for a block of terms `(n_terms, n_directions)`.
 fn work_of_block((n_terms, n_directions): (usize, usize), n_alphas: usize, shape: Shape) -> usize {
     shape.work(n_terms * n_directions) + n_terms * (n_alphas + TERM_COST)
 }
 
-/// Cuts the directions into blocks as long as `most_terms` terms suffice for.
+/// Cuts the directions greedily into the longest blocks that `most_terms` terms can represent.
 fn cut(factors: ArrayView2<f64>, most_terms: usize, tolerance: f64) -> Vec<BlockCut> {
     let n_directions = factors.ncols();
     let mut cuts = Vec::new();
@@ -228,7 +229,7 @@ fn cut(factors: ArrayView2<f64>, most_terms: usize, tolerance: f64) -> Vec<Block
             let sampled = factors.select(Axis(1), &sampled);
             approximated(sampled.view(), most_terms, tolerance).is_some()
         };
-        // One direction is the multiple of one term.
+        // Binary search; a single direction always needs only one term.
         let (mut enough, mut too_many) = (first + 1, n_directions + 1);
         while too_many - enough > 1 {
             let middle = usize::midpoint(enough, too_many);
@@ -242,7 +243,7 @@ fn cut(factors: ArrayView2<f64>, most_terms: usize, tolerance: f64) -> Vec<Block
             let all = factors.slice(s![.., first..enough]);
             match approximated(all, most_terms, tolerance) {
                 Some(found) => break found,
-                // The sample promised too much.
+                // The sampled directions were too optimistic: halve the block.
                 None => enough = first + (enough - first).div_ceil(2),
             }
         };
@@ -257,8 +258,8 @@ fn cut(factors: ArrayView2<f64>, most_terms: usize, tolerance: f64) -> Vec<Block
     cuts
 }
 
-/// `factors` `(n_alphas, n)` as `weights` `(n_alphas, n_terms)` times `terms` `(n_terms, n)`; `None` if a factor is further off than
-/// `tolerance` times itself with as many terms as are allowed.
+/// Adaptive cross approximation of `factors` `(n_alphas, n)` as `weights` `(n_alphas, n_terms)` times `terms`
+/// `(n_terms, n)`; `None` if the relative error of some factor exceeds `tolerance` with `most_terms` terms.
 fn approximated(
     factors: ArrayView2<f64>,
     most_terms: usize,
@@ -270,7 +271,7 @@ fn approximated(
     loop {
         let (mut furthest, mut pivot) = (0.0, (0, 0));
         for ((at, rest), factor) in rest.indexed_iter().zip(&factors) {
-            // A direction that is dropped at this penalty has the factor 0.
+            // A direction dropped at this penalty has factor 0: the error is then relative to the penalty's largest factor.
             let size = if *factor > 0.0 {
                 *factor
             } else {

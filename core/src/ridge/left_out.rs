@@ -1,14 +1,15 @@
-//! Rounds whose held-out rows are left out of the fit of all rows.
+//! Validation rounds computed by downdating the fit on all rows.
 //!
-//! With `P` the held-out rows in the basis of all rows, `d` what each direction is multiplied by at a penalty, and `H = P d Pᵀ`, a fit
-//! without them predicts, where `c` are the coordinates of all responses and `y` the held-out ones,
+//! Let `P` be the held-out rows in the eigenbasis of all rows, `d` the shrinkage factors at a penalty, `H = P d Pᵀ` the hat
+//! matrix of the held-out rows, `c` the coordinates of all responses and `y` the held-out responses. A fit without these
+//! rows predicts
 //!
-//! 1. `f − (I − H)⁻¹ H (y − f)`, with `f = P d c` what the fit of all rows has at them, or, which is the same,
+//! 1. `f − (I − H)⁻¹ H (y − f)`, with `f = P d c` the fit of all rows at them, or equivalently
 //! 2. `(I − H)⁻¹ P d (c − Pᵀ y)`.
 //!
-//! Source: the identity of Sherman, Morrison and Woodbury. The first takes few products: `f` is mixed from less than one for each
-//! penalty (`blend.rs`), rounds that hold out the same row share it, and the rest is as small as the rows are few. But it
-//! magnifies rounding by `(I − H)⁻¹`: at a penalty where that is large the second is taken.
+//! Source: the Sherman–Morrison–Woodbury identity. Form 1 takes few products: `f` at all penalties is a combination of
+//! fewer terms (`blend.rs`), rounds that hold out the same row share it, and the remaining matrices are only
+//! `(n_held, n_held)`. But it amplifies rounding errors by `(I − H)⁻¹`: at a penalty where that is large, form 2 is used.
 
 use std::cell::LazyCell;
 
@@ -24,14 +25,14 @@ use crate::matrix::{
 };
 use crate::score::Centred;
 
-/// Whether leaving rows out of the fit of all is less work than decomposing the others, `k` being the smaller side of the
-/// features. The factor stands for how much slower a decomposition is than a product, as measured.
+/// Whether downdating is cheaper than decomposing the training rows; `k` is the smaller side of the feature matrix. The
+/// factor is the measured cost of an eigendecomposition relative to a product.
 pub(crate) fn leaves_out(n_held: usize, k: usize, n_alphas: usize) -> bool {
     const DECOMPOSITION_FLOPS: usize = 12;
     4 * n_alphas * n_held * n_held < DECOMPOSITION_FLOPS * k * k
 }
 
-/// Multiplications for each held-out row and voxel: of what a round's rows share with those of others, and of the round itself.
+/// Multiplications per held-out row and voxel: those shared with other rounds that hold out the row, and the round's own.
 pub(crate) fn row_work(fitted: usize, n_held: usize, k: usize, n_alphas: usize) -> (usize, usize) {
     let by_coordinates = (n_alphas + 1) * k;
     if fitted + n_alphas * n_held < by_coordinates {
@@ -41,32 +42,32 @@ pub(crate) fn row_work(fitted: usize, n_held: usize, k: usize, n_alphas: usize) 
     }
 }
 
-/// Penalties smaller than this share of the largest squared singular value are left to a decomposition, which drops
-/// directions that hold nothing but rounding.
+/// Penalties below this fraction of the largest eigenvalue are left to a decomposition, which drops directions that are
+/// nothing but rounding error.
 const SMALLEST_SHARE: f64 = 1e-9;
 
-/// How many times larger rounding errors may become, root mean square over the held-out rows.
+/// The largest acceptable amplification of rounding errors, as a root mean square over the held-out rows.
 const MOST_MAGNIFIED: f64 = 10.0;
 
-/// The smallest eigenvalue of `I − H` from which on the fit's own precision solves it: what single precision loses, some 1e-7 over
-/// this, is then no more than what its products lose.
+/// The smallest eigenvalue of `I − H` at which the system is solved in the fit's own precision: the single-precision error,
+/// about 1e-7 divided by this, is then no larger than that of the products.
 const WELL_CONDITIONED: f64 = 0.01;
 
-/// Rows that some round leaves out, in the basis of all rows: what its rounds are planned from.
+/// The rows that some round downdates, in the eigenbasis of all rows, from which the rounds are planned.
 pub(super) struct Leaving<T> {
-    /// In their order, each once.
+    /// Sorted, without duplicates.
     rows: Vec<usize>,
     /// `(n_rows, k)`.
     seen: Array2<f64>,
     single: Array2<T>,
     penalties: Vec<f64>,
-    /// `(n_alphas, k)`: what each direction is multiplied by at each penalty.
+    /// `(n_alphas, k)`: shrinkage factor of each direction at each penalty.
     factors: Array2<f64>,
     blend: Blend<T>,
     largest_value: f64,
 }
 
-/// What the fit of all rows has at the rows that are left out.
+/// Fitted values at the held-out rows, from the fit on all rows.
 pub(super) struct Fits<T> {
     /// `(n_rows, k)`.
     seen: Array2<T>,
@@ -74,13 +75,13 @@ pub(super) struct Fits<T> {
     n_alphas: usize,
 }
 
-/// A round's held-out rows, and what predicts them from the others.
+/// A round's held-out rows, and the matrices that predict them from the others.
 pub(super) struct LeftOut<T> {
-    /// For each the place among the rows of [`Fits`].
+    /// Index of each among the rows of [`Fits`].
     places: Vec<usize>,
-    /// `(k, n_held)`: the rows in the basis; empty if no penalty wants it.
+    /// `(k, n_held)`: the rows in the eigenbasis; empty if no penalty uses form 2.
     seen: Array2<T>,
-    /// For each penalty.
+    /// One per penalty.
     predictors: Vec<Predictor<T>>,
 }
 
@@ -92,7 +93,7 @@ enum Predictor<T> {
 }
 
 impl<T: Real> Leaving<T> {
-    /// Of those rounds for which leaving out is less work; `None` if there are none, or a penalty is too small for it.
+    /// Plans the rounds for which downdating is cheaper; `None` if there are none, or if a penalty is too small for it.
     pub(super) fn new(
         problem: &Problem<T>,
         rounds: &[Vec<usize>],
@@ -107,7 +108,7 @@ impl<T: Real> Leaving<T> {
             .flatten()
             .copied()
             .collect();
-        // In units of the largest singular value of the kept rows, which only a decomposition knows.
+        // `normalpha` needs the largest singular value of the training rows, which only a decomposition gives.
         if rows.is_empty() || settings.alpha_unit != AlphaUnit::Plain {
             return Ok(None);
         }
@@ -143,7 +144,7 @@ impl<T: Real> Leaving<T> {
         }))
     }
 
-    /// How a round is predicted; `None` if leaving its rows out is not less work, or would not be exact.
+    /// Plans one round; `None` if downdating it is not cheaper, or would lose precision.
     pub(super) fn round(&self, held_rows: &[usize]) -> Option<LeftOut<T>> {
         let (n_alphas, k) = self.factors.dim();
         if !leaves_out(held_rows.len(), k, n_alphas) {
@@ -164,6 +165,7 @@ impl<T: Real> Leaving<T> {
                     return Some(Predictor::OfResiduals(matrix));
                 }
             }
+            // Eigenvalues of `H` are at most `λ_max / (λ_max + α²)`; those of `I − H` are therefore at least this ratio.
             let matrix = if penalty / (self.largest_value + penalty) >= WELL_CONDITIONED {
                 of_coordinates(&single, single_factors.view())
             } else {
@@ -191,7 +193,7 @@ impl<T: Real> Leaving<T> {
         })
     }
 
-    /// What the planned rounds share; `None` if none of them wants it.
+    /// The quantities that the planned rounds share; `None` if none of them needs any.
     pub(super) fn fits<'a>(
         self,
         mut rounds: impl Iterator<Item = &'a LeftOut<T>>,
@@ -210,7 +212,7 @@ impl<T: Real> Leaving<T> {
 }
 
 impl<T: Real> Fits<T> {
-    /// `(n_rows, n_alphas, n_voxels)`, for `coordinates` `(k, n_voxels)` of all rows.
+    /// Returns the fits `(n_rows, n_alphas, n_voxels)`, given the coordinates `(k, n_voxels)` of all rows.
     pub(super) fn of(&self, coordinates: ArrayView2<T>) -> Array3<T> {
         let n_voxels = coordinates.ncols();
         let mut fits = Array3::zeros((self.seen.nrows(), self.n_alphas, n_voxels));
@@ -223,10 +225,10 @@ impl<T: Real> Fits<T> {
 }
 
 impl<T: Real> LeftOut<T> {
-    /// Scores of some voxels, `(n_alphas, n_voxels)`.
+    /// Scores some voxels, `(n_alphas, n_voxels)`.
     ///
     /// * `coordinates`: of all rows, `(k, n_voxels)`; `fits`: of [`Fits`], if there are any.
-    /// * `held`: what was measured at the held-out rows, `(n_held, n_voxels)`; `measured`: the same, centred.
+    /// * `held`: held-out responses, `(n_held, n_voxels)`; `measured`: the same, centred.
     pub(super) fn score(
         &self,
         (coordinates, fits): (ArrayView2<T>, ArrayView3<T>),
@@ -234,13 +236,13 @@ impl<T: Real> LeftOut<T> {
         score: RoundScore,
         mut scores: ArrayViewMut2<f64>,
     ) {
-        // Coordinates of the other rows.
+        // Coordinates of the training rows.
         let others = LazyCell::new(|| {
             let mut others = coordinates.to_owned();
             subtract_product_by_one_thread(others.view_mut(), self.seen.view(), held.view());
             others
         });
-        // Two pieces of memory for all α.
+        // Buffers reused for all α.
         let mut predicted = Array2::zeros(held.dim());
         let mut residuals = Array2::zeros(held.dim());
         for (alpha, predictor) in self.predictors.iter().enumerate() {
@@ -291,7 +293,7 @@ fn of_coordinates<R: Real>(seen: &Array2<R>, factors: ArrayView1<R>) -> Option<A
     solve_by_one_thread(rest, shrunk.view())
 }
 
-/// `H`, what held-out rows have of themselves in the fit of all: its lower half.
+/// Lower triangle of the hat matrix `H`.
 fn own_part<R: Real>(shrunk: ArrayView2<R>, seen: &Array2<R>) -> Array2<R> {
     lower_product_by_one_thread(shrunk, seen.t())
 }
@@ -303,7 +305,7 @@ fn rest<R: Real>(own: &Array2<R>) -> Array2<R> {
     rest
 }
 
-/// How many times larger `I + matrix` makes errors, root mean square over the rows.
+/// Root-mean-square error amplification of `I + matrix` over its rows.
 fn magnified<R: Real>(matrix: &Array2<R>) -> f64 {
     let mut sum = 0.0;
     for ((row, column), value) in matrix.indexed_iter() {
@@ -322,7 +324,7 @@ mod tests {
     #[test]
     fn penalties_that_would_magnify_rounding_are_predicted_from_coordinates() {
         let mut random = PythonRandom::new(1);
-        // As many columns as make the fit of all rows all but exact without a penalty.
+        // So many columns that the unpenalised fit of all rows interpolates them almost exactly.
         let features = Array2::from_shape_simple_fn((200, 300), || random.normal());
         let training = TrainingFeatures(features);
         let problem = Problem::<f64>::new(&training).unwrap();

@@ -1,17 +1,18 @@
-//! Ridge regression of many voxels on one set of features, with the penalty chosen per voxel.
+//! Ridge regression of many voxels on one feature matrix, with the penalty chosen per voxel.
 //!
-//! The convention is the study's: weights use `S / (S² + α²)`, so **α is squared**. scikit-learn and himalaya use
+//! The convention is the study's: the weights use `S / (S² + α²)`, so **α is squared**. scikit-learn and himalaya use
 //! `S / (S² + α)`: their α is ours squared, see [`penalty`].
 //!
-//! What does not depend on voxels is worked out once, in a plan; then voxels pass in tiles, and no weight is formed in the
-//! rounds: with the eigenvectors `Q` and eigenvalues `λ` of `XᵀX` of the kept rows, the prediction of the held-out rows is
-//! `(X_held Q) · diag(1 / (λ + α²)) · (Qᵀ Xᵀ Y)`. `XᵀX` and `XᵀY` of the kept rows are those of all rows minus those of the
-//! held-out ones. With more features than scans, `XXᵀ` takes the place of `XᵀX`. Where few rows are held out, they are left out of
-//! the fit of all (`left_out.rs`); where they are many, their scores come from second moments (`spread.rs`). Predictions at many α are mixed from few products
+//! Whatever does not depend on the voxels is computed once, in a plan; the voxels are then processed in tiles. The
+//! validation rounds never form the weights: with the eigenvectors `Q` and eigenvalues `λ` of `XᵀX` of a round's training
+//! rows, the prediction of its held-out rows is `(X_held Q) · diag(1 / (λ + α²)) · (Qᵀ Xᵀ Y)`. `XᵀX` and `XᵀY` of the
+//! training rows are those of all rows minus those of the held-out rows. With more features than scans, `XXᵀ` takes the
+//! place of `XᵀX` (kernel form). Where few rows are held out, the fit on all rows is downdated (`left_out.rs`); where many
+//! are, scores come from second moments (`spread.rs`). Predictions at many α are linear combinations of a few products
 //! (`blend.rs`).
 //!
-//! Every voxel is computed within a tile whose borders do not depend on the machine: scores have the same bits on any number
-//! of threads.
+//! Every voxel is computed within a tile whose borders do not depend on the machine: scores are bitwise identical on any
+//! number of threads.
 
 mod basis;
 mod blend;
@@ -34,63 +35,64 @@ pub(crate) use spread::is_less_work as is_spread;
 
 use ndarray::{Array2, ArrayView2, ArrayView3, Axis};
 
-/// How well held-out scans are predicted, in the rounds that choose α.
+/// The score of held-out scans in the validation rounds that choose α.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RoundScore {
     /// Pearson's r.
     Correlation,
-    /// The root of |R²| with the sign of R², where R² = 1 − var(residual) / ((1 + var(y)) / 2).
+    /// √|R²| with the sign of R², where R² = 1 − var(residual) / ((1 + var(y)) / 2).
     #[default]
     SignedRootR2,
-    /// R² = 1 − var(residual) / var(y), clipped to 0…1.
+    /// R² = 1 − var(residual) / var(y), clipped to [0, 1].
     ClippedR2,
-    /// R² = 1 − mean squared error / var(y), as scikit-learn and himalaya have it.
+    /// R² = 1 − mean squared error / var(y), as in scikit-learn and himalaya.
     R2,
 }
 
-/// What α is a multiple of.
+/// The unit in which α is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlphaUnit {
-    /// Of nothing: α as it is.
+    /// None: α is used as given.
     #[default]
     Plain,
-    /// Of the largest singular value of the training features (`normalpha`).
+    /// The largest singular value of the training features (`normalpha`).
     LargestSingularValue,
 }
 
-/// Which voxels share an α.
+/// The set of voxels that share one α.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlphaSharing {
-    /// None: each has its own.
+    /// Each voxel has its own α.
     #[default]
     PerVoxel,
-    /// All of them: the α with the best mean score.
+    /// All voxels share the α with the best mean score.
     One,
-    /// Those of one group, such as a region.
+    /// The voxels of a group, such as a region of interest, share one α.
     PerGroup,
 }
 
-/// The penalty on the squared weights that an α of the study stands for: scikit-learn's and himalaya's `alpha`.
+/// Returns the ridge penalty α² of the study's α: `alpha` in scikit-learn and himalaya.
 #[must_use]
 pub fn penalty(alpha: f64) -> f64 {
     alpha * alpha
 }
 
-/// What decides a ridge model, besides the features and the rounds.
+/// Hyperparameters of a ridge model, besides the features and the validation rounds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RidgeSettings {
-    /// The α to try, each at least 0.
+    /// Candidate α, each at least 0.
     pub alphas: Vec<f64>,
-    /// What they are multiples of.
+    /// The unit of the candidates.
     pub alpha_unit: AlphaUnit,
-    /// What chooses among them.
+    /// The score by which α is chosen.
     pub round_score: RoundScore,
 }
 
-/// Mean over rounds of scores `(n_rounds, n_alphas, n_voxels)`: `(n_alphas, n_voxels)`, summed in the order of the rounds.
+/// Returns the mean over rounds of scores `(n_rounds, n_alphas, n_voxels)`, as `(n_alphas, n_voxels)`; rounds are summed in
+/// order.
 #[must_use]
 pub fn mean_over_rounds(scores: ArrayView3<f64>) -> Array2<f64> {
     let mut sum = Array2::zeros((scores.len_of(Axis(1)), scores.len_of(Axis(2))));
@@ -100,10 +102,10 @@ pub fn mean_over_rounds(scores: ArrayView3<f64>) -> Array2<f64> {
     sum / scores.len_of(Axis(0)).max(1) as f64
 }
 
-/// The number of the best α of each voxel; the first of equals.
+/// Returns the index of the best α of each voxel; ties go to the first.
 ///
 /// * `scores`: `(n_alphas, n_voxels)`.
-/// * `groups`: the group of each voxel; all in one group share one α.
+/// * `groups`: the group index of each voxel; voxels of one group share one α, the best by their summed scores.
 #[must_use]
 pub fn best_alphas(scores: ArrayView2<f64>, groups: &[usize]) -> Vec<usize> {
     let (n_alphas, n_voxels) = scores.dim();
@@ -118,7 +120,7 @@ pub fn best_alphas(scores: ArrayView2<f64>, groups: &[usize]) -> Vec<usize> {
     groups.iter().map(|group| best[*group]).collect()
 }
 
-/// The number of the best α of each voxel by itself; the first of equals.
+/// Returns the index of the best α of each voxel on its own; ties go to the first.
 #[must_use]
 pub fn best_alpha_per_voxel(scores: ArrayView2<f64>) -> Vec<usize> {
     scores.columns().into_iter().map(first_largest).collect()

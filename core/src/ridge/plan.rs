@@ -1,4 +1,5 @@
-//! What does not depend on voxels is worked out once; then voxels pass in tiles.
+//! Plans of the validation rounds and of the refit: what does not depend on voxels is computed once, then voxels pass in
+//! tiles.
 
 use ndarray::parallel::prelude::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayViewMut2, Axis, CowArray, Ix2, Zip};
@@ -13,35 +14,35 @@ use crate::matrix::{Real, product_by_one_thread as product, product_into, transp
 use crate::score::{Centred, RunningMoments};
 use crate::split::TestFeatures;
 
-/// Voxels that one thread computes at a time. Blocks of responses should begin at a multiple of it: then a voxel's bits do not
-/// depend on which others are computed with it.
+/// Voxels per tile, the unit of work of one thread. Blocks of responses should begin at a multiple of it: then a voxel's
+/// result does not depend, to the bit, on which other voxels are computed with it.
 ///
-/// A multiple of the 24 and 48 values that the products' inner loops take at once (faer 0.24, with AVX2 and with AVX-512), and so few
-/// that a tile's coordinates stay close to the processor: 128 are a tenth slower.
+/// A multiple of the 24 and 48 columns of the matrix product's micro-kernels (faer 0.24, with AVX2 and AVX-512), and small
+/// enough for a tile's coordinates to stay in cache: 128 is about 10 % slower.
 pub const TILE_VOXELS: usize = 96;
 
-/// The rounds that choose α.
+/// The planned validation rounds that choose α.
 pub struct RoundsPlan<'a, T> {
     problem: &'a Problem<'a, T>,
     rounds: Vec<Round<T>>,
-    /// The directions of all rows, if a round is left out of their fit; else none.
+    /// Eigenvectors of all rows, if some round is computed by downdating; else `None`.
     directions: Option<Array2<T>>,
-    /// What the fit of all rows has at those left out, if it is wanted.
+    /// Fitted values at the held-out rows, from the fit on all rows, if some round needs them.
     fits: Option<Fits<T>>,
     n_alphas: usize,
     score: RoundScore,
 }
 
-/// One round: the rows held out, and how they are predicted from the others.
+/// One validation round: its held-out rows, and how they are predicted from the others.
 struct Round<T> {
     held_rows: Vec<usize>,
     way: Way<T>,
 }
 
 enum Way<T> {
-    /// By a decomposition of the kept rows.
+    /// By an eigendecomposition of the training rows.
     Decomposed(Box<Decomposed<T>>),
-    /// By leaving the held-out rows out of the fit of all rows: less work if they are few.
+    /// By downdating the fit on all rows: cheaper if few rows are held out.
     LeftOut(LeftOut<T>),
 }
 
@@ -49,20 +50,20 @@ struct Decomposed<T> {
     training_rows: Vec<usize>,
     basis: Basis<T>,
     shrinkages: Vec<Array1<T>>,
-    /// The same in few terms.
+    /// Low-rank form of the shrinkage factors.
     blend: Blend<T>,
     held: Held<T>,
-    /// `(n_features, n_held)`; without rows in the kernel form.
+    /// `(n_features, n_held)`; no rows in the kernel form.
     held_features: Array2<T>,
 }
 
 impl<'a, T: Real> RoundsPlan<'a, T> {
-    /// Works out the rounds.
+    /// Plans the rounds.
     ///
-    /// `rounds`: the rows held out in each.
+    /// `rounds`: the indices of the rows held out in each round.
     ///
     /// # Errors
-    /// [`RidgeError`] if the features or an α are no numbers, or memory does not suffice.
+    /// Returns a [`RidgeError`] if a feature or an α is not a valid number, or if memory does not suffice.
     pub fn new(
         problem: &'a Problem<'a, T>,
         rounds: &[Vec<usize>],
@@ -87,14 +88,14 @@ impl<'a, T: Real> RoundsPlan<'a, T> {
         })
     }
 
-    /// Bytes that a plan of so many rounds holds on to, with the problem, and takes while it is worked out.
+    /// Returns the bytes that a plan of `n_rounds` rounds and its problem occupy, including the working memory of planning.
     #[must_use]
     pub fn bytes(shape: (usize, usize), n_held: usize, n_rounds: usize, n_alphas: usize) -> u64 {
         let (n, p, held) = (shape.0 as u64, shape.1 as u64, n_held as u64);
         let size = size_of::<T>() as u64;
         let k = n.min(p);
         let (round, shared) = if leaves_out(n_held, k as usize, n_alphas) {
-            // Rows that several rounds hold out are there once.
+            // Rows that several rounds hold out are stored once.
             let rows = n.min(held * n_rounds as u64);
             (
                 (1 + n_alphas as u64) * held * k * size,
@@ -102,7 +103,7 @@ impl<'a, T: Real> RoundsPlan<'a, T> {
             )
         } else {
             let held_features = if n < p { 0 } else { held * p };
-            // Held-out rows in the basis, or the triangle of their moments.
+            // Held-out rows in the eigenbasis, or the triangular factor of their second moments.
             let seen = if n >= p && spread::is_less_work(n_held, k as usize) {
                 k * k
             } else {
@@ -114,12 +115,12 @@ impl<'a, T: Real> RoundsPlan<'a, T> {
         n * p * (8 + size) + k * k * 8 + shared + round * n_rounds as u64 + working
     }
 
-    /// What these rounds want of voxels and a refit wants, too.
+    /// Returns the products with these voxels that the rounds and a refit have in common.
     ///
-    /// `responses`: `(n_scans, n_voxels)`, the training responses of some voxels.
+    /// `responses`: `(n_scans, n_voxels)`, training responses of some voxels.
     ///
     /// # Panics
-    /// If `responses` has another number of scans than the features: a fault of the caller.
+    /// Panics if `responses` has another number of scans than the features, which is a bug in the caller.
     #[must_use]
     pub fn shared(&self, responses: ArrayView2<T>) -> SharedAlpha<T> {
         let transposed = self.problem.transposed.view();
@@ -144,22 +145,22 @@ impl<'a, T: Real> RoundsPlan<'a, T> {
         }
     }
 
-    /// The score of each α in each round: `(n_rounds, n_alphas, n_voxels)`.
+    /// Returns the score of each α in each round, `(n_rounds, n_alphas, n_voxels)`.
     ///
-    /// `responses`: `(n_scans, n_voxels)`, the training responses of some voxels. A voxel with a value that is not finite
-    /// scores 0, as in the published code.
+    /// `responses`: `(n_scans, n_voxels)`, training responses of some voxels. A voxel with a non-finite value scores 0, as
+    /// in the published code.
     ///
     /// # Panics
-    /// If `responses` has another number of scans than the features: a fault of the caller.
+    /// Panics if `responses` has another number of scans than the features, which is a bug in the caller.
     #[must_use]
     pub fn scores(&self, responses: ArrayView2<T>) -> Array3<f64> {
         self.scores_sharing(responses, &self.shared(responses))
     }
 
-    /// The same, of voxels of which is known what steps share; the bits are the same.
+    /// As [`Self::scores`], with the result of [`Self::shared`] already at hand; bitwise the same.
     ///
     /// # Panics
-    /// If the sizes do not fit each other: a fault of the caller.
+    /// Panics if the shapes do not match, which is a bug in the caller.
     #[must_use]
     pub fn scores_sharing(&self, responses: ArrayView2<T>, shared: &SharedAlpha<T>) -> Array3<f64> {
         let mut scores = Array3::zeros((self.rounds.len(), self.n_alphas, responses.ncols()));
@@ -179,14 +180,14 @@ impl<'a, T: Real> RoundsPlan<'a, T> {
     }
 }
 
-/// Some voxels' responses, with what all rounds want of them.
+/// Responses of one tile of voxels, with the products that all rounds use.
 struct VoxelTile<'a, T> {
     responses: ArrayView2<'a, T>,
-    /// `XᵀY` of all rows; empty in the kernel form, and if all rounds are left out.
+    /// `XᵀY` of all rows; empty in the kernel form, and if every round is downdated.
     sums: CowArray<'a, T, Ix2>,
-    /// Coordinates of all rows in their basis; empty if no round is left out.
+    /// Coordinates of all rows in their eigenbasis; empty if no round is downdated.
     coordinates: CowArray<'a, T, Ix2>,
-    /// What [`Fits`] are of them; empty if there are none.
+    /// [`Fits`] of these voxels; empty if there are none.
     fits: Array3<T>,
 }
 
@@ -303,7 +304,7 @@ impl<T: Real> Decomposed<T> {
         mut scores: ArrayViewMut2<f64>,
     ) {
         let directions = self.basis.directions.view();
-        // XᵀY of the held-out rows; none in the kernel form.
+        // XᵀY of the held-out rows; empty in the kernel form.
         let held_sums = product(self.held_features.view(), held.view());
         let kept = if tile.sums.is_empty() {
             tile.responses.select(Axis(0), &self.training_rows)
@@ -336,34 +337,34 @@ impl<T: Real> Decomposed<T> {
 pub struct RefitPlan<'a, T> {
     problem: &'a Problem<'a, T>,
     basis: Basis<T>,
-    /// `(n_test_scans, k)`: the test scans in the basis.
+    /// `(n_test_scans, k)`: the test scans in the eigenbasis.
     seen: Array2<T>,
     shrinkages: Vec<Array1<T>>,
 }
 
-/// What a fit gives for some voxels.
+/// The result of a fit for some voxels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fitted<T> {
-    /// `(n_test_scans, n_voxels)`.
+    /// Predicted responses, `(n_test_scans, n_voxels)`.
     pub predictions: Array2<T>,
-    /// `(n_features, n_voxels)`, if they were asked for.
+    /// Weights, `(n_features, n_voxels)`, if requested.
     pub weights: Option<Array2<T>>,
 }
 
-/// Whether weights are formed: they take as much time again, and are large.
+/// Whether a fit returns the weights, which doubles its time and takes much memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Weights {
-    /// They are.
+    /// The weights are computed.
     Formed,
-    /// They are not.
+    /// Only predictions are computed.
     Left,
 }
 
 impl<'a, T: Real> RefitPlan<'a, T> {
-    /// Works out the fit on all training scans, and how it predicts the test scans.
+    /// Plans the fit on all training scans and the prediction of the test scans.
     ///
     /// # Errors
-    /// [`RidgeError`] if the features or an α are no numbers, or memory does not suffice.
+    /// Returns a [`RidgeError`] if a feature or an α is not a valid number, or if memory does not suffice.
     pub fn new(
         problem: &'a Problem<'a, T>,
         test: &TestFeatures,
@@ -385,28 +386,28 @@ impl<'a, T: Real> RefitPlan<'a, T> {
         })
     }
 
-    /// Largest singular value of the training features.
+    /// Returns the largest singular value of the training features.
     #[must_use]
     pub fn largest_singular_value(&self) -> f64 {
         self.basis.largest_singular_value()
     }
 
-    /// Fits voxels, each with its α.
+    /// Fits voxels, each with its own α.
     ///
-    /// * `responses`: `(n_scans, n_voxels)`, training scans. Values that are not finite count as 0, as in the published code.
-    /// * `alphas`: for each voxel the number of its α.
+    /// * `responses`: `(n_scans, n_voxels)`, training scans. Non-finite values count as 0, as in the published code.
+    /// * `alphas`: for each voxel the index of its α.
     ///
     /// # Panics
-    /// If the sizes do not fit each other: a fault of the caller.
+    /// Panics if the shapes do not match, which is a bug in the caller.
     #[must_use]
     pub fn fit(&self, responses: ArrayView2<T>, alphas: &[usize], weights: Weights) -> Fitted<T> {
         self.fit_sharing(responses, &SharedAlpha::Nothing, alphas, weights)
     }
 
-    /// The same, of voxels of which is known what steps share; the bits are the same.
+    /// As [`Self::fit`], with the result of [`RoundsPlan::shared`] already at hand; bitwise the same.
     ///
     /// # Panics
-    /// If the sizes do not fit each other: a fault of the caller.
+    /// Panics if the shapes do not match, which is a bug in the caller.
     #[must_use]
     pub fn fit_sharing(
         &self,
@@ -423,7 +424,7 @@ impl<'a, T: Real> RefitPlan<'a, T> {
             0
         };
         let mut formed = Array2::zeros((n_weights, n_voxels));
-        // Row after row, as products want their left factor.
+        // Row-major, as the products want their left factor.
         let back =
             (weights == Weights::Formed).then(|| transposed::<T, T>(self.basis.directions.view()));
         predictions
@@ -447,7 +448,7 @@ impl<'a, T: Real> RefitPlan<'a, T> {
         }
     }
 
-    /// Coordinates of the fit in the basis, `(k, n_voxels)`.
+    /// Shrunk coordinates of the fit in the eigenbasis, `(k, n_voxels)`.
     fn shrunk(
         &self,
         tile: ArrayView2<T>,
@@ -465,7 +466,7 @@ impl<'a, T: Real> RefitPlan<'a, T> {
 
     fn coordinates(&self, tile: ArrayView2<T>, shared: SharedTile<'_, T>) -> Array2<T> {
         let directions = self.basis.directions.view();
-        // What is shared has such values as they are.
+        // Non-finite responses count as 0 here, but entered the shared products as they are.
         let is_finite = tile.iter().all(|value| value.is_finite());
         match shared {
             SharedTile::Coordinates(coordinates) if is_finite => return coordinates.to_owned(),
@@ -482,7 +483,7 @@ impl<'a, T: Real> RefitPlan<'a, T> {
         }
     }
 
-    /// `back`: the directions, one per column.
+    /// `back`: the eigenvectors, one per column.
     fn form_weights(&self, formed: ArrayViewMut2<T>, back: ArrayView2<T>, shrunk: ArrayView2<T>) {
         match self.problem.form() {
             BasisForm::Primal => product_into(formed, back, shrunk),
@@ -507,7 +508,7 @@ fn check_alphas(alphas: &[f64]) -> Result<(), RidgeError> {
     }
 }
 
-/// What each direction is multiplied by at each α, `(n_alphas, k)`.
+/// Shrinkage factor of each direction at each α, `(n_alphas, k)`.
 fn factors<T: Real>(basis: &Basis<T>, settings: &RidgeSettings) -> Array2<f64> {
     let unit = match settings.alpha_unit {
         AlphaUnit::Plain => 1.0,
@@ -520,7 +521,7 @@ fn factors<T: Real>(basis: &Basis<T>, settings: &RidgeSettings) -> Array2<f64> {
     factors
 }
 
-/// The same in the fit's precision, for each α.
+/// The factors rounded to the fit's precision, one array per α.
 fn nearest<T: Real>(factors: &Array2<f64>) -> Vec<Array1<T>> {
     let rows = factors.rows().into_iter();
     rows.map(|row| row.mapv(T::nearest)).collect()

@@ -1,4 +1,5 @@
-//! Products of the training features, and what they are decomposed into: in double precision, whatever a fit's is.
+//! Gram matrices of the training features and their eigendecompositions, in double precision whatever the precision of the
+//! fit.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -8,23 +9,23 @@ use super::basis::{BasisForm, Held, RidgeError};
 use super::spread::Spread;
 use crate::matrix::{Eigen, eigen, gram, product};
 
-/// The training features times themselves.
+/// The Gram matrix of the training features.
 pub(super) struct Products<'a> {
     pub(super) features: &'a Array2<f64>,
     pub(super) form: BasisForm,
     /// `XᵀX` or `XXᵀ`.
     square: Array2<f64>,
     whole: OnceLock<Eigen>,
-    /// The round looked at last: its decomposition takes long, and is asked for once for each precision.
+    /// Cache of the last round: its decomposition is expensive, and is requested once for each precision.
     round: Mutex<Option<Arc<DecomposedRound>>>,
 }
 
-/// A round's rows, decomposed.
+/// The eigendecomposition of a round.
 pub(super) struct DecomposedRound {
     held_rows: Vec<usize>,
-    /// Of the kept rows.
+    /// Of the training rows.
     pub(super) kept: Eigen,
-    /// The held-out rows, seen in the basis of the kept.
+    /// The held-out rows in the eigenbasis of the training rows.
     pub(super) held: Held<f64>,
 }
 
@@ -66,7 +67,7 @@ impl<'a> Products<'a> {
         Ok(self.whole.get_or_init(|| decomposed))
     }
 
-    /// A round, decomposed unless it is the one that was asked for last.
+    /// Returns a round's decomposition, from the cache if it was the last one requested.
     pub(super) fn round(
         &self,
         held_rows: &[usize],
@@ -76,14 +77,14 @@ impl<'a> Products<'a> {
         if let Some(round) = last.as_ref().filter(|round| round.held_rows == held_rows) {
             return Ok(round.clone());
         }
-        // Let go of before the next is computed: both are large.
+        // Freed before the next one is computed: both are large.
         *last = None;
         let round = Arc::new(self.decompose(held_rows, training_rows)?);
         *last = Some(round.clone());
         Ok(round)
     }
 
-    /// Lets go of the round that was asked for last.
+    /// Drops the cached round.
     pub(super) fn forget_round(&self) {
         *self.round.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }

@@ -1,4 +1,4 @@
-//! What the rounds and the refit want of voxels alike: their products with all training rows, the longest of a fit.
+//! Products of voxels with all training rows, the most expensive step of a fit, shared by the rounds and the refit.
 
 use ndarray::parallel::prelude::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
@@ -6,19 +6,19 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 use super::TILE_VOXELS;
 use crate::matrix::Real;
 
-/// Products of some voxels with all training rows, computed once and handed from step to step.
+/// Products of some voxels with all training rows, computed once and passed from step to step.
 #[derive(Debug, Clone)]
 pub enum SharedAlpha<T> {
-    /// There are none: the rounds decompose kernels of their own rows.
+    /// No shared products: each round decomposes the kernel of its own rows.
     Nothing,
     /// `XᵀY`, `(n_features, n_voxels)`.
     Sums(Array2<T>),
-    /// Coordinates in the basis of all rows, `(k, n_voxels)`.
+    /// Coordinates in the eigenbasis of all rows, `(k, n_voxels)`.
     Coordinates(Array2<T>),
 }
 
 impl<T: Real> SharedAlpha<T> {
-    /// Bytes that it takes.
+    /// Returns its size in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         match self {
@@ -29,7 +29,7 @@ impl<T: Real> SharedAlpha<T> {
         }
     }
 
-    /// The same of the voxels of one tile, counted from the first voxel.
+    /// The part that belongs to one tile of voxels, starting at voxel `first`.
     pub(super) fn tile(&self, first: usize, n_voxels: usize) -> SharedTile<'_, T> {
         let columns = ndarray::s![.., first..first + n_voxels];
         match self {
@@ -40,7 +40,7 @@ impl<T: Real> SharedAlpha<T> {
     }
 }
 
-/// [`SharedAlpha`] of the voxels of one tile.
+/// [`SharedAlpha`] of one tile of voxels.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum SharedTile<'a, T> {
     Nothing,
@@ -48,7 +48,7 @@ pub(super) enum SharedTile<'a, T> {
     Coordinates(ArrayView2<'a, T>),
 }
 
-/// Products of `n_rows` rows with the voxels of each tile, which `products` writes: `(n_rows, n_voxels)`.
+/// Products of `n_rows` rows with all voxels, `(n_rows, n_voxels)`; `products` writes those of one tile.
 pub(super) fn by_tiles<T: Real>(
     n_rows: usize,
     responses: ArrayView2<T>,

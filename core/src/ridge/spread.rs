@@ -1,9 +1,10 @@
-//! How predictions of many held-out rows vary, without forming them.
+//! Second moments of the predictions of many held-out rows, without forming the predictions.
 //!
-//! A prediction of `h` held-out rows is `P s`, where `P` `(h, k)` are the rows in the basis and `s` the coordinates of the fit. Scores ask
-//! of it only its mean, its variance and its covariance with what was measured. With `P` centred and `PᵀP = RᵀR`, `R` upper
-//! triangular `(k, k)`, the variance is `|R s|² / h` and the covariance `s · Pᵀy / h`. For every α that takes `k²` operations in place of
-//! `2 h k`, whatever the number of held-out rows; and `R s` of many α is mixed from that of fewer terms (`blend.rs`).
+//! The prediction of `h` held-out rows is `P s`, where `P` `(h, k)` holds the rows in the eigenbasis and `s` the shrunk
+//! coordinates of the fit. Scores need only its mean, its variance and its covariance with the responses. With `P` centred
+//! and `PᵀP = RᵀR`, `R` upper triangular `(k, k)`, the variance is `|R s|² / h` and the covariance `s · Pᵀy / h`. This
+//! takes `k²` operations per α instead of `2 h k`, whatever the number of held-out rows; and `R s` at many α is a
+//! combination of fewer terms (`blend.rs`).
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
 
@@ -11,7 +12,7 @@ use super::blend::Blend;
 use crate::matrix::{Real, cholesky, gram, transposed};
 use crate::score::Moments;
 
-/// The second moments of held-out rows in a basis.
+/// Second moments of held-out rows in an eigenbasis.
 #[derive(Debug, Clone)]
 pub(super) struct Spread<T> {
     /// `(k, k)`, upper triangular.
@@ -22,7 +23,7 @@ pub(super) struct Spread<T> {
 }
 
 impl Spread<f64> {
-    /// Of rows `(h, k)` seen in a basis; `None` if there are too few for it to be less work.
+    /// Of rows `(h, k)` in an eigenbasis; `None` if there are too few for this to be cheaper.
     pub(super) fn of(seen: ArrayView2<f64>) -> Option<Self> {
         let (n_rows, k) = seen.dim();
         if !is_less_work(n_rows, k) {
@@ -30,7 +31,8 @@ impl Spread<f64> {
         }
         let mean = seen.mean_axis(Axis(0))?;
         let mut square = gram((&seen - &mean).view());
-        // Directions that hold nothing, or nothing but rounding, must not stop the factorisation.
+        // Jitter, so that null directions, or ones that are nothing but rounding error, do not stop the Cholesky
+        // factorisation.
         square
             .diag_mut()
             .mapv_inplace(|value| value * (1.0 + 1e-14) + f64::MIN_POSITIVE);
@@ -42,7 +44,7 @@ impl Spread<f64> {
         })
     }
 
-    /// The same in the precision of a fit.
+    /// Rounds to the precision of a fit.
     pub(super) fn nearest<T: Real>(&self) -> Spread<T> {
         Spread {
             triangle: self.triangle.mapv(T::nearest),
@@ -53,8 +55,8 @@ impl Spread<f64> {
 }
 
 impl<T: Real> Spread<T> {
-    /// `(k, n_voxels)`: the rows, centred, times centred responses. `crossed`: the rows times responses as they are, whose means
-    /// are `means`.
+    /// Returns centred rows times centred responses, `(k, n_voxels)`. `crossed`: uncentred rows times uncentred responses;
+    /// `means`: the means of the responses.
     pub(super) fn centre(&self, mut crossed: Array2<T>, means: ArrayView1<f64>) -> Array2<T> {
         for (mut row, direction) in crossed.rows_mut().into_iter().zip(&self.mean) {
             let sum = direction * self.n_rows as f64;
@@ -65,10 +67,10 @@ impl<T: Real> Spread<T> {
         crossed
     }
 
-    /// The moments of predictions at each penalty, for what was measured of which [`Self::centre`] gave `crossed`.
+    /// Returns the moments of predictions at each penalty, for the responses of which [`Self::centre`] gave `crossed`.
     ///
-    /// * `coordinates`: `(k, n_voxels)`, before the penalties.
-    /// * `factors`: `(n_alphas, k)`, what each direction is multiplied by at each; `blend`: the same in few terms.
+    /// * `coordinates`: `(k, n_voxels)`, before shrinkage.
+    /// * `factors`: `(n_alphas, k)`, shrinkage factors; `blend`: the same in low-rank form.
     pub(super) fn moments(
         &self,
         coordinates: ArrayView2<T>,
@@ -108,7 +110,7 @@ impl<T: Real> Spread<T> {
     }
 }
 
-/// Whether moments out of `k` directions are less work than predictions of `n_held` rows.
+/// Whether moments over `k` directions are cheaper than predictions of `n_held` rows.
 pub(crate) fn is_less_work(n_held: usize, k: usize) -> bool {
     n_held > k
 }

@@ -1,4 +1,5 @@
-//! Closed forms and properties. `tests/encoding_parity.rs` and `tests/second_sources.rs` hold the numbers of others.
+//! Closed forms and properties. `tests/encoding_parity.rs` and `tests/second_sources.rs` compare with other
+//! implementations.
 
 use ndarray::{Array1, Array2, Array3, Axis, s};
 
@@ -20,7 +21,7 @@ fn settings(alphas: &[f64]) -> RidgeSettings {
     }
 }
 
-/// `(XᵀX + α²)⁻¹ XᵀY`, by another way: the inverse through its eigenvectors, in the primal form whatever the shape.
+/// `(XᵀX + α²)⁻¹ XᵀY` computed independently: the inverse through its eigenvectors, in the primal form whatever the shape.
 fn weights_by_hand(x: &Array2<f64>, y: &Array2<f64>, alpha: f64) -> Array2<f64> {
     let basis = eigen(gram(x.view()).view()).unwrap();
     let inverse = basis
@@ -58,7 +59,7 @@ fn both_forms_solve_the_same_equation() {
 #[test]
 fn without_a_penalty_it_is_least_squares_and_with_a_vast_one_it_is_nothing() {
     let (mut x, y) = (noise(50, 20, 3), noise(50, 3, 4));
-    // A feature twice: the equation has many solutions, and the shortest is the one.
+    // A duplicated feature: the equation has many solutions; the fit must return the one of minimum norm.
     let copy = x.column(0).to_owned();
     x.column_mut(1).assign(&copy);
     let fitted = fit(&x, &y, 0.0);
@@ -74,7 +75,7 @@ fn without_a_penalty_it_is_least_squares_and_with_a_vast_one_it_is_nothing() {
     assert!(vast.iter().all(|weight| weight.abs() < 1e-15));
 }
 
-/// Scores of each round and α, by a fit of the kept rows alone.
+/// Scores of each round and α, from a fit on the training rows alone.
 fn scores_by_hand(
     (x, y): (&Array2<f64>, &Array2<f64>),
     rounds: &[Vec<usize>],
@@ -96,16 +97,16 @@ fn scores_by_hand(
 
 #[test]
 fn rounds_score_what_a_fit_on_the_kept_rows_predicts() {
-    // Few rows held out are left out of the fit of all; for many, or a small α, the others are decomposed.
+    // Few held-out rows are downdated; many held-out rows, or a small α, take a decomposition.
     let few = vec![vec![5, 6, 7, 20], vec![0, 1, 2, 3]];
-    // Of more held-out rows than features only the second moments are kept.
+    // With more held-out rows than features, only second moments are stored.
     let many: Vec<Vec<usize>> = vec![(0..15).collect(), (10..25).collect()];
-    // So many features that residuals are less work than coordinates, too.
+    // Enough features for form 1 of `left_out.rs` to be cheaper as well.
     for (n_scans, n_features) in [(60, 30), (30, 50), (60, 12), (200, 120), (120, 200)] {
         let (x, y) = (noise(n_scans, n_features, 5), noise(n_scans, 3, 6) + 0.7);
         let training = TrainingFeatures(x.clone());
         let problem = Problem::<f64>::new(&training).unwrap();
-        // Without a penalty to speak of, more features than scans have no one solution to compare with.
+        // Without an appreciable penalty, more features than scans have no unique solution to compare with.
         let smallest = if n_scans > n_features { 1e-4 } else { 1e-1 };
         for (rounds, alphas) in [
             (&few, [1.0, 10.0]),
@@ -120,8 +121,8 @@ fn rounds_score_what_a_fit_on_the_kept_rows_predicts() {
     }
 }
 
-/// A feature that is always 0, one that is there twice, and responses whose mean is far from 0: all four scores of the moments
-/// are those of the predictions.
+/// With a constant-zero feature, a duplicated one and responses far from zero mean, all four scores from moments equal
+/// those from predictions.
 #[test]
 fn moments_of_held_out_rows_score_as_their_predictions_do() {
     let mut x = noise(400, 30, 21);
@@ -159,10 +160,10 @@ fn moments_of_held_out_rows_score_as_their_predictions_do() {
     }
 }
 
-/// Scores of many penalties, which few products are made for, are those of each penalty by itself.
+/// Scores at many penalties, computed from few products, equal those of each penalty on its own.
 #[test]
 fn many_penalties_score_as_each_alone() {
-    /// The furthest that a score of many penalties is from the same of one.
+    /// Largest difference between the scores of many penalties and of each on its own.
     fn apart<T: Real>(x: &Array2<f64>, y: &Array2<f64>, alphas: &[f64], n_held: usize) -> f64 {
         let training = TrainingFeatures(x.clone());
         let y = y.mapv(T::nearest);
@@ -184,15 +185,15 @@ fn many_penalties_score_as_each_alone() {
     }
 
     let (n_scans, n_features) = (1000, 220);
-    // Singular values over three decades.
+    // Singular values spanning three decades.
     let scale = Array1::from_shape_fn(n_features, |i| 10_f64.powf(-3.0 * i as f64 / 219.0));
     let x = noise(n_scans, n_features, 41) * &scale;
     let y = product(x.view(), noise(n_features, 100, 42).view()) + noise(n_scans, 100, 43);
     let alphas: Vec<f64> = (0..24)
         .map(|i| 10_f64.powf(-1.0 + f64::from(i) / 8.0))
         .collect();
-    // More held-out rows than features, and fewer: these are left out of the fit of all where there is one penalty; so few that they are
-    // with many, too.
+    // More held-out rows than features; fewer, which are downdated with one penalty but not with many; and so few that they
+    // are downdated in both cases.
     for n_held in [400, 150, 20] {
         let double = apart::<f64>(&x, &y, &alphas, n_held);
         assert!(double < 1e-10, "{double}");
@@ -201,7 +202,7 @@ fn many_penalties_score_as_each_alone() {
     }
 }
 
-/// Predictions that the penalty leaves next to nothing of score as well as others do, in single precision, too.
+/// Predictions that the penalty shrinks to almost nothing score as well as others, in single precision, too.
 #[test]
 fn rows_left_out_score_in_single_precision_as_in_double() {
     let (n_scans, n_features) = (900, 200);
@@ -210,7 +211,7 @@ fn rows_left_out_score_in_single_precision_as_in_double() {
     let y = product(x.view(), noise(n_features, 200, 52).view()) + noise(n_scans, 200, 53);
     let rounds: [Vec<usize>; 2] = [(10..60).collect(), (40..90).collect()];
     let training = TrainingFeatures(x);
-    // Squared, from 1e-6 to 1e4 times the largest eigenvalue, some 900.
+    // Their squares span 1e-6 to 1e4 times the largest eigenvalue, about 900.
     let alphas: Vec<f64> = (0..11)
         .map(|i| 0.03 * 10_f64.powf(f64::from(i) / 2.0))
         .collect();
@@ -247,13 +248,13 @@ fn everything<T: Real>(n_threads: usize, y: &Array2<T>) -> (Vec<f64>, Array2<T>)
     })
 }
 
-/// Whatever of the voxels was shared by other rounds, the bits are those of voxels that share nothing.
+/// Products shared between rounds and refit leave the results bitwise unchanged.
 #[test]
 fn what_steps_share_does_not_move_a_bit() {
     let few = vec![vec![5, 6, 7, 20], vec![0, 1, 2, 3]];
     let many: Vec<Vec<usize>> = vec![(0..15).collect(), (10..25).collect()];
     let mixed = vec![few[0].clone(), many[0].clone()];
-    // So many that only few rows are left out of the fit of all.
+    // So many that only few held-out rows are downdated.
     let alphas: Vec<f64> = (1..=20).map(f64::from).collect();
     for (n_scans, n_features) in [(60, 30), (30, 50)] {
         let x = noise(n_scans, n_features, 31);
@@ -384,7 +385,7 @@ fn single_precision_predicts_as_double_precision_does() {
 #[test]
 fn either_precision_takes_over_what_the_other_decomposed() {
     let mut settings = settings(&[1.0, 10.0]);
-    // In units of the largest singular value of the kept rows no round is left out of the fit of all: each is decomposed.
+    // `normalpha` rules out downdating: each round is decomposed.
     settings.alpha_unit = AlphaUnit::LargestSingularValue;
     for (n_scans, n_features, n_held) in [(60, 20, 10), (60, 20, 30), (20, 60, 5)] {
         let training = TrainingFeatures(noise(n_scans, n_features, 20));
@@ -396,7 +397,7 @@ fn either_precision_takes_over_what_the_other_decomposed() {
         };
         let alone = scores_in_double(&Problem::new(&training).unwrap());
         let single = Problem::<f32>::new(&training).unwrap();
-        // The second of these rounds is the last that was looked at; the first is not.
+        // The second of these rounds is the cached one; the first is not.
         for rounds in [&rounds[..1], &rounds[1..]] {
             RoundsPlan::new(&single, rounds, &settings).unwrap();
             assert_eq!(scores_in_double(&single.in_double()), alone);

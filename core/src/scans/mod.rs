@@ -1,4 +1,4 @@
-//! When the scanner took its volumes, on the clock of the sound.
+//! Scan acquisition times relative to sound onset.
 
 mod onset;
 
@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 
 pub use onset::{OnsetFoundBy, SoundOnset, sound_onset};
 
-/// Put in where a trigger is lost, this long after the one before: the interval of the study's scanner, in seconds.
-/// Source: the study's Python code, by way of the fixtures.
+/// Interval after which a missing trigger is inserted: the TR of the study's scanner, seconds. Source: the study's Python
+/// code, via the fixtures.
 const REPAIR_SECS: f64 = 2.0045;
-/// A gap longer than this many mean intervals means that a trigger is lost.
+/// A gap longer than this many mean intervals indicates a missing trigger.
 const LOST_INTERVALS: f64 = 1.5;
 
-/// More scans than any recording has: a day of volumes at four per second is 345,600.
+/// Upper bound of the number of scans: a day of volumes at four per second is 345,600.
 const MOST_SCANS: usize = 400_000;
 
-/// Why there are no scan times.
+/// Errors of reading or computing scan times.
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[expect(
     missing_docs,
@@ -91,37 +91,38 @@ pub enum ScansError {
     HeaderRepetition(f64),
 }
 
-/// How lost triggers are put back.
+/// How missing triggers are inserted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TriggerRepair {
-    /// As the study's code: one scan per gap, and from the second gap on it stands some places too early in the list.
+    /// As in the study's code: one scan per gap; from the second gap on, it is inserted some positions too early in the
+    /// list.
     #[default]
     Published,
-    /// As many scans as fit into the gap, evenly spaced, in their order.
+    /// As many evenly spaced scans as fit into the gap, in temporal order.
     InOrder,
 }
 
-/// What a scanner's TR report says. Times in seconds, on the report's own clock.
+/// Contents of a scanner's TR report. Times in seconds on the report's own clock.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrReport {
-    /// Time of each scan's trigger, lost ones put back.
+    /// Trigger time of each scan, including inserted ones.
     pub trigger_secs: Vec<f64>,
-    /// How many triggers were put back.
+    /// Number of inserted triggers.
     pub n_repaired: usize,
     /// Start of the sound.
     pub sound_start_secs: f64,
-    /// End of the sound, if it was written down.
+    /// End of the sound, if recorded.
     pub sound_stop_secs: Option<f64>,
-    /// Lines that are none of these: time and text.
+    /// All other lines: time and text.
     pub notes: Vec<(f64, String)>,
 }
 
 impl TrReport {
-    /// Reads a report: lines of a time in seconds and a label.
+    /// Parses a report, with a time in seconds and a label per line.
     ///
     /// # Errors
-    /// [`ScansError`] if a line has no time, or scans or the sound's start are missing.
+    /// Returns a [`ScansError`] if a line has no time, or scans or the sound's start are missing.
     pub fn parse(text: &str, repair: TriggerRepair) -> Result<Self, ScansError> {
         let (mut triggers, mut notes) = (Vec::new(), Vec::new());
         let (mut start, mut stop) = (None, None);
@@ -162,13 +163,13 @@ impl TrReport {
         })
     }
 
-    /// Mean interval between scans, seconds.
+    /// Returns the mean interval between scans, seconds.
     #[must_use]
     pub fn repetition_secs(&self) -> f64 {
         mean_interval(&self.trigger_secs)
     }
 
-    /// Triggers on the sound's clock, seconds.
+    /// Returns trigger times relative to sound onset, seconds.
     #[must_use]
     pub fn relative_trigger_secs(&self) -> Vec<f64> {
         self.trigger_secs
@@ -177,7 +178,7 @@ impl TrReport {
             .collect()
     }
 
-    /// The centres of the scans on the sound's clock.
+    /// Returns the scan centres relative to sound onset.
     #[must_use]
     pub fn scan_times(&self) -> ScanTimes {
         ScanTimes::of_triggers(&self.relative_trigger_secs(), self.repetition_secs())
@@ -197,7 +198,7 @@ fn time_and_label(line: &str) -> Option<(f64, &str)> {
     time.is_finite().then_some((time, label.trim()))
 }
 
-/// Mean difference of neighbours. NumPy takes the differences first; the sum telescopes to the same within rounding.
+/// Mean difference of successive values. NumPy computes the differences first; the telescoping sum is equal up to rounding.
 fn mean_interval(times: &[f64]) -> f64 {
     let sum: f64 = times.windows(2).map(|pair| pair[1] - pair[0]).sum();
     sum / (times.len() - 1) as f64
@@ -210,7 +211,7 @@ fn repaired(triggers: &[f64], repair: TriggerRepair) -> Vec<f64> {
         TriggerRepair::Published => {
             let gaps = triggers.windows(2).enumerate();
             let lost = gaps.filter(|(_, pair)| pair[1] - pair[0] > LOST_INTERVALS * mean);
-            // Each stands where the gap was before any scan was put in: the fault of the original.
+            // Indices refer to the list before any insertion, which is the flaw of the original.
             let put_in = lost.map(|(index, pair)| (index + 1, pair[0] + REPAIR_SECS));
             all = with_put_in(triggers, put_in.collect());
         }
@@ -218,7 +219,7 @@ fn repaired(triggers: &[f64], repair: TriggerRepair) -> Vec<f64> {
             let usual = median_interval(triggers);
             for pair in triggers.windows(2) {
                 let gap = pair[1] - pair[0];
-                // A clock that jumps by hours is not repaired by thousands of scans.
+                // A clock that jumps by hours is not filled with thousands of scans.
                 let n_steps = if usual > 0.0 {
                     (gap / usual).round()
                 } else {
@@ -234,7 +235,7 @@ fn repaired(triggers: &[f64], repair: TriggerRepair) -> Vec<f64> {
     all
 }
 
-/// The triggers with others between them, each at its place in the list that comes out. The places ascend.
+/// The triggers with others inserted, at ascending indices of the resulting list.
 fn with_put_in(triggers: &[f64], put_in: Vec<(usize, f64)>) -> Vec<f64> {
     let mut all = Vec::with_capacity(triggers.len() + put_in.len());
     let mut rest = triggers.iter().copied();
@@ -252,10 +253,10 @@ fn median_interval(times: &[f64]) -> f64 {
     intervals[intervals.len() / 2]
 }
 
-/// When each volume of one story was taken.
+/// Acquisition times of the volumes of one story.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScanTimes {
-    /// The centre of each volume, seconds from the sound's onset. Negative before it.
+    /// Centre of each volume, seconds from sound onset; negative before it.
     pub centre_secs: Vec<f64>,
     /// Repetition time (TR), seconds.
     pub repetition_secs: f64,
@@ -272,11 +273,11 @@ impl ScanTimes {
         }
     }
 
-    /// `n_scans` volumes at even intervals, the first of which began `sound_start_secs` before the sound. The deep-fMRI
-    /// dataset's convention is 2 s and 10 s.
+    /// Returns `n_scans` evenly spaced volumes, the first of which began `sound_start_secs` before the sound. The deep-fMRI
+    /// dataset uses 2 s and 10 s.
     ///
     /// # Errors
-    /// [`ScansError`] if the interval is not positive or there are fewer than two scans.
+    /// Returns a [`ScansError`] if the interval is not positive or there are fewer than two scans.
     pub fn simulated(
         n_scans: usize,
         repetition_secs: f64,
@@ -295,7 +296,7 @@ impl ScanTimes {
         Ok(Self::of_triggers(&triggers, repetition_secs))
     }
 
-    /// Scans per second, from the mean interval as NumPy sums it: `1 / mean(diff(centres))`.
+    /// Returns the scan rate from the mean interval, as in NumPy: `1 / mean(diff(centres))`.
     #[must_use]
     pub fn rate_hz(&self) -> f64 {
         let steps: f64 = self
@@ -306,10 +307,10 @@ impl ScanTimes {
         self.centre_secs.len().saturating_sub(1) as f64 / steps
     }
 
-    /// Volumes whose centres are known, seconds from the sound's onset.
+    /// Creates scan times from known centres, seconds from sound onset.
     ///
     /// # Errors
-    /// [`ScansError`] if there are fewer than two, or they do not ascend.
+    /// Returns a [`ScansError`] if there are fewer than two, or they are not ascending.
     pub fn of_centres(centre_secs: Vec<f64>) -> Result<Self, ScansError> {
         if centre_secs.len() < 2 {
             return Err(ScansError::TooFewScans(centre_secs.len()));
@@ -330,10 +331,10 @@ impl ScanTimes {
         })
     }
 
-    /// Reads a plain list: one number per line (or separated by commas or spaces), or a JSON array.
+    /// Parses a plain list: one number per line (or separated by commas or spaces), or a JSON array.
     ///
     /// # Errors
-    /// [`ScansError`] if something is no number, or the times do not ascend.
+    /// Returns a [`ScansError`] if an entry is not a number, or the times are not ascending.
     pub fn parse_list(text: &str) -> Result<Self, ScansError> {
         let mut centres = Vec::new();
         for (line, text) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
@@ -376,7 +377,7 @@ mod tests {
 
     #[test]
     fn lost_scans_are_put_back_in_time_that_grows_with_the_report() {
-        // As the study's code does it: `insert` at the place that the gap had before any was put in.
+        // As in the study's code: `insert` at the gap's index before any insertion.
         let by_insert = |triggers: &[f64]| {
             let mean = mean_interval(triggers);
             let mut all = triggers.to_vec();

@@ -1,13 +1,13 @@
-//! When the sound of a story began, out of a BIDS event file.
+//! Sound onset of a story, from a BIDS event file.
 
 use std::fmt;
 
 use super::ScansError;
 use crate::names;
 
-/// What stands behind a story's name in the names of its recordings: Narratives writes `pieman_audio.wav`.
+/// Suffixes of recordings' names after the story's name: Narratives has `pieman_audio.wav`.
 const SOUND_MARKS: [&str; 6] = ["_audio", "-audio", "_stim", "_stimulus", "_sound", "_story"];
-/// Kinds of trial that are the story itself.
+/// Trial types of a story itself.
 const STORY_TRIALS: [&str; 10] = [
     "story",
     "stories",
@@ -20,42 +20,42 @@ const STORY_TRIALS: [&str; 10] = [
     "narrative",
     "speech",
 ];
-/// Columns that speak of another row than their own.
+/// Words in names of columns that refer to other rows.
 const OF_OTHER_ROWS: [&str; 4] = ["next", "prev", "last", "following"];
-/// Columns of numbers, whose values are no names.
+/// Numeric columns, which hold no names.
 const NUMBERS: [&str; 5] = ["onset", "duration", "sample", "response_time", "value"];
 
-/// When a story's sound began, and what says so.
+/// The sound onset of a story, and the row it was read from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SoundOnset {
-    /// Seconds after the first volume began.
+    /// Onset, seconds after the start of the first volume.
     pub secs: f64,
-    /// The line of the file that says so; the heading is line 1.
+    /// Line of the file; the header is line 1.
     pub line: usize,
-    /// Why this line.
+    /// How the row was identified.
     pub found_by: OnsetFoundBy,
 }
 
-/// What made a row of an event file the one that counts.
+/// How the row of a story in an event file was identified.
 #[derive(Debug, Clone, PartialEq)]
 pub enum OnsetFoundBy {
-    /// A column names the story.
+    /// A column contains the story's name.
     Column {
-        /// The column: `stim_file`, for instance.
+        /// The column, for instance `stim_file`.
         name: String,
-        /// How many rows do, of which the earliest counts.
+        /// Number of rows with the name, of which the earliest is used.
         n_rows: usize,
-        /// What the earliest and the next later one are called, if they are called differently.
+        /// Trial types of the earliest and the next later row, if they differ.
         kinds: Option<[String; 2]>,
     },
-    /// It is the only one whose trial type is that of a story.
+    /// It is the only row with a story's trial type.
     TrialType(String),
-    /// There is no other row.
+    /// It is the only row.
     OnlyRow,
 }
 
 impl SoundOnset {
-    /// A sentence, if more than one name decided.
+    /// Returns a warning unless a single row names the story.
     #[must_use]
     pub fn warning(&self) -> Option<String> {
         let Self { secs, line, .. } = self;
@@ -94,12 +94,12 @@ impl fmt::Display for SoundOnset {
     }
 }
 
-/// Looks up when the sound of a story began after the first volume. The row that counts names the story in `stim_file`, or else
-/// in another column; of several, the earliest. Case, folders, quotes, the last suffix and marks such as `_audio` do not
-/// matter. Where no row names the story, the only row counts, or the only one whose trial type is that of a story.
+/// Finds the sound onset of a story relative to the first volume. The row must name the story in `stim_file`, or else in
+/// another column; of several rows, the earliest is used. Case, folders, quotes, the file extension and suffixes such as
+/// `_audio` are ignored. If no row names the story, the only row is used, or the only one with a story's trial type.
 ///
 /// # Errors
-/// [`ScansError`] if the file is no event file, or nothing says which row counts.
+/// Returns a [`ScansError`] if the file is not an event file, or the row cannot be identified.
 ///
 /// Source: Brain Imaging Data Structure 1.10, "Task events".
 pub fn sound_onset(text: &str, story: &str) -> Result<SoundOnset, ScansError> {
@@ -157,7 +157,7 @@ impl<'a> Table<'a> {
         })
     }
 
-    /// Columns that may hold names of stimuli, the one that BIDS has for it first.
+    /// Columns that may hold stimulus names, starting with BIDS's own.
     fn columns_that_may_name(&self) -> impl Iterator<Item = usize> {
         let is_stim_file = |column: &usize| self.header[*column] == "stim_file";
         let may = |column: &usize| {
@@ -183,7 +183,7 @@ impl<'a> Table<'a> {
             .iter()
             .skip(1)
             .find(|(later, row)| *later > secs && kind(row) != kind(first));
-        // The words of a story are rows of one kind each: what differs from row to row tells nothing.
+        // In per-word event files every row has a different kind, which carries no information.
         let kinds = later
             .filter(|_| known.len() < 5)
             .and_then(|(_, later)| Some([kind(first)?, kind(later)?]));
@@ -230,7 +230,7 @@ impl<'a> Table<'a> {
         row.get(self.header.iter().position(|name| name == "trial_type")?)
     }
 
-    /// The onset of a row; `None` where it is not known.
+    /// The onset of a row; `None` if not available.
     fn onset_of(&self, row: &EventRow) -> Result<Option<f64>, ScansError> {
         let Some(text) = row.get(self.onset) else {
             return Ok(None);
@@ -262,7 +262,7 @@ fn fields(line: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Why a heading has no column of onsets.
+/// Error for a header without a column of onsets.
 fn not_by_tabs(heading: &str) -> ScansError {
     let has_onset = |separator: fn(char) -> bool| {
         let mut names = heading.split(separator);
@@ -279,7 +279,7 @@ fn not_by_tabs(heading: &str) -> ScansError {
     }
 }
 
-/// Whether a field names a story: a recording of it, or the story itself.
+/// Whether a field names a story or a recording of it.
 fn is_named(field: &str, story: &str) -> bool {
     let story = story.rsplit('/').next().unwrap_or(story);
     let stories: Vec<String> = names::candidates(story)
@@ -315,7 +315,7 @@ mod tests {
         all.join("\n")
     }
 
-    /// Seconds and line.
+    /// Onset in seconds, and line.
     fn found(text: &str, story: &str) -> (f64, usize) {
         let onset = sound_onset(text, story).unwrap();
         (onset.secs, onset.line)

@@ -1,4 +1,4 @@
-//! Files that appear under their final name whole or not at all.
+//! Atomic file writes: a file appears under its final name complete, or not at all.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::StoreError;
 
-/// A file under construction. It lies beside its final place under another name until [`AtomicFile::commit`].
+/// A file under construction, stored under a temporary name next to its destination until [`AtomicFile::commit`].
 ///
-/// Dropped without that, it is removed again.
+/// Removed if dropped without a commit.
 #[derive(Debug)]
 pub struct AtomicFile {
     file: File,
@@ -18,11 +18,11 @@ pub struct AtomicFile {
 }
 
 impl AtomicFile {
-    /// Begins the file that will be `path`, and makes the folders above it. Only one process may do so at a time; what a
-    /// killed one left is written over.
+    /// Creates the temporary file for `path`, and missing parent folders. Only one process may do so at a time; leftovers
+    /// of a killed process are overwritten.
     ///
     /// # Errors
-    /// [`StoreError`] if the folder cannot be made or the file not created.
+    /// Returns a [`StoreError`] if the folder or the file cannot be created.
     pub fn create(path: &Path) -> Result<Self, StoreError> {
         Self::create_beside(path, ".partial")
     }
@@ -41,32 +41,32 @@ impl AtomicFile {
         })
     }
 
-    /// The final name.
+    /// Returns the final path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where the content lies until it has its final name.
+    /// Returns the temporary path.
     #[must_use]
     pub fn temporary(&self) -> &Path {
         &self.temporary
     }
 
-    /// Writes the content out to the disk, but leaves the temporary name.
+    /// Syncs the content to disk, under the temporary name.
     ///
     /// # Errors
-    /// [`StoreError`] if the disk refuses.
+    /// Returns a [`StoreError`] if the file cannot be written.
     pub fn sync(&self) -> Result<(), StoreError> {
         self.file
             .sync_all()
             .map_err(|source| StoreError::write(source, &self.path))
     }
 
-    /// Gives the file its final name, in place of what had it before. [`AtomicFile::sync`] comes first.
+    /// Renames the file to its final name, replacing any existing file. Call [`AtomicFile::sync`] first.
     ///
     /// # Errors
-    /// [`StoreError`] if the disk refuses.
+    /// Returns a [`StoreError`] if the file cannot be renamed.
     pub fn commit(mut self) -> Result<(), StoreError> {
         rename(&self.temporary, &self.path)?;
         self.committed = true;
@@ -74,7 +74,7 @@ impl AtomicFile {
     }
 }
 
-/// Makes a new file. What has its name is taken away first, and if it is a link, what it points to is left alone.
+/// Creates a new file. An existing file of this name is removed first; if it is a link, its target is not touched.
 fn create_new(path: &Path) -> io::Result<File> {
     let create = || OpenOptions::new().write(true).create_new(true).open(path);
     match create() {
@@ -86,11 +86,11 @@ fn create_new(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Opens a file that Heschl keeps for itself, for reading and writing, and makes it if it is not there. Nothing in it is lost.
+/// Opens one of Heschl's own files for reading and writing, or creates it; existing content is kept.
 ///
 /// # Errors
-/// [`StoreError::Link`] if it is a link, or a file that has another name as well: what belongs to somebody else is not written.
-/// [`StoreError`] if the disk refuses.
+/// Returns [`StoreError::Link`] if it is a symbolic link or has several hard links, since the file may belong to something
+/// else, and other [`StoreError`]s if it cannot be opened.
 pub fn open_own(path: &Path) -> Result<File, StoreError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -128,7 +128,7 @@ pub fn open_own(path: &Path) -> Result<File, StoreError> {
 impl Drop for AtomicFile {
     fn drop(&mut self) {
         if !self.committed {
-            // Nothing depends on it: the next attempt begins by truncating a file of this name.
+            // Best effort: the next attempt truncates a file of this name anyway.
             let _ = fs::remove_file(&self.temporary);
         }
     }
@@ -150,11 +150,11 @@ impl Seek for AtomicFile {
     }
 }
 
-/// Writes a whole file at once: under another name, out to the disk, then under its final name. Of several processes that
-/// do so at the same time, the last one's file stays.
+/// Writes a whole file atomically: under a temporary name, synced to disk, then renamed. Of several concurrent writers, the
+/// last one wins.
 ///
 /// # Errors
-/// [`StoreError`] if the disk refuses.
+/// Returns a [`StoreError`] if the file cannot be written.
 pub fn write(path: &Path, content: &[u8]) -> Result<(), StoreError> {
     let suffix = format!(".{}.partial", std::process::id());
     let mut file = AtomicFile::create_beside(path, &suffix)?;
@@ -164,19 +164,19 @@ pub fn write(path: &Path, content: &[u8]) -> Result<(), StoreError> {
     file.commit()
 }
 
-/// Gives a file that is out on the disk its final name, in place of what had it before, and makes that last.
+/// Durably renames a synced file, replacing any existing file.
 ///
 /// # Errors
-/// [`StoreError`] if the disk refuses.
+/// Returns a [`StoreError`] if the file cannot be renamed.
 pub fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
     fs::rename(from, to).map_err(|source| StoreError::write(source, to))?;
     sync_folder_of(to)
 }
 
-/// Removes a file if it is there, and makes that last.
+/// Durably removes a file, if it exists.
 ///
 /// # Errors
-/// [`StoreError`] if the disk refuses.
+/// Returns a [`StoreError`] if the file cannot be removed.
 pub fn remove(path: &Path) -> Result<(), StoreError> {
     match fs::remove_file(path) {
         Ok(()) => sync_folder_of(path),
@@ -185,7 +185,7 @@ pub fn remove(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Makes a rename or removal last through a loss of power. Windows does so by itself and cannot open folders.
+/// Makes a rename or removal survive a power failure. On Windows this is implicit, and folders cannot be opened.
 pub(super) fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
     if cfg!(unix) {
         let folder = path.parent().unwrap_or_else(|| Path::new("."));

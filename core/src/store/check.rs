@@ -1,4 +1,4 @@
-//! Re-reads a features folder and says what is not as it was written.
+//! Integrity check of a features folder.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -12,26 +12,26 @@ use super::{
 use crate::formats::npz;
 use crate::formats::npz_arrays::MemoryOrder;
 
-/// What a features folder holds, and what is wrong with it.
+/// Result of an integrity check.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CheckReport {
-    /// Stories whose files are all there and as they were written.
+    /// Stories whose files are complete and unchanged.
     pub sound: Vec<String>,
-    /// Stories that are whole but have no record of how they were made, such as those of the study's Python code.
+    /// Complete stories without a provenance record, such as those of the study's Python code.
     pub unrecorded: Vec<String>,
-    /// Stories that were begun and not finished.
+    /// Stories that were started but not finished.
     pub unfinished: Vec<String>,
-    /// A sentence for each thing that is wrong.
+    /// Errors found, one sentence each.
     pub faults: Vec<String>,
-    /// A sentence for each thing that is worth knowing and not wrong.
+    /// Observations that are not errors, one sentence each.
     pub notes: Vec<String>,
 }
 
-/// Reads every feature file below `folder` and compares it with its record: checksums where there is a record, shapes
-/// and finite numbers everywhere.
+/// Checks every feature file below `folder` against its record: checksums where there is a record, shapes and finite values
+/// everywhere.
 ///
 /// # Errors
-/// [`StoreError`] if the folder cannot be listed. What is wrong with single files is in the report.
+/// Returns a [`StoreError`] if the folder cannot be listed. Errors of single files are in the report.
 pub fn check(folder: &Path) -> Result<CheckReport, StoreError> {
     if !folder.is_dir() {
         return Err(StoreError::NoFolder(folder.to_path_buf()));
@@ -48,8 +48,7 @@ pub fn check(folder: &Path) -> Result<CheckReport, StoreError> {
     Ok(report)
 }
 
-/// Every folder at or below `folder` that holds Heschl's own notes, and where there are none above them, every folder
-/// that holds times files.
+/// Every folder at or below `folder` with a `.heschl` folder, and outside of those, every folder with times files.
 fn features_roots(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let files = files_below(folder)?;
     let recorded: BTreeSet<PathBuf> = files.iter().filter_map(|path| noted_root(path)).collect();
@@ -76,7 +75,7 @@ fn is_times(path: &Path) -> bool {
     path.to_string_lossy().ends_with("_times.npz")
 }
 
-/// Checks one features folder. What lies in another one below it (`stride_0.5`, say) is that one's.
+/// Checks one features folder, without nested ones (such as `stride_0.5`).
 fn check_root(
     folder: &FeaturesFolder,
     others: &[PathBuf],
@@ -122,7 +121,7 @@ fn check_root(
     Ok(())
 }
 
-/// The story whose times a file holds. `hard_times.npz` holds the features of the story `hard_times` where that has times.
+/// The story of a times file. `hard_times.npz` holds features of the story `hard_times` if there is a times file for it.
 fn story_of_times<'a>(file: &'a str, all: &BTreeSet<String>) -> Option<&'a str> {
     let named = file.strip_suffix(".npz")?;
     if all.contains(&format!("{named}_times.npz")) {
@@ -199,7 +198,7 @@ fn changed_files(folder: &FeaturesFolder, story: &str, record: &StoryRecord) -> 
     record.outputs.iter().filter_map(fault).collect()
 }
 
-/// What is odd about a file of features, if anything. They are not kept in memory.
+/// The first problem of a features file, if any. Values are streamed, not kept in memory.
 fn odd_array(path: &Path, n_rows: usize) -> Option<String> {
     let mut first_odd = None;
     let header = npz::each_value(path, FEATURES, &mut |index, value| {

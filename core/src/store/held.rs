@@ -1,4 +1,4 @@
-//! An output folder that must stay the same one for as long as a run lasts.
+//! Guard against an output folder being replaced during a run.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -6,19 +6,19 @@ use std::sync::Arc;
 
 use super::StoreError;
 
-/// A folder, kept open so that its identity is not given to another one.
+/// An output folder, kept open so that its identity cannot be reused.
 #[derive(Debug, Clone)]
 pub struct OutputFolderGuard {
     path: PathBuf,
-    /// `None` where folders cannot be opened.
+    /// `None` on platforms where folders cannot be opened.
     file: Option<Arc<File>>,
 }
 
 impl OutputFolderGuard {
-    /// Takes hold of a folder that is there.
+    /// Opens an existing folder.
     ///
     /// # Errors
-    /// [`StoreError`] if it cannot be opened.
+    /// Returns a [`StoreError`] if it cannot be opened.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let file = cfg!(unix)
             .then(|| File::open(path))
@@ -30,10 +30,10 @@ impl OutputFolderGuard {
         })
     }
 
-    /// Looks whether the path still leads to the folder that was opened.
+    /// Checks that the path still refers to the folder that was opened.
     ///
     /// # Errors
-    /// [`StoreError::Vanished`] if it does not.
+    /// Returns [`StoreError::Vanished`] if it does not.
     pub fn verify(&self) -> Result<(), StoreError> {
         let is_same = match &self.file {
             Some(file) => is_same(file, &self.path),

@@ -1,6 +1,6 @@
-//! The rows of one story while they are computed: appended batch by batch, each with its checksum.
+//! Append-only journal of a story's rows during computation, with a checksum per batch.
 //!
-//! A killed run leaves whole batches and at most one torn one, which is cut off when the journal is opened again.
+//! An interrupted run leaves complete batches and at most one partial one, which is truncated when the journal is reopened.
 
 use std::fs::{File, TryLockError};
 use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -13,34 +13,34 @@ use serde::{Deserialize, Serialize};
 use super::{StoreError, atomic};
 
 const MAGIC: &[u8; 8] = b"heschlj1";
-/// Bytes before the header's text: the mark, the text's length and its checksum.
+/// Bytes before the header's text: magic number, length and checksum of the text.
 const PREFIX_BYTES: usize = 16;
-/// Bytes of a batch beside its values: how many rows, and the checksum.
+/// Bytes per batch besides its values: number of rows, and checksum.
 const FRAME_BYTES: u64 = 8;
 const MOST_HEADER_BYTES: u32 = 1 << 20;
-/// Rows reach the system at once, and the disk at least this often: what a loss of power can cost.
+/// Rows are written immediately and synced at least this often, the most that a power failure can lose.
 const SYNC_EVERY: Duration = Duration::from_secs(2);
 
-/// Everything that must be the same for a journal to be continued.
+/// Everything that must match for a journal to be resumed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JournalHeader {
     /// The story.
     pub story: String,
-    /// Rows when complete.
+    /// Total number of rows.
     pub n_rows: usize,
-    /// Values of one row: layers × features.
+    /// Values per row: layers × features.
     pub n_values: usize,
-    /// Rows of one batch; only the last one may have fewer.
+    /// Rows per batch; only the last batch may have fewer.
     pub n_batch_rows: usize,
-    /// Values that each batch has beside its rows: what is of all of them together.
+    /// Additional values per batch, which concern all its rows.
     #[serde(default)]
     pub n_batch_values: usize,
-    /// What else decides the numbers: settings, checksums, versions.
+    /// Hash of everything else that affects the values: settings, checksums, versions.
     pub fingerprint: String,
 }
 
 impl JournalHeader {
-    /// Whether rows begun under this header can go on under another: all but the size of batches must be the same.
+    /// Whether rows written under this header can be resumed under another: everything but the batch size must match.
     fn goes_with(&self, other: &Self) -> bool {
         let same_batches = Self {
             n_batch_rows: self.n_batch_rows,
@@ -49,19 +49,19 @@ impl JournalHeader {
         *self == same_batches && self.n_batch_rows > 0 && self.n_values > 0
     }
 
-    /// Rows of a batch with so many values.
+    /// Number of rows in a batch of `n_batch` values.
     fn n_rows_of(&self, n_batch: usize) -> usize {
         n_batch.saturating_sub(self.n_batch_values) / self.n_values
     }
 }
 
-/// A number that journals hold.
+/// A number type that can be journaled.
 pub trait JournalValue: Copy {
-    /// Its length in a file.
+    /// Size in the file, bytes.
     const BYTES: usize;
     /// Appends its little-endian bytes.
     fn append_to(self, bytes: &mut Vec<u8>);
-    /// Reads it from as many bytes.
+    /// Decodes it from little-endian bytes.
     fn from_bytes(bytes: &[u8]) -> Self;
 }
 
@@ -83,7 +83,7 @@ macro_rules! journal_value {
 journal_value!(f32);
 journal_value!(f64);
 
-/// A journal of rows of numbers, locked for this process.
+/// A journal of rows of numbers, locked by this process.
 #[derive(Debug)]
 pub struct Journal<V = f32> {
     file: File,
@@ -95,22 +95,23 @@ pub struct Journal<V = f32> {
     values: PhantomData<V>,
 }
 
-/// What lay there when a journal was opened.
+/// The contents of a journal when it was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
-    /// Nothing.
+    /// It was new.
     Nothing,
-    /// Rows that fit, and that are kept.
+    /// Matching rows, which are kept.
     Rows(usize),
-    /// Rows made with other settings, from other audio or by another model; they are dropped.
+    /// Rows with other settings, audio or model, which were dropped.
     Foreign,
 }
 
 impl<V: JournalValue> Journal<V> {
-    /// Opens the journal at `path`, or begins one, and drops what does not fit `header`.
+    /// Opens the journal at `path`, or creates it, and drops contents that do not match `header`.
     ///
     /// # Errors
-    /// [`StoreError::InUse`] if another process writes it, or [`StoreError`] if the disk refuses.
+    /// Returns [`StoreError::InUse`] if another process is writing to it, and other [`StoreError`]s if it cannot be read or
+    /// written.
     pub fn open(path: &Path, header: JournalHeader) -> Result<(Self, Found), StoreError> {
         let failed = |source| StoreError::write(source, path);
         if let Some(folder) = path.parent() {
@@ -145,43 +146,43 @@ impl<V: JournalValue> Journal<V> {
         }
     }
 
-    /// Rows of one batch. A journal goes on with the batches that it was begun with, so that the same sums are made.
+    /// Returns the rows per batch. A resumed journal keeps its original batch size, so that sums are identical.
     #[must_use]
     pub fn n_batch_rows(&self) -> usize {
         self.header.n_batch_rows
     }
 
-    /// Drops what is done.
+    /// Drops all rows.
     ///
     /// # Errors
-    /// [`StoreError`] if the disk refuses.
+    /// Returns a [`StoreError`] if the file cannot be written.
     pub fn restart(&mut self) -> Result<(), StoreError> {
         self.n_rows_done = 0;
         self.begin()
     }
 
-    /// Values of one row.
+    /// Returns the values per row.
     #[must_use]
     pub fn n_values(&self) -> usize {
         self.header.n_values
     }
 
-    /// Rows that are done.
+    /// Returns the number of completed rows.
     #[must_use]
     pub fn n_rows_done(&self) -> usize {
         self.n_rows_done
     }
 
-    /// Whether all rows are done.
+    /// Whether all rows are complete.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.n_rows_done == self.header.n_rows
     }
 
-    /// Appends one batch, `(rows, layers × features)` in C order, and after them what it has beside its rows.
+    /// Appends one batch, `(rows, layers × features)` in C order, followed by its additional values.
     ///
     /// # Errors
-    /// [`StoreError`] if the disk refuses; what was appended before stays good.
+    /// Returns a [`StoreError`] if the file cannot be written; earlier batches stay valid.
     pub fn append(&mut self, values: &[V]) -> Result<(), StoreError> {
         let n_rows = self.header.n_rows_of(values.len());
         let mut frame = Vec::with_capacity(values.len() * V::BYTES + FRAME_BYTES as usize);
@@ -200,10 +201,10 @@ impl<V: JournalValue> Journal<V> {
         Ok(())
     }
 
-    /// Writes what was appended out to the disk.
+    /// Syncs appended batches to disk.
     ///
     /// # Errors
-    /// [`StoreError`] if the disk refuses.
+    /// Returns a [`StoreError`] if the disk fails.
     pub fn sync(&mut self) -> Result<(), StoreError> {
         self.file
             .sync_data()
@@ -212,10 +213,10 @@ impl<V: JournalValue> Journal<V> {
         Ok(())
     }
 
-    /// Hands every batch to `take`, in order: its rows, and what it has beside them.
+    /// Passes every batch to `take`, in order: its rows, and its additional values.
     ///
     /// # Errors
-    /// What `take` says, or [`StoreError`] if the journal cannot be read.
+    /// Returns the error of `take`, or a [`StoreError`] if the journal cannot be read.
     pub fn for_each_batch(
         &mut self,
         mut take: impl FnMut(&[V], &[V]) -> Result<(), StoreError>,
@@ -239,13 +240,13 @@ impl<V: JournalValue> Journal<V> {
         Ok(())
     }
 
-    /// Removes the journal, whose work is done.
+    /// Removes the journal after use.
     ///
     /// # Errors
-    /// [`StoreError`] if the disk refuses.
+    /// Returns a [`StoreError`] if the file cannot be removed.
     pub fn remove(self) -> Result<(), StoreError> {
         if cfg!(windows) {
-            // An open file cannot be removed there.
+            // Windows cannot remove an open file.
             drop(self.file);
             return atomic::remove(&self.path);
         }
@@ -273,7 +274,7 @@ impl<V: JournalValue> Journal<V> {
         atomic::sync_folder_of(&self.path)
     }
 
-    /// Counts the batches that are whole and cuts off what follows.
+    /// Counts the valid batches and truncates what follows.
     fn keep_whole_batches(&mut self) -> Result<(), StoreError> {
         let path = self.path.clone();
         let failed = |source| StoreError::read(source, &path);
@@ -292,7 +293,7 @@ impl<V: JournalValue> Journal<V> {
     }
 }
 
-/// Heschl's own folder beside the results must be a folder: through a link, files elsewhere would be written.
+/// Rejects a `.heschl` folder that is a symbolic link, through which files elsewhere would be written.
 pub(super) fn refuse_linked_folder(folder: &Path) -> Result<(), StoreError> {
     let is_own = folder.file_name().is_some_and(|name| name == ".heschl");
     let is_link = std::fs::symlink_metadata(folder).is_ok_and(|info| info.is_symlink());
@@ -302,10 +303,10 @@ pub(super) fn refuse_linked_folder(folder: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Removes the journal at `path` if there is one that no process writes.
+/// Removes the journal at `path`, if there is one and no process is writing to it.
 ///
 /// # Errors
-/// [`StoreError`] if the disk refuses.
+/// Returns a [`StoreError`] if the file cannot be removed.
 pub(crate) fn clear_journal(path: &Path) -> Result<(), StoreError> {
     if !std::fs::symlink_metadata(path).is_ok_and(|info| info.is_file()) {
         return Ok(());
@@ -322,7 +323,7 @@ pub(crate) fn clear_journal(path: &Path) -> Result<(), StoreError> {
 
 fn lock(file: &File, path: &Path) -> Result<(), StoreError> {
     match file.try_lock() {
-        // Some network file systems have no locks. Two processes on one story is the user's error there.
+        // Some network file systems do not support locks; there, avoiding concurrent runs is up to the user.
         Ok(()) => Ok(()),
         Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(()),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path.to_path_buf())),
@@ -330,7 +331,7 @@ fn lock(file: &File, path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// The header and its length in bytes; `None` if there is none or it is torn.
+/// The header and its length in bytes; `None` if missing or incomplete.
 fn read_header(file: &mut File) -> std::io::Result<Option<(JournalHeader, u64)>> {
     let mut prefix = [0; PREFIX_BYTES];
     if !fill(file, &mut prefix)? || prefix[..8] != *MAGIC {
@@ -350,7 +351,7 @@ fn read_header(file: &mut File) -> std::io::Result<Option<(JournalHeader, u64)>>
     Ok(header.map(|header| (header, (PREFIX_BYTES + text.len()) as u64)))
 }
 
-/// Reads batches one after the other into one buffer.
+/// Reads consecutive batches into one buffer.
 struct BatchReader<V> {
     n_rows: usize,
     n_values: usize,
@@ -372,7 +373,7 @@ impl<V: JournalValue> BatchReader<V> {
         }
     }
 
-    /// The batch that begins at row `first_row`; `None` if it is not there or torn.
+    /// The batch that begins at row `first_row`; `None` if missing or incomplete.
     fn next(&mut self, source: &mut impl Read, first_row: usize) -> std::io::Result<Option<&[V]>> {
         let n_rows = self.n_batch_rows.min(self.n_rows - first_row);
         if n_rows == 0 {
@@ -398,7 +399,7 @@ impl<V: JournalValue> BatchReader<V> {
     }
 }
 
-/// Fills the buffer; false if the source ends before.
+/// Fills the buffer; returns false if the source ends early.
 fn fill(source: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<bool> {
     match source.read_exact(buffer) {
         Ok(()) => Ok(true),
@@ -438,7 +439,7 @@ mod tests {
         all
     }
 
-    /// Writes three batches, cuts the file to every length, reopens, completes, and compares.
+    /// Writes three batches, truncates the file at every length, reopens, completes, and compares.
     #[test]
     fn cut_anywhere_it_keeps_whole_batches_and_can_be_completed() {
         let folder = tempfile::tempdir().unwrap();
@@ -469,7 +470,7 @@ mod tests {
     fn what_a_batch_has_beside_its_rows_is_kept_and_torn_with_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.journal");
-        // More values beside the rows than a row has.
+        // More additional values than a row has.
         let header = || JournalHeader {
             n_batch_values: 4,
             ..header("a")
@@ -494,7 +495,7 @@ mod tests {
         std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
         let reopened = Journal::<f32>::open(&path, header()).unwrap().1;
         assert_eq!(reopened, Found::Rows(4));
-        // Journals from before such values were kept go on.
+        // Journals from versions without additional values can be resumed.
         let old = serde_json::json!({
             "story": "a", "n_rows": 5, "n_values": 3, "n_batch_rows": 2, "fingerprint": "a"
         });

@@ -1,4 +1,4 @@
-//! What the last layer of the stories in a features folder is, in models where there is a choice.
+//! Kind of last layer (before or after the final norm) of the stories in a features folder.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use super::{FeaturesFolder, StoryRecord};
 use crate::card::LastLayer;
 
 impl FeaturesFolder {
-    /// The stories that have a last layer of the kind `which`, by their records, in the order of their names.
+    /// Returns the stories whose last layer is of kind `which` according to their records, sorted by name.
     #[must_use]
     pub fn stories_with_last_layer(&self, which: LastLayer) -> Vec<String> {
         let Ok(entries) = fs::read_dir(self.inner()) else {
@@ -25,7 +25,7 @@ impl FeaturesFolder {
 }
 
 impl LastLayer {
-    /// The other one.
+    /// Returns the other kind.
     #[must_use]
     pub fn other(self) -> Self {
         match self {
@@ -34,7 +34,7 @@ impl LastLayer {
         }
     }
 
-    /// Which it is, in words.
+    /// Returns a description of the kind.
     #[must_use]
     pub fn description(self) -> &'static str {
         match self {
@@ -44,15 +44,15 @@ impl LastLayer {
     }
 }
 
-/// What `heschl check` says of the last layers in a folder.
+/// Result of `heschl check` for the last layers in a folder.
 pub(super) enum Said {
-    /// All stories that have one have the same.
+    /// All stories with such a layer have the same kind.
     Note(String),
-    /// Stories differ.
+    /// Stories have different kinds.
     Fault(String),
 }
 
-/// Looks at the records of a folder; `None` if its model leaves no choice.
+/// Examines the records of a folder; `None` if the model has only one kind.
 pub(super) fn of_folder(folder: &FeaturesFolder) -> Option<Said> {
     let [published, before] = [LastLayer::AsPublished, LastLayer::BeforeNorm]
         .map(|which| (which, folder.stories_with_last_layer(which)));
@@ -78,7 +78,7 @@ pub(super) fn of_folder(folder: &FeaturesFolder) -> Option<Said> {
     }
 }
 
-/// Some names, and how many more there are.
+/// Lists a few names, and the number of others.
 fn listed(stories: &[String]) -> String {
     const MOST: usize = 3;
     let named = stories

@@ -1,4 +1,4 @@
-//! What killed runs left under temporary names, and nobody goes on with.
+//! Stale temporary files of killed runs.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -6,24 +6,25 @@ use std::time::{Duration, SystemTime};
 use super::check::files_below;
 use super::{StoreError, atomic};
 
-/// A temporary file that no run has touched for so long is nobody's.
+/// Age after which an unmodified temporary file is considered abandoned.
 pub const STALE_AFTER: Duration = Duration::from_hours(24);
-/// Files that grow voxel by voxel, and that a fit goes on with as long as its journal is there.
+/// Files written block by block, which a fit resumes as long as its journal exists.
 const GROWING: [&str; 2] = [".weights.npy.partial", ".predictions.npy.partial"];
 
-/// A file that a killed run left.
+/// A stale file of a killed run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leftovers {
-    /// Where it lies.
+    /// Its path.
     pub path: PathBuf,
-    /// How long it is.
+    /// Its size in bytes.
     pub bytes: u64,
 }
 
-/// Finds temporary files at or below `folder` that were not written to for `stale_after`. Journals are none: runs go on with them.
+/// Finds temporary files at or below `folder` that have not been written to for `stale_after`. Journals are excluded, since
+/// runs resume from them.
 ///
 /// # Errors
-/// [`StoreError`] if a folder cannot be listed.
+/// Returns a [`StoreError`] if a folder cannot be listed.
 pub fn find_litter(folder: &Path, stale_after: Duration) -> Result<Vec<Leftovers>, StoreError> {
     if !folder.is_dir() {
         return Err(StoreError::NoFolder(folder.to_path_buf()));
@@ -48,17 +49,17 @@ pub fn find_litter(folder: &Path, stale_after: Duration) -> Result<Vec<Leftovers
         .collect())
 }
 
-/// Takes away what [`find_litter`] found.
+/// Removes the files found by [`find_litter`].
 ///
 /// # Errors
-/// [`StoreError`] if the disk refuses.
+/// Returns a [`StoreError`] if a file cannot be removed.
 pub fn remove_litter(leftovers: &[Leftovers]) -> Result<(), StoreError> {
     leftovers
         .iter()
         .try_for_each(|file| atomic::remove(&file.path))
 }
 
-/// Whether a fit in this folder was begun and not finished.
+/// Whether there is an unfinished fit in this folder.
 fn has_journal(folder: &Path) -> bool {
     let entries = std::fs::read_dir(folder.join(".heschl"));
     let is_journal = |entry: std::fs::DirEntry| {

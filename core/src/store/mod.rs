@@ -1,4 +1,4 @@
-//! Feature files: a journal while a story is computed, finished `.npz` files after, nothing in between.
+//! Feature files: a journal while a story is computed, complete `.npz` files afterwards.
 //!
 //! ```text
 //! features_cnk0.1_ctx16.0/whisper-tiny/
@@ -39,7 +39,7 @@ pub const FEATURES: &str = "features";
 /// Name of the array in times files.
 pub const TIMES: &str = "times";
 
-/// Why feature files cannot be written or read.
+/// Errors of reading or writing feature files.
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,
@@ -99,7 +99,7 @@ impl StoreError {
     }
 }
 
-/// A sentence for what a disk can say to a write.
+/// Describes an error while writing.
 fn write_problem(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::StorageFull => "The disk is full. Free some space and run the same command again; what is done \
@@ -122,18 +122,18 @@ fn write_problem(error: &io::Error) -> String {
     }
 }
 
-/// The folder that holds one model's features.
+/// The folder of one model's features.
 #[derive(Debug, Clone)]
 pub struct FeaturesFolder {
     root: PathBuf,
-    /// Where it is written: the folder as it was found.
+    /// Guard of the folder, if opened for writing.
     held: Option<OutputFolderGuard>,
 }
 
-/// Fails if two stories would share a file: `a_times` and the times of `a`, or `encoder.0/a` and a layer of `a`.
+/// Checks that no two stories share a file: `a_times` and the times of `a`, or `encoder.0/a` and a layer of `a`.
 ///
 /// # Errors
-/// [`StoreError::NameClash`] for the first that would.
+/// Returns [`StoreError::NameClash`] for the first conflict.
 pub fn check_story_names(stories: &[&str]) -> Result<(), StoreError> {
     for story in stories {
         let times_of = story
@@ -159,7 +159,7 @@ pub fn check_story_names(stories: &[&str]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Whether a folder's name is that of a layer, such as `encoder.0`.
+/// Whether a folder name is that of a layer, such as `encoder.0`.
 fn is_layer_name(name: &str) -> bool {
     let number = name
         .strip_prefix("encoder.")
@@ -167,35 +167,35 @@ fn is_layer_name(name: &str) -> bool {
     number.is_some_and(|number| number.parse::<usize>().is_ok())
 }
 
-/// What lies in one story's rows, and which of it is written. The last vector is the model's final output, which is
-/// always written, under the story's own name.
+/// Layout of a story's rows, and the layers to be written. The last vector is the model's final output, which is always
+/// written, under the story's own name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowLayout {
-    /// The layers that are written.
+    /// Layers to be written.
     pub layers: Vec<LayerVector>,
-    /// Vectors in one row: the layers that the encoder computes, and the final output where it is no layer.
+    /// Vectors per row: the computed layers, and the final output if it is not a layer.
     pub n_vectors: usize,
     /// Features per vector.
     pub dim: usize,
 }
 
-/// A layer that is written.
+/// A layer to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerVector {
-    /// Which of a row's vectors it is.
+    /// Index among a row's vectors.
     pub index: usize,
     /// Folder name of the layer, such as `encoder.0`.
     pub name: String,
 }
 
 impl RowLayout {
-    /// Values of one row.
+    /// Returns the number of values per row.
     #[must_use]
     pub fn n_values(&self) -> usize {
         self.n_vectors * self.dim
     }
 
-    /// Values that are written for one row, over all its files.
+    /// Returns the number of values written per row, over all files.
     #[must_use]
     pub fn n_written(&self) -> usize {
         (self.layers.len() + 1) * self.dim
@@ -203,10 +203,10 @@ impl RowLayout {
 }
 
 impl FeaturesFolder {
-    /// Opens the folder for writing, and makes it if it is not there.
+    /// Opens the folder for writing, creating it if necessary.
     ///
     /// # Errors
-    /// [`StoreError`] if it cannot be made, or another version of Heschl wrote into it.
+    /// Returns a [`StoreError`] if it cannot be created, or was written by an incompatible version of Heschl.
     pub fn create(root: &Path) -> Result<Self, StoreError> {
         let mut folder = Self {
             root: root.to_path_buf(),
@@ -231,15 +231,15 @@ impl FeaturesFolder {
         Ok(folder)
     }
 
-    /// Looks whether the folder is still the one that was opened.
+    /// Checks that the folder is still the one that was opened.
     ///
     /// # Errors
-    /// [`StoreError::Vanished`] if it is not.
+    /// Returns [`StoreError::Vanished`] if it is not.
     pub fn verify(&self) -> Result<(), StoreError> {
         self.held.as_ref().map_or(Ok(()), OutputFolderGuard::verify)
     }
 
-    /// The folder itself.
+    /// Returns the path of the folder.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
@@ -249,37 +249,37 @@ impl FeaturesFolder {
         self.root.join(".heschl")
     }
 
-    /// Where the final output of a story lies.
+    /// Returns the path of a story's final output.
     #[must_use]
     pub fn features_path(&self, story: &str) -> PathBuf {
         self.root.join(format!("{story}.npz"))
     }
 
-    /// Where the times of a story lie. This file is written last.
+    /// Returns the path of a story's times, the file written last.
     #[must_use]
     pub fn times_path(&self, story: &str) -> PathBuf {
         self.root.join(format!("{story}_times.npz"))
     }
 
-    /// Where one layer of a story lies.
+    /// Returns the path of one layer of a story.
     #[must_use]
     pub fn layer_path(&self, layer_name: &str, story: &str) -> PathBuf {
         self.root.join(layer_name).join(format!("{story}.npz"))
     }
 
-    /// Where the record of a story lies.
+    /// Returns the path of a story's provenance record.
     #[must_use]
     pub fn record_path(&self, story: &str) -> PathBuf {
         self.inner().join(format!("{story}.toml"))
     }
 
-    /// Where the rows of a story lie while they are computed.
+    /// Returns the path of a story's journal.
     #[must_use]
     pub fn journal_path(&self, story: &str) -> PathBuf {
         self.inner().join(format!("{story}.journal"))
     }
 
-    /// Whether a story is done, with every layer that is wanted.
+    /// Whether a story is complete, with all requested layers.
     #[must_use]
     pub fn is_complete(&self, story: &str, layout: &RowLayout) -> bool {
         let layers = layout
@@ -288,7 +288,7 @@ impl FeaturesFolder {
             .map(|layer| self.layer_path(&layer.name, story));
         let features = [self.features_path(story)];
         let record = StoryRecord::read(&self.record_path(story)).ok();
-        // A file that the record does not name is of another make. Folders of the study's Python code have no records.
+        // A file not named in the record comes from another run. Folders of the study's Python code have no records.
         let is_recorded = |path: &Path| {
             let outputs = record.as_ref().map(|record| &record.outputs);
             outputs.is_none_or(|outputs| {
@@ -301,16 +301,16 @@ impl FeaturesFolder {
         self.times_path(story).is_file() && layers.chain(features).all(is_there)
     }
 
-    /// Removes what is left of a journal whose story is done, unless another process has it.
+    /// Removes the journal of a completed story, unless another process is using it.
     ///
     /// # Errors
-    /// [`StoreError`] if the disk refuses.
+    /// Returns a [`StoreError`] if the file cannot be removed.
     pub fn clear_journal(&self, story: &str) -> Result<(), StoreError> {
         journal::clear_journal(&self.journal_path(story))
     }
 
-    /// Files of an earlier extraction of the story beside the new `outputs`: kept in the record if they are of the same
-    /// make, removed if not.
+    /// Handles files of an earlier extraction of the story besides the new `outputs`: kept in the record if extracted with
+    /// the same settings, removed otherwise.
     fn settle_older_files(
         &self,
         provenance: &Provenance,
@@ -333,14 +333,14 @@ impl FeaturesFolder {
         Ok(())
     }
 
-    /// Turns a complete journal into the story's files, and removes it.
+    /// Converts a complete journal into the story's files, and removes it.
     ///
-    /// Every file is first written whole under another name. Then the mark of an older version of the story is taken
-    /// away, the files get their names, and the new mark comes last: at no moment is a story marked as done whose files
-    /// are not all there and of one make.
+    /// Every file is first written completely under a temporary name. Then the times file of any older version is removed,
+    /// the files are renamed, and the new times file comes last: a story never counts as complete unless all its files are
+    /// there and from the same run.
     ///
     /// # Errors
-    /// [`StoreError`] if the disk refuses. The journal stays, and the next run ends the work.
+    /// Returns a [`StoreError`] if a file cannot be written. The journal is kept, and the next run completes the work.
     pub fn finish(
         &self,
         mut journal: Journal,
@@ -430,7 +430,7 @@ fn is_plain_relative(path: &str) -> bool {
         .all(|part| matches!(part, std::path::Component::Normal(_)))
 }
 
-/// Ends an archive and writes it out to the disk, still under its other name.
+/// Finishes an archive and syncs it to disk, under its temporary name.
 fn finished(
     writer: RowsWriter<BufWriter<AtomicFile>>,
     path: &Path,
@@ -445,13 +445,13 @@ fn finished(
     Ok(file)
 }
 
-/// SHA-256 of a file's content, in hexadecimal digits.
+/// Returns the SHA-256 of a file, in hexadecimal.
 ///
 /// # Errors
-/// [`StoreError::Read`] if the file cannot be read.
+/// Returns [`StoreError::Read`] if the file cannot be read, or [`StoreError::NoRegularFile`] if it is not a regular file.
 pub fn sha256_of_file(path: &Path) -> Result<String, StoreError> {
     let failed = |source| StoreError::read(source, path);
-    // A device or a pipe would never end.
+    // Reading a device or pipe might never end.
     if !std::fs::metadata(path).map_err(failed)?.is_file() {
         return Err(StoreError::NoRegularFile(path.to_path_buf()));
     }
@@ -468,7 +468,7 @@ pub fn sha256_of_file(path: &Path) -> Result<String, StoreError> {
     }
 }
 
-/// SHA-256 of a text, in hexadecimal digits.
+/// Returns the SHA-256 of a text, in hexadecimal.
 #[must_use]
 pub fn sha256_of_text(text: &str) -> String {
     hex(&Sha256::digest(text.as_bytes()))
@@ -476,7 +476,7 @@ pub fn sha256_of_text(text: &str) -> String {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing into a text cannot fail.
+        // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");
         text
     })
@@ -504,7 +504,7 @@ mod tests {
 
     #[test]
     fn checksums_are_those_of_the_standard() {
-        // FIPS 180-4's example.
+        // Example from FIPS 180-4.
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(sha256_of_text("abc"), expected);
         let folder = tempfile::tempdir().unwrap();

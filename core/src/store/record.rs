@@ -1,4 +1,4 @@
-//! What made a story's features: the recipe, its inputs' checksums, versions, device and time.
+//! Provenance records of a story's features: recipe, input checksums, versions, device and time.
 
 use std::path::{Path, PathBuf};
 
@@ -8,24 +8,24 @@ use super::{StoreError, atomic};
 use crate::card::LastLayer;
 use crate::recipe::ExtractRecipe;
 
-/// One file and its SHA-256.
+/// A file and its checksum.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileChecksum {
-    /// Its path; below the features folder for outputs.
+    /// Path of the file; relative to the features folder for outputs.
     pub file: String,
-    /// SHA-256 of its content, in hexadecimal digits.
+    /// SHA-256 in hexadecimal.
     pub sha256: String,
 }
 
 impl FileChecksum {
-    /// Puts a path and its checksum together.
+    /// Creates a checksum entry.
     #[must_use]
     pub fn new(file: String, sha256: String) -> Self {
         Self { file, sha256 }
     }
 }
 
-/// The recording that a story's features were made from.
+/// The recording that a story's features were extracted from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceRecording {
     /// The story's name.
@@ -38,33 +38,33 @@ pub struct SourceRecording {
     pub n_samples: u64,
 }
 
-/// Everything that decided a story's numbers, and when.
+/// Everything that determined a story's features, and when.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
     /// Version of Heschl.
     pub heschl: String,
     /// Version of ONNX Runtime.
     pub onnxruntime: String,
-    /// What was computed on.
+    /// Compute device.
     pub device: String,
-    /// When the story was begun, UTC.
+    /// Start of the story's extraction, UTC.
     pub started: String,
-    /// When it was finished, UTC.
+    /// End of the story's extraction, UTC.
     pub finished: String,
-    /// What the last layer is, in models where there is a choice.
+    /// Kind of last layer, for models with a choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_layer: Option<LastLayer>,
-    /// The recipe that was run.
+    /// The recipe.
     pub recipe: ExtractRecipe,
-    /// Files of the model.
+    /// Checksums of the model's files.
     pub model_files: Vec<FileChecksum>,
     /// The recording.
     pub recording: SourceRecording,
 }
 
 impl Provenance {
-    /// Whether files of both can stand beside each other: the same windows over the same recording through the same
-    /// model. Which layers were kept may differ.
+    /// Whether two stories' files may coexist: same windows over the same recording with the same model. The layers written
+    /// may differ.
     #[must_use]
     pub fn is_same_make(&self, other: &Self) -> bool {
         let model = |provenance: &Self| -> Vec<String> {
@@ -83,8 +83,8 @@ impl Provenance {
             && model(self) == model(other)
     }
 
-    /// Whether the last layers of both are the same vector, if both are of one model. Records of versions before there
-    /// was a choice do not name it: theirs is before the norm.
+    /// Whether both have the same kind of last layer, given the same model. Records of older versions, which had no choice,
+    /// do not state it: theirs is before the norm.
     #[must_use]
     pub fn is_same_last_layer(&self, other: &Self) -> bool {
         let [one, another] = [self, other].map(|made| match made.last_layer {
@@ -95,20 +95,20 @@ impl Provenance {
     }
 }
 
-/// A story's provenance and what came of it: the content of `.heschl/<story>.toml`.
+/// A story's provenance and outputs: the contents of `.heschl/<story>.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StoryRecord {
-    /// What decided the numbers.
+    /// Provenance of the features.
     pub provenance: Provenance,
-    /// The story's files.
+    /// Checksums of the story's files.
     pub outputs: Vec<FileChecksum>,
 }
 
 impl StoryRecord {
-    /// What the last layer is, in models where there is a choice.
+    /// Returns the kind of last layer, for models with a choice.
     ///
-    /// Records of versions before there was one do not name it: their last layer was before the norm, so it has another
-    /// checksum than the final output. In models without such a norm both are the same file.
+    /// Records of older versions do not state it: their last layer was before the norm, and so differs in checksum from the
+    /// final output. In models without such a norm both files are identical.
     #[must_use]
     pub fn last_layer(&self) -> Option<LastLayer> {
         if self.provenance.last_layer.is_some() {
@@ -128,7 +128,7 @@ impl StoryRecord {
     /// Writes the record.
     ///
     /// # Errors
-    /// [`StoreError`] if the disk refuses.
+    /// Returns a [`StoreError`] if the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), StoreError> {
         let text = toml::to_string_pretty(self).map_err(|error| StoreError::Record {
             reason: error.to_string(),
@@ -140,7 +140,7 @@ impl StoryRecord {
     /// Reads a record.
     ///
     /// # Errors
-    /// [`StoreError`] if it cannot be read or makes no sense.
+    /// Returns a [`StoreError`] if the file cannot be read or is invalid.
     pub fn read(path: &Path) -> Result<Self, StoreError> {
         let text =
             std::fs::read_to_string(path).map_err(|source| StoreError::read(source, path))?;

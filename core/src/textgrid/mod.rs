@@ -1,11 +1,11 @@
-//! Praat's `TextGrid`: the words and phones of a story.
+//! Praat `TextGrid` files: the words and phones of a story.
 
 mod read;
 mod tiers;
 
 pub use tiers::{ChosenTier, EmptyLabels, SpeechUnit, TierChoice};
 
-/// Why a file is no usable `TextGrid`.
+/// Errors of reading a `TextGrid`.
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[expect(
     missing_docs,
@@ -57,73 +57,73 @@ pub enum TextGridError {
     NoSuchTier { unit: SpeechUnit, names: String },
 }
 
-/// A stretch of speech and what it is.
+/// A labelled interval of speech.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Interval {
-    /// Start, seconds from the sound's onset.
+    /// Start, seconds from sound onset.
     pub start_secs: f64,
-    /// End, in the same way. For a point the same as the start.
+    /// End, seconds from sound onset; equal to the start for a point.
     pub end_secs: f64,
-    /// Its label, as it stands in the file.
+    /// The label as in the file.
     pub text: String,
 }
 
 impl Interval {
-    /// The middle, seconds.
+    /// Returns the midpoint, seconds.
     #[must_use]
     pub fn midpoint_secs(&self) -> f64 {
         f64::midpoint(self.start_secs, self.end_secs)
     }
 }
 
-/// One row of annotations.
+/// A tier of annotations.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Tier {
     /// Its name.
     pub name: String,
-    /// In the order of the file.
+    /// Intervals in the order of the file.
     pub intervals: Vec<Interval>,
 }
 
 /// The annotations of one story.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TextGrid {
-    /// In the order of the file: words, phones, and what else there is.
+    /// Tiers in the order of the file: words, phones, and others.
     pub tiers: Vec<Tier>,
 }
 
 impl TextGrid {
-    /// Reads the long, the short or the chronological form, in UTF-8 or UTF-16.
+    /// Parses the long, short or chronological text format, in UTF-8 or UTF-16.
     ///
     /// # Errors
-    /// [`TextGridError`] if it is something else, cut off, or contradicts itself.
+    /// Returns a [`TextGridError`] if the file has another format, is truncated, or is inconsistent.
     pub fn parse(bytes: &[u8]) -> Result<Self, TextGridError> {
         read::parse(bytes)
     }
 
-    /// The words: lower case, without noises and pauses, with their time span. An entry without a label is a pause.
+    /// Returns the words in lower case with their times, without noises and pauses. Empty labels are pauses.
     ///
     /// # Errors
-    /// [`TextGridError`] if no tier holds words.
+    /// Returns a [`TextGridError`] if no tier contains words.
     pub fn words(&self) -> Result<Vec<Interval>, TextGridError> {
         self.speech(SpeechUnit::Words, EmptyLabels::Pauses)
             .map(|chosen| chosen.intervals)
     }
 
-    /// The phones: lower case, without noises and pauses, with their time span. An entry without a label is a pause.
+    /// Returns the phones in lower case with their times, without noises and pauses. Empty labels are pauses.
     ///
     /// # Errors
-    /// [`TextGridError`] if no tier holds phones.
+    /// Returns a [`TextGridError`] if no tier contains phones.
     pub fn phones(&self) -> Result<Vec<Interval>, TextGridError> {
         self.speech(SpeechUnit::Phones, EmptyLabels::Pauses)
             .map(|chosen| chosen.intervals)
     }
 
-    /// Words or phones, and how their tier was chosen: by its name where names tell, by its place (phones before words) where
-    /// they say nothing.
+    /// Returns words or phones, and how their tier was chosen: by its name if names are informative, else by its position
+    /// (phones before words).
     ///
     /// # Errors
-    /// [`TextGridError`] if no tier holds them.
+    /// Returns a [`TextGridError`] if no tier contains them.
     pub fn speech(
         &self,
         unit: SpeechUnit,

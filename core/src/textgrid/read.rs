@@ -1,11 +1,11 @@
-//! The text of a `TextGrid`, in its three forms.
+//! Parser of the three text formats of `TextGrid` files.
 
 use super::{Interval, TextGrid, TextGridError, Tier};
 
-/// Letters of an unexpected text that a message shows.
+/// Number of characters of unexpected text shown in an error message.
 const SHOWN_CHARS: usize = 40;
 
-/// Reads the long, the short or the chronological form, in UTF-8 or UTF-16.
+/// Parses the long, short or chronological format, in UTF-8 or UTF-16.
 pub(super) fn parse(bytes: &[u8]) -> Result<TextGrid, TextGridError> {
     if bytes.starts_with(b"ooBinaryFile") {
         return Err(TextGridError::Binary);
@@ -23,7 +23,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<TextGrid, TextGridError> {
     Ok(grid)
 }
 
-/// The file's text, whichever encoding Praat was told to use.
+/// The file's text, in any encoding that Praat writes.
 fn decoded(bytes: &[u8]) -> Result<String, TextGridError> {
     let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
         let (pairs, rest) = bytes.as_chunks::<2>();
@@ -39,11 +39,11 @@ fn decoded(bytes: &[u8]) -> Result<String, TextGridError> {
     text.ok_or(TextGridError::Encoding)
 }
 
-/// What Praat takes for content: numbers and quoted texts that stand alone. Names, signs and comments are for people.
+/// Tokens that Praat reads: free-standing numbers and quoted strings. Names, punctuation and comments are ignored.
 struct Items<'a> {
     rest: &'a str,
     n_read: usize,
-    /// The first thing met that would be a number, were its comma a point.
+    /// The first token that would be a number with a decimal point in place of its comma.
     with_comma: Option<&'a str>,
 }
 
@@ -100,7 +100,7 @@ impl<'a> Items<'a> {
         }
     }
 
-    /// A text in quotes, in which two quotes stand for one.
+    /// Parses a quoted string, in which a double quote is doubled.
     fn quoted(&mut self) -> Option<String> {
         let mut text = String::new();
         let mut rest = &self.rest[1..];
@@ -120,7 +120,7 @@ impl<'a> Items<'a> {
         Some(text)
     }
 
-    /// Why what is there is not what was expected.
+    /// Error for an unexpected token.
     fn broken(&self, expected: &'static str, found: Option<Item>) -> TextGridError {
         if let Some(text) = self.with_comma {
             let text = text.to_string();
@@ -158,7 +158,7 @@ impl<'a> Items<'a> {
         }
     }
 
-    /// An interval's or a point's times and text.
+    /// Parses the times and text of an interval or point.
     fn interval(&mut self, has_end: TierKind) -> Result<Interval, TextGridError> {
         let start_secs = self.number("the time of an interval")?;
         let end_secs = match has_end {
@@ -173,7 +173,7 @@ impl<'a> Items<'a> {
     }
 }
 
-/// Whether this is a number with a comma in place of its point, such as `0,7247`.
+/// Whether this is a number with a decimal comma, such as `0,7247`.
 fn is_decimal_comma(word: &str) -> bool {
     let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     let parts = word.trim_start_matches('-').split_once(',');
@@ -196,7 +196,7 @@ impl TierKind {
     }
 }
 
-/// The long and the short form, which differ in what is written for people only: tier after tier.
+/// The long and short formats, which differ only in ignored text: one tier after another.
 fn in_turn(items: &mut Items) -> Result<TextGrid, TextGridError> {
     items.number("the start")?;
     items.number("the end")?;
@@ -219,7 +219,7 @@ fn in_turn(items: &mut Items) -> Result<TextGrid, TextGridError> {
     Ok(grid)
 }
 
-/// The chronological form: the tiers first, then all intervals in the order of time, each with the number of its tier.
+/// The chronological format: the tiers first, then all intervals in temporal order, each with its tier's number.
 fn chronological(items: &mut Items) -> Result<TextGrid, TextGridError> {
     items.number("the start")?;
     items.number("the end")?;

@@ -1,4 +1,4 @@
-//! `TextGrid`s of different makes.
+//! `TextGrid` files from different programs.
 
 use super::*;
 
@@ -55,7 +55,7 @@ fn a_file_cut_anywhere_is_refused_or_shorter_but_never_a_panic() {
         let whole = TextGrid::parse(text.as_bytes()).unwrap();
         let parsed = (0..text.trim_end().len()).map(|cut| TextGrid::parse(&text.as_bytes()[..cut]));
         let read: Vec<_> = parsed.flatten().collect();
-        // Two quotes stand for one: the first of them alone ends the last text.
+        // Two quotes are an escaped quote: truncated after the first, the text ends there.
         assert_eq!(read.len(), 2);
         assert!(read.iter().all(|grid| *grid != whole));
     }
@@ -72,7 +72,7 @@ fn a_file_cut_anywhere_is_refused_or_shorter_but_never_a_panic() {
     }
 }
 
-/// A grid of tiers with a name and labels of one second each.
+/// A grid of named tiers, with labels of one second each.
 fn grid(tiers: &[(&str, &[&str])]) -> TextGrid {
     let interval = |(second, text): (usize, &&str)| Interval {
         start_secs: second as f64,
@@ -204,7 +204,7 @@ fn entries_without_a_label_count_as_the_recipe_says() {
             .map(|chosen| (chosen.intervals.len(), chosen.n_empty))
             .unwrap()
     };
-    // As the study's own: pauses are "sp", and an entry without a label is one of the words.
+    // As in the study's files: pauses are "sp", and an entry without a label is one of the words.
     let study = ["sp", "the", "", "{BR}", " ", "cat", "sp"];
     let aligned = ["", "the", "", "cat", ""];
     let mixed = ["sp", "the", "", "sil", "cat"];

@@ -1,4 +1,4 @@
-//! Which tier of a `TextGrid` holds the words, which the phones, and what in them is speech.
+//! Identifies the tiers of words and phones in a `TextGrid`, and the speech in them.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Interval, TextGridError, Tier};
 
-/// Words that stand for noises and pauses, not for speech. Source: the deep-fMRI dataset's conventions.
+/// Labels of noises and pauses in place of words. Source: conventions of the deep-fMRI dataset.
 const NO_WORDS: [&str; 7] = [
     "sentence_start",
     "sentence_end",
@@ -16,32 +16,32 @@ const NO_WORDS: [&str; 7] = [
     "ns",
     "sp",
 ];
-/// Labels of pauses and noises that forced aligners write: those of HTK, P2FA, Kaldi, MFA, SPPAS.
+/// Labels of pauses and noises written by forced aligners: HTK, P2FA, Kaldi, MFA, SPPAS.
 const ALIGNER_PAUSES: [&str; 3] = ["sil", "spn", "#"];
-/// Labels that are no speech in brackets, and words without them: those of MFA, `WebMAUS`, Kaldi.
+/// Non-speech labels in brackets, and words that mean the same without brackets: MFA, `WebMAUS`, Kaldi.
 const BRACKETED_PAUSES: [&str; 10] = [
     "eps", "silence", "pause", "p", "p:", "s", "/s", "noise", "nib", "usb",
 ];
-/// Labels of silence that only phones have: those of TIMIT, `WebMAUS`, SPPAS.
+/// Labels of silence used only for phones: TIMIT, `WebMAUS`, SPPAS.
 const PHONE_PAUSES: [&str; 6] = ["h#", "pau", "epi", "silence", "#", "##"];
 const BRACKETS: [(char, char); 4] = [('<', '>'), ('[', ']'), ('(', ')'), ('{', '}')];
 
-/// Names of tiers of words, in part or as a whole.
+/// Names, or parts of names, of word tiers.
 const WORD_NAMES: [&str; 12] = [
     "word", "words", "wrd", "wort", "worte", "wörter", "mot", "mots", "palabra", "palabras",
     "parole", "woorden",
 ];
-/// Names of tiers of phones, in part or as a whole.
+/// Names, or parts of names, of phone tiers.
 const PHONE_NAMES: [&str; 10] = [
     "phone", "phones", "phoneme", "phonemes", "phon", "phn", "phns", "phons", "fonemas", "phonème",
 ];
-/// Whole names of the tiers that `WebMAUS` writes.
+/// Full names of the tiers written by `WebMAUS`.
 const WEBMAUS: [(&str, SpeechUnit); 3] = [
     ("ort-mau", SpeechUnit::Words),
     ("ort", SpeechUnit::Words),
     ("mau", SpeechUnit::Phones),
 ];
-/// Names of tiers that hold something else.
+/// Names of tiers with other contents.
 const OTHER_NAMES: [&str; 29] = [
     "utterance",
     "utterances",
@@ -74,17 +74,17 @@ const OTHER_NAMES: [&str; 29] = [
     "misc",
 ];
 
-/// What a tier holds.
+/// The contents of a tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SpeechUnit {
     /// Words.
     Words,
-    /// Phones, phonemes, segments.
+    /// Phones, phonemes or segments.
     Phones,
 }
 
 impl SpeechUnit {
-    /// Its tier in the deep-fMRI dataset, whose names say "phone" and "word": 0 for the first.
+    /// Index of its tier in the deep-fMRI dataset, whose names are "phone" and "word".
     fn usual_place(self) -> usize {
         match self {
             Self::Phones => 0,
@@ -102,47 +102,47 @@ impl fmt::Display for SpeechUnit {
     }
 }
 
-/// What entries without a label are.
+/// The meaning of entries without a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EmptyLabels {
-    /// Pauses, as forced aligners mean them.
+    /// Pauses, as written by forced aligners.
     #[default]
     Pauses,
-    /// Entries like any other, as the study's code counts them.
+    /// Ordinary entries, as counted by the study's code.
     Entries,
-    /// Entries where the tier's pauses are labelled as in the study's files (`sp`, `br` …), pauses elsewhere.
+    /// Ordinary entries where the tier's pauses have the study's labels (`sp`, `br` …), else pauses.
     AsInStudy,
 }
 
 /// How a tier was chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TierChoice {
-    /// Its name says what it holds, and no other's does.
+    /// It is the only one whose name matches.
     Named,
-    /// It is the first of several whose names say so.
+    /// It is the first of several whose names match.
     FirstNamed,
-    /// No name tells; its place does.
+    /// By its position, since no name is informative.
     Place,
 }
 
-/// Words or phones of a story.
+/// Words or phones of a story, with the tier they came from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChosenTier {
-    /// Lower case, without noises and pauses, in the order of the file.
+    /// Intervals in the order of the file, with lower-case labels, without noises and pauses.
     pub intervals: Vec<Interval>,
-    /// Name of their tier.
+    /// Name of the tier.
     pub name: String,
-    /// How it was chosen.
+    /// How the tier was chosen.
     pub choice: TierChoice,
-    /// How many of the intervals have no label.
+    /// Number of intervals without a label.
     pub n_empty: usize,
     unit: SpeechUnit,
     others: String,
 }
 
 impl ChosenTier {
-    /// A sentence, if more than a single name decided what was read.
+    /// Returns a warning if the choice of the tier was ambiguous.
     #[must_use]
     pub fn warning(&self) -> Option<String> {
         let (name, unit, others) = (&self.name, self.unit, &self.others);
@@ -169,7 +169,7 @@ impl ChosenTier {
     }
 }
 
-/// Words or phones out of the tier that holds them.
+/// Returns words or phones from the tier that contains them.
 pub(super) fn speech(
     tiers: &[Tier],
     unit: SpeechUnit,
@@ -204,7 +204,7 @@ pub(super) fn speech(
     })
 }
 
-/// The tier's number, and how it was chosen.
+/// The index of the tier, and how it was chosen.
 fn chosen(tiers: &[Tier], unit: SpeechUnit) -> Result<(usize, TierChoice), TextGridError> {
     if tiers.is_empty() {
         return Err(TextGridError::NoTiers);
@@ -218,7 +218,7 @@ fn chosen(tiers: &[Tier], unit: SpeechUnit) -> Result<(usize, TierChoice), TextG
         .filter(|(rank, _)| Some(*rank) == best)
         .map(|(_, index)| *index)
         .collect();
-    // One that nobody filled in is no rival.
+    // Tiers without speech are no candidates.
     if best.iter().any(|index| holds_speech(&tiers[*index], unit)) {
         best.retain(|index| holds_speech(&tiers[*index], unit));
     }
@@ -254,7 +254,7 @@ fn names(tiers: &[Tier]) -> String {
     quoted.join(", ")
 }
 
-/// How plainly a name says that the tier holds `unit`; 0 is plainest, `None` that it does not.
+/// How clearly a name indicates `unit`: 0 is clearest; `None` if it does not.
 fn rank(name: &str, unit: SpeechUnit) -> Option<u8> {
     let lower = name.trim().to_lowercase();
     if let Some((_, named)) = WEBMAUS.iter().find(|(whole, _)| *whole == lower) {
@@ -279,14 +279,14 @@ fn is_other(part: &str) -> bool {
     OTHER_NAMES.contains(&part)
 }
 
-/// Whether a name tells what its tier holds.
+/// Whether a name indicates any content.
 fn says_something(name: &str) -> bool {
     rank(name, SpeechUnit::Words).is_some()
         || rank(name, SpeechUnit::Phones).is_some()
         || parts(name).iter().any(|part| is_other(part))
 }
 
-/// The words of a name such as "Anna - words", "`phone_tier`" or "`WordTier1`", in lower case, without "tier".
+/// Lower-case words of a name such as "Anna - words", "`phone_tier`" or "`WordTier1`", without "tier".
 fn parts(name: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut was_lower = false;
@@ -306,12 +306,12 @@ fn parts(name: &str) -> Vec<String> {
     parts
 }
 
-/// A label without the braces in which the study's files put noises.
+/// A label without the braces around noises in the study's files.
 fn bare(label: &str) -> &str {
     label.trim_matches(['{', '}']).trim()
 }
 
-/// Whether a label, in lower case, is none of a noise or pause. It is not empty.
+/// Whether a non-empty, lower-case label is speech, not a noise or pause.
 fn is_speech(label: &str, unit: SpeechUnit) -> bool {
     let plain = bare(label);
     let inner = BRACKETS.iter().find_map(|(open, close)| {

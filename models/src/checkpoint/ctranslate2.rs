@@ -1,7 +1,7 @@
-//! CTranslate2's `model.bin`, as faster-whisper folders have it, read as a Whisper checkpoint.
+//! CTranslate2's `model.bin`, as in faster-whisper folders, read as a Whisper checkpoint.
 //!
-//! The file is a list of variables: name, rank, dimensions, type, length, numbers. Its names are mapped to those of
-//! Hugging Face checkpoints; the packed query, key and value projections are told apart by their rows.
+//! The file is a list of variables: name, rank, dimensions, type, length, data. Names are mapped to those of Hugging Face
+//! checkpoints; packed query, key and value projections are split by rows.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,22 +14,22 @@ use super::{Checkpoint, CheckpointError, Dtype, Tensor};
 
 const NEWEST_VERSION: u32 = 6;
 const MOST_RANK: u8 = 8;
-/// Variables of this many bytes or fewer are settings, and their values are kept.
+/// Variables of at most this many bytes are settings, and their values are kept.
 const MOST_SETTING_BYTES: u32 = 8;
 
-/// A CTranslate2 model file: the encoder's tensors, and what the file says of the architecture.
+/// A CTranslate2 model file: the encoder's tensors, and information on the architecture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CTranslate2 {
-    /// The encoder's tensors under the names of Hugging Face, all beginning with `encoder.`.
+    /// The encoder's tensors under their Hugging Face names, all beginning with `encoder.`.
     pub checkpoint: Checkpoint,
-    /// Attention heads of each of the encoder's layers.
+    /// Number of attention heads per block, if stated.
     pub n_heads: Option<usize>,
 }
 
-/// Reads where the tensors of a CTranslate2 file lie.
+/// Locates the tensors of a CTranslate2 file.
 ///
 /// # Errors
-/// [`CheckpointError`] if the file cannot be read, is no CTranslate2 model, or ends early.
+/// Returns a [`CheckpointError`] if the file cannot be read, is not a CTranslate2 model, or is truncated.
 pub fn read(path: &Path) -> Result<CTranslate2, CheckpointError> {
     let unreadable = |source| CheckpointError::Unreadable {
         source,
@@ -40,10 +40,10 @@ pub fn read(path: &Path) -> Result<CTranslate2, CheckpointError> {
     parse(BufReader::new(file), n_bytes, path)
 }
 
-/// Reads a CTranslate2 model of `n_bytes` from any source.
+/// Parses a CTranslate2 model of `n_bytes` from any source.
 ///
 /// # Errors
-/// As [`read`].
+/// Returns the errors of [`read`].
 pub fn parse(
     source: impl Read + Seek,
     n_bytes: u64,
@@ -101,7 +101,7 @@ impl<R: Read + Seek> CTranslateReader<'_, R> {
         }
     }
 
-    /// Fails unless `n` more bytes are there.
+    /// Checks that `n` more bytes are available.
     fn need(&self, n: u64) -> Result<(), CheckpointError> {
         match self.position.checked_add(n) {
             Some(end) if end <= self.n_bytes => Ok(()),
@@ -146,7 +146,7 @@ impl<R: Read + Seek> CTranslateReader<'_, R> {
         self.bytes().map(u32::from_le_bytes)
     }
 
-    /// A text with its length before it and a zero byte at its end.
+    /// A length-prefixed, zero-terminated string.
     fn text(&mut self) -> Result<String, CheckpointError> {
         let length = u16::from_le_bytes(self.bytes()?);
         let mut bytes = vec![0; usize::from(length)];
@@ -155,7 +155,7 @@ impl<R: Read + Seek> CTranslateReader<'_, R> {
         String::from_utf8(bytes).map_err(|_| self.damaged("a name in it is not text".into()))
     }
 
-    /// One variable: its name, its place, and its value if it is a small whole number.
+    /// A variable: its name, its location, and its value if it is a small integer.
     fn variable(&mut self) -> Result<(String, Tensor, Option<usize>), CheckpointError> {
         let name = self.text()?;
         let [rank] = self.bytes()?;
@@ -204,7 +204,7 @@ impl<R: Read + Seek> CTranslateReader<'_, R> {
     }
 }
 
-/// CTranslate2's numbering of types.
+/// CTranslate2's type codes.
 fn dtype(code: u8) -> Dtype {
     match code {
         0 => Dtype::Supported(NumberFormat::F32),
@@ -217,7 +217,7 @@ fn dtype(code: u8) -> Dtype {
     }
 }
 
-/// The tensors that Hugging Face has in place of one of CTranslate2's variables; none if it is not the encoder's.
+/// The Hugging Face tensors that correspond to a CTranslate2 variable; none if it is not the encoder's.
 fn hugging_face_names(name: &str, tensor: Tensor) -> Vec<(String, Tensor)> {
     let Some(name) = name.strip_prefix("encoder/") else {
         return vec![];
@@ -275,7 +275,7 @@ fn parameter_name(name: &str) -> String {
     }
 }
 
-/// The `index`th third of a tensor's rows; `None` if they cannot be shared out.
+/// The `index`th third of a tensor's rows; `None` if they are not divisible.
 fn third_of_rows(tensor: &Tensor, index: usize) -> Option<Tensor> {
     let Dtype::Supported(format) = tensor.dtype else {
         return Some(tensor.clone());

@@ -1,4 +1,4 @@
-//! Tensors by name out of checkpoint files: where they lie and how, never their numbers.
+//! Checkpoint files: locations and formats of tensors by name, without reading their values.
 
 pub mod ctranslate2;
 mod numbers;
@@ -12,34 +12,34 @@ use std::path::{Path, PathBuf};
 
 use heschl_core::encoder::{NumberFormat, Weight};
 
-/// Largest header of a checkpoint file that is read into memory.
+/// Maximum size of a header that is read into memory.
 const MOST_HEADER_BYTES: u64 = 100 << 20;
 
-/// Where one tensor lies.
+/// Location of a tensor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tensor {
-    /// How its numbers are written.
+    /// Number format.
     pub dtype: Dtype,
-    /// Its dimensions.
+    /// Shape.
     pub shape: Vec<usize>,
-    /// Which of [`Checkpoint::files`] holds it.
+    /// Index of the file among [`Checkpoint::files`].
     pub file: usize,
-    /// Where it begins in that file, in bytes.
+    /// Offset in that file, in bytes.
     pub offset: u64,
 }
 
-/// How a tensor's numbers are written.
+/// Number format of a tensor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Dtype {
-    /// A format that a graph can use.
+    /// A supported format.
     Supported(NumberFormat),
-    /// A view whose numbers do not lie in a row, such as a transposed matrix.
+    /// A non-contiguous view, such as a transposed matrix.
     Scattered,
-    /// Another one, by its name in the file.
+    /// Another format, by its name in the file.
     Other(String),
 }
 
-/// The tensors of a checkpoint, by the names they have in Hugging Face checkpoints.
+/// The tensors of a checkpoint, by their names in Hugging Face checkpoints.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
     path: PathBuf,
@@ -47,7 +47,7 @@ pub struct Checkpoint {
     tensors: BTreeMap<String, Tensor>,
 }
 
-/// Why a checkpoint cannot be read.
+/// Errors of reading a checkpoint.
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,
@@ -158,10 +158,10 @@ pub enum CheckpointError {
     },
 }
 
-/// How one file, or one index of files, becomes a checkpoint.
+/// Reads a weight file, or an index of several.
 type Reader = fn(&Path) -> Result<Checkpoint, CheckpointError>;
 
-/// Files of Hugging Face's folders that hold weights, the best first, and how each is read.
+/// Weight files of Hugging Face folders, in order of preference, with their readers.
 const SOURCES: [(&str, Reader); 4] = [
     ("model.safetensors", safetensors::read),
     ("model.safetensors.index.json", |index| {
@@ -173,10 +173,10 @@ const SOURCES: [(&str, Reader); 4] = [
     }),
 ];
 
-/// Finds the weights of a Hugging Face folder and reads where its tensors lie; `None` if there are none.
+/// Finds the weights of a Hugging Face folder and locates its tensors; returns `None` if there are none.
 ///
 /// # Errors
-/// [`CheckpointError`] if the first of them that is there cannot be read.
+/// Returns a [`CheckpointError`] if the preferred existing file cannot be read.
 pub fn open(folder: &Path) -> Result<Option<Checkpoint>, CheckpointError> {
     let there = SOURCES
         .iter()
@@ -190,13 +190,13 @@ pub fn open(folder: &Path) -> Result<Option<Checkpoint>, CheckpointError> {
 }
 
 impl Checkpoint {
-    /// Puts tensors together that were found in one file.
+    /// Creates a checkpoint from tensors in one file.
     #[must_use]
     pub fn new(file: &Path, tensors: BTreeMap<String, Tensor>) -> Self {
         Self::of_files(file, vec![file.to_path_buf()], tensors)
     }
 
-    /// Puts tensors together that were found in `files`, by what `path` says of them.
+    /// Creates a checkpoint from tensors in `files`, as described by `path`.
     fn of_files(path: &Path, files: Vec<PathBuf>, tensors: BTreeMap<String, Tensor>) -> Self {
         Self {
             path: path.to_path_buf(),
@@ -205,31 +205,31 @@ impl Checkpoint {
         }
     }
 
-    /// The file that was opened: the one that holds the numbers, or the index of those that do.
+    /// Returns the file that was opened: the weight file, or the index of several.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The files that hold the numbers.
+    /// Returns the files that hold the values.
     #[must_use]
     pub fn files(&self) -> &[PathBuf] {
         &self.files
     }
 
-    /// Names and places of all tensors.
+    /// Returns names and locations of all tensors.
     #[must_use]
     pub fn tensors(&self) -> &BTreeMap<String, Tensor> {
         &self.tensors
     }
 
-    /// What is before the names of the encoder's tensors: the one with which all `markers` are there. Training programs
-    /// put words such as `module.` or `_orig_mod.` before the names of published checkpoints.
+    /// Returns the prefix of the encoder's tensor names: the one with which all `markers` exist. Training programs add
+    /// prefixes such as `module.` or `_orig_mod.` to the published names.
     ///
-    /// * `published`: what is before them in published checkpoints; the last of them is taken where none is found.
+    /// * `published`: prefixes in published checkpoints; the last one is the default.
     ///
     /// # Errors
-    /// [`CheckpointError::SeveralEncoders`] if there is more than one.
+    /// Returns [`CheckpointError::SeveralEncoders`] if there are several.
     pub fn encoder_prefix(
         &self,
         markers: &[&str],
@@ -260,11 +260,11 @@ impl Checkpoint {
         }
     }
 
-    /// The tensor `name`, which must have the dimensions `expected`, in the number format that it is stored in
-    /// where a graph can compute in that, and in single precision where it cannot.
+    /// Returns the tensor `name`, which must have the shape `expected`, in its stored number format if graphs can compute
+    /// in it, else in single precision.
     ///
     /// # Errors
-    /// [`CheckpointError::Missing`], [`CheckpointError::Shape`], [`CheckpointError::Scattered`] or
+    /// Returns [`CheckpointError::Missing`], [`CheckpointError::Shape`], [`CheckpointError::Scattered`] or
     /// [`CheckpointError::Dtype`].
     pub fn weight(&self, name: &str, expected: &[usize]) -> Result<Weight, CheckpointError> {
         let name = name.to_string();

@@ -1,4 +1,4 @@
-//! The numbers of single tensors, for the few that are needed before a graph runs.
+//! Values of single tensors that are needed to build a graph.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -6,10 +6,10 @@ use std::io::{Read, Seek, SeekFrom};
 use super::{Checkpoint, CheckpointError};
 
 impl Checkpoint {
-    /// The numbers of the tensor `name`, which must have the dimensions `shape`.
+    /// Reads the values of the tensor `name`, which must have the shape `shape`.
     ///
     /// # Errors
-    /// As [`Checkpoint::weight`], and [`CheckpointError::Unreadable`] if the file cannot be read.
+    /// Returns the errors of [`Checkpoint::weight`], and [`CheckpointError::Unreadable`] if the file cannot be read.
     pub fn numbers(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, CheckpointError> {
         let weight = self.weight(name, shape)?;
         let unreadable = |source| CheckpointError::Unreadable {

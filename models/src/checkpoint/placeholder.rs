@@ -1,4 +1,4 @@
-//! Files that stand in the place of weights.
+//! Detection of placeholder files in place of weights.
 
 use std::path::Path;
 
@@ -6,10 +6,10 @@ use heschl_core::formats::placeholder::instead_of;
 
 use super::CheckpointError;
 
-/// Refuses a file that is only a placeholder for weights.
+/// Rejects a placeholder file.
 ///
 /// # Errors
-/// [`CheckpointError::Placeholder`] with what it is and how to get the weights, or [`CheckpointError::Unreadable`].
+/// Returns [`CheckpointError::Placeholder`] with advice on obtaining the weights, or [`CheckpointError::Unreadable`].
 pub(super) fn refuse_placeholder(path: &Path) -> Result<(), CheckpointError> {
     let path = path.to_path_buf();
     match instead_of(&path) {

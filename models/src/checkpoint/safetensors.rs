@@ -1,4 +1,4 @@
-//! The safetensors format: a length, a JSON header, the numbers.
+//! The safetensors format: a length, a JSON header, and the tensor data.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,18 +14,18 @@ use serde::{Deserialize, Deserializer};
 use super::{Checkpoint, CheckpointError, Dtype, MOST_HEADER_BYTES, Tensor};
 
 const LENGTH_BYTES: u64 = 8;
-/// The entry of a header that is no tensor.
+/// The metadata entry of a header.
 const METADATA: &str = "__metadata__";
-/// Most tensors of a file; the largest published encoders have a few thousand.
+/// Maximum number of tensors in a file; the largest published encoders have a few thousand.
 const MOST_TENSORS: usize = 100_000;
-/// Most dimensions of a tensor, as in PyTorch.
+/// Maximum number of dimensions of a tensor, as in PyTorch.
 const MOST_RANK: usize = 64;
 
-/// Reads where the tensors of a safetensors file lie.
+/// Locates the tensors of a safetensors file.
 ///
 /// # Errors
-/// [`CheckpointError`] if the file cannot be read, its header is damaged or claims more than there is, or the file ends
-/// before its last tensor.
+/// Returns a [`CheckpointError`] if the file cannot be read, its header is damaged or too large, or the file ends before
+/// its last tensor.
 pub fn read(path: &Path) -> Result<Checkpoint, CheckpointError> {
     let unreadable = |source| CheckpointError::Unreadable {
         source,
@@ -57,10 +57,10 @@ pub fn read(path: &Path) -> Result<Checkpoint, CheckpointError> {
     parse(&json, n_file_bytes, path)
 }
 
-/// Reads the JSON header of a file of `n_file_bytes`.
+/// Parses the JSON header of a file of `n_file_bytes`.
 ///
 /// # Errors
-/// As [`read`].
+/// Returns the errors of [`read`].
 pub fn parse(json: &[u8], n_file_bytes: u64, path: &Path) -> Result<Checkpoint, CheckpointError> {
     let damaged = |reason: String| CheckpointError::Damaged {
         reason,
@@ -118,11 +118,11 @@ fn place(entry: TensorEntry, first_byte: u64) -> Tensor {
     }
 }
 
-/// The tensors of a header, in the order of the file. They are taken one by one, so that a header of many short entries
-/// takes no more memory than [`MOST_TENSORS`] allow.
+/// The tensors of a header, in file order. They are deserialised one by one, so that a header of many short entries takes
+/// no more memory than [`MOST_TENSORS`] allows.
 struct Entries(Vec<(String, TensorEntry)>);
 
-/// What a header says of one tensor.
+/// Header entry of one tensor.
 #[derive(Deserialize)]
 struct TensorEntry {
     dtype: FileDtype,

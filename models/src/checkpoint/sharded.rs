@@ -1,4 +1,4 @@
-//! Checkpoints in several files, with an index that says which tensor lies in which.
+//! Sharded checkpoints: several files, with an index from tensors to files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::placeholder::refuse_placeholder;
 use super::{Checkpoint, CheckpointError, MOST_HEADER_BYTES};
 
-/// Most files of one checkpoint.
+/// Maximum number of files of a checkpoint.
 const MOST_SHARDS: usize = 1000;
 
 #[derive(Deserialize)]
@@ -18,11 +18,11 @@ struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
-/// Reads where the tensors lie that an index names, each file with `read_shard`.
+/// Locates the tensors named in an index, using `read_shard` for each file.
 ///
 /// # Errors
-/// [`CheckpointError`] if the index or a file of it cannot be read or is damaged, if a file of it is missing, or has
-/// not the tensors that the index promises.
+/// Returns a [`CheckpointError`] if the index or a shard cannot be read or is damaged, or if a shard is missing or lacks
+/// tensors listed in the index.
 pub(super) fn read(
     index: &Path,
     read_shard: fn(&Path) -> Result<Checkpoint, CheckpointError>,
@@ -59,19 +59,19 @@ pub(super) fn read(
     Ok(Checkpoint::of_files(index, files, tensors))
 }
 
-/// The files that an index names, each once.
+/// Returns the names of the files in an index, without duplicates.
 ///
 /// # Errors
-/// [`CheckpointError`] if the index cannot be read or makes no sense.
+/// Returns a [`CheckpointError`] if the index cannot be read or is invalid.
 pub(crate) fn shards(index: &Path) -> Result<BTreeSet<String>, CheckpointError> {
     let files = parse(&read_text(index)?, index)?;
     Ok(files.into_values().collect())
 }
 
-/// Reads the text of an index: the file of each tensor.
+/// Parses an index: the file of each tensor.
 ///
 /// # Errors
-/// [`CheckpointError::Damaged`] if it makes no sense, or names a file that is not beside it.
+/// Returns [`CheckpointError::Damaged`] if it is invalid, or names a file outside its folder.
 fn parse(text: &[u8], path: &Path) -> Result<BTreeMap<String, String>, CheckpointError> {
     let damaged = |reason| CheckpointError::Damaged {
         reason,
@@ -92,7 +92,7 @@ fn parse(text: &[u8], path: &Path) -> Result<BTreeMap<String, String>, Checkpoin
     Ok(index.weight_map)
 }
 
-/// Whether a name is that of a file in the same folder, on every system.
+/// Whether a name is a plain file name, on every system.
 fn is_plain(name: &str) -> bool {
     let mut components = Path::new(name).components();
     let is_one = matches!(
@@ -160,7 +160,7 @@ mod tests {
         }
     }
 
-    /// What is said of a folder whose index maps tensors to files, one of which, `there.safetensors`, is empty.
+    /// The error for a folder whose index maps tensors to files, one of which, `there.safetensors`, is empty.
     fn said_of(weight_map: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes);

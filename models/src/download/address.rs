@@ -1,6 +1,6 @@
-//! Which host an address names, and where a redirect leads.
+//! Origins of URLs, and targets of redirects.
 
-/// Scheme and authority, in lower case: what must be the same for a token to be sent.
+/// Scheme and authority in lower case, which must match for a token to be sent.
 pub(super) fn origin(url: &str) -> String {
     let after_scheme = url.find("://").map_or(0, |at| at + 3);
     let end = url[after_scheme..]
@@ -9,7 +9,7 @@ pub(super) fn origin(url: &str) -> String {
     url[..end].to_ascii_lowercase()
 }
 
-/// The address that a redirect from `url` leads to, or what is wrong with it.
+/// Returns the URL that a redirect from `url` leads to, or what is wrong with it.
 pub(super) fn redirected(url: &str, location: Option<&str>) -> Result<String, &'static str> {
     let location = location.ok_or("one has no target")?.trim();
     let location = location.split('#').next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! One question to a server, asked on a thread of its own so that waiting can always be ended.
+//! One HTTP request, run on its own thread so that waiting can always be interrupted.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -12,43 +12,43 @@ use super::address::origin;
 use super::{Limits, Watch};
 use crate::files::CHUNK_BYTES;
 
-/// Chunks that may wait to be written; bounds memory when the disk is slower than the network.
+/// Chunks queued for writing; bounds memory if the disk is slower than the network.
 const WAITING_CHUNKS: usize = 16;
-/// How often a waiting caller asks whether it is to stop.
+/// Interval at which a waiting caller checks for cancellation.
 const POLL: Duration = Duration::from_millis(50);
 
-/// What an answer's head says of the file.
+/// Response headers that describe the file.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Head {
     pub(super) status: u16,
     pub(super) location: Option<String>,
     pub(super) retry_after: Option<Duration>,
     pub(super) etag: Option<String>,
-    /// The Hub's name of the stored file: its SHA-256 for large files. Without quotes.
+    /// The Hub's identifier of the stored file, its SHA-256 for large files, without quotes.
     pub(super) linked_etag: Option<String>,
     pub(super) linked_bytes: Option<u64>,
     pub(super) commit: Option<String>,
     /// Length of the whole file.
     pub(super) file_bytes: Option<u64>,
-    /// Where a partial answer begins.
+    /// Start of a partial response.
     pub(super) range_start: Option<u64>,
 }
 
-/// What comes, in order: a head, bytes, the end.
+/// Parts of a response, in order: header, data, end.
 pub(super) enum Piece {
     Head(Head),
     Bytes(Vec<u8>),
     End,
 }
 
-/// Why nothing more comes.
+/// Why a response ended early.
 pub(super) enum Trouble {
     Cancelled,
     Unreachable(String),
     Cut(String),
 }
 
-/// A question that is being answered. Dropping it ends the answer.
+/// A request in progress. Dropping it cancels the response.
 pub(super) struct Exchange {
     pieces: Receiver<Result<Piece, Trouble>>,
 }
@@ -75,9 +75,9 @@ impl Exchange {
         Self { pieces }
     }
 
-    /// Waits for the next piece, at most as long as a silence may last.
+    /// Waits for the next part, up to the stall timeout.
     pub(super) fn next(&mut self, limits: &Limits, watch: &Watch) -> Result<Piece, Trouble> {
-        // Before the head come name look-up and connection, each with a limit of its own.
+        // Name resolution and connection precede the header, each with its own timeout.
         let longest = limits.stall + 2 * limits.connect;
         let start = Instant::now();
         loop {
@@ -99,7 +99,7 @@ impl Exchange {
 }
 
 fn agent(url: &str, limits: &Limits) -> Agent {
-    // Universities and firms add certificates of their own to the system's.
+    // Institutions add their own certificates to the system's.
     let tls = TlsConfig::builder()
         .root_certs(RootCerts::PlatformVerifier)
         .build();
@@ -108,7 +108,7 @@ fn agent(url: &str, limits: &Limits) -> Agent {
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
-        // A compressed answer has another length and cannot be resumed.
+        // A compressed response has another length and cannot be resumed.
         .accept_encoding("identity")
         .user_agent(concat!("heschl/", env!("CARGO_PKG_VERSION")))
         .timeout_resolve(Some(limits.connect))
@@ -123,7 +123,7 @@ fn agent(url: &str, limits: &Limits) -> Agent {
     config.build().new_agent()
 }
 
-/// A proxy elsewhere could not reach a server on this machine.
+/// A remote proxy could not reach a server on this machine.
 fn is_this_machine(url: &str) -> bool {
     let origin = origin(url);
     let host = origin.split("://").nth(1).unwrap_or_default();
@@ -175,7 +175,7 @@ fn send_answer(answer: Response<Body>, sender: &SyncSender<Result<Piece, Trouble
     }
 }
 
-/// Before a head came, trouble means that the server is out of reach, unless it hung up.
+/// An error before the header means that the server is unreachable, unless it closed the connection.
 fn before_the_head(error: &Error) -> Trouble {
     use io::ErrorKind::{
         BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut, UnexpectedEof, WouldBlock,
@@ -226,7 +226,7 @@ impl Head {
     }
 }
 
-/// An etag without its quotes and mark of weakness.
+/// An etag without quotes and weakness marker.
 fn unquoted(etag: &str) -> String {
     etag.trim_start_matches("W/").trim_matches('"').to_owned()
 }

@@ -1,4 +1,4 @@
-//! The growing file beside a destination, and what is known of the file that it is a part of.
+//! The partial file next to a destination, with the identity of the file it belongs to.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -9,15 +9,15 @@ use serde::{Deserialize, Serialize};
 use super::DownloadError;
 use crate::files;
 
-/// Version of the note beside a part; another one means that the part is not resumed.
+/// Version of the note next to a partial file; partial files with another version are not resumed.
 const NOTE_VERSION: u32 = 1;
 
-/// By what a server recognises one state of a file.
+/// Identifiers by which a server recognises a version of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Identity {
-    /// What the first host said, for the Hub the file's SHA-256.
+    /// Identifier from the first host; for the Hub, the file's SHA-256.
     pub(super) linked_etag: Option<String>,
-    /// What the host that sent the bytes said.
+    /// Identifier from the host that sent the data.
     pub(super) etag: Option<String>,
 }
 
@@ -27,7 +27,7 @@ struct Note {
     identity: Identity,
 }
 
-/// An unfinished file.
+/// A partial file.
 pub(super) struct Part {
     path: PathBuf,
     note_path: PathBuf,
@@ -38,7 +38,7 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// Opens what an earlier try left, or begins anew.
+    /// Opens the partial file of an earlier attempt, or creates one.
     pub(super) fn open(destination: &Path) -> Result<Self, DownloadError> {
         let path = files::with_suffix(destination, ".part");
         let note_path = files::with_suffix(destination, ".part.json");
@@ -68,7 +68,7 @@ impl Part {
         self.bytes
     }
 
-    /// Whether bytes of an earlier connection are in it.
+    /// Whether it contains bytes from an earlier connection.
     pub(super) fn was_resumed(&self) -> bool {
         self.resumed
     }
@@ -77,7 +77,7 @@ impl Part {
         self.path.parent().unwrap_or(Path::new("."))
     }
 
-    /// The headers that ask for the rest; empty where it could not be told from another file's.
+    /// Returns the request headers for the remainder; empty if the file could not be identified.
     pub(super) fn resume_headers(&mut self) -> Vec<(&'static str, String)> {
         self.resumed = self.bytes > 0;
         if self.bytes == 0 || !self.is_recognisable() {
@@ -95,7 +95,7 @@ impl Part {
         linked.is_some_and(files::is_sha256) || strong(self.identity.etag.as_deref()).is_some()
     }
 
-    /// Whether an answer's etag does not contradict the part's.
+    /// Whether a response's etag is compatible with that of the partial file.
     pub(super) fn is_same_file(&self, etag: Option<&str>) -> bool {
         match (self.identity.etag.as_deref(), etag) {
             (Some(known), Some(told)) => known == told,
@@ -103,7 +103,7 @@ impl Part {
         }
     }
 
-    /// Empties a part of a file that the first host has replaced since.
+    /// Empties the partial file if the first host has replaced the file since.
     pub(super) fn forget_if_other(&mut self, linked: Option<&str>) -> Result<(), DownloadError> {
         let is_other = linked.is_some() && self.identity.linked_etag.as_deref() != linked;
         if is_other && self.bytes > 0 {
@@ -112,7 +112,7 @@ impl Part {
         Ok(())
     }
 
-    /// Begins anew with a file that has the given identity.
+    /// Starts over with a file of the given identity.
     pub(super) fn restart(&mut self, identity: Identity) -> Result<(), DownloadError> {
         self.file
             .set_len(0)
@@ -144,22 +144,22 @@ impl Part {
             .map_err(DownloadError::file(&self.path))
     }
 
-    /// Length and SHA-256 of what lies on the disk.
+    /// Returns length and SHA-256 of the data on disk.
     pub(super) fn hash(&self) -> Result<(u64, String), DownloadError> {
         File::open(&self.path)
             .and_then(files::sha256)
             .map_err(DownloadError::file(&self.path))
     }
 
-    /// Throws the bytes away.
+    /// Discards the data.
     pub(super) fn discard(&mut self) -> Result<(), DownloadError> {
         self.restart(Identity::default())
     }
 
-    /// Gives the verified file its final name.
+    /// Renames the verified file to its final name.
     pub(super) fn finish(&mut self, destination: &Path) -> Result<(), DownloadError> {
         files::rename_durably(&self.path, destination).map_err(DownloadError::file(destination))?;
-        // A note without its part does no harm, so a failure here is none.
+        // A note without a partial file is harmless, so this error is ignored.
         let _ = fs::remove_file(&self.note_path);
         Ok(())
     }
@@ -167,7 +167,7 @@ impl Part {
 
 impl Drop for Part {
     fn drop(&mut self) {
-        // An empty part is of no use to a later try. After `finish` neither name exists.
+        // An empty partial file is useless. After `finish` neither file exists.
         if self.bytes == 0 {
             let _ = fs::remove_file(&self.path);
             let _ = fs::remove_file(&self.note_path);
@@ -175,7 +175,7 @@ impl Drop for Part {
     }
 }
 
-/// A weak etag does not promise equal bytes.
+/// A weak etag does not guarantee identical bytes.
 fn strong(etag: Option<&str>) -> Option<&str> {
     etag.filter(|etag| !etag.starts_with("W/") && !etag.is_empty())
 }

@@ -1,5 +1,4 @@
-//! A small HTTP server on this machine that misbehaves as asked. It answers a bounded number of
-//! requests and ends with its owner.
+//! A small local HTTP server that misbehaves on request. It answers a limited number of requests and stops with its owner.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,7 +9,7 @@ use std::time::Duration;
 
 const MOST_REQUESTS: usize = 500;
 
-/// A request as it arrived.
+/// A received request.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     pub(crate) path: String,
@@ -23,7 +22,7 @@ impl Asked {
         Some(&found.1)
     }
 
-    /// First byte asked for.
+    /// Returns the first byte of the requested range.
     pub(crate) fn start(&self) -> usize {
         let range = self
             .header("range")
@@ -34,7 +33,7 @@ impl Asked {
     }
 }
 
-/// The length that an answer announces.
+/// The length announced in a response.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) enum Announced {
     #[default]
@@ -43,7 +42,7 @@ pub(crate) enum Announced {
     Nothing,
 }
 
-/// An answer, perhaps a bad one.
+/// A response, possibly faulty.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -52,9 +51,9 @@ pub(crate) struct Reply {
     pub(crate) announced: Announced,
     /// Bytes of the body after which the connection is cut.
     pub(crate) cut_after: Option<usize>,
-    /// Silence before the cut.
+    /// Delay before the cut.
     pub(crate) silence: Duration,
-    /// Pause after each byte.
+    /// Delay after each byte.
     pub(crate) drip: Duration,
 }
 
@@ -71,7 +70,7 @@ impl Reply {
         self
     }
 
-    /// A proper answer that obeys ranges, with an etag.
+    /// A correct response with an etag that supports ranges.
     pub(crate) fn file(asked: &Asked, content: &[u8]) -> Self {
         let start = asked.start();
         let (status, range) = match start {
@@ -103,7 +102,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Answers with what `reply` makes of a request and the number of requests before it.
+    /// Answers requests with `reply`, which gets the request and the number of earlier ones.
     pub(crate) fn start(reply: impl Fn(&Asked, usize) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -115,7 +114,7 @@ impl Server {
                 if ended.load(Ordering::Relaxed) {
                     return;
                 }
-                // A client that leaves in the middle is part of some tests.
+                // A client that disconnects is part of some tests.
                 let _ = stream.and_then(|stream| answer(stream, &log, &reply));
             }
         });
@@ -190,7 +189,7 @@ fn answer(
     }
     stream.flush()?;
     if !reply.silence.is_zero() {
-        // Ends early when the client hangs up.
+        // Ends early if the client disconnects.
         stream.set_read_timeout(Some(reply.silence))?;
         let _ = stream.read(&mut [0]);
     }

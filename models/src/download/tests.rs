@@ -1,4 +1,4 @@
-//! What servers do wrong, and that no final name ever appears without the right bytes.
+//! Misbehaving servers; a final name never appears without the right bytes.
 
 use std::cell::Cell;
 use std::fs;
@@ -47,7 +47,7 @@ impl Place {
         self.fetch_with(url, sha256, None)
     }
 
-    /// Fetches, and checks that the final name exists exactly if all went well.
+    /// Downloads, and asserts that the final name exists exactly if this succeeded.
     fn fetch_with(
         &self,
         url: &str,
@@ -150,7 +150,7 @@ fn a_part_of_a_file_that_was_replaced_since_is_not_resumed() {
             reply.cut_after = Some(1000);
             return reply;
         }
-        // The etag is another one, so the range is not obeyed.
+        // The etag differs, so the range request is ignored.
         assert_eq!(asked.header("if-range"), Some("\"v1\""));
         reply = Reply::status(200).with("ETag", "\"v2\"");
         reply.body.clone_from(&other);
@@ -179,7 +179,7 @@ fn a_file_that_was_whole_before_the_rename_is_not_fetched_again() {
     let server = Server::start(|asked, before| {
         let mut reply = Reply::file(asked, &content());
         if before == 0 {
-            // One byte too many is announced, so the client believes that the end is missing.
+            // One byte too many is announced, so that the client considers the file incomplete.
             reply.announced = Announced::Bytes(content().len() + 1);
         }
         reply
@@ -199,7 +199,7 @@ fn wrong_bytes_never_get_the_final_name() {
     let error = place.fetch(&server.url("/m"), Some(&wrong)).unwrap_err();
     assert!(matches!(error, DownloadError::WrongHash { .. }), "{error}");
     assert_eq!(server.asked().len(), 1);
-    // The damaged part is not resumed either.
+    // The damaged part is not resumed.
     place.fetch(&server.url("/m"), None).unwrap();
     assert_eq!(server.asked()[1].start(), 0);
 }
@@ -412,7 +412,7 @@ fn silence_is_given_up_but_one_byte_now_and_then_is_progress() {
         "{error}"
     );
     assert!(start.elapsed() < Duration::from_secs(10));
-    // Together far longer than the longest silence.
+    // The total time far exceeds the stall timeout.
     let slow = Server::start(|asked, _| {
         let mut reply = Reply::file(asked, &[7; 12]);
         reply.drip = Duration::from_millis(100);

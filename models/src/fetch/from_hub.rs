@@ -1,4 +1,4 @@
-//! The files of a model, one by one, from the Hub.
+//! Downloads a model's files from the Hub.
 
 use std::path::Path;
 
@@ -8,13 +8,13 @@ use crate::checkpoint::sharded;
 use crate::download::{DownloadError, Limits, Watch};
 use crate::hub::{Hub, HubFile};
 
-/// The indexes of weights in several files, the best one first.
+/// Index files of sharded weights, in order of preference.
 const INDEX_FILES: [&str; 2] = [
     "model.safetensors.index.json",
     "pytorch_model.bin.index.json",
 ];
 
-/// One model's way from the Hub.
+/// A model being downloaded from the Hub.
 struct Delivery<'a> {
     hub: &'a Hub,
     entry: &'a Entry<'a>,
@@ -24,10 +24,11 @@ struct Delivery<'a> {
     records: Vec<FileRecord>,
 }
 
-/// Fetches what a model needs into `partial`. Tells the repository's commit, if a file came just now, and the files.
+/// Downloads a model's files into `partial`. Returns the repository's commit, if any file was downloaded now, and the
+/// files.
 ///
 /// # Errors
-/// [`FetchError`] if a file cannot be had or verified, or the model is none that Heschl runs.
+/// Returns a [`FetchError`] if a file cannot be downloaded or verified, or the model is not supported.
 pub(super) fn from_hub(
     hub: &Hub,
     entry: &Entry,
@@ -43,7 +44,7 @@ pub(super) fn from_hub(
         commit: None,
         records: vec![],
     };
-    // The length in all is not known while the small files come.
+    // The total size is unknown while the small files are downloaded.
     let mut quiet = Watch {
         progress: &mut |_, _| {},
         cancelled: watch.cancelled,
@@ -56,14 +57,14 @@ pub(super) fn from_hub(
     Ok((delivery.commit, delivery.records))
 }
 
-/// The hash that a file of the entry must have, if it is known.
+/// The expected hash of a file, if known.
 pub(super) fn known_hash<'a>(entry: &Entry<'a>, name: &str) -> Option<&'a str> {
     let weights = entry.weights;
     weights.sha256.filter(|_| weights.file == name)
 }
 
 impl Delivery<'_> {
-    /// The weights under the name that is known, else under the other one, else in several files.
+    /// Downloads the weights under their expected name, else under another one, else as shards.
     fn get_weights(&mut self, watch: &mut Watch) -> Result<(), FetchError> {
         let known = self.entry.weights.file;
         let others = WEIGHT_FILES.into_iter().filter(|file| *file != known);
@@ -93,7 +94,7 @@ impl Delivery<'_> {
         shards.iter().try_for_each(|shard| self.get(shard, watch))
     }
 
-    /// What says how samples are prepared, under its older name, else under that of transformers 5.
+    /// Downloads the preprocessor configuration under its old name, else under that of transformers 5.
     fn get_preprocessor(&mut self, is_needed: bool, watch: &mut Watch) -> Result<(), FetchError> {
         match self.get(PREPROCESSOR_FILE, watch) {
             Err(error) if is_missing(&error) => match self.get(PROCESSOR_FILE, watch) {

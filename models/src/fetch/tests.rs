@@ -1,4 +1,4 @@
-//! Whole models from a made-up Hub, a made-up cache, and without either.
+//! Complete models from a fake Hub, a fake cache, and without either.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ impl Machine {
             progress: &mut |_, _| {},
             cancelled: &|| false,
         };
-        // The made-up Hub has made-up files.
+        // The fake Hub has fake files.
         let listed = catalogue::find(name).copied();
         let mut entry = listed.or_else(|| catalogue::of_hub(name)).unwrap();
         entry.revision = "main";
@@ -66,7 +66,7 @@ impl Machine {
     }
 }
 
-/// A Hub that has the named files.
+/// A Hub with the named files.
 fn hub(files: &'static [&'static str]) -> Server {
     Server::start(move |asked, _| {
         let name = asked.path.rsplit('/').next().unwrap_or_default();
@@ -78,7 +78,7 @@ fn hub(files: &'static [&'static str]) -> Server {
     })
 }
 
-/// What the made-up files hold: a configuration that makes sense, an index of two shards, else their own names.
+/// Contents of the fake files: a valid configuration, an index of two shards, else the file's own name.
 fn content(name: &str) -> Vec<u8> {
     match name {
         "config.json" => CONFIG.into(),

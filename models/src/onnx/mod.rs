@@ -1,4 +1,4 @@
-//! A small builder of ONNX graphs whose weights stay in the files they came in.
+//! A small builder of ONNX graphs whose weights stay in their files.
 
 pub(crate) mod proto;
 pub(crate) mod wire;
@@ -13,7 +13,7 @@ use proto::{
     TypeProto, TypeValue, ValueInfoProto,
 };
 
-/// Operators of ONNX Runtime that ONNX itself does not have.
+/// Domain of ONNX Runtime's contrib operators.
 pub(crate) const MICROSOFT: &str = "com.microsoft";
 
 pub(crate) const FLOAT: i32 = 1;
@@ -24,7 +24,7 @@ pub(crate) const EXTERNAL: i32 = 1;
 const IR_VERSION: i64 = 10;
 const OPSET: i64 = 20;
 
-/// The number formats that a value can be cast to.
+/// Number formats for casts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Number {
     Float,
@@ -62,7 +62,7 @@ pub(crate) enum Attribute<'a> {
 }
 
 impl Attribute<'_> {
-    /// The attribute as the file has it.
+    /// Serialises the attribute.
     pub(crate) fn encode(&self) -> AttributeProto {
         let (name, kind) = match self {
             Self::Float(name, _) => (name, 1),
@@ -95,24 +95,24 @@ pub(crate) struct GraphBuilder {
 }
 
 impl GraphBuilder {
-    /// Declares an input of single-precision numbers.
+    /// Declares a single-precision input.
     pub(crate) fn input_floats(&mut self, name: &str, shape: &[Dim]) -> Value {
         self.graph.input.push(value_info(name, FLOAT, shape));
         Value(name.to_string())
     }
 
-    /// Declares an input of whole numbers.
+    /// Declares an integer input.
     pub(crate) fn input_integers(&mut self, name: &str, shape: &[Dim]) -> Value {
         self.graph.input.push(value_info(name, INT64, shape));
         Value(name.to_string())
     }
 
-    /// Names a value as the graph's single-precision output.
+    /// Declares a value as the graph's single-precision output.
     pub(crate) fn output_floats(&mut self, value: &Value, shape: &[Dim]) {
         self.graph.output.push(value_info(&value.0, FLOAT, shape));
     }
 
-    /// A tensor that stays where it is on disk, in the number format that the graph takes.
+    /// References a tensor on disk, in the number format that the graph takes.
     pub(crate) fn weight(&mut self, weight: Weight) -> Value {
         let name = weight.name.clone();
         if self.weight_names.insert(name.clone()) {
@@ -120,7 +120,7 @@ impl GraphBuilder {
                 NumberFormat::F16 => FLOAT16,
                 _ => FLOAT,
             };
-            // The numbers are handed over by name; a place is only there because the format asks for one.
+            // The data are passed by name; the location is a dummy that the format requires.
             let place = StringStringEntryProto {
                 key: Some("location".into()),
                 value: Some("weights".into()),
@@ -138,7 +138,7 @@ impl GraphBuilder {
         Value(name)
     }
 
-    /// A list of whole numbers known in advance.
+    /// A constant list of integers.
     pub(crate) fn integers(&mut self, values: &[i64]) -> Value {
         let raw = values
             .iter()
@@ -147,17 +147,17 @@ impl GraphBuilder {
         self.constant(INT64, vec![values.len() as i64], raw)
     }
 
-    /// One whole number known in advance, without dimensions.
+    /// A constant integer scalar.
     pub(crate) fn integer(&mut self, value: i64) -> Value {
         self.constant(INT64, vec![], value.to_le_bytes().to_vec())
     }
 
-    /// One number known in advance, without dimensions.
+    /// A constant floating-point scalar.
     pub(crate) fn float(&mut self, value: f32) -> Value {
         self.constant(FLOAT, vec![], value.to_le_bytes().to_vec())
     }
 
-    /// Numbers known in advance, of any length.
+    /// A constant floating-point tensor.
     pub(crate) fn floats(&mut self, shape: &[usize], values: &[f32]) -> Value {
         let raw = values
             .iter()
@@ -178,7 +178,7 @@ impl GraphBuilder {
         Value(name)
     }
 
-    /// Adds a node of standard ONNX and gives its one output.
+    /// Adds a standard ONNX node and returns its only output.
     pub(crate) fn op(
         &mut self,
         op_type: &str,
@@ -188,7 +188,7 @@ impl GraphBuilder {
         self.op_of("", op_type, inputs, attributes)
     }
 
-    /// Adds a node of another domain and gives its one output.
+    /// Adds a node of another domain and returns its only output.
     pub(crate) fn op_of(
         &mut self,
         domain: &str,
@@ -209,8 +209,8 @@ impl GraphBuilder {
         Value(name)
     }
 
-    /// The lengths of `n` parts of `whole` (one number, `(1,)`) that differ by at most one; some are 0 where there is
-    /// less to share.
+    /// Sizes of `n` parts of `whole` (an integer, `(1,)`) that differ by at most one; some are 0 if there are fewer
+    /// elements than parts.
     pub(crate) fn even_shares(&mut self, whole: &Value, n: usize) -> Value {
         let places: Vec<i64> = (0..=n as i64).collect();
         let [places, n_parts] = [self.integers(&places), self.integers(&[n as i64])];
@@ -221,7 +221,7 @@ impl GraphBuilder {
         self.op("Sub", &[&ends, &begins], &[])
     }
 
-    /// Cuts a value along `axis` into `n` parts of the lengths `shares`.
+    /// Splits a value along `axis` into `n` parts of sizes `shares`.
     pub(crate) fn split(
         &mut self,
         value: &Value,
@@ -242,7 +242,7 @@ impl GraphBuilder {
         parts.into_iter().map(Value).collect()
     }
 
-    /// The value in another number format.
+    /// Casts a value to another number format.
     pub(crate) fn cast(&mut self, value: &Value, to: Number) -> Value {
         self.op(
             "Cast",
@@ -251,18 +251,18 @@ impl GraphBuilder {
         )
     }
 
-    /// The value with other dimensions; −1 stands for what is left.
+    /// Reshapes a value; one dimension may be −1, to be inferred.
     pub(crate) fn reshape(&mut self, value: &Value, shape: &[i64]) -> Value {
         let shape = self.integers(shape);
         self.op("Reshape", &[value, &shape], &[])
     }
 
-    /// The elements `from..to` along `axis`; negative positions count from the end.
+    /// Slices `from..to` along `axis`; negative indices count from the end.
     pub(crate) fn slice(&mut self, value: &Value, axis: i64, from: i64, to: i64) -> Value {
         self.slice_by(value, axis, [from, to, 1])
     }
 
-    /// Every `step`-th of the elements `from..to` along `axis`.
+    /// Slices `from..to` along `axis` with a step.
     pub(crate) fn slice_by(
         &mut self,
         value: &Value,
@@ -274,18 +274,18 @@ impl GraphBuilder {
         self.op("Slice", &[value, &from, &to, &axis, &step], &[])
     }
 
-    /// The value with its axes in another order.
+    /// Permutes the axes of a value.
     pub(crate) fn transpose(&mut self, value: &Value, order: &[i64]) -> Value {
         self.op("Transpose", &[value], &[Attribute::Ints("perm", order)])
     }
 
-    /// Values one after the other along `axis`.
+    /// Concatenates values along `axis`.
     pub(crate) fn concat(&mut self, values: &[Value], axis: i64) -> Value {
         let values: Vec<&Value> = values.iter().collect();
         self.op("Concat", &values, &[Attribute::Int("axis", axis)])
     }
 
-    /// Sums along `axis`, which goes away.
+    /// Sums along `axis`, which is removed.
     pub(crate) fn sum(&mut self, value: &Value, axis: i64) -> Value {
         let axis = self.integers(&[axis]);
         self.op(
@@ -295,7 +295,7 @@ impl GraphBuilder {
         )
     }
 
-    /// Means along `axis`, which stays with the length 1.
+    /// Averages along `axis`, which is kept with size 1.
     pub(crate) fn mean(&mut self, value: &Value, axis: i64) -> Value {
         let axis = self.integers(&[axis]);
         self.op(
@@ -310,7 +310,7 @@ impl GraphBuilder {
         format!("{stem}_{}", self.n_values)
     }
 
-    /// The finished graph as the bytes of an ONNX model, and the weights that it points to.
+    /// Returns the finished ONNX model as bytes, and the weights that it references.
     pub(crate) fn finish(mut self, name: &str) -> (Vec<u8>, Vec<Weight>) {
         self.graph.name = Some(name.to_string());
         let opset = |domain: &str, version| OperatorSetIdProto {
@@ -328,7 +328,7 @@ impl GraphBuilder {
     }
 }
 
-/// Name, number format and sizes of an input or output.
+/// Name, number format and shape of an input or output.
 pub(crate) fn value_info(name: &str, elem_type: i32, shape: &[Dim]) -> ValueInfoProto {
     let dimension = |dim: &Dim| DimensionProto {
         value: Some(match dim {

@@ -1,9 +1,9 @@
-//! The messages of the ONNX file format, with the field numbers of `onnx.proto` up to IR version 14.
+//! Messages of the ONNX file format, with the field numbers of `onnx.proto` up to IR version 14.
 //!
-//! Every field is declared, whether Heschl looks at it or not: what is not declared would be lost from a file that is read
-//! and written again. Whether a field was there at all is kept too.
+//! Every field is declared, used or not: undeclared fields would be lost when a file is read and written again. Field
+//! presence is preserved too.
 
-/// A remark of the exporter, or a place of external data.
+/// A metadata entry, or an entry of external data.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct StringStringEntryProto {
     #[prost(string, optional, tag = "1")]
@@ -12,7 +12,7 @@ pub(crate) struct StringStringEntryProto {
     pub(crate) value: Option<String>,
 }
 
-/// Which edition of the operators the nodes mean.
+/// Version of an operator set.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct OperatorSetIdProto {
     #[prost(string, optional, tag = "1")]
@@ -21,7 +21,7 @@ pub(crate) struct OperatorSetIdProto {
     pub(crate) version: Option<i64>,
 }
 
-/// A whole file.
+/// A model file.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct ModelProto {
     #[prost(int64, optional, tag = "1")]
@@ -50,7 +50,7 @@ pub(crate) struct ModelProto {
     pub(crate) configuration: Vec<DeviceConfigurationProto>,
 }
 
-/// How the model was to be trained further.
+/// Training information.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct TrainingInfoProto {
     #[prost(message, optional, tag = "1")]
@@ -63,7 +63,7 @@ pub(crate) struct TrainingInfoProto {
     pub(crate) update_binding: Vec<StringStringEntryProto>,
 }
 
-/// Machines that the model is spread over.
+/// Devices over which the model is distributed.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct DeviceConfigurationProto {
     #[prost(string, optional, tag = "1")]
@@ -74,7 +74,7 @@ pub(crate) struct DeviceConfigurationProto {
     pub(crate) device: Vec<String>,
 }
 
-/// Nodes in an order in which they can be computed, and the values that they share.
+/// A graph: nodes in topological order, and its values.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct GraphProto {
     #[prost(message, repeated, tag = "1")]
@@ -108,7 +108,7 @@ pub(crate) struct TensorAnnotation {
     pub(crate) quant_parameter_tensor_names: Vec<StringStringEntryProto>,
 }
 
-/// One operation.
+/// A node, that is, one operation.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct NodeProto {
     #[prost(string, repeated, tag = "1")]
@@ -133,7 +133,7 @@ pub(crate) struct NodeProto {
     pub(crate) device_configurations: Vec<NodeDeviceConfigurationProto>,
 }
 
-/// Where one node runs.
+/// Device placement of a node.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct NodeDeviceConfigurationProto {
     #[prost(string, optional, tag = "1")]
@@ -144,7 +144,7 @@ pub(crate) struct NodeDeviceConfigurationProto {
     pub(crate) pipeline_stage: Option<i32>,
 }
 
-/// How one tensor is spread.
+/// Sharding of a tensor.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct ShardingSpecProto {
     #[prost(string, optional, tag = "1")]
@@ -157,7 +157,7 @@ pub(crate) struct ShardingSpecProto {
     pub(crate) sharded_dim: Vec<ShardedDimProto>,
 }
 
-/// A group of machines.
+/// A group of devices.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct IntIntListEntryProto {
     #[prost(int64, optional, tag = "1")]
@@ -166,7 +166,7 @@ pub(crate) struct IntIntListEntryProto {
     pub(crate) value: Vec<i64>,
 }
 
-/// How one axis is spread.
+/// Sharding of an axis.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct ShardedDimProto {
     #[prost(int64, optional, tag = "1")]
@@ -175,7 +175,7 @@ pub(crate) struct ShardedDimProto {
     pub(crate) simple_sharding: Vec<SimpleShardedDimProto>,
 }
 
-/// One part of an axis.
+/// One shard of an axis.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct SimpleShardedDimProto {
     #[prost(oneof = "SimpleShardedDim", tags = "1, 2")]
@@ -192,7 +192,7 @@ pub(crate) enum SimpleShardedDim {
     Named(String),
 }
 
-/// A constant that an operation takes.
+/// An attribute of a node.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct AttributeProto {
     #[prost(string, optional, tag = "1")]
@@ -233,7 +233,7 @@ pub(crate) struct AttributeProto {
     pub(crate) sparse_tensors: Vec<SparseTensorProto>,
 }
 
-/// An array, here or in another file.
+/// A tensor, with data here or in another file.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct TensorProto {
     #[prost(int64, repeated, packed = "false", tag = "1")]
@@ -276,7 +276,7 @@ pub(crate) struct SegmentProto {
     pub(crate) end: Option<i64>,
 }
 
-/// An array that is mostly zero.
+/// A sparse tensor.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct SparseTensorProto {
     #[prost(message, optional, tag = "1")]
@@ -300,7 +300,7 @@ pub(crate) struct ValueInfoProto {
     pub(crate) metadata_props: Vec<StringStringEntryProto>,
 }
 
-/// What a value may hold.
+/// Type of a value.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct TypeProto {
     #[prost(oneof = "TypeValue", tags = "1, 4, 5, 7, 8, 9")]
@@ -369,7 +369,7 @@ pub(crate) struct OpaqueTypeProto {
     pub(crate) name: Option<String>,
 }
 
-/// The sizes of an array's axes, as far as they are known.
+/// Shape of a tensor, as far as known.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct TensorShapeProto {
     #[prost(message, repeated, tag = "1")]
@@ -392,7 +392,7 @@ pub(crate) enum DimensionValue {
     Named(String),
 }
 
-/// An operation made of others.
+/// An operator defined as a composition of others.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct FunctionProto {
     #[prost(string, optional, tag = "1")]

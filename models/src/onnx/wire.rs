@@ -1,36 +1,36 @@
-//! Protobuf's wire format, as far as it has to be known to leave large arrays where they lie.
+//! The subset of Protobuf's wire format needed to leave large arrays in the file.
 
-/// One field of a message.
+/// A field of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Field {
-    /// Its number.
+    /// Field number.
     pub(crate) number: u32,
-    /// How its content is written.
+    /// Wire type.
     pub(crate) wire: Wire,
-    /// Where its tag begins.
+    /// Offset of the tag.
     pub(crate) start: u64,
-    /// Where its content begins: for [`Wire::Bytes`] after the length.
+    /// Offset of the content: for [`Wire::Bytes`], after the length.
     pub(crate) content: u64,
-    /// Where it ends.
+    /// End offset.
     pub(crate) end: u64,
 }
 
-/// How the content of a field is written.
+/// Wire type of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wire {
     /// A number of one to ten bytes.
     Varint,
     /// Eight bytes.
     Fixed64,
-    /// A length and so many bytes.
+    /// Length-delimited bytes.
     Bytes,
     /// Four bytes.
     Fixed32,
 }
 
-/// Bytes at any place of a file.
+/// Random access to bytes.
 pub(crate) trait Bytes {
-    /// As many bytes from `at` on as there are, at most 20.
+    /// Returns the bytes from `at` on, at most 20.
     fn peek(&mut self, at: u64) -> std::io::Result<([u8; 20], usize)>;
 }
 
@@ -45,7 +45,7 @@ impl Bytes for &[u8] {
     }
 }
 
-/// The field that begins at `at` in a message that ends at `end`; `None` if there cannot be one.
+/// Parses the field at offset `at` in a message that ends at `end`; returns `None` if it is invalid.
 pub(crate) fn field(bytes: &mut impl Bytes, at: u64, end: u64) -> std::io::Result<Option<Field>> {
     let (near, n_near) = bytes.peek(at)?;
     Ok(parse(&near[..n_near], at, end))
@@ -78,7 +78,7 @@ fn parse(near: &[u8], start: u64, end: u64) -> Option<Field> {
     })
 }
 
-/// A number and the bytes that it takes.
+/// A variable-length integer and its size in bytes.
 fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
     let mut value = 0_u64;
     for (index, byte) in bytes.iter().take(10).enumerate() {
@@ -90,18 +90,18 @@ fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
     None
 }
 
-/// Whether a message holds at most `most` other messages, those inside of them counted too.
+/// Whether a message contains at most `most` nested messages at any depth.
 ///
-/// A message of two bytes takes hundreds in memory, so this is asked before anything is decoded.
+/// A message of two bytes takes hundreds in memory, so this is checked before decoding.
 pub(crate) fn has_at_most(most: usize, message: Message, bytes: &[u8]) -> bool {
     let mut left = most;
     count(message, bytes, &mut left, MOST_DEPTH)
 }
 
-/// Messages inside messages; graphs inside nodes are seldom deeper than ten.
+/// Maximum nesting depth; graphs within nodes are seldom nested more than ten deep.
 const MOST_DEPTH: usize = 60;
 
-/// The messages of ONNX that hold others.
+/// ONNX messages that contain others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Message {
     Model,
@@ -112,14 +112,14 @@ pub(crate) enum Message {
     Function,
     Training,
     Value,
-    /// Two texts.
+    /// A pair of strings.
     Entry,
-    /// Any other, whose parts are counted by its length.
+    /// Any other message, whose parts are bounded by its length.
     Other,
 }
 
 impl Message {
-    /// What the field `number` of it holds; `None` if that is no message.
+    /// The message type of field `number`; `None` if it is not a message.
     fn part(self, number: u32) -> Option<Self> {
         match (self, number) {
             (Self::Model, 7) | (Self::Attribute, 6 | 11) | (Self::Training, 1 | 2) => {
@@ -152,7 +152,7 @@ fn count(message: Message, mut bytes: &[u8], left: &mut usize, depth: usize) -> 
     let end = bytes.len() as u64;
     let mut at = 0;
     while at < end {
-        // What cannot be read is for the decoder to say.
+        // Invalid data are left to the decoder.
         let Ok(Some(found)) = field(&mut bytes, at, end) else {
             return true;
         };
@@ -165,7 +165,7 @@ fn count(message: Message, mut bytes: &[u8], left: &mut usize, depth: usize) -> 
         }
         let inside = &bytes[found.content as usize..found.end as usize];
         let weight = match part {
-            // The smallest part of a type is two bytes long.
+            // The smallest nested part takes two bytes.
             Message::Other => 1 + inside.len() / 2,
             _ => 1,
         };

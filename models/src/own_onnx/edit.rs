@@ -1,4 +1,4 @@
-//! The edited graph: Heschl's two inputs, one output with every wanted layer at the wanted frame, nothing else.
+//! Edits a graph: Heschl's two inputs, and one output with every hidden state at the requested frame.
 
 use std::collections::BTreeSet;
 
@@ -11,43 +11,43 @@ use super::wiring::{Wiring, captured};
 use crate::onnx::proto::{GraphProto, NodeProto, OperatorSetIdProto, TensorProto};
 use crate::onnx::{Attribute, Dim, FLOAT, INT64, value_info};
 
-/// Name of the graph's input of windows, as the encoder feeds it.
+/// Name of the graph's input for windows, as fed by the encoder.
 const INPUT: &str = "input";
-/// Name of the graph's input of wanted output frames.
+/// Name of the graph's input for the requested output frames.
 const WANTED_FRAMES: &str = "wanted_frames";
-/// Name of the one output.
+/// Name of the output.
 pub(crate) const OUTPUT: &str = "heschl.hidden_states";
-/// What the names of all values begin with that Heschl adds.
+/// Prefix of all values added by Heschl.
 const PREFIX: &str = "heschl.";
-/// Oldest edition of the operators that gathers per window.
+/// Oldest operator set that supports gathering per window.
 const OLDEST_OPERATORS: i64 = 12;
-/// First edition whose `Unsqueeze` takes its axes as an input.
+/// First operator set whose `Unsqueeze` takes its axes as an input.
 const AXES_AS_INPUT: i64 = 13;
 
-/// The order of a hidden state's axes.
+/// Order of a hidden state's axes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum GraphLayout {
     BatchFirst,
     FramesFirst,
 }
 
-/// What is cut out of the graph.
+/// The part of the graph to keep.
 pub(crate) struct GraphCut<'a> {
     pub(crate) sound: &'a SoundInput,
-    /// The hidden states' values, layer 0 first.
+    /// Values of the hidden states, layer 0 first.
     pub(crate) hidden: &'a [String],
     pub(crate) layout: GraphLayout,
-    /// Features per layer.
+    /// Hidden size.
     pub(crate) dim: usize,
 }
 
-/// The edited graph. Its output's rows are `cut.hidden`.
+/// Returns the edited graph, whose output rows are `cut.hidden`.
 ///
-/// Inputs: `input` `(batch, samples)` or `(batch, n_mels, n_frames)`, the last frame silence, which is repeated up to
+/// Inputs: `input` `(batch, samples)` or `(batch, n_mels, n_frames)`, with a silent last frame, which is repeated up to
 /// 3000; `wanted_frames` `(batch,)`. Output: `(batch, layers, dim)`, single precision.
 ///
 /// # Errors
-/// [`OwnOnnxError::OldOperators`] if the graph's operators cannot do that.
+/// Returns [`OwnOnnxError::OldOperators`] if the graph's operator set does not support this.
 pub(crate) fn edit(skeleton: &Skeleton, cut: &GraphCut) -> Result<Skeleton, OwnOnnxError> {
     let opset = standard_opset(&skeleton.model.opset_import);
     if opset < OLDEST_OPERATORS {
@@ -88,10 +88,10 @@ pub(crate) fn edit(skeleton: &Skeleton, cut: &GraphCut) -> Result<Skeleton, OwnO
     Ok(edited)
 }
 
-/// The edited graph with only some of its rows.
+/// Reduces the edited graph to some of its output rows.
 ///
 /// # Errors
-/// What is wrong, if the graph is not one that [`edit`] made.
+/// Returns a message if the graph was not made by [`edit`].
 pub(crate) fn keep_layers(
     edited: &mut Skeleton,
     layers: &[usize],
@@ -139,13 +139,13 @@ fn set_output(graph: &mut GraphProto, n_layers: usize, dim: usize) {
     graph.output = vec![value_info(OUTPUT, FLOAT, &shape)];
 }
 
-/// The graph's value under a name that Heschl's own values cannot have.
+/// A new name for a value of the graph that clashes with Heschl's names.
 fn own_name(name: &str) -> Option<String> {
     let is_taken = name == INPUT || name == WANTED_FRAMES || name.starts_with(PREFIX);
     is_taken.then(|| format!("own.{name}"))
 }
 
-/// Renames values that have a name which Heschl gives.
+/// Renames values whose names clash with Heschl's.
 fn free_names(edited: &mut Skeleton) {
     rename_in(&mut edited.graph);
     let places = std::mem::take(&mut edited.places);
@@ -161,7 +161,7 @@ fn rename(name: &mut String) {
     }
 }
 
-/// As deep as graphs are nested, which the decoder bounds.
+/// Recursion is bounded by the decoder's limit on nesting.
 fn rename_in(graph: &mut GraphProto) {
     let sparse = graph.sparse_initializer.iter_mut();
     let sparse = sparse.filter_map(|array| array.values.as_mut());
@@ -187,7 +187,7 @@ fn rename_in(graph: &mut GraphProto) {
     }
 }
 
-/// Nodes to be put before and behind those of the graph.
+/// Nodes to be inserted before and after those of the graph.
 struct Editor {
     before: Vec<NodeProto>,
     after: Vec<NodeProto>,
@@ -214,7 +214,7 @@ impl Editor {
         name
     }
 
-    /// The window under the name and in the number format that the graph knows it by.
+    /// Provides the window under the name and in the number format that the graph expects.
     fn give_input(&mut self, sound: &SoundInput) {
         let window = match sound.kind {
             SoundKind::Waveform => INPUT.to_string(),
@@ -226,7 +226,7 @@ impl Editor {
         self.before.push(given);
     }
 
-    /// The spectrogram with its last frame, which is silence, repeated up to 30 s.
+    /// The spectrogram with its last, silent frame repeated up to 30 s.
     fn padded(&mut self, window: &str) -> String {
         let shape = self.next_name("shape");
         self.before.push(node("Shape", &[window], &shape, &[]));
@@ -252,7 +252,7 @@ impl Editor {
         padded
     }
 
-    /// A mask of ones in the shape of the window: all of it is heard.
+    /// A mask of ones in the shape of the window: nothing is masked.
     fn give_mask(&mut self, sound: &SoundInput) {
         let Some((mask, number)) = &sound.mask else {
             return;
@@ -273,7 +273,7 @@ impl Editor {
         ]);
     }
 
-    /// Each hidden state at each window's wanted frame, one above the other.
+    /// Gathers each hidden state at each window's requested frame, and stacks them.
     fn take_hidden(&mut self, cut: &GraphCut) {
         let frames = self.unsqueezed(WANTED_FRAMES);
         let mut rows = Vec::with_capacity(cut.hidden.len());
@@ -300,7 +300,7 @@ impl Editor {
         self.after.push(node("Concat", &rows, OUTPUT, &axis));
     }
 
-    /// The value with a new axis behind the first.
+    /// The value with a new axis after the first.
     fn unsqueezed(&mut self, value: &str) -> String {
         let name = self.next_name("unsqueezed");
         let unsqueeze = if self.has_axes_input {
@@ -330,7 +330,7 @@ fn node(op: &str, inputs: &[&str], output: &str, attributes: &[Attribute]) -> No
     }
 }
 
-/// Removes what the output does not need.
+/// Removes everything that the output does not depend on.
 fn prune(edited: &mut Skeleton) -> Result<(), String> {
     let graph = &mut edited.graph;
     let needed = Wiring::new(graph)?.needed_by(&[OUTPUT]);

@@ -1,4 +1,4 @@
-//! Why a user's own ONNX file cannot be used.
+//! Errors of user-supplied ONNX files.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::added::AddError;
 use crate::folders::NoDataFolder;
 
-/// Why an ONNX file was not added or cannot be used.
+/// Errors of adding or opening a user-supplied ONNX file.
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,
@@ -108,7 +108,7 @@ pub enum OwnOnnxError {
          again.\nFile: {}", path.display()
     )]
     Description { reason: String, path: PathBuf },
-    /// What lies beside the file says that it cannot be used.
+    /// The preprocessing files next to the model are not supported.
     #[error(transparent)]
     Preprocessor(Box<crate::ModelError>),
     #[error(transparent)]

@@ -1,4 +1,4 @@
-//! The folder of an added ONNX file: written whole or not at all, opened and built from like any other model.
+//! The folder of an added ONNX file: written atomically, then opened like any other model.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
@@ -17,21 +17,21 @@ use crate::folders::Surroundings;
 use crate::onnx::proto::{StringStringEntryProto, TensorProto};
 use crate::onnx::{EXTERNAL, FLOAT, FLOAT16};
 
-/// What the model says of itself.
+/// File with the model card.
 const DESCRIPTION_FILE: &str = "heschl.json";
 const DESCRIPTION_VERSION: u32 = 1;
 const MOST_DESCRIPTION_BYTES: u64 = 1 << 20;
 const GRAPH_FILE: &str = "model.onnx";
 const DATA_FILE: &str = "model.onnx_data";
-/// Arrays begin at multiples of this, so that they can be used where they lie.
+/// Alignment of arrays, so that they can be used in place.
 const ALIGNMENT: u64 = 64;
-/// Smaller arrays lie in the graph itself.
+/// Smaller arrays are stored in the graph itself.
 const SMALL_BYTES: u64 = 1024;
-/// Most bytes of a graph with those arrays that the runtime cannot be given by name.
+/// Maximum size of a graph with the arrays that cannot be passed to the runtime by name.
 const MOST_EMBEDDED_BYTES: u64 = 1 << 30;
-/// How the name of a folder begins that is being written.
+/// Prefix of a folder that is being written.
 const PARTIAL: &str = ".adding-";
-/// Held as long as such a folder is being written.
+/// Lock held while such a folder is being written.
 const LOCK_FILE: &str = ".lock";
 const MOST_LAYERS: usize = 1000;
 const MOST_DIM: usize = 1 << 16;
@@ -40,13 +40,13 @@ const MOST_DIM: usize = 1 << 16;
 struct Description {
     version: u32,
     card: Card,
-    /// Name of the file that was added.
+    /// Name of the original file.
     original: String,
-    /// SHA-256 of the file that was added, 64 lowercase hex digits.
+    /// SHA-256 of the original file, 64 lowercase hexadecimal digits.
     sha256: String,
 }
 
-/// Whether a folder holds an added ONNX file.
+/// Returns whether a folder holds an added ONNX file.
 #[must_use]
 pub fn is_own(folder: &Path) -> bool {
     folder.join(DESCRIPTION_FILE).is_file()
@@ -59,7 +59,7 @@ fn at(path: &Path) -> impl Fn(io::Error) -> OwnOnnxError + '_ {
     }
 }
 
-/// Writes the folder of the model that `card` describes; it appears whole under its name.
+/// Atomically writes the folder of the model described by `card`.
 pub(super) fn write(
     around: &Surroundings,
     edited: &Skeleton,
@@ -94,14 +94,14 @@ pub(super) fn write(
     drop(lock);
     let folder = folders.model(&card.name);
     if is_own(&folder) {
-        // The name is free, so this is of an attempt that was ended before its last step.
+        // The name is free, so this was left by an interrupted attempt.
         fs::remove_dir_all(&folder).map_err(at(&folder))?;
     }
     files::rename_durably(partial.path(), &folder).map_err(at(&folder))?;
     Ok(folder)
 }
 
-/// Removes folders that were being written by a process that is no more.
+/// Removes partial folders of processes that no longer exist.
 fn remove_litter(models: &Path) {
     let entries = fs::read_dir(models).into_iter().flatten();
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
@@ -111,13 +111,13 @@ fn remove_litter(models: &Path) {
     };
     for path in paths.filter(is_partial) {
         if let Ok(Some(_lock)) = files::lock(&path.join(LOCK_FILE)) {
-            // Where that fails, the next attempt may succeed.
+            // Best effort: the next attempt may succeed.
             let _ = fs::remove_dir_all(&path);
         }
     }
 }
 
-/// A folder under a temporary name that is removed if nothing comes of it.
+/// A temporary folder that is removed unless it is completed.
 fn new_folder(models: &Path) -> io::Result<tempfile::TempDir> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(PARTIAL);
@@ -129,7 +129,7 @@ fn new_folder(models: &Path) -> io::Result<tempfile::TempDir> {
     builder.tempdir_in(models)
 }
 
-/// Writes the graph, and behind one another the large arrays that it points to.
+/// Writes the graph, and its large arrays one after another.
 fn write_graph(folder: &Path, edited: &Skeleton) -> Result<(), OwnOnnxError> {
     let data_path = folder.join(DATA_FILE);
     let mut data = BufWriter::new(File::create(&data_path).map_err(at(&data_path))?);
@@ -188,7 +188,7 @@ fn copy(place: &FilePlace, data: &mut impl Write, data_path: &Path) -> Result<()
     Err(at(&place.file)(io::ErrorKind::UnexpectedEof.into()))
 }
 
-/// The folder of an added ONNX file, opened.
+/// The opened folder of an added ONNX file.
 #[derive(Debug, Clone)]
 pub(crate) struct OwnModel {
     folder: PathBuf,
@@ -196,10 +196,10 @@ pub(crate) struct OwnModel {
 }
 
 impl OwnModel {
-    /// Reads what the model says of itself.
+    /// Reads the model card.
     ///
     /// # Errors
-    /// [`OwnOnnxError::Description`] if that is damaged or of another version.
+    /// Returns [`OwnOnnxError::Description`] if it is damaged or of another version.
     pub(crate) fn open(folder: &Path) -> Result<Self, OwnOnnxError> {
         let path = folder.join(DESCRIPTION_FILE);
         let unusable = |reason: String| OwnOnnxError::Description {
@@ -228,7 +228,7 @@ impl OwnModel {
         })
     }
 
-    /// What the model says of itself, under the name `name`.
+    /// Returns the model card, with the name `name`.
     pub(crate) fn card(&self, name: &str) -> Card {
         Card {
             name: name.to_string(),
@@ -236,17 +236,17 @@ impl OwnModel {
         }
     }
 
-    /// The files that decide its numbers.
+    /// Returns the files that determine the model's outputs.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         [DESCRIPTION_FILE, GRAPH_FILE, DATA_FILE]
             .map(|name| self.folder.join(name))
             .to_vec()
     }
 
-    /// The graph that gives `layers` alone, and where its weights lie.
+    /// Returns the graph that computes only `layers`, and the locations of its weights.
     ///
     /// # Errors
-    /// [`OwnOnnxError`] if half precision is asked for, or the folder's files are damaged.
+    /// Returns an [`OwnOnnxError`] if half precision is requested, or the folder's files are damaged.
     pub(crate) fn build(
         &self,
         layers: &[usize],
@@ -265,7 +265,7 @@ impl OwnModel {
     }
 }
 
-/// The graph as bytes; those arrays by name that the runtime takes from the mapped file, the others inside.
+/// The graph as bytes; arrays that the runtime can take from the mapped file are passed by name, the others embedded.
 fn hand_over(mut skeleton: Skeleton) -> Result<(Vec<u8>, Vec<Weight>), OwnOnnxError> {
     let mut weights = Vec::new();
     let mut n_embedded = 0;
@@ -290,7 +290,7 @@ fn hand_over(mut skeleton: Skeleton) -> Result<(Vec<u8>, Vec<Weight>), OwnOnnxEr
             }
         };
         array.data_location = Some(EXTERNAL);
-        // The numbers are handed over by name; a place is only there because the format asks for one.
+        // The data are passed by name; the location is a dummy that the format requires.
         array.external_data = vec![entry("location", "weights".into())];
         weights.push(Weight {
             name,

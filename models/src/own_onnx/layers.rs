@@ -1,40 +1,38 @@
-//! Finding the hidden states of a transformer encoder in its graph.
+//! Finds the hidden states of a transformer encoder in its graph.
 //!
-//! A transformer block adds attention to the value that runs into it, then a feed-forward network to that: two sums, each
-//! of a value and of something computed from the same value. The value that runs into the first of the two is a hidden
-//! state, whether norms stand before the branches or behind the sums. The last hidden state is the last sum behind its
-//! layer norm.
+//! A transformer block adds attention to its input, then a feed-forward network to the sum: two residual sums, each of a
+//! value and of a function of the same value. The shortcut of the first sum is a hidden state, in pre-norm and post-norm
+//! blocks alike. The last hidden state is the last sum, after its layer norm.
 //!
-//! Source: Vaswani et al. (2017), arXiv 1706.03762, figure 1; norms before the branches: Xiong et al. (2020),
-//! arXiv 2002.04745.
+//! Source: Vaswani et al. (2017), arXiv 1706.03762, figure 1; pre-norm blocks: Xiong et al. (2020), arXiv 2002.04745.
 
 use std::collections::BTreeSet;
 
 use super::wiring::{Wired, Wiring};
 
-/// Most nodes that are looked at for one sum of a hostile graph, times the number of sums.
+/// Maximum number of node visits, over all sums of a malicious graph.
 const MOST_STEPS: usize = 50_000_000;
-/// Most candidates that an error lists.
+/// Maximum number of candidates listed in an error message.
 const MOST_CANDIDATES: usize = 12;
-/// A sum with a layer norm behind it, as optimisers write it.
+/// A sum with layer norm, as fused by optimisers.
 const SUM_AND_NORM: &str = "SkipLayerNormalization";
 
-/// Where the hidden states are, and what says so.
+/// Hidden states of a graph, and the evidence for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Layers {
-    /// The values' names, layer 0 first.
+    /// Names of the values, layer 0 first.
     pub(crate) names: Vec<String>,
     pub(crate) evidence: Evidence,
 }
 
-/// What the layers were found by.
+/// Evidence by which layers were identified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Evidence {
-    /// The structure of the graph; nodes and weights have no telling names.
+    /// The structure of the graph; names of nodes and weights are not informative.
     Structure,
-    /// The structure of the graph, and the numbers in the names of nodes and weights agree.
+    /// The structure of the graph, confirmed by layer numbers in the names of nodes and weights.
     StructureAndNames,
-    /// The user named them.
+    /// Names given by the user.
     Named,
 }
 
@@ -57,30 +55,30 @@ pub(crate) struct NotFound {
     pub(crate) candidates: Vec<String>,
 }
 
-/// What is added to a value.
+/// The function in the branch of a residual sum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LayerKind {
     Attention,
     FeedForward,
-    /// Convolutions, as those that tell positions.
+    /// Convolution, such as a positional one.
     Convolution,
 }
 
-/// One sum of a value and of what is computed from it.
+/// A residual sum of a value and a function of it.
 #[derive(Debug)]
 struct Residual {
     node: usize,
-    /// The value that goes around the branch.
+    /// The value of the shortcut.
     shortcut: usize,
     kind: LayerKind,
-    /// Numbers of layers in the names of the branch's nodes and weights.
+    /// Layer numbers in the names of the branch's nodes and weights.
     numbers: BTreeSet<usize>,
 }
 
-/// Finds the hidden states that the sound in the value `input` becomes.
+/// Finds the hidden states computed from the audio in the value `input`.
 ///
 /// # Errors
-/// [`NotFound`] if the graph is not a plain stack of transformer blocks.
+/// Returns [`NotFound`] if the graph is not a plain stack of transformer blocks.
 pub(crate) fn find(wiring: &Wiring, input: &str) -> Result<Layers, NotFound> {
     let search = Search::new(wiring, input);
     let residuals = search.residuals();
@@ -111,7 +109,7 @@ pub(crate) fn find(wiring: &Wiring, input: &str) -> Result<Layers, NotFound> {
     })
 }
 
-/// The first and the last few of a long list.
+/// The first and last few entries of a long list.
 fn shortened(mut names: Vec<String>) -> Vec<String> {
     if names.len() > MOST_CANDIDATES {
         let half = MOST_CANDIDATES / 2;
@@ -120,7 +118,7 @@ fn shortened(mut names: Vec<String>) -> Vec<String> {
     names
 }
 
-/// Positions of the sums that each block begins with.
+/// Indices of the first sum of each block.
 fn blocks(residuals: &[Residual]) -> Result<Vec<usize>, String> {
     let is_attention = |index: &usize| residuals[*index].kind == LayerKind::Attention;
     let blocks: Vec<usize> = (0..residuals.len()).filter(is_attention).collect();
@@ -153,7 +151,7 @@ fn blocks(residuals: &[Residual]) -> Result<Vec<usize>, String> {
     Ok(blocks)
 }
 
-/// Whether names with numbers, where there are any, number the blocks as they were found.
+/// Whether layer numbers in names, if there are any, agree with the blocks found.
 fn names_agree(blocks: &[usize], residuals: &[Residual]) -> Result<Evidence, String> {
     let mut n_named = 0;
     for (block, first) in blocks.iter().enumerate() {
@@ -177,7 +175,7 @@ fn names_agree(blocks: &[usize], residuals: &[Residual]) -> Result<Evidence, Str
 
 struct Search<'a> {
     wiring: &'a Wiring<'a>,
-    /// Which values hold sound.
+    /// Whether each value depends on the audio.
     is_sound: Vec<bool>,
 }
 
@@ -208,7 +206,7 @@ impl<'a> Search<'a> {
         found
     }
 
-    /// The two values with sound that a node adds.
+    /// The two audio-dependent operands of a sum.
     fn summands(&self, index: usize) -> Option<(usize, usize)> {
         let node = self.node(index);
         if node.op() != "Add" && node.op() != SUM_AND_NORM {
@@ -240,7 +238,7 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// The nodes on all ways from one value to another, ascending; `None` if there is no way.
+    /// The nodes on all paths from one value to another, ascending; `None` if there is no path.
     fn branch(&self, from: usize, to: usize, n_left: &mut usize) -> Option<Vec<usize>> {
         let earliest = self.wiring.producer(from).map_or(0, |node| node + 1);
         let mut before = BTreeSet::new();
@@ -268,7 +266,7 @@ impl<'a> Search<'a> {
         reached.contains(&to).then_some(between)
     }
 
-    /// A value, and if a sum gives it together with its norm, the norm too: the branch begins there.
+    /// A value, and if it comes from a sum fused with its norm, the norm's output too: the branch begins there.
     fn given_with(&self, value: usize) -> BTreeSet<usize> {
         let mut values = BTreeSet::from([value]);
         if let Some(node) = self.wiring.producer(value)
@@ -292,7 +290,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Each sum must take up what the one before it gave, with nothing but a norm between.
+    /// Checks that each sum follows directly on the previous one, with at most a norm in between.
     fn check_chain(&self, stack: &[Residual]) -> Result<(), String> {
         for pair in stack.windows(2) {
             if !self.follows_directly(pair[1].shortcut, pair[0].node) {
@@ -325,7 +323,7 @@ impl<'a> Search<'a> {
         is_there
     }
 
-    /// What a sum gives behind its layer norm; the sum itself where there is none.
+    /// The output of the layer norm after a sum; the sum itself if there is none.
     fn after_norm(&self, sum: usize) -> Option<usize> {
         let first = self.node(sum).outputs.first().copied().flatten()?;
         if self.node(sum).op() == SUM_AND_NORM {
@@ -359,7 +357,7 @@ impl<'a> Search<'a> {
         None
     }
 
-    /// The end of (x − mean) / √(variance + ε) · weight + bias, from the difference on.
+    /// The output of (x − mean) / √(variance + ε) · weight + bias, starting from the difference.
     fn spelt_out_norm(&self, difference: usize) -> Option<usize> {
         let centred = self.node(difference).outputs.first().copied().flatten()?;
         let is_quotient = |index: &&usize| {
@@ -380,7 +378,7 @@ impl<'a> Search<'a> {
         Some(value)
     }
 
-    /// Numbers of layers in the names of a node and its weights, as in `encoder.layers.3.attention`.
+    /// Layer numbers in the names of a node and its weights, as in `encoder.layers.3.attention`.
     fn layer_numbers(&self, index: usize) -> BTreeSet<usize> {
         let wired = self.node(index);
         let is_weight = |input: &&usize| self.wiring.producer(**input).is_none();
@@ -407,7 +405,7 @@ fn is_product(op: &str) -> bool {
     op.contains("MatMul") || op.contains("Gemm") || op == "Einsum"
 }
 
-/// Operators that do more to a value than a norm does.
+/// Whether an operator does more to a value than a norm does.
 fn is_heavy(op: &str) -> bool {
     let moves = [
         "Transpose",

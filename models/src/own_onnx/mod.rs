@@ -1,8 +1,8 @@
-//! A user's own ONNX file: an exported speech encoder becomes a graph that gives every hidden state.
+//! User-supplied ONNX files: an exported speech encoder becomes a graph that outputs every hidden state.
 //!
-//! [`add`] reads the export, finds its transformer layers and writes an edited copy into Heschl's folder of models:
-//! `model.onnx` with Heschl's two inputs and one output, `model.onnx_data` with the weights, `heschl.json` with what the
-//! model says of itself. The file that was given is only read.
+//! [`add`] reads the export, finds its transformer layers and writes an edited copy to Heschl's models folder: `model.onnx`
+//! with Heschl's two inputs and one output, `model.onnx_data` with the weights, `heschl.json` with the model card. The
+//! original file is only read.
 
 mod edit;
 mod error;
@@ -35,54 +35,53 @@ pub use folder::is_own;
 pub use layers::Evidence;
 use read::Skeleton;
 
-/// Windows under 25 ms are dropped, as the study drops them for every encoder.
+/// Windows shorter than 25 ms are dropped, as in the study for every encoder.
 const SHORTEST_SAMPLES: u64 = 400;
-/// Most bytes of a `preprocessor_config.json` that is read.
-/// Names like a mistyped one that an error lists.
+/// Maximum number of similar names listed for an unknown one.
 const MOST_NEAREST: usize = 5;
 
-/// What the user says of an ONNX file.
+/// Options of adding an ONNX file.
 #[derive(Debug, Clone, Default)]
 pub struct AddOptions {
-    /// Name to use it by; the file's without its ending if left out.
+    /// Name of the model; that of the file without extension if omitted.
     pub name: Option<String>,
-    /// The hidden states' values, layer 0 first; found if empty.
+    /// Names of the hidden states' values, layer 0 first; searched for if empty.
     pub outputs: Vec<String>,
-    /// Whether windows are brought to mean 0 and variance 1.
+    /// Whether windows are normalised to mean 0 and variance 1.
     pub normalise: Normalise,
 }
 
-/// Whether windows are brought to mean 0 and variance 1 before they are given to the encoder.
+/// Whether windows are normalised to mean 0 and variance 1 before they enter the encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Normalise {
-    /// As the `preprocessor_config.json` beside the file says; no if there is none.
+    /// As in the `preprocessor_config.json` next to the file; not normalised if there is none.
     #[default]
     AsThePreprocessorSays,
-    /// They are.
+    /// Normalised.
     Yes,
-    /// They are not.
+    /// Not normalised.
     No,
 }
 
-/// An ONNX file that was added.
+/// An added ONNX file.
 #[derive(Debug, Clone)]
 pub struct AddedOnnx {
-    /// Its name and the folder of its edited copy.
+    /// Name of the model and folder of its edited copy.
     pub added: Added,
-    /// What it says of itself.
+    /// The model card.
     pub card: Card,
-    /// The values that are its hidden states, layer 0 first.
+    /// Names of the hidden states' values, layer 0 first.
     pub hidden_states: Vec<String>,
-    /// What they were found by.
+    /// Evidence by which they were identified.
     pub evidence: Evidence,
-    /// What was taken for granted, in sentences.
+    /// Assumptions made, one sentence each.
     pub notes: Vec<String>,
 }
 
 /// Adds an exported speech encoder to Heschl's models.
 ///
 /// # Errors
-/// [`OwnOnnxError`] if the file is no speech encoder that Heschl understands, or its copy cannot be written.
+/// Returns an [`OwnOnnxError`] if the file is not a supported speech encoder, or its copy cannot be written.
 pub fn add(
     around: &Surroundings,
     file: &Path,
@@ -99,7 +98,7 @@ pub fn add(
     let card = understood.card(name, normalise);
     let folder = folder::write(around, &edited, &card, file)?;
     let added = added::add(around, &folder, Some(name)).inspect_err(|_| {
-        // Without its entry in the list the copy would be in the way of the next try.
+        // Without an entry in the list the copy would block the next attempt.
         let _ = std::fs::remove_dir_all(&folder);
     })?;
     Ok(AddedOnnx {
@@ -111,10 +110,10 @@ pub fn add(
     })
 }
 
-/// The edited graph of an ONNX file that lies in memory, without its large arrays: [`add`] without files.
+/// Returns the edited graph of an ONNX file in memory, without its large arrays: [`add`] without files.
 ///
 /// # Errors
-/// As [`add`].
+/// Returns the errors of [`add`].
 pub fn edited_graph(bytes: &[u8], path: &Path) -> Result<Vec<u8>, OwnOnnxError> {
     let skeleton = read::read_from(Cursor::new(bytes), bytes.len() as u64, path)?;
     let mut edited = understand(&skeleton, &[])?.edit(&skeleton)?;
@@ -122,7 +121,7 @@ pub fn edited_graph(bytes: &[u8], path: &Path) -> Result<Vec<u8>, OwnOnnxError> 
     Ok(edited.model.encode_to_vec())
 }
 
-/// A graph whose parts have names that Heschl knows.
+/// A graph with identified inputs and layers.
 struct Understood {
     sound: SoundInput,
     layers: Layers,
@@ -158,7 +157,7 @@ fn understand(skeleton: &Skeleton, outputs: &[String]) -> Result<Understood, Own
     })
 }
 
-/// The layers that the user named.
+/// The layers named by the user.
 fn named_layers(
     skeleton: &Skeleton,
     wiring: &Wiring,
@@ -191,7 +190,7 @@ fn named_layers(
     })
 }
 
-/// The values whose names share the longest beginning and end with a mistyped one.
+/// The values whose names share the longest prefix and suffix with a mistyped one.
 fn nearest(wiring: &Wiring, name: &str) -> Vec<String> {
     let alike = |other: &str| {
         let forwards = other.bytes().zip(name.bytes());
@@ -297,7 +296,7 @@ fn normalise(
     }))
 }
 
-/// What the files beside an exported encoder say of normalisation; `None` where they are not there, or say nothing.
+/// Whether the files next to an exported encoder specify normalisation; `None` if they are missing or do not say.
 fn preprocessor_says(file: &Path) -> Result<Option<bool>, OwnOnnxError> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let read = Preprocessor::read(folder).and_then(|beside| {

@@ -1,6 +1,6 @@
-//! Reading a foreign ONNX file: the graph into memory, large arrays left where they lie.
+//! Reads a third-party ONNX file: the graph into memory, large arrays left in the file.
 //!
-//! The file is hostile: every length is checked against the file before memory is taken.
+//! The file is untrusted: every length is checked against the file before memory is allocated.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -16,13 +16,13 @@ use crate::onnx::{EXTERNAL, FLOAT, FLOAT16};
 
 /// Protobuf's own limit.
 const MOST_FILE_BYTES: u64 = (2 << 30) - 1;
-/// Most bytes of a graph without its large arrays.
+/// Maximum size of a graph without its large arrays.
 const MOST_GRAPH_BYTES: u64 = 64 << 20;
-/// Most nodes, attributes, arrays and so on.
+/// Maximum number of nodes, attributes, arrays etc.
 const MOST_MESSAGES: usize = 1 << 20;
-/// Newest edition of the file format whose fields are all known here.
+/// Newest IR version whose fields are all declared.
 const NEWEST_IR_VERSION: i64 = 14;
-/// Arrays of at least so many bytes stay where they lie.
+/// Arrays of at least this size stay in the file.
 const LARGE_BYTES: u64 = 1024;
 
 const GRAPH: u32 = 7;
@@ -30,17 +30,17 @@ const INITIALIZER: u32 = 5;
 const FLOAT_DATA: u32 = 4;
 const RAW_DATA: u32 = 9;
 
-/// A graph in memory and where its large arrays lie.
+/// A graph in memory, with the locations of its large arrays.
 #[derive(Debug, Clone)]
 pub(crate) struct Skeleton {
     pub(crate) model: ModelProto,
     pub(crate) graph: GraphProto,
-    /// By the initializer's name.
+    /// Locations by initializer name.
     pub(crate) places: BTreeMap<String, FilePlace>,
     pub(crate) path: PathBuf,
 }
 
-/// Where an array lies, as little-endian numbers one after the other.
+/// Location of an array of consecutive little-endian numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FilePlace {
     pub(crate) file: PathBuf,
@@ -49,7 +49,7 @@ pub(crate) struct FilePlace {
 }
 
 impl FilePlace {
-    /// The bytes themselves.
+    /// Reads the bytes.
     pub(crate) fn read(&self) -> Result<Vec<u8>, OwnOnnxError> {
         let unreadable = |source| OwnOnnxError::File {
             source,
@@ -72,7 +72,7 @@ impl FilePlace {
 /// Reads the ONNX file at `path`.
 ///
 /// # Errors
-/// [`OwnOnnxError`] if it cannot be read, is no ONNX file, or is larger than an encoder can be.
+/// Returns an [`OwnOnnxError`] if it cannot be read, is not an ONNX file, or is too large for an encoder.
 pub(crate) fn read(path: &Path) -> Result<Skeleton, OwnOnnxError> {
     let unreadable = |source| OwnOnnxError::File {
         source,
@@ -86,10 +86,10 @@ pub(crate) fn read(path: &Path) -> Result<Skeleton, OwnOnnxError> {
     read_from(file, metadata.len(), path)
 }
 
-/// Reads an ONNX file out of `reader`, which holds `n_bytes`; external data is looked for beside `path`.
+/// Reads an ONNX file of `n_bytes` from `reader`; external data are searched next to `path`.
 ///
 /// # Errors
-/// As [`read`].
+/// Returns the errors of [`read`].
 pub(crate) fn read_from<R: Read + Seek>(
     reader: R,
     n_bytes: u64,
@@ -120,7 +120,7 @@ pub(crate) fn read_from<R: Read + Seek>(
     })
 }
 
-/// A file that is read here and there, mostly forwards.
+/// A file with random access, mostly forwards.
 struct ArraySource<R> {
     reader: BufReader<R>,
     at: u64,
@@ -235,7 +235,7 @@ impl<R: Read + Seek> Reading<'_, R> {
         Ok(graph)
     }
 
-    /// One array, its numbers left in the file if there are many.
+    /// Reads an array, leaving its data in the file if they are large.
     fn array(&mut self, place: Field) -> Result<TensorProto, OwnOnnxError> {
         let mut rest = Vec::new();
         let mut numbers = Vec::new();
@@ -350,7 +350,7 @@ impl<R: Read + Seek> Reading<'_, R> {
         }
     }
 
-    /// Puts a whole field behind `bytes`.
+    /// Appends a whole field to `bytes`.
     fn take(&mut self, field: Field, bytes: &mut Vec<u8>) -> Result<(), OwnOnnxError> {
         self.n_taken += field.end - field.start;
         if self.n_taken > MOST_GRAPH_BYTES {
@@ -378,14 +378,14 @@ impl<R: Read + Seek> Reading<'_, R> {
     }
 }
 
-/// A file name without any folder.
+/// Whether it is a file name without a folder.
 fn is_plain_name(location: &str) -> bool {
     let mut parts = Path::new(location).components();
     let is_name = matches!(parts.next(), Some(Component::Normal(_))) && parts.next().is_none();
     is_name && !location.contains(['/', '\\', ':', '\0'])
 }
 
-/// Length of an array's numbers in bytes; `None` if it has no fixed one.
+/// Size of an array's data in bytes; `None` if its type has no fixed size.
 pub(crate) fn n_bytes_of(array: &TensorProto) -> Option<u64> {
     let n_each = match array.data_type? {
         2 | 3 | 9 | 17..=20 | 24 => 1,
@@ -402,7 +402,7 @@ pub(crate) fn n_bytes_of(array: &TensorProto) -> Option<u64> {
     Some(n_bytes)
 }
 
-/// Arrays inside nodes must hold their numbers themselves.
+/// Checks that arrays within nodes contain their own data.
 fn check_no_hidden_data(model: &ModelProto, graph: &GraphProto) -> Result<(), String> {
     let in_functions = model.functions.iter().flat_map(|function| &function.node);
     for node in graph.node.iter().chain(in_functions) {
@@ -435,7 +435,7 @@ fn check_array(array: &TensorProto) -> Result<(), String> {
     Ok(())
 }
 
-/// The graphs that an attribute holds.
+/// Returns the graphs in an attribute.
 pub(crate) fn subgraphs(attribute: &AttributeProto) -> impl Iterator<Item = &GraphProto> {
     attribute.g.iter().chain(&attribute.graphs)
 }

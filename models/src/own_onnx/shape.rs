@@ -1,4 +1,4 @@
-//! The axes of the hidden states: which is the batch, and how many features there are.
+//! Axes of the hidden states: position of the batch axis, and hidden size.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,16 +8,17 @@ use super::read::Skeleton;
 use super::sound::{SoundAxis, SoundInput, array_type};
 use super::wiring::Wiring;
 
-/// More features than this are none.
+/// Maximum hidden size.
 const MOST_DIM: usize = 1 << 16;
 
-/// Order of the axes and features per layer, out of what the graph says of the values `names` and of those around them.
+/// Determines the order of axes and the hidden size from the declared shapes of the values `names` and of those around
+/// them.
 ///
-/// Where nothing says otherwise, the batch is the first axis. With another order the runtime would refuse the wanted
-/// frame, which lies past an axis of one window.
+/// By default the batch is the first axis. With another order the runtime would reject the requested frame, whose index
+/// exceeds a batch axis of size one.
 ///
 /// # Errors
-/// [`OwnOnnxError::NoHiddenState`] if a value has not three axes or no size is known for the features.
+/// Returns [`OwnOnnxError::NoHiddenState`] if a value is not three-dimensional or the hidden size is unknown.
 pub(crate) fn of_hidden_states(
     skeleton: &Skeleton,
     wiring: &Wiring,
@@ -82,7 +83,7 @@ fn array_shapes(skeleton: &Skeleton) -> BTreeMap<&str, &[i64]> {
         .collect()
 }
 
-/// Features of a value as the weights say that meet it: those of a norm, a bias, a matrix.
+/// Hidden size of a value according to adjacent weights: of a norm, a bias, or a matrix.
 fn dim_around(wiring: &Wiring, name: &str, arrays: &BTreeMap<&str, &[i64]>) -> Option<usize> {
     let value = wiring.id(name)?;
     let before = wiring.producer(value).into_iter();

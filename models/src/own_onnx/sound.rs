@@ -1,4 +1,5 @@
-//! What a graph wants to hear: samples or Whisper's log-mel spectrogram, and how many samples make an output frame.
+//! The audio input of a graph: samples or Whisper's log-mel spectrogram, with stride and receptive field of its output
+//! frames.
 
 use std::collections::BTreeMap;
 
@@ -10,29 +11,29 @@ use super::wiring::{Wired, Wiring, initializer_names};
 use crate::onnx::proto::{DimensionValue, TypeValue, ValueInfoProto};
 use crate::onnx::{FLOAT, FLOAT16};
 
-/// Strides and reach of wav2vec 2.0, `HuBERT` and `WavLM`, in samples.
+/// Stride and receptive field of wav2vec 2.0, `HuBERT` and `WavLM`, in samples.
 const USUAL_STRIDE: Stride = Stride {
     first_samples: 400,
     stride_samples: 320,
 };
-/// A convolution that takes larger steps than this is none of a speech encoder's.
+/// Maximum stride of a convolution in a speech encoder.
 const MOST_STEP: i64 = 1 << 16;
 
-/// The inputs of a graph, understood.
+/// The identified inputs of a graph.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SoundInput {
-    /// Name of the input that takes the sound.
+    /// Name of the audio input.
     pub(crate) input: String,
-    /// Its number format, by ONNX's code.
+    /// Its number format, as an ONNX type code.
     pub(crate) number: i32,
     pub(crate) kind: SoundKind,
     /// Name of its batch axis.
     pub(crate) batch: Option<String>,
-    /// An attention mask, and its number format.
+    /// Attention mask and its number format, if there is one.
     pub(crate) mask: Option<(String, i32)>,
 }
 
-/// What the sound is given as.
+/// Kind of audio input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SoundKind {
     /// Samples, `(batch, samples)`.
@@ -41,14 +42,14 @@ pub(crate) enum SoundKind {
     LogMel { n_mels: usize },
 }
 
-/// Which samples an output frame hears.
+/// Receptive field and stride of output frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stride {
     pub(crate) first_samples: usize,
     pub(crate) stride_samples: usize,
 }
 
-/// One axis of a value.
+/// An axis of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SoundAxis {
     Fixed(i64),
@@ -56,7 +57,7 @@ pub(crate) enum SoundAxis {
     Unknown,
 }
 
-/// Number format and axes of a value, where both are told.
+/// Number format and axes of a value, if both are declared.
 pub(crate) fn array_type(value: &ValueInfoProto) -> Option<(i32, Vec<SoundAxis>)> {
     let TypeValue::Tensor(tensor) = value.r#type.as_ref()?.value.as_ref()? else {
         return None;
@@ -73,14 +74,14 @@ pub(crate) fn array_type(value: &ValueInfoProto) -> Option<(i32, Vec<SoundAxis>)
     ))
 }
 
-/// Understands the inputs of a graph.
+/// Identifies the inputs of a graph.
 ///
 /// # Errors
-/// [`OwnOnnxError::UnknownInput`], [`OwnOnnxError::NoSound`] or [`OwnOnnxError::FixedAxis`].
+/// Returns [`OwnOnnxError::UnknownInput`], [`OwnOnnxError::NoSound`] or [`OwnOnnxError::FixedAxis`].
 pub(crate) fn find(skeleton: &Skeleton) -> Result<SoundInput, OwnOnnxError> {
     let mut sound = None;
     let mut mask = None;
-    // Old files list their weights among the inputs too.
+    // Files of old IR versions list weights among the inputs.
     let weights: std::collections::BTreeSet<&str> = initializer_names(&skeleton.graph).collect();
     for input in &skeleton.graph.input {
         let name = input.name.as_deref().unwrap_or_default();
@@ -108,7 +109,7 @@ pub(crate) fn find(skeleton: &Skeleton) -> Result<SoundInput, OwnOnnxError> {
     };
     let (name, number, axes) = sound.ok_or_else(no_sound)?;
     if mask.is_some() && axes.len() == 3 {
-        // Whisper hears all of its 30 s; its exports ask for no mask.
+        // Whisper uses all of its 30 s; its exports have no mask.
         return Err(OwnOnnxError::UnknownInput {
             input: mask.map(|(name, _)| name).unwrap_or_default(),
             kind: "a mask of a spectrogram".into(),
@@ -174,8 +175,8 @@ fn mels_of_first_convolution(skeleton: &Skeleton) -> Option<i64> {
     array.dims.get(1).copied()
 }
 
-/// Stride and reach out of the convolutions between the sound and layer 0; `None` if they are not a plain stack of
-/// convolutions without padding, apart from those of stride 1 that tell positions.
+/// Computes stride and receptive field from the convolutions between the audio and layer 0; returns `None` if they are not
+/// a plain stack of convolutions without padding, apart from positional ones of stride 1.
 ///
 /// Source: Araujo et al. (2019), Computing receptive fields of convolutional neural networks, Distill, equation 2.
 pub(crate) fn stride(
@@ -214,7 +215,7 @@ pub(crate) fn stride(
     })
 }
 
-/// Stride and reach where the graph does not tell them.
+/// Returns the default stride and receptive field, if the graph does not reveal them.
 pub(crate) fn usual_stride() -> Stride {
     USUAL_STRIDE
 }

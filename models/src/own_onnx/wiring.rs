@@ -1,23 +1,23 @@
-//! Who makes and who takes each value of a graph.
+//! Producers and consumers of each value of a graph.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::read::subgraphs;
 use crate::onnx::proto::{GraphProto, NodeProto, TensorProto};
 
-/// Operators whose result tells of sizes, not of sound.
+/// Operators whose result depends on shapes, not on the audio.
 const SIZES: [&str; 2] = ["Shape", "Size"];
 
-/// A graph with its values numbered.
+/// A graph with indexed values.
 #[derive(Debug)]
 pub(crate) struct Wiring<'a> {
     pub(crate) nodes: Vec<Wired<'a>>,
     /// Names of the values.
     pub(crate) names: Vec<&'a str>,
     ids: BTreeMap<&'a str, usize>,
-    /// The node that makes each value; `None` for inputs and initializers.
+    /// The node that produces each value; `None` for inputs and initializers.
     producers: Vec<Option<usize>>,
-    /// The nodes that take each value, ascending.
+    /// The nodes that consume each value, ascending.
     consumers: Vec<Vec<usize>>,
 }
 
@@ -25,9 +25,9 @@ pub(crate) struct Wiring<'a> {
 #[derive(Debug)]
 pub(crate) struct Wired<'a> {
     pub(crate) node: &'a NodeProto,
-    /// What it takes, values that its subgraphs take from outside among them.
+    /// Its inputs, including values captured by its subgraphs.
     pub(crate) inputs: Vec<usize>,
-    /// What it gives; `None` for an output without a name.
+    /// Its outputs; `None` for unnamed ones.
     pub(crate) outputs: Vec<Option<usize>>,
 }
 
@@ -46,10 +46,10 @@ impl Wired<'_> {
 }
 
 impl<'a> Wiring<'a> {
-    /// Numbers the values of a graph.
+    /// Indexes the values of a graph.
     ///
     /// # Errors
-    /// What is wrong, if a value is made twice, or taken before it is made.
+    /// Returns a message if a value is produced twice, or consumed before it is produced.
     pub(crate) fn new(graph: &'a GraphProto) -> Result<Self, String> {
         let mut wiring = Self {
             nodes: Vec::with_capacity(graph.node.len()),
@@ -91,7 +91,7 @@ impl<'a> Wiring<'a> {
             inputs.push(id);
             taken.insert(id);
         }
-        // A name that no node outside makes is one of the subgraph's own.
+        // A name not produced outside belongs to the subgraph itself.
         for name in captured(node) {
             if let Some(id) = self.id(name)
                 && taken.insert(id)
@@ -122,17 +122,17 @@ impl<'a> Wiring<'a> {
         self.ids.get(name).copied()
     }
 
-    /// The node that makes a value.
+    /// Returns the node that produces a value.
     pub(crate) fn producer(&self, value: usize) -> Option<usize> {
         self.producers[value]
     }
 
-    /// The nodes that take a value.
+    /// Returns the nodes that consume a value.
     pub(crate) fn consumers(&self, value: usize) -> &[usize] {
         &self.consumers[value]
     }
 
-    /// Which values the sound in `from` reaches.
+    /// Returns which values depend on `from`.
     pub(crate) fn reached_from(&self, from: usize) -> Vec<bool> {
         let mut reached = vec![false; self.names.len()];
         reached[from] = true;
@@ -146,7 +146,7 @@ impl<'a> Wiring<'a> {
         reached
     }
 
-    /// The nodes that the values named are computed by, ascending.
+    /// Returns the nodes on which the named values depend, ascending.
     pub(crate) fn needed_by(&self, names: &[&str]) -> BTreeSet<usize> {
         let mut waiting: Vec<usize> = names.iter().filter_map(|name| self.id(name)).collect();
         let mut needed = BTreeSet::new();
@@ -161,7 +161,7 @@ impl<'a> Wiring<'a> {
     }
 }
 
-/// The names of all initializers, sparse ones too.
+/// Returns the names of all initializers, including sparse ones.
 pub(crate) fn initializer_names(graph: &GraphProto) -> impl Iterator<Item = &str> {
     let sparse = graph
         .sparse_initializer
@@ -174,7 +174,7 @@ pub(crate) fn initializer_names(graph: &GraphProto) -> impl Iterator<Item = &str
         .filter_map(|array: &TensorProto| array.name.as_deref())
 }
 
-/// The names that a node's subgraphs use, their own among them.
+/// Returns the names used in a node's subgraphs, including their own.
 pub(crate) fn captured(node: &NodeProto) -> BTreeSet<&str> {
     let mut names = BTreeSet::new();
     let mut waiting: Vec<&GraphProto> = node.attribute.iter().flat_map(subgraphs).collect();

@@ -1,4 +1,4 @@
-//! The user's own package client, run as a child process.
+//! The user's own pip, run as a child process.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::{Package, PackageError, at};
 use crate::download::Watch;
 use crate::folders::Surroundings;
 
-/// Lets the first client that works put the package's archive into `folder`.
+/// Downloads the package's archive into `folder` with the first client that works.
 pub(super) fn fetch(
     around: &Surroundings,
     package: &Package,
@@ -35,11 +35,11 @@ pub(super) fn fetch(
     Err(failure)
 }
 
-/// The ways to start the client, in the order they are tried.
+/// Command lines of the clients, in the order they are tried.
 fn clients(around: &Surroundings) -> Vec<Vec<PathBuf>> {
     let module = |python: &str| {
         let program = around.program(python)?;
-        // Isolated: neither the working folder nor PYTHONPATH, where a data set may have a pip of its own.
+        // Isolated mode ignores the working folder and PYTHONPATH, where a data set may have its own pip.
         Some(vec![program, "-I".into(), "-m".into(), "pip".into()])
     };
     let direct = |name: &str| Some(vec![around.program(name)?]);
@@ -108,9 +108,9 @@ fn command(around: &Surroundings, client: &[PathBuf], package: &Package, folder:
     command
 }
 
-/// Lets a client see its own modules alone, whatever lies in the working folder.
+/// Isolates a client from the working folder and the environment, so that it loads only its own modules.
 ///
-/// * `folder`: an absolute path; what the client is to write.
+/// * `folder`: absolute path to which the client writes.
 fn keep_to_itself(command: &mut Command, around: &Surroundings, folder: &Path) {
     command
         .env_clear()
@@ -122,7 +122,7 @@ fn keep_to_itself(command: &mut Command, around: &Surroundings, folder: &Path) {
         .stdout(Stdio::null());
 }
 
-/// Starts every client there is, and has it tell its version.
+/// Starts every available client and has it print its version.
 #[cfg(test)]
 pub(crate) fn start_all(around: &Surroundings, folder: &Path) {
     for client in clients(around) {
@@ -133,14 +133,14 @@ pub(crate) fn start_all(around: &Surroundings, folder: &Path) {
     }
 }
 
-/// Waits for the client's end, and ends it if the caller wants to stop.
+/// Waits for the client to end, and kills it on cancellation.
 fn wait(child: &mut Child, watch: &Watch, program: &Path) -> Result<ExitStatus, PackageError> {
     loop {
         if let Some(status) = child.try_wait().map_err(at(program))? {
             return Ok(status);
         }
         if (watch.cancelled)() {
-            // It may have ended by itself meanwhile; either way it is waited for.
+            // It may have ended by itself meanwhile; it is waited for either way.
             let _ = child.kill();
             let _ = child.wait();
             return Err(PackageError::Cancelled);
@@ -149,7 +149,7 @@ fn wait(child: &mut Child, watch: &Watch, program: &Path) -> Result<ExitStatus, 
     }
 }
 
-/// The archives for Python 3.12 are meant, whichever Python runs the client.
+/// Requests archives for Python 3.12, whichever Python runs the client.
 fn for_platform(platform: &str) -> [&str; 8] {
     let [python, version] = ["--python-version", "3.12"];
     let [implementation, cp] = ["--implementation", "cp"];

@@ -1,4 +1,4 @@
-//! Gets ONNX Runtime's CPU library as a package whose checksum is known.
+//! Downloads ONNX Runtime's CPU library as a package with a pinned checksum.
 
 use std::fs::{self, File};
 use std::io;
@@ -12,17 +12,17 @@ use crate::files;
 use crate::folders::Surroundings;
 use crate::package::{self, Member, Package, PackageError};
 
-/// Where the library came from.
+/// Source of the library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RuntimeSource {
-    /// It was here already.
+    /// It was already installed.
     AlreadyHere,
-    /// The Python package, checked against a pinned checksum.
+    /// The Python package, verified against a pinned checksum.
     Package,
 }
 
-/// What one kind of machine gets.
+/// The package for one kind of machine.
 struct Offer {
     system: &'static str,
     processor: &'static str,
@@ -116,13 +116,13 @@ static OFFERS: [Offer; 5] = [
     },
 ];
 
-/// Gets ONNX Runtime's CPU library into Heschl's data folder, if it is not there.
+/// Downloads ONNX Runtime's CPU library to Heschl's data folder, unless it is there.
 ///
-/// It is the Python package's, whose checksum is pinned. Nothing is loaded that is known by its address alone.
+/// It is taken from the Python package with a pinned checksum; nothing is loaded that is identified by its URL alone.
 ///
 /// # Errors
-/// [`RuntimeError::Cancelled`] if asked to stop; [`RuntimeError::NoPackage`] if no client can get the package; see
-/// [`RuntimeError`] for the rest.
+/// Returns [`RuntimeError::Cancelled`] if cancelled, [`RuntimeError::NoPackage`] if no client can download the package, or
+/// another [`RuntimeError`].
 pub fn fetch_runtime(
     around: &Surroundings,
     watch: &mut Watch,

@@ -1,4 +1,4 @@
-//! Python environments as places where ONNX Runtime and CUDA's libraries may already be.
+//! Python environments, as places to search for ONNX Runtime and CUDA libraries.
 
 use std::fs;
 use std::io::Read;
@@ -9,17 +9,17 @@ use std::time::{Duration, Instant};
 use super::{is_new_enough, library_in, library_version, numbers};
 use crate::folders::Surroundings;
 
-/// How long Python may think about where its packages are.
+/// Timeout of querying Python for its package folders.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Prints where a package lies in the folders of installed packages, without importing it.
+/// Prints the location of an installed package, without importing it.
 const QUESTION: &str = "import os, site, sys
 for site_packages in [*site.getsitepackages(), site.getusersitepackages()]:
     folder = os.path.join(site_packages, sys.argv[1])
     if os.path.isdir(folder):
         print(folder)";
 
-/// The newest-enough library of the active environments, else of the Python on the search path.
+/// The first sufficiently recent library in the active environments, else in those of the Python on the search path.
 pub(super) fn library(around: &Surroundings) -> Option<PathBuf> {
     let of_environments = site_folders(around)
         .into_iter()
@@ -31,7 +31,7 @@ pub(super) fn library(around: &Surroundings) -> Option<PathBuf> {
     })
 }
 
-/// The `site-packages` folders of the environments named by `VIRTUAL_ENV` and `CONDA_PREFIX`, by their paths from the root.
+/// Returns the absolute `site-packages` folders of the environments in `VIRTUAL_ENV` and `CONDA_PREFIX`.
 pub(crate) fn site_folders(around: &Surroundings) -> Vec<PathBuf> {
     let environments = ["VIRTUAL_ENV", "CONDA_PREFIX"];
     let mut sites = Vec::new();
@@ -60,7 +60,7 @@ pub(crate) fn site_folders(around: &Surroundings) -> Vec<PathBuf> {
     sites
 }
 
-/// The folders of a package as the Python on the search path knows them; nothing is imported.
+/// Returns the folders of a package according to the Python on the search path; nothing is imported.
 pub(crate) fn package_folders(around: &Surroundings, package: &str) -> Vec<PathBuf> {
     let Some(python) = ["python3", "python"]
         .iter()
@@ -71,7 +71,8 @@ pub(crate) fn package_folders(around: &Surroundings, package: &str) -> Vec<PathB
     let Ok(neutral) = tempfile::tempdir() else {
         return Vec::new();
     };
-    // Isolated: neither the working folder nor PYTHONPATH, where a data set may have files named like Python's own modules.
+    // Isolated mode ignores the working folder and PYTHONPATH, where a data set may have files that shadow Python's
+    // modules.
     let answer = answer_of(
         Command::new(python)
             .args(["-I", "-c", QUESTION, package])
@@ -85,7 +86,7 @@ pub(crate) fn package_folders(around: &Surroundings, package: &str) -> Vec<PathB
         .collect()
 }
 
-/// What a child process prints; `None` if it fails or takes too long.
+/// The output of a child process; `None` if it fails or times out.
 fn answer_of(command: &mut Command) -> Option<String> {
     let command = command
         .stdin(Stdio::null())
@@ -114,7 +115,7 @@ fn answer_of(command: &mut Command) -> Option<String> {
     status.success().then_some(text)
 }
 
-/// The library of an `onnxruntime` package unless it is known to be too old.
+/// The library of an `onnxruntime` package, unless it is known to be too old.
 fn usable_library(package: &Path) -> Option<PathBuf> {
     let library = library_in(&package.join("capi"))?;
     let named = library_version(library.file_name()?.to_str()?).filter(|v| !v.is_empty());
@@ -124,7 +125,7 @@ fn usable_library(package: &Path) -> Option<PathBuf> {
         .then_some(library)
 }
 
-/// The version in the name of the package's record, e.g. `onnxruntime_gpu-1.31.1.dist-info`.
+/// The version in the name of the package's metadata folder, e.g. `onnxruntime_gpu-1.31.1.dist-info`.
 fn recorded_version(site: &Path) -> Option<Vec<u32>> {
     let names = fs::read_dir(site)
         .ok()?

@@ -1,4 +1,4 @@
-//! The order of the search, on made-up machines.
+//! Search order on fake machines.
 
 use std::fs;
 
@@ -17,7 +17,7 @@ struct Machine {
 }
 
 impl Machine {
-    /// A machine with the given library files; every variable points below its root.
+    /// A machine with the given library files; paths in variables are relative to its root.
     fn new(files: &[&str], variables: &[(&str, &str)]) -> Self {
         let root = tempfile::tempdir().unwrap();
         for file in files {
@@ -147,7 +147,7 @@ fn python_on_the_search_path_is_asked_without_importing() {
     assert_eq!(machine.find(None).unwrap(), None);
 }
 
-/// What a data set that is no friend may have in its folder: modules that Python itself imports, and the package asked for.
+/// A malicious working folder: modules that shadow Python's own, and the requested package.
 #[cfg(unix)]
 #[test]
 fn nothing_of_the_working_folder_is_run_or_found() {
@@ -174,7 +174,7 @@ fn nothing_of_the_working_folder_is_run_or_found() {
     fs::create_dir_all(&capi).unwrap();
     fs::write(capi.join(LIBRARY), "x").unwrap();
     fs::write(data_set.path().join("onnxruntime/__init__.py"), &trap).unwrap();
-    // The working folder is the whole process's, so another process asks.
+    // The working folder is global to a process, so a child process is used.
     let program = std::env::current_exe().unwrap();
     let asked = std::process::Command::new(program)
         .args(["--exact", "runtime::tests::asks_python", "--ignored"])
@@ -187,8 +187,8 @@ fn nothing_of_the_working_folder_is_run_or_found() {
     assert!(!ran.exists(), "code of the working folder ran");
 }
 
-/// Asks for ONNX Runtime and for pip in the working folder of this process, where
-/// `nothing_of_the_working_folder_is_run_or_found` starts it.
+/// Searches for ONNX Runtime and pip in the working folder of this process, started by
+/// `nothing_of_the_working_folder_is_run_or_found`.
 #[cfg(unix)]
 #[test]
 #[ignore = "started by another test, in a folder with traps"]

@@ -1,4 +1,4 @@
-//! The activation functions that transformers knows by name.
+//! Activation functions, by their names in transformers.
 //!
 //! Source: `transformers.activations` of transformers 4.30.2 and 5.24 for the names; Hendrycks and Gimpel (2016), arXiv
 //! 1606.08415, for GELU and its approximations.
@@ -7,14 +7,14 @@ use crate::onnx::{Attribute, MICROSOFT, Value};
 
 use super::Blocks;
 
-/// What stands between two linear maps, or behind a convolution.
+/// Activation after a linear map or convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Activation {
-    /// x Φ(x), with the error function.
+    /// x Φ(x), exact.
     Gelu,
-    /// The same, cut off at −10 and 10.
+    /// The same, clipped to [−10, 10].
     ClippedGelu,
-    /// The same by its tanh approximation.
+    /// Its tanh approximation.
     GeluTanh,
     /// x σ(1.702 x).
     QuickGelu,
@@ -22,9 +22,9 @@ pub(crate) enum Activation {
     Relu,
     /// max(x, 0)².
     SquaredRelu,
-    /// max(x, 0), at most 6.
+    /// min(max(x, 0), 6).
     Relu6,
-    /// x, or 0.01 x below 0.
+    /// x, or 0.01 x for x below 0.
     LeakyRelu,
     /// σ(x).
     Sigmoid,
@@ -38,15 +38,15 @@ pub(crate) enum Activation {
     HardSwish,
     /// √ln(1 + eˣ).
     RootSoftplus,
-    /// The normal distribution function with mean 0.707107 and deviation 0.282095.
+    /// Normal cumulative distribution function with mean 0.707107 and standard deviation 0.282095.
     Laplace,
     /// x.
     Linear,
 }
 
 impl Activation {
-    /// The function of that name in `config.json`; `None` for names that transformers does not have, and for those of
-    /// functions with weights of their own (`prelu`, `xielu`).
+    /// Returns the function of that name in `config.json`; `None` for unknown names, and for functions with learned
+    /// parameters (`prelu`, `xielu`).
     pub(crate) fn named(name: &str) -> Option<Self> {
         Some(match name {
             "gelu" | "gelu_python" => Self::Gelu,
@@ -71,7 +71,7 @@ impl Activation {
     }
 }
 
-/// Why a model with that activation function is not computed, if it is not.
+/// Returns why an activation function is not supported, if so.
 ///
 /// * `entry`: the entry of `config.json` that names it.
 pub(crate) fn check_activation(entry: &str, name: &str) -> Option<String> {
@@ -81,7 +81,7 @@ pub(crate) fn check_activation(entry: &str, name: &str) -> Option<String> {
 }
 
 impl Blocks<'_> {
-    /// The function of each number, in the number format that comes in.
+    /// Applies the function elementwise, in the number format of the input.
     pub(crate) fn activated(&mut self, value: &Value, activation: Activation) -> Value {
         let graph = &mut self.graph;
         match activation {
@@ -146,7 +146,7 @@ impl Blocks<'_> {
         graph.op("Mul", &[&raised, &half], &[])
     }
 
-    /// A number in the format of `value`.
+    /// A constant in the number format of `value`.
     fn number_like(&mut self, value: &Value, number: f32) -> Value {
         let number = self.graph.float(number);
         self.graph.op("CastLike", &[&number, value], &[])

@@ -1,11 +1,11 @@
-//! Transformer blocks as speech encoders have them, in ONNX operators.
+//! Transformer blocks of speech encoders in ONNX operators.
 //!
-//! A graph computes what is asked for and no more. It ends at the last wanted layer, and that layer's block is computed
-//! for the wanted frame alone, keys and values included: with one query q, the scores qᵀ(W x) are (Wᵀq)ᵀx, and the sum
-//! Σ p (W x) is W Σ p x, so neither projection is ever applied to all frames. A key's bias adds the same to all scores
-//! of a query, and is left out there.
+//! A graph computes only what is requested. It ends at the last requested layer, and the block of that layer is computed
+//! for the requested frame alone, including keys and values: with a single query q, the scores qᵀ(W x) are (Wᵀq)ᵀx, and the
+//! weighted sum Σ p (W x) is W Σ p x, so that neither projection is applied to all frames. A key bias shifts all scores of
+//! a query equally, which the softmax ignores, and is omitted there.
 //!
-//! Source: Vaswani et al. (2017), arXiv 1706.03762; the names of the tensors are those of Hugging Face checkpoints.
+//! Source: Vaswani et al. (2017), arXiv 1706.03762; tensor names are those of Hugging Face checkpoints.
 
 mod activation;
 mod relative_position;
@@ -21,41 +21,41 @@ pub(crate) use relative_position::{Buckets, RelativePositions};
 
 pub(crate) type Built = Result<Value, CheckpointError>;
 
-/// Rows pass the feed-forward in so many parts, so that the wide activations of one stay in a core's cache: of Whisper's
-/// 1500 frames, 188 rows of 1536 features are 1.2 MB, all are 9.2 MB. Each row is computed alone, so its numbers do not
-/// change.
+/// Number of parts in which rows pass the feed-forward layer, so that the hidden activations of one part fit into a core's
+/// cache: of Whisper's 1500 frames, 188 rows of 1536 features are 1.2 MB, all are 9.2 MB. Rows are independent, so that the
+/// results do not change.
 const FEED_FORWARD_PARTS: usize = 8;
-/// Where attention adds a bias, so many parts of the frames ask one after the other, each head by itself: of 804 frames,
-/// the scores of 134 are 0.4 MB, those of all frames and 12 heads 31 MB.
+/// Number of parts of the queries in attention with a bias, per head: of 804 frames, the scores of 134 are 0.4 MB, those of
+/// all frames and 12 heads 31 MB.
 const ASKING_PARTS: usize = 6;
 
-/// Added to the variance in norms whose code leaves it at PyTorch's default, whatever `layer_norm_eps` says.
+/// Epsilon of norms whose reference code uses PyTorch's default, whatever `layer_norm_eps` says.
 pub(crate) const TORCH_EPSILON: f32 = 1e-5;
 
-/// What all blocks of an encoder have in common.
+/// Hyperparameters common to all blocks of an encoder.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BlockShape {
-    /// Features per frame.
+    /// Hidden size.
     pub(crate) dim: usize,
-    /// Attention heads.
+    /// Number of attention heads.
     pub(crate) n_heads: usize,
-    /// Width of the hidden layer.
+    /// Width of the feed-forward layer.
     pub(crate) hidden_dim: usize,
-    /// Added to the variance in norms.
+    /// Epsilon added to the variance in norms.
     pub(crate) norm_epsilon: f32,
-    /// Where the norms are.
+    /// Position of the norms.
     pub(crate) norm_place: NormPlace,
-    /// Between a block's two linear maps.
+    /// Activation of the feed-forward layer.
     pub(crate) activation: Activation,
-    /// Width of the adapter that follows each block whose norms come before; `None` where there is none.
+    /// Width of the adapter after each pre-norm block; `None` if there is none.
     pub(crate) adapter_dim: Option<usize>,
     /// Whether the key projection has a bias.
     pub(crate) key_bias: Bias,
-    /// What the tensors are called.
+    /// Names of the tensors.
     pub(crate) names: BlockNames,
 }
 
-/// Where a block's norms are: before attention and feed-forward, or after their residual sums.
+/// Position of a block's norms: before attention and feed-forward (pre-norm), or after the residual sums (post-norm).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NormPlace {
     Before,
@@ -69,10 +69,10 @@ pub(crate) enum Bias {
     Absent,
 }
 
-/// The names of a block's tensors, without what is before them.
+/// Names of a block's tensors, without prefix.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BlockNames {
-    /// Before a block's number.
+    /// Prefix of a block's index.
     pub(crate) blocks: &'static str,
     pub(crate) query: &'static str,
     pub(crate) key: &'static str,
@@ -86,15 +86,15 @@ pub(crate) struct BlockNames {
 
 /// The frames of a batch of windows, as rows of one matrix.
 pub(crate) struct Frames {
-    /// `(3,)`: windows, frames of each, features.
+    /// `(3,)`: number of windows, frames per window, features.
     pub(crate) shape: Value,
-    /// `(batch,)`: each window's wanted frame.
+    /// `(batch,)`: requested frame of each window.
     pub(crate) wanted: Value,
-    /// `(batch,)`: the same as a row of the matrix.
+    /// `(batch,)`: the same as row indices of the matrix.
     pub(crate) wanted_rows: Value,
-    /// How many rows pass the feed-forward at once.
+    /// Number of rows in each part of the feed-forward layer.
     pub(crate) row_shares: Value,
-    /// How many frames ask at once where attention is computed in parts.
+    /// Number of queries in each part of attention computed in parts.
     pub(crate) asking_shares: Value,
 }
 
@@ -102,46 +102,46 @@ pub(crate) struct Frames {
 pub(crate) struct Blocks<'a> {
     pub(crate) graph: GraphBuilder,
     pub(crate) checkpoint: &'a Checkpoint,
-    /// What is before the names of all tensors.
+    /// Prefix of all tensor names.
     pub(crate) prefix: String,
     pub(crate) precision: Precision,
     pub(crate) shape: BlockShape,
-    /// What attention adds for the distance between two frames.
+    /// Relative position bias of attention.
     pub(crate) positions: Option<RelativePositions>,
     purpose: Purpose,
     asked: BTreeSet<String>,
 }
 
-/// What a graph is built for.
+/// Purpose of building a graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// To be run.
+    /// The graph is to be run.
     Run,
-    /// To learn which tensors it takes: their numbers are not read.
+    /// Only the names of its tensors are needed; their values are not read.
     Rehearsal,
 }
 
-/// Which of the frames the last wanted block is computed for.
+/// Frames for which the last requested block is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LastBlock {
-    /// The wanted ones alone.
+    /// Only the requested ones.
     AtWanted,
-    /// All, since something follows that takes more of them.
+    /// All, since they are needed by a subsequent step.
     AtAll,
 }
 
-/// What blocks give.
+/// Output of the blocks.
 pub(crate) struct Hidden {
-    /// The wanted hidden states at the wanted frames, `(batch, dim)` each.
+    /// Requested hidden states at the requested frames, `(batch, dim)` each.
     pub(crate) at_wanted: Vec<Value>,
-    /// The rows that come out of the last block that was computed for all frames, `(batch · frames, dim)`.
+    /// Output of the last block that was computed for all frames, `(batch · frames, dim)`.
     pub(crate) rows: Value,
 }
 
 impl<'a> Blocks<'a> {
-    /// A graph without nodes.
+    /// Starts an empty graph.
     ///
-    /// * `prefix`: what is before the names of all tensors.
+    /// * `prefix`: prefix of all tensor names.
     pub(crate) fn new(
         checkpoint: &'a Checkpoint,
         prefix: String,
@@ -162,12 +162,12 @@ impl<'a> Blocks<'a> {
 }
 
 impl Blocks<'_> {
-    /// The names of all tensors that were asked for.
+    /// Returns the names of all tensors used.
     pub(crate) fn into_asked(self) -> BTreeSet<String> {
         self.asked
     }
 
-    /// Tells how many frames there are, and where each window's wanted frame is.
+    /// Adds the number of frames and each window's requested frame to the graph.
     ///
     /// * `batch_of_frames`: the batch as `(batch, n_frames, …)`.
     pub(crate) fn frames(&mut self, wanted_frames: &Value, batch_of_frames: &Value) -> Frames {
@@ -199,8 +199,8 @@ impl Blocks<'_> {
         }
     }
 
-    /// The wanted hidden states, `(batch, dim)` each, of blocks that `rows` enter: layer 0 is `rows`, layer n what
-    /// block n − 1 gives. `layers` are ascending and not empty.
+    /// The requested hidden states, `(batch, dim)` each, of blocks with input `rows`: layer 0 is `rows`, layer n the output
+    /// of block n − 1. `layers` are ascending and not empty.
     pub(crate) fn hidden_states(
         &mut self,
         rows: Value,
@@ -230,7 +230,7 @@ impl Blocks<'_> {
         })
     }
 
-    /// `(batch, vectors, dim)` out of vectors of `(batch, dim)`.
+    /// Stacks vectors of `(batch, dim)` to `(batch, vectors, dim)`.
     pub(crate) fn stacked(&mut self, vectors: &[Value]) -> Value {
         let axis = self.graph.integers(&[1]);
         let unsqueezed: Vec<Value> = vectors
@@ -240,13 +240,13 @@ impl Blocks<'_> {
         self.graph.concat(&unsqueezed, 1)
     }
 
-    /// Some rows of a matrix.
+    /// Selects rows of a matrix.
     pub(crate) fn pick(&mut self, rows: &Value, wanted_rows: &Value) -> Value {
         self.graph
             .op("Gather", &[rows, wanted_rows], &[Attribute::Int("axis", 0)])
     }
 
-    /// One block over all frames: `(batch · frames, dim)` in and out.
+    /// One block for all frames: `(batch · frames, dim)` in and out.
     fn block(&mut self, index: usize, rows: &Value, frames: &Frames) -> Built {
         let names = self.shape.names;
         let heard = self.attention_input(index, rows)?;
@@ -275,7 +275,7 @@ impl Blocks<'_> {
         Ok(self.graph.concat(&done, 0))
     }
 
-    /// Attention of all frames to all frames: query, key and value are `(batch, frames, dim)`, as is what comes out.
+    /// Attention between all frames: query, key, value and output are `(batch, frames, dim)`.
     fn attention(&mut self, queries_keys_values: [&Value; 3]) -> Value {
         let heads = [Attribute::Int("num_heads", self.shape.n_heads as i64)];
         let attention = "MultiHeadAttention";
@@ -283,7 +283,7 @@ impl Blocks<'_> {
             .op_of(MICROSOFT, attention, &queries_keys_values, &heads)
     }
 
-    /// What a block's attention hears: the rows, after a norm where norms come before.
+    /// The input of a block's attention: the rows, normalised in pre-norm blocks.
     fn attention_input(&mut self, index: usize, rows: &Value) -> Built {
         let norm = name(self.shape.names, index, self.shape.names.attention_norm);
         match self.shape.norm_place {
@@ -292,7 +292,7 @@ impl Blocks<'_> {
         }
     }
 
-    /// The block's second half: projection, residual, feed-forward.
+    /// The second half of a block: output projection, residual, feed-forward layer.
     fn after_attention(&mut self, index: usize, rows: &Value, attended: &Value) -> Built {
         let names = self.shape.names;
         let [attention_norm, feed_forward_norm] =
@@ -329,7 +329,7 @@ impl Blocks<'_> {
         self.linear_of(&narrow, &wide, [dim, hidden_dim])
     }
 
-    /// What the adapter behind a block adds, where there is one: a norm, and two linear maps with a `ReLU` between them.
+    /// Adds the adapter after a block, if there is one: a norm, and down- and up-projection with a `ReLU` in between.
     ///
     /// Source: the attention adapters of Pratap et al. (2023), arXiv 2305.13516.
     fn after_adapter(&mut self, index: usize, rows: Value) -> Built {
@@ -347,7 +347,7 @@ impl Blocks<'_> {
         Ok(self.add_residual(&rows, &change))
     }
 
-    /// One block for the wanted frames alone: `(batch · frames, dim)` → `(batch, dim)`.
+    /// One block for the requested frames alone: `(batch · frames, dim)` → `(batch, dim)`.
     fn block_at_wanted(&mut self, index: usize, rows: &Value, frames: &Frames) -> Built {
         let names = self.shape.names;
         let [dim, heads] = [self.shape.dim, self.shape.n_heads].map(|n| n as i64);
@@ -391,17 +391,17 @@ impl Blocks<'_> {
         self.after_attention(index, &rows, &attended)
     }
 
-    /// A norm over the features of each row.
+    /// A layer norm over the features of each row.
     pub(crate) fn norm(&mut self, name: &str, rows: &Value) -> Built {
         self.norm_over(name, rows, self.shape.dim)
     }
 
-    /// A norm over the last `n` numbers.
+    /// A layer norm over the last `n` values.
     pub(crate) fn norm_over(&mut self, name: &str, rows: &Value, n: usize) -> Built {
         self.norm_with(name, rows, n, self.shape.norm_epsilon)
     }
 
-    /// A norm over the last `n` numbers, with `epsilon` added to the variance.
+    /// A layer norm over the last `n` values, with a given epsilon.
     pub(crate) fn norm_with(&mut self, name: &str, rows: &Value, n: usize, epsilon: f32) -> Built {
         let [scale, shift] = [format!("{name}.weight"), format!("{name}.bias")];
         let scale = self.weight(&scale, &[n], NumberFormat::F32)?;
@@ -412,7 +412,7 @@ impl Blocks<'_> {
             .op("LayerNormalization", &[rows, &scale, &shift], &epsilon))
     }
 
-    /// A linear map of `dim` to `dim`.
+    /// A linear map from `dim` to `dim`.
     fn linear(&mut self, name: &str, rows: &Value, bias: Bias) -> Built {
         let square = [self.shape.dim; 2];
         match bias {
@@ -425,7 +425,7 @@ impl Blocks<'_> {
         }
     }
 
-    /// A linear map with a bias, whose matrix has the shape `(out, in)`.
+    /// A linear map with bias; `shape` is `(out, in)`.
     pub(crate) fn linear_of(&mut self, name: &str, rows: &Value, shape: [usize; 2]) -> Built {
         let matrix = self.matrix(&format!("{name}.weight"), &shape)?;
         let bias = self.matrix(&format!("{name}.bias"), &shape[..1])?;
@@ -438,7 +438,7 @@ impl Blocks<'_> {
         self.graph.op("Add", &[rows, &change], &[])
     }
 
-    /// A weight in the number format that the graph takes.
+    /// A weight in the requested number format.
     pub(crate) fn weight(&mut self, name: &str, shape: &[usize], wanted: NumberFormat) -> Built {
         let name = format!("{}{name}", self.prefix);
         let stored = self.checkpoint.weight(&name, shape)?;
@@ -452,7 +452,7 @@ impl Blocks<'_> {
         self.checkpoint.tensors().contains_key(&name)
     }
 
-    /// The numbers of a tensor, for weights that are computed from others before the graph runs.
+    /// The values of a tensor, for weights that are computed when the graph is built.
     pub(crate) fn numbers(
         &mut self,
         name: &str,
@@ -470,7 +470,7 @@ impl Blocks<'_> {
         Ok(numbers)
     }
 
-    /// A weight of a matrix product, in the precision that products are computed in.
+    /// A weight of a matrix product, in the precision of the products.
     pub(crate) fn matrix(&mut self, name: &str, shape: &[usize]) -> Built {
         let wanted = match self.precision {
             Precision::F32 => NumberFormat::F32,
@@ -479,7 +479,7 @@ impl Blocks<'_> {
         self.weight(name, shape, wanted)
     }
 
-    /// The value as matrix products take it.
+    /// Casts a value to the precision of matrix products.
     pub(crate) fn as_matrix(&mut self, value: &Value) -> Value {
         match self.precision {
             Precision::F32 => value.clone(),
@@ -487,7 +487,7 @@ impl Blocks<'_> {
         }
     }
 
-    /// What matrix products gave, in single precision.
+    /// Casts the result of matrix products to single precision.
     pub(crate) fn single_precision(&mut self, value: &Value) -> Value {
         match self.precision {
             Precision::F32 => value.clone(),
@@ -496,7 +496,7 @@ impl Blocks<'_> {
     }
 }
 
-/// The name of a part of block `index`.
+/// Name of a part of block `index`.
 fn name(names: BlockNames, index: usize, part: &str) -> String {
     format!("{}.{index}.{part}", names.blocks)
 }

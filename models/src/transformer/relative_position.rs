@@ -1,7 +1,7 @@
-//! `WavLM`'s gated relative position bias: what attention adds for the distance between two frames.
+//! `WavLM`'s gated relative position bias of attention.
 //!
-//! A table of the first block gives each head a number for each bucket of distances. Every block scales it per frame
-//! and head by a gate that it computes from the frame itself.
+//! A table in the first block gives each head a value for each bucket of distances. Every block scales it per frame and
+//! head by a gate computed from the frame.
 //!
 //! Source: Chen et al. (2022), arXiv 2110.13900, after Raffel et al. (2020), arXiv 1910.10683, for the buckets.
 
@@ -11,23 +11,23 @@ use super::{ASKING_PARTS, Blocks, Built, Frames, name};
 use crate::checkpoint::CheckpointError;
 use crate::onnx::{Attribute, Value};
 
-/// Numbers that one gate is summed from.
+/// Number of terms that are summed for one gate.
 const GATE_PARTS: usize = 4;
 
 /// The part of the bias that all blocks share.
 pub(crate) struct RelativePositions {
-    /// `(heads, frames, frames)`: query by key.
+    /// `(heads, queries, keys)`, both over all frames.
     by_frames: Value,
-    /// The same by head and part of the queries, `(1, queries, frames)` each.
+    /// The same per head and part of the queries, `(1, queries, keys)` each.
     by_parts: Vec<Vec<Value>>,
 }
 
-/// How distances between frames fall into buckets.
+/// Bucketing of distances between frames.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Buckets {
-    /// All buckets, those of frames before and those of frames after together.
+    /// Total number of buckets, for preceding and following frames together.
     pub(crate) n_buckets: usize,
-    /// Frames this far away and farther share a bucket.
+    /// Distance from which on all frames share a bucket.
     pub(crate) most_distance: usize,
 }
 
@@ -71,8 +71,8 @@ impl RelativePositions {
         let by_distance = graph.op("Gather", &[&table, &of_distance], &rows_axis);
         let by_distance = graph.transpose(&by_distance, &[1, 0]);
 
-        // One turn of distances: 0, 1 … frames − 1, frames (which no pair has), −(frames − 1) … −1. Repeated once per
-        // query in rows of one less, each row begins one distance earlier than the row before it.
+        // A cyclic sequence of distances: 0, 1 … frames − 1, frames (which no pair has), −(frames − 1) … −1. Repeated once
+        // per query and reshaped to rows one element shorter, each row starts one distance earlier than the previous one.
         let [one, two, zero, far] = [1, 2, 0, most].map(|n| graph.integer(n));
         let n_frames = graph.op("Gather", &[&frames.shape, &one], &rows_axis);
         let turn = graph.op("Mul", &[&n_frames, &two], &[]);
@@ -117,9 +117,9 @@ impl RelativePositions {
 }
 
 impl Blocks<'_> {
-    /// The gates of block `index` where it has some, `(batch, heads, frames, 1)`.
+    /// The gates of block `index`, if it has any, `(batch, heads, frames, 1)`.
     ///
-    /// * `heard`: `(batch · frames, dim)`, what its attention hears.
+    /// * `heard`: `(batch · frames, dim)`, the input of its attention.
     pub(super) fn attention_gate(
         &mut self,
         index: usize,
@@ -138,8 +138,8 @@ impl Blocks<'_> {
         Ok(Some(graph.transpose(&gate, &[0, 2, 1, 3])))
     }
 
-    /// Attention with the gated bias, head by head and part by part, so that the scores of one stay in a core's cache.
-    /// Query, key and value are `(batch, frames, dim)`, as is what comes out.
+    /// Attention with the gated bias, per head and part of the queries, so that the scores of one part fit into a core's
+    /// cache. Query, key, value and output are `(batch, frames, dim)`.
     pub(super) fn gated_attention(
         &mut self,
         [query, key, value]: [&Value; 3],
@@ -181,11 +181,11 @@ impl Blocks<'_> {
             }
             attended.push(self.graph.concat(&parts, 1));
         }
-        // (batch, frames, per_head) of each head, side by side.
+        // (batch, frames, per_head) of each head, concatenated.
         self.graph.concat(&attended, 2)
     }
 
-    /// The heads of a value, whose axis `axis` they are, without that axis.
+    /// Splits a value along its axis `axis` of heads, and removes that axis.
     fn by_head(&mut self, value: &Value, axis: i64) -> Vec<Value> {
         let n_heads = self.shape.n_heads;
         let shares = self.graph.integers(&vec![1; n_heads]);
@@ -195,8 +195,8 @@ impl Blocks<'_> {
         heads.iter().map(alone).collect()
     }
 
-    /// The heads of a value, whose axis `axis` they are, each in parts of the frames, which are the axis after it:
-    /// `(batch, frames of the part, …)` each. Where there is no axis of windows, there is one of length 1.
+    /// Splits a value along its axis `axis` of heads, and each head along the following axis of frames:
+    /// `(batch, frames of the part, …)` each. If there is no batch axis, one of size 1 is added.
     fn by_head_and_part(&mut self, value: &Value, frames: &Frames, axis: i64) -> Vec<Vec<Value>> {
         let heads = if axis == 0 {
             let shares = self.graph.integers(&vec![1; self.shape.n_heads]);
@@ -211,9 +211,9 @@ impl Blocks<'_> {
         heads.iter().map(&mut in_parts).collect()
     }
 
-    /// What block `index` adds to the scores of the wanted frames, `(batch, heads, frames)`.
+    /// The bias that block `index` adds to the scores of the requested frames, `(batch, heads, frames)`.
     ///
-    /// * `asking`: `(batch, dim)`, what the attention of the wanted frames hears.
+    /// * `asking`: `(batch, dim)`, the attention input of the requested frames.
     pub(super) fn attention_bias_at_wanted(
         &mut self,
         index: usize,
@@ -234,8 +234,8 @@ impl Blocks<'_> {
         Ok(Some(graph.op("Mul", &[&gate, &wanted], &[])))
     }
 
-    /// The gates of block `index`, `(rows, heads)`: a (b c − 1) + 2, where a and b are sigmoids of sums of linear maps of
-    /// a head's features, and c is a number of the head.
+    /// The gates of block `index`, `(rows, heads)`: a (b c − 1) + 2, where a and b are sigmoids of sums of linear maps of a
+    /// head's features, and c is a learned constant of the head.
     fn gate(&mut self, index: usize, rows: &Value) -> Built {
         let names = self.shape.names;
         let n_heads = self.shape.n_heads;
@@ -281,8 +281,8 @@ mod tests {
             n_buckets: 320,
             most_distance: 800,
         };
-        // 80 exact ones to each side; beyond, 80 more for the distances up to 800, evenly by their logarithm:
-        // 80 · ln(100/80)/ln(10) = 7.75, 80 · ln(799/80)/ln(10) = 79.96.
+        // 80 exact buckets on either side; beyond, 80 more, logarithmically spaced up to a distance of 800: 80 ·
+        // ln(100/80)/ln(10) = 7.75, 80 · ln(799/80)/ln(10) = 79.96.
         for (distance, bucket) in [
             (0, 0),
             (-1, 1),

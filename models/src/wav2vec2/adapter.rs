@@ -1,17 +1,17 @@
-//! The convolutions that some checkpoints have behind the encoder (`add_adapter`).
+//! Convolutional adapter of some checkpoints, after the encoder (`add_adapter`).
 //!
-//! Source: `Wav2Vec2Adapter` of transformers 4.30.2 and 5.24, whose numbers are in `tests/data/adapters.json`; the gated
-//! linear unit of Dauphin et al. (2017), arXiv 1612.08083.
+//! Source: `Wav2Vec2Adapter` of transformers 4.30.2 and 5.24, with reference values in `tests/data/adapters.json`; the
+//! gated linear unit of Dauphin et al. (2017), arXiv 1612.08083.
 
 use super::Wav2Vec2Config;
 use crate::onnx::{Attribute, Value};
 use crate::transformer::{Blocks, Built, Frames};
 
-/// Frames of silence before and behind those that the convolutions take, whatever their kernel.
+/// Zero padding on either side of the convolutions' input, in frames, whatever their kernel size.
 const PADDING: usize = 1;
 
 impl Wav2Vec2Config {
-    /// Frames that the adapter takes to give one, at least.
+    /// Smallest number of input frames from which the adapter computes an output frame.
     pub(super) fn adapter_frames(&self) -> usize {
         if !self.add_adapter {
             return 1;
@@ -23,9 +23,9 @@ impl Wav2Vec2Config {
     }
 }
 
-/// The last frame that the adapter makes of each window's frames, `(batch, dim)`.
+/// Last output frame of the adapter for each window, `(batch, dim)`.
 ///
-/// * `rows`: `(batch · frames, dim)`, what the encoder gives.
+/// * `rows`: `(batch · frames, dim)`, the output of the encoder.
 pub(super) fn adapted(
     blocks: &mut Blocks,
     config: &Wav2Vec2Config,

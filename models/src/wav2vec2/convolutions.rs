@@ -1,4 +1,4 @@
-//! The convolutions: from samples to frames, and what tells frames their position.
+//! Convolutions: the feature encoder from samples to frames, and positional convolutions.
 
 use heschl_core::encoder::NumberFormat;
 
@@ -7,8 +7,8 @@ use crate::checkpoint::CheckpointError;
 use crate::onnx::{Attribute, Number, Value};
 use crate::transformer::{Blocks, Built, TORCH_EPSILON};
 
-/// A window's frames pass the convolutions in so many parts: the first one's output is 105 MB for 16.1 s, a part of it 7 MB.
-/// Neighbouring parts hear some samples twice; each frame is computed once.
+/// Number of parts in which a window's frames pass the convolutions: the first one's output is 105 MB for 16.1 s, a part of
+/// it 7 MB. Adjacent parts share some samples; each frame is computed once.
 const PARTS: usize = 16;
 
 /// Whether frames pass the convolutions in parts.
@@ -16,18 +16,18 @@ const PARTS: usize = 16;
 pub(super) enum Extent {
     /// A window of any length.
     Window,
-    /// The samples of a single frame.
+    /// The samples of a single frame's receptive field.
     Frame,
 }
 
-/// From samples to what enters the projection: `(batch, samples)` → `(batch, frames, channels)`.
+/// Feature encoder, up to the feature projection: `(batch, samples)` → `(batch, frames, channels)`.
 pub(super) fn stem(
     blocks: &mut Blocks,
     config: &Wav2Vec2Config,
     samples: &Value,
     extent: Extent,
 ) -> Built {
-    // What passes in parts: a channel of samples, or what the first convolution makes its product of.
+    // The input that is cut into parts: samples as one channel, or the operand of the first convolution's matrix product.
     let (input, kernel) = match config.feat_extract_norm {
         ConvolutionNorm::Group => {
             let folded = first_with_group_norm(blocks, config, samples)?;
@@ -70,16 +70,16 @@ pub(super) fn stem(
     Ok(blocks.graph.transpose(&signal, &[0, 2, 1]))
 }
 
-/// A part of a window on its way through the convolutions.
+/// A part of a window passing through the convolutions.
 struct KernelPart {
     /// `(batch, channels, …)`.
     input: Value,
-    /// `(1,)`: how many of the frames that come out are this part's own.
+    /// `(1,)`: number of output frames that belong to this part.
     n_frames: Option<Value>,
 }
 
-/// Cuts `(batch, channels, length)` into parts along its length, whose frames, `first` long and `stride` apart, are those
-/// of the whole.
+/// Cuts `(batch, channels, length)` into parts along its length. Their frames, with receptive field `first` and stride
+/// `stride`, are those of the whole.
 fn in_parts(blocks: &mut Blocks, input: &Value, Steps { first, stride }: Steps) -> Vec<KernelPart> {
     let graph = &mut blocks.graph;
     let shape = graph.op("Shape", &[input], &[]);
@@ -94,7 +94,7 @@ fn in_parts(blocks: &mut Blocks, input: &Value, Steps { first, stride }: Steps) 
     let mut parts = Vec::with_capacity(PARTS);
     for index in 0..PARTS as i64 {
         let n_frames = graph.slice(&shares, 0, index, index + 1);
-        // A part without frames of its own computes one, which is cut away: convolutions do not take nothing.
+        // A part without frames computes one that is discarded: convolutions reject empty inputs.
         let n_computed = graph.op("Max", &[&n_frames, &one], &[]);
         let last = graph.op("Sub", &[&n_computed, &one], &[]);
         let last = graph.op("Add", &[&begin, &last], &[]);
@@ -110,20 +110,20 @@ fn in_parts(blocks: &mut Blocks, input: &Value, Steps { first, stride }: Steps) 
     parts
 }
 
-/// The first convolution and its norm, folded into one product.
+/// The first convolution and its norm, fused into one matrix product.
 struct FoldedFirst {
-    /// `(batch, channels, places + 1)`.
+    /// `(batch, channels, taps + 1)`.
     kernel: Value,
-    /// `(batch, places + 1, frames)`.
+    /// `(batch, taps + 1, frames)`: the samples under each kernel tap.
     heard: Value,
 }
 
-/// The first convolution with its norm over the window, as one product.
+/// The first convolution, fused with its norm over the window into one matrix product.
 ///
 /// Both are linear in the samples once the norm's mean and variance are known, and these follow from the samples alone:
-/// with C the covariance of the samples at the places of the kernel w, the variance of the output is wᵀ C w. So the
-/// kernel is scaled, and the wide output is computed once and never passed over again. The covariance is in double
-/// precision: kernels of high pitch on a low sound take small differences of it.
+/// with C the covariance of the samples at the taps of the kernel w, the variance of the output is wᵀ C w. The kernel is
+/// therefore rescaled, and the large output is computed once, without another pass over it. The covariance is in double
+/// precision: high-frequency kernels on low-frequency sound take small differences of it.
 fn first_with_group_norm(
     blocks: &mut Blocks,
     config: &Wav2Vec2Config,
@@ -169,7 +169,7 @@ fn first_with_group_norm(
     let kernel = graph.op("Mul", &[&kernel, &scale], &[]);
     let kernel = graph.cast(&kernel, Number::Float);
 
-    // The shift is one more number of the kernel, and hears a one.
+    // The shift becomes an additional tap, with a constant input of one.
     let shift = graph.reshape(&shift, &[1, n_out as i64, 1]);
     let one_each = graph.op("Shape", &[&scale], &[]);
     let shift = graph.op("Expand", &[&shift, &one_each], &[]);
@@ -180,7 +180,7 @@ fn first_with_group_norm(
     Ok(FoldedFirst { kernel, heard })
 }
 
-/// The samples at each place of the kernel: `(batch, samples)` → `(batch, places, frames)`.
+/// The samples under each kernel tap: `(batch, samples)` → `(batch, taps, frames)`.
 fn heard_places(blocks: &mut Blocks, samples: &Value, n_heard: usize, stride: usize) -> Value {
     let graph = &mut blocks.graph;
     let axis = graph.integers(&[1]);
@@ -194,7 +194,7 @@ fn heard_places(blocks: &mut Blocks, samples: &Value, n_heard: usize, stride: us
     graph.concat(&places, 1)
 }
 
-/// A convolution with the norm that may follow it: `(batch, channels, frames)` in and out.
+/// A later convolution with the norm that may follow it: `(batch, channels, frames)` in and out.
 fn later(blocks: &mut Blocks, config: &Wav2Vec2Config, index: usize, signal: &Value) -> Built {
     let n_out = config.conv_dim[index];
     let n_in = if index == 0 {
@@ -230,7 +230,7 @@ fn later(blocks: &mut Blocks, config: &Wav2Vec2Config, index: usize, signal: &Va
     Ok(blocks.activated(&signal, config.stem_activation()))
 }
 
-/// Adds to each frame what tells its position: the convolution of the frames around it.
+/// Adds the positional convolution to the frames.
 ///
 /// * `frames`: `(batch, frames, dim)`, in and out.
 pub(super) fn placed(blocks: &mut Blocks, config: &Wav2Vec2Config, frames: &Value) -> Built {
@@ -247,7 +247,7 @@ pub(super) fn placed(blocks: &mut Blocks, config: &Wav2Vec2Config, frames: &Valu
     Ok(blocks.graph.op("Add", &[frames, &position], &[]))
 }
 
-/// One wide convolution whose kernel is g v/‖v‖, the length being that of each place's numbers.
+/// A single positional convolution with weight-normalised kernel g v/‖v‖, the norm being taken per tap.
 fn weight_normed_placing(blocks: &mut Blocks, config: &Wav2Vec2Config, signal: &Value) -> Built {
     let dim = config.hidden_size;
     let n_heard = config.num_conv_pos_embeddings;
@@ -271,8 +271,8 @@ fn weight_normed_placing(blocks: &mut Blocks, config: &Wav2Vec2Config, signal: &
     Ok(blocks.activated(&signal, config.stem_activation()))
 }
 
-/// One wide convolution behind a norm by the means and variances of training, which is w (x − mean)/√(variance + ε) + b
-/// for each channel.
+/// A single positional convolution after a batch norm with running statistics, which is w (x − mean)/√(variance + ε) + b
+/// per channel.
 fn batch_normed_placing(blocks: &mut Blocks, config: &Wav2Vec2Config, signal: &Value) -> Built {
     let dim = config.hidden_size;
     let mut of = |part: &str| {
@@ -295,7 +295,7 @@ fn batch_normed_placing(blocks: &mut Blocks, config: &Wav2Vec2Config, signal: &V
     Ok(blocks.activated(&signal, config.stem_activation()))
 }
 
-/// What each channel is multiplied by, and what is added then.
+/// Scale and shift of each channel.
 fn batch_norm([weight, bias]: [&[f32]; 2], [mean, variance]: [&[f32]; 2]) -> (Vec<f32>, Vec<f32>) {
     let channels = weight.iter().zip(bias).zip(mean.iter().zip(variance));
     channels
@@ -307,7 +307,7 @@ fn batch_norm([weight, bias]: [&[f32]; 2], [mean, variance]: [&[f32]; 2]) -> (Ve
         .unzip()
 }
 
-/// g v/‖v‖ for each place: `direction` is `(…, places)`, `length` `(places,)`.
+/// g v/‖v‖ per tap: `direction` is `(…, taps)`, `length` `(taps,)`.
 fn weight_normed(direction: &[f32], length: &[f32]) -> Vec<f32> {
     let n_places = length.len();
     let mut squares = vec![0.0_f64; n_places];
@@ -328,7 +328,7 @@ fn weight_normed(direction: &[f32], length: &[f32]) -> Vec<f32> {
         .collect()
 }
 
-/// data2vec's row of narrower convolutions, each with a norm without numbers of its own.
+/// data2vec's sequence of narrower positional convolutions, each followed by a norm without learned parameters.
 fn several_placings(blocks: &mut Blocks, config: &Wav2Vec2Config, signal: &Value) -> Built {
     let dim = config.hidden_size;
     let n_heard = config.conv_pos_kernel_size;
@@ -351,8 +351,8 @@ fn several_placings(blocks: &mut Blocks, config: &Wav2Vec2Config, signal: &Value
     Ok(blocks.as_matrix(&signal))
 }
 
-/// A convolution in groups that gives as many frames as it takes. With an even kernel it hears one frame more before
-/// than after.
+/// A grouped convolution with as many output as input frames. With an even kernel, its receptive field has one more frame
+/// before than after.
 fn convolved(
     blocks: &mut Blocks,
     config: &Wav2Vec2Config,
@@ -379,14 +379,14 @@ mod tests {
 
     #[test]
     fn each_place_of_a_weight_normed_kernel_has_the_length_that_is_given() {
-        // Two places: (3, 4) has the length 5, (0, 2) the length 2.
+        // Two taps: (3, 4) has norm 5, (0, 2) has norm 2.
         let kernel = weight_normed(&[3.0, 0.0, 4.0, 2.0], &[10.0, 1.0]);
         assert_eq!(kernel, [6.0, 0.0, 8.0, 1.0]);
     }
 
     #[test]
     fn a_batch_norm_centres_and_scales_by_what_training_saw() {
-        // Mean 3 and variance 4: 5 becomes 1, times 10 plus 7 is 17.
+        // Mean 3 and variance 4: 5 is normalised to 1, times 10 plus 7 is 17.
         let (scale, shift) = batch_norm([&[10.0], &[7.0]], [&[3.0], &[4.0]]);
         assert!((5.0 * scale[0] + shift[0] - 17.0).abs() < 1e-4);
     }

@@ -1,7 +1,7 @@
-//! The graph itself.
+//! The ONNX graph of waveform encoders.
 //!
 //! Sources: Baevski et al. (2020), arXiv 2006.11477; Hsu et al. (2021), arXiv 2106.07447; Chen et al. (2022), arXiv
-//! 2110.13900; Baevski et al. (2022), arXiv 2202.03555. The names of the tensors are those of Hugging Face checkpoints.
+//! 2110.13900; Baevski et al. (2022), arXiv 2202.03555. Tensor names are those of Hugging Face checkpoints.
 
 use std::collections::BTreeSet;
 
@@ -17,9 +17,9 @@ use crate::transformer::{
     RelativePositions,
 };
 
-/// What is before the names of the encoder's tensors in published checkpoints.
+/// Prefixes of the encoder's tensor names in published checkpoints.
 const PREFIXES: [&str; 5] = ["hubert.", "wavlm.", "wav2vec2.", "data2vec_audio.", ""];
-/// A tensor that only an encoder has, behind its prefix.
+/// A tensor that identifies an encoder, without prefix.
 const MARKERS: [&str; 1] = ["feature_projection.projection.weight"];
 
 const NAMES: BlockNames = BlockNames {
@@ -34,14 +34,14 @@ const NAMES: BlockNames = BlockNames {
     feed_forward_norm: "final_layer_norm",
 };
 
-/// Builds the graph that gives `layers` (ascending, not empty) at the wanted frame.
+/// Builds the graph that computes `layers` (ascending, not empty) at the requested frame.
 ///
-/// Inputs: `input` `(batch, n_samples)` at 16 kHz; `wanted_frames` `(batch,)`. Output: `(batch, vectors, hidden_size)`,
-/// the layers, and after them the final output where that is none of them.
+/// Inputs: `input` `(batch, n_samples)` at 16 kHz; `wanted_frames` `(batch,)`. Output: `(batch, vectors, hidden_size)`, the
+/// layers, followed by the final output if it is not one of them.
 ///
 /// # Errors
-/// [`CheckpointError`] if a tensor is missing, has another shape than the config says, or is in a format that is not
-/// read.
+/// Returns a [`CheckpointError`] if a tensor is missing, has another shape than the configuration implies, or an
+/// unsupported number format.
 pub fn graph(
     config: &Wav2Vec2Config,
     checkpoint: &Checkpoint,
@@ -55,10 +55,10 @@ pub fn graph(
     finished(encoder, config, &projected, layers)
 }
 
-/// The same from what [`stem_graph`] gives: `input` is `(batch, frames, hidden_size)`.
+/// As [`graph`], with the output of [`stem_graph`] as input: `input` is `(batch, frames, hidden_size)`.
 ///
 /// # Errors
-/// As [`graph`].
+/// Returns the errors of [`graph`].
 pub fn graph_of_frames(
     config: &Wav2Vec2Config,
     checkpoint: &Checkpoint,
@@ -75,11 +75,11 @@ pub fn graph_of_frames(
     finished(encoder, config, &input, layers)
 }
 
-/// Builds the graph from the samples that frames hear, `(frames, samples)`, to the frames as they enter the encoder,
-/// `(frames, hidden_size)`.
+/// Builds the graph from the samples of each frame's receptive field, `(frames, samples)`, to the input frames of the
+/// encoder, `(frames, hidden_size)`.
 ///
 /// # Errors
-/// As [`graph`].
+/// Returns the errors of [`graph`].
 pub fn stem_graph(
     config: &Wav2Vec2Config,
     checkpoint: &Checkpoint,
@@ -97,18 +97,18 @@ pub fn stem_graph(
     Ok(Stem { graph, weights })
 }
 
-/// What is before the names of the encoder's tensors.
+/// Returns the prefix of the encoder's tensor names.
 ///
 /// # Errors
-/// [`CheckpointError::SeveralEncoders`].
+/// Returns [`CheckpointError::SeveralEncoders`].
 pub(crate) fn prefix(checkpoint: &Checkpoint) -> Result<String, CheckpointError> {
     checkpoint.encoder_prefix(&MARKERS, &PREFIXES)
 }
 
-/// The names of the tensors that the graph of all layers takes.
+/// Returns the names of the tensors used by the graph of all layers.
 ///
 /// # Errors
-/// As [`graph`].
+/// Returns the errors of [`graph`].
 pub(crate) fn tensors_used(
     config: &Wav2Vec2Config,
     checkpoint: &Checkpoint,
@@ -145,7 +145,7 @@ fn blocks<'a>(
     Ok(Blocks::new(checkpoint, prefix(checkpoint)?, how, shape))
 }
 
-/// From samples to frames as they enter the encoder: `(batch, samples)` → `(batch, frames, hidden_size)`.
+/// From samples to the input frames of the encoder: `(batch, samples)` → `(batch, frames, hidden_size)`.
 fn projected(
     encoder: &mut Blocks,
     config: &Wav2Vec2Config,
@@ -170,7 +170,7 @@ fn projected(
     Ok(encoder.graph.op("Reshape", &[&rows, &shape], &[]))
 }
 
-/// The graph from frames on.
+/// The graph from the encoder's input frames on.
 fn finished(
     mut encoder: Blocks,
     config: &Wav2Vec2Config,
@@ -187,7 +187,7 @@ fn finished(
     Ok(encoder.graph.finish(config.model_type.name()))
 }
 
-/// `(batch, vectors, hidden_size)`: each wanted layer at the wanted frame, and the final output.
+/// `(batch, vectors, hidden_size)`: each requested layer at the requested frame, and the final output.
 ///
 /// * `projected`: `(batch, frames, hidden_size)`.
 fn hidden_states(
@@ -237,8 +237,8 @@ fn hidden_states(
     Ok(encoder.stacked(&hidden))
 }
 
-/// Makes of what the last block gives the last layer, and the final output where that is another vector and no adapter
-/// makes it.
+/// Derives the last layer from the output of the last block, and the final output if that is a separate vector not computed
+/// by an adapter.
 fn finish_last_layer(
     encoder: &mut Blocks,
     config: &Wav2Vec2Config,

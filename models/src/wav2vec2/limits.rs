@@ -1,4 +1,4 @@
-//! What a `config.json` may say.
+//! Validation of `config.json`.
 
 use std::path::Path;
 
@@ -6,14 +6,14 @@ use super::{Family, Wav2Vec2Config};
 use crate::ModelError;
 use crate::transformer::check_activation;
 
-/// Sizes beyond these are a damaged config.json.
+/// Upper bounds of sizes; larger ones indicate a damaged config.json.
 const MOST_LAYERS: usize = 1000;
 const MOST_DIM: usize = 1 << 16;
 const MOST_CONVOLUTIONS: usize = 32;
 const MOST_STEP: usize = 1 << 12;
 
 impl Wav2Vec2Config {
-    /// Why this is no model, or none that is computed, if so.
+    /// Returns why this is not a valid or supported model, if so.
     pub(super) fn problem(&self, path: &Path) -> Option<ModelError> {
         let invalid = self
             .problem_of_sizes()
@@ -134,7 +134,7 @@ impl Wav2Vec2Config {
         })
     }
 
-    /// What Heschl has no code for.
+    /// Describes unsupported settings.
     fn not_computed(&self) -> Option<String> {
         let stem = check_activation("feat_extract_activation", &self.feat_extract_activation);
         if let Some(reason) = stem.or_else(|| check_activation("hidden_act", &self.hidden_act)) {

@@ -1,5 +1,4 @@
-//! Encoders of the waveform: wav2vec 2.0, `HuBERT`, `WavLM` and data2vec audio. What a checkpoint says of itself, and
-//! its ONNX graph.
+//! Waveform encoders: wav2vec 2.0, `HuBERT`, `WavLM` and data2vec audio. Configuration and ONNX graph.
 
 mod adapter;
 mod convolutions;
@@ -17,7 +16,7 @@ pub(crate) use graph::{prefix, tensors_used};
 use crate::transformer::Activation;
 use crate::{InputMode, ModelError, parse_json, read_config};
 
-/// The entries of `config.json` that decide what the encoder gives, or repeat what others say.
+/// Entries of `config.json` that affect the encoder's outputs, or duplicate others that do.
 pub(crate) const COMPUTED: [&str; 27] = [
     "adapter_attn_dim",
     "adapter_kernel_size",
@@ -48,102 +47,102 @@ pub(crate) const COMPUTED: [&str; 27] = [
     "output_hidden_size",
 ];
 
-/// What `config.json` says of an encoder of the waveform. What is left out has the value of the published base models.
+/// Configuration of a waveform encoder. Missing entries have the values of the published base models.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "the entries are those of the file"
 )]
 pub struct Wav2Vec2Config {
-    /// Which of the family it is.
+    /// Model family.
     pub model_type: Family,
-    /// Features per frame.
+    /// Hidden size.
     #[serde(default = "n::<768>")]
     pub hidden_size: usize,
-    /// Transformer blocks.
+    /// Number of transformer blocks.
     #[serde(default = "n::<12>")]
     pub num_hidden_layers: usize,
-    /// Attention heads of each block.
+    /// Number of attention heads per block.
     #[serde(default = "n::<12>")]
     pub num_attention_heads: usize,
-    /// Width of each block's hidden layer.
+    /// Width of the feed-forward layer.
     #[serde(default = "n::<3072>")]
     pub intermediate_size: usize,
-    /// Channels that each convolution of the stem gives.
+    /// Output channels of each convolution of the feature encoder.
     #[serde(default = "conv_dim")]
     pub conv_dim: Vec<usize>,
-    /// Samples or frames that each hears.
+    /// Kernel size of each.
     #[serde(default = "conv_kernel")]
     pub conv_kernel: Vec<usize>,
-    /// Samples or frames from one output of each to its next.
+    /// Stride of each.
     #[serde(default = "conv_stride")]
     pub conv_stride: Vec<usize>,
-    /// Whether they have a bias.
+    /// Whether these convolutions have a bias.
     #[serde(default)]
     pub conv_bias: bool,
-    /// The norms between them.
+    /// Norms between these convolutions.
     #[serde(default = "group")]
     pub feat_extract_norm: ConvolutionNorm,
-    /// Activation between them.
+    /// Activation between these convolutions.
     #[serde(default = "gelu")]
     pub feat_extract_activation: String,
-    /// Whether their output passes a norm.
+    /// Whether a layer norm precedes the feature projection.
     #[serde(default = "yes")]
     pub feat_proj_layer_norm: bool,
-    /// Whether norms are before attention and feed-forward ("large"), not after ("base").
+    /// Pre-norm ("large") instead of post-norm blocks ("base").
     #[serde(default)]
     pub do_stable_layer_norm: bool,
-    /// Activation between a block's two linear maps.
+    /// Activation of the feed-forward layer.
     #[serde(default = "gelu")]
     pub hidden_act: String,
-    /// Added to the variance in norms.
+    /// Epsilon added to the variance in layer norms.
     #[serde(default = "epsilon")]
     pub layer_norm_eps: f32,
-    /// Frames that the positional convolution hears; in data2vec audio the number of those convolutions.
+    /// Kernel size of the positional convolution, in frames; for data2vec audio the number of positional convolutions.
     #[serde(default = "n::<128>")]
     pub num_conv_pos_embeddings: usize,
-    /// Groups of channels of the positional convolution.
+    /// Number of groups of the positional convolution.
     #[serde(default = "n::<16>")]
     pub num_conv_pos_embedding_groups: usize,
-    /// Frames that data2vec audio's positional convolutions hear.
+    /// Kernel size of data2vec audio's positional convolutions, in frames.
     #[serde(default = "n::<19>")]
     pub conv_pos_kernel_size: usize,
-    /// Whether the positional convolution has a batch norm in place of the weight norm.
+    /// Whether the positional convolution has a batch norm instead of weight normalisation.
     #[serde(default)]
     pub conv_pos_batch_norm: bool,
-    /// Buckets of `WavLM`'s relative positions.
+    /// Number of buckets of `WavLM`'s relative position bias.
     #[serde(default = "n::<320>")]
     pub num_buckets: usize,
-    /// Distance from which on they are one bucket.
+    /// Distance from which on all positions share a bucket.
     #[serde(default = "n::<800>")]
     pub max_bucket_distance: usize,
-    /// Width of the adapter behind each block ("attention adapter"); `None` where there is none.
+    /// Width of the attention adapter after each block; `None` if there is none.
     #[serde(default)]
     pub adapter_attn_dim: Option<usize>,
-    /// Whether convolutions follow the encoder ("adapter").
+    /// Whether a convolutional adapter follows the encoder.
     #[serde(default)]
     pub add_adapter: bool,
-    /// How many.
+    /// Number of its convolutions.
     #[serde(default = "n::<3>")]
     pub num_adapter_layers: usize,
-    /// Frames that each hears.
+    /// Kernel size of each, in frames.
     #[serde(default = "n::<3>")]
     pub adapter_kernel_size: usize,
-    /// Frames from one output of each to its next.
+    /// Stride of each, in frames.
     #[serde(default = "n::<2>")]
     pub adapter_stride: usize,
-    /// Features that they give; as many as the encoder where nothing is said.
+    /// Output size of the adapter; the hidden size if omitted.
     #[serde(default)]
     pub output_hidden_size: Option<usize>,
-    /// How many convolutions the stem has, where the file says it twice.
+    /// Number of convolutions of the feature encoder, if stated redundantly.
     #[serde(default)]
     pub num_feat_extract_layers: Option<usize>,
-    /// What the last layer is where there is a choice; no entry of the file.
+    /// Kind of last layer, for models with a choice; not an entry of the file.
     #[serde(skip)]
     pub last_layer: LastLayer,
 }
 
-/// The encoders of this family.
+/// Families of waveform encoders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum Family {
     /// Baevski et al. (2020), arXiv 2006.11477.
@@ -161,7 +160,7 @@ pub enum Family {
 }
 
 impl Family {
-    /// Its name as `config.json` has it.
+    /// Returns the name used in `config.json`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -173,22 +172,22 @@ impl Family {
     }
 }
 
-/// The norms between the stem's convolutions.
+/// Norms between the convolutions of the feature encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ConvolutionNorm {
-    /// One, after the first: over each channel's whole window.
+    /// A group norm after the first one: per channel, over the whole window.
     Group,
-    /// One after each: over the channels of each frame.
+    /// A layer norm after each: over the channels of each frame.
     Layer,
 }
 
-/// Convolutions one after the other, seen as one.
+/// Receptive field and stride of a stack of convolutions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Steps {
-    /// Numbers that one output hears.
+    /// Receptive field of an output.
     first: usize,
-    /// Numbers from one output to the next.
+    /// Stride between outputs.
     stride: usize,
 }
 
@@ -225,18 +224,18 @@ fn yes() -> bool {
 }
 
 impl Wav2Vec2Config {
-    /// Reads and checks a `config.json`.
+    /// Reads and validates a `config.json`.
     ///
     /// # Errors
-    /// [`ModelError`] if it cannot be read, or describes what no model of this family is.
+    /// Returns a [`ModelError`] if it cannot be read, or is not a valid configuration of this family.
     pub fn read(path: &Path) -> Result<Self, ModelError> {
         Self::parse(&read_config(path)?, path)
     }
 
-    /// Reads and checks the text of a `config.json`.
+    /// Parses and validates the text of a `config.json`.
     ///
     /// # Errors
-    /// As [`Wav2Vec2Config::read`].
+    /// Returns the errors of [`Wav2Vec2Config::read`].
     pub fn parse(text: &[u8], path: &Path) -> Result<Self, ModelError> {
         let mut config: Self = parse_json(text, path)?;
         config.leave_what_its_code_leaves();
@@ -246,7 +245,7 @@ impl Wav2Vec2Config {
         }
     }
 
-    /// Entries that the code of a family does not read say nothing.
+    /// Resets entries that the code of the model's family ignores.
     fn leave_what_its_code_leaves(&mut self) {
         let family = self.model_type;
         if family == Family::Data2VecAudio {
@@ -264,24 +263,24 @@ impl Wav2Vec2Config {
         }
     }
 
-    /// Between the convolutions of the stem, and behind those of the positions.
+    /// Activation between the convolutions of the feature encoder, and after the positional ones.
     fn stem_activation(&self) -> Activation {
         Activation::named(&self.feat_extract_activation).unwrap_or(Activation::Gelu)
     }
 
-    /// Between a block's two linear maps.
+    /// Activation of the feed-forward layer.
     fn block_activation(&self) -> Activation {
         Activation::named(&self.hidden_act).unwrap_or(Activation::Gelu)
     }
 
-    /// Width of the adapter behind each block. Only the blocks whose norms come before have one in any code.
+    /// Width of the attention adapter. In the reference code only pre-norm blocks have one.
     fn attention_adapter_dim(&self) -> Option<usize> {
         self.adapter_attn_dim.filter(|_| self.do_stable_layer_norm)
     }
 
-    /// What the model says of itself, under the name `name`.
+    /// Returns the model card, with the name `name`.
     ///
-    /// * `normalise`: what its feature extractor does.
+    /// * `normalise`: whether its feature extractor normalises windows.
     #[must_use]
     pub fn card(&self, name: &str, normalise: bool) -> Card {
         Card {
@@ -307,26 +306,27 @@ impl Wav2Vec2Config {
         }
     }
 
-    /// Whether a tensor, by its name behind the encoder's prefix, changes nothing that the encoder gives.
+    /// Whether a tensor, by its name without prefix, does not affect the encoder's outputs.
     pub(crate) fn is_harmless(&self, name: &str) -> bool {
-        // The norm behind the first convolution takes away what is added to all of a channel.
+        // The norm after the first convolution removes any constant offset of a channel.
         let is_centred = self.feat_extract_norm == ConvolutionNorm::Group
             && name == "feature_extractor.conv_layers.0.conv.bias";
-        // The last block is computed for one query, to all of whose scores a key's bias adds the same.
+        // The last block is computed for a single query, and a key bias shifts all its scores equally, which the softmax
+        // ignores.
         let is_of_all_keys =
             name.starts_with("encoder.layers.") && name.ends_with(".attention.k_proj.bias");
-        // What stands in the place of frames that training hides; how often a norm was trained.
+        // The embedding of masked frames, and a batch counter: used only in training.
         let is_of_training = name == "masked_spec_embed" || name.ends_with(".num_batches_tracked");
         is_centred || is_of_all_keys || is_of_training
     }
 
-    /// Whether the stem's convolutions make each frame of its own samples alone, without a norm over the window.
+    /// Whether each frame of the feature encoder depends only on its own receptive field, without a norm over the window.
     #[must_use]
     pub fn hears_frames_alone(&self) -> bool {
         self.feat_extract_norm == ConvolutionNorm::Layer
     }
 
-    /// The front end where windows share the stem's frames.
+    /// Returns the front end for windows that share the frames of the feature encoder.
     #[must_use]
     pub fn shared_front_end(&self) -> FrontEnd {
         FrontEnd::SharedFrames {
@@ -335,27 +335,27 @@ impl Wav2Vec2Config {
         }
     }
 
-    /// Samples from one output frame to the next: 320 in every published model.
+    /// Stride between output frames, in samples: 320 in every published model.
     fn stride_samples(&self) -> usize {
         self.steps_from(0).stride
     }
 
-    /// Samples that the first output frame hears: 400 in every published model.
+    /// Receptive field of the first output frame, in samples: 400 in every published model.
     fn first_samples(&self) -> usize {
         self.steps_from(0).first
     }
 
-    /// Whether the norm behind the blocks does not count to the last layer.
+    /// Whether the last layer is taken before the final norm.
     fn last_is_before_norm(&self) -> bool {
         self.do_stable_layer_norm && self.last_layer == LastLayer::BeforeNorm
     }
 
-    /// Samples of which one frame of the final output can be made.
+    /// Smallest number of samples that give a frame of the final output.
     fn shortest_samples(&self) -> usize {
         self.first_samples() + (self.adapter_frames() - 1) * self.stride_samples()
     }
 
-    /// What the convolutions from number `index` on are together.
+    /// Combined receptive field and stride of the convolutions from `index` on.
     fn steps_from(&self, index: usize) -> Steps {
         let steps = self.conv_kernel.iter().zip(&self.conv_stride);
         let mut all = Steps {
@@ -369,7 +369,7 @@ impl Wav2Vec2Config {
         all
     }
 
-    /// Output frames of each of the stem's convolutions.
+    /// Output lengths of each convolution of the feature encoder.
     fn conv_frames(&self, n_samples: usize) -> Vec<usize> {
         let mut n = n_samples;
         let steps = self.conv_kernel.iter().zip(&self.conv_stride);
@@ -381,8 +381,8 @@ impl Wav2Vec2Config {
             .collect()
     }
 
-    /// Floating-point operations in the matrix products and convolutions of one window of `window_samples`, a product
-    /// and a sum counted as two, when the last wanted layer is `last_layer`.
+    /// Returns the floating-point operations of matrix products and convolutions for one window of `window_samples`,
+    /// counting a multiplication and an addition as two, up to `last_layer`.
     #[must_use]
     pub fn matrix_flops(
         &self,
@@ -440,7 +440,7 @@ mod tests {
             (config.first_samples(), config.stride_samples()),
             (400, 320)
         );
-        // By hand, from the last one back: 2, 4, 9, 19, 39, 79 of the first one's outputs, 64 apart.
+        // By hand, from the last one back: 2, 4, 9, 19, 39, 79 outputs of the first one, with stride 64.
         let later = Steps {
             first: 79,
             stride: 64,
@@ -455,8 +455,8 @@ mod tests {
     #[test]
     fn the_products_of_hubert_base_are_those_of_its_shapes() {
         let config = Wav2Vec2Config::parse(br#"{"model_type": "hubert"}"#, Path::new("c")).unwrap();
-        // Two for each weight and output: convolutions, projection, positions of 48 channels and 128 frames, eleven
-        // blocks of all frames, and the last one for one frame.
+        // Two per weight and output: convolutions, projection, positional convolution of 48 channels per group and 128
+        // frames, eleven blocks for all frames, and the last one for one frame.
         let convolutions = 51_519.0 * 10.0 * 512.0
             + (25_759.0 + 12_879.0 + 6439.0 + 3219.0) * 3.0 * 512.0 * 512.0
             + (1609.0 + 804.0) * 2.0 * 512.0 * 512.0;

@@ -1,8 +1,8 @@
-//! The graph itself.
+//! The ONNX graph of Whisper's encoder.
 //!
-//! A window's silence up to 30 s comes out of the stem as one and the same column, which is computed once and repeated.
+//! The silence that pads a window to 30 s gives identical columns after the stem, which are computed once and repeated.
 //!
-//! Source: Radford et al. (2022), arXiv 2212.04356; the names of the tensors are those of Hugging Face checkpoints.
+//! Source: Radford et al. (2022), arXiv 2212.04356; tensor names are those of Hugging Face checkpoints.
 
 use std::collections::BTreeSet;
 
@@ -30,19 +30,19 @@ const NAMES: BlockNames = BlockNames {
     feed_forward_norm: "final_layer_norm",
 };
 
-/// What is before the names of the encoder's tensors in published checkpoints.
+/// Prefixes of the encoder's tensor names in published checkpoints.
 const PREFIXES: [&str; 3] = ["model.encoder.", "encoder.", ""];
-/// Tensors that only an encoder has, behind its prefix.
+/// Tensors that identify an encoder, without prefix.
 const MARKERS: [&str; 2] = ["conv1.weight", "embed_positions.weight"];
 
-/// Builds the graph that gives `layers` (ascending, not empty) at the wanted frame.
+/// Builds the graph that computes `layers` (ascending, not empty) at the requested frame.
 ///
-/// Inputs: `input` `(batch, n_mels, n_frames)` log-mel frames, the last six of them silence; `wanted_frames`
-/// `(batch,)`. Output: `(batch, layers, d_model)`.
+/// Inputs: `input` `(batch, n_mels, n_frames)` log-mel frames, the last six of them silence; `wanted_frames` `(batch,)`.
+/// Output: `(batch, layers, d_model)`.
 ///
 /// # Errors
-/// [`CheckpointError`] if a tensor is missing, has another shape than the config says, or is in a format that is not
-/// read.
+/// Returns a [`CheckpointError`] if a tensor is missing, has another shape than the configuration implies, or an
+/// unsupported number format.
 pub fn graph(
     config: &WhisperConfig,
     checkpoint: &Checkpoint,
@@ -60,18 +60,18 @@ pub fn graph(
     Ok(encoder.graph.finish("whisper encoder"))
 }
 
-/// What is before the names of the encoder's tensors.
+/// Returns the prefix of the encoder's tensor names.
 ///
 /// # Errors
-/// [`CheckpointError::SeveralEncoders`].
+/// Returns [`CheckpointError::SeveralEncoders`].
 pub(crate) fn prefix(checkpoint: &Checkpoint) -> Result<String, CheckpointError> {
     checkpoint.encoder_prefix(&MARKERS, &PREFIXES)
 }
 
-/// The names of the tensors that the graph of all layers takes.
+/// Returns the names of the tensors used by the graph of all layers.
 ///
 /// # Errors
-/// As [`graph`].
+/// Returns the errors of [`graph`].
 pub(crate) fn tensors_used(
     config: &WhisperConfig,
     checkpoint: &Checkpoint,
@@ -102,7 +102,7 @@ fn blocks<'a>(
     Ok(Blocks::new(checkpoint, prefix, how, shape))
 }
 
-/// `(batch, layers, d_model)`: each wanted layer at the wanted frame.
+/// `(batch, layers, d_model)`: each requested layer at the requested frame.
 fn hidden_states(encoder: &mut Blocks, config: &WhisperConfig, layers: &[usize]) -> Built {
     let mels = [
         Dim::Named("batch"),
@@ -121,13 +121,13 @@ fn hidden_states(encoder: &mut Blocks, config: &WhisperConfig, layers: &[usize])
     if layers.last() == Some(&config.encoder_layers)
         && let Some(last) = hidden.pop()
     {
-        // The last layer of all passes a norm of its own.
+        // The last layer includes the final layer norm.
         hidden.push(encoder.norm("layer_norm", &last)?);
     }
     Ok(encoder.stacked(&hidden))
 }
 
-/// Two convolutions and the positions: `(batch, n_mels, n_frames)` → `(batch, 1500, d_model)`.
+/// Two convolutions and the positional embedding: `(batch, n_mels, n_frames)` → `(batch, 1500, d_model)`.
 fn stem(encoder: &mut Blocks, config: &WhisperConfig, mel: &Value) -> Built {
     let [d, mels] = [config.d_model, config.num_mel_bins];
     let once = convolution(encoder, "conv1", mel, [d, mels, 3], 1)?;
@@ -160,8 +160,8 @@ fn convolution(
     Ok(encoder.single_precision(&output))
 }
 
-/// Lengthens the stem's output to 1500 columns. Its last column but one heard silence alone, so it stands for all that
-/// are left out; its very last one also saw the end of the 30 s, and stays the last.
+/// Extends the stem's output to 1500 columns. The last column but one depends on silence alone, and stands for all omitted
+/// ones; the very last one also depends on the padding at the end of the 30 s, and stays last.
 fn repeat_silence(graph: &mut GraphBuilder, columns: &Value) -> Value {
     let all_but_last = graph.slice(columns, 1, 0, -1);
     let last = graph.slice(columns, 1, -1, i64::MAX);

@@ -1,4 +1,4 @@
-//! Whisper's encoder: what a checkpoint says of itself, and its ONNX graph.
+//! Whisper's encoder: configuration and ONNX graph.
 
 mod graph;
 
@@ -14,16 +14,16 @@ use crate::{ModelError, parse_json, read_config};
 pub use graph::graph;
 pub(crate) use graph::{prefix, tensors_used};
 
-/// Output frames of the encoder, 30 s at 50 a second.
+/// Output frames of the encoder: 30 s at 50 Hz.
 const N_FRAMES: usize = mel::N_FRAMES / 2;
-/// Windows under 25 ms are dropped, as the study drops them for every encoder.
+/// Windows shorter than 25 ms are dropped, as in the study for every encoder.
 const SHORTEST_SAMPLES: u64 = 400;
 const STRIDE_SAMPLES: usize = mel::HOP_SAMPLES * 2;
-/// Sizes beyond these are a damaged config.json.
+/// Upper bounds of sizes; larger ones indicate a damaged config.json.
 const MOST_LAYERS: usize = 1000;
 const MOST_DIM: usize = 1 << 16;
 
-/// The entries of `config.json` that decide what the encoder gives, or repeat what others say.
+/// Entries of `config.json` that affect the encoder's outputs, or duplicate others that do.
 pub(crate) const COMPUTED: [&str; 9] = [
     "activation_function",
     "d_model",
@@ -36,36 +36,36 @@ pub(crate) const COMPUTED: [&str; 9] = [
     "scale_embedding",
 ];
 
-/// Whether a tensor, by its name behind the encoder's prefix, changes nothing that the encoder gives.
+/// Whether a tensor, by its name without prefix, does not affect the encoder's outputs.
 pub(crate) fn is_harmless(name: &str) -> bool {
-    // CTranslate2 packs the projections of queries, keys and values, and gives the keys a bias too, of zeros; it would add the
-    // same to all scores of a query. Its number of heads is read as a setting.
+    // CTranslate2 packs the query, key and value projections, and adds a zero key bias; a key bias would shift all scores
+    // of a query equally, which the softmax ignores. Its number of heads is read as a setting.
     let is_of_all_keys = name.starts_with("layers.") && name.ends_with(".self_attn.k_proj.bias");
     is_of_all_keys || name == "num_heads"
 }
 
-/// What `config.json` says of a Whisper checkpoint.
+/// Configuration of a Whisper checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WhisperConfig {
-    /// Features per frame.
+    /// Hidden size.
     pub d_model: usize,
-    /// Transformer blocks of the encoder.
+    /// Number of encoder blocks.
     pub encoder_layers: usize,
-    /// Attention heads of each block.
+    /// Number of attention heads per block.
     pub encoder_attention_heads: usize,
-    /// Width of each block's hidden layer.
+    /// Width of the feed-forward layer.
     pub encoder_ffn_dim: usize,
-    /// Mel bands of the input.
+    /// Number of mel bands of the input.
     #[serde(default = "default_mel_bins")]
     pub num_mel_bins: usize,
-    /// Output frames; 1500 in every published model.
+    /// Number of output frames; 1500 in every published model.
     #[serde(default = "default_positions")]
     pub max_source_positions: usize,
-    /// Activation between a block's two linear maps.
+    /// Activation of the feed-forward layer.
     #[serde(default = "default_activation")]
     pub activation_function: String,
-    /// Whether the embeddings are scaled. The encoder's are not: its code works the factor out and leaves it, in all
-    /// versions of transformers.
+    /// Whether embeddings are scaled. Those of the encoder are not: in all versions of transformers its code computes the
+    /// factor but does not use it.
     #[serde(default)]
     pub scale_embedding: bool,
 }
@@ -83,18 +83,18 @@ fn default_activation() -> String {
 }
 
 impl WhisperConfig {
-    /// Reads and checks a `config.json`.
+    /// Reads and validates a `config.json`.
     ///
     /// # Errors
-    /// [`ModelError`] if it cannot be read, lacks an entry, or describes what no Whisper is.
+    /// Returns a [`ModelError`] if it cannot be read, lacks an entry, or is not a valid Whisper configuration.
     pub fn read(path: &Path) -> Result<Self, ModelError> {
         Self::parse(&read_config(path)?, path)
     }
 
-    /// Reads and checks the text of a `config.json`.
+    /// Parses and validates the text of a `config.json`.
     ///
     /// # Errors
-    /// As [`WhisperConfig::read`].
+    /// Returns the errors of [`WhisperConfig::read`].
     pub fn parse(text: &[u8], path: &Path) -> Result<Self, ModelError> {
         let config: Self = parse_json(text, path)?;
         if let Some(reason) = config.problem() {
@@ -113,20 +113,20 @@ impl WhisperConfig {
         }
     }
 
-    /// The text of a `config.json` that says the same.
+    /// Serialises the configuration as a `config.json`.
     ///
     /// # Errors
-    /// Whatever keeps it from being written as JSON.
+    /// Returns an error if it cannot be serialised as JSON.
     pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
         let mut config = serde_json::to_value(self)?;
         config["model_type"] = "whisper".into();
         serde_json::to_vec_pretty(&config)
     }
 
-    /// The same facts out of a CTranslate2 file, whose `config.json` does not hold them.
+    /// Infers the configuration from a CTranslate2 file, whose `config.json` does not contain it.
     ///
     /// # Errors
-    /// [`ModelError::Config`] if the tensors' shapes are no Whisper's.
+    /// Returns [`ModelError::Config`] if the tensors' shapes are not those of Whisper.
     pub fn from_tensors(
         checkpoint: &Checkpoint,
         n_heads: Option<usize>,
@@ -201,12 +201,12 @@ impl WhisperConfig {
         None
     }
 
-    /// Between a block's two linear maps; its convolutions always have GELU.
+    /// Activation of the feed-forward layer; the convolutions always use GELU.
     pub(crate) fn activation(&self) -> Activation {
         Activation::named(&self.activation_function).unwrap_or(Activation::Gelu)
     }
 
-    /// What the model says of itself, under the name `name`.
+    /// Returns the model card, with the name `name`.
     #[must_use]
     pub fn card(&self, name: &str) -> Card {
         Card {
@@ -227,8 +227,8 @@ impl WhisperConfig {
         }
     }
 
-    /// Floating-point operations in the matrix products and convolutions of one window of `window_samples`, a product
-    /// and a sum counted as two, when the last wanted layer is `last_layer`.
+    /// Returns the floating-point operations of matrix products and convolutions for one window of `window_samples`,
+    /// counting a multiplication and an addition as two, up to `last_layer`.
     #[must_use]
     pub fn matrix_flops(&self, last_layer: usize, window_samples: usize) -> f64 {
         let [d, ffn, mels, positions] = [

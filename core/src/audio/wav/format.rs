@@ -1,4 +1,4 @@
-//! How the sound of a WAV file is coded.
+//! Sample formats of WAV files.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -13,13 +13,13 @@ const A_LAW: u16 = 6;
 const MU_LAW: u16 = 7;
 const IMA_ADPCM: u16 = 0x11;
 const EXTENSIBLE: u16 = 0xfffe;
-/// What follows the format's number in the GUID of an extensible header.
+/// Remainder of the GUID after the format number in an extensible header.
 const GUID_REST: [u8; 14] = [0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xaa, 0, 0x38, 0x9b, 0x71];
-/// The same for Ambisonic sound.
+/// The same for Ambisonic formats.
 const AMBISONIC_REST: [u8; 14] = [
     0, 0, 0x21, 0x07, 0xd3, 0x11, 0x86, 0x44, 0xc8, 0xc1, 0xca, 0, 0, 0,
 ];
-/// Codecs that WAV files have and that are not read. Source: Microsoft's mmreg.h.
+/// Codecs in WAV files that are not supported. Source: Microsoft's mmreg.h.
 const FOREIGN: [(u16, &str); 16] = [
     (0x14, "ITU G.723"),
     (0x31, "GSM 6.10"),
@@ -38,24 +38,24 @@ const FOREIGN: [(u16, &str); 16] = [
     (0x704f, "Opus"),
     (0xf1ac, "FLAC"),
 ];
-/// Most channels that the decoder knows places for.
+/// Maximum number of channels that the decoder supports.
 const MOST_CHANNELS: u16 = 26;
-/// Most channels whose turns in IMA ADPCM other programs agree on.
+/// Maximum number of channels of IMA ADPCM whose interleaving other programs agree on.
 const MOST_IMA_CHANNELS: u16 = 2;
-/// Bytes of the chunk that are read: all of an extensible header, and the coefficients of ADPCM.
+/// Number of bytes read of the chunk: a full extensible header, and the ADPCM coefficients.
 pub(super) const READ_BYTES: u64 = 256;
 
-/// What a `fmt ` chunk says.
+/// Contents of a `fmt ` chunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct WavFormat {
-    /// The number of the coding; of an extensible header that which it holds.
+    /// Format tag; for an extensible header, the one in its GUID.
     tag: u16,
     pub(super) channels: u16,
     pub(super) rate_hz: u32,
     pub(super) bytes_per_sec: u32,
     pub(super) block_align: u16,
     bits: u16,
-    /// What follows these, without its length.
+    /// Extension bytes, without their length field.
     extension: Vec<u8>,
     is_ambisonic: bool,
 }
@@ -82,7 +82,7 @@ impl WavFormat {
             is_ambisonic: false,
             extension,
         };
-        // Valid bits, speakers, then the GUID.
+        // Valid bits, channel mask, then the GUID.
         if format.tag == EXTENSIBLE
             && let Some(guid) = format.extension.get(6..22)
         {
@@ -94,12 +94,12 @@ impl WavFormat {
         Ok(format)
     }
 
-    /// Whether samples come in blocks of many.
+    /// Whether samples are coded in blocks.
     pub(super) fn is_blockwise(&self) -> bool {
         matches!(self.tag, MS_ADPCM | IMA_ADPCM)
     }
 
-    /// Refuses what is not read, or contradicts itself.
+    /// Rejects formats that are unsupported or inconsistent.
     pub(super) fn checked(self, path: &Path) -> Result<Self, AudioError> {
         let unsupported = |kind: String| AudioError::Unsupported {
             path: path.into(),
@@ -147,7 +147,7 @@ impl WavFormat {
         })
     }
 
-    /// Refuses blocks that cannot be, or hold another number of samples than the header says.
+    /// Rejects impossible blocks, and blocks whose number of samples contradicts the header.
     fn check_blocks(&self, path: &Path) -> Result<(), AudioError> {
         if self.tag == IMA_ADPCM && self.channels > MOST_IMA_CHANNELS {
             return Err(AudioError::Unsupported {
@@ -173,19 +173,19 @@ impl WavFormat {
         })
     }
 
-    /// Samples per channel of a block, if samples come in blocks of many.
+    /// Returns the samples per channel of a block, for block codings.
     pub(super) fn frames_per_block(&self) -> Option<u64> {
         let channels = u64::from(self.channels);
         let behind = |header: u64| u64::from(self.block_align).checked_sub(header * channels);
         match self.tag {
-            // Two samples stand in the header of each channel's block.
+            // Each channel's block header holds two samples.
             MS_ADPCM => Some(behind(7).map_or(0, |coded| coded * 2 / channels + 2)),
             IMA_ADPCM => Some(self.ima().map_or(0, ima::ImaLayout::frames_per_block)),
             _ => None,
         }
     }
 
-    /// How samples lie in blocks of IMA ADPCM, if that is what it is.
+    /// Returns the block layout, if the format is IMA ADPCM.
     pub(super) fn ima(&self) -> Option<ima::ImaLayout> {
         let layout = ima::ImaLayout {
             channels: self.channels,
@@ -194,12 +194,12 @@ impl WavFormat {
         (self.tag == IMA_ADPCM && layout.frames_per_block() > 0).then_some(layout)
     }
 
-    /// The same sound in 16-bit samples.
+    /// Returns the format of the same sound as 16-bit samples.
     pub(super) fn as_pcm16(&self) -> Self {
         Self::pcm(self.channels, self.rate_hz, 16)
     }
 
-    /// Plain samples of whole numbers, of `bits` bits each.
+    /// Returns the format of integer PCM with `bits` bits.
     pub(super) fn pcm(channels: u16, rate_hz: u32, bits: u16) -> Self {
         let block_align = channels * (bits / 8);
         Self {
@@ -214,7 +214,7 @@ impl WavFormat {
         }
     }
 
-    /// What the sound is, to follow "This recording is".
+    /// Description of the format, completing "This recording is …".
     fn described(&self) -> String {
         let bits = self.bits;
         match self.tag {
@@ -230,7 +230,7 @@ impl WavFormat {
         }
     }
 
-    /// The chunk as the decoder takes it: plain, with the lengths that it wants.
+    /// Serialises the chunk for the decoder, with the length fields it expects.
     pub(super) fn chunk(&self) -> Vec<u8> {
         let extension: &[u8] = if self.is_blockwise() {
             &self.extension

@@ -1,7 +1,7 @@
-//! Reads a WAV file's header, holds it to the file, and hands the decoder a header without contradictions.
+//! WAV headers: validates them against the file, and passes a consistent header to the decoder.
 //!
-//! Programs that write to a pipe cannot go back to fill in lengths, and some fill in wrong ones. Which bytes are the sound is
-//! decided here, once, and what was decided is told.
+//! Programs that write to a pipe cannot fill in lengths afterwards, and some write wrong ones. The location of the sound is
+//! decided here, once, and the decision is reported in a note.
 
 mod format;
 
@@ -14,33 +14,34 @@ use super::excerpt::Excerpt;
 use super::inspect::SoundEnd;
 use format::{READ_BYTES, WavFormat};
 
-/// Lengths that programs write when they cannot go back to fill in the true one lie at most this far below 2^31 or 2^32
-/// (ffmpeg, `SoX`, arecord, `GStreamer`).
+/// Placeholder lengths of programs that cannot fill in the true one are at most this far below 2^31 or 2^32 (ffmpeg, `SoX`,
+/// arecord, `GStreamer`).
 const PLACEHOLDER_SPAN: u32 = 0x1_0000;
-/// A length that is this much too long counts a header too many (`CubicSDR`: 16, others the 36 bytes before the sound).
+/// A length too long by at most this much includes a header by mistake (`CubicSDR`: 16, others the 36 bytes before the
+/// sound).
 const MOST_HEADER_BYTES: u64 = 64;
-/// Data length where a `ds64` chunk has the true one.
+/// Data length that refers to the true one in a `ds64` chunk.
 const IN_DS64: u32 = u32::MAX;
 const CHUNK_HEADER: u64 = 8;
 
-/// What a WAV file's header says, and which of the file's bytes are the sound.
+/// Parsed header of a WAV file, and the location of its sound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wav {
     pub(super) channels: u16,
     pub(super) excerpt: Excerpt,
-    /// Where the sound ends in what the decoder sees.
+    /// End of the sound in what the decoder sees.
     pub(super) end: SoundEnd,
-    /// What was decided where the header contradicts the file: sentences.
+    /// Notes on how contradictions between header and file were resolved.
     pub(super) notes: Vec<String>,
-    /// Samples per channel, where the last block holds more than the sound.
+    /// Samples per channel, if the last block holds more than the sound.
     pub(super) frames: Option<u64>,
-    /// What the sound is coded as, where the decoder sees something else.
+    /// Description of the coding, if it differs from what the decoder sees.
     pub(super) codec: Option<&'static str>,
 }
 
-/// Where chunks lie in a file.
+/// Bounds of the chunks in a file.
 struct Chunks {
-    /// Content of the `RIFF` chunk ends here, if its length is no placeholder.
+    /// End of the `RIFF` chunk's content, if its length is not a placeholder.
     riff_end: Option<u64>,
     file_len: u64,
 }
@@ -49,13 +50,13 @@ struct Chunks {
 #[derive(Default)]
 struct ChunksBefore {
     format: Option<WavFormat>,
-    /// Length of the sound in a file that may be longer than 4 GiB.
+    /// Length of the sound in a file that may exceed 4 GiB.
     ds64_data: Option<u64>,
-    /// Samples per channel, as a `fact` chunk counts them.
+    /// Samples per channel according to a `fact` chunk.
     fact: Option<u32>,
 }
 
-/// Whether these are the first bytes of a file that is read here.
+/// Whether a file starts like a supported WAV file.
 pub(super) fn is_wav(head: &[u8]) -> bool {
     let is_riff = [b"RIFF", b"RF64", b"BW64"]
         .iter()
@@ -63,7 +64,7 @@ pub(super) fn is_wav(head: &[u8]) -> bool {
     is_riff && head.get(8..12) == Some(b"WAVE")
 }
 
-/// Walks the chunks up to the sound.
+/// Parses the chunks up to the sound.
 pub(super) fn check(
     path: &Path,
     file: &mut (impl Read + Seek),
@@ -115,13 +116,13 @@ pub(super) fn check(
     Err(damaged(path, "it ends before its sound begins"))
 }
 
-/// A length that stands for "not known".
+/// Whether a length means "unknown".
 fn is_placeholder(len: u32) -> bool {
     const HALF: u32 = 1 << 31;
     len >= u32::MAX - PLACEHOLDER_SPAN || (HALF - PLACEHOLDER_SPAN..=HALF).contains(&len)
 }
 
-/// The chunk of the sound, being held to its file.
+/// The data chunk, being validated against its file.
 struct DataChunk<'a> {
     path: &'a Path,
     chunks: &'a Chunks,
@@ -131,7 +132,7 @@ struct DataChunk<'a> {
 }
 
 impl DataChunk<'_> {
-    /// How many of the file's bytes are the sound.
+    /// Returns the length of the sound in bytes.
     fn len(
         &mut self,
         file: &mut (impl Read + Seek),
@@ -159,7 +160,7 @@ impl DataChunk<'_> {
             return Ok(present);
         }
         let is_whole = self.chunks.riff_end.is_some_and(|end| {
-            // The odd byte that fills up a chunk is often left out.
+            // The padding byte of an odd chunk is often omitted.
             end.abs_diff(self.chunks.file_len) <= 1
         });
         let too_long = len - present;
@@ -178,7 +179,7 @@ impl DataChunk<'_> {
         })
     }
 
-    /// Tells what lies behind the sound and is not read.
+    /// Notes data after the sound that are not read.
     fn look_behind(
         &mut self,
         file: &mut (impl Read + Seek),
@@ -216,7 +217,7 @@ impl DataChunk<'_> {
         Ok(())
     }
 
-    /// Whether chunks begin here that end where the file ends.
+    /// Whether a sequence of chunks begins here that ends with the file.
     fn is_chain(&self, file: &mut (impl Read + Seek), mut at: u64) -> Result<bool, AudioError> {
         let io = |source| AudioError::from_io(self.path, source);
         while at + CHUNK_HEADER <= self.chunks.file_len {
@@ -234,7 +235,7 @@ impl DataChunk<'_> {
         self.notes.push(what.to_string());
     }
 
-    /// Samples per channel of blocks, by what a `fact` chunk says of the last one.
+    /// Samples per channel of blocks, with the last one according to a `fact` chunk.
     fn frames(&mut self, format: &WavFormat, len: u64) -> Option<u64> {
         let per_block = format.frames_per_block()?;
         let whole_blocks = len / u64::from(format.block_align.max(1));
@@ -294,7 +295,7 @@ impl DataChunk<'_> {
     }
 }
 
-/// The header that the decoder gets to see. Lengths that do not fit into it are left open.
+/// The header passed to the decoder. Lengths that do not fit are left open.
 fn plain_header(format: &WavFormat, len: u64) -> Vec<u8> {
     let chunk = format.chunk();
     let all = 4 + CHUNK_HEADER + chunk.len() as u64 + CHUNK_HEADER + len;
@@ -310,12 +311,12 @@ fn plain_header(format: &WavFormat, len: u64) -> Vec<u8> {
     header
 }
 
-/// The header of plain samples of `bits` bits, `len` bytes of them; `None` if they are more than it can count.
+/// Header of integer PCM with `bits` bits and `len` bytes; `None` if `len` exceeds its length fields.
 pub(super) fn pcm_header(channels: u16, rate_hz: u32, bits: u16, len: u64) -> Option<Vec<u8>> {
     fits_header(len).then(|| plain_header(&WavFormat::pcm(channels, rate_hz, bits), len))
 }
 
-/// Whether a plain header has room for a sound of so many bytes.
+/// Whether a plain header can express a sound of this length.
 fn fits_header(len: u64) -> bool {
     u32::try_from(len.saturating_add(MOST_HEADER_BYTES + READ_BYTES)).is_ok()
 }
@@ -338,7 +339,7 @@ fn read_chunk_header(file: &mut impl Read) -> io::Result<([u8; 4], u32)> {
     Ok((tag, read_u32(file)?))
 }
 
-/// Length of the sound out of a `ds64` chunk, which begins with that of the whole.
+/// Reads the length of the sound from a `ds64` chunk, after that of the whole file.
 fn read_ds64(file: &mut impl Read) -> io::Result<u64> {
     let mut lengths = [0; 16];
     file.read_exact(&mut lengths)?;

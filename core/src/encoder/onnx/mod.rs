@@ -1,4 +1,4 @@
-//! Encoders run by ONNX Runtime, which is loaded from a library file at run time.
+//! Encoders run by ONNX Runtime, which is loaded from a shared library at run time.
 
 mod weights;
 
@@ -18,59 +18,59 @@ use super::{Batch, Device, DeviceChoice, Encoder, EncoderError, Model, Weight};
 use crate::card::Card;
 use weights::{map_file, weight_value};
 
-/// Windows computed at once on a GPU, unless the user says otherwise.
+/// Default batch size on a GPU.
 const CUDA_BATCH: usize = 16;
-/// Most weights that sessions side by side may hold together, in bytes.
+/// Maximum total size of the weights held by parallel sessions, in bytes.
 const MOST_WEIGHT_BYTES: usize = 1 << 30;
-/// Name of the graph's input of windows.
+/// Name of the graph's input for windows.
 const INPUT: &str = "input";
-/// Name of the graph's input of wanted output frames.
+/// Name of the graph's input for the requested output frames.
 const WANTED_FRAMES: &str = "wanted_frames";
 
-/// Why ONNX Runtime or a model cannot be used.
+/// Errors of loading ONNX Runtime or a model.
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
-    /// The library file cannot be loaded.
+    /// The library cannot be loaded.
     #[error(
         "ONNX Runtime could not be loaded: {reason}\nHeschl needs version 1.24 or newer for this kind of machine. Give \
          another library with --runtime or ORT_DYLIB_PATH, or let Heschl get one with \"heschl devices --fetch\".\n\
          File: {}", path.display()
     )]
     Library {
-        /// What the loader said.
+        /// Message of the loader.
         reason: String,
         /// The library.
         path: PathBuf,
     },
-    /// The device asked for is not there.
+    /// The requested device is not available.
     #[error(
         "The device {device} cannot be used: {reason}\nUse --device cpu or --device auto to go on without it."
     )]
     Device {
-        /// What was asked for.
+        /// The requested device.
         device: DeviceChoice,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// The graph or its weights are refused.
+    /// The runtime rejected the graph or its weights.
     #[error("The model could not be loaded: {reason}\nCheck it with \"heschl models check\".\nFolder: {}", folder.display())]
     Model {
-        /// What the runtime said.
+        /// Message of the runtime.
         reason: String,
         /// The model's folder.
         folder: PathBuf,
     },
-    /// A file with weights cannot be read.
+    /// A weight file cannot be read.
     #[error("The model's weights could not be read: {source}\nFile: {}", path.display())]
     Weights {
-        /// What the system said.
+        /// The error of the operating system.
         source: std::io::Error,
         /// The file.
         path: PathBuf,
     },
 }
 
-/// ONNX Runtime, loaded.
+/// A loaded ONNX Runtime.
 pub struct OnnxRuntime {
     environment: ort::environment::Environment,
     library: PathBuf,
@@ -78,11 +78,11 @@ pub struct OnnxRuntime {
 }
 
 impl OnnxRuntime {
-    /// Loads the library at an absolute path. One process can load only one: a second call with another path gives the
-    /// first library.
+    /// Loads the library at an absolute path. A process can load only one: later calls return the first library whatever
+    /// the path.
     ///
     /// # Errors
-    /// [`RuntimeError::Library`] if it is missing, for another machine, or older than 1.24.
+    /// Returns [`RuntimeError::Library`] if it is missing, built for another machine, or older than 1.24.
     pub fn load(library: &Path) -> Result<Self, RuntimeError> {
         let refuse = |reason: String| RuntimeError::Library {
             reason,
@@ -118,22 +118,22 @@ impl OnnxRuntime {
         })
     }
 
-    /// The library file.
+    /// Returns the path of the library.
     #[must_use]
     pub fn library(&self) -> &Path {
         &self.library
     }
 
-    /// Its version, such as `1.32.0`.
+    /// Returns its version, such as `1.32.0`.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// Tries to set up CUDA on GPU `index`.
+    /// Tries to initialise CUDA on GPU `index`.
     ///
     /// # Errors
-    /// What the runtime says if that fails.
+    /// Returns the message of the runtime on failure.
     pub fn try_cuda(&self, index: u32) -> Result<(), String> {
         let cuda = ort::ep::CUDA::default().with_device_id(index as i32);
         if !ort::ep::CUDA::is_available().unwrap_or(false) {
@@ -146,10 +146,10 @@ impl OnnxRuntime {
             .map_err(|error| error.message().to_string())
     }
 
-    /// The shortest of `n_repeats` runs of a graph of one input on the CPU, in seconds, after a run that does not count.
+    /// Returns the shortest time of `n_repeats` runs of a single-input graph on the CPU, in seconds, after one warm-up run.
     ///
     /// # Errors
-    /// [`RuntimeError::Model`] if the runtime refuses the graph.
+    /// Returns [`RuntimeError::Model`] if the runtime rejects the graph.
     pub fn best_time(
         &self,
         graph: &[u8],
@@ -200,7 +200,7 @@ impl OnnxRuntime {
     }
 }
 
-/// The version as the library's own text has it; the file's name where that says nothing.
+/// The version from the library's build information, else the file's name.
 fn version_from_build_info(library: &Path) -> String {
     let info = ort::info();
     let tag = info
@@ -221,18 +221,18 @@ fn version_from_build_info(library: &Path) -> String {
     )
 }
 
-/// How to run a model.
+/// Options for running a model.
 #[derive(Debug, Clone, Copy)]
 pub struct OnnxOptions {
-    /// Where to compute.
+    /// Compute device.
     pub device: DeviceChoice,
-    /// Threads on the CPU.
+    /// Number of CPU threads.
     pub n_threads: usize,
 }
 
 /// An encoder run by ONNX Runtime.
 pub struct OnnxEncoder {
-    // Dropped before the maps that their weights lie in.
+    // Dropped before the memory maps that hold their weights.
     workers: Vec<Session>,
     stem: Option<Session>,
     _maps: Vec<Mmap>,
@@ -243,31 +243,31 @@ pub struct OnnxEncoder {
     options: Arc<RunOptions>,
 }
 
-/// Ends what an encoder computes, from another thread.
+/// Interrupts an encoder's computation from another thread.
 #[derive(Clone)]
 pub struct Interrupter(Arc<RunOptions>);
 
 impl Interrupter {
-    /// Makes the window in hand, and all that follow, end with an error at the graph's next node: in loops too, which a
-    /// graph of somebody else may never leave.
+    /// Makes the current and all later windows fail at the graph's next node, even within loops, which a third-party graph
+    /// may never leave.
     pub fn interrupt(&self) {
-        // There is nobody to tell where the runtime refuses.
+        // If the runtime refuses, there is nobody to report it to.
         let _ = self.0.terminate();
     }
 }
 
 impl OnnxEncoder {
-    /// What ends the computing from another thread.
+    /// Returns a handle that interrupts the computation from another thread.
     #[must_use]
     pub fn interrupter(&self) -> Interrupter {
         Interrupter(Arc::clone(&self.options))
     }
 
-    /// Loads a model. Its weights stay in the page cache: they are mapped, not copied.
+    /// Loads a model. Its weights are memory-mapped, not copied.
     ///
     /// # Errors
-    /// [`RuntimeError::Device`] if a device was asked for by name and cannot be used, [`RuntimeError::Model`] and
-    /// [`RuntimeError::Weights`] if the model's files do not hold what its graph needs.
+    /// Returns [`RuntimeError::Device`] if a device was requested by name and cannot be used, [`RuntimeError::Model`] or
+    /// [`RuntimeError::Weights`] if the model's files do not match its graph.
     pub fn load(
         runtime: &OnnxRuntime,
         model: &Model,
@@ -313,28 +313,28 @@ impl OnnxEncoder {
         })
     }
 
-    /// What is computed on.
+    /// Returns the device in use.
     #[must_use]
     pub fn device(&self) -> Device {
         self.device
     }
 
-    /// Why it is not the GPU, where the choice was free.
+    /// Returns why the GPU is not used, if the device was chosen automatically.
     #[must_use]
     pub fn gpu_refusal(&self) -> Option<&str> {
         self.gpu_refusal.as_deref()
     }
 }
 
-/// How many sessions run side by side, and on how many threads each. A session on one thread never waits for another
-/// thread, so many of those are faster than one on many threads; but each holds the weights once more.
+/// Number of parallel sessions, and threads of each. A single-threaded session never waits for other threads, so many of
+/// them are faster than one multi-threaded session; but each holds its own copy of the weights.
 fn share_out(model: &Model, device: Device) -> (usize, usize) {
     let Device::Cpu { n_threads } = device else {
         return (1, 1);
     };
     let n_bytes: usize = model.weights.iter().map(Weight::n_bytes).sum();
     let most_workers = (MOST_WEIGHT_BYTES / n_bytes.max(1)).clamp(1, n_threads);
-    // As many as leave no thread over.
+    // The largest number that leaves no thread idle.
     let n_workers = (1..=most_workers)
         .rev()
         .find(|n| n_threads.is_multiple_of(*n))
@@ -342,7 +342,7 @@ fn share_out(model: &Model, device: Device) -> (usize, usize) {
     (n_workers, n_threads / n_workers)
 }
 
-/// A session of a graph over mapped weights.
+/// Creates a session for a graph over memory-mapped weights.
 fn session(
     mut builder: SessionBuilder,
     graph: &[u8],
@@ -397,7 +397,7 @@ impl Encoder for OnnxEncoder {
 
     fn usual_batch(&self) -> usize {
         match self.device {
-            // Small enough that a stop comes soon, large enough that no worker waits long for the others.
+            // Small enough for prompt cancellation, large enough that workers seldom wait for each other.
             Device::Cpu { .. } => match self.workers.len() {
                 1 => 1,
                 n => 2 * n,
@@ -430,7 +430,7 @@ impl Encoder for OnnxEncoder {
         let n_rows = batch.wanted_frames.len();
         let n_outputs = self.card.n_outputs(&self.layers);
         let mut hidden = Array3::zeros((n_rows, n_outputs, self.card.dim));
-        // On a CPU one window at a time is fastest, and makes a row's bits independent of its batch.
+        // On a CPU, one window at a time is fastest, and makes a row bitwise independent of its batch.
         let n_at_once = match self.device {
             Device::Cpu { .. } => 1,
             Device::Cuda { .. } => n_rows,
@@ -462,14 +462,14 @@ impl Encoder for OnnxEncoder {
     }
 }
 
-/// A session and how it is run.
+/// A session with its run options.
 struct Worker<'a> {
     session: &'a mut Session,
     options: &'a RunOptions,
 }
 
 impl Worker<'_> {
-    /// Computes some of a batch's rows, at most so many at once: those that follow each other and have the same shape.
+    /// Computes some of a batch's rows, grouping consecutive inputs of the same shape up to the maximum batch size.
     fn encode_share(
         &mut self,
         mut inputs: &[ArrayD<f32>],

@@ -1,4 +1,4 @@
-//! A checkpoint's weights as tensors: over the mapped file where that is possible, converted where it is not.
+//! Weights of a checkpoint as tensors: views of the memory-mapped file where possible, converted copies otherwise.
 
 use std::fs::File;
 use std::path::Path;
@@ -12,10 +12,10 @@ use ort::value::{DynValue, PrimitiveTensorElementType, Value};
 use super::RuntimeError;
 use crate::encoder::{NumberFormat, Weight};
 
-/// Maps a file of weights into memory.
+/// Memory-maps a weight file.
 ///
 /// # Errors
-/// [`RuntimeError::Weights`] if it cannot be read.
+/// Returns [`RuntimeError::Weights`] if it cannot be read.
 #[expect(
     unsafe_code,
     reason = "a memory map changes if its file is changed meanwhile; weights are not"
@@ -26,16 +26,16 @@ pub(super) fn map_file(path: &Path) -> Result<Mmap, RuntimeError> {
         path: path.to_path_buf(),
     };
     let file = File::open(path).map_err(unreadable)?;
-    // SAFETY: the map is only read, and nobody is expected to write into a checkpoint while it is in use.
+    // SAFETY: the map is only read, and checkpoints are not expected to be written to while in use.
     unsafe { Mmap::map(&file) }.map_err(unreadable)
 }
 
-/// The weight as a tensor over the mapped file; over a copy where the graph takes another number format, or where it
-/// does not lie at a multiple of its number size.
+/// Returns the weight as a tensor over the mapped file, or over a copy if the graph takes another number format or the data
+/// are misaligned.
 ///
 /// # Errors
-/// A sentence if the weight reaches past the end of the file, if its graph asks for a format that none computes in, or
-/// if the runtime refuses it.
+/// Returns an error if the weight extends past the end of the file, if its graph asks for a storage-only format, or if the
+/// runtime rejects it.
 pub(super) fn weight_value(map: &Mmap, weight: &Weight) -> Result<DynValue, String> {
     let start = usize::try_from(weight.offset).map_err(|error| error.to_string())?;
     let bytes = start
@@ -73,7 +73,7 @@ where
     Value::from_array((weight.shape.clone(), numbers)).map(Value::into_dyn)
 }
 
-/// A tensor that borrows its numbers from a mapped file. The map must outlive it.
+/// A tensor that borrows its data from a mapped file. The map must outlive it.
 #[expect(
     unsafe_code,
     reason = "ort has no safe tensor over shared memory that a session can own"
@@ -82,9 +82,9 @@ fn borrowed_value(bytes: &[u8], weight: &Weight, element: ElementType) -> ort::R
     let shape: Vec<i64> = weight.shape.iter().map(|n| *n as i64).collect();
     let info = MemoryInfo::default();
     let mut value = std::ptr::null_mut();
-    // SAFETY: `bytes` has the length that shape and element type ask for (checked by the runtime) and is aligned to the
-    // element. The runtime reads initializers and never writes to them. `OnnxEncoder` drops its session, and with it
-    // this value, before the map.
+    // SAFETY: `bytes` has the length given by shape and element type (checked by the runtime) and is aligned to the
+    // element. The runtime reads initializers and never writes to them. `OnnxEncoder` drops its session, and with it this
+    // value, before the map.
     unsafe {
         let status = (ort::api().CreateTensorWithDataAsOrtValue)(
             ort::AsPointer::ptr(&info),

@@ -1,4 +1,4 @@
-//! Packed chunks of an HDF5 dataset, unpacked once into a file, each of them whole.
+//! Compressed chunks of an HDF5 dataset, unpacked once into a file, one whole chunk at a time.
 
 use std::path::Path;
 
@@ -15,12 +15,12 @@ use crate::formats::npy::{ElementKind, NpyHeader, StoredMatrix};
 use crate::formats::npz_arrays::MemoryOrder;
 use crate::formats::places::write_at;
 
-/// Values that are unpacked at once, where chunks are smaller.
+/// Number of values unpacked at a time if chunks are smaller.
 const TILE_VALUES: usize = 2 << 20;
-/// A chunk may have so many bytes, or so many times the file's if that is more: it is unpacked as a whole.
+/// Maximum size of a chunk, which is unpacked as a whole: a size always allowed, and a multiple of the file's size.
 const ALWAYS_CHUNK_BYTES: u64 = 32 << 20;
 const MOST_CHUNK_GROWTH: u64 = 8;
-/// What a filter may write beyond its chunk.
+/// Bytes by which a filter's output may exceed its chunk.
 const FILTER_OVERHEAD: usize = 4096;
 
 const KNOWN: [u16; 13] = [
@@ -39,7 +39,7 @@ const KNOWN: [u16; 13] = [
     FILTER_BLOSC2,
 ];
 
-/// How the chunks of a dataset are packed.
+/// Filters and chunk layout of a dataset.
 pub(super) struct Packing {
     filters: Vec<Filter>,
     chunk: Vec<usize>,
@@ -48,10 +48,10 @@ pub(super) struct Packing {
 }
 
 impl Packing {
-    /// How a dataset's values are packed; `None` if they are not.
+    /// Determines how a dataset is packed; returns `None` if it is not.
     ///
     /// # Errors
-    /// A sentence without its end, if they are packed in a way that is not known, or chunks are vast.
+    /// Returns a message without final punctuation if a filter is unknown, or chunks are too large.
     pub(super) fn of(
         dataset: &H5Dataset,
         kind: ElementKind,
@@ -90,10 +90,11 @@ impl Packing {
         }))
     }
 
-    /// Unpacks all values into a nameless file in `scratch`. `dims`: the dataset's axes, all but the last of which become rows.
+    /// Unpacks all values into an anonymous file in `scratch`. `dims`: the dataset's axes, all but the last of which become
+    /// rows.
     ///
     /// # Errors
-    /// A sentence without its end, if a chunk is damaged, or there is not enough room.
+    /// Returns a message without final punctuation if a chunk is damaged, or space does not suffice.
     pub(super) fn unpack(
         &self,
         dataset: &H5Dataset,
@@ -135,7 +136,7 @@ impl Packing {
         StoredMatrix::new(file, path, header).map_err(|_| "The HDF5 file is damaged".into())
     }
 
-    /// Single precision where that holds the values, else double.
+    /// Single precision if it represents the values exactly, else double.
     fn unpacked_kind(&self) -> Result<ElementKind, String> {
         let kind = if self.kind.is_real() && self.kind.value_bytes <= 4 {
             "<f4"
@@ -145,13 +146,13 @@ impl Packing {
         ElementKind::parse(kind).ok_or_else(|| "The HDF5 file is damaged".into())
     }
 
-    /// Whether chunks are unpacked here: what the library does not check or know.
+    /// Whether chunks are decoded here, because of filters that the library does not verify or support.
     fn is_unpacked_here(&self) -> bool {
         let is_own = |filter: &Filter| matches!(filter.id, FILTER_FLETCHER32 | FILTER_BLOSC2);
         self.filters.iter().any(is_own)
     }
 
-    /// Sizes of what is unpacked at once: whole chunks.
+    /// Size of a tile, in whole chunks.
     fn tile(&self, dims: &[usize]) -> Vec<usize> {
         let mut tile = self.chunk.clone();
         if self.is_unpacked_here() {
@@ -175,7 +176,7 @@ impl Packing {
                 .zip(&self.chunk)
                 .map(|(at, size)| at / size)
                 .collect();
-            // A chunk that was never written holds the fill value, which the library knows.
+            // A chunk that was never written holds the fill value, which the library provides.
             if let Ok((bytes, mask)) = dataset.read_chunk_raw_at(&index) {
                 return self.chunk_values(bytes, mask, tile);
             }
@@ -183,7 +184,7 @@ impl Packing {
         numbers(dataset, &tile.starts, &tile.counts).map_err(clause)
     }
 
-    /// The values of a chunk that lie in the dataset, out of its packed bytes.
+    /// The values of a chunk within the dataset, from its compressed bytes.
     fn chunk_values(
         &self,
         mut bytes: Vec<u8>,
@@ -218,7 +219,7 @@ impl Packing {
         Ok(self.inside(&bytes, tile))
     }
 
-    /// The values of an unpacked chunk that lie in the dataset: chunks at its end reach beyond it.
+    /// The values of a decoded chunk within the dataset: chunks at its edge extend beyond it.
     fn inside(&self, bytes: &[u8], tile: &ChunkTile) -> Vec<f64> {
         let size = self.kind.value_bytes;
         let mut values = Vec::with_capacity(tile.counts.iter().product());
@@ -235,10 +236,10 @@ impl Packing {
     }
 }
 
-/// The values of a part of a dataset, as the library reads them.
+/// Reads the values of part of a dataset with the library.
 ///
 /// # Errors
-/// What the library says.
+/// Returns the library's error.
 pub(super) fn numbers(
     dataset: &H5Dataset,
     starts: &[usize],
@@ -271,7 +272,7 @@ fn bytes_of(values: &[f64], kind: ElementKind) -> Vec<u8> {
     }
 }
 
-/// What a compression is called.
+/// Name of a compression filter.
 fn named(id: u16) -> String {
     let name = match id {
         32013 => "ZFP",
@@ -288,14 +289,14 @@ fn named(id: u16) -> String {
     format!("{name} (HDF5 filter {id})")
 }
 
-/// Bytes without the checksum behind them, which is right.
+/// Verifies and strips the trailing checksum.
 fn checked(mut bytes: Vec<u8>) -> Result<Vec<u8>, String> {
     let Some((content, stored)) = bytes.split_last_chunk::<4>() else {
         return Err("The HDF5 file is damaged: a chunk has no checksum".into());
     };
     let found = fletcher32(content);
     let stored = u32::from_le_bytes(*stored);
-    // Versions of the library before 1.6.3 wrote it with the bytes of each half exchanged.
+    // Versions of the library before 1.6.3 wrote it with the bytes of each half swapped.
     let exchanged = (found & 0x00ff_00ff) << 8 | (found & 0xff00_ff00) >> 8;
     if stored != found && stored != exchanged {
         return Err(
@@ -307,7 +308,7 @@ fn checked(mut bytes: Vec<u8>) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// The checksum of HDF5's filter `fletcher32`: two sums of big-endian words, modulo 65,535.
+/// Checksum of HDF5's filter `fletcher32`: two sums of big-endian words, modulo 65,535.
 ///
 /// Source: Fletcher (1982), IEEE Transactions on Communications 30, 247.
 fn fletcher32(bytes: &[u8]) -> u32 {
@@ -324,14 +325,15 @@ fn fletcher32(bytes: &[u8]) -> u32 {
     (second as u32) << 16 | first as u32
 }
 
-/// A part of a dataset.
+/// A tile of a dataset.
 pub(super) struct ChunkTile {
     starts: Vec<usize>,
     counts: Vec<usize>,
 }
 
 impl ChunkTile {
-    /// Calls `with` for each line of the tile along the last axis: where it begins in the whole array, and its place in the tile.
+    /// Calls `with` for each line of the tile along the last axis, with its offset in the whole array and its position in
+    /// the tile.
     fn lines<E>(
         &self,
         dims: &[usize],
@@ -425,7 +427,7 @@ mod tests {
 
     #[test]
     fn the_checksum_is_fletchers() {
-        // The words of "abcdef": a text that is often given as an example, here by hand for big-endian words.
+        // The words of "abcdef", a common test vector, here computed by hand for big-endian words.
         let words = [0x6162_u64, 0x6364, 0x6566];
         let first = words.iter().sum::<u64>() % 65_535;
         let second = (3 * words[0] + 2 * words[1] + words[2]) % 65_535;

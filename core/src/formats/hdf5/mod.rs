@@ -1,4 +1,4 @@
-//! HDF5, as PyTables, h5py and MATLAB write it: matrices, read in blocks.
+//! HDF5 as written by PyTables, h5py and MATLAB: matrices, read in blocks.
 
 mod blosc2;
 mod chunks;
@@ -21,29 +21,29 @@ use crate::matrix::Real;
 use crate::responses::ResponsesError;
 use chunks::Packing;
 
-/// The attribute that MATLAB gives its arrays.
+/// Attribute that marks MATLAB's arrays.
 const MATLAB_CLASS: &str = "MATLAB_class";
 
-/// An array of an HDF5 file: scans and voxels, or the scans of several presentations one after the other.
+/// An array in an HDF5 file: scans × voxels, or the concatenated scans of several presentations.
 pub struct Hdf5Array {
     dataset: Mutex<H5Dataset>,
     path: PathBuf,
-    /// Sizes of the dataset's axes, two or three.
+    /// Sizes of the dataset's two or three axes.
     dims: Vec<usize>,
-    /// Whether its rows are voxels: MATLAB keeps the columns of a matrix together.
+    /// Whether rows are voxels: MATLAB stores matrices in column-major order.
     is_transposed: bool,
-    /// How values are packed, if they are.
+    /// Compression of the values, if any.
     packing: Option<Packing>,
-    /// Packed values are unpacked here, when they are first asked for.
+    /// Compressed values, unpacked on first use.
     unpacked: OnceLock<StoredMatrix>,
-    /// A folder for what is unpacked.
+    /// Folder for unpacked values.
     scratch: PathBuf,
 }
 
-/// The arrays of a file by their names that can be responses.
+/// Returns the named arrays of a file that can be responses.
 ///
 /// # Errors
-/// A sentence, if the file is no HDF5, is damaged, or is shorter than it says.
+/// Returns an error if the file is not HDF5, is damaged, or is truncated.
 pub fn arrays(path: &Path, scratch: &Path) -> Result<Found<Hdf5Array>, ResponsesError> {
     let shortage = superblock::shortage(path);
     let shortage =
@@ -94,7 +94,7 @@ pub fn arrays(path: &Path, scratch: &Path) -> Result<Found<Hdf5Array>, Responses
     Ok(found)
 }
 
-/// MATLAB's own format, of which version 7.3 is HDF5.
+/// Whether it is in MATLAB's format before version 7.3, which is not HDF5.
 fn is_old_matlab(path: &Path) -> bool {
     let mut head = [0; 10];
     let read = std::fs::File::open(path)
@@ -102,7 +102,7 @@ fn is_old_matlab(path: &Path) -> bool {
     read.is_ok() && head.starts_with(b"MATLAB 5.0")
 }
 
-/// Links into other files are not followed: what is read is what is given.
+/// External links are not followed: only the given file is read.
 fn leave_out_links(path: &Path, file: &H5File, found: &mut Found<Hdf5Array>) {
     let root = file.root_group();
     let names = guarded(path, || root.link_names()).unwrap_or_default();
@@ -116,7 +116,7 @@ fn leave_out_links(path: &Path, file: &H5File, found: &mut Found<Hdf5Array>) {
     }
 }
 
-/// The sentence of an error without its path.
+/// The message of an error without its path.
 fn first_line(error: &ResponsesError) -> String {
     error
         .0
@@ -128,7 +128,7 @@ fn first_line(error: &ResponsesError) -> String {
 }
 
 impl Hdf5Array {
-    /// Looks whether a dataset can be responses: a clause if it cannot.
+    /// Checks whether a dataset can hold responses; returns a clause if it cannot.
     fn new(
         path: &Path,
         dataset: H5Dataset,
@@ -168,7 +168,7 @@ impl Hdf5Array {
         }))
     }
 
-    /// Rows and columns; for several presentations the rows of all of them.
+    /// Returns the numbers of rows and columns; for several presentations, rows of all of them.
     #[must_use]
     pub fn dim(&self) -> (usize, usize) {
         let (n_rows, n_columns) = self.stored_dim();
@@ -179,7 +179,7 @@ impl Hdf5Array {
         }
     }
 
-    /// How many presentations it has, if it has three axes.
+    /// Returns the number of presentations, if the array has three axes.
     #[must_use]
     pub fn n_repeats(&self) -> Option<usize> {
         repeats_of(&self.dims)
@@ -187,16 +187,16 @@ impl Hdf5Array {
             .map(|[n_repeats, _, _]| n_repeats)
     }
 
-    /// The file.
+    /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Reads some rows and columns. Of several presentations, those of one of them.
+    /// Reads a range of rows and columns; for several presentations, of one of them.
     ///
     /// # Errors
-    /// A sentence, if the file is damaged or its values are no numbers.
+    /// Returns an error if the file is damaged or its values are not numbers.
     pub fn read<T: Real>(
         &self,
         rows: Range<usize>,
@@ -208,7 +208,7 @@ impl Hdf5Array {
         self.read_stored(rows, columns)
     }
 
-    /// Rows and columns as they are stored, all but the last axis counted together.
+    /// Rows and columns as stored, with all axes but the last combined.
     fn stored_dim(&self) -> (usize, usize) {
         match self.dims[..] {
             [ref first @ .., last] => (first.iter().product(), last),
@@ -244,7 +244,7 @@ impl Hdf5Array {
         })
     }
 
-    /// The unpacked values, which are unpacked by the first who asks.
+    /// The unpacked values, which the first caller unpacks.
     fn unpacked(&self) -> Result<&StoredMatrix, ResponsesError> {
         if let Some(matrix) = self.unpacked.get() {
             return Ok(matrix);
@@ -268,7 +268,7 @@ impl Hdf5Array {
     }
 }
 
-/// The kind of numbers of a dataset; what values are if they are none.
+/// The number format of a dataset, or a description of its values if they are not numbers.
 fn kind_of(kind: &DatatypeMessage) -> Result<ElementKind, String> {
     let order = |order: &ByteOrder| {
         if *order == ByteOrder::BigEndian {
@@ -313,7 +313,7 @@ fn kind_of(kind: &DatatypeMessage) -> Result<ElementKind, String> {
     ElementKind::parse(&named).ok_or_else(|| odd.into())
 }
 
-/// Why the values of a dataset lie elsewhere, if they do: a sentence without its end.
+/// Why the values of a dataset are stored elsewhere, as a message without final punctuation; `None` if they are not.
 fn elsewhere(dataset: &H5Dataset) -> Result<Option<String>, Hdf5Error> {
     if let Some(segment) = dataset.external_files()?.first() {
         return Ok(Some(format!(
@@ -336,7 +336,7 @@ fn elsewhere(dataset: &H5Dataset) -> Result<Option<String>, Hdf5Error> {
     Ok(None)
 }
 
-/// Does something with the file. A panic of the reader, which damaged files might cause, becomes a sentence.
+/// Runs an operation on the file, turning panics of the reader on damaged files into errors.
 fn guarded<R>(
     path: &Path,
     work: impl FnOnce() -> Result<R, Hdf5Error>,

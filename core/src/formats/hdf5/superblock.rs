@@ -1,4 +1,4 @@
-//! What an HDF5 file says of its own length.
+//! The length of an HDF5 file according to its superblock.
 //!
 //! Source: the HDF5 File Format Specification 3.0, II.A.
 
@@ -8,13 +8,13 @@ use std::path::Path;
 use crate::formats::places::read_at;
 
 const MARK: &[u8] = b"\x89HDF\r\n\x1a\n";
-/// Places at which a superblock can begin, each twice the last: a user block lies before it.
+/// Largest offset of a superblock. Offsets are powers of two; a user block precedes it.
 const MOST_USER_BLOCK: u64 = 1 << 30;
 
-/// The length that a file claims and the one that it has, if it is shorter.
+/// Returns the stated and the actual length of a file, if it is truncated.
 ///
 /// # Errors
-/// What the system says if it cannot be read.
+/// Returns an error if the file cannot be read.
 pub(super) fn shortage(path: &Path) -> std::io::Result<Option<(u64, u64)>> {
     let file = File::open(path)?;
     let n_there = file.metadata()?.len();
@@ -33,10 +33,10 @@ pub(super) fn shortage(path: &Path) -> std::io::Result<Option<(u64, u64)>> {
     Ok(None)
 }
 
-/// The address of the end of the file, where offsets have four or eight bytes.
+/// The end-of-file address, for offsets of four or eight bytes.
 fn end_of_file(block: &[u8; 64]) -> Option<u64> {
-    // Version 0 and 1: after 24 or 28 bytes base address, free space, end of file. Version 2 and 3: after 12 bytes base address,
-    // extension, end of file.
+    // Versions 0 and 1: base address, free space and end of file follow after 24 or 28 bytes. Versions 2 and 3: base
+    // address, extension and end of file follow after 12 bytes.
     let (first, size) = match block[8] {
         0 => (24, block[13]),
         1 => (28, block[13]),

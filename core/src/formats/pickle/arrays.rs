@@ -1,4 +1,4 @@
-//! NumPy arrays in a pickle: where their values lie, or what they are.
+//! NumPy arrays in a pickle: location or contents of their values.
 
 use std::ops::Range;
 
@@ -6,55 +6,55 @@ use super::{Id, Pickle, PickleFault, Value, Values};
 use crate::formats::npy::ElementKind;
 use crate::formats::npz_arrays::MemoryOrder;
 
-/// An array as a pickle tells of it; what the fields hold is as yet unchecked.
+/// An array as described by a pickle; the fields are not validated yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ArrayValue {
-    /// Its number format.
+    /// Data type.
     pub dtype: Id,
-    /// Its dimensions, a tuple; none for a single number.
+    /// Shape, a tuple; `None` for a scalar.
     pub shape: Option<Id>,
-    /// How its values lie.
+    /// Memory order.
     pub order: MemoryOrder,
-    /// Its values.
+    /// Data.
     pub data: ArrayData,
 }
 
-/// Where an array's values are.
+/// Location of an array's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ArrayData {
-    /// In these bytes or this text of the pickle.
+    /// In a bytes or text value of the pickle.
     Value(Id),
-    /// In the file behind the instructions, from here on.
+    /// In the file after the pickle, from this offset.
     At(u64),
 }
 
-/// An array of numbers whose size has been checked against the bytes that are there.
+/// An array of numbers whose size has been validated against the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocatedArray {
-    /// Its number format.
+    /// Number format.
     pub kind: ElementKind,
-    /// How its values lie.
+    /// Memory order.
     pub order: MemoryOrder,
-    /// Its dimensions.
+    /// Shape.
     pub shape: Vec<usize>,
-    /// Where its values lie.
+    /// Location of the values.
     pub values: LocatedValues,
 }
 
-/// Where the values of an array lie.
+/// Location of an array's values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LocatedValues {
-    /// At these bytes of the file.
+    /// At this byte range of the file.
     InFile(Range<u64>),
-    /// Here: they were written as text.
+    /// Decoded here, since they were stored as text.
     Here(Vec<u8>),
 }
 
 impl Pickle {
-    /// The array that a value is; `None` if it is none. `n_file_bytes`: the length of the file.
+    /// Returns the array that a value represents; `None` if it is not an array. `n_file_bytes`: length of the file.
     ///
     /// # Errors
-    /// A clause that says why the array cannot be used.
+    /// Returns a clause on why the array cannot be used.
     pub fn array(&self, id: Id, n_file_bytes: u64) -> Result<Option<LocatedArray>, PickleFault> {
         let Value::Array(array) = self.values.get(id) else {
             return Ok(None);
@@ -150,7 +150,7 @@ fn shape(values: &Values, shape: Id) -> Result<Vec<usize>, PickleFault> {
         .ok_or_else(|| PickleFault::Damaged("an array has no shape".into()))
 }
 
-/// Bytes that were written as text, a letter each.
+/// Bytes that were stored as text, one character each.
 fn latin1(values: &Values, text: Id) -> Result<Vec<u8>, PickleFault> {
     let letters = values.text(text).unwrap_or_default().chars();
     letters
@@ -159,7 +159,7 @@ fn latin1(values: &Values, text: Id) -> Result<Vec<u8>, PickleFault> {
         .ok_or_else(|| PickleFault::Damaged("bytes in it are written as text that is none".into()))
 }
 
-/// What the state that an array is given makes of it: version, shape, dtype, order, values.
+/// Applies an array's state: version, shape, dtype, order, values.
 pub(super) fn with_state(values: &Values, state: Id) -> Option<Value> {
     let &[_, shape, dtype, is_fortran, data] = values.sequence(state)? else {
         return None;
@@ -175,7 +175,7 @@ pub(super) fn with_state(values: &Values, state: Id) -> Option<Value> {
     }))
 }
 
-/// What the function that makes an array out of a buffer gives: buffer, dtype, shape, order.
+/// Result of NumPy's function that creates an array from a buffer: buffer, dtype, shape, order.
 pub(super) fn from_buffer(values: &Values, given: &[Id]) -> Option<Value> {
     let &[data, dtype, shape, letter] = given else {
         return None;
@@ -188,7 +188,7 @@ pub(super) fn from_buffer(values: &Values, given: &[Id]) -> Option<Value> {
     }))
 }
 
-/// What the function that makes a single number gives.
+/// Result of NumPy's function that creates a scalar.
 pub(super) fn scalar(dtype: Id, data: Id) -> Value {
     Value::Array(ArrayValue {
         dtype,
@@ -198,7 +198,7 @@ pub(super) fn scalar(dtype: Id, data: Id) -> Value {
     })
 }
 
-/// What joblib says of an array whose values follow: shape, dtype, order and how they are aligned.
+/// joblib's description of an array whose data follow: shape, dtype, order and alignment.
 pub(super) struct Wrapped {
     pub(super) dtype: Id,
     pub(super) shape: Id,
@@ -223,8 +223,8 @@ pub(super) fn wrapped(values: &Values, state: Id) -> Option<Wrapped> {
     })
 }
 
-/// Bytes that the values of an array take, by what its dtype and shape say; `None` if they are Python objects, whose length only
-/// their own pickle tells.
+/// Size of an array's data by its dtype and shape; `None` for Python objects, which are stored as a nested pickle of
+/// unknown length.
 pub(super) fn n_bytes(values: &Values, dtype: Id, shape: Id) -> Result<Option<u64>, PickleFault> {
     let Some(size) = item_bytes(values, dtype)? else {
         return Ok(None);
@@ -238,7 +238,7 @@ pub(super) fn n_bytes(values: &Values, dtype: Id, shape: Id) -> Result<Option<u6
     Ok(Some(n_values))
 }
 
-/// Bytes of one value; `None` for Python objects.
+/// Size of one value; `None` for Python objects.
 fn item_bytes(values: &Values, dtype: Id) -> Result<Option<u64>, PickleFault> {
     let Value::Dtype { name, .. } = values.get(dtype) else {
         return Err(PickleFault::Damaged("an array has no number format".into()));

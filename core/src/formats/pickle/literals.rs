@@ -1,8 +1,8 @@
-//! Numbers and texts as instructions carry them.
+//! Literals in pickle instructions: numbers and strings.
 
 use super::{PickleFault, Value};
 
-/// A number in decimal digits, with a fraction.
+/// A decimal floating-point number.
 pub(super) fn decimal(line: &[u8]) -> Value {
     let number = std::str::from_utf8(line)
         .ok()
@@ -10,14 +10,14 @@ pub(super) fn decimal(line: &[u8]) -> Value {
     number.map_or(Value::Opaque, Value::Float)
 }
 
-/// A text; nothing that matters if it is not UTF-8.
+/// A string; opaque if it is not UTF-8.
 pub(super) fn text(bytes: &[u8]) -> Value {
     std::str::from_utf8(bytes).map_or(Value::Opaque, |text| Value::Text(text.into()))
 }
 
-/// A text with Python's escapes; nothing that matters if one of them makes no sense.
+/// A string with Python escapes; opaque if an escape is invalid.
 pub(super) fn text_of_line(bytes: &[u8]) -> Value {
-    // Letters above 127 stand for themselves in the oldest protocol.
+    // In the oldest protocol, bytes above 127 are Latin-1 characters.
     let line: String = match std::str::from_utf8(bytes) {
         Ok(text) => text.into(),
         Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
@@ -53,7 +53,7 @@ fn unescaped(line: &str) -> Option<String> {
     Some(text)
 }
 
-/// A text as Python 2 wrote it, in quotes.
+/// A quoted Python 2 string.
 pub(super) fn quoted(line: &[u8]) -> Result<Value, PickleFault> {
     match line {
         [b'\'', inside @ .., b'\''] | [b'"', inside @ .., b'"'] => Ok(text_of_line(inside)),
@@ -63,7 +63,7 @@ pub(super) fn quoted(line: &[u8]) -> Result<Value, PickleFault> {
     }
 }
 
-/// A number in decimal digits; nothing that matters if it has more than 64 bits.
+/// A decimal integer; opaque if it exceeds 64 bits.
 pub(super) fn number(line: &[u8]) -> Value {
     let digits = line.strip_suffix(b"L").unwrap_or(line);
     match (line, std::str::from_utf8(digits).map(str::parse)) {
@@ -74,7 +74,7 @@ pub(super) fn number(line: &[u8]) -> Value {
     }
 }
 
-/// A number in two's complement; nothing that matters if it has more than 64 bits.
+/// A two's complement integer; opaque if it exceeds 64 bits.
 pub(super) fn long(bytes: &[u8]) -> Value {
     if bytes.len() > 8 {
         return Value::Opaque;

@@ -1,4 +1,4 @@
-//! The stack machine that a pickle is a program for.
+//! The pickle virtual machine.
 
 use std::collections::BTreeMap;
 
@@ -7,18 +7,19 @@ use super::literals::{decimal, long, number, quoted, text, text_of_line};
 use super::names::{self, Made};
 use super::{ArrayData, ArrayValue, Id, Pickle, PickleFault, Value, Values};
 
-/// Most instructions, or as many as the file has bytes. The checkpoint of the largest speech encoder takes some ten thousand.
+/// Maximum number of instructions, or the file's size in bytes if larger. The checkpoint of the largest speech encoder
+/// takes about ten thousand.
 const MOST_STEPS: usize = 8_000_000;
-/// Most values, or an eighth of the file's bytes: the words of 84 stories are some five million.
+/// Maximum number of values, or an eighth of the file's bytes if larger: the words of 84 stories are about five million.
 const MOST_VALUES: usize = 1 << 20;
 const BYTES_OF_VALUE: usize = 8;
-/// Most pairs that are copied out of lists into dictionaries.
+/// Maximum number of pairs copied from lists into dictionaries.
 const MOST_COPIED: usize = 500_000;
-/// Most values that wait to be put into others. Python puts a thousand at a time into a list or dictionary.
+/// Maximum height of the stack. Python adds a thousand items at a time to a list or dictionary.
 const MOST_WAITING: usize = 100_000;
-/// Most groups that are open inside each other.
+/// Maximum number of nested open marks.
 const MOST_OPEN: usize = 1000;
-/// Most pickles within each other.
+/// Maximum nesting depth of pickles.
 const MOST_DEEP: usize = 8;
 const NEWEST_PROTOCOL: u8 = 5;
 
@@ -27,13 +28,13 @@ pub(super) struct PickleMachine<'a> {
     at: usize,
     values: Values,
     stack: Vec<Id>,
-    /// Heights of the stack at which groups begin.
+    /// Heights of the stack at the open marks.
     marks: Vec<usize>,
     memo: BTreeMap<u64, Id>,
     n_steps: usize,
-    /// Pairs that were copied out of lists.
+    /// Number of pairs copied from lists so far.
     n_copied: usize,
-    /// How many pickles this one lies in.
+    /// Nesting depth of this pickle.
     depth: usize,
 }
 
@@ -52,7 +53,7 @@ impl<'a> PickleMachine<'a> {
         }
     }
 
-    /// Runs up to the instruction that ends the pickle.
+    /// Runs until the STOP instruction.
     pub(super) fn run(mut self) -> Result<Pickle, PickleFault> {
         self.run_to_end()?;
         Ok(Pickle {
@@ -62,7 +63,7 @@ impl<'a> PickleMachine<'a> {
         })
     }
 
-    /// The length of the pickle, and the steps that were made in all.
+    /// Returns the length of the pickle, and the total number of steps.
     fn skip(mut self) -> Result<(usize, usize), PickleFault> {
         self.run_to_end()?;
         Ok((self.at, self.n_steps))
@@ -82,7 +83,7 @@ impl<'a> PickleMachine<'a> {
         }
     }
 
-    /// The value that an instruction stands for by itself; `None` if it is another kind of instruction.
+    /// The value pushed by a constant instruction; `None` for other instructions.
     fn constant(&mut self, instruction: u8) -> Result<Option<Value>, PickleFault> {
         Ok(Some(match instruction {
             b'N' => Value::None,
@@ -114,7 +115,7 @@ impl<'a> PickleMachine<'a> {
         }))
     }
 
-    /// Carries out an instruction that works on values which are there.
+    /// Executes an instruction that operates on existing values.
     fn step(&mut self, instruction: u8) -> Result<(), PickleFault> {
         match instruction {
             0x80 => self.protocol(),
@@ -166,7 +167,7 @@ impl<'a> PickleMachine<'a> {
         }
     }
 
-    /// Carries out an instruction that has to do with names and calls.
+    /// Executes an instruction that involves names and calls.
     fn step_by_name(&mut self, instruction: u8) -> Result<(), PickleFault> {
         match instruction {
             b'c' => {
@@ -215,8 +216,8 @@ impl<'a> PickleMachine<'a> {
         }
     }
 
-    /// Gives a state to the uppermost value. It is for the object's own code, which is not run; what NumPy's and joblib's would
-    /// do is done here.
+    /// BUILD: applies a state to the top value. The object's own code is not run; for NumPy and joblib its effect is
+    /// reproduced here.
     fn build(&mut self) -> Result<(), PickleFault> {
         let [target, state] = self.pop_two()?;
         self.push_id(target)?;
@@ -239,7 +240,7 @@ impl<'a> PickleMachine<'a> {
         Ok(())
     }
 
-    /// The array whose values follow here; they are skipped.
+    /// The array whose data follow here, which are skipped.
     fn wrapped_array(&mut self, state: Id) -> Result<Value, PickleFault> {
         let wrapped = arrays::wrapped(&self.values, state);
         let wrapped = wrapped.ok_or_else(|| nonsense("an array in it has no shape"))?;
@@ -260,7 +261,7 @@ impl<'a> PickleMachine<'a> {
         }))
     }
 
-    /// Python objects, which follow as a pickle of their own. It is read for where it ends.
+    /// Python objects, which follow as a nested pickle; it is parsed only to find its end.
     fn pickled_objects(&mut self) -> Result<Value, PickleFault> {
         if self.depth == MOST_DEEP {
             return Err(nonsense("its arrays of objects lie too deep in each other"));
@@ -371,7 +372,7 @@ impl<'a> PickleMachine<'a> {
         }
     }
 
-    /// A line of text, as a value that is not on the stack.
+    /// Reads a line of text as a value that is not pushed.
     fn name(&mut self) -> Result<Id, PickleFault> {
         let text = text(self.line()?);
         self.add(text)
@@ -438,7 +439,7 @@ impl<'a> PickleMachine<'a> {
         Ok(())
     }
 
-    /// The uppermost value of the group that is open.
+    /// The top value above the last mark.
     fn top(&self) -> Result<Id, PickleFault> {
         let group = self.marks.last().copied().unwrap_or(0);
         match self.stack.get(group..).and_then(<[Id]>::last) {
@@ -453,13 +454,13 @@ impl<'a> PickleMachine<'a> {
         Ok(top)
     }
 
-    /// The two uppermost values, the upper one last.
+    /// Pops the two top values; the top one comes last.
     fn pop_two(&mut self) -> Result<[Id; 2], PickleFault> {
         let upper = self.pop()?;
         Ok([self.pop()?, upper])
     }
 
-    /// Closes a group and gives what is in it.
+    /// Pops all values above the last mark.
     fn group(&mut self) -> Result<Vec<Id>, PickleFault> {
         match self.marks.pop() {
             Some(mark) if mark <= self.stack.len() => Ok(self.stack.split_off(mark)),
@@ -489,7 +490,7 @@ impl<'a> PickleMachine<'a> {
         ))
     }
 
-    /// Where the next `n_bytes` end.
+    /// End of the next `n_bytes` bytes.
     fn need(&self, n_bytes: u64) -> Result<usize, PickleFault> {
         let left = self.bytes.len() - self.at;
         match usize::try_from(n_bytes) {
@@ -518,7 +519,7 @@ impl<'a> PickleMachine<'a> {
         Ok(byte)
     }
 
-    /// Bytes with their count before them, which has `N` bytes.
+    /// Bytes preceded by their length of `N` bytes.
     fn counted<const N: usize>(&mut self) -> Result<&'a [u8], PickleFault> {
         let mut count = [0; 8];
         count[..N].copy_from_slice(self.take(N as u64)?);
@@ -533,7 +534,7 @@ impl<'a> PickleMachine<'a> {
         })
     }
 
-    /// What Python 2 called a text: bytes, if they are no text.
+    /// A Python 2 string, as bytes if it is not valid text.
     fn old_text<const N: usize>(&mut self) -> Result<Value, PickleFault> {
         let bytes = self.counted::<N>()?;
         Ok(match std::str::from_utf8(bytes) {
@@ -545,7 +546,7 @@ impl<'a> PickleMachine<'a> {
         })
     }
 
-    /// The bytes before the next line feed, which is skipped.
+    /// The bytes before the next line feed, which is consumed.
     fn line(&mut self) -> Result<&'a [u8], PickleFault> {
         let rest = &self.bytes[self.at..];
         match rest.iter().position(|byte| *byte == b'\n') {
@@ -562,7 +563,7 @@ fn nonsense(reason: &str) -> PickleFault {
     PickleFault::Damaged(reason.to_string())
 }
 
-/// Items by twos.
+/// Groups items into pairs.
 fn pairs(items: &[Id]) -> Result<Vec<(Id, Id)>, PickleFault> {
     let (pairs, rest) = items.as_chunks::<2>();
     if !rest.is_empty() {

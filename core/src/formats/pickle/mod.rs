@@ -1,11 +1,11 @@
-//! Python's pickle format, as PyTorch, NumPy and joblib write it, read by an interpreter that runs nothing.
+//! Python's pickle format, as written by PyTorch, NumPy and joblib, parsed by an interpreter that executes no code.
 //!
-//! A pickle is a program for a small stack machine, and a part of its instructions call Python functions by name. Here
-//! a short list of names stands for values that are made without Python (see `names`); every other call is refused.
-//! All values lie in one list and refer to each other by index, so a value that holds itself does no harm, and giving
-//! up a deep one takes no stack.
+//! A pickle is a program for a small stack machine, and some of its instructions call Python functions by name. A short
+//! list of names stands for values that are constructed without Python (see `names`); every other call is rejected. Values
+//! are stored in one list and refer to each other by index, so that cycles are harmless, and dropping deeply nested values
+//! needs no recursion.
 //!
-//! Source: the instructions and their protocols as Python's module `pickletools` documents them.
+//! Source: the instructions and protocols documented in Python's module `pickletools`.
 
 mod arrays;
 mod literals;
@@ -17,126 +17,126 @@ mod tests;
 pub use arrays::{ArrayData, ArrayValue, LocatedArray, LocatedValues};
 pub use names::{Element, Known};
 
-/// Reads the pickle that `bytes` begin with; more may follow it.
+/// Parses the pickle at the beginning of `bytes`, which may be longer.
 ///
 /// # Errors
-/// [`PickleFault`] if the bytes are no pickle, ask for more than a checkpoint needs, or call what Heschl does not know.
+/// Returns a [`PickleFault`] if the bytes are not a pickle, exceed the resource limits, or call an unknown function.
 pub fn parse(bytes: &[u8]) -> Result<Pickle, PickleFault> {
     machine::PickleMachine::new(bytes).run()
 }
 
-/// A pickle that was read.
+/// A parsed pickle.
 #[derive(Debug)]
 pub struct Pickle {
     /// All values.
     pub values: Values,
-    /// The one that the others belong to.
+    /// The top-level value.
     pub root: Id,
     /// Length of the pickle in bytes.
     pub n_bytes: usize,
 }
 
-/// Which value.
+/// Index of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Id(u32);
 
-/// One value; those that it holds are named by index.
+/// A value; nested values are referred to by index.
 #[derive(Debug)]
 pub enum Value {
     /// Python's `None`.
     None,
-    /// A truth value.
+    /// A boolean.
     Bool(bool),
-    /// A whole number of at most 64 bits.
+    /// An integer of at most 64 bits.
     Int(i64),
-    /// A number with a fraction.
+    /// A floating-point number.
     Float(f64),
-    /// Bytes at this place of the pickle.
+    /// Bytes at this position of the pickle.
     Bytes {
-        /// Where they begin.
+        /// Offset.
         at: u64,
-        /// Their number.
+        /// Length.
         n_bytes: u64,
     },
-    /// Bytes that are written as text, a letter each.
+    /// Bytes encoded as text, one character each.
     Encoded(Id),
-    /// A text.
+    /// A string.
     Text(Box<str>),
     /// A list.
     List(Vec<Id>),
     /// A tuple.
     Tuple(Vec<Id>),
-    /// A dictionary in the order that it was filled.
+    /// A dictionary in insertion order.
     Dict(Vec<(Id, Id)>),
-    /// A name that Heschl knows.
+    /// A known name.
     Known(Known),
-    /// A name that it does not know: the texts of the module and of the name.
+    /// An unknown name: the texts of module and name.
     Foreign {
         /// Text of the module.
         module: Id,
         /// Text of the name.
         name: Id,
     },
-    /// Numbers that lie elsewhere.
+    /// Tensor storage outside the pickle.
     Storage(Storage),
     /// A view of a storage.
     Tensor(View),
-    /// A number format of NumPy.
+    /// A NumPy dtype.
     Dtype {
-        /// The text of its name, such as `f4`.
+        /// Text of its name, such as `f4`.
         name: Id,
-        /// Whether the highest byte of a number comes first.
+        /// Whether it is big-endian.
         is_big_endian: bool,
     },
-    /// An array of NumPy that no state has filled yet.
+    /// A NumPy array before its state is applied.
     EmptyArray,
-    /// An array of NumPy.
+    /// A NumPy array.
     Array(ArrayValue),
-    /// An object of a class that is not known, as a record: none of its code runs.
+    /// An instance of an unknown class, as a record: none of its code is run.
     Object {
-        /// The text of the class's name.
+        /// Text of the class name.
         class: Id,
-        /// Its attributes, mostly a dictionary.
+        /// Its attributes, usually a dictionary.
         state: Option<Id>,
     },
-    /// joblib's note of an array whose values follow in the file.
+    /// joblib's wrapper of an array whose data follow in the file.
     Wrapper,
-    /// What nothing here needs: sets, large numbers, text that is none.
+    /// A value that is not needed: sets, big integers, invalid text.
     Opaque,
 }
 
-/// Numbers that lie outside the pickle.
+/// Tensor storage outside the pickle.
 #[derive(Debug, Clone, Copy)]
 pub struct Storage {
-    /// How one number is written.
+    /// Element type.
     pub element: Element,
-    /// Text by which the numbers are found.
+    /// Text of its key.
     pub key: Id,
-    /// Count of numbers, as yet unchecked.
+    /// Number of elements, not validated yet.
     pub count: Id,
 }
 
-/// A tensor as a view of a storage; what the fields hold is as yet unchecked.
+/// A tensor as a view of a storage; the fields are not validated yet.
 #[derive(Debug, Clone, Copy)]
 pub struct View {
     /// The storage.
     pub storage: Id,
-    /// Number of the storage's elements before the first.
+    /// Offset of the first element in the storage.
     pub offset: Id,
-    /// Its dimensions, a tuple.
+    /// Shape, a tuple.
     pub shape: Id,
-    /// Elements from one index to the next in each dimension, a tuple.
+    /// Strides in elements, a tuple.
     pub strides: Id,
-    /// The name of its number format where the storage has none.
+    /// Name of the number format, if the storage is untyped.
     pub dtype: Option<Id>,
 }
 
-/// Why a pickle is not read.
+/// Why a pickle is rejected.
 #[derive(Debug, PartialEq, Eq)]
 pub enum PickleFault {
-    /// It makes no sense, or asks for more than a checkpoint needs: a clause that says how.
+    /// It is invalid or exceeds the resource limits, with a clause that says how.
     Damaged(String),
-    /// It calls a function by this name.
+    /// It calls the unknown function of this name.
     Call(String),
 }
 
@@ -145,13 +145,13 @@ pub enum PickleFault {
 pub struct Values(Vec<Value>);
 
 impl Values {
-    /// The value itself.
+    /// Returns the value.
     #[must_use]
     pub fn get(&self, id: Id) -> &Value {
         self.0.get(id.0 as usize).unwrap_or(&Value::Opaque)
     }
 
-    /// The text that it is; `None` if it is none.
+    /// Returns the string value; `None` if it is not a string.
     #[must_use]
     pub fn text(&self, id: Id) -> Option<&str> {
         match self.get(id) {
@@ -160,7 +160,7 @@ impl Values {
         }
     }
 
-    /// The whole number that it is; `None` if it is none.
+    /// Returns the integer value; `None` if it is not an integer.
     #[must_use]
     pub fn int(&self, id: Id) -> Option<i64> {
         match self.get(id) {
@@ -169,7 +169,7 @@ impl Values {
         }
     }
 
-    /// What a tuple or a list holds; `None` if it is neither.
+    /// Returns the items of a tuple or list; `None` if it is neither.
     #[must_use]
     pub fn sequence(&self, id: Id) -> Option<&[Id]> {
         match self.get(id) {
@@ -178,7 +178,7 @@ impl Values {
         }
     }
 
-    /// What a dictionary holds; `None` if it is none.
+    /// Returns the entries of a dictionary; `None` if it is not a dictionary.
     #[must_use]
     pub fn entries(&self, id: Id) -> Option<&[(Id, Id)]> {
         match self.get(id) {
@@ -187,7 +187,7 @@ impl Values {
         }
     }
 
-    /// All storages, as often as they are named.
+    /// Returns all storages, including repeated references.
     pub fn storages(&self) -> impl Iterator<Item = &Storage> {
         self.0.iter().filter_map(|value| match value {
             Value::Storage(storage) => Some(storage),

@@ -1,58 +1,58 @@
-//! The names that a pickle may use, and what becomes of a call to them.
+//! Names that a pickle may use, and the results of calling them.
 
 use super::arrays;
 use super::{Id, PickleFault, Storage, Value, Values, View};
 
-/// Longest name that an error shows.
+/// Maximum length of a name in an error message.
 const MOST_SHOWN: usize = 200;
 
-/// How one number of a storage or tensor is written.
+/// Element type of a storage or tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Element {
-    /// PyTorch's name of the format.
+    /// PyTorch's name of the type.
     pub name: &'static str,
-    /// Its length in bytes.
+    /// Bytes per element.
     pub n_bytes: u64,
 }
 
-/// A name that stands for something.
+/// A known name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Known {
-    /// A class of storages.
+    /// A storage class.
     Storage(Element),
     /// A number format.
     Format(Element),
-    /// A dictionary of any kind.
+    /// Any dictionary class.
     Dict,
-    /// A tuple of any kind, made out of another.
+    /// Any tuple class, constructed from another tuple.
     Tuple,
-    /// The function that makes a tensor out of a storage.
+    /// The function that rebuilds a tensor from a storage.
     Tensor,
-    /// The same where the number format is given apart.
+    /// The same, with a separate number format.
     TensorOfFormat,
-    /// The function that makes a parameter out of a tensor.
+    /// The function that rebuilds a parameter from a tensor.
     Parameter,
-    /// The function that calls one of the former and sets attributes.
+    /// The function that calls one of these and sets attributes.
     Subclass,
-    /// NumPy's number formats.
+    /// NumPy's dtype class.
     Dtype,
-    /// The function that makes an empty array, which is filled by a state.
+    /// The function that creates an empty array, filled later by a state.
     EmptyArray,
-    /// The function that makes an array out of a buffer.
+    /// The function that creates an array from a buffer.
     ArrayOfBuffer,
-    /// The function that makes a single number out of a number format and bytes.
+    /// The function that creates a scalar from a dtype and bytes.
     Scalar,
-    /// The class of joblib's notes of arrays.
+    /// joblib's wrapper class for arrays.
     Wrapper,
-    /// The function that makes bytes out of text.
+    /// The function that encodes text as bytes.
     Encode,
-    /// Bytes that can be changed, made out of others.
+    /// A mutable byte array, created from other bytes.
     ByteArray,
-    /// A function or class without effects, whose results nothing here needs.
+    /// A function or class without side effects, whose result is not needed.
     Harmless,
 }
 
-/// Number formats: PyTorch's name, the class of storages, the bytes of one number.
+/// Number formats: PyTorch's name, storage class, bytes per element.
 const FORMATS: [(&str, &str, u64); 14] = [
     ("float64", "DoubleStorage", 8),
     ("float32", "FloatStorage", 4),
@@ -75,7 +75,7 @@ const BYTES: Element = Element {
     n_bytes: 1,
 };
 
-/// What a name stands for; `None` if Heschl does not know it.
+/// Looks up a name; returns `None` if it is unknown.
 pub(super) fn known(module: &str, name: &str) -> Option<Known> {
     let known = match (module, name) {
         ("collections", "OrderedDict" | "defaultdict") | ("builtins" | "__builtin__", "dict") => {
@@ -129,17 +129,17 @@ fn format(name: &str) -> Option<Known> {
     })
 }
 
-/// What a call gives.
+/// Result of a call.
 pub(super) enum Made {
     /// A new value.
     New(Value),
-    /// One that is there already.
+    /// An existing value.
     Same(Id),
-    /// A dictionary of the pairs in this list, which are still to be checked and paid for.
+    /// A dictionary of the pairs in this list, which are still to be validated and counted.
     DictOf(Id),
 }
 
-/// What a call of `callable` with `arguments` gives, without any call.
+/// Returns the result of calling `callable` with `arguments`, without executing any code.
 pub(super) fn call(values: &Values, callable: Id, arguments: Id) -> Result<Made, PickleFault> {
     let Some(given) = values.sequence(arguments) else {
         return Err(nonsense("it calls something without arguments"));
@@ -178,7 +178,7 @@ pub(super) fn call(values: &Values, callable: Id, arguments: Id) -> Result<Made,
     }
 }
 
-/// A tensor by the arguments of the function that rebuilds it.
+/// A tensor, from the arguments of its rebuild function.
 fn tensor(values: &Values, callable: Id, given: &[Id]) -> Result<Made, PickleFault> {
     let &[storage, offset, shape, strides, ref rest @ ..] = given else {
         return Err(nonsense("it makes a tensor out of too few arguments"));
@@ -199,22 +199,22 @@ fn tensor(values: &Values, callable: Id, given: &[Id]) -> Result<Made, PickleFau
     })))
 }
 
-/// A tensor with attributes: the tensor.
+/// A tensor with attributes: returns the tensor.
 fn subclass(values: &Values, inner: Id, arguments: Id) -> Result<Made, PickleFault> {
     match values.get(inner) {
-        // A chain of such calls would be followed to any depth.
+        // A chain of such calls would recurse without limit.
         Value::Known(Known::Subclass) => Ok(Made::New(Value::Opaque)),
         _ => call(values, inner, arguments),
     }
 }
 
-/// What becomes of an object of a class that is made without a call of its constructor.
+/// Result of creating an object without calling its constructor.
 pub(super) fn object(values: &Values, class: Id) -> Result<Value, PickleFault> {
     match values.get(class) {
         Value::Known(Known::Dict) => Ok(Value::Dict(vec![])),
         Value::Known(Known::Wrapper) => Ok(Value::Wrapper),
         Value::Known(_) | Value::Opaque => Ok(Value::Opaque),
-        // By Python's custom a class begins with a capital. Nothing of it runs here.
+        // By convention, class names begin with a capital. None of the class's code is run.
         Value::Foreign { module, name } => match values.text(*name) {
             Some(text) if is_class(text) => Ok(Value::Object {
                 class: *name,
@@ -232,7 +232,7 @@ fn is_class(name: &str) -> bool {
     first.is_some_and(char::is_uppercase)
 }
 
-/// The storage that a persistent identity names: the word "storage", class, key, place, count.
+/// The storage of a persistent ID: the word "storage", class, key, location, size.
 pub(super) fn storage(values: &Values, identity: Id) -> Result<Value, PickleFault> {
     let unknown = || nonsense("it names numbers outside it in an unknown way");
     let Some(&[kind, class, key, _, count, ref rest @ ..]) = values.sequence(identity) else {
@@ -260,7 +260,7 @@ fn nonsense(reason: &str) -> PickleFault {
     PickleFault::Damaged(reason.to_string())
 }
 
-/// A name as an error shows it: without control characters, and not at any length.
+/// A name for error messages: truncated, and without control characters.
 fn shown(values: &Values, module: Id, name: Id) -> String {
     let [module, name] = [module, name].map(|id| values.text(id).unwrap_or_default());
     let shorten = |text: &str| text.chars().take(MOST_SHOWN).collect::<String>();

@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 
 use super::*;
 
-/// Fails unless the pickle is refused with a sentence that has `expected` in it.
+/// Asserts that the pickle is rejected with a message that contains `expected`.
 fn check_refused(pickle: &[u8], expected: &str) {
     let fault = parse(pickle).expect_err(expected);
     let sentence = match fault {
@@ -12,7 +12,7 @@ fn check_refused(pickle: &[u8], expected: &str) {
     assert!(sentence.contains(expected), "{sentence}");
 }
 
-/// Fails unless the pickle is refused because it calls `name`.
+/// Asserts that the pickle is rejected because it calls `name`.
 fn check_call_refused(pickle: &[u8], name: &str) {
     check_refused(pickle, &format!("calls {name}"));
 }

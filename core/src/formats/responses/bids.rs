@@ -1,8 +1,8 @@
-//! Stories of files that are named as the Brain Imaging Data Structure names them.
+//! Story names from BIDS file names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Ends of names of images that are no recordings.
+/// Suffixes of images that are not time series.
 const NO_RECORDINGS: [&str; 12] = [
     "mask",
     "boldref",
@@ -17,10 +17,10 @@ const NO_RECORDINGS: [&str; 12] = [
     "magnitude2",
     "phasediff",
 ];
-/// Entities that tell presentations or parts of one story.
+/// Entities that distinguish presentations or parts of one story.
 const RUNS: [&str; 2] = ["ses", "run"];
 
-/// A name in parts: `sub-01_task-alpha_run-1_bold`.
+/// A parsed name: `sub-01_task-alpha_run-1_bold`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct BidsName<'a> {
     entities: Vec<(&'a str, &'a str)>,
@@ -28,7 +28,7 @@ struct BidsName<'a> {
 }
 
 impl<'a> BidsName<'a> {
-    /// `None` if the name says no task.
+    /// Returns `None` if the name has no task.
     fn parse(stem: &'a str) -> Option<Self> {
         let mut name = Self {
             entities: Vec::new(),
@@ -55,19 +55,20 @@ impl<'a> BidsName<'a> {
     }
 }
 
-/// The stories of a folder's files, in their order: `None` for files that are no recordings.
+/// Story names of a folder's files, in order: `None` for files that are not time series.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct BidsStories {
     pub(super) names: Vec<Option<String>>,
-    /// What a user should know: sentences.
+    /// Notes for the user.
     pub(super) notes: Vec<String>,
 }
 
-/// Stories by the files' names without their endings. Of names of BIDS the story is the task, and the run where it has several;
-/// other names are stories themselves.
+/// Returns story names for file names without extensions. For BIDS names, the story is the task, plus the run if it has
+/// several; other names are story names themselves.
 ///
 /// # Errors
-/// A sentence without its end, if files are of several subjects, hemispheres or the like, of which one must be chosen.
+/// Returns a message without final punctuation if there are files of several subjects, hemispheres or the like, of which
+/// one must be chosen.
 pub(super) fn stories(stems: &[&str]) -> Result<BidsStories, String> {
     let mut found = BidsStories::default();
     let mut by_task: BTreeMap<&str, Vec<(usize, BidsName)>> = BTreeMap::new();
@@ -127,7 +128,7 @@ fn refuse_several_subjects<'a>(
     ))
 }
 
-/// The names of a task's files.
+/// Story names of a task's files.
 fn of_task(task: &str, files: &[(usize, BidsName)]) -> Result<Vec<(usize, String)>, String> {
     let keys: BTreeSet<&str> = files
         .iter()

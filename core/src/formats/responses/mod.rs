@@ -1,4 +1,4 @@
-//! Responses in whatever form a laboratory keeps them, as one source.
+//! Responses in any supported file format, as one source.
 
 mod bids;
 mod names;
@@ -18,12 +18,12 @@ use crate::names::composed;
 use crate::responses::{ResponseSource, ResponsesError};
 use story::{Mask, StoryFormat, StoryMatrix};
 
-/// What is needed beside the responses themselves.
+/// Options for reading responses.
 #[derive(Debug, Clone)]
 pub struct ResponseOptions {
-    /// For volumes: the image whose voxels other than 0 are the columns.
+    /// For volumes: mask image whose non-zero voxels are the columns.
     pub mask: Option<PathBuf>,
-    /// A folder for what compressed files unpack to; the files in it have no name and are gone when they are closed.
+    /// Folder for unpacked files, which are anonymous and deleted when closed.
     pub scratch: PathBuf,
 }
 
@@ -36,17 +36,18 @@ impl Default for ResponseOptions {
     }
 }
 
-/// Opens a folder with one file per story, or a file that holds one story or all.
+/// Opens a folder with one file per story, or a file with one story or all of them.
 ///
-/// * A folder: `.npy`, `.npz`, `.hf5`, `.h5`, `.hdf5`, `.mat`, `.nii`, `.nii.gz`, `.dtseries.nii`, `.hdr` with `.img`, `.mgh`,
-///   `.mgz`, `.gii`, `.gii.gz`, `.jbl`, `.joblib`, `.pkl`, `.pickle`; the story is the file's name, of BIDS names the task.
-/// * A file of joblib or pickle: a dictionary from story to array. `.npz` and HDF5: an array per story.
-/// * An array of three axes is a story that was presented several times: presentations, scans, voxels.
+/// * Folder: `.npy`, `.npz`, `.hf5`, `.h5`, `.hdf5`, `.mat`, `.nii`, `.nii.gz`, `.dtseries.nii`, `.hdr` with `.img`,
+///   `.mgh`, `.mgz`, `.gii`, `.gii.gz`, `.jbl`, `.joblib`, `.pkl`, `.pickle`; the story is the file name, or the task of a
+///   BIDS name.
+/// * joblib or pickle file: a dictionary from story to array. `.npz` and HDF5: an array per story.
+/// * A three-dimensional array is a story with several presentations: presentations × scans × voxels.
 ///
-/// Only what says where values lie is read; blocks of values are read when they are asked for.
+/// Only metadata are read; values are read in blocks on demand.
 ///
 /// # Errors
-/// A sentence, if nothing there can be read, or a placeholder lies in the place of a file.
+/// Returns an error if nothing can be read, or a file is a placeholder.
 pub fn open(
     path: &Path,
     options: &ResponseOptions,
@@ -163,7 +164,7 @@ fn in_file(
     Ok(stories)
 }
 
-/// An HDF5 file of PyTables has what matters under one name.
+/// PyTables files have a conventional name for the data array.
 fn keep_usual_of_hdf5(form: StoryFormat, all: &mut Found<StoryMatrix>) {
     let is_data = |(name, _): &(Option<String>, StoryMatrix)| name.as_deref() == Some("data");
     if form != StoryFormat::Hdf5 || all.arrays.len() < 2 {
@@ -182,10 +183,10 @@ fn keep_usual_of_hdf5(form: StoryFormat, all: &mut Found<StoryMatrix>) {
     }
 }
 
-/// The arrays of a file that may hold several, by their names.
+/// The named arrays of a file that may contain several.
 ///
 /// # Errors
-/// A sentence, if there is none that can be responses, or the file cannot be read.
+/// Returns an error if none can be responses, or the file cannot be read.
 fn several_matrices(
     path: &Path,
     form: StoryFormat,
@@ -214,7 +215,7 @@ fn several_matrices(
     Ok(all)
 }
 
-/// The array of a file of one story.
+/// The array of a file with one story.
 fn one_matrix(
     path: &Path,
     form: StoryFormat,
@@ -283,15 +284,15 @@ fn said(path: &Path, text: &str) -> ResponsesError {
 #[derive(Default)]
 struct StoryMatrices {
     by_story: BTreeMap<String, StoryMatrix>,
-    /// Stories by the names of their files, where those are other names.
+    /// Stories by file name, where that differs.
     aliases: BTreeMap<String, String>,
-    /// What a user should know of all of them: sentences.
+    /// Notes for the user.
     notes: Vec<String>,
 }
 
 impl StoryMatrices {
-    /// A story by its name, its file's name, or the number of one of its presentations behind a slash. Letters may be composed
-    /// in another way.
+    /// Finds a story by its name, its file's name, or with the number of a presentation after a slash. Unicode
+    /// normalisation is ignored.
     fn find(&self, story: &str) -> Option<(&StoryMatrix, Option<usize>)> {
         if let Some(matrix) = self.named(story) {
             return Some((matrix, None));
@@ -315,7 +316,7 @@ impl StoryMatrices {
         })
     }
 
-    /// Stories of one subject have the same voxels.
+    /// Notes if stories differ in their number of voxels.
     fn note_lengths(&mut self) {
         let mut by_length: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
         for (story, matrix) in &self.by_story {

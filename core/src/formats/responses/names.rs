@@ -1,12 +1,12 @@
-//! Stories out of the names of arrays in one file.
+//! Story names from the names of arrays in one file.
 
 use std::collections::BTreeSet;
 
 use crate::formats::joblib::is_usual;
 
-/// Stories by arrays' names, in their order, and what a user should know of them: a sentence.
+/// Returns story names for array names, in order, and a note for the user.
 ///
-/// Of names in folders, a last part that says nothing ("alpha/data") is left away, and so is a first one that all have in common.
+/// From hierarchical names, a generic last component ("alpha/data") is dropped, as is a first one common to all.
 pub(super) fn stories(names: &[String]) -> (Vec<String>, Option<String>) {
     let parts: Vec<Vec<&str>> = names.iter().map(|name| name.split('/').collect()).collect();
     let says_nothing =
@@ -38,7 +38,7 @@ pub(super) fn stories(names: &[String]) -> (Vec<String>, Option<String>) {
     (stories, note)
 }
 
-/// How many first parts all names have in common; the last part of a name is never one.
+/// Number of leading components common to all names, excluding the last component.
 fn n_common(names: &[Vec<&str>]) -> usize {
     let Some((first, others)) = names.split_first().filter(|(_, others)| !others.is_empty()) else {
         return 0;

@@ -1,4 +1,4 @@
-//! One story's responses, in one of the forms.
+//! Responses of one story, in any supported format.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::formats::volumes::{Volumes, values_of_pair};
 use crate::matrix::Real;
 use crate::responses::ResponsesError;
 
-/// The form of a file, by its name.
+/// File format, by file name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StoryFormat {
     Npy,
@@ -27,7 +27,7 @@ pub(super) enum StoryFormat {
     Gifti,
 }
 
-/// Endings of names, longer ones before those they end with.
+/// File name extensions, longer ones before their own suffixes.
 const ENDINGS: [(&str, StoryFormat); 30] = [
     (".npy", StoryFormat::Npy),
     (".npz", StoryFormat::Npz),
@@ -62,7 +62,7 @@ const ENDINGS: [(&str, StoryFormat); 30] = [
 ];
 
 impl StoryFormat {
-    /// The story that a file is named after, and its form; `None` for files that are none of these, or hidden.
+    /// Returns story name and format of a file; `None` for unsupported or hidden files.
     pub(super) fn of_name(path: &Path) -> Option<(String, Self)> {
         let name = path.file_name()?.to_str()?;
         let small = name.to_lowercase();
@@ -76,7 +76,7 @@ impl StoryFormat {
     }
 }
 
-/// The image whose voxels other than 0 are the columns.
+/// Mask image whose non-zero voxels are the columns.
 pub(super) struct Mask(Volumes);
 
 impl Mask {
@@ -86,13 +86,13 @@ impl Mask {
     }
 }
 
-/// One story's responses.
+/// Responses of one story.
 pub(super) enum StoryMatrix {
     Stored(StoredMatrix),
     Hdf5(Box<Hdf5Array>),
     Volumes(Box<Volumes>),
     Gifti(Box<GiftiSeries>),
-    /// Several presentations, whose mean is read.
+    /// Several presentations, averaged on reading.
     Repeats(Box<Repeats>),
 }
 
@@ -115,7 +115,7 @@ impl From<Hdf5Array> for StoryMatrix {
 }
 
 impl StoryMatrix {
-    /// Opens a file that holds one array.
+    /// Opens a file with one array.
     pub(super) fn open(
         path: &Path,
         form: StoryFormat,
@@ -141,7 +141,7 @@ impl StoryMatrix {
         }
     }
 
-    /// Scans and voxels.
+    /// Returns the numbers of scans and voxels.
     pub(super) fn dim(&self) -> (usize, usize) {
         match self {
             Self::Stored(matrix) => matrix.dim(),
@@ -152,7 +152,7 @@ impl StoryMatrix {
         }
     }
 
-    /// How often the story was presented, if the file has several presentations.
+    /// Returns the number of presentations, if the file has several.
     pub(super) fn n_repeats(&self) -> Option<usize> {
         match self {
             Self::Repeats(repeats) => Some(repeats.n_repeats()),
@@ -160,7 +160,7 @@ impl StoryMatrix {
         }
     }
 
-    /// From one scan to the next, if the header says so, seconds.
+    /// Returns the repetition time in the header, if stated, seconds.
     pub(super) fn repetition_secs(&self) -> Option<f64> {
         match self {
             Self::Volumes(volumes) => volumes.repetition_secs,
@@ -178,7 +178,7 @@ impl StoryMatrix {
         }
     }
 
-    /// All files that are read.
+    /// Returns the paths of all files that are read.
     pub(super) fn files(&self) -> Vec<PathBuf> {
         match self {
             Self::Volumes(volumes) => volumes.files().to_vec(),
@@ -186,7 +186,7 @@ impl StoryMatrix {
         }
     }
 
-    /// What a user should know: sentences.
+    /// Returns notes for the user.
     pub(super) fn notes(&self) -> Vec<String> {
         match self {
             Self::Volumes(volumes) => volumes.notes().to_vec(),
@@ -208,7 +208,7 @@ impl StoryMatrix {
         }
     }
 
-    /// Compares checksums that were not looked at when the file was opened.
+    /// Verifies checksums that were not verified on opening.
     pub(super) fn verify(&self) -> Result<(), ResponsesError> {
         match self {
             Self::Stored(matrix) => matrix
@@ -219,7 +219,7 @@ impl StoryMatrix {
         }
     }
 
-    /// Reads some scans and voxels; of several presentations the one that is asked for, or their mean.
+    /// Reads a range of scans and voxels, of the requested presentation or of their mean.
     pub(super) fn read<T: Real>(
         &self,
         repeat: Option<usize>,

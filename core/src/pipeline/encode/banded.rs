@@ -1,4 +1,4 @@
-//! Steps 2 to 4 with a penalty for each set of features.
+//! Steps 2 to 4 of a fit with a penalty for each feature set (banded ridge).
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -20,12 +20,12 @@ use crate::recipe::{BandedRecipe, EncodeRecipe};
 use crate::ridge::{AlphaSharing, AlphaUnit, penalty};
 use crate::store::{StoreError, atomic};
 
-/// Score and number of the penalty: what a journal of the search holds of a voxel.
+/// Values per voxel in a journal of the search: the score and the index of the penalty.
 const N_CHOICE: usize = 2;
-/// What the mixtures' shares and the sets' R² are called.
+/// File name of the mixture weights and the sets' contributions to R².
 const FILE: &str = "banded.npz";
 
-/// A banded fit in the steps of an ordinary one.
+/// A banded fit, in the steps of an ordinary one.
 pub(super) struct Banded<'a> {
     run: &'a Run<'a>,
     problem: BandedProblem,
@@ -33,7 +33,7 @@ pub(super) struct Banded<'a> {
     n_sets: usize,
 }
 
-/// What was found of each voxel.
+/// Scores of each voxel.
 struct Selected {
     scored: Scored,
     /// `(n_sets, n_voxels)`.
@@ -41,10 +41,10 @@ struct Selected {
 }
 
 impl<'a> Banded<'a> {
-    /// Multiplies the sets' features with themselves.
+    /// Computes the kernels of the feature sets.
     ///
     /// # Errors
-    /// [`EncodeError`] if the recipe does not go together with a penalty per set.
+    /// Returns an [`EncodeError`] if the recipe has settings that exclude a penalty per set.
     pub(super) fn new(run: &'a Run<'a>, banded: &BandedRecipe) -> Result<Self, EncodeError> {
         let recipe = run.work.recipe;
         refuse_what_does_not_fit(recipe)?;
@@ -74,10 +74,10 @@ impl<'a> Banded<'a> {
         })
     }
 
-    /// Chooses, fits and scores; `None` if a stop was asked for.
+    /// Selects hyperparameters, fits and scores; returns `None` if cancelled.
     ///
     /// # Errors
-    /// [`EncodeError`] if a file cannot be read or written.
+    /// Returns an [`EncodeError`] if a file cannot be read or written.
     pub(super) fn fit_and_score(
         &self,
         report: &mut dyn FnMut(Event),
@@ -101,10 +101,10 @@ impl<'a> Banded<'a> {
         )))
     }
 
-    /// Removes the journals: the scores are written.
+    /// Removes the journals, once the scores are written.
     ///
     /// # Errors
-    /// [`StoreError`] if the disk refuses.
+    /// Returns a [`StoreError`] if a file cannot be removed.
     pub(super) fn forget(&self) -> Result<(), StoreError> {
         for candidate in 0..self.settings.candidates.len() {
             self.run.forget(&search_name(candidate))?;
@@ -113,7 +113,7 @@ impl<'a> Banded<'a> {
         Ok(())
     }
 
-    /// Step 2: one mixture after the other, each in a journal of its own.
+    /// Step 2: evaluates one mixture after another, each with its own journal.
     fn choose(&self, report: &mut dyn FnMut(Event)) -> Result<Option<BandedChoice>, EncodeError> {
         let run = self.run;
         let mut choice = BandedChoice::new(run.voxels.len());
@@ -147,7 +147,7 @@ impl<'a> Banded<'a> {
         Ok(Some(choice))
     }
 
-    /// Steps 3 and 4: the mixtures that some voxel chose, as many at once as memory holds.
+    /// Steps 3 and 4: refits the mixtures that some voxel chose, as many at a time as fit into memory.
     fn fit(
         &self,
         choice: &BandedChoice,
@@ -211,7 +211,7 @@ impl<'a> Banded<'a> {
         Ok(Some(all))
     }
 
-    /// What a journal holds of a block: each voxel's scores and each set's R², and the draws.
+    /// Journal values of a block: each voxel's scores and its R² per set, followed by the bootstrap draws.
     fn scored(
         &self,
         scorer: &Scorer,
@@ -222,7 +222,7 @@ impl<'a> Banded<'a> {
         let first = voxels.start - self.run.voxels.start;
         let parts = self.parts(plans, choice, first, block);
         let predictions = sum(&parts, block.ncols());
-        // Voxels of other mixtures are predicted flat, and do not count among the draws.
+        // Voxels of other mixtures get a constant prediction and do not enter the draws.
         let scored = scorer.scores(&predictions, block, voxels.clone())?;
         let test = self.run.measured.test::<f64>(voxels)?;
         let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
@@ -273,7 +273,7 @@ impl<'a> Banded<'a> {
         ((budget / (8 * k * k).max(1) as f64) as usize).max(1)
     }
 
-    /// The mixture of each voxel, and what each set contributes to its R².
+    /// Writes the mixture of each voxel and the sets' contributions to its R².
     fn write(&self, choice: &BandedChoice, found: &Selected) -> Result<(), EncodeError> {
         let n_voxels = found.scored.voxels.len();
         let path = self.run.folder.join(FILE);
@@ -330,7 +330,7 @@ fn refuse_what_does_not_fit(recipe: &EncodeRecipe) -> Result<(), EncodeError> {
     Ok(())
 }
 
-/// For each set its columns of the delayed design: all sets at the first delay, then all at the second.
+/// Column indices of each set in the delayed design, which holds all sets at the first delay, then all at the second.
 fn columns_of_sets(sets: &[SetColumns], n_delays: usize) -> Vec<Vec<usize>> {
     let n_together: usize = sets.iter().map(|set| set.n_features).sum();
     let mut first = 0;
@@ -346,7 +346,7 @@ fn columns_of_sets(sets: &[SetColumns], n_delays: usize) -> Vec<Vec<usize>> {
     sets.iter().map(of).collect()
 }
 
-/// What is no number counts as 0, as in the ordinary fit.
+/// Replaces non-finite values by 0, as in the ordinary fit.
 fn finite(responses: ArrayView2<f64>) -> Array2<f64> {
     responses.mapv(|value| if value.is_finite() { value } else { 0.0 })
 }

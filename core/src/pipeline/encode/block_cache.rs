@@ -1,4 +1,4 @@
-//! What steps share of each block of voxels, kept from one step to the next as far as memory allows.
+//! A bounded cache of the products that rounds and refit share, per block of voxels.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,14 +6,14 @@ use std::sync::Arc;
 use crate::matrix::Real;
 use crate::ridge::SharedAlpha;
 
-/// What is kept, by the first voxel of its block.
+/// Shared products, keyed by the first voxel of their block.
 pub(super) struct BlockCache<T> {
     blocks: HashMap<usize, Arc<SharedAlpha<T>>>,
     bytes_left: u64,
 }
 
 impl<T: Real> BlockCache<T> {
-    /// Nothing yet, and never more than so many bytes.
+    /// Creates an empty cache of at most `bytes` bytes.
     pub(super) fn new(bytes: u64) -> Self {
         Self {
             blocks: HashMap::new(),
@@ -21,7 +21,7 @@ impl<T: Real> BlockCache<T> {
         }
     }
 
-    /// Of the block that begins with this voxel: what is kept, else what is made now and kept if there is room.
+    /// Returns the entry of the block that begins with this voxel, or computes it and caches it if there is room.
     pub(super) fn get_or(
         &mut self,
         first_voxel: usize,
@@ -38,7 +38,7 @@ impl<T: Real> BlockCache<T> {
         shared
     }
 
-    /// Hands out what is kept of the block that begins with this voxel, for the last time.
+    /// Removes and returns the entry of the block that begins with this voxel.
     pub(super) fn take(&mut self, first_voxel: usize) -> Arc<SharedAlpha<T>> {
         self.blocks
             .remove(&first_voxel)
@@ -57,7 +57,7 @@ mod tests {
             SharedAlpha::Sums(sums) => Some(sums[(0, 0)]),
             SharedAlpha::Nothing | SharedAlpha::Coordinates(_) => None,
         };
-        // One of 24 bytes fits, two do not.
+        // There is room for one entry of 24 bytes, not for two.
         let mut cache = BlockCache::new(40);
         assert_eq!(value(&cache.get_or(0, || made(1.0))), Some(1.0));
         assert_eq!(value(&cache.get_or(2048, || made(2.0))), Some(2.0));

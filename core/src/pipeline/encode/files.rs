@@ -1,4 +1,4 @@
-//! The large files that grow along with a fit.
+//! Large output files that are written block by block during a fit.
 
 use super::EncodeError;
 use super::run::Run;
@@ -7,14 +7,14 @@ use crate::responses::Readable;
 use crate::ridge::{Fitted, Weights};
 use crate::store::{Found, Journal, StoreError};
 
-/// The large files that grow along with the fit.
+/// Large output files that are written block by block during the fit.
 pub(super) struct Files {
     weights: Option<ColumnsFile>,
     predictions: Option<ColumnsFile>,
 }
 
 impl Files {
-    /// Opens those that are wanted. If they do not hold what the journal says, the journal begins anew.
+    /// Opens the requested files. If they hold less than the journal records, the journal is restarted.
     pub(super) fn open(
         run: &Run,
         journal: &mut Journal<f64>,

@@ -1,4 +1,4 @@
-//! What the steps met, for the records.
+//! Provenance information of a fit.
 
 use super::inputs::Inputs;
 use super::run::Run;
@@ -7,7 +7,7 @@ use crate::pipeline::now;
 use crate::recipe::{EncodeInfo, FeatureKind, FeatureSet, FeatureSource, RecipeFile, SetInfo};
 use crate::sanity::Check;
 
-/// Gathers them, at the end of a run that began at `started`.
+/// Collects the provenance information of a run that began at `started`.
 pub(super) fn gather(
     run: &Run,
     inputs: Inputs,
@@ -51,7 +51,7 @@ fn set_facts(columns: &SetColumns, set: &FeatureSet) -> SetInfo {
     }
 }
 
-/// Where features come from, if the recipe that made them lies beside them.
+/// The origin of a feature set, if its extraction recipe lies in its folder.
 fn source(set: &FeatureSet) -> Option<FeatureSource> {
     let recipe = RecipeFile::read(&set.folder.join("recipe.toml"))
         .ok()?

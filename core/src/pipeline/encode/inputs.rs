@@ -1,4 +1,4 @@
-//! The files that a fit reads, and what they say of it.
+//! Input files of a fit: checksums, and checks for changed or leaked features.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use crate::names::composed;
 use crate::recipe::{EncodeRecipe, FeatureKind};
 use crate::store::{FileChecksum, StoreError, StoryRecord, sha256_of_file};
 
-/// Every file that a fit reads, with its checksum.
+/// Every input file of a fit, with its checksum.
 pub(super) type Inputs = Vec<FileChecksum>;
 
-/// Every file with its checksum, sorted.
+/// Returns every input file with its checksum, sorted by path.
 pub(super) fn checksums(design: &Design, measured: &ResponseBlocks) -> Result<Inputs, StoreError> {
     let mut files = design.files.clone();
     files.extend(measured.files());
@@ -26,9 +26,9 @@ pub(super) fn checksums(design: &Design, measured: &ResponseBlocks) -> Result<In
     files.iter().map(checksum).collect()
 }
 
-/// Features that have a record must be those that it was made of.
+/// Refuses features whose files differ from the checksums in their provenance record.
 ///
-/// * `inputs`: checksums that are known already; others are taken here.
+/// * `inputs`: checksums computed already; others are computed here.
 pub(super) fn refuse_changed_features(
     recipe: &EncodeRecipe,
     design: &Design,
@@ -64,7 +64,7 @@ pub(super) fn refuse_changed_features(
     Ok(())
 }
 
-/// A test story whose features are those of a training story is known to the model.
+/// Refuses test stories whose features are identical to those of a training story (leakage).
 pub(super) fn refuse_known_test(
     recipe: &EncodeRecipe,
     design: &Design,

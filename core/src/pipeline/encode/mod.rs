@@ -1,4 +1,4 @@
-//! From features to voxel scores: the method, step by step.
+//! Fitting of an encoding model, from features to voxel scores, step by step.
 
 mod banded;
 mod block_cache;
@@ -39,7 +39,7 @@ use run::{FIT, Run, draws_of, rounds_name, values_of};
 use super::now;
 use super::scorer::Scored;
 
-/// Why voxels could not be scored.
+/// Errors of fitting an encoding model.
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,
@@ -106,58 +106,58 @@ pub enum EncodeError {
     Output(#[from] OutputError),
 }
 
-/// One run over the voxels, or a share of them.
+/// A fit of all voxels, or of a share of them.
 pub struct Encoding<'a> {
-    /// What to do.
+    /// The recipe.
     pub recipe: &'a EncodeRecipe,
-    /// What was measured.
+    /// Measured responses.
     pub responses: &'a dyn ResponseSource,
-    /// For [`AlphaSharing::PerGroup`]: the group of each voxel.
+    /// For [`AlphaSharing::PerGroup`]: the group index of each voxel.
     pub groups: Option<Vec<usize>>,
-    /// Which voxels.
+    /// The share of the voxels to fit.
     pub share: VoxelShare,
-    /// What becomes of scores that lie in the folder already.
+    /// How to treat existing scores in the output folder.
     pub existing: Existing,
-    /// Version of Heschl, for the records.
+    /// Version of Heschl, for the provenance record.
     pub heschl: &'a str,
-    /// Asks for a stop after the block in hand.
+    /// Cancels the fit after the current block.
     pub cancel: &'a CancelToken,
 }
 
-/// What becomes of scores that lie in the folder already.
+/// The treatment of existing scores in the output folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existing {
-    /// Those of the same recipe and the same files stay; others are refused.
+    /// Keep them if recipe and input files are the same; else fail.
     Keep,
-    /// Those of the same recipe and the same files stay; others get another name beside them.
+    /// Keep them if recipe and input files are the same; else rename their folder.
     SetAside,
-    /// They are written over.
+    /// Overwrite them.
     Overwrite,
 }
 
-/// How a run ended.
+/// The outcome of a fit.
 #[derive(Debug, Clone, PartialEq)]
 pub enum EncodeSummary {
-    /// The same scores lay in the folder already.
+    /// The folder already held the scores of the same recipe and files.
     DoneBefore,
-    /// The scores lie in the folder.
+    /// The scores were computed and written.
     Finished(Box<ScoreTable>),
-    /// A stop was asked for before all was done; what is done is kept.
+    /// The fit was cancelled; finished blocks are in the journals.
     Stopped,
 }
 
 /// Fits an encoding model and writes the scores of its voxels.
 ///
-/// 1. Features come to the scanner's clock, are trimmed, z-scored, stacked and delayed.
-/// 2. On held-out chunks of the training scans, each voxel's best α is found.
-/// 3. With it the model is fitted on all training scans and predicts the test scans.
-/// 4. Predictions are compared with what was measured.
-/// 5. Controls look for ways in which scores come about without a relation.
+/// 1. Features are resampled to the scans, trimmed, z-scored, concatenated and delayed.
+/// 2. Each voxel's α is selected on held-out chunks of the training scans.
+/// 3. The model is refitted with that α on all training scans and predicts the test scans.
+/// 4. Predictions are scored against the measured responses.
+/// 5. Sanity checks look for spurious scores.
 ///
-/// Each block of voxels is journaled, so that a killed run goes on where it was.
+/// Each block of voxels is journaled, so that an interrupted run resumes where it stopped.
 ///
 /// # Errors
-/// [`EncodeError`] with a sentence. What was done before is kept.
+/// Returns an [`EncodeError`]; blocks finished before it remain in the journals.
 pub fn encode(
     work: &Encoding,
     report: &mut dyn FnMut(Event),
@@ -168,7 +168,7 @@ pub fn encode(
     }
 }
 
-/// The sizes of a fit and what is odd about it, without fitting anything: all that is read is looked at as for the fit itself.
+/// Returns the sizes of a fit and its warnings without fitting anything; all inputs are checked as for the fit itself.
 ///
 /// # Errors
 /// As [`encode`].
@@ -220,7 +220,7 @@ fn encode_in<T: Readable>(
     warnings::announce(&run, report);
     warnings::check_power(&run, report)?;
 
-    // A folder without scores is not done: they are taken away first, and come last.
+    // `scores.npz` marks a finished folder: it is removed first and written last.
     run.guard_folder()?;
     atomic::remove(&run.folder.join("scores.npz"))?;
     if let Some(banded) = &recipe.ridge.banded {
@@ -266,7 +266,7 @@ fn encode_in<T: Readable>(
     finish(&run, table, Some(&series), info, report)
 }
 
-/// Writes the results and says so.
+/// Writes the results and reports them.
 fn finish(
     run: &Run,
     table: ScoreTable,
@@ -286,7 +286,7 @@ fn finish(
     Ok(EncodeSummary::Finished(Box::new(table)))
 }
 
-/// Step 2: the mean score of each α over the rounds, `(n_alphas, n_voxels)`; `None` if a stop was asked for.
+/// Step 2: the mean validation score of each α, `(n_alphas, n_voxels)`; `None` if cancelled.
 fn choose_alphas<T: Readable>(
     run: &Run,
     problem: &Problem<T>,
@@ -307,7 +307,7 @@ fn choose_alphas<T: Readable>(
             let finished =
                 run.for_blocks(&mut journal, Stage::ChooseAlpha, report, |voxels, block| {
                     let shared = cache.get_or(voxels.start, || plan.shared(block));
-                    // One voxel after the other: its rounds, and in each its α.
+                    // Journal order: voxel, round, α.
                     let scores = plan.scores_sharing(block, &shared).permuted_axes([2, 0, 1]);
                     Ok(scores.iter().copied().collect())
                 })?;
@@ -321,7 +321,7 @@ fn choose_alphas<T: Readable>(
     Ok(Some(sum / run.rounds.len() as f64))
 }
 
-/// Adds up the rounds of a journal, in their order.
+/// Adds the rounds of a journal to the sum, in order.
 fn add_rounds(journal: &mut Journal<f64>, sum: &mut Array2<f64>) -> Result<(), StoreError> {
     let n_alphas = sum.nrows();
     let n_values = journal.n_values();
@@ -339,7 +339,7 @@ fn add_rounds(journal: &mut Journal<f64>, sum: &mut Array2<f64>) -> Result<(), S
     })
 }
 
-/// The number of each voxel's α.
+/// The index of each voxel's α.
 fn best(run: &Run, round_scores: &Array2<f64>) -> Result<Vec<usize>, EncodeError> {
     let n_voxels = run.voxels.len();
     Ok(match run.work.recipe.ridge.sharing {
@@ -355,7 +355,7 @@ fn best(run: &Run, round_scores: &Array2<f64>) -> Result<Vec<usize>, EncodeError
     })
 }
 
-/// Steps 3 and 4: the scores of each voxel; `None` if a stop was asked for.
+/// Steps 3 and 4: the scores of each voxel; `None` if cancelled.
 fn fit_and_score<T: Readable>(
     run: &Run,
     plan: &RefitPlan<T>,
@@ -397,7 +397,7 @@ fn fit_and_score<T: Readable>(
     Ok(Some(Scored { voxels, draws }))
 }
 
-/// Step 5: what the controls find; those that fail are told.
+/// Step 5: runs the sanity checks and reports those that fail.
 fn control<T: Readable>(
     run: &Run,
     plan: &RefitPlan<T>,
@@ -422,7 +422,7 @@ fn report_failures(checks: &[Check], report: &mut dyn FnMut(Event)) {
     }
 }
 
-/// The courses of the best, the middle and the worst voxels.
+/// The time courses of the best, median and worst voxels.
 fn series<T: Readable>(
     run: &Run,
     plan: &RefitPlan<T>,

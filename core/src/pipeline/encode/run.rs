@@ -1,4 +1,4 @@
-//! What the steps of a fit share: its voxels, rounds, folder and journals.
+//! State shared by the steps of a fit: its voxels, rounds, folder and journals.
 
 use std::cell::OnceCell;
 use std::collections::HashSet;
@@ -24,7 +24,7 @@ use crate::store::{
     sha256_of_text,
 };
 
-/// What the steps share.
+/// State shared by the steps of a fit.
 pub(super) struct Run<'a> {
     pub(super) work: &'a Encoding<'a>,
     pub(super) design: &'a Design,
@@ -33,9 +33,9 @@ pub(super) struct Run<'a> {
     /// The voxels of this run.
     pub(super) voxels: Range<usize>,
     pub(super) folder: PathBuf,
-    /// The folder as this run found it, once it writes there.
+    /// Identity of the folder, taken when the run first writes there.
     held: OnceCell<OutputFolderGuard>,
-    /// What must be the same for a journal to go on.
+    /// Settings and inputs that must match for a journal to be resumed.
     fingerprint: String,
 }
 
@@ -78,7 +78,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Makes the folder, and takes hold of it.
+    /// Creates the folder and records its identity.
     pub(super) fn guard_folder(&self) -> Result<(), StoreError> {
         std::fs::create_dir_all(&self.folder)
             .map_err(|source| StoreError::write(source, &self.folder))?;
@@ -86,18 +86,18 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Looks whether the folder is still the one that this run began with.
+    /// Checks that the folder is still the one in which this run began.
     pub(super) fn verify_folder(&self) -> Result<(), StoreError> {
         self.held.get().map_or(Ok(()), OutputFolderGuard::verify)
     }
 
-    /// What compares predictions with the test responses.
+    /// Returns the scorer of predictions against the test responses.
     pub(super) fn scorer(&self, report: &mut dyn FnMut(Event)) -> Scorer<'_> {
         let n_scans = self.design.test.0.nrows();
         Scorer::new(self.work.recipe, self.measured, n_scans, report)
     }
 
-    /// Whether the scores of this very run lie in the folder.
+    /// Whether the folder holds the scores of the same run.
     pub(super) fn is_done(&self, inputs: &[FileChecksum]) -> Result<bool, EncodeError> {
         if !self.folder.join("scores.npz").exists() {
             return Ok(false);
@@ -114,7 +114,7 @@ impl<'a> Run<'a> {
         Err(other())
     }
 
-    /// Gives the folder another name, `<name>-before-1` or the next that is free, so that this run has its own.
+    /// Renames the folder to `<name>-before-1`, or the next free number, to make room for this run.
     pub(super) fn set_aside(&self) -> Result<PathBuf, StoreError> {
         let name = self.folder.file_name().unwrap_or_default();
         let numbered = |number: usize| {
@@ -131,7 +131,7 @@ impl<'a> Run<'a> {
         Ok(aside)
     }
 
-    /// Opens the journal of one step, whose rows are the run's voxels.
+    /// Opens the journal of a step, with one row per voxel of the run.
     pub(super) fn journal(
         &self,
         name: &str,
@@ -140,7 +140,7 @@ impl<'a> Run<'a> {
         self.open_journal(name, n_values, 0)
     }
 
-    /// Opens the journal of scores: beside its voxels each block has what [`values_of`] makes of its draws.
+    /// Opens the journal of scores: besides its voxels, each block holds its bootstrap draws, serialised by [`values_of`].
     pub(super) fn journal_of_scores(
         &self,
         name: &str,
@@ -170,7 +170,7 @@ impl<'a> Run<'a> {
         self.folder.join(".heschl").join(format!("{name}.journal"))
     }
 
-    /// Visits what a journal still lacks, block by block, with the training responses. False if a stop was asked for.
+    /// Calls a function for each block missing from a journal, with its training responses; returns false if cancelled.
     pub(super) fn for_blocks<T: Readable>(
         &self,
         journal: &mut Journal<f64>,
@@ -270,7 +270,7 @@ impl<'a> Run<'a> {
         atomic::remove(&self.journal_path(name))
     }
 
-    /// Rounds that are worked out at once: first and end of each group.
+    /// Groups of rounds planned at a time: first and end index of each.
     pub(super) fn round_groups(&self) -> Vec<(usize, usize)> {
         let recipe = self.work.recipe;
         let (sizes, budget) = (self.sizes(), memory_budget(recipe));
@@ -281,7 +281,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Bytes that may be kept of voxels from one step to the next.
+    /// Bytes available for caching products between steps.
     pub(super) fn cached_bytes(&self) -> u64 {
         let (sizes, recipe) = (self.sizes(), self.work.recipe);
         match recipe.ridge.precision {
@@ -303,12 +303,12 @@ impl<'a> Run<'a> {
     }
 }
 
-/// What a journal of scores has of a block's draws.
+/// Serialises a block's bootstrap draws for the journal of scores.
 pub(super) fn values_of(draws: &MeanOfDraws) -> Vec<f64> {
     draws.parts().iter().flatten().copied().collect()
 }
 
-/// Of what [`values_of`] gave.
+/// Reads the draws that [`values_of`] serialised.
 pub(super) fn draws_of(values: &[f64]) -> MeanOfDraws {
     let (sums, n_voxels) = values.split_at(values.len() / 2);
     MeanOfDraws::of_parts([sums.into(), n_voxels.into()])
@@ -320,7 +320,7 @@ pub(super) fn rounds_name(first: usize, end: usize) -> String {
     format!("rounds-{first}-{end}")
 }
 
-/// Where a share's results go: all voxels straight into the folder, a share into one of its own.
+/// The folder of the results: the output folder itself for all voxels, a subfolder for a share.
 fn folder(output: &Path, share: VoxelShare) -> PathBuf {
     if share.is_whole() {
         return output.to_path_buf();
@@ -329,7 +329,7 @@ fn folder(output: &Path, share: VoxelShare) -> PathBuf {
     output.join("shares").join(name)
 }
 
-/// Everything that decides the numbers of a journal.
+/// All settings and inputs that affect the values in a journal.
 fn fingerprint(recipe: &EncodeRecipe, work: &Encoding, inputs: &[FileChecksum]) -> String {
     let decisive = EncodeRecipe {
         output: EncodeOutput {

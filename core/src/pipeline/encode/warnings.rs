@@ -1,4 +1,4 @@
-//! What a user should know: before a fit, and of its scores.
+//! Warnings before a fit and about its scores.
 
 use super::EncodeError;
 use super::run::Run;
@@ -9,7 +9,7 @@ use crate::recipe::FitPrecision;
 use crate::responses::Readable;
 use crate::ridge::Problem;
 
-/// Tells what is fitted, and what is odd about it.
+/// Reports the sizes of the fit and its warnings.
 pub(super) fn announce(run: &Run, report: &mut dyn FnMut(Event)) {
     let (n_training_scans, n_columns) = run.design.training.0.dim();
     report(Event::EncodeStarted {
@@ -38,10 +38,10 @@ pub(super) fn announce(run: &Run, report: &mut dyn FnMut(Event)) {
     }
 }
 
-/// How far the mean variance of z-scored presentations may lie from 1: trims take scans away after z-scoring.
+/// Accepted range of the mean variance of z-scored presentations: trimming after z-scoring moves it away from 1.
 const POWER_OF_ONE: std::ops::Range<f64> = 0.7..1.4;
 
-/// Tells if the noise ceiling starts from a total power of 1, but the responses are not z-scored.
+/// Warns if the noise ceiling assumes a total power of 1 but the responses are not z-scored.
 pub(super) fn check_power(run: &Run, report: &mut dyn FnMut(Event)) -> Result<(), EncodeError> {
     let assumes_one = run.work.recipe.scores.total_power == TotalPower::One;
     if !assumes_one || run.measured.n_presentations() < 2 {
@@ -69,7 +69,7 @@ pub(super) fn check_power(run: &Run, report: &mut dyn FnMut(Event)) -> Result<()
     Ok(())
 }
 
-/// Tells if single precision is not enough for these features.
+/// Warns if single precision is not accurate enough for these features.
 pub(super) fn check_precision<T: Readable>(
     run: &Run,
     problem: &Problem<T>,
@@ -89,7 +89,7 @@ pub(super) fn check_precision<T: Readable>(
     Ok(())
 }
 
-/// A fit in which no voxel has an r is no success. A share of the voxels may lie outside of the brain.
+/// Returns an error if no voxel has a defined r. A share of the voxels is exempt: it may lie outside the brain.
 pub(super) fn refuse_no_scores(run: &Run, table: &ScoreTable) -> Result<(), EncodeError> {
     if run.work.share != VoxelShare::WHOLE
         || table.voxels.is_empty()
@@ -109,7 +109,7 @@ pub(super) fn refuse_no_scores(run: &Run, table: &ScoreTable) -> Result<(), Enco
     }))
 }
 
-/// What a user should know of the scores.
+/// Returns warnings about the scores.
 pub(super) fn of_scores(table: &ScoreTable) -> Vec<String> {
     let mut warnings = Vec::new();
     let n_flat = table.column(Column::R).filter(|r| r.is_nan()).count();
@@ -131,7 +131,7 @@ pub(super) fn of_scores(table: &ScoreTable) -> Vec<String> {
     warnings
 }
 
-/// α at the edge of its range, among the voxels that are predicted at all.
+/// Warns of α at the edge of the candidate range, among voxels that are predicted at all.
 fn edge_warnings(table: &ScoreTable) -> Vec<String> {
     let sorted = {
         let mut sorted = table.alphas.clone();

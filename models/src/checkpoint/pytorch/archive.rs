@@ -1,4 +1,4 @@
-//! The zip archive that a checkpoint is: `name/data.pkl`, and each storage as `name/data/key`.
+//! Zip archives of PyTorch checkpoints: `name/data.pkl`, and each storage as `name/data/key`.
 
 use std::io::{Read, Seek};
 use std::ops::Range;
@@ -15,15 +15,15 @@ const PICKLE: &str = "data.pkl";
 const STORAGES: &str = "data/";
 const BYTE_ORDER: &str = "byteorder";
 const MOST_BYTE_ORDER_BYTES: u64 = 16;
-/// Longest pickle that is unpacked. PyTorch compresses none, and a file of a few bytes can unpack to any length.
+/// Maximum uncompressed size of a pickle. PyTorch does not compress it, and a small file can expand to any size.
 const MOST_UNPACKED_BYTES: u64 = 1 << 20;
-/// Most entries; there is one for each tensor, and a few more.
+/// Maximum number of entries; there is one per tensor, and a few more.
 const MOST_ENTRIES: usize = 100_000;
 
-/// Reads the pickle of an archive of `n_bytes`, and where the storages lie.
+/// Reads the pickle of an archive of `n_bytes`, and locates the storages.
 ///
 /// # Errors
-/// [`CheckpointError`] if the archive is damaged, holds no pickle, is compressed, or written on another kind of machine.
+/// Returns a [`CheckpointError`] if the archive is damaged, compressed, big-endian, or holds no pickle.
 pub(super) fn read(
     source: impl Read + Seek,
     n_bytes: u64,
@@ -52,10 +52,10 @@ struct Archive<'a, R> {
 
 struct ArchiveEntry {
     name: String,
-    /// Where it lies as it is in the file.
+    /// Byte range of the stored data in the file.
     place: Range<u64>,
     n_unpacked_bytes: u64,
-    /// Whether it lies there without compression and encryption.
+    /// Whether it is stored without compression and encryption.
     is_plain: bool,
 }
 
@@ -74,7 +74,7 @@ impl<R: Read + Seek> Archive<'_, R> {
         }
     }
 
-    /// All entries, each of which lies inside the file.
+    /// All entries, each checked to lie within the file.
     fn entries(&mut self) -> Result<Vec<ArchiveEntry>, CheckpointError> {
         if self.zip.has_duplicate_names() {
             return Err(self.damaged("its zip archive has two entries of one name".into()));
@@ -116,7 +116,7 @@ impl<R: Read + Seek> Archive<'_, R> {
         })
     }
 
-    /// Which entry is the pickle, and what its name and those of the others begin with.
+    /// Index of the pickle's entry, and the prefix common to all names.
     fn pickle(&self, entries: &[ArchiveEntry]) -> Result<(usize, String), CheckpointError> {
         let prefix_of = |entry: &ArchiveEntry| {
             let prefix = entry.name.strip_suffix(PICKLE)?;
@@ -135,7 +135,7 @@ impl<R: Read + Seek> Archive<'_, R> {
         prefix: &str,
     ) -> Result<(), CheckpointError> {
         let name = format!("{prefix}{BYTE_ORDER}");
-        // Older versions of PyTorch did not write it, on machines that all were little-endian.
+        // Older versions of PyTorch did not write it, on machines that were all little-endian.
         let Some(at) = entries.iter().position(|entry| entry.name == name) else {
             return Ok(());
         };
@@ -148,7 +148,7 @@ impl<R: Read + Seek> Archive<'_, R> {
         ))
     }
 
-    /// An entry's content, of `most` bytes at most, unpacked.
+    /// The uncompressed content of an entry, of at most `most` bytes.
     fn content(
         &mut self,
         at: usize,
@@ -163,7 +163,7 @@ impl<R: Read + Seek> Archive<'_, R> {
         if entry.n_unpacked_bytes > most {
             return Err(too_long(entry.n_unpacked_bytes));
         }
-        // A fuzzer does not guess checksums.
+        // A fuzzer cannot guess checksums.
         let options = ZipReadOptions::new().ignore_crc32(cfg!(fuzzing));
         let path = self.path;
         let refused = |error| refused(&error, path);

@@ -1,4 +1,4 @@
-//! The form before PyTorch 1.6: five pickles, then each storage as a count of numbers and the numbers.
+//! The format before PyTorch 1.6: five pickles, then each storage as its size and data.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom};
@@ -9,27 +9,27 @@ use heschl_core::formats::pickle::{self, Pickle, PickleFault};
 
 use crate::checkpoint::{CheckpointError, MOST_HEADER_BYTES};
 
-/// The number that the first pickle is, 0x1950a86a20f9469cfc6c, with its instruction and the pickle's end.
+/// The first pickle: opcode of the integer 0x1950a86a20f9469cfc6c, its bytes, and STOP.
 const MAGIC: [u8; 13] = [
     0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, b'.',
 ];
-/// Magic number, protocol, machine, object, keys.
+/// Magic number, protocol, system information, object, keys.
 const N_PICKLES: usize = 5;
-/// How much is tried to read the pickles from; most files have far less.
+/// Sizes of the prefix from which the pickles are parsed, in turn; most files need far less.
 const TRIED_BYTES: [u64; 3] = [1 << 20, 16 << 20, MOST_HEADER_BYTES];
 const COUNT_BYTES: u64 = 8;
 
-/// Whether a file that starts like this is in the old form.
+/// Whether a file starts like the legacy format.
 pub(super) fn is_beginning(start: &[u8]) -> bool {
     start
         .get(2..)
         .is_some_and(|rest| start[0] == 0x80 && rest.starts_with(&MAGIC))
 }
 
-/// Reads the pickle of tensors out of a file of `n_bytes`, and where the storages lie.
+/// Reads the pickle of tensors in a file of `n_bytes`, and locates the storages.
 ///
 /// # Errors
-/// [`CheckpointError`] if the file cannot be read, is damaged, or calls functions that Heschl does not know.
+/// Returns a [`CheckpointError`] if the file cannot be read, is damaged, or calls unknown functions.
 pub(super) fn read(
     mut source: impl Read + Seek,
     n_bytes: u64,
@@ -57,7 +57,7 @@ pub(super) fn read(
 
 struct Pickles {
     object: Pickle,
-    /// Keys of the storages in their order, and bytes of one number of each.
+    /// Keys of the storages in file order, with the bytes per element of each.
     keys: Vec<(String, u64)>,
     n_bytes: u64,
 }
@@ -81,7 +81,7 @@ impl Pickles {
         })
     }
 
-    /// Where the storages lie behind the pickles.
+    /// Locates the storages after the pickles.
     fn storages(
         &self,
         mut source: impl Read + Seek,
@@ -114,7 +114,7 @@ impl Pickles {
     }
 }
 
-/// The keys that the last pickle lists, each with the bytes of one number.
+/// The keys in the last pickle, each with its bytes per element.
 fn keys_in_order(object: &Pickle, keys: &Pickle) -> Result<Vec<(String, u64)>, PickleFault> {
     let named = object.values.storages().filter_map(|storage| {
         let key = object.values.text(storage.key)?;
@@ -127,7 +127,7 @@ fn keys_in_order(object: &Pickle, keys: &Pickle) -> Result<Vec<(String, u64)>, P
     let mut in_order = Vec::with_capacity(listed.len());
     for key in listed {
         let key = keys.values.text(*key);
-        // Taken out, so that no key is listed twice.
+        // Removed from the map, so that duplicates are detected.
         match key.and_then(|key| n_number_bytes.remove_entry(key)) {
             Some((key, n_bytes)) => in_order.push((key.to_string(), n_bytes)),
             None => {

@@ -1,9 +1,9 @@
-//! PyTorch's checkpoints, `pytorch_model.bin`: a pickle that says how tensors lie in storages, and the storages.
+//! PyTorch checkpoints, `pytorch_model.bin`: a pickle that describes tensors as views of storages, and the storages.
 //!
-//! Since version 1.6 the file is a zip archive without compression, before that a row of pickles and storages. Either
-//! way the numbers lie in the file as they are in memory, so only the pickle is read.
+//! Since version 1.6 the file is an uncompressed zip archive, before that a sequence of pickles and storages. In either
+//! case the data are stored as in memory, so that only the pickle needs to be parsed.
 //!
-//! Source: the layouts as `torch.serialization` of PyTorch 2.15 writes and documents them.
+//! Source: the layouts written and documented by `torch.serialization` of PyTorch 2.15.
 
 mod archive;
 mod legacy;
@@ -24,22 +24,22 @@ use heschl_core::formats::pickle::{
 
 use super::{Checkpoint, CheckpointError, Dtype, Tensor};
 
-/// Byte ranges of the file by the keys of the storages that lie there.
+/// Byte ranges of the storages in the file, by key.
 pub type Storages = BTreeMap<String, Range<u64>>;
 
-/// Most dimensions of a tensor, as in PyTorch.
+/// Maximum number of dimensions of a tensor, as in PyTorch.
 const MOST_RANK: usize = 64;
-/// Names under which training programs put a model's tensors beside other things.
+/// Keys under which training programs store a model's tensors among other data.
 const ENVELOPES: [&str; 5] = ["state_dict", "model_state_dict", "model", "module", "net"];
 const MOST_ENVELOPES: usize = 4;
-/// Where a tar archive says that it is one, and how.
+/// Position of the magic number of tar archives.
 const TAR_MARK: Range<usize> = 257..262;
 
-/// Reads where the tensors of a PyTorch checkpoint lie. Nothing in the file is run.
+/// Locates the tensors of a PyTorch checkpoint, without executing any code in it.
 ///
 /// # Errors
-/// [`CheckpointError`] if the file cannot be read, is damaged or no checkpoint, is compressed, or calls functions that
-/// Heschl does not know.
+/// Returns a [`CheckpointError`] if the file cannot be read, is damaged or not a checkpoint, is compressed, or calls
+/// unknown functions.
 pub fn read(path: &Path) -> Result<Checkpoint, CheckpointError> {
     let unreadable = |source| CheckpointError::Unreadable {
         source,
@@ -50,10 +50,10 @@ pub fn read(path: &Path) -> Result<Checkpoint, CheckpointError> {
     parse(BufReader::new(file), n_bytes, path)
 }
 
-/// Reads a PyTorch checkpoint of `n_bytes` from any source.
+/// Parses a PyTorch checkpoint of `n_bytes` from any source.
 ///
 /// # Errors
-/// As [`read`].
+/// Returns the errors of [`read`].
 pub fn parse(
     mut source: impl Read + Seek,
     n_bytes: u64,
@@ -89,7 +89,7 @@ pub fn parse(
     })
 }
 
-/// A fault of a pickle as one of the file at `path`.
+/// Converts a fault of a pickle to an error of the file at `path`.
 fn in_file(fault: PickleFault, path: &Path) -> CheckpointError {
     let path = path.to_path_buf();
     match fault {
@@ -98,10 +98,10 @@ fn in_file(fault: PickleFault, path: &Path) -> CheckpointError {
     }
 }
 
-/// The tensors that a pickle names, in storages that lie in the file as `storages` says.
+/// Locates the tensors described by a pickle, given the byte ranges of the `storages`.
 ///
 /// # Errors
-/// [`CheckpointError::Damaged`] if a tensor does not lie within its storage or two have one name,
+/// Returns [`CheckpointError::Damaged`] if a tensor exceeds its storage or two have the same name,
 /// [`CheckpointError::Unsuited`] if the pickle holds no dictionary of tensors.
 pub fn place(
     pickle: &Pickle,
@@ -135,7 +135,7 @@ pub fn place(
     Ok(Checkpoint::new(path, tensors))
 }
 
-/// The dictionary that holds tensors, taken out of those that programs put around it.
+/// The dictionary of tensors, unwrapped from any enclosing ones.
 fn state_dict(values: &Values, root: Id) -> Option<&[(Id, Id)]> {
     let mut entries = values.entries(root)?;
     for _ in 0..MOST_ENVELOPES {
@@ -161,7 +161,7 @@ fn dict_named<'a>(values: &'a Values, entries: &[(Id, Id)], name: &str) -> Optio
     named.find_map(|(_, value)| values.entries(*value))
 }
 
-/// Where a view's numbers lie; a clause that says why they lie nowhere.
+/// Location of a view's data, or a clause on why it is invalid.
 fn tensor(values: &Values, view: &View, storages: &Storages) -> Result<Tensor, String> {
     let Value::Storage(storage) = values.get(view.storage) else {
         return Err("has no storage".into());
@@ -196,16 +196,16 @@ fn tensor(values: &Values, view: &View, storages: &Storages) -> Result<Tensor, S
     })
 }
 
-/// How far a view reaches.
+/// Extent of a view in its storage.
 struct TensorExtent {
-    /// Elements from the first to the last, both counted.
+    /// Number of elements from the first to the last, inclusive.
     n_elements: u64,
-    /// Whether those are the tensor's elements in order, and no others.
+    /// Whether these are exactly the tensor's elements in order (contiguous).
     is_in_a_row: bool,
 }
 
 impl TensorExtent {
-    /// `None` if it is more than 64 bits can count, or this machine can address.
+    /// Returns `None` if it overflows 64 bits or this machine's address space.
     fn new(sizes: &[u64], strides: &[u64], element: Element) -> Option<Self> {
         let mut n_numbers = 1_u64;
         for n in sizes {
@@ -232,7 +232,7 @@ impl TensorExtent {
         })
     }
 
-    /// The byte of a storage at which the view begins if it begins with element `start`; `None` if it does not fit.
+    /// Byte offset of a view that starts at element `start` of a storage; `None` if it does not fit.
     fn begin_within(&self, start: u64, element: Element, n_storage_bytes: u64) -> Option<u64> {
         let end = start
             .checked_add(self.n_elements)?

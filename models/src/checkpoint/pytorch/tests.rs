@@ -15,7 +15,7 @@ fn data(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// A half's value by IEEE 754: a sign, five bits of exponent, ten of fraction.
+/// Value of an IEEE 754 half: a sign bit, five exponent bits, ten fraction bits.
 fn half(bits: u16) -> f64 {
     let [sign, exponent, fraction] = [bits >> 15, bits >> 10 & 0x1f, bits & 0x3ff].map(i32::from);
     let magnitude = match exponent {
@@ -25,7 +25,7 @@ fn half(bits: u16) -> f64 {
     if sign == 1 { -magnitude } else { magnitude }
 }
 
-/// The numbers that lie where the checkpoint says.
+/// The values at a tensor's location.
 fn numbers(checkpoint: &Checkpoint, name: &str) -> Vec<f64> {
     let shape = &checkpoint.tensors()[name].shape;
     let weight = checkpoint.weight(name, shape).unwrap();
@@ -44,7 +44,7 @@ fn numbers(checkpoint: &Checkpoint, name: &str) -> Vec<f64> {
     .collect()
 }
 
-/// Fails unless the checkpoint holds what `make_checkpoints.py` put into all of them.
+/// Asserts that the checkpoint holds the values that `make_checkpoints.py` wrote to all of them.
 fn check_values(checkpoint: &Checkpoint) {
     let expected = std::fs::read(data("values.json")).unwrap();
     let expected: BTreeMap<String, Json> = serde_json::from_slice(&expected).unwrap();
@@ -97,7 +97,7 @@ fn a_whole_module_is_refused_with_what_to_do() {
     assert!(sentence.contains("no tensors by name"), "{sentence}");
 }
 
-/// Number of tensors, and the last number of the last norm's bias, as PyTorch 2.15 loads the file.
+/// Number of tensors, and the last value of the last norm's bias, as loaded by PyTorch 2.15.
 fn check_encoder(folder: &str, n_tensors: usize, expected: f64) {
     let folder = data("../../../tests/data").join(folder);
     let checkpoint = open(&folder).unwrap().unwrap();
@@ -113,7 +113,7 @@ fn encoders_that_transformers_saved_are_read() {
     check_encoder("wavlm-base-like", 77, 0.002_129_053_464_163_169_3);
 }
 
-/// A view of the storage "0", as a pickle writes it.
+/// A view of the storage "0", as written in a pickle.
 #[derive(Clone, Copy)]
 struct Written<'a> {
     name: &'a str,
@@ -131,7 +131,7 @@ const USUAL: Written = Written {
     strides: &[4, 1],
 };
 
-/// The pickle of a dictionary of tensors, by the instructions of the oldest protocol.
+/// A pickle of a dictionary of tensors, in the oldest protocol.
 fn pickle_of(tensors: &[Written]) -> Vec<u8> {
     let tuple = |numbers: &[i64]| {
         let lines: Vec<String> = numbers.iter().map(|n| format!("I{n}\n")).collect();
@@ -187,7 +187,7 @@ fn parse_bytes(bytes: &[u8]) -> Result<Checkpoint, CheckpointError> {
     )
 }
 
-/// Fails unless the bytes are refused with a sentence that has `expected` in it.
+/// Asserts that the bytes are rejected with a message that contains `expected`.
 fn check_refused(bytes: &[u8], expected: &str) {
     let sentence = parse_bytes(bytes).expect_err(expected).to_string();
     assert!(sentence.contains(expected), "{sentence}");
@@ -289,7 +289,7 @@ fn a_compressed_pickle_is_read() {
     );
 }
 
-/// `bytes` with every `from` made `to`, of the same length.
+/// `bytes` with every `from` replaced by `to`, of the same length.
 fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     let mut replaced = bytes.to_vec();
     let found = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(from));
@@ -332,7 +332,7 @@ fn entries_and_lists_outside_the_file_are_refused() {
     check_refused(&outside, "its zip archive makes no sense");
 }
 
-/// Fails if a checkpoint is accepted whose tensors do not lie inside the file.
+/// Asserts that no accepted checkpoint has tensors outside the file.
 fn check_inside(bytes: &[u8]) {
     let Ok(checkpoint) = parse_bytes(bytes) else {
         return;

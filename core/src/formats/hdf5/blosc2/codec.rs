@@ -1,17 +1,17 @@
-//! Compressions and filters within Blosc2's blocks.
+//! Compression codecs and filters of Blosc2 blocks.
 
 use std::io::Read as _;
 
 use rust_hdf5::format::messages::filter::{FILTER_ZSTD, reverse_filters_masked_bounded};
 use rust_hdf5::{Filter, FilterPipeline};
 
-/// Distances in `BloscLZ` that do not fit into 13 bits begin here.
+/// Distances in `BloscLZ` that exceed 13 bits start here.
 const FAR: usize = 8191;
 
-/// Unpacks a stream that fills `to`.
+/// Decompresses a stream that must fill `to`.
 ///
 /// # Errors
-/// A clause that says what is wrong with it.
+/// Returns a clause on what is wrong with it.
 pub(super) fn decompress(code: u8, packed: &[u8], to: &mut [u8]) -> Result<(), String> {
     let n = match code {
         0 => blosclz(packed, to).ok_or("is damaged")?,
@@ -42,7 +42,7 @@ pub(super) fn decompress(code: u8, packed: &[u8], to: &mut [u8]) -> Result<(), S
     }
 }
 
-/// Through the library's own filter.
+/// Uses the HDF5 library's own filter.
 fn zstd(packed: &[u8], n_bytes: usize) -> Result<Vec<u8>, String> {
     let pipeline = FilterPipeline {
         filters: vec![Filter {
@@ -55,7 +55,7 @@ fn zstd(packed: &[u8], n_bytes: usize) -> Result<Vec<u8>, String> {
         .map_err(|error| format!("is damaged ({error})"))
 }
 
-/// Unpacks `BloscLZ`, a kin of `FastLZ`: runs of bytes as they are, and repetitions of what came before. How many bytes came out.
+/// Decompresses `BloscLZ`, a relative of `FastLZ`: literal runs and back-references. Returns the number of bytes written.
 fn blosclz(packed: &[u8], to: &mut [u8]) -> Option<usize> {
     let mut bytes = packed.iter().copied().map(usize::from);
     let mut n = 0;
@@ -95,7 +95,7 @@ fn blosclz(packed: &[u8], to: &mut [u8]) -> Option<usize> {
     }
 }
 
-/// Values whose first bytes lie together, then their second ones and so on.
+/// Reverses byte shuffling, which groups the first bytes of all values, then the second, and so on.
 pub(super) fn unshuffled(block: &[u8], size: usize) -> Vec<u8> {
     let n = block.len() / size.max(1);
     let mut values = block.to_vec();
@@ -107,7 +107,8 @@ pub(super) fn unshuffled(block: &[u8], size: usize) -> Vec<u8> {
     values
 }
 
-/// Values whose first bits lie together, then their second ones and so on. What is left of eight values is as it was.
+/// Reverses bit shuffling, which groups the first bits of all values, then the second, and so on. A remainder of fewer than
+/// eight values is unchanged.
 pub(super) fn bit_unshuffled(block: &[u8], size: usize) -> Vec<u8> {
     let n = block.len() / size.max(1) / 8 * 8;
     let mut values = block.to_vec();

@@ -1,20 +1,20 @@
-//! Blosc2, as HDF5's filter 32026 keeps a chunk: a frame that holds it whole, or in blocks of two and more axes.
+//! Blosc2 chunks of HDF5 (filter 32026): a frame that stores a chunk as a whole, or in multidimensional blocks.
 //!
-//! Source: the descriptions of frame, chunk and `b2nd` format in the repository of C-Blosc2.
+//! Source: the format descriptions of frame, chunk and `b2nd` in the repository of C-Blosc2.
 
 mod codec;
 
-/// Bytes of a frame's header before its notes ("metalayers").
+/// Size of a frame's header before its metalayers.
 const FIXED_HEADER_BYTES: usize = 87;
-/// Bytes of a chunk's header.
+/// Size of a chunk's header.
 const CHUNK_HEADER_BYTES: usize = 32;
-/// Filters of a chunk.
+/// Number of filter slots of a chunk.
 const N_FILTERS: usize = 6;
 
-/// Unpacks a frame that holds `n_bytes` bytes.
+/// Decompresses a frame of `n_bytes` bytes of data.
 ///
 /// # Errors
-/// A clause that says what is wrong with it.
+/// Returns a clause on what is wrong with it.
 pub(super) fn unpack(frame: &[u8], n_bytes: usize) -> Result<Vec<u8>, String> {
     if frame.get(2..10) != Some(b"b2frame\0") {
         return Err("has no frame".into());
@@ -28,7 +28,7 @@ pub(super) fn unpack(frame: &[u8], n_bytes: usize) -> Result<Vec<u8>, String> {
         Some(blocking) => blocking.n_padded().and_then(|n| n.checked_mul(typesize)),
         None => Some(n_bytes),
     };
-    // Padding of blocks makes a chunk larger, but not by any factor.
+    // Block padding may enlarge a chunk, but only by a limited factor.
     let most = most.filter(|most| *most <= n_bytes.saturating_mul(64).max(1 << 20));
     let most = most.ok_or("has blocks that make no sense")?;
     let chunk = if n_packed == 0 {
@@ -42,7 +42,7 @@ pub(super) fn unpack(frame: &[u8], n_bytes: usize) -> Result<Vec<u8>, String> {
     }
 }
 
-/// A chunk that is only named by the index of the frame: zeros, mostly.
+/// A special chunk, encoded in the frame's index alone: usually zeros.
 fn special_chunk(index: &[u8], n_bytes: usize) -> Result<Vec<u8>, String> {
     let offsets = chunk(index, 8)?;
     match offsets.get(7) {
@@ -51,7 +51,7 @@ fn special_chunk(index: &[u8], n_bytes: usize) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Unpacks one chunk to at most `most` bytes.
+/// Decompresses one chunk to at most `most` bytes.
 fn chunk(bytes: &[u8], most: usize) -> Result<Vec<u8>, String> {
     let header = bytes
         .get(..CHUNK_HEADER_BYTES)
@@ -88,7 +88,7 @@ fn chunk(bytes: &[u8], most: usize) -> Result<Vec<u8>, String> {
     for block in 0..n_bytes.div_ceil(block_bytes) {
         let at = le32(rest, 4 * block).ok_or("is cut off")? as usize;
         let length = block_bytes.min(n_bytes - block * block_bytes);
-        // A block that is cut off by the end of the data is never split.
+        // An incomplete last block is never split into streams.
         let is_split = flags & 0x10 == 0 && length == block_bytes;
         let n_streams = if is_split { typesize } else { 1 };
         let packed = bytes.get(at..).ok_or("is cut off")?;
@@ -98,7 +98,7 @@ fn chunk(bytes: &[u8], most: usize) -> Result<Vec<u8>, String> {
     Ok(unpacked)
 }
 
-/// Unpacks a block of one or more streams.
+/// Decompresses a block of one or more streams.
 fn streams(mut packed: &[u8], code: u8, (n, length): (usize, usize)) -> Result<Vec<u8>, String> {
     let mut block = vec![0; length];
     let stream_bytes = length / n;
@@ -109,7 +109,7 @@ fn streams(mut packed: &[u8], code: u8, (n, length): (usize, usize)) -> Result<V
         let size = le32(packed, 0).ok_or("is cut off")? as i32;
         packed = &packed[4..];
         if size < 0 {
-            // One byte again and again.
+            // A run of a single byte.
             let (token, rest) = packed.split_first().ok_or("is cut off")?;
             let value = u8::try_from(size.unsigned_abs())
                 .ok()
@@ -129,12 +129,12 @@ fn streams(mut packed: &[u8], code: u8, (n, length): (usize, usize)) -> Result<V
     Ok(block)
 }
 
-/// Undoes the filters of a block, the last first.
+/// Reverses the filters of a block, the last one first.
 fn unfiltered(mut block: Vec<u8>, header: &[u8], typesize: usize) -> Result<Vec<u8>, String> {
     for index in (0..N_FILTERS).rev() {
         let (filter, meta) = (header[16 + index], usize::from(header[24 + index]));
         block = match filter {
-            // None, and one that only rounds before it is packed.
+            // No filter, or precision truncation, which needs no reversal.
             0 | 4 => block,
             1 => codec::unshuffled(&block, if meta == 0 { typesize } else { meta }),
             2 => codec::bit_unshuffled(&block, typesize),
@@ -144,14 +144,14 @@ fn unfiltered(mut block: Vec<u8>, header: &[u8], typesize: usize) -> Result<Vec<
     Ok(block)
 }
 
-/// How an array of two and more axes lies in blocks, which may reach beyond it.
+/// Block layout of a multidimensional array; blocks may extend beyond it.
 struct Blocking {
     chunk: Vec<usize>,
     block: Vec<usize>,
 }
 
 impl Blocking {
-    /// Out of the note "b2nd" in the header of a frame, if there is one.
+    /// Reads the layout from the frame's `b2nd` metalayer, if there is one.
     fn of(frame: &[u8]) -> Result<Option<Self>, String> {
         let Some(content) = note(frame, b"b2nd") else {
             return Ok(None);
@@ -163,7 +163,7 @@ impl Blocking {
 
     fn parse(content: &[u8]) -> Option<Self> {
         let n_axes = usize::from(*content.get(2)?);
-        // The mark of a list, then whole numbers of eight bytes, then lists of four bytes; each number has a mark.
+        // MessagePack: a list marker, then eight-byte integers, then lists of four-byte integers, each with a marker.
         let (shape, chunk) = (3, 3 + 1 + 9 * n_axes);
         let block = chunk + 1 + 5 * n_axes;
         if n_axes == 0 || n_axes > 8 || content.get(shape)? & 0xf0 != 0x90 {
@@ -180,7 +180,7 @@ impl Blocking {
         })
     }
 
-    /// Blocks along each axis.
+    /// Number of blocks along each axis.
     fn grid(&self) -> Vec<usize> {
         self.chunk
             .iter()
@@ -189,7 +189,7 @@ impl Blocking {
             .collect()
     }
 
-    /// Values of all blocks.
+    /// Number of values in all blocks, including padding.
     fn n_padded(&self) -> Option<usize> {
         let sizes = self.grid().into_iter().zip(&self.block);
         sizes
@@ -197,7 +197,7 @@ impl Blocking {
             .try_fold(1_usize, |n, size| n.checked_mul(size?))
     }
 
-    /// The values of the array in its own order.
+    /// Reorders the values of the blocks to the array's C order.
     fn in_order(&self, blocks: &[u8], typesize: usize) -> Result<Vec<u8>, String> {
         let (grid, n_axes) = (self.grid(), self.chunk.len());
         let n_block: usize = self.block.iter().product();
@@ -229,7 +229,7 @@ impl Blocking {
     }
 }
 
-/// The indices of a value, the last running fastest.
+/// Multi-index of a value; the last index varies fastest.
 fn place(mut index: usize, sizes: &[usize]) -> Vec<usize> {
     let mut place = vec![0; sizes.len()];
     for (at, size) in place.iter_mut().zip(sizes).rev() {
@@ -239,10 +239,10 @@ fn place(mut index: usize, sizes: &[usize]) -> Vec<usize> {
     place
 }
 
-/// A note in the header of a frame, by its name.
+/// Finds a metalayer in the header of a frame by name.
 fn note<'a>(frame: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let notes = frame.get(FIXED_HEADER_BYTES..)?;
-    // A list of three: the size, a dictionary of 16 bits' length from names to places, the notes.
+    // A MessagePack list of three: size, a map (16-bit length) from names to offsets, metalayers.
     let (0x93, 0xcd, 0xde) = (*notes.first()?, *notes.get(1)?, *notes.get(4)?) else {
         return None;
     };

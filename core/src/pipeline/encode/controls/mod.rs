@@ -1,5 +1,5 @@
-//! The controls of a study: a sample of its voxels goes through the same steps with the relation taken away, or put in, or with
-//! what else could predict them.
+//! Sanity checks of a fit: a sample of its voxels goes through the same steps with the stimulus–response relation
+//! destroyed, with an injected signal, or with competing features.
 
 mod rivals;
 
@@ -18,20 +18,20 @@ use crate::score::correlation;
 use crate::significance::BlockPermutations;
 use crate::simulate::{InjectedSignal, plant};
 
-/// Runs of neighbouring voxels in the sample, besides the best one, and voxels in each.
+/// The sample: contiguous runs of voxels, besides the one with the best scores, and voxels per run.
 const N_RUNS: usize = 4;
 const RUN_VOXELS: usize = CONTROLLED_VOXELS / (N_RUNS + 1);
-/// Shuffles of the training responses.
+/// Number of block shuffles of the training responses.
 const N_SHUFFLES: usize = 10;
-/// Scans that a shuffle keeps together.
+/// Scans per block of a shuffle.
 const BLOCK_SCANS: usize = 10;
-/// Predictions are moved by at least this, seconds.
+/// Minimum circular shift of the predictions, seconds.
 const MOVED_SECS: f64 = 30.0;
-/// Voxels that a signal is planted in, and its share of their variance.
+/// Number of simulated voxels with an injected signal, and the fraction of their variance that it explains.
 const PLANTED_VOXELS: usize = 128;
 const PLANTED_SHARE: f64 = 0.5;
 
-/// Runs all controls on a sample of the voxels whose scores are known.
+/// Runs all sanity checks on a sample of the voxels, given the scores of all.
 pub(super) fn run<T: Readable>(
     run: &Run,
     plan: &RefitPlan<T>,
@@ -53,7 +53,7 @@ pub(super) fn run<T: Readable>(
     Ok(checks)
 }
 
-/// Runs the controls that look at what was measured alone, whatever model is fitted to it.
+/// Runs the checks that depend on the responses alone, not on the model.
 pub(super) fn of_recordings<T: Readable>(run: &Run) -> Result<Vec<Check>, EncodeError> {
     let runs: Vec<Range<usize>> = spread(run.voxels.len())
         .into_iter()
@@ -63,7 +63,7 @@ pub(super) fn of_recordings<T: Readable>(run: &Run) -> Result<Vec<Check>, Encode
     leaks(run, &runs, [&training, &test])
 }
 
-/// Ways in which the test can be known from the training.
+/// Checks for leakage from training to test data.
 fn leaks<T: Readable>(
     run: &Run,
     runs: &[Range<usize>],
@@ -79,15 +79,15 @@ fn leaks<T: Readable>(
     ])
 }
 
-/// Some of the voxels, with what they measured and their α.
+/// A sample of the voxels, with their responses and α.
 struct Sample<T> {
-    /// Numbers of the voxels in the files.
+    /// Indices of the voxels in the files.
     runs: Vec<Range<usize>>,
     training: Array2<T>,
     test: Array2<T>,
     alphas: Vec<usize>,
     scores: Vec<VoxelScores>,
-    /// Those of the voxels that are best in the rounds, most frequent first.
+    /// The most frequent α among the voxels with the best validation scores.
     usual_alpha: usize,
 }
 
@@ -109,7 +109,7 @@ impl<T: Readable> Sample<T> {
     }
 }
 
-/// Numbers in the files of voxels that are counted within a share.
+/// Converts voxel indices within a share to indices in the files.
 fn absolute(run: &Run, within: &Range<usize>) -> Range<usize> {
     run.voxels.start + within.start..run.voxels.start + within.end
 }
@@ -128,7 +128,7 @@ fn measured<T: Readable>(
     Ok((side_by_side(&training), side_by_side(&test)))
 }
 
-/// Runs of voxels spread evenly over `n_voxels`.
+/// Runs of voxels spaced evenly over `n_voxels`.
 fn spread(n_voxels: usize) -> Vec<Range<usize>> {
     let step = n_voxels / N_RUNS;
     let (n_runs, length) = if step >= RUN_VOXELS {
@@ -144,8 +144,8 @@ fn spread(n_voxels: usize) -> Vec<Range<usize>> {
         .collect()
 }
 
-/// The run of neighbouring voxels outside the others that the rounds found best: a spread sample of the cortex would seldom hold
-/// any of those that listen.
+/// The best run of neighbouring voxels by validation score, outside the others: an evenly spaced sample of cortex would
+/// seldom include auditory voxels.
 fn best_run(voxels: &[VoxelScores], others: &[Range<usize>]) -> Option<Range<usize>> {
     let is_apart = |run: &Range<usize>| {
         let overlaps = |other: &Range<usize>| run.start < other.end && other.start < run.end;
@@ -163,7 +163,7 @@ fn best_run(voxels: &[VoxelScores], others: &[Range<usize>]) -> Option<Range<usi
         .max_by(|a, b| mean(a).total_cmp(&mean(b)))
 }
 
-/// The α that is most frequent among the tenth of the voxels with the best scores in the rounds.
+/// The most frequent α among the tenth of the voxels with the best validation scores.
 fn usual_alpha(alphas: &[usize], voxels: &[VoxelScores]) -> usize {
     let mut order: Vec<usize> = (0..voxels.len()).collect();
     let score = |voxel: usize| {
@@ -191,7 +191,7 @@ fn side_by_side<T: Readable>(parts: &[Array2<T>]) -> Array2<T> {
     concatenate(Axis(1), &views).unwrap_or_else(|_| Array2::zeros((0, 0)))
 }
 
-/// The controls that look at recordings as they are in the files.
+/// Checks of the complete recordings as stored in the files, before trimming.
 fn recordings(run: &Run, runs: &[Range<usize>]) -> Result<(Check, Check), EncodeError> {
     let whole = |story: &str| -> Result<Array2<f64>, EncodeError> {
         let name = run.measured.first_presentation(story);
@@ -225,7 +225,7 @@ fn recordings(run: &Run, runs: &[Range<usize>]) -> Result<(Check, Check), Encode
     Ok((sanity::in_order_of_time(&training), apart))
 }
 
-/// Median r of the sample for each of several shuffles of the training responses.
+/// Median r of the sample for each block shuffle of the training responses.
 fn shuffled_medians<T: Readable>(run: &Run, plan: &RefitPlan<T>, sample: &Sample<T>) -> Vec<f64> {
     let n_scans = sample.training.nrows();
     let seed = run.work.recipe.ridge.seed ^ 0x5a17;
@@ -247,7 +247,7 @@ fn median_r<T: Readable>(
     median(correlation(fitted.predictions.view(), test).into_iter())
 }
 
-/// The best quarter of the sample, with its predictions where they belong and moved around the test.
+/// Compares r of the best quarter of the sample with r under circular shifts of its predictions.
 fn moved<T: Readable>(run: &Run, sample: &Sample<T>, predictions: &Array2<T>) -> Check {
     let r = correlation(predictions.view(), sample.test.view());
     let mut order: Vec<usize> = (0..r.len()).filter(|voxel| r[*voxel].is_finite()).collect();
@@ -260,7 +260,7 @@ fn moved<T: Readable>(run: &Run, sample: &Sample<T>, predictions: &Array2<T>) ->
     sanity::moved_is_null(at_zero, median(moved.into_iter()))
 }
 
-/// Median r over the voxels for each of many moves of the predictions around the test, by 30 s or more.
+/// Median r over voxels for each of many circular shifts of the predictions, by at least [`MOVED_SECS`].
 fn moved_medians<T: Readable>(run: &Run, predictions: &Array2<T>, test: &Array2<T>) -> Vec<f64> {
     let n_scans = test.nrows();
     let least = (MOVED_SECS / run.design.repetition_secs).ceil() as usize;
@@ -273,7 +273,7 @@ fn moved_medians<T: Readable>(run: &Run, predictions: &Array2<T>, test: &Array2<
     r_moved.collect()
 }
 
-/// A signal planted in responses that never were measured.
+/// Checks that the fit recovers a signal injected into simulated responses.
 fn injected<T: Readable>(run: &Run, plan: &RefitPlan<T>, sample: &Sample<T>) -> Check {
     let mut random = PythonRandom::new(run.work.recipe.ridge.seed ^ 0x91a7);
     let InjectedSignal { training, test } = plant(

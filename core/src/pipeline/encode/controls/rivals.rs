@@ -1,5 +1,5 @@
-//! What else could predict the voxels: words, sound and the course of a story, and a network that has learned nothing. Each is
-//! fitted to the sample as the features were.
+//! Sanity checks against competing models: word rates, acoustic features, position in the story, and an untrained network.
+//! Each is fitted to the sample in the same way as the features.
 
 use std::path::{Path, PathBuf};
 
@@ -17,22 +17,22 @@ use crate::score::{correlation, residual};
 use crate::significance::{BlockPermutations, q_values};
 use crate::stimuli::{Depth, find_stimuli};
 
-/// Permutations for the question whether sound predicts a voxel: so many that hundreds of voxels can be asked.
+/// Permutations in the test of whether acoustic features predict a voxel: enough to correct for hundreds of voxels.
 const N_PERMUTATIONS: usize = 2000;
-/// What a folder of features of an untrained network is called, behind the name of the trained one.
+/// Suffix of a feature folder of the untrained network, after the name of the trained one.
 const UNTRAINED: &str = "-untrained";
 
-/// What the features are compared with.
+/// Data for comparing the features with competing models.
 struct Rivals<'a, 'b, T> {
     run: &'a Run<'b>,
     sample: &'a Sample<T>,
-    /// Predictions of the sample by the features themselves, `(n_test_scans, n_voxels)`.
+    /// Predictions of the sample by the features, `(n_test_scans, n_voxels)`.
     predictions: &'a Array2<T>,
-    /// The quarter of the sample that the rounds, which know nothing of the test, found best.
+    /// The quarter of the sample with the best validation scores, a choice independent of the test data.
     best: Vec<usize>,
 }
 
-/// Compares the features with whatever is at hand.
+/// Runs every comparison for which data are available.
 ///
 /// `predictions`: of the sample by the features, `(n_test_scans, n_voxels)`.
 pub(super) fn run<T: Readable>(
@@ -61,7 +61,7 @@ pub(super) fn run<T: Readable>(
 }
 
 impl<T: Readable> Rivals<'_, '_, T> {
-    /// Whether the features predict what words, sound and position do not.
+    /// Whether the features explain variance beyond that of words, acoustics and position.
     fn nuisance(&self, sound: &Result<Vec<FeatureSet>, String>) -> Result<Check, String> {
         let words = words(self.run, sound.as_ref().ok());
         let (mut sets, compared) = nuisance_sets(words, sound.clone());
@@ -84,7 +84,8 @@ impl<T: Readable> Rivals<'_, '_, T> {
         ))
     }
 
-    /// Whether the spectrogram alone predicts some voxels, as it must if auditory cortex was measured in time with the sound.
+    /// Whether the spectrogram alone predicts some voxels, as it must if auditory cortex was recorded in sync with the
+    /// sound.
     fn spectrogram(&self, sound: &Result<Vec<FeatureSet>, String>) -> Result<Check, String> {
         let sound = sound.clone()?;
         let predicted = self.predicted_by(sound)?;
@@ -105,7 +106,7 @@ impl<T: Readable> Rivals<'_, '_, T> {
         Ok(sanity::sound_is_heard(n_found, q.len(), best))
     }
 
-    /// Whether the network's training matters.
+    /// Whether the trained network outperforms the untrained one.
     fn untrained(&self) -> Result<Check, String> {
         let sets = untrained_sets(self.run)?;
         let untrained = self.predicted_by(sets)?;
@@ -119,7 +120,7 @@ impl<T: Readable> Rivals<'_, '_, T> {
         ))
     }
 
-    /// Predictions of the sample's test scans by other features, fitted in the same way: `(n_test_scans, n_voxels)`.
+    /// Fits other features in the same way and predicts the sample's test scans, `(n_test_scans, n_voxels)`.
     fn predicted_by(&self, features: Vec<FeatureSet>) -> Result<Array2<T>, String> {
         let run = self.run;
         let recipe = EncodeRecipe {
@@ -142,7 +143,7 @@ impl<T: Readable> Rivals<'_, '_, T> {
     }
 }
 
-/// The first line of an error: the path behind it is of no interest where a comparison is merely left out.
+/// The first line of an error message; a skipped comparison needs no path.
 fn first_sentence(error: impl std::fmt::Display) -> String {
     let text = error.to_string();
     text.lines().next().unwrap_or_default().to_string()
@@ -172,7 +173,7 @@ fn stories<'a>(run: &'a Run) -> impl Iterator<Item = &'a StoryScans> {
     design.training_stories.iter().chain(&design.test_stories)
 }
 
-/// The folder of the recordings: the recipe's, or the one that the features were made from.
+/// The folder of the recordings: that of the recipe, or the one that the features were extracted from.
 fn recordings(run: &Run) -> Option<PathBuf> {
     let recipe = run.work.recipe;
     if let Some(folder) = &recipe.controls.recordings {
@@ -189,7 +190,7 @@ fn recordings(run: &Run) -> Option<PathBuf> {
     folders.find(|folder| folder.is_dir())
 }
 
-/// The simple descriptions that are there, and what is not.
+/// The nuisance feature sets that are available, and a summary of what is missing.
 fn nuisance_sets(
     words: Result<Vec<FeatureSet>, String>,
     sound: Result<Vec<FeatureSet>, String>,
@@ -221,7 +222,7 @@ fn nuisance_sets(
     (sets, compared)
 }
 
-/// Rates of words and phonemes, where every story has its `TextGrid`.
+/// Word and phoneme rates, if every story has a `TextGrid`.
 fn words(run: &Run, sound: Option<&Vec<FeatureSet>>) -> Result<Vec<FeatureSet>, String> {
     let beside_sound = || sound.and_then(|sets| sets.first().map(|set| set.folder.clone()));
     let given = run.work.recipe.controls.textgrids.clone();
@@ -258,7 +259,7 @@ fn set(name: &str, kind: FeatureKind, folder: &Path) -> FeatureSet {
     }
 }
 
-/// The recipe's sets, those of speech encoders replaced by those of untrained networks.
+/// The recipe's feature sets, with speech encoders replaced by their untrained counterparts.
 fn untrained_sets(run: &Run) -> Result<Vec<FeatureSet>, String> {
     let recipe = run.work.recipe;
     let mut n_replaced = 0;
@@ -295,7 +296,7 @@ fn beside(folder: &Path) -> Option<PathBuf> {
 }
 
 impl<T: Readable> Sample<T> {
-    /// The quarter of its voxels with the best scores in the rounds.
+    /// The quarter of the voxels with the best validation scores.
     fn best_in_rounds(&self) -> Vec<usize> {
         let score = |voxel: &usize| {
             let score = self.scores[*voxel].get(Column::RoundScore);
