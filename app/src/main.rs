@@ -12,6 +12,7 @@ mod gui;
 mod inputs;
 mod own_program;
 mod picture;
+mod render;
 mod report;
 mod setup;
 mod slurm;

@@ -212,20 +212,26 @@ fn draw(recipe: &ExtractRecipe, out: &Path) -> Result<PathBuf, Failure> {
     let card = opened.card();
     let folder = FeaturesFolder::create(&recipe.features_folder(&card.name))?;
     let layer = |index: usize| {
-        npz::read::<Ix2>(&folder.layer_path(&card.layer_name(index), STORY), FEATURES)
+        let features =
+            npz::read::<Ix2>(&folder.layer_path(&card.layer_name(index), STORY), FEATURES);
+        features.map(|features| (format!("layer {index}"), features))
     };
-    let layers: Vec<Array2<f32>> = (0..card.n_layers).map(layer).collect::<Result<_, _>>()?;
+    let layers: Vec<(String, Array2<f32>)> =
+        (0..card.n_layers).map(layer).collect::<Result<_, _>>()?;
+    let n_rows = layers.first().map_or(0, |(_, layer)| layer.nrows());
     let picture = out.join(format!("{STORY}.png"));
-    picture::save(&picture::draw(&layers), &picture)?;
-    let n_rows = layers.first().map_or(0, Array2::nrows);
+    let step_secs = recipe.window.chunk_ms / 1000.0;
+    let title = format!("{STORY} · {}", card.name);
+    let figure = picture::of_layers(&title, &layers, n_rows as f64 * step_secs);
+    let recipe_text =
+        std::fs::read_to_string(folder.root().join("recipe.toml")).unwrap_or_default();
+    picture::save(&figure, &recipe_text, &picture).map_err(Failure)?;
     say(format_args!("features  {}", folder.root().display()));
     say(format_args!(
         "          {n_rows} rows (one every 0.1 s) × {} features × {} layers",
         card.dim, card.n_layers
     ));
     say(format_args!("picture   {}", picture.display()));
-    say(
-        "          one band per layer, time to the right; blue below and orange above each feature's mean",
-    );
+    say("          one panel per layer over time; blue below, orange above each dimension's mean");
     Ok(folder.root().to_path_buf())
 }

@@ -2,18 +2,18 @@
 
 use super::{ColourBar, Figure, Ink, Mark, Panel};
 
-/// Size of tick labels, legends and axis titles.
-const SMALL: f64 = 12.0;
+/// Size of tick labels, legends and axis titles: in a figure as wide as a page, and in one as wide as a column.
+const SMALL: [f64; 2] = [12.0, 9.5];
+/// Narrower figures, in points, are as wide as a column.
+const COLUMN: f64 = 420.0;
 /// Size of the figure's title.
 const LARGE: f64 = 17.0;
 /// Width of a letter relative to its size, about.
 const LETTER: f64 = 0.56;
 /// Space between things.
 const GAP: f64 = 6.0;
-/// Height of a line of small text with its space.
-const LINE: f64 = 18.0;
-/// Height of the title, and of the line below it.
-const TITLE: [f64; 2] = [26.0, 20.0];
+/// Height of a line of text relative to its size.
+const LINE: f64 = 1.5;
 /// Room of a colour bar with its labels and title.
 const BAR_ROOM: f64 = 84.0;
 const BAR_WIDTH: f64 = 12.0;
@@ -127,6 +127,8 @@ impl PlotArea {
 /// A figure's shapes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
+    /// Size of small text in points.
+    small: f64,
     /// Width and height in points.
     pub size: [f64; 2],
     /// The title, for readers of the file.
@@ -143,20 +145,18 @@ impl Layout {
     pub fn of(figure: &Figure, size: [f64; 2]) -> Self {
         let mut layout = Self::empty(figure, size);
         let mut top = GAP;
-        for (words, size, room, ink) in [
-            (&figure.title, LARGE, TITLE[0], Ink::Text),
-            (&figure.subtitle, SMALL, TITLE[1], Ink::Weak),
+        let width = size[0] - 5.0 * GAP;
+        let small = layout.small;
+        for (words, size, ink) in [
+            (&figure.title, LARGE, Ink::Text),
+            (&figure.subtitle, small, Ink::Weak),
         ] {
-            if !words.is_empty() {
-                let at = [2.0 * GAP, top + size];
-                layout.text(at, TextAnchor::Start, size, ink, words);
-                top += room;
+            for line in wrapped(words, size, width) {
+                layout.text([2.0 * GAP, top + size], TextAnchor::Start, size, ink, &line);
+                top += size * LINE;
             }
         }
-        layout.panels(
-            figure,
-            [2.0 * GAP, top, size[0] - 3.0 * GAP, size[1] - top - GAP],
-        );
+        layout.panels(figure, [2.0 * GAP, top, width, size[1] - top - GAP]);
         layout
     }
 
@@ -164,12 +164,13 @@ impl Layout {
     #[must_use]
     pub fn untitled(figure: &Figure, size: [f64; 2]) -> Self {
         let mut layout = Self::empty(figure, size);
-        layout.panels(figure, [0.0, GAP, size[0] - GAP, size[1] - GAP]);
+        layout.panels(figure, [0.0, GAP, size[0] - 3.0 * GAP, size[1] - GAP]);
         layout
     }
 
     fn empty(figure: &Figure, size: [f64; 2]) -> Self {
         Self {
+            small: SMALL[usize::from(size[0] < COLUMN)],
             size,
             title: figure.title.clone(),
             shapes: Vec::new(),
@@ -179,7 +180,7 @@ impl Layout {
 
     fn panels(&mut self, figure: &Figure, [left, top, width, height]: [f64; 4]) {
         // The panels' left edges stand below each other.
-        let room = |panel: &Panel| upward_room(panel, height);
+        let room = |panel: &Panel| upward_room(panel, height, self.small);
         let before = figure.panels.iter().map(room).fold(0.0, f64::max);
         let total: f64 = figure.panels.iter().map(|panel| panel.height).sum();
         let mut at = top;
@@ -191,8 +192,10 @@ impl Layout {
     }
 
     fn panel(&mut self, panel: &Panel, [left, top, width, height]: [f64; 4], before: f64) {
-        let above = if panel.legend.is_empty() { GAP } else { LINE };
-        let below = LINE + if panel.x.title.is_empty() { 0.0 } else { LINE };
+        let line = self.small * LINE;
+        let legend = self.legend_lines(panel, width - before);
+        let above = GAP.max(legend.len() as f64 * line);
+        let below = line + if panel.x.title.is_empty() { 0.0 } else { line };
         let behind = panel.colour_bar.as_ref().map_or(0.0, |_| BAR_ROOM);
         let mut place = [
             left + before,
@@ -209,7 +212,7 @@ impl Layout {
             x: panel.x.range,
             y: panel.y.range,
         };
-        self.legend(panel, [place[0], top + SMALL]);
+        self.legend(&legend, [place[0], top + self.small]);
         self.axes(panel, &area, left);
         for mark in &panel.marks {
             self.mark(mark, &area);
@@ -220,34 +223,61 @@ impl Layout {
         self.plots.push(area);
     }
 
-    fn legend(&mut self, panel: &Panel, [mut left, baseline]: [f64; 2]) {
-        for (words, ink) in &panel.legend {
-            self.rect([left, baseline - 9.0, 9.0, 9.0], *ink, 1.0);
-            let at = [left + 14.0, baseline];
-            self.text(at, TextAnchor::Start, SMALL, Ink::Weak, words);
-            left += 14.0 + text_width(words, SMALL) + 3.0 * GAP;
+    /// The entries of a legend, line by line.
+    fn legend_lines(&self, panel: &Panel, width: f64) -> Vec<Vec<(String, Ink)>> {
+        let mut lines: Vec<Vec<(String, Ink)>> = Vec::new();
+        let mut used = f64::INFINITY;
+        for entry in &panel.legend {
+            let needed = self.entry_width(&entry.0);
+            if used + needed > width {
+                lines.push(Vec::new());
+                used = 0.0;
+            }
+            used += needed;
+            if let Some(line) = lines.last_mut() {
+                line.push(entry.clone());
+            }
+        }
+        lines
+    }
+
+    fn entry_width(&self, words: &str) -> f64 {
+        14.0 + text_width(words, self.small) + 2.0 * GAP
+    }
+
+    fn legend(&mut self, lines: &[Vec<(String, Ink)>], [first, mut baseline]: [f64; 2]) {
+        for line in lines {
+            let mut left = first;
+            for (words, ink) in line {
+                self.rect([left, baseline - 9.0, 9.0, 9.0], *ink, 1.0);
+                let at = [left + 14.0, baseline];
+                self.text(at, TextAnchor::Start, self.small, Ink::Weak, words);
+                left += self.entry_width(words);
+            }
+            baseline += self.small * LINE;
         }
     }
 
     fn axes(&mut self, panel: &Panel, area: &PlotArea, left_edge: f64) {
         let [left, top, width, height] = area.place;
         let bottom = top + height;
-        let (is_grid, names) = (!has_image(panel), across_ticks(panel, width));
+        let small = self.small;
+        let (is_grid, names) = (!has_image(panel), across_ticks(panel, width, small));
         for (value, label) in names {
             let x = area.point([value, panel.y.range[0]])[0];
             if is_grid && panel.x.names.is_none() {
                 self.line(vec![[x, top], [x, bottom]], Ink::Grid, 1.0);
             }
-            let at = [x, bottom + SMALL + 3.0];
-            self.text(at, TextAnchor::Middle, SMALL, Ink::Text, &label);
+            let at = [x, bottom + small + 3.0];
+            self.text(at, TextAnchor::Middle, small, Ink::Text, &label);
         }
         for (value, label) in panel.y.ticks(height, ROOM_UP) {
             let y = area.point([panel.x.range[0], value])[1];
             if is_grid {
                 self.line(vec![[left, y], [left + width, y]], Ink::Grid, 1.0);
             }
-            let at = [left - GAP, y + SMALL * 0.35];
-            self.text(at, TextAnchor::End, SMALL, Ink::Text, &label);
+            let at = [left - GAP, y + small * 0.35];
+            self.text(at, TextAnchor::End, small, Ink::Text, &label);
         }
         let frame = [
             [left, top],
@@ -257,14 +287,17 @@ impl Layout {
             [left, top],
         ];
         self.line(frame.to_vec(), Ink::Grid, 1.0);
-        let middle = left + width / 2.0;
-        let below = [middle, bottom + LINE + SMALL + 2.0];
-        self.text(below, TextAnchor::Middle, SMALL, Ink::Text, &panel.x.title);
+        // A title that is longer than its axis stays within the figure.
+        let half = text_width(&panel.x.title, small) / 2.0;
+        let most = (self.size[0] - half).max(half);
+        let middle = (left + width / 2.0).clamp(half, most);
+        let below = [middle, bottom + small * (LINE + 1.0) + 2.0];
+        self.text(below, TextAnchor::Middle, small, Ink::Text, &panel.x.title);
         if !panel.y.title.is_empty() {
             self.shapes.push(Shape::Text {
-                at: [left_edge + SMALL, top + height / 2.0],
+                at: [left_edge + small, top + height / 2.0],
                 anchor: TextAnchor::Middle,
-                size: SMALL,
+                size: small,
                 ink: Ink::Text,
                 is_upright: true,
                 words: panel.y.title.clone(),
@@ -326,10 +359,18 @@ impl Layout {
                     pixels: pixels.clone(),
                 });
             }
-            Mark::Words { at, words, ink } => {
+            Mark::Words {
+                at,
+                words,
+                ink,
+                room,
+            } => {
                 let [x, y] = area.point(*at);
-                let at = [x, y + SMALL * 0.35];
-                self.text(at, TextAnchor::Middle, SMALL, *ink, words);
+                let room = room.map(|room| area.point([at[0] + room, at[1]])[0] - x);
+                if room.is_none_or(|room| text_width(words, self.small) <= room) {
+                    let at = [x, y + self.small * 0.35];
+                    self.text(at, TextAnchor::Middle, self.small, *ink, words);
+                }
             }
         }
     }
@@ -355,13 +396,16 @@ impl Layout {
         let Some((words, share, is_left)) = name else {
             return;
         };
-        let (anchor, beside) = if *is_left {
+        // A name that would leave the figure stands on the other side.
+        let width = text_width(words, self.small) + 4.0;
+        let is_left = (*is_left || x + width > self.size[0]) && x > width;
+        let (anchor, beside) = if is_left {
             (TextAnchor::End, -4.0)
         } else {
             (TextAnchor::Start, 4.0)
         };
-        let place = [x + beside, top + height * (1.0 - share) + SMALL * 0.35];
-        self.text(place, anchor, SMALL, *ink, words);
+        let place = [x + beside, top + height * (1.0 - share) + self.small * 0.35];
+        self.text(place, anchor, self.small, *ink, words);
     }
 
     fn colour_bar(&mut self, bar: &ColourBar, area: &PlotArea) {
@@ -376,13 +420,13 @@ impl Layout {
         let [low, high] = bar.range;
         for (value, label) in axis.ticks(height, ROOM_UP) {
             let y = top + height * (1.0 - (value - low) / (high - low));
-            let at = [left + BAR_WIDTH + 4.0, y + SMALL * 0.35];
-            self.text(at, TextAnchor::Start, SMALL, Ink::Text, &label);
+            let at = [left + BAR_WIDTH + 4.0, y + self.small * 0.35];
+            self.text(at, TextAnchor::Start, self.small, Ink::Text, &label);
         }
         self.shapes.push(Shape::Text {
-            at: [left + BAR_ROOM - SMALL, top + height / 2.0],
+            at: [left + BAR_ROOM - 3.0 * GAP, top + height / 2.0],
             anchor: TextAnchor::Middle,
-            size: SMALL,
+            size: self.small,
             ink: Ink::Text,
             is_upright: true,
             words: bar.title.clone(),
@@ -421,30 +465,50 @@ fn has_image(panel: &Panel) -> bool {
 }
 
 /// Ticks across, as many as have room for the longest label.
-fn across_ticks(panel: &Panel, width: f64) -> super::Names {
-    let widest = |names: &super::Names| {
-        let widths = names.iter().map(|(_, label)| text_width(label, SMALL));
-        widths.fold(0.0, f64::max)
+fn across_ticks(panel: &Panel, width: f64, small: f64) -> super::Names {
+    let all = panel.x.ticks(width, 28.0);
+    let widths = all.iter().map(|(_, label)| text_width(label, small));
+    let room = widths.fold(0.0, f64::max) + GAP;
+    let [from, to] = panel.x.range;
+    let apart = match all.as_slice() {
+        [first, second, ..] => (second.0 - first.0).abs() / (to - from).abs() * width,
+        _ => f64::INFINITY,
     };
-    let wanted = panel.x.ticks(width, 28.0);
-    let room = widest(&wanted) + GAP;
-    if wanted.len() as f64 * room <= width {
-        wanted
-    } else {
-        panel.x.ticks(width, room)
+    if apart >= room {
+        return all;
     }
+    if panel.x.names.is_some() {
+        let every = (room / apart.max(1e-9)).ceil().max(1.0) as usize;
+        return all.into_iter().step_by(every).collect();
+    }
+    panel.x.ticks(width, room)
 }
 
 /// Room left of a panel for its tick labels and title.
-fn upward_room(panel: &Panel, height: f64) -> f64 {
+fn upward_room(panel: &Panel, height: f64, small: f64) -> f64 {
     let labels = panel.y.ticks(height, ROOM_UP);
-    let widths = labels.iter().map(|(_, label)| text_width(label, SMALL));
+    let widths = labels.iter().map(|(_, label)| text_width(label, small));
     let title = if panel.y.title.is_empty() {
         0.0
     } else {
-        LINE + 2.0
+        small * LINE + 2.0
     };
     widths.fold(0.0, f64::max) + GAP + title
+}
+
+/// Words in lines of a width.
+fn wrapped(words: &str, size: f64, width: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in words.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if text_width(line, size) + text_width(word, size) + size < width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.into()),
+        }
+    }
+    lines
 }
 
 fn text_width(words: &str, size: f64) -> f64 {

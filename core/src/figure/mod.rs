@@ -165,6 +165,8 @@ pub enum Mark {
         words: String,
         /// Their colour.
         ink: Ink,
+        /// Their width at the most, in units of x; wider words are left out.
+        room: Option<f64>,
     },
 }
 

@@ -24,6 +24,7 @@ pub(crate) fn aligned(alignment: &Alignment, shown: [f64; 2]) -> Figure {
                 at: [f64::midpoint(word.start_secs, word.end_secs), 0.5],
                 words: word.text.clone(),
                 ink: Ink::Text,
+                room: Some(word.end_secs - word.start_secs),
             })
             .collect();
         panels.push(panel);

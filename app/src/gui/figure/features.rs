@@ -239,6 +239,7 @@ fn layers_square(layers: &[Layer], cka: &[f64]) -> Panel {
                 at: [(at % n) as f64 + 0.5, (at / n) as f64 + 0.5],
                 words: format!("{value:.2}"),
                 ink: Ink::Rgb([grey; 3]),
+                room: Some(1.0),
             });
         }
     }

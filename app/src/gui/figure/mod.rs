@@ -3,7 +3,6 @@
 mod align;
 mod csv;
 mod features;
-mod save;
 pub(crate) mod scores;
 
 use std::path::PathBuf;
@@ -13,6 +12,7 @@ use heschl_core::store::atomic;
 use serde::{Deserialize, Serialize};
 
 use super::actions::ExportFormat;
+use crate::render;
 pub(crate) use align::aligned;
 pub(crate) use features::{FeatureFigure, components};
 
@@ -43,7 +43,7 @@ impl ExportSize {
 
     /// Width and height in points of 1/96 inch.
     fn points(self, figure: &Figure) -> [f64; 2] {
-        let width = self.width_mm / 25.4 * save::POINTS_PER_INCH;
+        let width = self.width_mm / 25.4 * render::POINTS_PER_INCH;
         let is_square = figure.panels.iter().any(|panel| panel.is_square);
         let share = match (is_square, figure.panels.len()) {
             (true, _) => 0.86,
@@ -96,8 +96,8 @@ impl Export {
         let bytes = match format {
             ExportFormat::Csv => self.csv(&recipe)?.into_bytes(),
             ExportFormat::Svg => self.svg(&recipe)?.into_bytes(),
-            ExportFormat::Png => save::png(&self.svg(&recipe)?, &recipe, self.size.dpi)?,
-            ExportFormat::Pdf => save::pdf(&self.svg(&recipe)?, &recipe)?,
+            ExportFormat::Png => render::png(&self.svg(&recipe)?, &recipe, self.size.dpi)?,
+            ExportFormat::Pdf => render::pdf(&self.svg(&recipe)?, &recipe)?,
         };
         let path = folder
             .join("figures")

@@ -463,10 +463,7 @@ pub(crate) fn time_course(
     ];
     panel.legend = vec![
         ("measured".into(), Ink::Weak),
-        (
-            "predicted (scaled to the mean and SD of the measured time course)".into(),
-            Ink::Accent,
-        ),
+        ("predicted (rescaled)".into(), Ink::Accent),
     ];
     let voxel = series.voxels.get(at).copied().unwrap_or_default();
     let heading = format!("Voxel {} · {}", thousands(voxel), title(scores));

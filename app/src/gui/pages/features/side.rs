@@ -60,7 +60,7 @@ pub(super) fn ui(
             );
             row(
                 ui,
-                "still",
+                "constant",
                 &found.n_still_dims.to_string(),
                 "Dimensions whose standard deviation is below a thousandth of the layer's",
             );

@@ -1,4 +1,4 @@
-//! A figure of shapes as pixels or as a page, the recipe inside.
+//! SVG figures as PNG and PDF, with the recipe embedded.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use pdf_writer::{Content, Finish as _, Name, Pdf, Rect, Ref, TextStr};
 use resvg::{tiny_skia, usvg};
 
 /// Points of a figure to an inch. Source: CSS Values and Units, level 4, "px".
-pub(super) const POINTS_PER_INCH: f64 = 96.0;
+pub(crate) const POINTS_PER_INCH: f64 = 96.0;
 /// Points of a page to an inch. Source: ISO 32000-1, 8.3.2.3.
 const PAGE_POINTS_PER_INCH: f64 = 72.0;
 /// The family of the embedded font, whose figures are all of one width.
@@ -16,7 +16,7 @@ const KEY: &str = "Heschl recipe";
 
 fn fonts() -> usvg::fontdb::Database {
     let mut fonts = usvg::fontdb::Database::new();
-    fonts.load_font_data(include_bytes!("../../../assets/fonts/Inter-Regular.otf").to_vec());
+    fonts.load_font_data(include_bytes!("../assets/fonts/Inter-Regular.otf").to_vec());
     fonts.set_sans_serif_family(FAMILY);
     fonts
 }
@@ -30,7 +30,7 @@ fn options() -> usvg::Options<'static> {
 }
 
 /// A PNG with the recipe as a text chunk.
-pub(super) fn png(svg: &str, recipe: &str, dpi: u32) -> Result<Vec<u8>, String> {
+pub(crate) fn png(svg: &str, recipe: &str, dpi: u32) -> Result<Vec<u8>, String> {
     let scale = f64::from(dpi) / POINTS_PER_INCH;
     let tree = usvg::Tree::from_str(svg, &options()).map_err(|error| error.to_string())?;
     let size = tree.size();
@@ -69,7 +69,7 @@ fn with_chunks(png: &[u8], recipe: &str, dpi: u32) -> Vec<u8> {
 }
 
 /// A page of the figure's size, with the recipe among the document's facts.
-pub(super) fn pdf(svg: &str, recipe: &str) -> Result<Vec<u8>, String> {
+pub(crate) fn pdf(svg: &str, recipe: &str) -> Result<Vec<u8>, String> {
     let tree = svg2pdf::usvg::Tree::from_str(svg, &options()).map_err(|error| error.to_string())?;
     let (figure, figure_ref) = svg2pdf::to_chunk(&tree, svg2pdf::ConversionOptions::default())
         .map_err(|error| error.to_string())?;
