@@ -221,7 +221,8 @@ fn a_folder_whose_last_layers_are_of_another_kind_is_told() {
     );
     let [same, _] = warnings(LastLayer::BeforeNorm);
     assert!(
-        same.iter().all(|told| !told.contains("was done before")),
+        same.iter()
+            .all(|told| !told.contains("was extracted before")),
         "{same:?}"
     );
 }

@@ -102,7 +102,7 @@ fn bash_reads_the_script_and_each_task_does_its_story() {
     study.must_equal_an_ordinary_run("tasks");
     // Given again, it leaves what is done alone.
     let again = succeed(&mut task(Some(1)));
-    assert!(String::from_utf8_lossy(&again.stderr).contains("was done before"));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("already done"));
 }
 
 /// A Slurm of this machine alone, in a folder of its own. It ends with this value.

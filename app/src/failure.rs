@@ -16,11 +16,23 @@ pub(crate) const STOPPED: u8 = 3;
 /// Names the file into which a process of a job writes its exit code, for a window that was not there to see it end.
 pub(crate) const ENDED_FILE: &str = "HESCHL_ENDED_FILE";
 
-/// Writes the exit code where [`ENDED_FILE`] says.
+/// The error message of this process, if it failed.
+static MESSAGE: Mutex<Option<String>> = Mutex::new(None);
+
+/// Keeps the error message for [`leave_word`].
+pub(crate) fn keep_message(failure: &Failure) {
+    if let Ok(mut message) = MESSAGE.lock() {
+        *message = Some(failure.0.clone());
+    }
+}
+
+/// Writes the exit code where [`ENDED_FILE`] says, and below it the error message if there is one.
 pub(crate) fn leave_word(code: u8) {
     if let Some(path) = std::env::var_os(ENDED_FILE) {
+        let message = MESSAGE.lock().ok().and_then(|message| message.clone());
+        let text = message.map_or(code.to_string(), |message| format!("{code}\n{message}"));
         // Without the word, the window says that the job was broken off and can go on, which holds, too.
-        let _ = atomic::write(Path::new(&path), code.to_string().as_bytes());
+        let _ = atomic::write(Path::new(&path), text.as_bytes());
     }
 }
 

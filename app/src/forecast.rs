@@ -7,6 +7,7 @@ use heschl_core::audio::{self, Recording};
 use heschl_core::encoder::{Batch, Encoder, EncoderError};
 use heschl_core::front_end::InputPreparation;
 use heschl_core::pipeline::row_layout;
+use heschl_core::progress::{Event, ExtractionForecast, StoryOutlook};
 use heschl_core::recipe::ExtractRecipe;
 use heschl_core::stimuli::{Stimulus, name_problem};
 use heschl_core::window::{EncoderReach, Windows};
@@ -14,7 +15,7 @@ pub(crate) use heschl_models::free_bytes;
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 
 use crate::console;
-use crate::report::EventFormat;
+use crate::report::{EventFormat, say_event};
 
 /// Feature values hardly compress: what is left of each byte in a finished file.
 pub(crate) const COMPRESSED_SHARE: f64 = 0.93;
@@ -125,30 +126,27 @@ impl Forecast {
     pub(crate) fn notify(&self, folder: &Path, format: EventFormat) {
         match format {
             EventFormat::Text => self.print(folder),
-            EventFormat::Json => console::say(format_args!("{}", self.event(folder))),
+            EventFormat::Json => say_event(&self.event(folder)),
         }
     }
 
     /// The forecast as an event.
-    fn event(&self, folder: &Path) -> serde_json::Value {
-        let story = |story: &StoryForecast| {
-            serde_json::json!({
-                "story": story.story,
-                "n_windows": story.n_windows.as_ref().ok(),
-                "message": story.n_windows.as_ref().err(),
-                "notes": story.notes,
-            })
+    fn event(&self, folder: &Path) -> Event {
+        let story = |story: &StoryForecast| StoryOutlook {
+            story: story.story.clone(),
+            n_windows: story.n_windows.as_ref().ok().copied(),
+            message: story.n_windows.as_ref().err().cloned(),
+            notes: story.notes.clone(),
         };
-        serde_json::json!({
-            "event": "forecast",
-            "n_windows": self.n_windows(),
-            "windows_per_sec": self.windows_per_sec,
-            "memory_bytes": self.memory_bytes,
-            "disk_bytes": self.disk_bytes,
-            "journal_bytes": self.journal_bytes,
-            "free_bytes": self.free_bytes,
-            "folder": folder.display().to_string(),
-            "stories": self.stories.iter().map(story).collect::<Vec<_>>(),
+        Event::Forecast(ExtractionForecast {
+            n_windows: self.n_windows(),
+            windows_per_sec: self.windows_per_sec,
+            memory_bytes: self.memory_bytes,
+            disk_bytes: self.disk_bytes,
+            journal_bytes: self.journal_bytes,
+            free_bytes: self.free_bytes,
+            folder: folder.display().to_string(),
+            stories: self.stories.iter().map(story).collect(),
         })
     }
 

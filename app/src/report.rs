@@ -33,19 +33,32 @@ pub(crate) fn report_in(format: EventFormat) {
 /// Tells how much of a download is done, to a machine that reads along, if one does.
 pub(crate) fn report_download(what: &str, n_bytes: u64, n_bytes_total: Option<u64>) {
     if TOLD_IN.get() == Some(&EventFormat::Json) {
-        let event = serde_json::json!({
-            "event": "downloading", "what": what, "n_bytes": n_bytes, "n_bytes_total": n_bytes_total,
+        say_event(&Event::Downloading {
+            what: what.into(),
+            n_bytes,
+            n_bytes_total,
         });
-        console::say(event);
     }
 }
 
 /// Tells why nothing came of the command: to people always, and to a machine that reads along.
 pub(crate) fn report_failure(failure: &Failure) {
     if TOLD_IN.get() == Some(&EventFormat::Json) {
-        console::say(serde_json::json!({ "event": "failed", "message": failure.0 }));
+        say_event(&Event::Failed {
+            message: failure.0.clone(),
+        });
     }
+    crate::failure::keep_message(failure);
     console::complain(failure);
+}
+
+/// Writes an event as a line of JSON.
+pub(crate) fn say_event(event: &Event) {
+    if let Ok(line) = serde_json::to_string(event) {
+        let mut out = io::stdout().lock();
+        // Nobody reads along any more where this fails.
+        let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    }
 }
 
 /// Tells events as they come.
@@ -70,12 +83,7 @@ impl Reporter {
     pub(crate) fn notify(&mut self, event: &Event) {
         match self {
             Self::Text(text) => text.notify(event),
-            Self::Json => {
-                if let Ok(line) = serde_json::to_string(event) {
-                    let mut out = io::stdout().lock();
-                    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
-                }
-            }
+            Self::Json => say_event(event),
         }
     }
 }
@@ -129,7 +137,7 @@ impl TextReporter {
             } => {
                 if *n_done > 0 {
                     self.line(&format!(
-                        "  {story}: going on at window {n_done} of {n_windows}"
+                        "  {story}: resuming at window {n_done} of {n_windows}"
                     ));
                 }
                 self.bar.set_length(*n_windows as u64);
@@ -155,17 +163,26 @@ impl TextReporter {
                     console::count(*n_rows, "row", "rows")
                 ));
             }
-            Event::StorySkipped { story } => self.line(&format!("✓ {story}: was done before")),
+            Event::StorySkipped { story } => self.line(&format!("✓ {story}: already done")),
             Event::StoryFailed { story, message } => {
                 self.line(&format!("✗ {story}: {}", indented(message)));
             }
             Event::Warning { message } => self.line(&format!("! {}", indented(message))),
+            Event::OnCpu { reason } => {
+                self.line(&format!("! Computing on the CPU. {}", indented(reason)));
+            }
             Event::Finished { .. } => self.bar.finish_and_clear(),
             Event::SetAside { folder } => {
                 self.line(&format!(
-                    "  scores of another recipe lay there; they are now in {folder}"
+                    "  scores of a different recipe were moved to {folder}"
                 ));
             }
+            // Downloads have a bar of their own, failures are told last, forecasts are tables.
+            Event::Begun
+            | Event::Downloading { .. }
+            | Event::Failed { .. }
+            | Event::Forecast(_)
+            | Event::EncodeForecast(_) => {}
             Event::EncodeStarted { .. }
             | Event::StageStarted { .. }
             | Event::VoxelProgress { .. }
@@ -193,7 +210,7 @@ impl TextReporter {
             } => {
                 if *n_done > 0 {
                     let title = stage.title();
-                    self.line(&format!("  {title}: going on at voxel {n_done} of {n_voxels}"));
+                    self.line(&format!("  {title}: resuming at voxel {n_done} of {n_voxels}"));
                 }
                 self.bar.set_length(*n_voxels as u64);
                 self.bar.set_position(*n_done as u64);
@@ -218,7 +235,7 @@ impl TextReporter {
                     format!(" (95 %: {lower:.4} to {upper:.4})")
                 });
                 let significant = n_significant.map_or(String::new(), |n| {
-                    format!(", {n} predicted better than by chance")
+                    format!(", {n} significant")
                 });
                 self.line(&format!("✓ {n_voxels} voxels{mean}{interval}{significant}"));
             }

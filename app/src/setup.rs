@@ -22,9 +22,6 @@ use sysinfo::System;
 use crate::failure::Failure;
 use crate::fetching;
 
-/// How the notice begins that no GPU is used.
-pub(crate) const ON_CPU: &str = "Computing on the CPU.";
-
 /// An encoder, ready to run, and what it was made of.
 pub(crate) struct ExtractionSetup {
     /// ONNX Runtime.
@@ -94,27 +91,24 @@ impl ExtractionSetup {
     /// What the user should know before the work begins.
     pub(crate) fn notices(&self, recipe: &ExtractRecipe) -> Vec<Event> {
         let notices = [
-            self.cpu_notice(),
             self.half_precision_notice(),
             self.samples_notice(recipe),
             unknown_entries_notice(&self.opened),
             recipe_notice(recipe),
         ];
-        notices
+        let warnings = notices
             .into_iter()
             .flatten()
-            .map(|message| Event::Warning { message })
-            .collect()
+            .map(|message| Event::Warning { message });
+        let on_cpu = self.no_gpu().map(|reason| Event::OnCpu { reason });
+        on_cpu.into_iter().chain(warnings).collect()
     }
 
     /// Why the GPU is not used. What the files tell is plainer than the runtime's own words.
-    fn cpu_notice(&self) -> Option<String> {
+    fn no_gpu(&self) -> Option<String> {
         let refusal = self.encoder.gpu_refusal()?;
         let blocker = cuda_blocker(&Surroundings::of_this_process(), self.runtime.library());
-        Some(format!(
-            "{ON_CPU} {}",
-            blocker.unwrap_or_else(|| refusal.to_string())
-        ))
+        Some(blocker.unwrap_or_else(|| refusal.to_string()))
     }
 
     fn half_precision_notice(&self) -> Option<String> {

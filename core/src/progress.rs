@@ -23,10 +23,35 @@ impl CancelToken {
     }
 }
 
-/// A progress event.
+/// A progress event: one line of JSON with `--events json`. The contract is `docs/events.md`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
+    /// A process of a job has started; events before this one belong to an earlier process.
+    Begun,
+    /// A download is under way.
+    Downloading {
+        /// What is downloaded.
+        what: String,
+        /// Bytes received.
+        n_bytes: u64,
+        /// Total number of bytes, if known.
+        n_bytes_total: Option<u64>,
+    },
+    /// The command failed.
+    Failed {
+        /// Error message with advice.
+        message: String,
+    },
+    /// What an extraction would take, of a dry run.
+    Forecast(ExtractionForecast),
+    /// What a fit would take, of a dry run.
+    EncodeForecast(EncodingForecast),
+    /// The encoder runs on the CPU, and why it does not run on a GPU.
+    OnCpu {
+        /// Why no GPU is used, with advice.
+        reason: String,
+    },
     /// An extraction has started.
     Started {
         /// Stories to process, without completed ones.
@@ -142,6 +167,65 @@ pub enum Event {
     },
 }
 
+/// What an extraction would take.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExtractionForecast {
+    /// Windows of all stories.
+    pub n_windows: usize,
+    /// Windows per second; `None` if the encoder was not benchmarked.
+    pub windows_per_sec: Option<f64>,
+    /// Memory in use with the model loaded, in bytes.
+    pub memory_bytes: u64,
+    /// Size of the finished files, in bytes.
+    pub disk_bytes: u64,
+    /// Size of the largest journal, in bytes.
+    pub journal_bytes: u64,
+    /// Free space in the output folder, in bytes.
+    pub free_bytes: Option<u64>,
+    /// Output folder.
+    pub folder: String,
+    /// Each story.
+    pub stories: Vec<StoryOutlook>,
+}
+
+/// What one story would take.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StoryOutlook {
+    /// The story.
+    pub story: String,
+    /// Its windows; `None` if it cannot be extracted.
+    pub n_windows: Option<usize>,
+    /// Why it cannot be extracted.
+    pub message: Option<String>,
+    /// What is odd about its header, and how it is read.
+    pub notes: Vec<String>,
+}
+
+/// What the fit of an encoding model would take.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EncodingForecast {
+    /// Number of voxels.
+    pub n_voxels: usize,
+    /// Columns of the design matrix: features times delays.
+    pub n_columns: usize,
+    /// Number of training scans.
+    pub n_training_scans: usize,
+    /// Number of test scans.
+    pub n_test_scans: usize,
+    /// Time in seconds.
+    pub secs: f64,
+    /// Peak memory in bytes.
+    pub memory_bytes: u64,
+    /// Size of the results in bytes.
+    pub disk_bytes: u64,
+    /// Free space in the output folder, in bytes.
+    pub free_bytes: Option<u64>,
+    /// Warnings with advice.
+    pub warnings: Vec<String>,
+    /// Output folder.
+    pub folder: String,
+}
+
 /// A stage of an encoding model's fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -163,7 +247,7 @@ impl Stage {
         match self {
             Self::ChooseAlpha => "choosing α",
             Self::FitAndScore => "fitting and scoring",
-            Self::Control => "running the controls",
+            Self::Control => "running sanity checks",
             Self::Predict => "predicting",
         }
     }

@@ -71,8 +71,8 @@ pub enum StimuliError {
     },
     /// No recordings in the folder, but some below it.
     #[error(
-        "No recordings in this folder itself, but there are some in its sub-folders. Tick \"Include \
-         sub-folders\" (command line: --recursive).\nFolder: {}",
+        "No recordings in this folder, but there are some in its subfolders. Include subfolders to use them (command line: \
+         --recursive).\nFolder: {}",
         folder.display()
     )]
     OnlyInSubfolders {

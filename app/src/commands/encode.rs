@@ -7,6 +7,7 @@ use heschl_core::encoding::{self, Column, FitForecast, MachineSpeed, ScoreTable,
 use heschl_core::formats::npy::StoredMatrix;
 use heschl_core::formats::responses::{self, ResponseOptions};
 use heschl_core::pipeline::{self, EncodeError, EncodeSummary, Encoding, Existing};
+use heschl_core::progress::{EncodingForecast, Event};
 use heschl_core::recipe::{EncodeFile, EncodeRecipe};
 use heschl_core::ridge::AlphaSharing;
 
@@ -15,7 +16,7 @@ use crate::console::{self, note, say};
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::forecast::free_bytes;
 use crate::own_program;
-use crate::report::{self, EventFormat, Reporter};
+use crate::report::{self, EventFormat, Reporter, say_event};
 use crate::setup;
 use crate::slurm;
 
@@ -133,18 +134,17 @@ fn report_forecast(work: &Encoding, events: EventFormat) -> CommandResult {
     let folder = &work.recipe.output.folder;
     let free = free_bytes(folder);
     if events == EventFormat::Json {
-        say(serde_json::json!({
-            "event": "encode_forecast",
-            "n_voxels": sizes.n_voxels,
-            "n_columns": sizes.n_columns,
-            "n_training_scans": sizes.n_training_scans,
-            "n_test_scans": sizes.n_test_scans,
-            "secs": forecast.secs,
-            "memory_bytes": forecast.memory_bytes,
-            "disk_bytes": forecast.disk_bytes,
-            "free_bytes": free,
-            "warnings": warnings,
-            "folder": folder.display().to_string(),
+        say_event(&Event::EncodeForecast(EncodingForecast {
+            n_voxels: sizes.n_voxels,
+            n_columns: sizes.n_columns,
+            n_training_scans: sizes.n_training_scans,
+            n_test_scans: sizes.n_test_scans,
+            secs: forecast.secs,
+            memory_bytes: forecast.memory_bytes,
+            disk_bytes: forecast.disk_bytes,
+            free_bytes: free,
+            warnings,
+            folder: folder.display().to_string(),
         }));
         return Ok(Outcome::Done);
     }

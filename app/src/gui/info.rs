@@ -160,6 +160,8 @@ pub(crate) struct LogLine {
 /// Everything that is known.
 #[derive(Default)]
 pub(crate) struct Info {
+    /// Whether the folder's recordings all lie in its subfolders, which are not included.
+    pub(crate) is_only_in_subfolders: bool,
     /// The stories of the study's folder.
     pub(crate) stories: Loading<Vec<StoryInfo>>,
     /// The sound of the story that is looked at.

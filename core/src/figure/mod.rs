@@ -15,10 +15,12 @@
 
 mod axis;
 mod layout;
+mod shapes;
 mod svg;
 
 pub use axis::{Axis, Names, range, step, step_of, tick_label, ticks};
-pub use layout::{Layout, PlotArea, Shape, TextAnchor};
+pub use layout::Layout;
+pub use shapes::{PlotArea, Shape, TextAnchor};
 pub use svg::{escaped, svg, svg_in_page};
 
 /// A colour, by its role where the theme decides it.

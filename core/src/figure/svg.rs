@@ -33,9 +33,16 @@ pub fn svg_in_page(layout: &Layout) -> String {
 
 fn written(layout: &Layout, metadata: &str, ground: Ground) -> String {
     let [width, height] = layout.size;
+    // A page needs no name spaces, and its reader looks for no address in it.
+    let spaces = match ground {
+        Ground::Paper => {
+            " xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\""
+        }
+        Ground::Page => "",
+    };
     let mut text = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" width=\"{width}\" height=\"{height}\" \
-         viewBox=\"0 0 {width} {height}\" font-family=\"{FAMILY}\" role=\"img\" aria-label=\"{title}\">\n<title>{title}</title>\n",
+        "<svg{spaces} width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" font-family=\"{FAMILY}\" \
+         role=\"img\" aria-label=\"{title}\">\n<title>{title}</title>\n",
         title = escaped(&layout.title),
     );
     if !metadata.is_empty() {

@@ -254,17 +254,17 @@ fn made_otherwise(
     } else if older.recipe.window != newer.recipe.window {
         "with other window settings"
     } else if older.recipe.model.precision != newer.recipe.model.precision {
-        "in another precision"
+        "at another precision"
     } else if !older.is_same_last_layer(&newer) {
         "with another last layer (--last-layer)"
     } else if older.recipe.model.use_featext != newer.recipe.model.use_featext {
-        "with the samples prepared in another way (--use-featext)"
+        "with a different setting of --use-featext"
     } else {
         "by another model or resampling"
     };
     Some(format!(
-        "{story} was done before, {differs}, and stays as it is. To make it anew, add --overwrite; to have both, choose \
-         another output folder (--out)."
+        "{story} was extracted before, {differs}, and is kept. Add --overwrite to extract it again, or choose another output \
+         folder (--out) to keep both."
     ))
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use heschl_core::design::Alignment;
 use heschl_core::encoding::{ExampleSeries, ScoreTable};
 use heschl_core::intervals::Interval;
+use heschl_core::progress::EncodingForecast;
 use heschl_core::recipe::EncodeInfo;
 use heschl_core::textgrid::Interval as TextInterval;
 
@@ -23,27 +24,6 @@ pub(crate) struct StoryResponses {
     pub(crate) n_scans: usize,
     /// Voxels.
     pub(crate) n_voxels: usize,
-}
-
-/// What a fit would take.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct FitForecastInfo {
-    /// Voxels.
-    pub(crate) n_voxels: usize,
-    /// Columns of the design matrix.
-    pub(crate) n_columns: usize,
-    /// Scans that are learned from.
-    pub(crate) n_training_scans: usize,
-    /// Scans that are predicted.
-    pub(crate) n_test_scans: usize,
-    /// Time, seconds.
-    pub(crate) secs: f64,
-    /// Memory at the most.
-    pub(crate) memory_bytes: u64,
-    /// Bytes of the results.
-    pub(crate) disk_bytes: u64,
-    /// What should be known.
-    pub(crate) warnings: Vec<String>,
 }
 
 /// Scores that were read.
@@ -154,7 +134,7 @@ pub(crate) struct FitInfo {
     /// The story that is looked at, on one clock.
     pub(crate) alignment: Loading<Arc<Alignment>>,
     /// What the fit would take, or why it cannot be done.
-    pub(crate) forecast: Loading<FitForecastInfo>,
+    pub(crate) forecast: Loading<EncodingForecast>,
     /// Scores that are looked at.
     pub(crate) scores: Loading<Arc<ScoresInfo>>,
     /// The course of the voxel that is looked at.

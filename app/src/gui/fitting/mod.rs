@@ -18,8 +18,8 @@ use heschl_core::scans::TriggerRepair;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use info::{
-    Chance, FINAL, FitAs, FitFeatures, FitForecastInfo, FitInfo, ProfileEntry, ScoresInfo,
-    StoryResponses, TestStory, VoxelTimeCourse,
+    Chance, FINAL, FitAs, FitFeatures, FitInfo, ProfileEntry, ScoresInfo, StoryResponses,
+    TestStory, VoxelTimeCourse,
 };
 pub(crate) use penalty::{AlphaRange, HeldOut, check_alpha, check_count};
 pub(crate) use trims::{StoryLengths, TrimRemedy, Trims};

@@ -100,11 +100,16 @@ pub(super) fn begin(folder: &Path) -> std::io::Result<()> {
 
 /// The exit code that the last process left, if it did not end by force.
 pub(super) fn exit_code(folder: &Path) -> Option<i32> {
-    fs::read_to_string(folder.join(ENDED))
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
+    let text = fs::read_to_string(folder.join(ENDED)).ok()?;
+    text.lines().next()?.trim().parse().ok()
+}
+
+/// The error message that the last process left, if it failed with one.
+pub(super) fn error_message(folder: &Path) -> Option<String> {
+    let text = fs::read_to_string(folder.join(ENDED)).ok()?;
+    let (_, message) = text.split_once('\n')?;
+    let message = message.trim();
+    (!message.is_empty()).then(|| message.to_owned())
 }
 
 /// When the last process left its exit code, in seconds since 1970.

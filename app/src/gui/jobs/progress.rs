@@ -3,11 +3,9 @@
 use std::time::Instant;
 
 use heschl_core::progress::{Event, Stage};
-use serde_json::Value;
 
 use super::data::{Counted, Progress, StagePart, Task};
 use crate::gui::text::thousands;
-use crate::setup::ON_CPU;
 
 /// Adds up events.
 #[derive(Debug, Default)]
@@ -103,20 +101,17 @@ impl ProgressReader {
 
     /// Takes one line of the events' file.
     pub(super) fn take(&mut self, line: &str, now: Instant) {
-        let Ok(value) = serde_json::from_str::<Value>(line) else {
-            return;
-        };
-        match value["event"].as_str() {
-            Some("begun") => return self.begin(),
-            Some("downloading") => return self.download(&value, now),
-            Some("failed") => {
-                self.error_message = value["message"].as_str().map(Into::into);
-                return;
-            }
-            _ => {}
-        }
-        if let Ok(event) = serde_json::from_value::<Event>(value) {
-            self.event(event, now);
+        match serde_json::from_str::<Event>(line) {
+            Ok(Event::Begun) => self.begin(),
+            Ok(Event::Failed { message }) => self.error_message = Some(message),
+            Ok(Event::Downloading {
+                what,
+                n_bytes,
+                n_bytes_total,
+            }) => self.download(&what, n_bytes, n_bytes_total, now),
+            Ok(event) => self.event(event, now),
+            // An empty line, or an event of a newer version.
+            Err(_) => {}
         }
     }
 
@@ -129,16 +124,14 @@ impl ProgressReader {
         };
     }
 
-    fn download(&mut self, value: &Value, now: Instant) {
-        let n_bytes = value["n_bytes"].as_u64().unwrap_or(0);
-        let what = value["what"].as_str().unwrap_or("files");
+    fn download(&mut self, what: &str, n_bytes: u64, n_bytes_total: Option<u64>, now: Instant) {
         let stage = format!("Getting {what}");
         if self.progress.stage != stage {
             self.speed = SpeedMeter::default();
         }
         self.progress.stage = stage;
         self.progress.counted = Counted::Bytes;
-        self.progress.done = value["n_bytes_total"].as_u64().map(|all| (n_bytes, all));
+        self.progress.done = n_bytes_total.map(|all| (n_bytes, all));
         self.progress.per_sec = self.speed.at(n_bytes, now);
     }
 
@@ -190,6 +183,16 @@ impl ProgressReader {
             } => {
                 progress.finished = Some((n_done, n_skipped, n_failed, stopped));
             }
+            // The status bar says at all times why no GPU is used.
+            Event::Warning { message } => progress.warnings.push(message),
+            event => self.fit_event(event, now),
+        }
+    }
+
+    /// Takes an event of an encoding model's fit; others change nothing.
+    fn fit_event(&mut self, event: Event, now: Instant) {
+        let progress = &mut self.progress;
+        match event {
             Event::EncodeStarted { .. } => {
                 progress.failed.clear();
                 progress.finished = None;
@@ -217,10 +220,7 @@ impl ProgressReader {
                 progress.outcome =
                     mean_r.map(|r| format!("{} voxels · mean r {r:.4}", thousands(n_voxels)));
             }
-            // The status bar says at all times why no GPU is used.
-            Event::Warning { message } if message.starts_with(ON_CPU) => {}
-            Event::Warning { message } => progress.warnings.push(message),
-            Event::StorySkipped { .. } | Event::SetAside { .. } => {}
+            _ => {}
         }
     }
 
@@ -254,6 +254,7 @@ impl ProgressReader {
                 format!("Scores of a different recipe were moved to {folder}")
             }
             Event::Warning { message } => message.clone(),
+            Event::OnCpu { reason } => format!("Computing on the CPU. {reason}"),
             Event::EncodeStarted {
                 n_voxels,
                 n_columns,
@@ -274,7 +275,12 @@ impl ProgressReader {
                 mean_r: Some(mean_r),
                 ..
             } => format!("{} voxels, mean r {mean_r:.4}", thousands(*n_voxels)),
-            Event::Progress { .. }
+            Event::Begun
+            | Event::Downloading { .. }
+            | Event::Failed { .. }
+            | Event::Forecast(_)
+            | Event::EncodeForecast(_)
+            | Event::Progress { .. }
             | Event::VoxelProgress { .. }
             | Event::EncodeFinished { .. }
             | Event::Finished { .. } => return,
@@ -385,7 +391,7 @@ mod tests {
             r#"{"event":"story_finished","story":"a","n_rows":60,"times":{"audio_secs":0,"front_end_secs":0,"encoder_secs":0,"store_secs":0}}"#,
             r#"{"event":"story_failed","story":"b","message":"It is damaged."}"#,
             r#"{"event":"warning","message":"It clips."}"#,
-            r#"{"event":"warning","message":"Computing on the CPU. There is no GPU."}"#,
+            r#"{"event":"on_cpu","reason":"There is no GPU."}"#,
             r#"{"event":"finished","n_done":1,"n_skipped":0,"n_failed":1,"stopped":false}"#,
         ] {
             progress_reader.take(line, at(9.0));

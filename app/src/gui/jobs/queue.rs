@@ -479,7 +479,7 @@ impl Job {
         let finished = self.progress_reader.progress.finished;
         self.file.state = match (finished, ended, stop_as) {
             _ if self.progress_reader.error_message.is_some() => JobState::Failed {
-                message: self.error_message(),
+                message: self.error_message(folder),
             },
             (Some((n_done, n_before, _, false)), ..) => {
                 of_summary(&self.progress_reader.progress.failed, n_done + n_before)
@@ -489,7 +489,7 @@ impl Job {
             (_, ProcessEnd::Code(code), None) if code == i32::from(STOPPED) => JobState::Paused,
             (Some((.., true)), ..) => JobState::Paused,
             (None, ProcessEnd::Code(_), None) => JobState::Failed {
-                message: self.error_message(),
+                message: self.error_message(folder),
             },
             (None, ProcessEnd::Signal(KILL), None) => broken(
                 "The process was killed. If memory ran out, use a smaller batch size or model. Finished work is kept, and the job can be resumed.",
@@ -506,21 +506,13 @@ impl Job {
         };
     }
 
-    /// The last sentence that the process said.
-    fn error_message(&self) -> String {
-        if let Some(sentence) = &self.progress_reader.error_message {
-            return sentence.clone();
-        }
-        let last = self
-            .last_lines
-            .iter()
-            .rposition(|line| line.starts_with("Error: "));
-        let lines = &self.last_lines[last.unwrap_or(self.last_lines.len().saturating_sub(1))..];
-        let sentence = lines.join("\n");
-        match sentence.trim_start_matches("Error: ") {
-            "" => "It failed without an error message. Try again.".into(),
-            sentence => sentence.to_owned(),
-        }
+    /// The error message of the process: from its events, from what it left, or its last line.
+    fn error_message(&self, folder: &std::path::Path) -> String {
+        let of_events = self.progress_reader.error_message.clone();
+        let left = || folder::error_message(&folder.join(&self.id));
+        let last_line = || self.last_lines.last().cloned();
+        let message = of_events.or_else(left).or_else(last_line);
+        message.unwrap_or_else(|| "It failed without an error message. Try again.".into())
     }
 
     fn info(&self) -> JobInfo {

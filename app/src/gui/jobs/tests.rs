@@ -29,7 +29,7 @@ if [ "$how" = "#two" ]; then
     echo '{"event":"story_finished","story":"one","n_rows":10,"times":{"audio_secs":0,"front_end_secs":0,"encoder_secs":0,"store_secs":0}}'
     for _ in {1..600}; do sleep 0.05; done
 fi
-if [ "$how" = fail ]; then echo "Error: The disk is full. Free some space." >&2; exit 1; fi
+if [ "$how" = fail ]; then echo "Error: The disk is full. Free some space." >&2; printf '1\nThe disk is full. Free some space.' > "$HESCHL_ENDED_FILE"; exit 1; fi
 while [ "$done" -lt 10 ]; do
     sleep 0.1; done=$((done + 1)); echo $done > "$journal"
     echo "{\"event\":\"progress\",\"story\":\"one\",\"n_done\":$done,\"n_windows\":10}"

@@ -84,7 +84,7 @@ impl StimuliPage {
                     weak(ui, "Looking for recordings …");
                 });
             }
-            Loading::Failed(sentence) => failed(ui, sentence, &mut edited, actions),
+            Loading::Failed(sentence) => failed(ui, (sentence, info), &mut edited, actions),
             Loading::Ready(stories) => {
                 self.story_list(ui, (state, info), stories, &mut edited, actions);
             }
@@ -383,13 +383,16 @@ fn path_field(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actio
 }
 
 /// What is wrong with the folder, with the remedy as a button.
-fn failed(ui: &mut egui::Ui, sentence: &str, study: &mut Study, actions: &mut Actions) {
+fn failed(
+    ui: &mut egui::Ui,
+    (sentence, info): (&str, &Info),
+    study: &mut Study,
+    actions: &mut Actions,
+) {
     ui.add_space(INSIDE);
     problem(ui, sentence);
     ui.horizontal(|ui| {
-        if sentence.contains("sub-folders")
-            && button(ui, icons::FOLDER, "Include subfolders").clicked()
-        {
+        if info.is_only_in_subfolders && button(ui, icons::FOLDER, "Include subfolders").clicked() {
             study.recursive = true;
         }
         if button(ui, icons::FOLDER_OPEN, "Choose another folder").clicked() {

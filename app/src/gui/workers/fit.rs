@@ -7,7 +7,7 @@ use heschl_core::design::{Alignment, AlignmentQuestion};
 use heschl_core::display::library::{FeatureLibrary, Layer};
 use heschl_core::encoding::{Column, ExampleSeries, ScoreTable};
 use heschl_core::formats::responses::{ResponseOptions, open as open_responses};
-use heschl_core::progress::CancelToken;
+use heschl_core::progress::{CancelToken, EncodingForecast, Event};
 use heschl_core::recipe::EncodeFile;
 use heschl_core::responses::ResponseSource;
 
@@ -17,9 +17,7 @@ use super::time_course::{self, TimeCourseRequest};
 use super::trial::{ask_child, stays_still};
 use super::watch::Watched;
 use super::{LatestRequest, Replies, Requests, Waker, Worker};
-use crate::gui::fitting::{
-    FINAL, FitFeatures, FitForecastInfo, FitInfo, ProfileEntry, ScoresInfo, StoryResponses,
-};
+use crate::gui::fitting::{FINAL, FitFeatures, FitInfo, ProfileEntry, ScoresInfo, StoryResponses};
 use crate::gui::loading::Loading;
 
 /// Where responses lie, and the mask that they need.
@@ -40,7 +38,7 @@ pub(super) struct FitWorkers {
     layers: LatestRequest<PathBuf, Loading<FitFeatures>>,
     lengths: LatestRequest<LengthsRequest, lengths::Reply>,
     alignment: LatestRequest<AlignmentAsk, Loading<Arc<Alignment>>>,
-    forecast: LatestRequest<String, Loading<FitForecastInfo>>,
+    forecast: LatestRequest<String, Loading<EncodingForecast>>,
     scores: LatestRequest<PathBuf, Loading<Arc<ScoresInfo>>>,
     others: LatestRequest<PathBuf, Loading<Arc<ScoresInfo>>>,
     time_course: LatestRequest<TimeCourseRequest, time_course::Reply>,
@@ -250,27 +248,13 @@ fn align(ask: &AlignmentAsk) -> Result<Alignment, String> {
     Alignment::of(&ask.request, responses).map_err(|error| error.to_string())
 }
 
-fn run_forecast(recipe: &str, cancel: &CancelToken) -> Result<FitForecastInfo, String> {
-    let said = ask_child(recipe, &["encode"], cancel)?;
-    let event = said
-        .iter()
-        .find_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let event = event.filter(|event| event["event"] == "encode_forecast");
-    let event = event.ok_or("The cost of the fit could not be estimated.")?;
-    let number = |name: &str| event[name].as_u64().unwrap_or_default();
-    let warnings = event["warnings"].as_array().into_iter().flatten();
-    Ok(FitForecastInfo {
-        n_voxels: number("n_voxels") as usize,
-        n_columns: number("n_columns") as usize,
-        n_training_scans: number("n_training_scans") as usize,
-        n_test_scans: number("n_test_scans") as usize,
-        secs: event["secs"].as_f64().unwrap_or_default(),
-        memory_bytes: number("memory_bytes"),
-        disk_bytes: number("disk_bytes"),
-        warnings: warnings
-            .filter_map(|warning| Some(warning.as_str()?.to_owned()))
-            .collect(),
-    })
+fn run_forecast(recipe: &str, cancel: &CancelToken) -> Result<EncodingForecast, String> {
+    let events = ask_child(recipe, &["encode"], cancel)?;
+    let forecast = events.into_iter().find_map(|event| match event {
+        Event::EncodeForecast(forecast) => Some(forecast),
+        _ => None,
+    });
+    forecast.ok_or_else(|| "The cost of the fit could not be estimated.".into())
 }
 
 fn read_scores(folder: &Path, cancel: &CancelToken) -> Result<ScoresInfo, String> {

@@ -323,7 +323,7 @@ impl Workers {
     pub(crate) fn collect(&mut self, info: &mut Info) -> Vec<Event> {
         let mut events = vec![];
         for reply in self.stories.replies() {
-            stories::take(reply, &mut info.stories);
+            stories::take(reply, info);
         }
         self.features.collect(info);
         self.fit.collect(&mut info.fit);

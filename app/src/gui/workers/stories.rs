@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use heschl_core::audio::{self, RecordingInfo};
 use heschl_core::progress::CancelToken;
-use heschl_core::stimuli::{self, Depth};
+use heschl_core::stimuli::{self, Depth, StimuliError};
 
 use super::{Replies, Waker, Worker};
-use crate::gui::info::StoryInfo;
+use crate::gui::info::{Info, StoryInfo};
 use crate::gui::loading::Loading;
 
 /// Which folder is asked for.
@@ -20,9 +20,15 @@ pub(super) struct Request {
 /// What was found.
 pub(super) enum Reply {
     /// The stories, their headers still unread.
-    Listed(Result<Vec<StoryInfo>, String>),
+    Listed(Result<Vec<StoryInfo>, Refusal>),
     /// The headers of stories, by their place in the list.
     Headers(Vec<(usize, Result<RecordingInfo, String>)>),
+}
+
+/// Why a folder has no stories.
+pub(super) struct Refusal {
+    sentence: String,
+    is_only_in_subfolders: bool,
 }
 
 /// Headers that are told together.
@@ -40,7 +46,12 @@ fn reply(request: Request, cancel: &CancelToken, out: &Replies<Reply>) {
     };
     let found = match stimuli::find_stimuli(&request.folder, depth) {
         Ok(found) => found,
-        Err(error) => return out.give(Reply::Listed(Err(error.to_string()))),
+        Err(error) => {
+            return out.give(Reply::Listed(Err(Refusal {
+                sentence: error.to_string(),
+                is_only_in_subfolders: matches!(error, StimuliError::OnlyInSubfolders { .. }),
+            })));
+        }
     };
     let listed = found.iter().map(|stimulus| StoryInfo {
         story: stimulus.story.clone(),
@@ -107,12 +118,15 @@ fn never_read(folder: &Path) -> Vec<StoryInfo> {
 }
 
 /// Takes a reply into the info.
-pub(super) fn take(reply: Reply, stories: &mut Loading<Vec<StoryInfo>>) {
+pub(super) fn take(reply: Reply, info: &mut Info) {
     match reply {
-        Reply::Listed(Ok(listed)) => *stories = Loading::Ready(listed),
-        Reply::Listed(Err(sentence)) => *stories = Loading::Failed(sentence),
+        Reply::Listed(Ok(listed)) => info.stories = Loading::Ready(listed),
+        Reply::Listed(Err(refusal)) => {
+            info.stories = Loading::Failed(refusal.sentence);
+            info.is_only_in_subfolders = refusal.is_only_in_subfolders;
+        }
         Reply::Headers(headers) => {
-            if let Loading::Ready(stories) = stories {
+            if let Loading::Ready(stories) = &mut info.stories {
                 for (at, header) in headers {
                     if let Some(story) = stories.get_mut(at) {
                         story.header = Some(header);
@@ -159,9 +173,10 @@ mod tests {
             recursive: false,
         });
         worker.finish();
-        let mut stories = Loading::Waiting;
-        worker.replies().for_each(|reply| take(reply, &mut stories));
-        let readable: Vec<(usize, bool)> = stories
+        let mut info = Info::default();
+        worker.replies().for_each(|reply| take(reply, &mut info));
+        let readable: Vec<(usize, bool)> = info
+            .stories
             .ready()
             .unwrap()
             .iter()

@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use heschl_core::progress::CancelToken;
+use heschl_core::progress::{CancelToken, Event};
 use heschl_core::recipe::{ExtractRecipe, RecipeFile};
 
 use super::{Replies, Waker, Worker};
@@ -66,20 +66,20 @@ fn try_out(request: &Request, cancel: &CancelToken) -> Result<Trial, String> {
         words.push(runtime.display().to_string());
     }
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let said = ask_child(&file.to_toml()?, &words, cancel)?;
-    let found = said.iter().find_map(|line| forecast_of(line));
+    let events = ask_child(&file.to_toml()?, &words, cancel)?;
+    let found = events.iter().find_map(trial_of);
     found.ok_or_else(|| "The encoder could not be benchmarked.".into())
 }
 
 /// The events of a dry run of a recipe in a child process; `words` are the command and what else it is to know.
 ///
 /// # Errors
-/// The sentence that the child said, if it failed.
+/// The child's error message, if it failed.
 pub(super) fn ask_child(
     recipe: &str,
     words: &[&str],
     cancel: &CancelToken,
-) -> Result<Vec<String>, String> {
+) -> Result<Vec<Event>, String> {
     let cannot = |error: std::io::Error| format!("The benchmark could not be started ({error}).");
     let folder = tempfile::tempdir().map_err(cannot)?;
     let path = folder.path().join("recipe.toml");
@@ -94,15 +94,17 @@ pub(super) fn ask_child(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let child = command.spawn().map_err(cannot)?;
-    let (said, error_message, is_good) = read_output(child, cancel).map_err(cannot)?;
+    let (lines, _, is_good) = read_output(child, cancel).map_err(cannot)?;
+    let parsed = lines.iter().map(|line| serde_json::from_str::<Event>(line));
+    let events: Vec<Event> = parsed.filter_map(Result::ok).collect();
     if is_good {
-        return Ok(said);
+        return Ok(events);
     }
-    let error_message = error_message.join("\n");
-    match error_message.trim_start_matches("Error: ") {
-        "" => Err("The benchmark failed.".into()),
-        sentence => Err(sentence.to_owned()),
-    }
+    let failed = events.into_iter().find_map(|event| match event {
+        Event::Failed { message } => Some(message),
+        _ => None,
+    });
+    Err(failed.unwrap_or_else(|| "The benchmark failed.".into()))
 }
 
 /// What a child says and complains of, read while it runs: one whose words nobody takes waits for ever once the pipe is full.
@@ -136,14 +138,15 @@ fn lines_of(stream: Option<impl std::io::Read + Send + 'static>) -> JoinHandle<V
     })
 }
 
-/// The trial's figures, if the line is the event that has them.
-fn forecast_of(line: &str) -> Option<Trial> {
-    let event: serde_json::Value = serde_json::from_str(line).ok()?;
-    (event["event"] == "forecast").then_some(())?;
+/// The trial's figures, if the event has them.
+fn trial_of(event: &Event) -> Option<Trial> {
+    let Event::Forecast(forecast) = event else {
+        return None;
+    };
     Some(Trial {
-        windows_per_sec: event["windows_per_sec"].as_f64()?,
-        memory_bytes: event["memory_bytes"].as_u64()?,
-        free_bytes: event["free_bytes"].as_u64(),
+        windows_per_sec: forecast.windows_per_sec?,
+        memory_bytes: forecast.memory_bytes,
+        free_bytes: forecast.free_bytes,
     })
 }
 
