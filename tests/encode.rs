@@ -134,9 +134,9 @@ fn a_simulated_study_is_fitted_and_its_truth_found() {
     let page = fs::read_to_string(study.path("scores/report.html")).unwrap();
     for expected in [
         "<svg",
-        "Controls",
+        "Sanity checks",
         "How to read this",
-        "A planted signal is found",
+        "An injected signal is recovered",
     ] {
         assert!(page.contains(expected), "{expected}");
     }

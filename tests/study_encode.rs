@@ -1,4 +1,4 @@
-//! A fit gives the numbers of the study's own code: triggers that were lost, a frame that is no number, flat voxels, five
+//! A fit gives the numbers of the study's own code: triggers that were lost, a frame that is not a number, flat voxels, five
 //! presentations of the test story.
 //!
 //! `data/study/encode/expected.npz` holds what the study's code made of the same files, with NumPy.

@@ -53,7 +53,7 @@ pub(crate) fn compare_inputs(
 
 fn changed(what: &str, path: &Path) -> Failure {
     Failure(format!(
-        "{what}, so the result would differ. Put the old file back, or add --changed to go on with what is there.\n\
+        "{what}, so the result would differ. Restore the original file, or add --changed to continue with the current one.\n\
          File: {}",
         path.display()
     ))

@@ -226,7 +226,7 @@ pub(crate) fn cancel_on_signals() -> Result<CancelToken, Failure> {
         if asked.swap(true, Ordering::Relaxed) {
             std::process::exit(i32::from(crate::failure::STOPPED));
         }
-        crate::console::note("Stopping after the windows in hand. What is done is kept.");
+        crate::console::note("Stopping after the current batch. Finished work is kept.");
         token.cancel();
     })?;
     Ok(CANCEL.get_or_init(|| cancel).clone())

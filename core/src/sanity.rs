@@ -70,7 +70,7 @@ impl Check {
 /// `training` and `test`: responses `(n_scans, n_voxels)` of the same voxels.
 #[must_use]
 pub fn test_in_training(training: ArrayView2<f64>, test: ArrayView2<f64>) -> Check {
-    const NAME: &str = "Test scans are not among the training scans";
+    const NAME: &str = "No test scan is in the training set";
     if let Some(skipped) = too_little(NAME, &[training, test]) {
         return skipped;
     }
@@ -113,7 +113,7 @@ pub fn test_in_training(training: ArrayView2<f64>, test: ArrayView2<f64>) -> Che
 /// `training` and `test`: responses `(n_scans, n_voxels)` of the same voxels, training scans in temporal order.
 #[must_use]
 pub fn neighbours_in_training(training: ArrayView2<f64>, test: ArrayView2<f64>) -> Check {
-    const NAME: &str = "Test scans have no neighbours among the training scans";
+    const NAME: &str = "No test scan is adjacent to training scans";
     if let Some(skipped) = too_little(NAME, &[training, test]) {
         return skipped;
     }
@@ -148,7 +148,7 @@ pub fn neighbours_in_training(training: ArrayView2<f64>, test: ArrayView2<f64>) 
 /// `stories`: responses `(n_scans, n_voxels)` of each story.
 #[must_use]
 pub fn in_order_of_time(stories: &[(String, Array2<f64>)]) -> Check {
-    const NAME: &str = "Scans are in the order of time";
+    const NAME: &str = "Scans are in temporal order";
     let long = stories
         .iter()
         .filter(|(_, story)| story.nrows() >= FEWEST_SCANS);
@@ -178,7 +178,7 @@ pub fn in_order_of_time(stories: &[(String, Array2<f64>)]) -> Check {
 /// `training` and `test`: all scans in the files, before trimming, `(n_scans, n_voxels)`.
 #[must_use]
 pub fn normalised_apart(training: ArrayView2<f64>, test: ArrayView2<f64>) -> Check {
-    const NAME: &str = "Training and test were normalised apart";
+    const NAME: &str = "Training and test sets were normalised separately";
     if training.nrows() < FEWEST_SCANS || test.is_empty() {
         return Check::skipped(NAME, "There are too few scans.");
     }
@@ -244,7 +244,7 @@ pub fn shuffled_is_null(medians: &[f64]) -> Check {
 /// * `at_zero`: median r of the best voxels; `moved`: the same with shifted predictions.
 #[must_use]
 pub fn moved_is_null(at_zero: f64, moved: f64) -> Check {
-    const NAME: &str = "Predictions moved by more than 30 s do not agree";
+    const NAME: &str = "Predictions shifted by at least 30 s do not match";
     if at_zero.is_nan() || moved.is_nan() || at_zero < 0.1 {
         return Check::skipped(
             NAME,
@@ -271,7 +271,7 @@ pub fn moved_is_null(at_zero: f64, moved: f64) -> Check {
 /// * `median_r`: of the voxels with signal; `reachable_r`: of a perfect model.
 #[must_use]
 pub fn injected_signal_is_found(median_r: f64, reachable_r: f64) -> Check {
-    const NAME: &str = "A planted signal is found";
+    const NAME: &str = "An injected signal is recovered";
     let is_good = median_r > FOUND_R;
     Check::of(
         NAME,

@@ -71,7 +71,7 @@ fn no_driver(around: &Surroundings, folders: &[PathBuf]) -> Option<String> {
     }
     Some(format!(
         "No NVIDIA driver was found ({driver} is missing). Install the driver of your graphics \
-         card, or go on with the processor."
+         card, or continue on the CPU."
     ))
 }
 

@@ -195,7 +195,7 @@ fn attempt(
         206 if answer.resumes(part) => {}
         206 | 416 => {
             part.restart(part::Identity::default())?;
-            return Err(answer.passing("the server could not go on where it stopped", None));
+            return Err(answer.passing("the server could not resume it", None));
         }
         _ => return Err(answer.refusal()),
     }

@@ -89,7 +89,7 @@ pub struct FileRecord {
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// Cancelled by the caller. The partial download is kept.
-    #[error("The download was stopped. Start it again to go on where it stopped.")]
+    #[error("The download was stopped. Start it again to resume.")]
     Cancelled,
     /// Another process is fetching the same model.
     #[error(

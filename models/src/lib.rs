@@ -52,10 +52,10 @@ const MOST_CONFIG_BYTES: u64 = 4 << 20;
     reason = "each variant's message says what its fields are"
 )]
 pub enum ModelError {
-    #[error("There is no model folder here. Give the folder that holds config.json and the weights.\nFolder: {}", .0.display())]
+    #[error("This is not a model folder. Give the folder that contains config.json and the weights.\nFolder: {}", .0.display())]
     NoFolder(PathBuf),
     #[error(
-        "This folder has no config.json, so it is no model folder. Give the folder that holds config.json and \
+        "This folder has no config.json, so it is not a model folder. Give the folder that holds config.json and \
          model.safetensors or pytorch_model.bin (Hugging Face) or model.bin (CTranslate2).\nFolder: {}", .0.display()
     )]
     NoConfig(PathBuf),

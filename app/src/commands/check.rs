@@ -30,7 +30,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
     }
     for story in &report.unfinished {
         say(format_args!(
-            "… {story}: begun and not finished; run the same extraction again to go on"
+            "… {story}: incomplete; repeat the extraction to resume"
         ));
     }
     for fault in &report.faults {

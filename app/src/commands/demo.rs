@@ -175,7 +175,7 @@ fn extract_apart(recipe: ExtractRecipe, path: &Path, machine: &MachineArgs) -> C
         Some(0) => Ok(Outcome::Done),
         Some(3) => Ok(Outcome::Stopped),
         _ => Err(Failure(
-            "The features of the untrained network could not be extracted: see above. The same command goes on from there.".into(),
+            "The features of the untrained network could not be extracted: see above. Repeat the command to resume.".into(),
         )),
     }
 }

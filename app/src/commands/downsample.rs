@@ -84,7 +84,7 @@ enum Method {
 /// Downsamples each story.
 ///
 /// # Errors
-/// A sentence if features or times are missing, or a setting makes no sense.
+/// A sentence if features or times are missing, or a setting is invalid.
 pub(crate) fn run(args: &Args) -> CommandResult {
     let set = FeatureSet {
         name: args.layer.clone().unwrap_or_else(|| "final".into()),

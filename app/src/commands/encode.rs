@@ -120,7 +120,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
             Ok(Outcome::Done)
         }
         EncodeSummary::Stopped => {
-            note("Stopped. What is done is kept; the same command goes on from there.");
+            note("Stopped. Finished work is kept; repeat the command to resume.");
             Ok(Outcome::Stopped)
         }
     }

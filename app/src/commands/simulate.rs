@@ -105,7 +105,7 @@ enum Response {
 /// Makes the study, and says what it holds.
 ///
 /// # Errors
-/// A sentence if there are too few stories or a setting makes no sense.
+/// A sentence if there are too few stories or a setting is invalid.
 pub(crate) fn run(args: &Args) -> CommandResult {
     let brain = plant(args)?;
     let shares = brain.signal_shares();

@@ -122,7 +122,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
             cancel: &cancel,
         };
         let Some(table) = scores(&work, args.events)? else {
-            note("Stopped. What is done is kept; the same command goes on from there.");
+            note("Stopped. Finished work is kept; repeat the command to resume.");
             return Ok(Outcome::Stopped);
         };
         entries.push(SweepEntry {

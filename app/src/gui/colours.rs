@@ -26,7 +26,7 @@ const DIVERGING: [[u8; 3]; 7] = [
     [178, 24, 43],
 ];
 
-/// What is no number.
+/// What is not a number.
 const NOTHING: Color32 = Color32::from_gray(128);
 
 /// From low to high.

@@ -9,7 +9,7 @@ use super::state::{Preferences, SCALES};
 
 const FILE: &str = "window.toml";
 
-/// Reads what the last window left in a folder. A file that makes no sense is kept aside, and a sentence says so.
+/// Reads what the last window left in a folder. A file that is invalid is kept aside, and a sentence says so.
 #[must_use]
 pub(crate) fn read(folder: &Path) -> (Preferences, Option<String>) {
     let path = folder.join(FILE);

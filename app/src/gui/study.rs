@@ -100,7 +100,7 @@ fn folders_with(study: &Path, upper: &str, is_it: impl Fn(&str) -> bool) -> Vec<
 /// Reads a study.
 ///
 /// # Errors
-/// A sentence if the folder is gone, is no study, or its file makes no sense.
+/// A sentence if the folder is gone, is no study, or its file is invalid.
 pub(crate) fn read(folder: &Path) -> Result<Study, StudyProblem> {
     let path = folder.join(FILE);
     if !folder.is_dir() {

@@ -116,7 +116,7 @@ pub enum DesignError {
         expected: usize,
     },
     #[error(
-        "Row {row} (counted from 0) of the features \"{set}\" of the story \"{story}\" holds a value that is no number (NaN or infinite). With it, \
+        "Row {row} (counted from 0) of the features \"{set}\" of the story \"{story}\" holds a value that is not a number (NaN or infinite). With it, \
          all features of the story would count as 0. Extract the story again, or leave it out.\nFile: {}", path.display()
     )]
     NotFinite {
@@ -126,7 +126,7 @@ pub enum DesignError {
         path: PathBuf,
     },
     #[error(
-        "Row {row} (counted from 0) of the times of the story \"{story}\" is no number (NaN or infinite). Extract the story again, or leave it \
+        "Row {row} (counted from 0) of the times of the story \"{story}\" is not a number (NaN or infinite). Extract the story again, or leave it \
          out.\nFile: {}", path.display()
     )]
     TimeNotFinite {
@@ -520,7 +520,7 @@ impl Builder<'_> {
             });
         }
         let what = format!(
-            "row {row} (counted from 0) of the features \"{set}\" holds a value that is no number; {n_odd} of {} features so count \
+            "row {row} (counted from 0) of the features \"{set}\" holds a value that is not a number; {n_odd} of {} features so count \
              as 0 in the whole story, as in the published code. Better extract it again",
             at_scans.ncols()
         );

@@ -204,7 +204,7 @@ fn what_is_missing_is_named() {
     };
     assert_eq!(
         refused(&still, &responses),
-        "A repetition time of 0 s makes no sense. Give seconds, such as 2.0."
+        "A repetition time of 0 s is invalid. Give seconds, such as 2.0."
     );
 }
 

@@ -334,7 +334,7 @@ impl Header {
             attribute(name)?
                 .trim()
                 .parse()
-                .map_err(|_| format!("an array's {name} is no number"))
+                .map_err(|_| format!("an array's {name} is not a number"))
         };
         let n_columns = match size("Dimensionality")? {
             1 => 1,
@@ -375,7 +375,7 @@ impl Header {
                 for number in text.split_ascii_whitespace() {
                     let number: f64 = number.parse().map_err(|_| {
                         let shown: String = number.chars().take(20).collect();
-                        format!("\"{}\" is no number", shown.escape_debug())
+                        format!("\"{}\" is not a number", shown.escape_debug())
                     })?;
                     to.write_all(&number.to_le_bytes()).map_err(clause)?;
                     n_written += 8;

@@ -272,7 +272,7 @@ impl<'a> Fields<'a> {
         let least = if is_pair { 0 } else { least };
         if !(0.0..1e9).contains(&begin) || begin.fract() != 0.0 {
             return Err(format!(
-                "The NIfTI header says that the values begin at byte {begin}, which makes no sense"
+                "The NIfTI header says that the values begin at byte {begin}, which is invalid"
             ));
         }
         if (begin as u64) < least {
@@ -290,7 +290,7 @@ impl<'a> Fields<'a> {
         match (slope.is_finite() && slope != 0.0, intercept.is_finite()) {
             (true, true) => Ok((slope, intercept)),
             (true, false) => Err(format!(
-                "The NIfTI header multiplies values by {slope} and adds {intercept}, which is no number"
+                "The NIfTI header multiplies values by {slope} and adds {intercept}, which is not a number"
             )),
             (false, _) => Ok((1.0, 0.0)),
         }

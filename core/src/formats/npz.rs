@@ -353,7 +353,7 @@ fn stream(
     match file.read(&mut [0]) {
         Ok(0) => Ok(header),
         Ok(_) => Err(damaged(format!(
-            "the array \"{name}\" goes on behind its end"
+            "the array \"{name}\" continues past its end"
         ))),
         Err(error) => Err(damaged(unreadable_member(name, &error))),
     }

@@ -377,7 +377,7 @@ fn images(
     let Some(n_voxels) = n_voxels else {
         return Err(said(
             path,
-            &format!("An image of {sizes:?} voxels makes no sense"),
+            &format!("An image of {sizes:?} voxels is invalid"),
         ));
     };
     stored(

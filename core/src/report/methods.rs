@@ -45,7 +45,7 @@ pub(super) fn markdown(report: &EncodeReport) -> String {
     fit(&mut paragraph, report);
     scores(&mut paragraph, report);
     let mut text = format!(
-        "# Methods\n\n{}\n\nComputed with Heschl {}; `recipe.toml` beside this text repeats it.\n\n## References\n\n",
+        "# Methods\n\n{}\n\nComputed with Heschl {}; to reproduce this analysis, run `recipe.toml`.\n\n## References\n\n",
         paragraph.text, report.info.heschl
     );
     let mut references: Vec<&str> = paragraph

@@ -48,7 +48,7 @@ fn title(report: &EncodeReport) -> String {
         .iter()
         .map(|set| set.name.as_str())
         .collect();
-    format!("Voxel scores of {}", names.join(" + "))
+    format!("Encoding scores of {}", names.join(" + "))
 }
 
 fn row(page: &mut String, name: &str, value: &str) {
@@ -68,7 +68,7 @@ fn result(page: &mut String, report: &EncodeReport) {
     if let Some(interval) = table.mean_interval() {
         row(
             page,
-            "Mean r in 95 of 100 draws of test time",
+            "Mean r, 95 % confidence interval (block bootstrap)",
             &format!("{:.4} to {:.4}", interval.lower, interval.upper),
         );
     }
@@ -86,17 +86,13 @@ fn result(page: &mut String, report: &EncodeReport) {
         let level = report.recipe.scores.fdr_level;
         row(
             page,
-            &format!("Predicted better than by chance (FDR {level})"),
+            &format!("Significant voxels (FDR < {level})"),
             &n.to_string(),
         );
     }
     let ceiling = table.mean(Column::NormalisedR);
     if ceiling.is_finite() {
-        row(
-            page,
-            "Mean r divided by the noise ceiling, where that is shown",
-            &format!("{ceiling:.4}"),
-        );
+        row(page, "Mean ceiling-normalised r", &format!("{ceiling:.4}"));
     }
     row(
         page,
@@ -130,12 +126,12 @@ fn warnings(page: &mut String, report: &EncodeReport) {
 }
 
 fn checks(page: &mut String, report: &EncodeReport) {
-    page.push_str("<h2>Controls</h2>\n");
+    page.push_str("<h2>Sanity checks</h2>\n");
     if report.info.checks.is_empty() {
-        page.push_str("<p>None were run.</p>\n");
+        page.push_str("<p>No sanity checks were run.</p>\n");
         return;
     }
-    page.push_str("<p>On a sample of the voxels, each looks for a way in which scores can come about without a relation between features and brain.</p>\n<table>\n");
+    page.push_str("<p>Run on a sample of the voxels. Each tests for a way in which scores can arise without a relation between features and responses.</p>\n<table>\n");
     for check in &report.info.checks {
         let (class, word) = match check.verdict {
             Verdict::Passed => ("passed", "passed"),
@@ -210,7 +206,7 @@ fn round_means(report: &EncodeReport) -> (Vec<f64>, Vec<f64>) {
 
 fn time_courses(page: &mut String, report: &EncodeReport) {
     let Some(series) = report.series else { return };
-    page.push_str("<h2>Courses of single voxels</h2>\n<p>From the best to the worst: measured (grey) and predicted (colour, brought to the same mean and deviation).</p>\n");
+    page.push_str("<h2>Time courses of single voxels</h2>\n<p>From the best to the worst: measured (grey) and predicted (colour, brought to the same mean and deviation).</p>\n");
     for (index, voxel) in series.voxels.iter().enumerate() {
         let r = report.table.voxels[voxel - report.table.first_voxel].get(Column::R);
         let caption = format!("Voxel {voxel}, r {r:.3}");
@@ -230,7 +226,7 @@ fn steps(page: &mut String, report: &EncodeReport) {
             format!("<li>{}: done</li>\n", escaped(name))
         } else {
             format!(
-                "<li class=\"skipped\">{}: left out, {}</li>\n",
+                "<li class=\"skipped\">{}: skipped ({})</li>\n",
                 escaped(name),
                 escaped(why_not)
             )
@@ -238,42 +234,38 @@ fn steps(page: &mut String, report: &EncodeReport) {
     };
     page.push_str("<h2>Steps</h2>\n<ul>\n");
     let look_ahead = format!(
-        "Features brought to the scanner's clock (a row looks at most {} s ahead of its scan)",
+        "Features resampled to the fMRI acquisition times (looking at most {} s ahead of a scan)",
         short(info.look_ahead_secs)
     );
     for (is_done, name, why_not) in [
         (true, look_ahead.as_str(), ""),
-        (true, "α chosen on held-out training scans", ""),
-        (true, "Fit on all training scans, test scans predicted", ""),
+        (true, "α selected by cross-validation", ""),
+        (
+            true,
+            "Model fitted on all training scans; test scans predicted",
+            "",
+        ),
         (
             recipe.scores.n_permutations > 0,
             "Significance",
-            "no permutations were asked for",
+            "no permutations requested",
         ),
         (
             info.n_presentations > 1,
             "Noise ceiling",
-            "the test was presented once",
+            "the test story was presented once",
         ),
-        (
-            !info.checks.is_empty(),
-            "Controls",
-            "they were switched off",
-        ),
-        (
-            recipe.output.weights,
-            "Weights written",
-            "they were not asked for",
-        ),
+        (!info.checks.is_empty(), "Sanity checks", "switched off"),
+        (recipe.output.weights, "Weights written", "not requested"),
         (
             recipe.output.predictions,
             "Predictions written",
-            "they were not asked for",
+            "not requested",
         ),
         (
             report.series.is_some(),
-            "Courses of single voxels",
-            "shares of the voxels were put together",
+            "Time courses of single voxels",
+            "the scores were merged from parts",
         ),
     ] {
         page.push_str(&step(is_done, name, why_not));
@@ -284,15 +276,12 @@ fn steps(page: &mut String, report: &EncodeReport) {
 fn reading(page: &mut String) {
     page.push_str(
         "<h2>How to read this</h2>\n<dl>\
-         <dt>r</dt><dd>Correlation over the test scans of what the model predicts and what was measured, for one voxel. Single \
-         presentations are noisy: an r of 0.3 can be most of what any model could reach.</dd>\
-         <dt>|r|·r</dt><dd>Its square with its sign, which averages over voxels like explained variance.</dd>\
-         <dt>Noise ceiling</dt><dd>The largest r that any model could reach, estimated from how well presentations of the test \
-         agree.</dd>\
-         <dt>FDR</dt><dd>Of the voxels called predicted, the share that is so by chance.</dd>\
-         <dt>α</dt><dd>How strongly weights are held back: the penalty on the squared weights is α². scikit-learn and himalaya call \
-         that square alpha.</dd>\
-         <dt>Scan</dt><dd>One volume of the brain, every repetition time (TR).</dd></dl>\n",
+         <dt>r</dt><dd>Pearson correlation between predicted and measured responses of a voxel over the test scans. Single presentations are noisy: r = 0.3 can be close to the maximum that any model could reach.</dd>\
+         <dt>|r|·r</dt><dd>Signed square of r, which can be averaged over voxels like explained variance.</dd>\
+         <dt>Noise ceiling</dt><dd>Maximum r that any model could reach, estimated from the agreement between repeated presentations of the test story.</dd>\
+         <dt>FDR</dt><dd>False discovery rate: the expected fraction of false positives among the significant voxels.</dd>\
+         <dt>α</dt><dd>Regularisation strength: the penalty on the squared weights is α². scikit-learn's and himalaya's alpha is α².</dd>\
+         <dt>Scan</dt><dd>One fMRI volume, acquired every repetition time (TR).</dd></dl>\n",
     );
 }
 
@@ -341,7 +330,7 @@ fn provenance(page: &mut String, report: &EncodeReport) {
     let info = report.info;
     let _ = write!(
         page,
-        "<h2>Where this comes from</h2>\n<p>Heschl {}, {} to {}. recipe.toml beside this page repeats it.</p>\n<table>\n<tr><th>File</th>\
+        "<h2>Provenance</h2>\n<p>Heschl {}, {} to {}. To reproduce it, run recipe.toml next to this page.</p>\n<table>\n<tr><th>File</th>\
          <th>SHA-256</th></tr>\n",
         escaped(&info.heschl),
         escaped(&info.started),

@@ -37,7 +37,7 @@ pub enum ScansError {
          the scan times as a plain list."
     )]
     NoSoundStart,
-    #[error("A repetition time of {0} s makes no sense. Give seconds, such as 2.0.")]
+    #[error("A repetition time of {0} s is invalid. Give seconds, such as 2.0.")]
     BadRepetition(f64),
     #[error(
         "Scan times must be finite and ascending, but number {index} is {value} s. Give one time per volume: its centre, in \
@@ -63,7 +63,7 @@ pub enum ScansError {
     )]
     NotByTabs(&'static str),
     #[error(
-        "Line {line} of the event file has the onset \"{text}\", which is no number of seconds.{advice}"
+        "Line {line} of the event file has the onset \"{text}\", which is not a number of seconds.{advice}"
     )]
     OddOnset {
         line: usize,

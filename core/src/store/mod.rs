@@ -72,7 +72,7 @@ pub enum StoreError {
          another output folder.\nFolder: {}", folder.display()
     )]
     Version { found: String, folder: PathBuf },
-    #[error("The record of this story makes no sense: {reason}. Extract the story again with --overwrite.\nFile: {}", path.display())]
+    #[error("The record of this story is invalid: {reason}. Extract the story again with --overwrite.\nFile: {}", path.display())]
     Record { reason: String, path: PathBuf },
     #[error("There is no features folder here.\nFolder: {}", .0.display())]
     NoFolder(PathBuf),

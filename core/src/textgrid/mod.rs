@@ -29,7 +29,7 @@ pub enum TextGridError {
     CutOff { expected: &'static str, item: usize },
     #[error(
         "The TextGrid has \"{found}\" where {expected} should stand (item {item} of the file): its counts do not fit what follows \
-         them. Save it in Praat anew."
+         them. Save it again in Praat."
     )]
     Unexpected {
         expected: &'static str,
@@ -37,7 +37,7 @@ pub enum TextGridError {
         item: usize,
     },
     #[error(
-        "The TextGrid goes on after the last interval that its counts announce (item {item} of the file). Save it in Praat anew."
+        "The TextGrid continues after the last interval that its header announces (item {item} of the file). Save it again in Praat."
     )]
     Longer { item: usize },
     #[error(
@@ -48,7 +48,7 @@ pub enum TextGridError {
     #[error("The TextGrid has no tiers.")]
     NoTiers,
     #[error(
-        "The TextGrid has {n_tiers} tiers, but an interval of tier {number}. Save it in Praat anew."
+        "The TextGrid has {n_tiers} tiers, but an interval of tier {number}. Save it again in Praat."
     )]
     NoTierOfThatNumber { number: f64, n_tiers: usize },
     #[error(

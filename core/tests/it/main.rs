@@ -13,6 +13,7 @@ mod banded;
 mod common;
 mod encode;
 mod encoding_parity;
+mod events;
 mod extract;
 mod formats;
 mod formats_of_others;

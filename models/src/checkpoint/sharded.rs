@@ -78,7 +78,7 @@ fn parse(text: &[u8], path: &Path) -> Result<BTreeMap<String, String>, Checkpoin
         path: path.to_path_buf(),
     };
     let index: Index = serde_json::from_slice(text)
-        .map_err(|error| damaged(format!("its index makes no sense ({error})")))?;
+        .map_err(|error| damaged(format!("its index is invalid ({error})")))?;
     if let Some(shard) = index.weight_map.values().find(|shard| !is_plain(shard)) {
         let shard = shard.escape_debug();
         return Err(damaged(format!(
@@ -184,7 +184,7 @@ mod tests {
             r#"{"a": "there.safetensors"}"#,
             "tensor a lies in this file",
         );
-        check(r#"{"a": 1}"#, "its index makes no sense");
+        check(r#"{"a": 1}"#, "its index is invalid");
         for outside in ["../x", "/etc/passwd", "a/b", "..", ".", "", "c:x", "a\\\\b"] {
             let weight_map = format!("{{\"a\": \"{outside}\"}}");
             check(&weight_map, "which is not beside it");

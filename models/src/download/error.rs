@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum DownloadError {
     /// Cancelled by the caller. The partial download is kept for the next attempt.
-    #[error("The download was stopped. Start it again to go on where it stopped.")]
+    #[error("The download was stopped. Start it again to resume.")]
     Cancelled,
     /// No connection could be made; another source may help.
     #[error(
@@ -65,7 +65,7 @@ pub enum DownloadError {
     /// The connection repeatedly failed or stalled, or the server was busy.
     #[error(
         "The download failed {attempts} times in a row ({reason}). What has arrived is kept: \
-         wait a while and start it again to go on there.\nAddress: {url}"
+         wait a while and start it again to resume.\nAddress: {url}"
     )]
     Broken {
         /// Number of attempts without progress.

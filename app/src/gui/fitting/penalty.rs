@@ -61,7 +61,7 @@ pub(crate) fn check_alpha(alpha: f64) -> Result<(), String> {
 }
 
 /// # Errors
-/// A sentence, if that is no number of α.
+/// A sentence, if that is not a number of α.
 pub(crate) fn check_count(count: f64) -> Result<(), String> {
     let is_good = (2.0..=100.0).contains(&count) && count.fract() == 0.0;
     is_good

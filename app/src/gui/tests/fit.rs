@@ -424,7 +424,7 @@ fn every_view_of_scores_is_drawn() {
     stage.must_see("Turn on \"Save predictions\" under Fit");
     stage.click(Role::RadioButton, "Sanity checks");
     stage.must_see("Shuffled responses are not predicted: passed");
-    stage.must_see("A planted signal is found: passed");
+    stage.must_see("An injected signal is recovered: passed");
     stage.click(Role::RadioButton, "Compare");
     stage.must_see("Choose the scores of another model or layer");
     stage.click(Role::RadioButton, "Compare with encoder.1");

@@ -74,7 +74,7 @@ pub(crate) fn field_label(ui: &mut egui::Ui, label: &str) -> egui::Response {
 }
 
 impl NumberField<'_> {
-    /// Shows the field; `check` gives the sentence for a value that makes no sense.
+    /// Shows the field; `check` gives the sentence for a value that is invalid.
     ///
     /// Returns the sentence that is shown, so that nothing is started while the field is wrong.
     pub(crate) fn show(

@@ -44,7 +44,7 @@ pub enum RuntimeError {
     },
     /// The requested device is not available.
     #[error(
-        "The device {device} cannot be used: {reason}\nUse --device cpu or --device auto to go on without it."
+        "The device {device} cannot be used: {reason}\nUse --device cpu or --device auto to continue without it."
     )]
     Device {
         /// The requested device.

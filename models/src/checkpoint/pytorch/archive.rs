@@ -204,7 +204,7 @@ impl<R: Read + Seek> Archive<'_, R> {
 
 fn refused(error: &ZipError, path: &Path) -> CheckpointError {
     CheckpointError::Damaged {
-        reason: format!("its zip archive makes no sense ({error})"),
+        reason: format!("its zip archive is invalid ({error})"),
         path: path.to_path_buf(),
     }
 }

@@ -84,7 +84,7 @@ pub fn parse(
         });
     }
     Err(CheckpointError::Damaged {
-        reason: "it is no file that PyTorch saved".into(),
+        reason: "it was not saved by PyTorch".into(),
         path: path.to_path_buf(),
     })
 }

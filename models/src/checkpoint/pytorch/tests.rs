@@ -271,7 +271,7 @@ fn archives_that_cannot_be_used_are_refused() {
     check_refused(b"", "no file that PyTorch saved");
     let tar = [&[0; 257][..], b"ustar"].concat();
     check_refused(&tar, "a tar archive");
-    check_refused(b"PK\x03\x04", "its zip archive makes no sense");
+    check_refused(b"PK\x03\x04", "its zip archive is invalid");
 }
 
 #[test]
@@ -329,7 +329,7 @@ fn entries_and_lists_outside_the_file_are_refused() {
     let end = zip.len() - 22;
     let mut outside = zip.clone();
     outside[end + 16..end + 20].copy_from_slice(&0x7fff_ffff_u32.to_le_bytes());
-    check_refused(&outside, "its zip archive makes no sense");
+    check_refused(&outside, "its zip archive is invalid");
 }
 
 /// Asserts that no accepted checkpoint has tensors outside the file.

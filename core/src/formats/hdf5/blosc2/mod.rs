@@ -30,7 +30,7 @@ pub(super) fn unpack(frame: &[u8], n_bytes: usize) -> Result<Vec<u8>, String> {
     };
     // Block padding may enlarge a chunk, but only by a limited factor.
     let most = most.filter(|most| *most <= n_bytes.saturating_mul(64).max(1 << 20));
-    let most = most.ok_or("has blocks that make no sense")?;
+    let most = most.ok_or("has blocks that are invalid")?;
     let chunk = if n_packed == 0 {
         special_chunk(chunks, most)?
     } else {
@@ -62,7 +62,7 @@ fn chunk(bytes: &[u8], most: usize) -> Result<Vec<u8>, String> {
         return Err("ends within a header".into());
     };
     if n_bytes > most || typesize == 0 || flags & 5 != 5 {
-        return Err("has a header that makes no sense".into());
+        return Err("has a header that is invalid".into());
     }
     let rest = &bytes[CHUNK_HEADER_BYTES..];
     match special {
@@ -82,7 +82,7 @@ fn chunk(bytes: &[u8], most: usize) -> Result<Vec<u8>, String> {
         return Err("is compressed with a dictionary, which is not known".into());
     }
     if block_bytes == 0 || block_bytes > n_bytes.max(1) {
-        return Err("has blocks that make no sense".into());
+        return Err("has blocks that are invalid".into());
     }
     let mut unpacked = Vec::with_capacity(n_bytes);
     for block in 0..n_bytes.div_ceil(block_bytes) {
@@ -103,7 +103,7 @@ fn streams(mut packed: &[u8], code: u8, (n, length): (usize, usize)) -> Result<V
     let mut block = vec![0; length];
     let stream_bytes = length / n;
     if stream_bytes == 0 {
-        return Err("has blocks that make no sense".into());
+        return Err("has blocks that are invalid".into());
     }
     for stream in block.chunks_exact_mut(stream_bytes).take(n) {
         let size = le32(packed, 0).ok_or("is cut off")? as i32;
@@ -114,7 +114,7 @@ fn streams(mut packed: &[u8], code: u8, (n, length): (usize, usize)) -> Result<V
             let value = u8::try_from(size.unsigned_abs())
                 .ok()
                 .filter(|_| token & 1 == 1);
-            stream.fill(value.ok_or("has a run that makes no sense")?);
+            stream.fill(value.ok_or("has a run that is invalid")?);
             packed = rest;
             continue;
         }
@@ -158,7 +158,7 @@ impl Blocking {
         };
         Self::parse(content)
             .map(Some)
-            .ok_or_else(|| "has blocks that make no sense".into())
+            .ok_or_else(|| "has blocks that are invalid".into())
     }
 
     fn parse(content: &[u8]) -> Option<Self> {
