@@ -327,7 +327,7 @@ fn check_finds_a_changed_byte_a_missing_layer_and_unfinished_work() {
     std::fs::write(&layer, good).unwrap();
     std::fs::write(study.features().join(".heschl/three.journal"), b"heschlj1").unwrap();
     assert!(
-        stdout(&check()).contains("three: begun and not finished"),
+        stdout(&check()).contains("three: incomplete"),
         "{}",
         stdout(&check())
     );
