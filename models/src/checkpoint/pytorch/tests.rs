@@ -267,8 +267,8 @@ fn archives_that_cannot_be_used_are_refused() {
         &zip_of(&[("a/data.pkl", b"}.", STORED)]),
         "no tensors by name",
     );
-    check_refused(b"#!/bin/sh", "no file that PyTorch saved");
-    check_refused(b"", "no file that PyTorch saved");
+    check_refused(b"#!/bin/sh", "not saved by PyTorch");
+    check_refused(b"", "not saved by PyTorch");
     let tar = [&[0; 257][..], b"ustar"].concat();
     check_refused(&tar, "a tar archive");
     check_refused(b"PK\x03\x04", "its zip archive is invalid");
