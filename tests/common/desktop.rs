@@ -285,6 +285,23 @@ impl<'a> Window<'a> {
         self.click_when_still(name, |window| window.usable(name));
     }
 
+    /// Clicks a control until another one can be used: where a page is still being filled, a click may meet something else.
+    pub(crate) fn press_until_usable(&mut self, name: &str, next: &str) {
+        for _ in 0..4 {
+            if self.usable(name).is_some() || self.usable(next).is_none() {
+                self.press(name);
+            }
+            let clicked = Instant::now();
+            while clicked.elapsed() < Duration::from_secs(15) {
+                if self.usable(next).is_some() {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
+        panic!("clicked \"{name}\" in vain: \"{next}\" cannot be used");
+    }
+
     fn click_when_still(&mut self, name: &str, find: impl Fn(&Self) -> Option<Control>) {
         let mut place = None;
         self.until(&format!("\"{name}\" can be clicked"), |window| {
