@@ -76,7 +76,7 @@ pub enum DownsampleError {
     #[error("The filter's {name} is {value}. It must be above 0 (the study: window 3, cut-off 1).")]
     BadSetting { name: &'static str, value: f64 },
     #[error(
-        "The time of frame {index} is {value}, which is not a number of seconds. Extract the story again."
+        "The time of frame {index} is {value}, which is not a valid time in seconds. Extract the story again."
     )]
     BadTime { index: usize, value: f64 },
 }

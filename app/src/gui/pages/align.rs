@@ -255,7 +255,7 @@ fn settings(
         ui.horizontal_wrapped(|ui| {
             weak(
                 ui,
-                "Folder of TextGrids, <story>.TextGrid. By default, those next to the recordings are used.",
+                "Folder with one TextGrid per story (<story>.TextGrid). By default, TextGrids next to the recordings are used.",
             );
             if fit.words.is_some() && ui.link("Use those next to the recordings").clicked() {
                 fit.words = None;

@@ -144,7 +144,9 @@ fn folder(scans: &ScansRecipe) -> Option<&Path> {
 #[must_use]
 pub(crate) fn wrong(scans: &ScansRecipe) -> Option<String> {
     if folder(scans).is_some_and(|folder| folder.as_os_str().is_empty()) {
-        return Some("Choose the folder of scan times on Align, or regular intervals.".into());
+        return Some(
+            "Choose a folder of scan times on Align, or switch to regular intervals.".into(),
+        );
     }
     match scans {
         ScansRecipe::Simulated {
@@ -192,6 +194,9 @@ fn path(ui: &mut egui::Ui, info: &Info, (label, folder): (&str, &Path), actions:
         actions,
     );
     if folder.as_os_str().is_empty() {
-        problem(ui, "Choose the folder of scan times, or regular intervals.");
+        problem(
+            ui,
+            "Choose a folder of scan times, or switch to regular intervals.",
+        );
     }
 }

@@ -86,7 +86,7 @@ fn lengths_that_differ_are_explained_and_a_trim_mends_them() {
     let list: Vec<String> = (0..60).map(|scan| (scan * 2).to_string()).collect();
     std::fs::write(lists.join("alpha.txt"), list.join("\n")).unwrap();
     stage.click(Role::RadioButton, "Lists");
-    stage.must_see("Choose the folder of scan times, or regular intervals.");
+    stage.must_see("Choose a folder of scan times, or switch to regular intervals.");
     stage.ask(Action::Use(PathPurpose::Reports, lists.clone()));
     assert_eq!(
         stage.study().fit.scans,

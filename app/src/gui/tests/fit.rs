@@ -334,9 +334,9 @@ fn what_is_wrong_is_said_where_it_is() {
     stage.click(Role::RadioButton, "Test on gamma");
     stage.press("Show on Align");
     stage.click(Role::RadioButton, "TR reports");
-    stage.must_see("Choose the folder of scan times, or regular intervals.");
+    stage.must_see("Choose a folder of scan times, or switch to regular intervals.");
     stage.go(Page::Fit);
-    stage.must_see("Choose the folder of scan times on Align");
+    stage.must_see("Choose a folder of scan times on Align");
     stage.go(Page::Align);
     stage.click(Role::RadioButton, "Regular intervals");
     stage.write("TR", "0");

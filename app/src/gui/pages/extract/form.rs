@@ -160,7 +160,7 @@ pub(super) fn window(
     let chunk = NumberField {
         label: "Chunk",
         unit: "ms",
-        tooltip: "Step between windows, and the newest part of each window. Antonello et al. 2023: 100 ms, ten rows per second.",
+        tooltip: "Step between windows, which is also the length of the newest part of each window. Antonello et al. (2023) used 100 ms, which gives ten rows per second.",
         default: usual.chunk_ms,
         topic: Topic::App,
     };
@@ -270,10 +270,9 @@ pub(super) fn output(
         tick(ui, &mut study.overwrite, "Recompute finished stories")
             .on_hover_text("If off, finished stories are kept.");
         let mut is_custom = study.custom_stimuli.is_some();
-        tick(ui, &mut is_custom, "Custom stimuli")
-            .on_hover_text(
-                "Use the recordings in a subfolder of the recordings folder. Features are saved in custom_stimuli/<name>.",
-            );
+        tick(ui, &mut is_custom, "Custom stimuli").on_hover_text(
+            "Use recordings from a subfolder. Features are saved in custom_stimuli/<name>.",
+        );
         if is_custom {
             let mut name = study.custom_stimuli.clone().unwrap_or_default();
             let field = TextField {
