@@ -200,7 +200,8 @@ pub fn frames_of_scan(
 ) -> Vec<(usize, f64)> {
     let centre = scans.centre_secs.get(scan);
     let frames = SortedFrames::new(frame_secs);
-    centre.map_or_else(Vec::new, |centre| frames.of_scan(*centre, scans, method))
+    let filter = Filter::new(method, scans);
+    centre.map_or_else(Vec::new, |centre| frames.of_scan(*centre, &filter))
 }
 
 /// Returns the weight of a frame that lies `secs` before a scan's centre (after it, if negative), for methods with a
@@ -242,10 +243,11 @@ struct Taps {
 impl Taps {
     fn new(frame_secs: &[f64], scans: &ScanTimes, method: Downsampling) -> Self {
         let frames = SortedFrames::new(frame_secs);
+        let filter = Filter::new(method, scans);
         let centres = scans.centre_secs.iter();
         Self {
             of_scan: centres
-                .map(|centre| frames.of_scan(*centre, scans, method))
+                .map(|centre| frames.of_scan(*centre, &filter))
                 .collect(),
         }
     }
@@ -317,29 +319,16 @@ impl<'a> SortedFrames<'a> {
         frames
     }
 
-    fn of_scan(&self, centre: f64, scans: &ScanTimes, method: Downsampling) -> Vec<(usize, f64)> {
-        match method {
-            Downsampling::Lanczos {
-                window,
-                cutoff_mult,
-                ..
-            } => self.within(
-                centre,
-                cutoff_mult * scans.rate_hz(),
-                window,
-                lanczos_weight,
-            ),
-            Downsampling::Sinc {
-                window,
-                cutoff_mult,
-            } => normalised(self.within(
-                centre,
-                2.0 * cutoff_mult * scans.rate_hz(),
-                window,
-                sinc_weight,
-            )),
-            Downsampling::Mean => self.mean(centre, scans.repetition_secs / 2.0),
-            Downsampling::Nearest => self.nearest(centre),
+    fn of_scan(&self, centre: f64, filter: &Filter) -> Vec<(usize, f64)> {
+        match *filter {
+            Filter::Lanczos { cutoff_hz, window } => {
+                self.within(centre, cutoff_hz, window, lanczos_weight)
+            }
+            Filter::Sinc { cutoff_hz, window } => {
+                normalised(self.within(centre, cutoff_hz, window, sinc_weight))
+            }
+            Filter::Mean { reach_secs } => self.mean(centre, reach_secs),
+            Filter::Nearest => self.nearest(centre),
         }
     }
 
@@ -372,17 +361,65 @@ impl<'a> SortedFrames<'a> {
         frames.into_iter().map(|frame| (frame, weight)).collect()
     }
 
+    /// The frame nearest in time; of two equally near ones the earlier, of several at one time the first in the array.
     fn nearest(&self, centre: f64) -> Vec<(usize, f64)> {
-        let apart = |frame: &usize| (self.frame_secs[*frame] - centre).abs();
-        let nearest = self.order.iter().copied();
-        let nearest = nearest.min_by(|a, b| apart(a).total_cmp(&apart(b)));
-        nearest.map(|frame| (frame, 1.0)).into_iter().collect()
+        let time = |place: usize| self.order.get(place).map(|frame| self.frame_secs[*frame]);
+        let first_from = |secs: f64| {
+            self.order
+                .partition_point(|frame| self.frame_secs[*frame] < secs)
+        };
+        let after = first_from(centre);
+        let before = after.checked_sub(1).and_then(time).map(first_from);
+        let candidates = before
+            .into_iter()
+            .chain((after < self.order.len()).then_some(after));
+        let apart = |place: &usize| time(*place).map_or(f64::NAN, |secs| (secs - centre).abs());
+        let nearest = candidates.min_by(|a, b| apart(a).total_cmp(&apart(b)));
+        nearest
+            .map(|place| (self.order[place], 1.0))
+            .into_iter()
+            .collect()
+    }
+}
+
+/// A resampling method at the rate of one story's scans.
+enum Filter {
+    Lanczos { cutoff_hz: f64, window: f64 },
+    Sinc { cutoff_hz: f64, window: f64 },
+    Mean { reach_secs: f64 },
+    Nearest,
+}
+
+impl Filter {
+    fn new(method: Downsampling, scans: &ScanTimes) -> Self {
+        match method {
+            Downsampling::Lanczos {
+                window,
+                cutoff_mult,
+                ..
+            } => Self::Lanczos {
+                cutoff_hz: cutoff_mult * scans.rate_hz(),
+                window,
+            },
+            Downsampling::Sinc {
+                window,
+                cutoff_mult,
+            } => Self::Sinc {
+                cutoff_hz: 2.0 * cutoff_mult * scans.rate_hz(),
+                window,
+            },
+            Downsampling::Mean => Self::Mean {
+                reach_secs: scans.repetition_secs / 2.0,
+            },
+            Downsampling::Nearest => Self::Nearest,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::PythonRandom;
 
     fn scans() -> ScanTimes {
         ScanTimes::simulated(20, 2.0, 0.0).unwrap()
@@ -459,6 +496,47 @@ mod tests {
         }
         assert!((sinc[(10, 0)] - 1.0).abs() < 1e-12);
         assert!((sinc[(10, 1)] - weighted / sum).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_nearest_frame_is_that_of_a_search_through_all() {
+        let mut random = PythonRandom::new(5);
+        for _ in 0..200 {
+            // Few values, so that frames share times and scans lie midway between two.
+            let times: Vec<f64> = (0..7).map(|_| random.below(12) as f64 / 2.0).collect();
+            let frames = SortedFrames::new(&times);
+            let centre = random.below(24) as f64 / 4.0;
+            let by_search = frames.order.iter().copied().min_by(|a, b| {
+                let apart = |frame: &usize| (times[*frame] - centre).abs();
+                apart(a).total_cmp(&apart(b))
+            });
+            let found = frames.nearest(centre);
+            assert_eq!(found, vec![(by_search.unwrap(), 1.0)], "{times:?} {centre}");
+        }
+        assert!(SortedFrames::new(&[]).nearest(0.0).is_empty());
+    }
+
+    /// Work that grows with the square of the scans would take minutes here.
+    #[test]
+    fn a_very_long_recording_takes_time_that_grows_with_its_scans() {
+        let n_scans = 200_000;
+        let scans = ScanTimes::simulated(n_scans, 2.0, 0.0).unwrap();
+        let times: Vec<f64> = (0..n_scans).map(|frame| 2.0 * frame as f64).collect();
+        let features = Array2::<f32>::ones((n_scans, 1));
+        let methods = [
+            Downsampling::default(),
+            Downsampling::Sinc {
+                window: 3.0,
+                cutoff_mult: 1.0,
+            },
+            Downsampling::Mean,
+            Downsampling::Nearest,
+        ];
+        for method in methods {
+            let resampled = downsample(features.view(), &times, &scans, method).unwrap();
+            assert_eq!(resampled.features.nrows(), n_scans);
+            assert!(resampled.features[(n_scans / 2, 0)] > 0.5, "{method:?}");
+        }
     }
 
     #[test]
