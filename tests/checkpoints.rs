@@ -6,15 +6,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::common::{array, compare, data, encoder, extract, recipe, run_info};
-use heschl_core::card::{FinalOutput, LastLayer};
-use heschl_core::encoder::Precision;
-use heschl_core::formats::npz;
-use heschl_core::pipeline::{self, Extraction};
-use heschl_core::progress::{CancelToken, Event};
-use heschl_core::recipe::{ExtractRecipe, LayerChoice};
-use heschl_core::stimuli::Stimulus;
-use heschl_core::store::{self, FeaturesFolder};
-use heschl_core::window::{Coverage, WindowSettings};
+use heschl_core::files::formats::npz;
+use heschl_core::run::pipeline::{self, Extraction};
+use heschl_core::run::progress::{CancelToken, Event};
+use heschl_core::run::recipe::{ExtractRecipe, LayerChoice};
+use heschl_core::run::store::{self, FeaturesFolder};
+use heschl_core::speech::card::{FinalOutput, LastLayer};
+use heschl_core::speech::encoder::Precision;
+use heschl_core::speech::stimuli::Stimulus;
+use heschl_core::speech::window::{Coverage, WindowSettings};
 use heschl_models::OpenModel;
 use ndarray::{Array3, Axis};
 

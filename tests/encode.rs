@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::common::heschl;
-use heschl_core::encoding::{Column, ScoreTable};
-use heschl_core::formats::npz::RowsWriter;
-use heschl_core::random::PythonRandom;
+use heschl_core::files::formats::npz::RowsWriter;
+use heschl_core::maths::random::PythonRandom;
+use heschl_core::run::encoding::{Column, ScoreTable};
 use ndarray::Array2;
 
 /// Files of a fit that must be the same to the last bit, whatever happened on the way.
@@ -103,7 +103,7 @@ fn a_simulated_study_is_fitted_and_its_truth_found() {
         text(&output.stderr)
     );
     let table = ScoreTable::read(&study.path("scores/scores.npz")).unwrap();
-    let truth = heschl_core::formats::npz::read_as::<f64, ndarray::Ix1>(
+    let truth = heschl_core::files::formats::npz::read_as::<f64, ndarray::Ix1>(
         &study.path("study/truth.npz"),
         "signal_share",
     );

@@ -9,7 +9,7 @@ use std::process::Output;
 
 use crate::common::faults::{CALLS, Fault, MOST_CALLS, Strace, has_strace};
 use crate::common::{data, feature_files, heschl, noise, write_wav};
-use heschl_core::store;
+use heschl_core::run::store;
 
 const BATCH: usize = 2;
 

@@ -97,8 +97,8 @@ fn models_knows_neither_audio_nor_windows() {
     );
     for (file, text) in sources("models") {
         assert!(
-            !text.contains("heschl_core::audio"),
-            "models/src/{file} names heschl_core::audio"
+            !text.contains("heschl_core::speech::audio"),
+            "models/src/{file} names heschl_core::speech::audio"
         );
     }
 }
@@ -116,7 +116,13 @@ fn one_folder_says_ort() {
         .filter(|(_, text)| says_ort(text))
         .map(|(file, _)| file)
         .collect();
-    assert_eq!(files, ["encoder/onnx/mod.rs", "encoder/onnx/weights.rs"]);
+    assert_eq!(
+        files,
+        [
+            "speech/encoder/onnx/mod.rs",
+            "speech/encoder/onnx/weights.rs"
+        ]
+    );
 }
 
 #[test]

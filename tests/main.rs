@@ -15,6 +15,7 @@ mod command_line;
 mod encode;
 mod extreme_numbers;
 mod for_machines;
+mod imports;
 #[cfg(target_os = "linux")]
 mod interruption;
 mod layering;

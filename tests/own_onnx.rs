@@ -4,9 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::common::{data, heschl, onnx_runtime};
-use heschl_core::card::FrontEnd;
-use heschl_core::encoder::{Batch, DeviceChoice, Encoder, OnnxEncoder, OnnxOptions, Precision};
-use heschl_core::formats::npz;
+use heschl_core::files::formats::npz;
+use heschl_core::speech::card::FrontEnd;
+use heschl_core::speech::encoder::{
+    Batch, DeviceChoice, Encoder, OnnxEncoder, OnnxOptions, Precision,
+};
 use heschl_models::OpenModel;
 use heschl_models::folders::Surroundings;
 use heschl_models::own_onnx::{self, AddOptions, AddedOnnx, Evidence, Normalise, OwnOnnxError};

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use crate::common::{array, austen, compare, data, extract, recipe, starter_model};
-use heschl_core::card::LastLayer;
-use heschl_core::formats::npz;
-use heschl_core::recipe::LayerChoice;
-use heschl_core::window::{Coverage, WindowSettings};
+use heschl_core::files::formats::npz;
+use heschl_core::run::recipe::LayerChoice;
+use heschl_core::speech::card::LastLayer;
+use heschl_core::speech::window::{Coverage, WindowSettings};
 use heschl_models::OpenModel;
 use ndarray::{Array3, Axis};
 

@@ -5,13 +5,13 @@ use std::path::Path;
 use crate::common::{
     array, compare, data, extract, feature_files, noise, recipe, run_info, write_wav,
 };
-use heschl_core::encoder::{Encoder, FakeEncoder, Precision};
-use heschl_core::pipeline::{self, Extraction, Summary};
-use heschl_core::progress::{CancelToken, Event};
-use heschl_core::recipe::{ExtractRecipe, LayerChoice};
-use heschl_core::stimuli::Stimulus;
-use heschl_core::store::{self, FeaturesFolder};
-use heschl_core::window::{Coverage, WindowSettings};
+use heschl_core::run::pipeline::{self, Extraction, Summary};
+use heschl_core::run::progress::{CancelToken, Event};
+use heschl_core::run::recipe::{ExtractRecipe, LayerChoice};
+use heschl_core::run::store::{self, FeaturesFolder};
+use heschl_core::speech::encoder::{Encoder, FakeEncoder, Precision};
+use heschl_core::speech::stimuli::Stimulus;
+use heschl_core::speech::window::{Coverage, WindowSettings};
 
 fn short_windows() -> WindowSettings {
     WindowSettings {

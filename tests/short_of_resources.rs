@@ -3,8 +3,8 @@
 use std::process::{Command, Output};
 
 use crate::common::heschl;
-use heschl_core::formats::npz::RowsWriter;
-use heschl_core::random::PythonRandom;
+use heschl_core::files::formats::npz::RowsWriter;
+use heschl_core::maths::random::PythonRandom;
 use ndarray::Array2;
 
 /// Runs the program under a limit of the shell.

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::common::{data, heschl};
-use heschl_core::formats::npy::StoredMatrix;
-use heschl_core::formats::npz;
+use heschl_core::files::formats::npy::StoredMatrix;
+use heschl_core::files::formats::npz;
 use ndarray::{Array, Array1, Array2, Dimension};
 
 /// A copy of the case's files, as a fit writes beside them.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::common::{array, compare, data, feature_files, heschl};
-use heschl_core::formats::responses::{self, ResponseOptions};
+use heschl_core::files::formats::responses::{self, ResponseOptions};
 
 /// Extracts the study's recordings with one of its models.
 fn extract(model: &str, flags: &[&str], out: &Path) {

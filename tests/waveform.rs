@@ -5,13 +5,13 @@ use std::path::Path;
 use crate::common::{
     array, compare, data, encoder, extract, feature_files, load, noise, recipe, run_info, write_wav,
 };
-use heschl_core::encoder::{Encoder, Precision};
-use heschl_core::pipeline::{self, Extraction};
-use heschl_core::progress::{CancelToken, Event};
-use heschl_core::recipe::{ExtractRecipe, LayerChoice};
-use heschl_core::stimuli::Stimulus;
-use heschl_core::store::FeaturesFolder;
-use heschl_core::window::WindowSettings;
+use heschl_core::run::pipeline::{self, Extraction};
+use heschl_core::run::progress::{CancelToken, Event};
+use heschl_core::run::recipe::{ExtractRecipe, LayerChoice};
+use heschl_core::run::store::FeaturesFolder;
+use heschl_core::speech::encoder::{Encoder, Precision};
+use heschl_core::speech::stimuli::Stimulus;
+use heschl_core::speech::window::WindowSettings;
 use heschl_models::{InputMode, OpenModel};
 
 /// The wiring whose windows share frames, and one whose windows do not.

@@ -150,9 +150,13 @@ fn from_ones_own_recordings_to_scores_in_twenty_clicks() {
     window.until("they are shown", |window| window.shows("Scores"));
     assert!(window.n_clicks <= 20, "{} clicks", window.n_clicks);
     assert!(window.close().success());
-    let table = heschl_core::encoding::ScoreTable::read(&scores).unwrap();
+    let table = heschl_core::run::encoding::ScoreTable::read(&scores).unwrap();
     assert_eq!(table.voxels.len(), 24);
-    assert!(table.mean(heschl_core::encoding::Column::R).is_finite());
+    assert!(
+        table
+            .mean(heschl_core::run::encoding::Column::R)
+            .is_finite()
+    );
 }
 
 /// What is copied in the window can be pasted in another program, and the other way round.

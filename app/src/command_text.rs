@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use heschl_core::audio::Resampling;
-use heschl_core::card::LastLayer;
-use heschl_core::encoder::{DeviceChoice, Precision};
-use heschl_core::recipe::{ExtractRecipe, LayerChoice};
-use heschl_core::window::{Coverage, WindowSettings};
+use heschl_core::run::recipe::{ExtractRecipe, LayerChoice};
+use heschl_core::speech::audio::Resampling;
+use heschl_core::speech::card::LastLayer;
+use heschl_core::speech::encoder::{DeviceChoice, Precision};
+use heschl_core::speech::window::{Coverage, WindowSettings};
 
 /// The command line of an extraction, safe to paste into a shell.
 #[must_use]
@@ -111,7 +111,7 @@ pub(crate) fn quoted(word: &str) -> String {
 mod tests {
     use super::*;
     use crate::commands::extract::recipe_of_words;
-    use heschl_core::recipe::{ModelRecipe, OutputRecipe, StimuliRecipe};
+    use heschl_core::run::recipe::{ModelRecipe, OutputRecipe, StimuliRecipe};
 
     /// Splits a line as `sh` does, and reads it as the program does.
     fn read_back(line: &str) -> ExtractRecipe {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Mutex;
 
-use heschl_core::store::atomic;
+use heschl_core::run::store::atomic;
 
 /// Exit code when all was done.
 pub(crate) const DONE: u8 = 0;

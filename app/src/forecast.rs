@@ -3,14 +3,15 @@
 use std::path::Path;
 use std::time::Instant;
 
-use heschl_core::audio::{self, Recording};
-use heschl_core::encoder::{Batch, Encoder, EncoderError};
-use heschl_core::front_end::InputPreparation;
-use heschl_core::pipeline::row_layout;
-use heschl_core::progress::{Event, ExtractionForecast, StoryOutlook};
-use heschl_core::recipe::ExtractRecipe;
-use heschl_core::stimuli::{Stimulus, name_problem};
-use heschl_core::window::{EncoderReach, Windows};
+use heschl_core::run::pipeline::row_layout;
+use heschl_core::run::progress::{Event, ExtractionForecast, StoryOutlook};
+use heschl_core::run::recipe::ExtractRecipe;
+use heschl_core::speech::ENCODER_RATE_HZ;
+use heschl_core::speech::audio::Recording;
+use heschl_core::speech::encoder::{Batch, Encoder, EncoderError};
+use heschl_core::speech::front_end::InputPreparation;
+use heschl_core::speech::stimuli::{Stimulus, name_problem};
+use heschl_core::speech::window::{EncoderReach, Windows};
 pub(crate) use heschl_models::free_bytes;
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 
@@ -223,7 +224,7 @@ fn story_forecast(
         .and_then(|_| match secs {
             None => Ok(0),
             Some(secs) => {
-                let n_samples = (secs * f64::from(audio::ENCODER_RATE_HZ)).round() as u64;
+                let n_samples = (secs * f64::from(ENCODER_RATE_HZ)).round() as u64;
                 let windows = Windows::new(&recipe.window, reach, n_samples);
                 windows
                     .map(|windows| windows.len())

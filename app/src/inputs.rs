@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use heschl_core::recipe::RunInfo;
-use heschl_core::stimuli::Stimulus;
-use heschl_core::store::sha256_of_file;
+use heschl_core::run::recipe::RunInfo;
+use heschl_core::run::store::sha256_of_file;
+use heschl_core::speech::stimuli::Stimulus;
 
 use crate::failure::Failure;
 

@@ -100,7 +100,7 @@ pub(crate) fn png(figure: &Figure, recipe: &str) -> Result<Vec<u8>, String> {
 /// A sentence if it cannot be drawn or written.
 pub(crate) fn save(figure: &Figure, recipe: &str, path: &Path) -> Result<(), String> {
     let png = png(figure, recipe)?;
-    heschl_core::store::atomic::write(path, &png).map_err(|error| error.to_string())
+    heschl_core::run::store::atomic::write(path, &png).map_err(|error| error.to_string())
 }
 
 /// The range of `n` items that pixel `at` of `size` shows; never empty.

@@ -5,14 +5,15 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use heschl_core::encoder::{
+use heschl_core::run::pipeline::now;
+use heschl_core::run::progress::{CancelToken, Event};
+use heschl_core::run::recipe::FileChecksum;
+use heschl_core::run::recipe::{ExtractRecipe, RunInfo};
+use heschl_core::run::store::{check_story_names, sha256_of_file};
+use heschl_core::speech::encoder::{
     Device, Interrupter, Model, OnnxEncoder, OnnxOptions, OnnxRuntime, Precision,
 };
-use heschl_core::pipeline::now;
-use heschl_core::progress::{CancelToken, Event};
-use heschl_core::recipe::{ExtractRecipe, RunInfo};
-use heschl_core::stimuli::{self, Depth, Stimulus};
-use heschl_core::store::{FileChecksum, check_story_names, sha256_of_file};
+use heschl_core::speech::stimuli::{self, Depth, Stimulus};
 use heschl_models::cuda::cuda_blocker;
 use heschl_models::folders::Surroundings;
 use heschl_models::resolve::resolve;

@@ -1,40 +1,15 @@
-//! Core library of Heschl: audio, windows, speech encoders, feature files, and voxelwise encoding models.
+//! Core library of Heschl: from recordings to hidden states, and from those to voxel scores.
+//!
+//! Its rooms, each of which may use only those before it (`tests/imports.rs`):
+//! [`maths`], [`files`], [`speech`], [`stats`], [`linear`], [`fmri`], [`figure`], [`run`], and [`display`], which affects no
+//! result.
 
-pub mod audio;
-pub mod banded;
-pub mod card;
-pub mod ceiling;
-pub mod delay;
-pub mod design;
 pub mod display;
-pub mod downsample;
-pub mod encoder;
-pub mod encoding;
 pub mod figure;
-pub mod formats;
-pub mod front_end;
-pub mod intervals;
-pub mod matrix;
-pub mod mel;
-pub mod names;
-pub mod partition;
-pub mod pipeline;
-pub mod progress;
-pub mod random;
-pub mod recipe;
-pub mod report;
-pub mod responses;
-pub mod ridge;
-pub mod sanity;
-pub mod scaling;
-pub mod scans;
-pub mod score;
-pub mod significance;
-pub mod simulate;
-pub mod split;
-pub mod stacking;
-pub mod stimuli;
-pub mod store;
-pub mod textgrid;
-pub mod window;
-pub mod zscore;
+pub mod files;
+pub mod fmri;
+pub mod linear;
+pub mod maths;
+pub mod run;
+pub mod speech;
+pub mod stats;

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use base64::Engine as _;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
-use heschl_core::formats::npz;
-use heschl_core::formats::responses::{ResponseOptions, open};
+use heschl_core::files::formats::npz;
+use heschl_core::files::formats::responses::{ResponseOptions, open};
 
 static NOW: AtomicUsize = AtomicUsize::new(0);
 static MOST: AtomicUsize = AtomicUsize::new(0);

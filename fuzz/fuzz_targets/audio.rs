@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use heschl_core::audio::{Recording, Resampling};
+use heschl_core::speech::audio::{Recording, Resampling};
 use libfuzzer_sys::fuzz_target;
 
 /// The first byte chooses the suffix, which is a hint to the decoder.

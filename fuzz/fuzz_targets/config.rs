@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use heschl_core::card::Card;
-use heschl_core::encoder::Precision;
+use heschl_core::speech::card::Card;
+use heschl_core::speech::encoder::Precision;
 use heschl_models::InputMode;
 use heschl_models::checkpoint::Checkpoint;
 use heschl_models::wav2vec2::{self, Wav2Vec2Config};

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use heschl_core::formats::pickle;
+use heschl_core::files::formats::pickle;
 use heschl_models::checkpoint::{Dtype, pytorch};
 use libfuzzer_sys::fuzz_target;
 

@@ -1,7 +1,7 @@
 //! Any text as a TR report or a list of scan times: a sentence, or times in order.
 #![no_main]
 
-use heschl_core::scans::{ScanTimes, TrReport, TriggerRepair, sound_onset};
+use heschl_core::fmri::scans::{ScanTimes, TrReport, TriggerRepair, sound_onset};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

@@ -12,8 +12,7 @@ use crate::catalogue::{self, CONFIG_FILE};
 use crate::fetch::is_folder_name;
 use crate::files;
 use crate::folders::{NoDataFolder, Surroundings};
-use crate::own_onnx;
-use crate::untrained;
+use crate::written::{is_own_onnx, is_untrained};
 
 const LIST_FILE: &str = "added.json";
 const LIST_VERSION: u32 = 1;
@@ -137,7 +136,7 @@ pub fn add(around: &Surroundings, folder: &Path, name: Option<&str>) -> Result<A
 
 /// Whether a folder holds a checkpoint or an added ONNX file.
 pub(crate) fn is_model_folder(folder: &Path) -> bool {
-    folder.join(CONFIG_FILE).is_file() || own_onnx::is_own(folder)
+    folder.join(CONFIG_FILE).is_file() || is_own_onnx(folder)
 }
 
 fn is_taken(models: &[Added], name: &str) -> bool {
@@ -168,7 +167,7 @@ pub(crate) fn check_name_is_free(
 /// Whether a folder was written by Heschl for an added model. If it is not in the list, it was left by an interrupted
 /// attempt and can be replaced.
 fn is_written_here(folder: &Path) -> bool {
-    own_onnx::is_own(folder) || untrained::is_untrained(folder)
+    is_own_onnx(folder) || is_untrained(folder)
 }
 
 /// Returns all added models, in the order they were added.

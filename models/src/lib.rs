@@ -25,11 +25,12 @@ pub mod untrained;
 mod unused;
 pub mod wav2vec2;
 pub mod whisper;
+mod written;
 
 use std::path::{Path, PathBuf};
 
-use heschl_core::card::{Card, LastLayer};
-use heschl_core::encoder::{Model, Precision};
+use heschl_core::speech::card::{Card, LastLayer};
+use heschl_core::speech::encoder::{Model, Precision};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -158,7 +159,7 @@ impl OpenModel {
             architecture,
             files,
             unknown_entries,
-        } = if own_onnx::is_own(folder) {
+        } = if written::is_own_onnx(folder) {
             let own = OwnModel::open(folder)?;
             let files = own.files();
             Opened {

@@ -1,6 +1,6 @@
 //! Peak throughput of single-precision matrix products, an upper bound for any encoder.
 
-use heschl_core::encoder::{OnnxRuntime, RuntimeError};
+use heschl_core::speech::encoder::{OnnxRuntime, RuntimeError};
 use ndarray::Array2;
 
 use crate::onnx::{Dim, GraphBuilder};

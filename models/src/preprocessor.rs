@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use heschl_core::mel;
+use heschl_core::speech::mel;
 use serde_json::{Map, Value};
 
 use crate::catalogue::{PREPROCESSOR_FILE, PROCESSOR_FILE};

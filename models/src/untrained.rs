@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use heschl_core::random::PythonRandom;
+use heschl_core::maths::random::PythonRandom;
 use serde::{Deserialize, Serialize};
 
 use crate::added::{self, AddError, Added};
@@ -12,12 +12,11 @@ use crate::catalogue::{CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE};
 use crate::checkpoint::Checkpoint;
 use crate::files::{rename_durably, write_atomically};
 use crate::folders::{NoDataFolder, Surroundings};
+use crate::written::{UNTRAINED_FILE, is_untrained};
 use crate::{Architecture, ModelError, OpenModel};
 
 /// Suffix of the model's name.
 const SUFFIX: &str = "-untrained";
-/// File that marks a folder as written here, with the name of the trained model.
-const MARK: &str = "untrained.json";
 const WEIGHTS: &str = "model.safetensors";
 
 /// Errors of [`add`].
@@ -47,11 +46,6 @@ struct Mark {
     version: u32,
     of: String,
     seed: u64,
-}
-
-/// Whether a folder was written here.
-pub(crate) fn is_untrained(folder: &Path) -> bool {
-    folder.join(MARK).is_file()
 }
 
 /// Returns the name of a model's untrained counterpart.
@@ -100,7 +94,7 @@ fn clear(folder: &Path) -> Result<(), UntrainedError> {
 }
 
 fn is_the_same(target: &Path, of: &str, seed: u64) -> bool {
-    let text = fs::read(target.join(MARK)).unwrap_or_default();
+    let text = fs::read(target.join(UNTRAINED_FILE)).unwrap_or_default();
     let mark = serde_json::from_slice::<Mark>(&text);
     mark.is_ok_and(|mark| mark.version == 1 && mark.of == of && mark.seed == seed)
 }
@@ -124,7 +118,7 @@ fn write(target: &Path, model: &OpenModel, seed: u64) -> Result<(), UntrainedErr
         of: model.card().name.clone(),
         seed,
     };
-    let path = target.join(MARK);
+    let path = target.join(UNTRAINED_FILE);
     let text = serde_json::to_vec_pretty(&mark).map_err(io::Error::other);
     text.and_then(|text| write_atomically(&path, &text))
         .map_err(unwritable(&path))
@@ -269,7 +263,7 @@ mod tests {
             assert_eq!(twin.card().n_layers, trained.card().n_layers);
             assert_eq!(twin.card().dim, trained.card().dim);
             let layers: Vec<usize> = (0..twin.card().n_layers).collect();
-            let precision = heschl_core::encoder::Precision::F32;
+            let precision = heschl_core::speech::encoder::Precision::F32;
             twin.build(&layers, precision).unwrap();
             for (name, values) in numbers(&added.folder) {
                 assert!(values.iter().all(|value| value.is_finite()), "{name}");

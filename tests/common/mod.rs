@@ -10,17 +10,19 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use heschl_core::card::LastLayer;
-use heschl_core::encoder::{DeviceChoice, OnnxEncoder, OnnxOptions, OnnxRuntime, Precision};
-use heschl_core::formats::npz;
-use heschl_core::pipeline::{self, Extraction, Summary};
-use heschl_core::progress::CancelToken;
-use heschl_core::recipe::{
+use heschl_core::files::formats::npz;
+use heschl_core::run::pipeline::{self, Extraction, Summary};
+use heschl_core::run::progress::CancelToken;
+use heschl_core::run::recipe::{
     ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe, RunInfo, StimuliRecipe,
 };
-use heschl_core::stimuli::Stimulus;
-use heschl_core::store::FeaturesFolder;
-use heschl_core::window::WindowSettings;
+use heschl_core::run::store::FeaturesFolder;
+use heschl_core::speech::card::LastLayer;
+use heschl_core::speech::encoder::{
+    DeviceChoice, OnnxEncoder, OnnxOptions, OnnxRuntime, Precision,
+};
+use heschl_core::speech::stimuli::Stimulus;
+use heschl_core::speech::window::WindowSettings;
 use heschl_models::download::{Limits, Watch};
 use heschl_models::folders::Surroundings;
 use heschl_models::{InputMode, OpenModel, catalogue, fetch, runtime};
@@ -92,7 +94,7 @@ pub(crate) fn recipe(
         stimuli: StimuliRecipe {
             folder: data(""),
             recursive: false,
-            resampling: heschl_core::audio::Resampling::default(),
+            resampling: heschl_core::speech::audio::Resampling::default(),
             stories: vec![],
             custom_stimuli: None,
         },

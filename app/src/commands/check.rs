@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use heschl_core::store;
+use heschl_core::run::store;
 
 use crate::console::{self, count, say};
 use crate::failure::{CommandResult, Outcome};

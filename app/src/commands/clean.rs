@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use heschl_core::store::{find_litter, remove_litter};
+use heschl_core::run::store::{find_litter, remove_litter};
 
 use crate::console::{self, count, say};
 use crate::failure::{CommandResult, Outcome};

@@ -2,15 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use heschl_core::audio::Resampling;
-use heschl_core::card::LastLayer;
-use heschl_core::encoder::{DeviceChoice, Precision};
-use heschl_core::formats::npz;
-use heschl_core::recipe::{
+use heschl_core::files::formats::npz;
+use heschl_core::run::recipe::{
     EncodeFile, ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe, RecipeFile, StimuliRecipe,
 };
-use heschl_core::store::{FEATURES, FeaturesFolder, atomic};
-use heschl_core::window::WindowSettings;
+use heschl_core::run::store::{FEATURES, FeaturesFolder, atomic};
+use heschl_core::speech::audio::Resampling;
+use heschl_core::speech::card::LastLayer;
+use heschl_core::speech::encoder::{DeviceChoice, Precision};
+use heschl_core::speech::window::WindowSettings;
 use heschl_models::folders::Surroundings;
 use heschl_models::{catalogue, untrained};
 use ndarray::{Array2, Ix2};

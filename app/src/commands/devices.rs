@@ -40,7 +40,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
     } else {
         fetching::find_runtime(args.runtime.as_deref())?
     };
-    let runtime = heschl_core::encoder::OnnxRuntime::load(&library.path)?;
+    let runtime = heschl_core::speech::encoder::OnnxRuntime::load(&library.path)?;
     say(format_args!(
         "ONNX Runtime {} ({})",
         runtime.version(),

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use heschl_core::design::{FrameReader, scan_times};
-use heschl_core::downsample::{Downsampling, downsample};
-use heschl_core::formats::npz_arrays::ArraysWriter;
-use heschl_core::recipe::{FeatureKind, FeatureSet, ScansRecipe, bounds};
-use heschl_core::scans::{ScanTimes, TriggerRepair};
-use heschl_core::store::atomic;
+use heschl_core::files::formats::npz_arrays::ArraysWriter;
+use heschl_core::fmri::downsample::{Downsampling, downsample};
+use heschl_core::fmri::scans::{ScanTimes, TriggerRepair};
+use heschl_core::run::design::{FrameReader, scan_times};
+use heschl_core::run::recipe::{FeatureKind, FeatureSet, ScansRecipe, bounds};
+use heschl_core::run::store::atomic;
 
 use super::extract::absolute;
 use super::numbers::{number, whole};
@@ -91,7 +91,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
         kind: FeatureKind::Features,
         folder: absolute(&args.features)?,
         layer: args.layer.clone(),
-        empty_labels: heschl_core::textgrid::EmptyLabels::default(),
+        empty_labels: heschl_core::fmri::textgrid::EmptyLabels::default(),
     };
     let out = absolute(&args.out)?;
     let counts = args.respdict.as_deref().map(scan_counts).transpose()?;

@@ -3,13 +3,13 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use heschl_core::encoding::{self, Column, FitForecast, MachineSpeed, ScoreTable, VoxelShare};
-use heschl_core::formats::npy::StoredMatrix;
-use heschl_core::formats::responses::{self, ResponseOptions};
-use heschl_core::pipeline::{self, EncodeError, EncodeSummary, Encoding, Existing};
-use heschl_core::progress::{EncodingForecast, Event};
-use heschl_core::recipe::{EncodeFile, EncodeRecipe};
-use heschl_core::ridge::AlphaSharing;
+use heschl_core::files::formats::npy::StoredMatrix;
+use heschl_core::files::formats::responses::{self, ResponseOptions};
+use heschl_core::linear::ridge::AlphaSharing;
+use heschl_core::run::encoding::{Column, FitForecast, MachineSpeed, ScoreTable, VoxelShare};
+use heschl_core::run::pipeline::{self, EncodeError, EncodeSummary, Encoding, Existing};
+use heschl_core::run::progress::{EncodingForecast, Event};
+use heschl_core::run::recipe::{EncodeFile, EncodeRecipe};
 
 use super::extract::absolute;
 use crate::console::{self, note, say};
@@ -233,7 +233,7 @@ pub(crate) struct MergeArgs {
 /// # Errors
 /// A sentence if a share is missing or does not belong to the others.
 pub(crate) fn merge(args: &MergeArgs) -> CommandResult {
-    let table = encoding::merge(&args.folder)?;
+    let table = pipeline::merge(&args.folder)?;
     say(summary(&table));
     Ok(Outcome::Done)
 }

@@ -3,18 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use clap::ArgAction;
-use heschl_core::audio::Resampling;
-use heschl_core::card::LastLayer;
-use heschl_core::encoder::{DeviceChoice, Encoder as _, Precision};
-use heschl_core::pipeline::{self, Extraction, Summary};
-use heschl_core::progress::Event;
-use heschl_core::recipe::{
+use heschl_core::run::pipeline::{self, Extraction, Summary};
+use heschl_core::run::progress::Event;
+use heschl_core::run::recipe::SourceRecording;
+use heschl_core::run::recipe::{
     CustomStimuli, ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe, RecipeFile, RunInfo,
     StimuliRecipe,
 };
-use heschl_core::stimuli::{self, Stimulus};
-use heschl_core::store::{FeaturesFolder, SourceRecording, StoryRecord, atomic};
-use heschl_core::window::{Coverage, WindowSettings};
+use heschl_core::run::store::{FeaturesFolder, StoryRecord, atomic};
+use heschl_core::speech::audio::Resampling;
+use heschl_core::speech::card::LastLayer;
+use heschl_core::speech::encoder::{DeviceChoice, Encoder as _, Precision};
+use heschl_core::speech::stimuli::{self, Stimulus};
+use heschl_core::speech::window::{Coverage, WindowSettings};
 use heschl_models::folders::Surroundings;
 use heschl_models::resolve::{FoundAs, resolve};
 

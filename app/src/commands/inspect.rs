@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use heschl_core::formats::responses::{ResponseOptions, open};
-use heschl_core::responses::ResponseSource;
+use heschl_core::files::formats::responses::{ResponseOptions, open};
+use heschl_core::files::responses::ResponseSource;
 
 use super::extract::absolute;
 use crate::console::{count, note, say};

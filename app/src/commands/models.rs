@@ -6,7 +6,7 @@ mod check;
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use heschl_core::card::LastLayer;
+use heschl_core::speech::card::LastLayer;
 use heschl_models::catalogue::Shelf;
 use heschl_models::folders::Surroundings;
 use heschl_models::{added, catalogue, fetch, untrained};

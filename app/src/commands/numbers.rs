@@ -1,6 +1,6 @@
 //! Numbers of the command line, within their ranges.
 
-use heschl_core::recipe::bounds::Bounds;
+use heschl_core::run::recipe::bounds::Bounds;
 
 /// Reads a number of a flag.
 pub(crate) fn number(bounds: Bounds) -> impl Fn(&str) -> Result<f64, String> + Clone {

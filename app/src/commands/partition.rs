@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use heschl_core::encoding::{Column, ScoreTable};
-use heschl_core::partition::partition;
-use heschl_core::store::atomic;
+use heschl_core::linear::partition::partition;
+use heschl_core::run::encoding::{Column, ScoreTable};
+use heschl_core::run::store::atomic;
 use ndarray::Array1;
 
 use super::extract::absolute;

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use heschl_core::formats::responses::{self, ResponseOptions};
-use heschl_core::pipeline::{self, Prediction};
-use heschl_core::recipe::{EncodeFile, EncodeRecipe};
-use heschl_core::store::{atomic, sha256_of_file};
+use heschl_core::files::formats::responses::{self, ResponseOptions};
+use heschl_core::run::pipeline::{self, Prediction};
+use heschl_core::run::recipe::{EncodeFile, EncodeRecipe};
+use heschl_core::run::store::{atomic, sha256_of_file};
 
 use super::extract::absolute;
 use crate::console::{note, say};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use heschl_core::recipe::{EncodeFile, RecipeFile};
+use heschl_core::run::recipe::{EncodeFile, RecipeFile};
 
 use super::encode;
 use super::extract::{MachineArgs, Repetition, absolute, run_recipe};

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use heschl_core::design::FrameReader;
-use heschl_core::downsample::{Downsampling, downsample};
-use heschl_core::formats::npz_arrays::{ArraysWriter, MemoryOrder, header};
-use heschl_core::recipe::{
+use heschl_core::files::formats::npz_arrays::{ArraysWriter, MemoryOrder, header};
+use heschl_core::fmri::downsample::{Downsampling, downsample};
+use heschl_core::fmri::scans::ScanTimes;
+use heschl_core::fmri::simulate::{Haemodynamics, SimulatedBrain, SimulationSettings, reachable_r};
+use heschl_core::run::design::FrameReader;
+use heschl_core::run::recipe::{
     ControlsRecipe, EncodeFile, EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet, Preset,
     ResponsesRecipe, ScansRecipe, ScoresRecipe, StoriesRecipe, Trim, bounds,
 };
-use heschl_core::scans::ScanTimes;
-use heschl_core::simulate::{Haemodynamics, SimulatedBrain, SimulationSettings, reachable_r};
-use heschl_core::store::atomic;
+use heschl_core::run::store::atomic;
 use ndarray::{Array2, s};
 
 use super::extract::absolute;
@@ -134,7 +134,7 @@ pub(crate) fn plant(args: &Args) -> Result<SimulatedBrain, Failure> {
         kind: FeatureKind::Features,
         folder: folder.clone(),
         layer: args.layer.clone(),
-        empty_labels: heschl_core::textgrid::EmptyLabels::default(),
+        empty_labels: heschl_core::fmri::textgrid::EmptyLabels::default(),
     };
     let stories = stories_in(&set)?;
     if stories.len() < 2 {

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use heschl_core::encoding::{Column, ScoreTable};
-use heschl_core::formats::npz_arrays::ArraysWriter;
-use heschl_core::formats::responses::{ResponseOptions, open};
-use heschl_core::pipeline::{Stack, StackMember, stack};
-use heschl_core::recipe::{EncodeFile, bounds};
-use heschl_core::store::atomic;
+use heschl_core::files::formats::npz_arrays::ArraysWriter;
+use heschl_core::files::formats::responses::{ResponseOptions, open};
+use heschl_core::run::encoding::{Column, ScoreTable};
+use heschl_core::run::pipeline::{Stack, StackMember, stack};
+use heschl_core::run::recipe::{EncodeFile, bounds};
+use heschl_core::run::store::atomic;
 
 use super::extract::absolute;
 use super::numbers::number;

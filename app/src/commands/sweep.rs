@@ -7,13 +7,13 @@ use std::fmt::Write as _;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use heschl_core::encoding::{Column, ScoreTable, VoxelShare};
-use heschl_core::formats::responses::{ResponseOptions, open};
-use heschl_core::intervals::Interval;
-use heschl_core::pipeline::{self, EncodeSummary, Encoding, Existing};
-use heschl_core::recipe::EncodeFile;
-use heschl_core::responses::KeptResponses;
-use heschl_core::store::atomic;
+use heschl_core::files::formats::responses::{ResponseOptions, open};
+use heschl_core::files::responses::KeptResponses;
+use heschl_core::run::encoding::{Column, ScoreTable, VoxelShare};
+use heschl_core::run::pipeline::{self, EncodeSummary, Encoding, Existing};
+use heschl_core::run::recipe::EncodeFile;
+use heschl_core::run::store::atomic;
+use heschl_core::stats::intervals::Interval;
 
 use fits::Fit;
 

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use eframe::egui;
-use heschl_core::audio::ENCODER_RATE_HZ;
-use heschl_core::recipe::ScansRecipe;
+use heschl_core::run::recipe::ScansRecipe;
+use heschl_core::speech::ENCODER_RATE_HZ;
 
 use super::actions::Actions;
 use super::close_request::CloseRequest;

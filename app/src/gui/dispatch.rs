@@ -11,7 +11,7 @@ use super::toasts::Tone;
 use super::workers::{DiskTask, Done, Event, Meaning};
 use crate::command_text::quoted;
 use eframe::egui;
-use heschl_core::recipe::EncodeRecipe;
+use heschl_core::run::recipe::EncodeRecipe;
 use std::path::PathBuf;
 
 impl App {
@@ -278,7 +278,7 @@ impl App {
     }
 
     /// The recipe that the study makes of the stories that were found.
-    pub(super) fn recipe(&self) -> Result<heschl_core::recipe::ExtractRecipe, String> {
+    pub(super) fn recipe(&self) -> Result<heschl_core::run::recipe::ExtractRecipe, String> {
         let open = self.state.open.as_ref().ok_or("Open a study first.")?;
         if open.study.stimuli.is_none() || self.info.stories.ready().is_none() {
             return Err("Choose a folder of recordings first.".into());

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use eframe::egui;
-use heschl_core::design::AlignmentQuestion;
-use heschl_core::recipe::{EncodeFile, EncodeRecipe};
+use heschl_core::run::design::AlignmentQuestion;
+use heschl_core::run::recipe::{EncodeFile, EncodeRecipe};
 
 use super::app::App;
 use super::fitting::{FitAs, FitStudy};

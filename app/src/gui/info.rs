@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use heschl_core::audio::RecordingInfo;
-use heschl_core::card::Card;
 use heschl_core::display::sound::Sound;
+use heschl_core::speech::audio::RecordingInfo;
+use heschl_core::speech::card::Card;
 
 use super::actions::PathPurpose;
 use super::features::FeatureInfo;

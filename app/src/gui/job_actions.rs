@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use eframe::egui;
 use heschl_core::display::library::Layer;
-use heschl_core::recipe::{ExtractRecipe, RecipeFile};
+use heschl_core::run::recipe::{ExtractRecipe, RecipeFile};
 use heschl_models::catalogue;
 
 use super::actions::{AtClose, ExportFormat, ModelAction, PathPurpose, ViewAction};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use heschl_core::store::atomic;
+use heschl_core::run::store::atomic;
 
 use super::state::{Preferences, SCALES};
 

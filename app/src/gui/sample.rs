@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use heschl_core::recipe::{Preset, ScansRecipe};
-use heschl_core::store::atomic;
-use heschl_core::window::WindowSettings;
+use heschl_core::run::recipe::{Preset, ScansRecipe};
+use heschl_core::run::store::atomic;
+use heschl_core::speech::window::WindowSettings;
 
 use super::fitting::{FINAL, FitStudy, Trims};
 use super::state::Study;
@@ -125,8 +125,8 @@ mod tests {
 
     #[test]
     fn the_whole_sample_is_written_once_and_its_words_lie_within_the_sound() {
-        use heschl_core::audio::{Recording, Resampling};
-        use heschl_core::textgrid::TextGrid;
+        use heschl_core::fmri::textgrid::TextGrid;
+        use heschl_core::speech::audio::{Recording, Resampling};
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join(WHOLE);
         let mut study = write_whole(&folder).unwrap();

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use heschl_core::audio::Resampling;
-use heschl_core::card::LastLayer;
-use heschl_core::encoder::{DeviceChoice, Precision};
-use heschl_core::recipe::{
+use heschl_core::run::recipe::{
     CustomStimuli, EncodeRecipe, ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe,
     StimuliRecipe,
 };
-use heschl_core::window::WindowSettings;
+use heschl_core::speech::audio::Resampling;
+use heschl_core::speech::card::LastLayer;
+use heschl_core::speech::encoder::{DeviceChoice, Precision};
+use heschl_core::speech::window::WindowSettings;
 use serde::{Deserialize, Serialize};
 
 use super::features::FeatureSelection;

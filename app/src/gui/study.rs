@@ -4,7 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use heschl_core::display::library::FeatureLibrary;
-use heschl_core::store::atomic;
+use heschl_core::run::store::atomic;
 
 use super::info::StudyContents;
 use super::lock;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, Ix2};
 
-use crate::formats::npz::{self, NpzError};
-use crate::recipe::RecipeFile;
+use crate::files::formats::npz::{self, NpzError};
+use crate::run::recipe::RecipeFile;
 
 /// Maximum nesting depth of story folders.
 const DEEPEST: usize = 6;
@@ -224,7 +224,7 @@ fn stories_in(folder: &Path, layers: &[Layer], deepest: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::npz::RowsWriter;
+    use crate::files::formats::npz::RowsWriter;
 
     fn write(path: &Path, name: &str, n_rows: usize, n_columns: usize) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::audio::ENCODER_RATE_HZ;
-use crate::mel::{FFT_SAMPLES, HOP_SAMPLES, MelFrames};
+use crate::speech::ENCODER_RATE_HZ;
+use crate::speech::mel::{FFT_SAMPLES, HOP_SAMPLES, MelFrames};
 
 /// Mel bands of the spectrogram, 0 to 8 kHz.
 pub const N_BANDS: usize = 64;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use heschl_core::audio::{AudioError, Resampling, count_samples, probe};
+use heschl_core::speech::audio::{AudioError, Resampling, count_samples, probe};
 use hound::{SampleFormat, WavSpec, WavWriter};
 use tempfile::TempDir;
 

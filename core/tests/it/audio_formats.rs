@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use heschl_core::audio::{
+use heschl_core::speech::audio::{
     Recording, RecordingInfo, Resampling, SincResampler, count_samples, probe,
 };
 use hound::{SampleFormat, WavSpec, WavWriter};

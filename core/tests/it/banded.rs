@@ -1,12 +1,15 @@
 //! Banded ridge beside himalaya's random search (`tests/data/banded.py`).
 
 use crate::common::fixture;
-use heschl_core::banded::{BandedChoice, BandedProblem, BandedSettings, r_squared_of_parts};
-use heschl_core::ridge::{
-    AlphaUnit, BasisForm, Problem, RefitPlan, RidgeSettings, RoundScore, Weights,
+use heschl_core::linear::banded::{
+    BandedChoice, BandedProblem, BandedSettings, r_squared_of_parts,
 };
-use heschl_core::score::r_squared;
-use heschl_core::split::{CrossValidation, TestFeatures, TrainingFeatures};
+use heschl_core::linear::ridge::{
+    AlphaUnit, BasisForm, Problem, RefitPlan, RidgeSettings, Weights,
+};
+use heschl_core::linear::split::{CrossValidation, TestFeatures, TrainingFeatures};
+use heschl_core::stats::score::RoundScore;
+use heschl_core::stats::score::r_squared;
 use ndarray::{Array1, Array2, Axis, Ix1, Ix2, s};
 
 const N_TRAINING: usize = 48;

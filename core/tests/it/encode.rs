@@ -3,24 +3,25 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use heschl_core::encoding::{BLOCK_VOXELS, Column, ScoreTable, VoxelShare, merge};
-use heschl_core::formats::npy::StoredMatrix;
-use heschl_core::formats::npz::{self, RowsWriter};
-use heschl_core::intervals::{BlockBootstrap, Interval};
-use heschl_core::pipeline::{
+use heschl_core::files::formats::npy::StoredMatrix;
+use heschl_core::files::formats::npz::{self, RowsWriter};
+use heschl_core::files::responses::ResponsesInMemory;
+use heschl_core::linear::ridge::AlphaSharing;
+use heschl_core::linear::split::{CrossValidation, HeldChunks};
+use heschl_core::maths::random::PythonRandom;
+use heschl_core::run::encoding::{BLOCK_VOXELS, Column, ScoreTable, VoxelShare};
+use heschl_core::run::pipeline::merge;
+use heschl_core::run::pipeline::{
     EncodeError, EncodeSummary, Encoding, Existing, StackError, StackMember, encode, encode_sizes,
     stack,
 };
-use heschl_core::progress::{CancelToken, Event};
-use heschl_core::random::PythonRandom;
-use heschl_core::recipe::{
+use heschl_core::run::progress::{CancelToken, Event};
+use heschl_core::run::recipe::{
     Alphas, BandedRecipe, ControlsRecipe, EncodeFile, EncodeOutput, EncodeRecipe, FeatureKind,
     FeatureSet, FitPrecision, Preset, ResponsesRecipe, ScansRecipe, ScoresRecipe, StoriesRecipe,
 };
-use heschl_core::responses::ResponsesInMemory;
-use heschl_core::ridge::AlphaSharing;
-use heschl_core::split::{CrossValidation, HeldChunks};
-use heschl_core::store::{StoreError, sha256_of_file};
+use heschl_core::run::store::{StoreError, sha256_of_file};
+use heschl_core::stats::intervals::{BlockBootstrap, Interval};
 use ndarray::{Array2, Axis, Ix2, s};
 
 mod refusals;
@@ -81,7 +82,7 @@ fn recipe(folder: &Path, name: &str) -> EncodeRecipe {
             kind: FeatureKind::Features,
             folder: folder.join("features"),
             layer: None,
-            empty_labels: heschl_core::textgrid::EmptyLabels::default(),
+            empty_labels: heschl_core::fmri::textgrid::EmptyLabels::default(),
         }],
         responses: ResponsesRecipe {
             path: folder.join("responses"),
@@ -93,7 +94,7 @@ fn recipe(folder: &Path, name: &str) -> EncodeRecipe {
             test: vec!["delta".into()],
         },
         scans: ScansRecipe::default(),
-        downsampling: heschl_core::downsample::Downsampling::default(),
+        downsampling: heschl_core::fmri::downsample::Downsampling::default(),
         design: Preset::DeepFmri.design(),
         ridge,
         scores: ScoresRecipe {

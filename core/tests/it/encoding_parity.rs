@@ -1,18 +1,19 @@
 //! Scan times, downsampling and ridge beside the numbers of the study's Python code (`tests/data/README.md`).
 
 use crate::common::fixture;
-use heschl_core::delay::{DelayBorders, delayed};
-use heschl_core::downsample::{Downsampling, downsample};
-use heschl_core::matrix::Real;
-use heschl_core::ridge::{
-    AlphaUnit, Problem, RefitPlan, RidgeSettings, RoundScore, RoundsPlan, Weights,
-    best_alpha_per_voxel, best_alphas, mean_over_rounds,
+use heschl_core::fmri::delay::{DelayBorders, delayed};
+use heschl_core::fmri::downsample::{Downsampling, downsample};
+use heschl_core::fmri::scans::{ScanTimes, TrReport, TriggerRepair};
+use heschl_core::fmri::textgrid::TextGrid;
+use heschl_core::fmri::zscore::zscore;
+use heschl_core::linear::ridge::{
+    AlphaUnit, Problem, RefitPlan, RidgeSettings, RoundsPlan, Weights, best_alpha_per_voxel,
+    best_alphas, mean_over_rounds,
 };
-use heschl_core::scans::{ScanTimes, TrReport, TriggerRepair};
-use heschl_core::score::{Centred, correlation};
-use heschl_core::split::{CrossValidation, HeldChunks, TestFeatures, TrainingFeatures};
-use heschl_core::textgrid::TextGrid;
-use heschl_core::zscore::zscore;
+use heschl_core::linear::split::{CrossValidation, HeldChunks, TestFeatures, TrainingFeatures};
+use heschl_core::maths::matrix::Real;
+use heschl_core::stats::score::RoundScore;
+use heschl_core::stats::score::{Centred, correlation};
 use ndarray::{Array, Array1, Array2, Array3, Dimension};
 
 fn furthest<'a>(
@@ -74,7 +75,7 @@ fn words_and_their_times_are_those_of_the_study() {
     assert_eq!(serde_json::json!(texts), expected["words"]);
     let times: Vec<f64> = words
         .iter()
-        .map(heschl_core::textgrid::Interval::midpoint_secs)
+        .map(heschl_core::fmri::textgrid::Interval::midpoint_secs)
         .collect();
     assert!(furthest(&times, &expected_times("word_times")) <= 1e-9);
 }

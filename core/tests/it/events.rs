@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use heschl_core::progress::{
+use heschl_core::run::progress::{
     EncodingForecast, Event, ExtractionForecast, Stage, StageTimes, StoryOutlook,
 };
 

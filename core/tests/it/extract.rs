@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use heschl_core::encoder::FakeEncoder;
-use heschl_core::pipeline::{ExtractError, Extraction, Summary, extract};
-use heschl_core::progress::{CancelToken, Event};
-use heschl_core::recipe::{ExtractRecipe, RecipeFile, RunInfo};
-use heschl_core::stimuli::{Depth, find_stimuli};
-use heschl_core::store::{FeaturesFolder, StoreError};
+use heschl_core::run::pipeline::{ExtractError, Extraction, Summary, extract};
+use heschl_core::run::progress::{CancelToken, Event};
+use heschl_core::run::recipe::{ExtractRecipe, RecipeFile, RunInfo};
+use heschl_core::run::store::{FeaturesFolder, StoreError};
+use heschl_core::speech::encoder::FakeEncoder;
+use heschl_core::speech::stimuli::{Depth, find_stimuli};
 use hound::{SampleFormat, WavSpec, WavWriter};
 
 fn recipe(stories: &Path, out: &Path) -> ExtractRecipe {

@@ -4,12 +4,12 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use heschl_core::formats::joblib::PickledFile;
-use heschl_core::formats::npz;
-use heschl_core::formats::pickle::Value;
-use heschl_core::formats::responses::{ResponseOptions, open};
-use heschl_core::formats::volumes::Volumes;
-use heschl_core::responses::ResponseSource;
+use heschl_core::files::formats::joblib::PickledFile;
+use heschl_core::files::formats::npz;
+use heschl_core::files::formats::pickle::Value;
+use heschl_core::files::formats::responses::{ResponseOptions, open};
+use heschl_core::files::formats::volumes::Volumes;
+use heschl_core::files::responses::ResponseSource;
 use ndarray::{Array2, Ix2, s};
 
 fn data(name: &str) -> PathBuf {

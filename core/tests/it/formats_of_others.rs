@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use heschl_core::formats::npy::StoredMatrix;
-use heschl_core::formats::npz;
-use heschl_core::formats::responses::{ResponseOptions, open};
-use heschl_core::recipe::ResponsesRecipe;
-use heschl_core::responses::ResponseSource;
+use heschl_core::files::formats::npy::StoredMatrix;
+use heschl_core::files::formats::npz;
+use heschl_core::files::formats::responses::{ResponseOptions, open};
+use heschl_core::files::responses::ResponseSource;
+use heschl_core::run::recipe::ResponsesRecipe;
 use ndarray::{Array2, Ix2, s};
 
 fn data(name: &str) -> PathBuf {
@@ -388,7 +388,7 @@ fn a_flipped_bit_is_found_where_a_format_has_a_checksum() {
 }
 
 fn read_all(path: &Path) -> Result<Vec<(String, Array2<f64>)>, String> {
-    let clause = |error: heschl_core::responses::ResponsesError| error.to_string();
+    let clause = |error: heschl_core::files::responses::ResponsesError| error.to_string();
     let source = open(path, &ResponseOptions::default()).map_err(clause)?;
     let stories = source.stories();
     source.verify(&stories).map_err(clause)?;

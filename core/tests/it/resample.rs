@@ -3,7 +3,7 @@
 use std::f64::consts::TAU;
 use std::fs::File;
 
-use heschl_core::audio::{ResampleError, SincResampler};
+use heschl_core::speech::audio::{ResampleError, SincResampler};
 use ndarray::Array1;
 use ndarray_npy::ReadNpyExt;
 use zip::ZipArchive;

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use heschl_core::encoding::VoxelShare;
-use heschl_core::formats::npz::RowsWriter;
-use heschl_core::pipeline::{Encoding, Existing, encode};
-use heschl_core::progress::CancelToken;
-use heschl_core::random::PythonRandom;
-use heschl_core::recipe::{
+use heschl_core::files::formats::npz::RowsWriter;
+use heschl_core::files::responses::ResponsesInMemory;
+use heschl_core::maths::random::PythonRandom;
+use heschl_core::run::encoding::VoxelShare;
+use heschl_core::run::pipeline::{Encoding, Existing, encode};
+use heschl_core::run::progress::CancelToken;
+use heschl_core::run::recipe::{
     ControlsRecipe, EncodeFile, EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet, Preset,
     ResponsesRecipe, ScansRecipe, ScoresRecipe, StoriesRecipe,
 };
-use heschl_core::responses::ResponsesInMemory;
-use heschl_core::sanity::{Check, Verdict};
+use heschl_core::run::sanity::{Check, Verdict};
 use ndarray::Array2;
 
 /// Scans of each story, and those that are fitted: the preset takes 10 away at the start and 5 at the end.
@@ -104,7 +104,7 @@ fn checks(folder: &Path, responses: &ResponsesInMemory, controls: ControlsRecipe
             kind: FeatureKind::Features,
             folder: folder.join("model"),
             layer: None,
-            empty_labels: heschl_core::textgrid::EmptyLabels::default(),
+            empty_labels: heschl_core::fmri::textgrid::EmptyLabels::default(),
         }],
         responses: ResponsesRecipe {
             path: "in memory".into(),
@@ -116,7 +116,7 @@ fn checks(folder: &Path, responses: &ResponsesInMemory, controls: ControlsRecipe
             test: vec!["delta".into()],
         },
         scans: ScansRecipe::default(),
-        downsampling: heschl_core::downsample::Downsampling::default(),
+        downsampling: heschl_core::fmri::downsample::Downsampling::default(),
         design: Preset::DeepFmri.design(),
         ridge: Preset::ScalingLaws2023.ridge(),
         scores: ScoresRecipe {

@@ -1,12 +1,12 @@
 //! Leaks planted in simulated studies: how many the controls catch, and how often they cry wolf.
 
-use heschl_core::random::PythonRandom;
-use heschl_core::sanity::{
+use heschl_core::fmri::simulate::{SimulatedBrain, SimulationSettings};
+use heschl_core::fmri::zscore::zscore;
+use heschl_core::maths::random::PythonRandom;
+use heschl_core::run::sanity::{
     Check, Verdict, in_order_of_time, injected_signal_is_found, moved_is_null,
     neighbours_in_training, normalised_apart, shuffled_is_null, test_in_training,
 };
-use heschl_core::simulate::{SimulatedBrain, SimulationSettings};
-use heschl_core::zscore::zscore;
 use ndarray::{Array2, Axis, concatenate, s};
 
 const N_STUDIES: u64 = 100;

@@ -1,11 +1,12 @@
 //! Ridge beside scikit-learn and himalaya (`tests/data/second_sources.py`).
 
 use crate::common::fixture;
-use heschl_core::ridge::{
-    AlphaUnit, Problem, RefitPlan, RidgeSettings, RoundScore, RoundsPlan, Weights,
-    best_alpha_per_voxel, mean_over_rounds, penalty,
+use heschl_core::linear::ridge::{
+    AlphaUnit, Problem, RefitPlan, RidgeSettings, RoundsPlan, Weights, best_alpha_per_voxel,
+    mean_over_rounds, penalty,
 };
-use heschl_core::split::{CrossValidation, TestFeatures, TrainingFeatures};
+use heschl_core::linear::split::{CrossValidation, TestFeatures, TrainingFeatures};
+use heschl_core::stats::score::RoundScore;
 use ndarray::{Array1, Array2, Ix1, Ix2, s};
 
 fn array(name: &str) -> Array2<f64> {

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use heschl_core::stimuli::{Depth, StimuliError, Stimulus, choose, find_stimuli, name_problem};
+use heschl_core::speech::stimuli::{
+    Depth, StimuliError, Stimulus, choose, find_stimuli, name_problem,
+};
 use tempfile::TempDir;
 
 /// A folder with empty files of these names, sub-folders included.

@@ -1,18 +1,19 @@
 //! Statistics beside the truth of simulated studies: what is planted is found, what is empty is not.
 
-use heschl_core::ceiling::{NoiseCeiling, TotalPower};
-use heschl_core::delay::{DelayBorders, delayed};
-use heschl_core::random::PythonRandom;
-use heschl_core::recipe::Alphas;
-use heschl_core::ridge::{
-    AlphaUnit, Problem, RefitPlan, RidgeSettings, RoundScore, RoundsPlan, Weights,
-    best_alpha_per_voxel, mean_over_rounds,
+use heschl_core::fmri::delay::{DelayBorders, delayed};
+use heschl_core::fmri::simulate::{SimulatedBrain, SimulationSettings};
+use heschl_core::fmri::zscore::zscore;
+use heschl_core::linear::ridge::{
+    AlphaUnit, Problem, RefitPlan, RidgeSettings, RoundsPlan, Weights, best_alpha_per_voxel,
+    mean_over_rounds,
 };
-use heschl_core::score::correlation;
-use heschl_core::significance::{BlockPermutations, q_values};
-use heschl_core::simulate::{SimulatedBrain, SimulationSettings};
-use heschl_core::split::{CrossValidation, HeldChunks, TestFeatures, TrainingFeatures};
-use heschl_core::zscore::zscore;
+use heschl_core::linear::split::{CrossValidation, HeldChunks, TestFeatures, TrainingFeatures};
+use heschl_core::maths::random::PythonRandom;
+use heschl_core::run::recipe::Alphas;
+use heschl_core::stats::ceiling::{NoiseCeiling, TotalPower};
+use heschl_core::stats::score::RoundScore;
+use heschl_core::stats::score::correlation;
+use heschl_core::stats::significance::{BlockPermutations, q_values};
 use ndarray::{Array2, ArrayView2, Axis, stack};
 
 const N_TRAINING: usize = 160;

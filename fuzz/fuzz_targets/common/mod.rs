@@ -1,4 +1,4 @@
-use heschl_core::formats::responses::{ResponseOptions, open};
+use heschl_core::files::formats::responses::{ResponseOptions, open};
 
 /// Opens bytes as a file of this name and reads the borders of each story.
 pub fn responses(bytes: &[u8], name: &str) {

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use heschl_core::encoder::NumberFormat;
+use heschl_core::speech::encoder::NumberFormat;
 
 use super::{Checkpoint, CheckpointError, Dtype, Tensor};
 

@@ -10,7 +10,7 @@ pub(crate) mod sharded;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use heschl_core::encoder::{NumberFormat, Weight};
+use heschl_core::speech::encoder::{NumberFormat, Weight};
 
 /// Maximum size of a header that is read into memory.
 const MOST_HEADER_BYTES: u64 = 100 << 20;

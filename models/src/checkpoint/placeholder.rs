@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use heschl_core::formats::placeholder::instead_of;
+use heschl_core::files::formats::placeholder::instead_of;
 
 use super::CheckpointError;
 

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use heschl_core::encoder::NumberFormat;
+use heschl_core::speech::encoder::NumberFormat;
 use safetensors::Dtype as FileDtype;
 use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};

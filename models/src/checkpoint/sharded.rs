@@ -126,7 +126,7 @@ fn read_text(path: &Path) -> Result<Vec<u8>, CheckpointError> {
 mod tests {
     use std::path::Path;
 
-    use heschl_core::encoder::Precision;
+    use heschl_core::speech::encoder::Precision;
 
     use crate::OpenModel;
     use crate::checkpoint::open;

@@ -5,7 +5,7 @@ pub(crate) mod wire;
 
 use std::collections::BTreeSet;
 
-use heschl_core::encoder::{NumberFormat, Weight};
+use heschl_core::speech::encoder::{NumberFormat, Weight};
 use prost::Message as _;
 use proto::{
     AttributeProto, DimensionProto, DimensionValue, GraphProto, ModelProto, NodeProto,

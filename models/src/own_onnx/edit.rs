@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use heschl_core::mel;
+use heschl_core::speech::mel;
 
 use super::error::OwnOnnxError;
 use super::read::{Skeleton, subgraphs};

@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use heschl_core::card::Card;
-use heschl_core::encoder::{NumberFormat, Precision, Weight};
+use heschl_core::speech::card::Card;
+use heschl_core::speech::encoder::{NumberFormat, Precision, Weight};
 use prost::Message as _;
 use serde::{Deserialize, Serialize};
 
@@ -16,9 +16,8 @@ use crate::files;
 use crate::folders::Surroundings;
 use crate::onnx::proto::{StringStringEntryProto, TensorProto};
 use crate::onnx::{EXTERNAL, FLOAT, FLOAT16};
+use crate::written::{OWN_ONNX_FILE, is_own_onnx};
 
-/// File with the model card.
-const DESCRIPTION_FILE: &str = "heschl.json";
 const DESCRIPTION_VERSION: u32 = 1;
 const MOST_DESCRIPTION_BYTES: u64 = 1 << 20;
 const GRAPH_FILE: &str = "model.onnx";
@@ -44,12 +43,6 @@ struct Description {
     original: String,
     /// SHA-256 of the original file, 64 lowercase hexadecimal digits.
     sha256: String,
-}
-
-/// Returns whether a folder holds an added ONNX file.
-#[must_use]
-pub fn is_own(folder: &Path) -> bool {
-    folder.join(DESCRIPTION_FILE).is_file()
 }
 
 fn at(path: &Path) -> impl Fn(io::Error) -> OwnOnnxError + '_ {
@@ -85,7 +78,7 @@ pub(super) fn write(
             .into_owned(),
         sha256,
     };
-    let path = partial.path().join(DESCRIPTION_FILE);
+    let path = partial.path().join(OWN_ONNX_FILE);
     let text = serde_json::to_vec_pretty(&description).map_err(io::Error::other);
     text.and_then(|text| files::write_atomically(&path, &text))
         .map_err(at(&path))?;
@@ -93,7 +86,7 @@ pub(super) fn write(
     fs::remove_file(&path).map_err(at(&path))?;
     drop(lock);
     let folder = folders.model(&card.name);
-    if is_own(&folder) {
+    if is_own_onnx(&folder) {
         // The name is free, so this was left by an interrupted attempt.
         fs::remove_dir_all(&folder).map_err(at(&folder))?;
     }
@@ -201,7 +194,7 @@ impl OwnModel {
     /// # Errors
     /// Returns [`OwnOnnxError::Description`] if it is damaged or of another version.
     pub(crate) fn open(folder: &Path) -> Result<Self, OwnOnnxError> {
-        let path = folder.join(DESCRIPTION_FILE);
+        let path = folder.join(OWN_ONNX_FILE);
         let unusable = |reason: String| OwnOnnxError::Description {
             reason,
             path: path.clone(),
@@ -238,7 +231,7 @@ impl OwnModel {
 
     /// Returns the files that determine the model's outputs.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
-        [DESCRIPTION_FILE, GRAPH_FILE, DATA_FILE]
+        [OWN_ONNX_FILE, GRAPH_FILE, DATA_FILE]
             .map(|name| self.folder.join(name))
             .to_vec()
     }

@@ -16,8 +16,8 @@ mod wiring;
 use std::io::Cursor;
 use std::path::Path;
 
-use heschl_core::card::{Card, FinalOutput, FrameRule, FrontEnd};
-use heschl_core::mel;
+use heschl_core::speech::card::{Card, FinalOutput, FrameRule, FrontEnd};
+use heschl_core::speech::mel;
 use prost::Message as _;
 
 use crate::added::{self, Added};
@@ -31,7 +31,6 @@ use wiring::Wiring;
 
 pub use error::OwnOnnxError;
 pub(crate) use folder::OwnModel;
-pub use folder::is_own;
 pub use layers::Evidence;
 use read::Skeleton;
 

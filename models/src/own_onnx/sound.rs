@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use heschl_core::mel;
+use heschl_core::speech::mel;
 
 use super::error::OwnOnnxError;
 use super::read::Skeleton;

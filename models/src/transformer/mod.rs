@@ -12,7 +12,7 @@ mod relative_position;
 
 use std::collections::BTreeSet;
 
-use heschl_core::encoder::{NumberFormat, Precision, Weight};
+use heschl_core::speech::encoder::{NumberFormat, Precision, Weight};
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::onnx::{Attribute, GraphBuilder, MICROSOFT, Number, Value};

@@ -5,7 +5,7 @@
 //!
 //! Source: Chen et al. (2022), arXiv 2110.13900, after Raffel et al. (2020), arXiv 1910.10683, for the buckets.
 
-use heschl_core::encoder::NumberFormat;
+use heschl_core::speech::encoder::NumberFormat;
 
 use super::{ASKING_PARTS, Blocks, Built, Frames, name};
 use crate::checkpoint::CheckpointError;

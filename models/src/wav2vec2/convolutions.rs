@@ -1,6 +1,6 @@
 //! Convolutions: the feature encoder from samples to frames, and positional convolutions.
 
-use heschl_core::encoder::NumberFormat;
+use heschl_core::speech::encoder::NumberFormat;
 
 use super::{ConvolutionNorm, Family, Steps, Wav2Vec2Config};
 use crate::checkpoint::CheckpointError;

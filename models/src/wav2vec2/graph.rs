@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use heschl_core::encoder::{Precision, Stem, Weight};
+use heschl_core::speech::encoder::{Precision, Stem, Weight};
 
 use super::adapter::adapted;
 use super::convolutions::{Extent, placed, stem};

@@ -7,7 +7,7 @@ mod limits;
 
 use std::path::Path;
 
-use heschl_core::card::{Card, FinalOutput, FrameRule, FrontEnd, LastLayer};
+use heschl_core::speech::card::{Card, FinalOutput, FrameRule, FrontEnd, LastLayer};
 use serde::Deserialize;
 
 pub use graph::{graph, graph_of_frames, stem_graph};

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use heschl_core::encoder::{NumberFormat, Precision, Weight};
+use heschl_core::speech::encoder::{NumberFormat, Precision, Weight};
 
 use super::{N_FRAMES, WhisperConfig};
 use crate::checkpoint::{Checkpoint, CheckpointError};

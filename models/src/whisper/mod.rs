@@ -4,8 +4,8 @@ mod graph;
 
 use std::path::Path;
 
-use heschl_core::card::{Card, FinalOutput, FrameRule, FrontEnd};
-use heschl_core::mel;
+use heschl_core::speech::card::{Card, FinalOutput, FrameRule, FrontEnd};
+use heschl_core::speech::mel;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Checkpoint;

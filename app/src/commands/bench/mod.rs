@@ -4,17 +4,17 @@ mod ridge;
 
 use std::path::PathBuf;
 
-use heschl_core::audio::Resampling;
-use heschl_core::card::LastLayer;
-use heschl_core::encoder::{DeviceChoice, Encoder as _, OnnxRuntime, Precision};
-use heschl_core::pipeline::{self, Extraction};
-use heschl_core::progress::{CancelToken, StageTimes};
-use heschl_core::recipe::{
+use heschl_core::run::pipeline::{self, Extraction};
+use heschl_core::run::progress::{CancelToken, StageTimes};
+use heschl_core::run::recipe::{
     ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe, StimuliRecipe, bounds,
 };
-use heschl_core::stimuli::Stimulus;
-use heschl_core::store::{FeaturesFolder, atomic};
-use heschl_core::window::{Coverage, WindowSettings};
+use heschl_core::run::store::{FeaturesFolder, atomic};
+use heschl_core::speech::audio::Resampling;
+use heschl_core::speech::card::LastLayer;
+use heschl_core::speech::encoder::{DeviceChoice, Encoder as _, OnnxRuntime, Precision};
+use heschl_core::speech::stimuli::Stimulus;
+use heschl_core::speech::window::{Coverage, WindowSettings};
 use heschl_models::{catalogue, matrix_product_peak};
 
 use crate::console::say;

@@ -4,16 +4,17 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use clap::ValueEnum;
-use heschl_core::encoding::{BLOCK_VOXELS, FitCost, FitSizes, MachineSpeed, Reuse};
-use heschl_core::matrix::{Real, product_peak_flops};
-use heschl_core::random::PythonRandom;
-use heschl_core::recipe::bounds;
-use heschl_core::recipe::{Alphas, FitPrecision};
-use heschl_core::ridge::{
-    AlphaUnit, Problem, RefitPlan, RidgeSettings, RoundScore, RoundsPlan, Weights,
-    best_alpha_per_voxel, mean_over_rounds,
+use heschl_core::linear::ridge::{
+    AlphaUnit, Problem, RefitPlan, RidgeSettings, RoundsPlan, Weights, best_alpha_per_voxel,
+    mean_over_rounds,
 };
-use heschl_core::split::{CrossValidation, HeldChunks, TestFeatures, TrainingFeatures};
+use heschl_core::linear::split::{CrossValidation, HeldChunks, TestFeatures, TrainingFeatures};
+use heschl_core::maths::matrix::{Real, product_peak_flops};
+use heschl_core::maths::random::PythonRandom;
+use heschl_core::run::encoding::{BLOCK_VOXELS, FitCost, FitSizes, MachineSpeed, Reuse};
+use heschl_core::run::recipe::bounds;
+use heschl_core::run::recipe::{Alphas, FitPrecision};
+use heschl_core::stats::score::RoundScore;
 use ndarray::{Array2, ArrayView2, Axis, s};
 
 use crate::commands::numbers::whole;
@@ -165,7 +166,7 @@ fn fit<T: Real>(
     (training, test, responses): (&TrainingFeatures, &TestFeatures, ArrayView2<T>),
     rounds: &[Vec<usize>],
     settings: &RidgeSettings,
-) -> Result<FitTimes, heschl_core::ridge::RidgeError> {
+) -> Result<FitTimes, heschl_core::linear::ridge::RidgeError> {
     let mut clock = Instant::now();
     let mut lap = || {
         std::mem::replace(&mut clock, Instant::now())

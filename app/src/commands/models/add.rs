@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use heschl_core::card::FrontEnd;
-use heschl_core::encoder::Precision;
+use heschl_core::speech::card::FrontEnd;
+use heschl_core::speech::encoder::Precision;
 use heschl_models::folders::Surroundings;
 use heschl_models::own_onnx::{self, AddOptions, AddedOnnx, Normalise};
 use heschl_models::{OpenModel, added};

@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::time::Instant;
 
-use heschl_core::audio::{Recording, Resampling};
-use heschl_core::card::LastLayer;
-use heschl_core::encoder::{Batch, DeviceChoice, Encoder, OnnxEncoder, OnnxOptions, Precision};
-use heschl_core::front_end::InputPreparation;
-use heschl_core::store::atomic;
+use heschl_core::run::store::atomic;
+use heschl_core::speech::audio::{Recording, Resampling};
+use heschl_core::speech::card::LastLayer;
+use heschl_core::speech::encoder::{
+    Batch, DeviceChoice, Encoder, OnnxEncoder, OnnxOptions, Precision,
+};
+use heschl_core::speech::front_end::InputPreparation;
 use ndarray::{Array3, Axis};
 
 use crate::console::{self, say};

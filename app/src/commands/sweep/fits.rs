@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use heschl_core::design::{scan_times, split_stories};
 use heschl_core::display::library::{FeatureLibrary, Layer};
-use heschl_core::recipe::{EncodeRecipe, FeatureSet};
-use heschl_core::responses::ResponseSource;
+use heschl_core::files::responses::ResponseSource;
+use heschl_core::run::design::{scan_times, split_stories};
+use heschl_core::run::recipe::{EncodeRecipe, FeatureSet};
 
 use super::Args;
 use crate::commands::extract::absolute;

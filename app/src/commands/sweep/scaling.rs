@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use heschl_core::scaling::LogLinearFit;
+use heschl_core::stats::scaling::LogLinearFit;
 use heschl_models::catalogue;
 
 use super::{Fit, SweepEntry};

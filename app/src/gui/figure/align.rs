@@ -1,7 +1,7 @@
 //! The figure of a story on a common time axis: words, scans and one voxel's responses.
 
-use heschl_core::design::Alignment;
 use heschl_core::figure::{Axis, Cell, Figure, Ink, Mark, Panel, Table, range};
+use heschl_core::run::design::Alignment;
 
 /// More words than this cannot be read across a page.
 const MOST_WORDS: usize = 60;

@@ -8,7 +8,7 @@ pub(crate) mod scores;
 use std::path::PathBuf;
 
 use heschl_core::figure::{Figure, Layout, svg};
-use heschl_core::store::atomic;
+use heschl_core::run::store::atomic;
 use serde::{Deserialize, Serialize};
 
 use super::actions::ExportFormat;

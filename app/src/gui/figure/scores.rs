@@ -1,8 +1,8 @@
 //! Figures of scores: histogram of r, choice of α, profile over layers, scatter of two fits, time courses.
 
-use heschl_core::encoding::{Column, ExampleSeries, ScoreTable};
 use heschl_core::figure::{Axis, Cell, Figure, Ink, Mark, Names, Panel, Table, range, step};
-use heschl_core::intervals::Interval;
+use heschl_core::run::encoding::{Column, ExampleSeries, ScoreTable};
+use heschl_core::stats::intervals::Interval;
 
 use crate::gui::fitting::{ProfileEntry, ScoresInfo, TestStory};
 use crate::gui::text::{count, thousands};

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use heschl_core::delay::DelayBorders;
-use heschl_core::recipe::{Alphas, EncodeRecipe, FeatureKind, FeatureSet, Preset, RidgeRecipe};
-use heschl_core::split::CrossValidation;
+use heschl_core::fmri::delay::DelayBorders;
+use heschl_core::linear::split::CrossValidation;
+use heschl_core::run::recipe::{
+    Alphas, EncodeRecipe, FeatureKind, FeatureSet, Preset, RidgeRecipe,
+};
 
 use super::{AlphaRange, FINAL, FitStudy, HeldOut, Trims};
 

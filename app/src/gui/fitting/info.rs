@@ -5,12 +5,12 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use heschl_core::design::Alignment;
-use heschl_core::encoding::{ExampleSeries, ScoreTable};
-use heschl_core::intervals::Interval;
-use heschl_core::progress::EncodingForecast;
-use heschl_core::recipe::EncodeInfo;
-use heschl_core::textgrid::Interval as TextInterval;
+use heschl_core::fmri::textgrid::Interval as TextInterval;
+use heschl_core::run::design::Alignment;
+use heschl_core::run::encoding::{ExampleSeries, ScoreTable};
+use heschl_core::run::progress::EncodingForecast;
+use heschl_core::run::recipe::EncodeInfo;
+use heschl_core::stats::intervals::Interval;
 
 use super::StoryLengths;
 use crate::gui::loading::Loading;

@@ -8,13 +8,13 @@ mod trims;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use heschl_core::delay::DelayBorders;
-use heschl_core::downsample::Downsampling;
-use heschl_core::recipe::{
+use heschl_core::fmri::delay::DelayBorders;
+use heschl_core::fmri::downsample::Downsampling;
+use heschl_core::fmri::scans::TriggerRepair;
+use heschl_core::run::recipe::{
     ControlsRecipe, EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet, Preset, ResponsesRecipe,
     ScansRecipe, StoriesRecipe,
 };
-use heschl_core::scans::TriggerRepair;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use info::{
@@ -231,7 +231,7 @@ impl FitStudy {
                 kind: FeatureKind::Features,
                 folder: features.to_path_buf(),
                 layer: self.layer.clone().filter(|layer| layer != FINAL),
-                empty_labels: heschl_core::textgrid::EmptyLabels::default(),
+                empty_labels: heschl_core::fmri::textgrid::EmptyLabels::default(),
             }],
             responses: ResponsesRecipe {
                 path: responses.clone(),

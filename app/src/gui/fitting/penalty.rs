@@ -1,7 +1,7 @@
 //! The penalties that are tried, and the scans that they are chosen on.
 
-use heschl_core::recipe::{Alphas, Preset};
-use heschl_core::split::{CrossValidation, HeldChunks};
+use heschl_core::linear::split::{CrossValidation, HeldChunks};
+use heschl_core::run::recipe::{Alphas, Preset};
 use serde::{Deserialize, Serialize};
 
 use crate::gui::text::thousands;

@@ -1,6 +1,6 @@
 //! Scans that are left out of each story, and how lengths come to be equal.
 
-use heschl_core::recipe::{Preset, Trim};
+use heschl_core::run::recipe::{Preset, Trim};
 use serde::{Deserialize, Serialize};
 
 /// Scans left out of each story.

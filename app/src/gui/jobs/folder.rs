@@ -5,7 +5,7 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use heschl_core::store::atomic;
+use heschl_core::run::store::atomic;
 use serde::{Deserialize, Serialize};
 
 use super::data::{JobState, Task, Times};

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use heschl_core::progress::{Event, Stage};
+use heschl_core::run::progress::{Event, Stage};
 
 use super::data::{Counted, Progress, StagePart, Task};
 use crate::gui::text::thousands;

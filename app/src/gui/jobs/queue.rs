@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use heschl_core::recipe::{ExtractRecipe, RecipeFile};
-use heschl_core::store::atomic;
+use heschl_core::run::recipe::{ExtractRecipe, RecipeFile};
+use heschl_core::run::store::atomic;
 
 use super::child::{ProcessEnd, Runner};
 use super::data::{JobCommand, JobInfo, JobState, NewJob, QueueInfo, Times};

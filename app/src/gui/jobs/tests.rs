@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use heschl_core::recipe::RecipeFile;
+use heschl_core::run::recipe::RecipeFile;
 
 use super::Jobs;
 use super::data::{JobCommand, JobState, NewJob, QueueInfo, Task};

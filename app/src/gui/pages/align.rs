@@ -5,9 +5,9 @@ mod picture;
 use std::fmt::Write as _;
 
 use eframe::egui;
-use heschl_core::design::Alignment;
-use heschl_core::downsample::Downsampling;
-use heschl_core::recipe::Trim;
+use heschl_core::fmri::downsample::Downsampling;
+use heschl_core::run::design::Alignment;
+use heschl_core::run::recipe::Trim;
 
 use super::fit::{story_table, untrimmed};
 use super::scan_times;

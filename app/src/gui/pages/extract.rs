@@ -16,8 +16,8 @@ use crate::gui::theme::{BETWEEN, INSIDE};
 use crate::gui::widgets::{
     button, card, choices, heading, help_button, page_title, primary_button, weak,
 };
-use heschl_core::recipe::LayerChoice;
-use heschl_core::window::{Coverage, WindowSettings};
+use heschl_core::run::recipe::LayerChoice;
+use heschl_core::speech::window::{Coverage, WindowSettings};
 
 use form::ExtractForm;
 

@@ -1,8 +1,8 @@
 //! Fit: features and responses, the preset, the forecast, and Run.
 
 use eframe::egui;
-use heschl_core::recipe::Preset;
-use heschl_core::split::HeldChunks;
+use heschl_core::linear::split::HeldChunks;
+use heschl_core::run::recipe::Preset;
 
 mod stories;
 mod why_not;

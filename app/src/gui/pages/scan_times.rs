@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use eframe::egui;
-use heschl_core::recipe::ScansRecipe;
-use heschl_core::recipe::bounds::REPETITION_SECS;
-use heschl_core::scans::TriggerRepair;
+use heschl_core::fmri::scans::TriggerRepair;
+use heschl_core::run::recipe::ScansRecipe;
+use heschl_core::run::recipe::bounds::REPETITION_SECS;
 
 use crate::gui::actions::{Actions, PathPurpose};
 use crate::gui::fitting::sentence_of;

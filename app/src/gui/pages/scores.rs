@@ -7,7 +7,7 @@ mod voxel;
 
 use eframe::egui;
 use heschl_core::figure::Figure;
-use heschl_core::sanity::Verdict;
+use heschl_core::run::sanity::Verdict;
 
 use crate::gui::actions::{Action, Actions, PathPurpose, ViewAction};
 use crate::gui::figure;

@@ -6,7 +6,7 @@ use eframe::egui;
 use egui::accesskit::Role;
 use egui::{Color32, Rect, Sense, pos2, vec2};
 use heschl_core::display::sound::{N_BANDS, Sound};
-use heschl_core::textgrid::Interval;
+use heschl_core::fmri::textgrid::Interval;
 
 use super::time_axis::{TimeAxis, tick_words};
 use crate::gui::actions::{Action, Actions, ViewAction};

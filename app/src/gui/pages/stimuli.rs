@@ -18,7 +18,7 @@ use crate::gui::widgets::{
     PathField, TextField, button, empty_state, help_button, icon_button, name, page_title, problem,
     tick, weak,
 };
-use heschl_core::audio::{RecordingInfo, Resampling};
+use heschl_core::speech::audio::{RecordingInfo, Resampling};
 
 /// What the table is sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

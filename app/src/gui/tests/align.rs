@@ -1,7 +1,7 @@
 //! Align: a story on one clock, what the cursor says, and the trims that make features and responses fit.
 
 use eframe::egui::accesskit::Role;
-use heschl_core::recipe::{ScansRecipe, Trim};
+use heschl_core::run::recipe::{ScansRecipe, Trim};
 
 use super::Stage;
 use crate::gui::actions::{Action, PathPurpose, ViewAction};

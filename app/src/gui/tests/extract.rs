@@ -6,9 +6,9 @@ use super::{Stage, recordings};
 use crate::gui::info::{Info, ModelInfo};
 use crate::gui::loading::Loading;
 use crate::gui::state::Page;
-use heschl_core::card::{Card, FinalOutput, FrameRule, FrontEnd};
-use heschl_core::recipe::LayerChoice;
-use heschl_core::window::{Coverage, WindowSettings};
+use heschl_core::run::recipe::LayerChoice;
+use heschl_core::speech::card::{Card, FinalOutput, FrameRule, FrontEnd};
+use heschl_core::speech::window::{Coverage, WindowSettings};
 
 /// The page with stories and a model of five layers.
 fn stage() -> (tempfile::TempDir, Stage) {
@@ -279,7 +279,7 @@ fn the_command_and_the_recipe_can_be_taken_along() {
             .any(|line| line.text.contains("Recipe saved"))
     });
     let folder = stage.state().open.as_ref().unwrap().folder.clone();
-    let written = heschl_core::recipe::RecipeFile::read(&folder.join("recipe.toml")).unwrap();
+    let written = heschl_core::run::recipe::RecipeFile::read(&folder.join("recipe.toml")).unwrap();
     assert_eq!(written.extract.window, WindowSettings::default());
     stage.write("Context", "4000");
     stage.ask(crate::gui::actions::Action::Use(

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use eframe::egui::Key;
 use eframe::egui::accesskit::Role;
-use heschl_core::formats::npz::RowsWriter;
+use heschl_core::files::formats::npz::RowsWriter;
 
 use super::Stage;
 use crate::gui::actions::{Action, PathPurpose, StudyAction, ViewAction};

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use eframe::egui::accesskit::Role;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use heschl_core::formats::npz_arrays::{MemoryOrder, header};
-use heschl_core::recipe::Preset;
+use heschl_core::files::formats::npz_arrays::{MemoryOrder, header};
+use heschl_core::run::recipe::Preset;
 
 use super::Stage;
 use crate::gui::actions::{Action, PathPurpose, StudyAction};
@@ -38,7 +38,7 @@ fn stage() -> (tempfile::TempDir, Stage) {
 }
 
 /// The recipe as a job would have it.
-fn recipe(stage: &Stage) -> heschl_core::recipe::EncodeRecipe {
+fn recipe(stage: &Stage) -> heschl_core::run::recipe::EncodeRecipe {
     let window = stage.harness.state();
     crate::gui::fit_actions::fit_recipe(&window.state, &window.info).unwrap()
 }
@@ -353,16 +353,16 @@ fn what_is_wrong_is_said_where_it_is() {
 
 /// Scores as a fit leaves them, made by the fit itself.
 fn scores(folder: &Path, name: &str, seed: u64) -> PathBuf {
-    use heschl_core::pipeline::{EncodeSummary, Encoding, Existing, encode};
+    use heschl_core::run::pipeline::{EncodeSummary, Encoding, Existing, encode};
     let features = folder.join("features");
     let mut brain = super::fit_study::Study::new(&features, seed);
     let recipe = super::fit_study::recipe(&features, &folder.join("fits").join(name));
-    let cancel = heschl_core::progress::CancelToken::default();
+    let cancel = heschl_core::run::progress::CancelToken::default();
     let work = Encoding {
         recipe: &recipe,
         responses: &std::mem::take(&mut brain.responses),
         groups: None,
-        share: heschl_core::encoding::VoxelShare::WHOLE,
+        share: heschl_core::run::encoding::VoxelShare::WHOLE,
         existing: Existing::Keep,
         heschl: "test",
         cancel: &cancel,

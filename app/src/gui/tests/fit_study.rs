@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use heschl_core::formats::npz::RowsWriter;
-use heschl_core::random::PythonRandom;
-use heschl_core::recipe::{
+use heschl_core::files::formats::npz::RowsWriter;
+use heschl_core::files::responses::ResponsesInMemory;
+use heschl_core::maths::random::PythonRandom;
+use heschl_core::run::recipe::{
     ControlsRecipe, EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet, Preset, ResponsesRecipe,
     ScansRecipe, ScoresRecipe, StoriesRecipe,
 };
-use heschl_core::responses::ResponsesInMemory;
 use ndarray::Array2;
 
 const N_SCANS: usize = 120;
@@ -57,7 +57,7 @@ pub(super) fn recipe(features: &Path, out: &Path) -> EncodeRecipe {
             kind: FeatureKind::Features,
             folder: features.to_path_buf(),
             layer: None,
-            empty_labels: heschl_core::textgrid::EmptyLabels::default(),
+            empty_labels: heschl_core::fmri::textgrid::EmptyLabels::default(),
         }],
         responses: ResponsesRecipe {
             path: "in memory".into(),
@@ -69,7 +69,7 @@ pub(super) fn recipe(features: &Path, out: &Path) -> EncodeRecipe {
             test: vec!["gamma".into()],
         },
         scans: ScansRecipe::default(),
-        downsampling: heschl_core::downsample::Downsampling::default(),
+        downsampling: heschl_core::fmri::downsample::Downsampling::default(),
         design: Preset::DeepFmri.design(),
         ridge: Preset::ScalingLaws2023.ridge(),
         scores: ScoresRecipe {

@@ -8,7 +8,7 @@ use super::{Stage, recordings, write_tone};
 use crate::gui::actions::{Action, PathPurpose, StudyAction};
 use crate::gui::loading::Loading;
 use crate::gui::state::Page;
-use heschl_core::audio::Resampling;
+use heschl_core::speech::audio::Resampling;
 
 /// Stories in the order of the table.
 fn order(stage: &Stage) -> Vec<String> {

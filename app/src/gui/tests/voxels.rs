@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use eframe::egui::accesskit::Role;
-use heschl_core::formats::npz_arrays::{MemoryOrder, header};
-use heschl_core::pipeline::{EncodeSummary, Encoding, Existing, encode};
+use heschl_core::files::formats::npz_arrays::{MemoryOrder, header};
+use heschl_core::run::pipeline::{EncodeSummary, Encoding, Existing, encode};
 use ndarray::Array2;
 
 use super::Stage;
@@ -29,12 +29,12 @@ pub(super) fn fit_with_predictions(folder: &Path, name: &str, seed: u64) -> Path
     let mut recipe = super::fit_study::recipe(&features, &folder.join("kept").join(name));
     recipe.responses.path = responses;
     recipe.output.predictions = true;
-    let cancel = heschl_core::progress::CancelToken::default();
+    let cancel = heschl_core::run::progress::CancelToken::default();
     let workers = Encoding {
         recipe: &recipe,
         responses: &std::mem::take(&mut brain.responses),
         groups: None,
-        share: heschl_core::encoding::VoxelShare::WHOLE,
+        share: heschl_core::run::encoding::VoxelShare::WHOLE,
         existing: Existing::Keep,
         heschl: "test",
         cancel: &cancel,
@@ -50,7 +50,8 @@ fn times(path: &Path, n_rows: usize) {
         (row + end) as f32 * REPETITION_SECS
     });
     let file = std::fs::File::create(path).unwrap();
-    let mut writer = heschl_core::formats::npz::RowsWriter::new(file, "times", n_rows, 2).unwrap();
+    let mut writer =
+        heschl_core::files::formats::npz::RowsWriter::new(file, "times", n_rows, 2).unwrap();
     writer.write(rows.as_slice().unwrap()).unwrap();
     writer.finish().unwrap();
 }
@@ -89,7 +90,7 @@ fn any_voxel_is_shown_in_seconds_below_the_words_with_its_layers() {
     stage.write("Voxel", &voxel.to_string());
     stage.until("its course is read", |window| {
         let time_course = window.info.fit.time_course.ready();
-        let of_it = |series: &heschl_core::encoding::ExampleSeries| series.voxels == [voxel];
+        let of_it = |series: &heschl_core::run::encoding::ExampleSeries| series.voxels == [voxel];
         time_course.is_some_and(|time_course| time_course.series.as_ref().is_ok_and(of_it))
     });
     let time_course = stage.info().fit.time_course.ready().unwrap().clone();

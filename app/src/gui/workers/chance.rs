@@ -4,12 +4,12 @@ use std::ops::Range;
 use std::path::Path;
 
 use heschl_core::display::evenly;
-use heschl_core::encoding::{ExampleSeries, ScoreTable};
-use heschl_core::formats::npy::StoredMatrix;
-use heschl_core::progress::CancelToken;
-use heschl_core::recipe::EncodeRecipe;
-use heschl_core::score::correlation;
-use heschl_core::significance::BlockPermutations;
+use heschl_core::files::formats::npy::StoredMatrix;
+use heschl_core::run::encoding::{ExampleSeries, ScoreTable};
+use heschl_core::run::progress::CancelToken;
+use heschl_core::run::recipe::EncodeRecipe;
+use heschl_core::stats::score::correlation;
+use heschl_core::stats::significance::BlockPermutations;
 use ndarray::{Array2, Axis, concatenate};
 
 use super::time_course::measured;

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use heschl_core::progress::CancelToken;
-use heschl_core::recipe::{EncodeFile, EncodeRecipe, ExtractRecipe, RecipeFile};
-use heschl_core::store::atomic;
+use heschl_core::run::progress::CancelToken;
+use heschl_core::run::recipe::{EncodeFile, EncodeRecipe, ExtractRecipe, RecipeFile};
+use heschl_core::run::store::atomic;
 
 use super::{Replies, Waker, Worker, models};
 use crate::gui::actions::ExportFormat;

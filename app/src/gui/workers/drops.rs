@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use heschl_core::progress::CancelToken;
-use heschl_core::recipe::{EncodeFile, RecipeFile};
-use heschl_core::stimuli::{self, Depth};
+use heschl_core::run::progress::CancelToken;
+use heschl_core::run::recipe::{EncodeFile, RecipeFile};
+use heschl_core::speech::stimuli::{self, Depth};
 
 use super::{Replies, Waker, Worker};
 use crate::gui::study;

@@ -10,7 +10,7 @@ use heschl_core::display::heat_map::{HeatMap, Shading};
 use heschl_core::display::library::{FeatureLibrary, Layer, LibraryError};
 use heschl_core::display::similarity::{Gram, over_time, plane};
 use heschl_core::display::statistics::LayerStatistics;
-use heschl_core::progress::CancelToken;
+use heschl_core::run::progress::CancelToken;
 
 use super::{Replies, Waker, Worker};
 use crate::gui::colours;

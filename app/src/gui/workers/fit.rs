@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use heschl_core::design::{Alignment, AlignmentQuestion};
 use heschl_core::display::library::{FeatureLibrary, Layer};
-use heschl_core::encoding::{Column, ExampleSeries, ScoreTable};
-use heschl_core::formats::responses::{ResponseOptions, open as open_responses};
-use heschl_core::progress::{CancelToken, EncodingForecast, Event};
-use heschl_core::recipe::EncodeFile;
-use heschl_core::responses::ResponseSource;
+use heschl_core::files::formats::responses::{ResponseOptions, open as open_responses};
+use heschl_core::files::responses::ResponseSource;
+use heschl_core::run::design::{Alignment, AlignmentQuestion};
+use heschl_core::run::encoding::{Column, ExampleSeries, ScoreTable};
+use heschl_core::run::progress::{CancelToken, EncodingForecast, Event};
+use heschl_core::run::recipe::EncodeFile;
 
 use super::chance;
 use super::lengths::{self, LengthsRequest, stories_of};

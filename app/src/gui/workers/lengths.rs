@@ -4,10 +4,10 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use heschl_core::design::{Alignment, AlignmentQuestion};
-use heschl_core::progress::CancelToken;
-use heschl_core::recipe::{ScansRecipe, Trim};
-use heschl_core::responses::{ResponseSource, ResponsesError};
+use heschl_core::files::responses::{ResponseSource, ResponsesError};
+use heschl_core::run::design::{Alignment, AlignmentQuestion};
+use heschl_core::run::progress::CancelToken;
+use heschl_core::run::recipe::{ScansRecipe, Trim};
 use ndarray::Array2;
 
 use super::fit::{ResponsesRequest, source};
@@ -215,7 +215,7 @@ impl Lengths {
             let [_, responses] = trims.of(is_test);
             let kept = self.n_responses.saturating_sub(responses.total());
             let n_features = n_times.saturating_sub(features.total());
-            let fitting = heschl_core::design::fitting_trims(n_features, kept, features);
+            let fitting = heschl_core::run::design::fitting_trims(n_features, kept, features);
             all.extend(fitting.into_iter().map(TrimRemedy::Features));
         }
         let now = trims.of(is_test);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use heschl_core::progress::CancelToken;
+use heschl_core::run::progress::CancelToken;
 use heschl_models::OpenModel;
 use heschl_models::cuda::cuda_blocker;
 use heschl_models::folders::Surroundings;

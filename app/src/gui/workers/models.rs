@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use heschl_core::progress::CancelToken;
+use heschl_core::run::progress::CancelToken;
 use heschl_models::catalogue::{self, Shelf};
 use heschl_models::folders::Surroundings;
 use heschl_models::{OpenModel, added, fetch};

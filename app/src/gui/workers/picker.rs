@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use heschl_core::progress::CancelToken;
+use heschl_core::run::progress::CancelToken;
 
 use super::{Replies, Waker, Worker};
 use crate::failure;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use heschl_core::audio::ENCODER_RATE_HZ;
+use heschl_core::speech::ENCODER_RATE_HZ;
 use maudio::audio::sample_rate::SampleRate;
 use maudio::device::Device;
 use maudio::device::device_builder::{DeviceBuilder, DeviceBuilderOps as _};

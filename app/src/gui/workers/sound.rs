@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use heschl_core::audio::{AudioError, Recording, Resampling};
 use heschl_core::display::sound::{Sound, SoundBuilder};
-use heschl_core::progress::CancelToken;
+use heschl_core::run::progress::CancelToken;
+use heschl_core::speech::audio::{AudioError, Recording, Resampling};
 
 use super::{Replies, Waker, Worker};
 use crate::gui::loading::Loading;

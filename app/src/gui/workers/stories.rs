@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use heschl_core::audio::{self, RecordingInfo};
-use heschl_core::progress::CancelToken;
-use heschl_core::stimuli::{self, Depth, StimuliError};
+use heschl_core::run::progress::CancelToken;
+use heschl_core::speech::audio::{self, RecordingInfo};
+use heschl_core::speech::stimuli::{self, Depth, StimuliError};
 
 use super::{Replies, Waker, Worker};
 use crate::gui::info::{Info, StoryInfo};

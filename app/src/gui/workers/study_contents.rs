@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use heschl_core::progress::CancelToken;
+use heschl_core::run::progress::CancelToken;
 
 use super::{Replies, Waker, Worker};
 use crate::gui::info::StudyContents;

@@ -4,13 +4,13 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use heschl_core::design::{Alignment, AlignmentQuestion};
-use heschl_core::encoding::ExampleSeries;
-use heschl_core::formats::npy::StoredMatrix;
-use heschl_core::formats::responses::{ResponseOptions, open as open_responses};
-use heschl_core::progress::CancelToken;
-use heschl_core::recipe::{EncodeFile, EncodeRecipe, FeatureKind};
-use heschl_core::responses::ResponseSource;
+use heschl_core::files::formats::npy::StoredMatrix;
+use heschl_core::files::formats::responses::{ResponseOptions, open as open_responses};
+use heschl_core::files::responses::ResponseSource;
+use heschl_core::run::design::{Alignment, AlignmentQuestion};
+use heschl_core::run::encoding::ExampleSeries;
+use heschl_core::run::progress::CancelToken;
+use heschl_core::run::recipe::{EncodeFile, EncodeRecipe, FeatureKind};
 use ndarray::{Array2, Axis, concatenate};
 
 use super::fit::source;
@@ -58,7 +58,7 @@ fn read(request: &TimeCourseRequest, cancel: &CancelToken) -> Result<ExampleSeri
                 .into(),
         );
     }
-    let say = |error: heschl_core::formats::npy::NpyError| error.to_string();
+    let say = |error: heschl_core::files::formats::npy::NpyError| error.to_string();
     let predictions = StoredMatrix::open(&file).map_err(say)?;
     let (n_scans, n_voxels) = predictions.dim();
     let column = voxel.checked_sub(request.first_voxel);
@@ -214,7 +214,7 @@ fn time_course(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use heschl_core::formats::npz_arrays::{MemoryOrder, header};
+    use heschl_core::files::formats::npz_arrays::{MemoryOrder, header};
     use std::path::Path;
 
     #[test]

@@ -6,8 +6,8 @@ use std::process::{Child, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use heschl_core::progress::{CancelToken, Event};
-use heschl_core::recipe::{ExtractRecipe, RecipeFile};
+use heschl_core::run::progress::{CancelToken, Event};
+use heschl_core::run::recipe::{ExtractRecipe, RecipeFile};
 
 use super::{Replies, Waker, Worker};
 use crate::gui::info::Trial;

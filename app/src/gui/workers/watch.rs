@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use heschl_core::progress::CancelToken;
+use heschl_core::run::progress::CancelToken;
 
 use super::{Replies, Waker, Worker};
 use crate::forecast;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 
-use heschl_core::progress::CancelToken;
+use heschl_core::run::progress::CancelToken;
 
 use crate::gui::loading::Loading;
 

@@ -51,7 +51,7 @@ fn features_that_are_not_those_of_their_record_are_refused() {
     let features = folder.path().join("features");
     let checksum = sha256_of_file(&features.join("beta.npz")).unwrap();
     std::fs::create_dir_all(features.join(".heschl")).unwrap();
-    let record = include_str!("../../../src/store/record_of_a_story.toml");
+    let record = include_str!("../../../src/run/store/record_of_a_story.toml");
     let record = record.split("[[outputs]]").next().unwrap();
     let with =
         |sha256: &str| format!("{record}[[outputs]]\nfile = \"beta.npz\"\nsha256 = \"{sha256}\"\n");

@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::Storages;
-use heschl_core::formats::pickle::{self, Pickle, PickleFault};
+use heschl_core::files::formats::pickle::{self, Pickle, PickleFault};
 
 use crate::checkpoint::{CheckpointError, MOST_HEADER_BYTES};
 

@@ -16,9 +16,9 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 
-use heschl_core::encoder::NumberFormat;
+use heschl_core::speech::encoder::NumberFormat;
 
-use heschl_core::formats::pickle::{
+use heschl_core::files::formats::pickle::{
     self, Element, Id, Known, Pickle, PickleFault, Value, Values, View,
 };
 

@@ -3,8 +3,8 @@
 use eframe::egui;
 use egui::accesskit::Role;
 use egui::{Align2, Color32, FontId, Rect, Sense, Shape, Stroke, pos2, vec2};
-use heschl_core::design::Alignment;
-use heschl_core::downsample::Downsampling;
+use heschl_core::fmri::downsample::Downsampling;
+use heschl_core::run::design::Alignment;
 
 use crate::gui::actions::Actions;
 use crate::gui::info::Info;

@@ -1,8 +1,9 @@
 //! What the job will take: rows, time, memory, disk; and why it cannot run.
 
 use eframe::egui;
-use heschl_core::audio::{ENCODER_RATE_HZ, Resampling};
-use heschl_core::window::Windows;
+use heschl_core::speech::ENCODER_RATE_HZ;
+use heschl_core::speech::audio::Resampling;
+use heschl_core::speech::window::Windows;
 use heschl_models::catalogue;
 
 use crate::forecast::COMPRESSED_SHARE;

@@ -1,10 +1,10 @@
 //! The fields of the recipe.
 
 use eframe::egui;
-use heschl_core::card::LastLayer;
-use heschl_core::encoder::{DeviceChoice, Precision};
-use heschl_core::recipe::{CustomStimuli, LayerChoice};
-use heschl_core::window::{Coverage, WindowSettings};
+use heschl_core::run::recipe::{CustomStimuli, LayerChoice};
+use heschl_core::speech::card::LastLayer;
+use heschl_core::speech::encoder::{DeviceChoice, Precision};
+use heschl_core::speech::window::{Coverage, WindowSettings};
 use heschl_models::catalogue;
 
 use crate::gui::actions::{Action, Actions, PathPurpose};

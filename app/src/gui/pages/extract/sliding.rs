@@ -8,7 +8,7 @@ use crate::gui::info::Info;
 use crate::gui::state::{Motion, State, Study};
 use crate::gui::theme::{CORNER, Palette};
 use crate::gui::widgets::name;
-use heschl_core::window::Coverage;
+use heschl_core::speech::window::Coverage;
 
 /// The drawing, which stands where the pointer put it.
 #[derive(Default)]
@@ -46,7 +46,7 @@ impl SlidingWindow {
             );
             return;
         };
-        let rate = f64::from(heschl_core::audio::ENCODER_RATE_HZ);
+        let rate = f64::from(heschl_core::speech::ENCODER_RATE_HZ);
         let window_secs = lengths.window_samples as f64 / rate;
         let step_secs = lengths.step_samples as f64 / rate;
         let story_secs = self.story_secs(state, info);

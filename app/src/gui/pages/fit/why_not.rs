@@ -9,7 +9,7 @@ use crate::gui::pages::blocker::{Blocker, Remedy};
 use crate::gui::pages::scan_times;
 use crate::gui::state::{Page, State, Study};
 use crate::gui::text::count;
-use heschl_core::recipe::ScansRecipe;
+use heschl_core::run::recipe::ScansRecipe;
 
 /// Why the study's fit cannot run now.
 #[must_use]

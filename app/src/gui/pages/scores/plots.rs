@@ -2,7 +2,7 @@
 
 use eframe::egui;
 use egui::vec2;
-use heschl_core::encoding::{Column, ScoreTable};
+use heschl_core::run::encoding::{Column, ScoreTable};
 
 use crate::gui::figure::scores;
 use crate::gui::fitting::ScoresInfo;

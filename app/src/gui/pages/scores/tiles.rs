@@ -3,7 +3,7 @@
 use eframe::egui;
 use egui::accesskit::Role;
 use egui::{RichText, vec2};
-use heschl_core::encoding::{Column, ScoreTable};
+use heschl_core::run::encoding::{Column, ScoreTable};
 
 use crate::gui::fitting::ScoresInfo;
 use crate::gui::text::thousands;

@@ -3,8 +3,8 @@
 use eframe::egui;
 use egui::accesskit::Role;
 use egui::{Rect, Sense, pos2, vec2};
-use heschl_core::encoding::ExampleSeries;
 use heschl_core::figure::range;
+use heschl_core::run::encoding::ExampleSeries;
 
 use crate::gui::actions::Actions;
 use crate::gui::figure::scores;
@@ -150,7 +150,7 @@ pub(super) fn by_scan(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use heschl_core::textgrid::Interval;
+    use heschl_core::fmri::textgrid::Interval;
 
     #[test]
     fn what_lies_under_the_pointer_is_the_scan_that_is_nearest_and_its_word() {

@@ -1,8 +1,8 @@
 //! Any voxel of a fit: its scores, its course in the test, its layers.
 
 use eframe::egui;
-use heschl_core::encoding::{Column, ExampleSeries};
 use heschl_core::figure::Figure;
+use heschl_core::run::encoding::{Column, ExampleSeries};
 
 use crate::gui::actions::{Action, Actions, ViewAction};
 use crate::gui::figure::scores as figures;
@@ -202,7 +202,10 @@ fn examples(ui: &mut egui::Ui, scores: &ScoresInfo, state: &State, actions: &mut
     }
 }
 
-fn scores_of(scores: &ScoresInfo, voxel: usize) -> Option<&heschl_core::encoding::VoxelScores> {
+fn scores_of(
+    scores: &ScoresInfo,
+    voxel: usize,
+) -> Option<&heschl_core::run::encoding::VoxelScores> {
     let at = voxel.checked_sub(scores.table.first_voxel)?;
     scores.table.voxels.get(at)
 }
