@@ -47,6 +47,16 @@ pub(crate) enum PathPurpose {
     Reports,
     /// A folder of `TextGrid`s.
     Words,
+    /// Features for a further set of a fit.
+    NewSet,
+    /// The folder of one of a fit's sets.
+    SetFolder(usize),
+    /// The file of groups of voxels that share an α.
+    Groups,
+    /// Recordings for a fit's sanity checks.
+    CheckRecordings,
+    /// Features of an untrained network for a fit's sanity checks.
+    Untrained,
     /// Scores to look at.
     Scores,
     /// Scores to compare with.
@@ -59,7 +69,12 @@ impl PathPurpose {
     pub(crate) fn is_file(self) -> bool {
         matches!(
             self,
-            Self::ModelFile | Self::Runtime | Self::Recipe | Self::ResponsesFile | Self::Mask
+            Self::ModelFile
+                | Self::Runtime
+                | Self::Recipe
+                | Self::ResponsesFile
+                | Self::Mask
+                | Self::Groups
         )
     }
 
@@ -67,8 +82,12 @@ impl PathPurpose {
     #[must_use]
     pub(crate) fn icon(self) -> char {
         match self {
-            Self::Stimuli => icons::MUSIC,
-            Self::Features | Self::OtherFeatures | Self::FitFeatures => icons::GRID_3X3,
+            Self::Stimuli | Self::CheckRecordings => icons::MUSIC,
+            Self::Features
+            | Self::OtherFeatures
+            | Self::FitFeatures
+            | Self::NewSet
+            | Self::Untrained => icons::GRID_3X3,
             Self::Responses | Self::ResponsesFile | Self::Mask => icons::BRAIN,
             Self::Scores | Self::OtherScores => icons::CHART_SCATTER,
             Self::Words | Self::Recipe => icons::FILE_TEXT,
@@ -97,6 +116,10 @@ impl PathPurpose {
             Self::Mask => "Mask",
             Self::Reports => "Folder of TR reports",
             Self::Words => "Folder of TextGrids",
+            Self::NewSet | Self::SetFolder(_) => "Folder of a feature set",
+            Self::Groups => "File of voxel groups",
+            Self::CheckRecordings => "Folder of recordings for the sanity checks",
+            Self::Untrained => "Folder of features of an untrained network",
             Self::Scores => "Folder of scores",
             Self::OtherScores => "Folder of scores to compare with",
         }

@@ -9,7 +9,6 @@ use super::state::{OpenStudy, Page, Study, remember};
 use super::text;
 use super::toasts::Tone;
 use super::workers::{DiskTask, Done, Event, Meaning};
-use crate::command_text::quoted;
 use eframe::egui;
 use heschl_core::run::recipe::EncodeRecipe;
 use std::path::PathBuf;
@@ -86,7 +85,10 @@ impl App {
             Done::Recipe(recipe) if self.state.open.is_some() => {
                 self.edit_study(|study| study.adopt(&recipe));
                 self.go(Page::Extract);
-                self.notify(Tone::Plain, "Settings loaded from the recipe.".into());
+                self.notify(
+                    Tone::Plain,
+                    "Settings loaded from the recipe. Features go to the study's folder.".into(),
+                );
             }
             // Without a study, one is made of it.
             Done::Recipe(recipe) => {
@@ -94,7 +96,7 @@ impl App {
                 study.adopt(&recipe);
                 self.make_study(&recipe.stimuli.folder.clone(), study);
             }
-            Done::Fit(path, recipe) => self.adopt_fit(&path, *recipe),
+            Done::Fit(recipe) => self.adopt_fit(&recipe),
             Done::StudyLocked(folder, held) => self.take_study_lock(&folder, held),
             Done::ModelDeleted(name) => {
                 self.workers.look_at_models_again();
@@ -183,6 +185,17 @@ impl App {
             PathPurpose::Mask => self.edit_fit(Page::Fit, |fit| fit.mask = Some(path)),
             PathPurpose::Reports => self.edit_fit(Page::Align, |fit| fit.set_scans_folder(path)),
             PathPurpose::Words => self.edit_fit(Page::Align, |fit| fit.words = Some(path)),
+            PathPurpose::NewSet => self.edit_fit(Page::Fit, |fit| fit.add_features(path)),
+            PathPurpose::SetFolder(index) => self.edit_fit(Page::Fit, |fit| {
+                if let Some(set) = fit.sets.get_mut(index) {
+                    set.folder = path;
+                }
+            }),
+            PathPurpose::Groups => self.edit_fit(Page::Fit, |fit| fit.ridge.groups = Some(path)),
+            PathPurpose::CheckRecordings => {
+                self.edit_fit(Page::Fit, |fit| fit.recordings = Some(path));
+            }
+            PathPurpose::Untrained => self.edit_fit(Page::Fit, |fit| fit.untrained = Some(path)),
             PathPurpose::Scores => self.look_at_scores(path),
             PathPurpose::OtherScores => self.state.other_scores = Some(path),
         }
@@ -206,7 +219,7 @@ impl App {
         }
         self.edit_study(|study| {
             study.stimuli = Some(folder);
-            study.left_out.clear();
+            study.want_all();
         });
         self.workers.forget_stories();
         self.go(Page::Stimuli);
@@ -228,10 +241,9 @@ impl App {
         });
     }
 
-    /// Takes over the settings of a fit's recipe, as far as the window has them; says what it has not.
-    fn adopt_fit(&mut self, path: &std::path::Path, recipe: EncodeRecipe) {
-        let mut fit = FitStudy::default();
-        let unknown = fit.adopt(&recipe);
+    /// Takes over the settings of a fit's recipe.
+    fn adopt_fit(&mut self, recipe: &EncodeRecipe) {
+        let fit = FitStudy::of_recipe(recipe);
         if self.state.open.is_some() {
             self.edit_study(|study| study.fit = fit);
             self.go(Page::Fit);
@@ -244,15 +256,11 @@ impl App {
             };
             self.make_study(&named_after, study);
         }
-        if unknown.is_empty() {
-            return self.notify(Tone::Plain, "Fit settings loaded from the recipe.".into());
-        }
+        let scores = recipe.output.folder.display();
         let sentence = format!(
-            "Fit settings loaded, except {}, which the window cannot edit. To run the recipe unchanged: heschl encode {}",
-            unknown.join(", "),
-            quoted(&path.display().to_string())
+            "Fit settings loaded from the recipe. New scores go to the study's folder; those in {scores} stay."
         );
-        self.notify(Tone::Amber, sentence);
+        self.notify(Tone::Plain, sentence);
     }
 
     /// Changes the study, so that it can be undone.

@@ -191,7 +191,7 @@ impl App {
         let measured = known.map_or_else(Vec::new, |stories| fit.stories(stories));
         let first = measured.first().map(|first| first.story.clone());
         let story = self.state.story.clone().or(first)?;
-        let [trim, trim_responses] = fit.trims().of(fit.test.contains(&story));
+        let [trim, trim_responses] = fit.trims().of_story(fit.test.contains(&story));
         let is_measured = measured.iter().any(|known| known.story == story);
         Some(AlignmentAsk {
             responses: self.responses().filter(|_| is_measured),
@@ -234,7 +234,7 @@ impl App {
             fit: FitStudy {
                 repeats: fit.repeats.clone(),
                 test: fit.test.clone(),
-                trims: Some(fit.trims()),
+                design: fit.design.clone(),
                 scans: fit.scans.clone(),
                 ..FitStudy::default()
             },

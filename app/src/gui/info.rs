@@ -38,7 +38,7 @@ impl StoryInfo {
     /// Whether a study extracts it: what cannot be read is not ticked.
     #[must_use]
     pub(crate) fn is_wanted(&self, study: &Study) -> bool {
-        self.is_readable() && !study.left_out.contains(&self.story)
+        self.is_readable() && study.wants(&self.story)
     }
 }
 

@@ -6,7 +6,7 @@ use heschl_core::run::recipe::{Preset, ScansRecipe};
 use heschl_core::run::store::atomic;
 use heschl_core::speech::window::WindowSettings;
 
-use super::fitting::{FINAL, FitStudy, Trims};
+use super::fitting::{FINAL, FitStudy};
 use super::state::Study;
 use super::study;
 
@@ -79,8 +79,8 @@ pub(crate) fn write_whole(folder: &Path) -> Result<Study, String> {
             responses: Some(responses(folder)),
             repeats: [(TEST_STORY.to_owned(), names.collect())].into(),
             test: vec![TEST_STORY.into()],
-            // The study's trim of 50 scans would leave half of so short a test.
-            trims: Some(Trims::of_preset(Preset::DeepFmri)),
+            // The paper's trim of 50 scans would leave half of so short a test.
+            design: Preset::DeepFmri.design(),
             scans: ScansRecipe::Simulated {
                 repetition_secs: REPETITION_SECS,
                 sound_start_secs: SOUND_START_SECS,

@@ -68,6 +68,8 @@ impl App {
             self.notify(Tone::Amber, sentence);
         }
         match opened.origin {
+            // Of the recipe of a fit.
+            Origin::Made if opened.study.fit.responses.is_some() => self.go(Page::Fit),
             Origin::Made => self.go(Page::Stimuli),
             Origin::OpenedStudy if self.state.preferences.page == Page::Home => {
                 self.go(furthest(&opened.found));

@@ -203,6 +203,8 @@ pub(crate) struct Study {
     pub(crate) recursive: bool,
     /// Stories that are not wanted. Those that come later are.
     pub(crate) left_out: BTreeSet<String>,
+    /// Stories of a recipe that names them; all if empty.
+    pub(crate) only: BTreeSet<String>,
     /// Whether audio that is not 16 kHz mono is converted.
     pub(crate) resampling: Resampling,
     /// Name of a set of custom stimuli.
@@ -232,7 +234,7 @@ pub(crate) struct Study {
 }
 
 /// The version of study files that this program writes.
-pub(crate) const STUDY_VERSION: u32 = 1;
+pub(crate) const STUDY_VERSION: u32 = 2;
 
 impl Default for Study {
     fn default() -> Self {
@@ -242,6 +244,7 @@ impl Default for Study {
             stimuli: None,
             recursive: false,
             left_out: BTreeSet::new(),
+            only: BTreeSet::new(),
             resampling: Resampling::ToEncoderRate,
             custom_stimuli: None,
             model: heschl_models::catalogue::STARTER.into(),
@@ -332,10 +335,12 @@ impl Study {
             .recipe(features.as_deref(), recordings, &folder.join("scores"))
     }
 
-    /// Takes over what a recipe says.
+    /// Takes over the settings of a recipe, all of them but the output folder.
     pub(crate) fn adopt(&mut self, recipe: &ExtractRecipe) {
         self.stimuli = Some(recipe.stimuli.folder.clone());
         self.recursive = recipe.stimuli.recursive;
+        self.left_out.clear();
+        self.only = recipe.stimuli.stories.iter().cloned().collect();
         self.resampling = recipe.stimuli.resampling;
         self.custom_stimuli = recipe.stimuli.custom_stimuli.clone().map(Into::into);
         self.model.clone_from(&recipe.model.model);
@@ -346,6 +351,32 @@ impl Study {
         self.device = recipe.model.device;
         self.batch = recipe.model.batch;
         self.window = recipe.window;
+        self.overwrite = recipe.output.overwrite;
+    }
+
+    /// Whether a story is wanted, if it can be read.
+    #[must_use]
+    pub(crate) fn wants(&self, story: &str) -> bool {
+        let is_named = self.only.is_empty() || self.only.contains(story);
+        is_named && !self.left_out.contains(story)
+    }
+
+    /// Wants a story, or leaves it out.
+    pub(crate) fn want(&mut self, story: &str, is_wanted: bool) {
+        if !is_wanted {
+            self.left_out.insert(story.to_owned());
+            return;
+        }
+        self.left_out.remove(story);
+        if !self.only.is_empty() {
+            self.only.insert(story.to_owned());
+        }
+    }
+
+    /// Wants all stories.
+    pub(crate) fn want_all(&mut self) {
+        self.left_out.clear();
+        self.only.clear();
     }
 }
 
@@ -408,5 +439,61 @@ impl State {
     #[must_use]
     pub(crate) fn study(&self) -> Option<&Study> {
         self.open.as_ref().map(|open| &open.study)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use heschl_core::speech::window::Coverage;
+
+    use super::*;
+
+    #[test]
+    fn every_setting_of_a_recipe_is_taken_over() {
+        let recipe = ExtractRecipe {
+            stimuli: StimuliRecipe {
+                folder: "/stories".into(),
+                recursive: true,
+                resampling: Resampling::Refuse,
+                stories: vec!["b".into(), "c".into()],
+                custom_stimuli: Some("tones".parse().unwrap()),
+            },
+            model: ModelRecipe {
+                model: "whisper-base".into(),
+                layers: LayerChoice::Some(vec![1, 3]),
+                last_layer: LastLayer::BeforeNorm,
+                use_featext: false,
+                precision: Precision::F16,
+                device: DeviceChoice::Cpu,
+                batch: Some(3),
+            },
+            window: WindowSettings {
+                chunk_ms: 50.0,
+                context_ms: 500.0,
+                stride_secs: Some(0.2),
+                coverage: Coverage::PadSilence,
+            },
+            output: OutputRecipe {
+                folder: "/study".into(),
+                overwrite: true,
+            },
+        };
+        let mut study = Study::default();
+        study.adopt(&recipe);
+        let story = |name: &str| StoryInfo {
+            story: name.into(),
+            path: PathBuf::new(),
+            header: None,
+            is_listed: true,
+        };
+        let stories = ["a", "b", "c"].map(story);
+        let stories: Vec<&StoryInfo> = stories.iter().collect();
+        let again = |study: &Study| study.recipe("/study".as_ref(), &stories);
+        assert_eq!(again(&study), recipe);
+        study.want("a", true);
+        study.want("b", false);
+        assert_eq!(again(&study).stimuli.stories, ["a", "c"]);
+        study.want_all();
+        assert_eq!(again(&study).stimuli.stories, [""; 0]);
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use heschl_core::display::library::FeatureLibrary;
 use heschl_core::run::store::atomic;
 
+use super::fitting::upgrade;
 use super::info::StudyContents;
 use super::lock;
 use super::state::{STUDY_VERSION, Study};
@@ -124,7 +125,7 @@ pub(crate) fn read(folder: &Path) -> Result<Study, StudyProblem> {
             )));
         }
     };
-    let study: Study = toml::from_str(&text).map_err(|error| {
+    let study = parse(&text).map_err(|error| {
         StudyProblem(format!(
             "The study's file is invalid: {}\nCorrect the file, or restore a backup.\nFile: {}",
             error.to_string().trim_end(),
@@ -139,6 +140,21 @@ pub(crate) fn read(folder: &Path) -> Result<Study, StudyProblem> {
         )));
     }
     Ok(study)
+}
+
+/// Reads a study's file of this version or an earlier one.
+fn parse(text: &str) -> Result<Study, toml::de::Error> {
+    let mut table: toml::Table = toml::from_str(text)?;
+    let is_of = |version| table.get("version") == Some(&toml::Value::Integer(version));
+    if is_of(1) {
+        if let Some(toml::Value::Table(fit)) = table.get_mut("fit") {
+            upgrade(fit)?;
+        }
+        table.insert("version".into(), i64::from(STUDY_VERSION).into());
+        return table.try_into();
+    }
+    // From the text, so that a problem is told with its line.
+    toml::from_str(text)
 }
 
 /// Writes a study.
@@ -196,6 +212,10 @@ pub(crate) fn create(parent: &Path, name: &str) -> Result<PathBuf, StudyProblem>
 
 #[cfg(test)]
 mod tests {
+    use heschl_core::fmri::delay::DelayBorders;
+    use heschl_core::linear::split::{CrossValidation, HeldChunks};
+    use heschl_core::run::recipe::Preset;
+
     use super::*;
 
     #[test]
@@ -249,5 +269,57 @@ mod tests {
             StudyLock::take(&parent.path().join("gone")),
             StudyLock::Nobody
         ));
+    }
+
+    #[test]
+    fn a_study_of_version_1_keeps_its_settings() {
+        let text = r#"
+            version = 1
+            name = "old"
+            stimuli = "/stories"
+
+            [fit]
+            responses = "/responses"
+            test = ["a"]
+            preset = "deep-fmri"
+            keeps_borders = true
+            weights = true
+
+            [fit.trims]
+            train = [1, 2]
+            test = [3, 4]
+            responses_train = [0, 0]
+            responses_test = [5, 6]
+
+            [fit.alphas]
+            smallest = 10.0
+            largest = 1000.0
+            count = 7
+
+            [fit.held_out]
+            n_rounds = 4
+            chunk_scans = 15
+            chunks = "quarter"
+        "#;
+        let study = parse(text).unwrap();
+        assert_eq!(study.version, STUDY_VERSION);
+        let recipe = study
+            .fit
+            .recipe(Some("/f".as_ref()), None, "/s".as_ref())
+            .unwrap();
+        assert_eq!(recipe.design.trim_train, [1, 2].into());
+        assert_eq!(recipe.design.trim_responses_test, [5, 6].into());
+        assert_eq!(recipe.design.delay_borders, DelayBorders::WithinStories);
+        assert_eq!(recipe.ridge.alphas.values().len(), 7);
+        let chunks = CrossValidation::ChunkBootstrap {
+            n_rounds: 4,
+            chunk_scans: 15,
+            chunks: HeldChunks::Quarter,
+        };
+        assert_eq!(recipe.ridge.cross_validation, chunks);
+        assert_eq!(recipe.scores, Preset::DeepFmri.scores());
+        assert!(recipe.output.weights);
+        // What is wrong is told.
+        assert!(parse(&text.replace("count = 7", "count = \"many\"")).is_err());
     }
 }

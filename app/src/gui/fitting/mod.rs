@@ -3,17 +3,19 @@
 mod adopt;
 mod info;
 mod penalty;
+mod preset;
 mod trims;
+mod version1;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use heschl_core::fmri::delay::DelayBorders;
 use heschl_core::fmri::downsample::Downsampling;
 use heschl_core::fmri::scans::TriggerRepair;
+use heschl_core::fmri::textgrid::EmptyLabels;
 use heschl_core::run::recipe::{
-    ControlsRecipe, EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet, Preset, ResponsesRecipe,
-    ScansRecipe, StoriesRecipe,
+    ControlsRecipe, DesignRecipe, EncodeOutput, EncodeRecipe, FeatureKind, FeatureSet, Preset,
+    ResponsesRecipe, RidgeRecipe, ScansRecipe, ScoresRecipe, StoriesRecipe,
 };
 use serde::{Deserialize, Serialize};
 
@@ -23,8 +25,9 @@ pub(crate) use info::{
 };
 pub(crate) use penalty::{AlphaRange, HeldOut, check_alpha, check_count};
 pub(crate) use trims::{StoryLengths, TrimRemedy, Trims};
+pub(crate) use version1::upgrade;
 
-/// What a study says of its fit.
+/// What a study says of its fit: a recipe whose folders may still be missing, and what the window adds to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct FitStudy {
@@ -32,57 +35,91 @@ pub(crate) struct FitStudy {
     pub(crate) features: Option<PathBuf>,
     /// The layer, [`FINAL`] for the final output; the middle one once the layers are known if left out.
     pub(crate) layer: Option<String>,
+    /// All sets of features. That of [`Self::features`] is the one without a folder of its own, see [`is_of_model`].
+    pub(crate) sets: Vec<FeatureSet>,
     /// What was measured: a file or a folder.
     pub(crate) responses: Option<PathBuf>,
     /// For volumes: the image whose voxels other than 0 are the columns.
     pub(crate) mask: Option<PathBuf>,
     /// Stories that were heard several times: the names of their presentations, whose mean is the response.
     pub(crate) repeats: BTreeMap<String, Vec<String>>,
+    /// Stories to train with, if only some are; otherwise all that are not tested on.
+    pub(crate) train: BTreeSet<String>,
     /// Stories to test on.
     pub(crate) test: Vec<String>,
     /// Stories that are neither trained with nor tested on.
     pub(crate) left_out: BTreeSet<String>,
+    /// Recordings for the sanity checks, if not the study's own.
+    pub(crate) recordings: Option<PathBuf>,
     /// `TextGrid`s with the stories' words, if not beside the recordings.
     pub(crate) words: Option<PathBuf>,
-    /// Scans left out, if not as the preset has it.
-    pub(crate) trims: Option<Trims>,
-    /// Whose settings.
+    /// Features of an untrained network for the sanity checks, if not beside the features.
+    pub(crate) untrained: Option<PathBuf>,
+    /// The preset that the settings below began with.
     pub(crate) preset: Preset,
-    /// The α that are tried, if not as the preset has them.
-    pub(crate) alphas: Option<AlphaRange>,
-    /// How scans are held out to choose among them, if not as the preset does.
-    pub(crate) held_out: Option<HeldOut>,
-    /// Whether delayed copies stay within their story.
-    pub(crate) keeps_borders: bool,
     /// When the volumes were taken.
     pub(crate) scans: ScansRecipe,
+    /// How features come to the scanner's clock.
+    pub(crate) downsampling: Downsampling,
+    /// The design matrix.
+    pub(crate) design: DesignRecipe,
+    /// The ridge regression.
+    pub(crate) ridge: RidgeRecipe,
+    /// Scores and statistics.
+    pub(crate) scores: ScoresRecipe,
     /// Whether weights are written.
     pub(crate) weights: bool,
     /// Whether predictions are written.
     pub(crate) predictions: bool,
+    /// Memory that a fit may take, GiB.
+    pub(crate) memory_gib: f64,
 }
 
 impl Default for FitStudy {
     fn default() -> Self {
+        let preset = Preset::ScalingLaws2023;
         Self {
             features: None,
             layer: None,
+            sets: vec![model_set()],
             responses: None,
             mask: None,
             repeats: BTreeMap::new(),
+            train: BTreeSet::new(),
             test: Vec::new(),
             left_out: BTreeSet::new(),
+            recordings: None,
             words: None,
-            trims: None,
-            preset: Preset::ScalingLaws2023,
-            alphas: None,
-            held_out: None,
-            keeps_borders: false,
+            untrained: None,
+            preset,
             scans: ScansRecipe::default(),
+            downsampling: Downsampling::default(),
+            design: preset.design(),
+            ridge: preset.ridge(),
+            scores: preset.scores(),
             weights: false,
             predictions: true,
+            memory_gib: 6.0,
         }
     }
+}
+
+/// The set that stands for the model's features, whose folder and layer are chosen apart.
+#[must_use]
+pub(crate) fn model_set() -> FeatureSet {
+    FeatureSet {
+        name: String::new(),
+        kind: FeatureKind::Features,
+        folder: PathBuf::new(),
+        layer: None,
+        empty_labels: EmptyLabels::default(),
+    }
+}
+
+/// Whether a set stands for the model's features.
+#[must_use]
+pub(crate) fn is_of_model(set: &FeatureSet) -> bool {
+    set.kind == FeatureKind::Features && set.folder.as_os_str().is_empty()
 }
 
 impl FitStudy {
@@ -99,6 +136,15 @@ impl FitStudy {
                 };
             }
         }
+    }
+
+    /// Adds a set of features of another folder.
+    pub(crate) fn add_features(&mut self, folder: PathBuf) {
+        self.sets.push(FeatureSet {
+            name: folder_name(&folder),
+            folder,
+            ..model_set()
+        });
     }
 
     /// The stories of responses, those that were heard several times once.
@@ -122,21 +168,24 @@ impl FitStudy {
     /// The scans that are left out.
     #[must_use]
     pub(crate) fn trims(&self) -> Trims {
-        self.trims.unwrap_or_else(|| Trims::of_preset(self.preset))
+        Trims::of(&self.design)
     }
 
-    /// The α that are tried.
-    #[must_use]
-    pub(crate) fn alphas(&self) -> AlphaRange {
-        self.alphas
-            .unwrap_or_else(|| AlphaRange::of_preset(self.preset))
+    /// Leaves out other scans.
+    pub(crate) fn set_trims(&mut self, trims: Trims) {
+        trims.put_into(&mut self.design);
     }
 
-    /// How scans are held out to choose an α.
+    /// The α that are tried, if they are evenly spaced.
     #[must_use]
-    pub(crate) fn held_out(&self) -> HeldOut {
-        self.held_out
-            .unwrap_or_else(|| HeldOut::of_preset(self.preset))
+    pub(crate) fn alphas(&self) -> Option<AlphaRange> {
+        AlphaRange::of(&self.ridge.alphas)
+    }
+
+    /// How scans are held out to choose an α, if in chunks.
+    #[must_use]
+    pub(crate) fn held_out(&self) -> Option<HeldOut> {
+        HeldOut::of(self.ridge.cross_validation)
     }
 
     /// What becomes of a story; `has_features`: whether there are features of it.
@@ -146,8 +195,10 @@ impl FitStudy {
             StoryRole::LeftOut
         } else if self.test.iter().any(|test| test == story) {
             StoryRole::Test
-        } else {
+        } else if self.train.is_empty() || self.train.contains(story) {
             StoryRole::Train
+        } else {
+            StoryRole::LeftOut
         }
     }
 
@@ -156,7 +207,10 @@ impl FitStudy {
         self.test.retain(|test| test != story);
         self.left_out.remove(story);
         match part {
-            StoryRole::Train => {}
+            StoryRole::Train if self.train.is_empty() => {}
+            StoryRole::Train => {
+                self.train.insert(story.to_owned());
+            }
             StoryRole::Test => self.test.push(story.to_owned()),
             StoryRole::LeftOut => {
                 self.left_out.insert(story.to_owned());
@@ -198,7 +252,7 @@ impl FitStudy {
         scores: &Path,
     ) -> Result<EncodeRecipe, String> {
         let features = self.features.as_deref().or(features);
-        let features = features.ok_or("Choose a folder of features, or extract some first.")?;
+        let sets = self.recipe_sets(features)?;
         let responses = self
             .responses
             .as_ref()
@@ -206,62 +260,88 @@ impl FitStudy {
         if self.test.is_empty() {
             return Err("Choose a test story. The others are used for training.".into());
         }
-        let mut design = self.preset.design();
-        let trims = self.trims();
-        design.trim_train = trims.train;
-        design.trim_test = trims.test;
-        design.trim_responses_train = trims.responses_train;
-        design.trim_responses_test = trims.responses_test;
-        if self.keeps_borders {
-            design.delay_borders = DelayBorders::WithinStories;
-        }
-        let mut ridge = self.preset.ridge();
-        if let Some(range) = self.alphas {
+        if let Some(range) = self.alphas() {
             range.check()?;
-            ridge.alphas = range.alphas();
         }
-        if let Some(held_out) = self.held_out {
-            ridge.cross_validation = held_out.method();
-        }
-        let model = features.file_name().unwrap_or_default().to_string_lossy();
-        let layer = self.layer.as_deref().unwrap_or(FINAL);
         let recipe = EncodeRecipe {
-            features: vec![FeatureSet {
-                name: format!("{model} {layer}"),
-                kind: FeatureKind::Features,
-                folder: features.to_path_buf(),
-                layer: self.layer.clone().filter(|layer| layer != FINAL),
-                empty_labels: heschl_core::fmri::textgrid::EmptyLabels::default(),
-            }],
+            output: EncodeOutput {
+                folder: scores.join(self.scores_name(features)),
+                weights: self.weights,
+                predictions: self.predictions,
+                memory_gib: self.memory_gib,
+            },
+            features: sets,
             responses: ResponsesRecipe {
                 path: responses.clone(),
                 mask: self.mask.clone(),
                 repeats: self.repeats.clone(),
             },
             stories: StoriesRecipe {
-                train: Vec::new(),
+                train: self.train.iter().cloned().collect(),
                 test: self.test.clone(),
             },
             scans: self.scans.clone(),
-            downsampling: Downsampling::default(),
-            design,
-            ridge,
-            scores: self.preset.scores(),
+            downsampling: self.downsampling,
+            design: self.design.clone(),
+            ridge: self.ridge.clone(),
+            scores: self.scores.clone(),
             controls: ControlsRecipe {
-                recordings: recordings.map(Path::to_path_buf),
+                recordings: self
+                    .recordings
+                    .clone()
+                    .or(recordings.map(Path::to_path_buf)),
                 textgrids: self.words.clone(),
-                untrained: None,
-            },
-            output: EncodeOutput {
-                folder: scores.join(format!("{model}-{layer}")),
-                weights: self.weights,
-                predictions: self.predictions,
-                memory_gib: 6.0,
+                untrained: self.untrained.clone(),
             },
         };
         recipe.check().map_err(|sentence| sentence_of(&sentence))?;
         Ok(recipe)
     }
+
+    /// The sets of features as a recipe has them.
+    fn recipe_sets(&self, features: Option<&Path>) -> Result<Vec<FeatureSet>, String> {
+        if self.sets.is_empty() {
+            return Err("Add a set of features.".into());
+        }
+        let sets = self.sets.iter().map(|set| {
+            if !is_of_model(set) {
+                return Ok(set.clone());
+            }
+            let folder = features.ok_or("Choose a folder of features, or extract some first.")?;
+            let (model, layer) = (folder_name(folder), self.layer.as_deref().unwrap_or(FINAL));
+            let name = if set.name.is_empty() {
+                format!("{model} {layer}")
+            } else {
+                set.name.clone()
+            };
+            Ok(FeatureSet {
+                name,
+                folder: folder.to_path_buf(),
+                layer: self.layer.clone().filter(|layer| layer != FINAL),
+                ..set.clone()
+            })
+        });
+        sets.collect()
+    }
+
+    /// The name of the folder of scores: the model and its layer, and the further sets.
+    fn scores_name(&self, features: Option<&Path>) -> String {
+        let names = self.sets.iter().map(|set| {
+            if is_of_model(set) {
+                let layer = self.layer.as_deref().unwrap_or(FINAL);
+                let model = features.map(folder_name).unwrap_or_default();
+                format!("{model}-{layer}")
+            } else {
+                set.name.replace(['/', '\\', ':'], "_")
+            }
+        });
+        names.collect::<Vec<_>>().join("+")
+    }
+}
+
+fn folder_name(folder: &Path) -> String {
+    let name = folder.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
 }
 
 /// A clause as a sentence.

@@ -1,14 +1,12 @@
 //! The penalties that are tried, and the scans that they are chosen on.
 
 use heschl_core::linear::split::{CrossValidation, HeldChunks};
-use heschl_core::run::recipe::{Alphas, Preset};
-use serde::{Deserialize, Serialize};
+use heschl_core::run::recipe::Alphas;
 
 use crate::gui::text::thousands;
 
 /// The α that are tried: evenly on a logarithmic scale.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct AlphaRange {
     /// The smallest one.
     pub(crate) smallest: f64,
@@ -19,14 +17,18 @@ pub(crate) struct AlphaRange {
 }
 
 impl AlphaRange {
-    /// From the first to the last one of a preset.
+    /// That of a recipe; `None` for a list.
     #[must_use]
-    pub(crate) fn of_preset(preset: Preset) -> Self {
-        let alphas = preset.ridge().alphas.values();
-        Self {
-            smallest: alphas.first().copied().unwrap_or(1.0),
-            largest: alphas.last().copied().unwrap_or(1.0),
-            count: alphas.len(),
+    pub(crate) fn of(alphas: &Alphas) -> Option<Self> {
+        match *alphas {
+            Alphas::LogSpace {
+                logspace: (first, last, count),
+            } => Some(Self {
+                smallest: 10_f64.powf(first),
+                largest: 10_f64.powf(last),
+                count,
+            }),
+            Alphas::List(_) => None,
         }
     }
 
@@ -70,8 +72,7 @@ pub(crate) fn check_count(count: f64) -> Result<(), String> {
 }
 
 /// How training scans are held out to choose an α: in chunks, as the presets do.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct HeldOut {
     /// Rounds.
     pub(crate) n_rounds: usize,
@@ -82,25 +83,20 @@ pub(crate) struct HeldOut {
 }
 
 impl HeldOut {
-    /// That of a preset.
+    /// That of a recipe; `None` if it holds out folds or stories.
     #[must_use]
-    pub(crate) fn of_preset(preset: Preset) -> Self {
-        match preset.ridge().cross_validation {
+    pub(crate) fn of(cross_validation: CrossValidation) -> Option<Self> {
+        match cross_validation {
             CrossValidation::ChunkBootstrap {
                 n_rounds,
                 chunk_scans,
                 chunks,
-            } => Self {
+            } => Some(Self {
                 n_rounds,
                 chunk_scans,
                 chunks,
-            },
-            // No preset divides otherwise.
-            CrossValidation::KFold { .. } | CrossValidation::LeaveOneStoryOut => Self {
-                n_rounds: 3,
-                chunk_scans: 20,
-                chunks: HeldChunks::Quarter,
-            },
+            }),
+            CrossValidation::KFold { .. } | CrossValidation::LeaveOneStoryOut => None,
         }
     }
 
@@ -156,12 +152,14 @@ const FEWEST_CHUNKS: usize = 2;
 
 #[cfg(test)]
 mod tests {
+    use heschl_core::run::recipe::Preset;
+
     use super::*;
 
     #[test]
     fn what_is_held_out_is_suited_to_few_scans_and_can_be_done() {
         for preset in Preset::ALL {
-            let usual = HeldOut::of_preset(preset);
+            let usual = HeldOut::of(preset.ridge().cross_validation).unwrap();
             for n_scans in [8, 20, 47, 79, 100, 400, 9_000] {
                 let suited = usual.suited_to(n_scans).unwrap();
                 suited.check(n_scans).unwrap();

@@ -1,11 +1,9 @@
 //! Scans that are left out of each story, and how lengths come to be equal.
 
-use heschl_core::run::recipe::{Preset, Trim};
-use serde::{Deserialize, Serialize};
+use heschl_core::run::recipe::{DesignRecipe, Trim};
 
 /// Scans left out of each story.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Trims {
     /// Of the features of training stories.
     pub(crate) train: Trim,
@@ -18,10 +16,9 @@ pub(crate) struct Trims {
 }
 
 impl Trims {
-    /// Those of a preset.
+    /// Those of a design.
     #[must_use]
-    pub(crate) fn of_preset(preset: Preset) -> Self {
-        let design = preset.design();
+    pub(crate) fn of(design: &DesignRecipe) -> Self {
         Self {
             train: design.trim_train,
             test: design.trim_test,
@@ -30,9 +27,17 @@ impl Trims {
         }
     }
 
+    /// Makes them those of a design.
+    pub(crate) fn put_into(self, design: &mut DesignRecipe) {
+        design.trim_train = self.train;
+        design.trim_test = self.test;
+        design.trim_responses_train = self.responses_train;
+        design.trim_responses_test = self.responses_test;
+    }
+
     /// Those of a story: of its features, and of its responses.
     #[must_use]
-    pub(crate) fn of(self, is_test: bool) -> [Trim; 2] {
+    pub(crate) fn of_story(self, is_test: bool) -> [Trim; 2] {
         if is_test {
             [self.test, self.responses_test]
         } else {
@@ -87,9 +92,9 @@ impl TrimRemedy {
             trims.responses_test = trims.test;
             return trims;
         }
-        let [_, responses] = trims.of(is_test);
+        let [_, responses] = trims.of_story(is_test);
         let mended = match self {
-            Self::AsInTraining => trims.of(false),
+            Self::AsInTraining => trims.of_story(false),
             Self::ResponsesAsFeatures | Self::None => [Trim::default(); 2],
             Self::Features(trim) => [trim, responses],
         };

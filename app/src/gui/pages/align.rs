@@ -176,7 +176,7 @@ fn trim_buttons(ui: &mut egui::Ui, story: &str, fitting: &[Trim], info: &Info, f
         for remedy in remedies {
             if button(ui, icons::CHECK, &remedy.label()).clicked() {
                 let is_test = fit.test.iter().any(|test| test == story);
-                fit.trims = Some(remedy.applied(fit.trims(), is_test));
+                fit.set_trims(remedy.applied(fit.trims(), is_test));
             }
         }
     });
@@ -307,8 +307,8 @@ fn voxel(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) {
 
 /// How many scans are left out at either end, of the features and of the responses.
 fn trims(ui: &mut egui::Ui, fit: &mut FitStudy, is_test: bool, actions: &mut Actions) {
-    let preset = Trims::of_preset(fit.preset).of(is_test);
-    let mut edited = fit.trims().of(is_test);
+    let preset = Trims::of(&fit.preset.design()).of_story(is_test);
+    let mut edited = fit.trims().of_story(is_test);
     let names = [
         ["Features, start", "Features, end"],
         ["Responses, start", "Responses, end"],
@@ -321,10 +321,10 @@ fn trims(ui: &mut egui::Ui, fit: &mut FitStudy, is_test: bool, actions: &mut Act
         }
         *trim = Trim::from(sides);
     }
-    if edited != fit.trims().of(is_test) {
+    if edited != fit.trims().of_story(is_test) {
         let mut trims = fit.trims();
         trims.set(is_test, edited);
-        fit.trims = Some(trims).filter(|trims| *trims != Trims::of_preset(fit.preset));
+        fit.set_trims(trims);
     }
     weak(
         ui,

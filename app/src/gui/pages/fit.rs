@@ -1,19 +1,18 @@
 //! Fit: features and responses, the preset, the forecast, and Run.
 
 use eframe::egui;
-use heschl_core::linear::split::HeldChunks;
+use heschl_core::fmri::delay::DelayBorders;
 use heschl_core::run::recipe::Preset;
 
+mod advanced;
+mod penalty;
 mod stories;
 mod why_not;
 
 use super::blocker::Blocker;
 use super::scan_times;
 use crate::gui::actions::{Action, Actions, PathPurpose, StudyAction};
-use crate::gui::fitting::{
-    AlphaRange, FINAL, FitAs, FitStudy, HeldOut, StoryResponses, check_alpha, check_count,
-    presentations,
-};
+use crate::gui::fitting::{FINAL, FitAs, FitStudy, StoryResponses, presentations};
 use crate::gui::icons;
 use crate::gui::info::Info;
 use crate::gui::loading::Loading;
@@ -22,8 +21,8 @@ use crate::gui::state::{Page, State, Study};
 use crate::gui::text::{bytes, count, duration, thousands};
 use crate::gui::theme::{BETWEEN, INSIDE};
 use crate::gui::widgets::{
-    NumberField, PathField, button, card, choices, field_label, heading, help_button, page_title,
-    plain, primary_button, problem, tick, warning, weak,
+    PathField, button, card, choices, field_label, heading, help_button, page_title, plain,
+    primary_button, problem, tick, warning, weak,
 };
 pub(super) use stories::{table as story_table, untrimmed};
 pub(crate) use why_not::why_not_fit;
@@ -71,11 +70,15 @@ pub(super) fn ui(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Ac
             ui.add_space(BETWEEN);
             responses(ui, (state, info), (&mut fit, actions));
             ui.add_space(BETWEEN);
-            penalty(ui, &mut fit, actions);
+            penalty::ui(ui, &mut fit, actions);
             ui.add_space(BETWEEN);
             scans(ui, &fit, actions);
             ui.add_space(BETWEEN);
             choices_of_output(ui, &mut fit);
+            ui.add_space(INSIDE);
+            egui::CollapsingHeader::new("All settings").show(ui, |ui| {
+                advanced::ui(ui, (study, info), (&mut fit, actions));
+            });
             ui.add_space(INSIDE);
         });
     if fit != study.fit {
@@ -88,9 +91,10 @@ pub(super) fn ui(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Ac
 fn preset(ui: &mut egui::Ui, fit: &mut FitStudy, actions: &mut Actions) {
     ui.horizontal_wrapped(|ui| {
         weak(ui, "Preset");
-        choices(
+        let mut preset = fit.preset;
+        let is_changed = choices(
             ui,
-            &mut fit.preset,
+            &mut preset,
             &[
                 (Preset::ScalingLaws2023, "Antonello et al. 2023"),
                 (Preset::DeepFmri, "LeBel et al. 2023"),
@@ -98,127 +102,47 @@ fn preset(ui: &mut egui::Ui, fit: &mut FitStudy, actions: &mut Actions) {
                 (Preset::SpeechTutorial, "Speech tutorial"),
             ],
         );
+        if is_changed {
+            fit.set_preset(preset);
+        }
         if help_button(ui, Topic::Fit) {
             actions.push(Action::Manual(Topic::Fit));
         }
     });
-    let (design, trims, alphas) = (fit.preset.design(), fit.trims(), fit.alphas());
-    weak(
-        ui,
-        format!(
-            "Trim {}:{} (training) and {}:{} (test) · delays of {} scans · {} α from {} to {}",
-            trims.train.start_scans,
-            trims.train.end_scans,
-            trims.test.start_scans,
-            trims.test.end_scans,
-            design
-                .delays
-                .iter()
-                .map(i32::to_string)
-                .collect::<Vec<_>>()
-                .join(", "),
-            alphas.count,
-            plain(alphas.smallest),
-            plain(alphas.largest),
-        ),
-    );
-}
-
-/// The penalties that are tried, and what they are chosen on.
-fn penalty(ui: &mut egui::Ui, fit: &mut FitStudy, actions: &mut Actions) {
-    card(ui, |ui| {
-        ui.set_min_width(ui.available_width());
-        heading(ui, "Penalty");
-        alphas(ui, fit, actions);
-        held_out(ui, fit, actions);
-    });
-}
-
-/// The α that are tried: a fit that says its range is too narrow is made again with a wider one.
-fn alphas(ui: &mut egui::Ui, fit: &mut FitStudy, actions: &mut Actions) {
-    let of_preset = AlphaRange::of_preset(fit.preset);
-    let mut range = fit.alphas();
-    let field = |label, tooltip, default| NumberField {
-        label,
-        unit: "",
-        tooltip,
-        default,
-        topic: Topic::Fit,
-    };
-    let smallest = field(
-        "Smallest α",
-        "Smallest penalty to try for each voxel. Note that scikit-learn's and himalaya's alpha is α².",
-        of_preset.smallest,
-    );
-    smallest.show(ui, &mut range.smallest, actions, check_alpha);
-    let largest = field(
-        "Largest α",
-        "Largest penalty to try. If many well-predicted voxels choose it, increase it.",
-        of_preset.largest,
-    );
-    largest.show(ui, &mut range.largest, actions, check_alpha);
-    let number = field(
-        "Number of α",
-        "Number of values, spaced evenly on a log scale.",
-        of_preset.count as f64,
-    );
-    let mut count = range.count as f64;
-    number.show(ui, &mut count, actions, check_count);
-    range.count = count.clamp(0.0, 1e6).round() as usize;
-    fit.alphas = (range != of_preset).then_some(range);
-}
-
-/// Which training scans are held out to choose a penalty.
-fn held_out(ui: &mut egui::Ui, fit: &mut FitStudy, actions: &mut Actions) {
-    let of_preset = HeldOut::of_preset(fit.preset);
-    let mut held_out = fit.held_out();
-    let mut whole = |ui: &mut egui::Ui, (label, unit, tooltip), value: &mut usize, default| {
-        let field = NumberField {
-            label,
-            unit,
-            tooltip,
-            default: default as f64,
-            topic: Topic::Fit,
-        };
-        let mut number = *value as f64;
-        field.show(ui, &mut number, actions, |number| {
-            let is_good = (1.0..=10_000.0).contains(&number) && number.fract() == 0.0;
-            is_good
-                .then_some(())
-                .ok_or_else(|| "Write a whole number from 1 to 10,000.".to_string())
+    weak(ui, in_words(fit));
+    let changed = fit.changed_settings();
+    if !changed.is_empty() {
+        ui.horizontal_wrapped(|ui| {
+            let words = count(changed.len(), "setting differs", "settings differ");
+            weak(ui, format!("{words} from the preset.")).on_hover_text(changed.join("\n"));
+            if ui.link("Use the preset's settings").clicked() {
+                fit.reset_to_preset();
+            }
         });
-        *value = number.clamp(1.0, 10_000.0).round() as usize;
+    }
+}
+
+/// The main settings in a line.
+fn in_words(fit: &FitStudy) -> String {
+    let (design, trims) = (&fit.design, fit.trims());
+    let delays: Vec<String> = design.delays.iter().map(i32::to_string).collect();
+    let alphas = match fit.alphas() {
+        Some(range) => format!(
+            "{} α from {} to {}",
+            range.count,
+            plain(range.smallest),
+            plain(range.largest)
+        ),
+        None => format!("{} α", fit.ridge.alphas.values().len()),
     };
-    let chunk = (
-        "Chunks of",
-        "scans",
-        "Length of the chunks of consecutive training scans that are held out to choose α.",
-    );
-    whole(ui, chunk, &mut held_out.chunk_scans, of_preset.chunk_scans);
-    let rounds = (
-        "Rounds",
-        "",
-        "Number of bootstrap rounds; the α with the best mean score over rounds is chosen.",
-    );
-    whole(ui, rounds, &mut held_out.n_rounds, of_preset.n_rounds);
-    ui.horizontal(|ui| {
-        field_label(ui, "Held out")
-            .on_hover_text("Fraction of the training scans held out in each round.");
-        let mut options = vec![
-            (HeldChunks::Quarter, "A quarter"),
-            (HeldChunks::Fifth, "A fifth"),
-        ];
-        let number = match (of_preset.chunks, held_out.chunks) {
-            (_, HeldChunks::Count(n)) | (HeldChunks::Count(n), _) => Some(n),
-            _ => None,
-        };
-        let words = number.map(|n| count(n, "chunk", "chunks"));
-        if let (Some(n), Some(words)) = (number, &words) {
-            options.push((HeldChunks::Count(n), words));
-        }
-        choices(ui, &mut held_out.chunks, &options);
-    });
-    fit.held_out = (held_out != of_preset).then_some(held_out);
+    format!(
+        "Trim {}:{} (training) and {}:{} (test) · delays of {} scans · {alphas}",
+        trims.train.start_scans,
+        trims.train.end_scans,
+        trims.test.start_scans,
+        trims.test.end_scans,
+        delays.join(", "),
+    )
 }
 
 fn features(
@@ -361,9 +285,17 @@ fn scans(ui: &mut egui::Ui, fit: &FitStudy, actions: &mut Actions) {
 
 fn choices_of_output(ui: &mut egui::Ui, fit: &mut FitStudy) {
     ui.horizontal_wrapped(|ui| {
-        tick(ui, &mut fit.keeps_borders, "Delays within stories").on_hover_text(
+        let mut is_within = fit.design.delay_borders == DelayBorders::WithinStories;
+        let response = tick(ui, &mut is_within, "Delays within stories").on_hover_text(
             "In the published analysis, delays cross story boundaries. If on, each story is delayed separately, which is more correct.",
         );
+        if response.changed() {
+            fit.design.delay_borders = if is_within {
+                DelayBorders::WithinStories
+            } else {
+                DelayBorders::AcrossStories
+            };
+        }
         tick(ui, &mut fit.predictions, "Save predictions").on_hover_text(
             "Save test scans × voxels in single precision (110 MB for 300 scans and 95,000 voxels), so that you can plot measured and predicted time courses of any voxel.",
         );

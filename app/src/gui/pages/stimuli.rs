@@ -135,10 +135,14 @@ impl StimuliPage {
                 .map(|story| story.story.clone())
                 .collect();
             if button(ui, icons::CHECK, "All").clicked() {
-                study.left_out.retain(|story| !shown.contains(story));
+                for story in &shown {
+                    study.want(story, true);
+                }
             }
             if button(ui, icons::X, "None").clicked() {
-                study.left_out.extend(shown);
+                for story in &shown {
+                    study.want(story, false);
+                }
             }
             let is_resampled = study.resampling == Resampling::ToEncoderRate;
             let mut resample = is_resampled;
@@ -289,11 +293,7 @@ fn cells(row: &mut egui_extras::TableRow, story: &StoryInfo, study: &mut Study) 
         response
             .widget_info(|| WidgetInfo::selected(Role::CheckBox, can_be_read, is_wanted, &label));
         if response.changed() {
-            if is_wanted {
-                study.left_out.remove(&story.story);
-            } else {
-                study.left_out.insert(story.story.clone());
-            }
+            study.want(&story.story, is_wanted);
         }
     });
     row.col(|ui| {

@@ -59,7 +59,7 @@ fn a_story_is_drawn_and_the_cursor_says_what_its_scan_is_made_of() {
     let alignment = stage.info().fit.alignment.ready().unwrap().clone();
     assert_eq!(alignment.words.len(), 3);
     // 40 responses, and what the preset trims of the features.
-    let [trim, _] = stage.study().fit.trims().of(false);
+    let [trim, _] = stage.study().fit.trims().of_story(false);
     assert_eq!(alignment.kept.len(), 40);
     assert_eq!(alignment.kept.start, trim.start_scans);
     stage.ask(Action::View(ViewAction::Cursor(-9.0)));
@@ -96,7 +96,7 @@ fn lengths_that_differ_are_explained_and_a_trim_mends_them() {
         let alignment = window.info.fit.alignment.ready();
         alignment.is_some_and(|alignment| alignment.mismatch.is_some())
     });
-    let [trim, _] = stage.study().fit.trims().of(false);
+    let [trim, _] = stage.study().fit.trims().of_story(false);
     let n_features = 60 - trim.total();
     stage.must_see(&format!("{n_features} scans of features"));
     let mended = Trim::from([trim.start_scans, trim.end_scans + n_features - 40]);
@@ -111,5 +111,6 @@ fn lengths_that_differ_are_explained_and_a_trim_mends_them() {
     assert_eq!(stage.study().fit.trims().train, mended);
     assert!(stage.study().fit.trims().test != mended);
     stage.ask(Action::Undo);
-    assert_eq!(stage.study().fit.trims, None);
+    let fit = &stage.study().fit;
+    assert_eq!(fit.design, fit.preset.design());
 }

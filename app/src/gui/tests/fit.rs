@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use eframe::egui::accesskit::Role;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use heschl_core::files::formats::npz_arrays::{MemoryOrder, header};
-use heschl_core::run::recipe::Preset;
+use heschl_core::fmri::delay::DelayBorders;
+use heschl_core::run::recipe::{EncodeFile, Preset};
 
 use super::Stage;
 use crate::gui::actions::{Action, PathPurpose, StudyAction};
@@ -124,7 +125,10 @@ fn the_form_leads_to_a_recipe_and_a_job() {
     });
     // What is changed within a moment is one step.
     stage.ask(Action::Undo);
-    assert!(!stage.study().fit.keeps_borders);
+    assert_eq!(
+        stage.study().fit.design.delay_borders,
+        DelayBorders::AcrossStories
+    );
 }
 
 #[test]
@@ -142,7 +146,8 @@ fn a_wider_range_of_penalties_is_tried_where_it_makes_sense() {
     stage.must_see("The largest α must be larger than the smallest one.");
     stage.press("Reset largest α to 1,000");
     stage.press("Reset number of α to 10");
-    assert_eq!(stage.study().fit.alphas, None);
+    let fit = &stage.study().fit;
+    assert_eq!(fit.ridge.alphas, fit.preset.ridge().alphas);
 }
 
 #[test]
@@ -273,7 +278,7 @@ fn short_stories_lead_to_a_fit_by_the_buttons_of_what_is_said() {
     stage.write("Chunks of", "60");
     stage.must_see("80 training scans are too few to hold out chunks of 60 scans.");
     stage.press_containing(Role::Button, "Hold out a quarter, in chunks of");
-    let held_out = stage.study().fit.held_out.unwrap();
+    let held_out = stage.study().fit.held_out().unwrap();
     held_out.check(80).unwrap();
     assert_eq!(recipe(&stage).ridge.cross_validation, held_out.method());
     stage.until("nothing but the forecast is in the way", |window| {
@@ -302,7 +307,21 @@ fn what_fits_left_and_their_recipes_open() {
         (fit.test.as_slice(), fit.preset),
         (["gamma".to_owned()].as_slice(), Preset::ScalingLaws2023)
     );
-    stage.must_see("except its scores, which the window cannot edit");
+    stage.must_see("Fit settings loaded from the recipe.");
+    // Every setting is there, and those that differ from the preset are told.
+    let written = EncodeFile::read(&scores.join("recipe.toml"))
+        .unwrap()
+        .encode;
+    let again = stage.state().fit_recipe().unwrap();
+    assert_eq!(again.scores, written.scores);
+    assert_eq!(again.ridge, written.ridge);
+    assert_eq!(again.design, written.design);
+    assert_eq!(again.features, written.features);
+    assert_eq!(again.stories, written.stories);
+    stage.must_see("from the preset.");
+    stage.click(Role::Link, "Use the preset's settings");
+    let fit = &stage.study().fit;
+    assert_eq!(fit.scores, fit.preset.scores());
 }
 
 #[test]

@@ -275,6 +275,100 @@ pub(crate) fn plain(value: f64) -> String {
     }
 }
 
+/// A list of numbers, separated by commas.
+pub(crate) struct NumbersField<'a> {
+    /// What it is called.
+    pub(crate) label: &'a str,
+    /// What it is and what it does, in a sentence or two.
+    pub(crate) tooltip: &'a str,
+    /// What can be typed.
+    pub(crate) example: &'a str,
+}
+
+/// What was typed into a field of numbers, and the values that it gave.
+#[derive(Clone)]
+struct TypedNumbers {
+    text: String,
+    values: Vec<f64>,
+}
+
+impl NumbersField<'_> {
+    /// Shows the field, and beside it the sentence of `check` for a value that is invalid; returns whether the values have
+    /// changed. Values that are invalid are not taken over.
+    pub(crate) fn show(
+        &self,
+        ui: &mut egui::Ui,
+        values: &mut Vec<f64>,
+        check: impl Fn(f64) -> Result<(), String>,
+    ) -> bool {
+        let id = Id::unique(("numbers field", self.label));
+        let typed = ui.data(|data| data.get_temp::<TypedNumbers>(id));
+        let mut text = typed
+            .filter(|typed| typed.values == *values)
+            .map_or_else(|| listed(values), |typed| typed.text);
+        let mut is_changed = false;
+        ui.horizontal(|ui| {
+            field_label(ui, self.label).on_hover_text(self.tooltip);
+            let field = TextField {
+                label: self.label,
+                hint: self.example,
+                width: 220.0,
+            };
+            let response = field.show(ui, &mut text).on_hover_text(self.tooltip);
+            let read = self.read(&text, check);
+            if response.changed() {
+                if let Ok(new) = &read {
+                    is_changed = new != values;
+                    values.clone_from(new);
+                }
+                let typed = TypedNumbers {
+                    text,
+                    values: values.clone(),
+                };
+                ui.data_mut(|data| data.insert_temp(id, typed));
+            }
+            if let Err(sentence) = &read {
+                aside(ui, sentence);
+            }
+        });
+        is_changed
+    }
+
+    fn read(
+        &self,
+        text: &str,
+        check: impl Fn(f64) -> Result<(), String>,
+    ) -> Result<Vec<f64>, String> {
+        let words = text
+            .split([',', ';', ' '])
+            .map(str::trim)
+            .filter(|word| !word.is_empty());
+        let mut values = Vec::new();
+        for word in words {
+            let value: f64 = word.parse().map_err(|_| {
+                format!(
+                    "\"{word}\" is not a number. Enter numbers, such as {}.",
+                    self.example
+                )
+            })?;
+            check(value)?;
+            values.push(value);
+        }
+        if values.is_empty() {
+            return Err(format!(
+                "Enter at least one number, such as {}.",
+                self.example
+            ));
+        }
+        Ok(values)
+    }
+}
+
+fn listed(values: &[f64]) -> String {
+    let words: Vec<String> = values.iter().map(f64::to_string).collect();
+    words.join(", ")
+}
+
 /// A field for words.
 pub(crate) struct TextField<'a> {
     /// What it is called.

@@ -14,7 +14,7 @@ use super::icons;
 use super::manual::Topic;
 use super::theme::{BETWEEN, CORNER, INSIDE, Palette, TYPE_SCALE, semibold};
 
-pub(crate) use field::{NumberField, TextField, field_label, plain};
+pub(crate) use field::{NumberField, NumbersField, TextField, field_label, plain};
 pub(crate) use figure_view::figure_view;
 pub(crate) use path_field::PathField;
 

@@ -66,7 +66,7 @@ pub(crate) enum Done {
     /// A recipe was read.
     Recipe(Box<ExtractRecipe>),
     /// The recipe of a fit was read.
-    Fit(PathBuf, Box<EncodeRecipe>),
+    Fit(Box<EncodeRecipe>),
     /// A recipe was written.
     RecipeWritten(PathBuf),
     /// How the study of a folder is kept.
@@ -125,7 +125,7 @@ fn run(disk_task: DiskTask) -> Option<Done> {
         DiskTask::ReadFit(path) => {
             let folder = path.parent().unwrap_or(Path::new("/")).to_path_buf();
             EncodeFile::read(&path)
-                .map(|file| Done::Fit(path, Box::new(file.encode.rooted(&folder))))
+                .map(|file| Done::Fit(Box::new(file.encode.rooted(&folder))))
                 .map_err(|error| error.to_string())
         }
         DiskTask::WriteRecipe(path, recipe) => write_recipe(path, *recipe),

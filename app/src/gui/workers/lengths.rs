@@ -138,13 +138,14 @@ fn of_story(
             .and_then(n_times)
             .filter(|_| is_from_files(&fit.scans)),
     };
-    let found = align(trims.of(is_test));
+    let found = align(trims.of_story(is_test));
     let problem = match &found {
         Ok(alignment) => alignment.mismatch.clone(),
         Err(error) => Some(error.to_string()),
     };
     let looks_untrimmed = problem.is_none()
-        && sound_scans.is_some_and(|n_sound| lengths.looks_untrimmed(n_sound, trims.of(is_test)));
+        && sound_scans
+            .is_some_and(|n_sound| lengths.looks_untrimmed(n_sound, trims.of_story(is_test)));
     let remedies = if problem.is_some() || looks_untrimmed {
         lengths.remedies(trims, is_test)
     } else {
@@ -205,22 +206,22 @@ impl Lengths {
 
     /// The trims that make features and responses of equal length, those that need the least thought first.
     fn remedies(self, trims: Trims, is_test: bool) -> Vec<TrimRemedy> {
-        let [features, _] = trims.of(is_test);
+        let [features, _] = trims.of_story(is_test);
         let mut all = vec![TrimRemedy::ResponsesAsFeatures];
         if is_test {
             all.push(TrimRemedy::AsInTraining);
         }
         all.push(TrimRemedy::None);
         if let Some(n_times) = self.n_times {
-            let [_, responses] = trims.of(is_test);
+            let [_, responses] = trims.of_story(is_test);
             let kept = self.n_responses.saturating_sub(responses.total());
             let n_features = n_times.saturating_sub(features.total());
             let fitting = heschl_core::run::design::fitting_trims(n_features, kept, features);
             all.extend(fitting.into_iter().map(TrimRemedy::Features));
         }
-        let now = trims.of(is_test);
+        let now = trims.of_story(is_test);
         all.retain(|remedy| {
-            let mended = remedy.applied(trims, is_test).of(is_test);
+            let mended = remedy.applied(trims, is_test).of_story(is_test);
             mended != now && self.fit(mended)
         });
         all
@@ -282,7 +283,7 @@ mod tests {
             [TrimRemedy::AsInTraining, TrimRemedy::None]
         );
         for remedy in short.remedies(paper, true) {
-            assert!(short.fit(remedy.applied(paper, true).of(true)));
+            assert!(short.fit(remedy.applied(paper, true).of_story(true)));
         }
     }
 
@@ -296,11 +297,11 @@ mod tests {
         // A sound of 60 s that begins 10 s after the first scan, with a scan every 2 s: 35 scans, 10 s of silence after it.
         for (n_responses, expected) in [(40, true), (35, true), (25, false), (20, false)] {
             for is_test in [false, true] {
-                let found = of(n_responses).looks_untrimmed(35, paper.of(is_test));
+                let found = of(n_responses).looks_untrimmed(35, paper.of_story(is_test));
                 assert_eq!(found, expected, "{n_responses} {is_test}");
             }
         }
         let none = trims([[0, 0]; 2], [[0, 0]; 2]);
-        assert!(!of(40).looks_untrimmed(35, none.of(false)));
+        assert!(!of(40).looks_untrimmed(35, none.of_story(false)));
     }
 }

@@ -95,6 +95,8 @@ pub const CHUNK_SCANS: Bounds =
 pub const N_CHUNKS: Bounds = Bounds::new("the number of chunks held out", "", [1.0, 1_000_000.0]);
 /// Number of columns of a design matrix.
 pub const N_COLUMNS: Bounds = Bounds::new("the number of columns", "", [1.0, 100_000.0]);
+/// Seed of the random choices in the window, whose number fields are exact up to 2⁵³; files take any 64-bit seed.
+pub const SEED: Bounds = Bounds::new("the seed", "", [0.0, 9_007_199_254_740_992.0]);
 /// Number of random mixtures of a banded fit.
 pub const N_MIXTURES: Bounds = Bounds::new("the number of random mixtures", "", [0.0, 100_000.0]);
 /// Number of permutations of test time.

@@ -134,7 +134,7 @@ impl ForecastPanel {
             }
             for (story, sentence) in self.unusable.iter().take(3) {
                 let leave_out = Remedy::edit(format!("Leave out {story}"), study, |study| {
-                    study.left_out.insert(story.clone());
+                    study.want(story, false);
                 });
                 Blocker::new(format!("{story}: {sentence}"), vec![leave_out]).ui(ui, actions);
             }
@@ -184,7 +184,7 @@ fn why_not(study: &Study, info: &Info) -> Option<Blocker> {
             ));
         }
         Loading::Ready(_) if info.wanted(study).next().is_none() => {
-            let all = Remedy::edit("Select all stories", study, |study| study.left_out.clear());
+            let all = Remedy::edit("Select all stories", study, Study::want_all);
             return Some(Blocker::new(
                 "No story is selected. Select at least one under Stimuli.",
                 vec![all, Remedy::go(Page::Stimuli)],

@@ -123,8 +123,8 @@ fn stories(study: &Study, info: &Info) -> Option<Blocker> {
 /// What was typed must make sense.
 fn settings(state: &State, study: &Study) -> Option<Blocker> {
     if let Err(sentence) = state.fit_recipe() {
-        let usual = Remedy::edit("Use the preset's penalties", study, |study| {
-            study.fit.alphas = None;
+        let usual = Remedy::edit("Use the preset's settings", study, |study| {
+            study.fit.reset_to_preset();
         });
         return Some(Blocker::new(sentence, vec![usual]));
     }
@@ -161,7 +161,9 @@ pub(super) fn remedies(study: &Study, story: &StoryLengths) -> Vec<Remedy> {
     let is_test = study.fit.test.contains(&story.story);
     let trims = story.remedies.iter().map(|remedy| {
         Remedy::edit(remedy.label(), study, |study| {
-            study.fit.trims = Some(remedy.applied(study.fit.trims(), is_test));
+            study
+                .fit
+                .set_trims(remedy.applied(study.fit.trims(), is_test));
         })
     });
     let leave_out = Remedy::edit(format!("Leave out {}", story.story), study, |study| {
@@ -189,11 +191,13 @@ pub(super) fn n_training_scans(study: &Study, info: &Info) -> Option<usize> {
 /// Enough training scans must be left to hold some out.
 fn held_out(study: &Study, info: &Info) -> Option<Blocker> {
     let n_scans = n_training_scans(study, info)?;
-    let held_out = study.fit.held_out();
+    let held_out = study.fit.held_out()?;
     let sentence = held_out.check(n_scans).err()?;
     let shorter = held_out.suited_to(n_scans).map(|suited| {
         let label = format!("Hold out a quarter, in chunks of {}", suited.chunk_scans);
-        Remedy::edit(label, study, |study| study.fit.held_out = Some(suited))
+        Remedy::edit(label, study, |study| {
+            study.fit.ridge.cross_validation = suited.method();
+        })
     });
     let less = Remedy::go(Page::Align);
     Some(Blocker::new(
