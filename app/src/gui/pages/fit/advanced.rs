@@ -11,7 +11,7 @@ use heschl_core::run::recipe::{
 use heschl_core::stats::ceiling::TotalPower;
 use heschl_core::stats::score::RoundScore;
 
-use crate::gui::actions::{Actions, PathPurpose};
+use crate::gui::actions::{Action, Actions, PathPurpose};
 use crate::gui::fitting::{FitStudy, is_of_model, model_set, sentence_of};
 use crate::gui::icons;
 use crate::gui::info::Info;
@@ -181,15 +181,16 @@ impl Form<'_> {
                 sets.insert(0, model_set());
             }
             for (kind, name) in KINDS {
-                if kind != FeatureKind::Features && button(ui, icons::PLUS, name).clicked() {
+                if !button(ui, icons::PLUS, name).clicked() {
+                    continue;
+                }
+                if kind == FeatureKind::Features {
+                    self.actions.push(Action::Pick(PathPurpose::NewSet));
+                } else {
                     sets.push(self.study.new_set(kind, name));
                 }
             }
         });
-        if self.ui.link("Add other features …").clicked() {
-            self.actions
-                .push(crate::gui::actions::Action::Pick(PathPurpose::NewSet));
-        }
         self.fit.sets = sets;
     }
 
@@ -403,6 +404,10 @@ impl Form<'_> {
     }
 
     fn checks(&mut self) {
+        weak(
+            self.ui,
+            "Recordings, for checks against the sound itself, and an untrained network's features.",
+        );
         let recordings = self
             .fit
             .recordings
@@ -438,8 +443,12 @@ impl Study {
             FeatureKind::MelSpectrogram | FeatureKind::Rms => self.recordings_folder(),
             FeatureKind::Features | FeatureKind::Position => None,
         };
+        let name = name.to_lowercase();
+        let is_taken = |name: &str| self.fit.sets.iter().any(|set| set.name == name);
+        let numbered = (2..).map(|n| format!("{name} {n}"));
+        let mut names = std::iter::once(name.clone()).chain(numbered);
         FeatureSet {
-            name: name.to_lowercase(),
+            name: names.find(|name| !is_taken(name)).unwrap_or_default(),
             kind,
             folder: folder.unwrap_or_default(),
             ..model_set()
