@@ -9,7 +9,8 @@ use heschl_core::files::responses::ResponsesInMemory;
 use heschl_core::linear::ridge::AlphaSharing;
 use heschl_core::linear::split::{CrossValidation, HeldChunks};
 use heschl_core::maths::random::PythonRandom;
-use heschl_core::run::encoding::{BLOCK_VOXELS, Column, ScoreTable, VoxelShare};
+use heschl_core::run::design::Design;
+use heschl_core::run::encoding::{BLOCK_VOXELS, Column, ExampleSeries, ScoreTable, VoxelShare};
 use heschl_core::run::pipeline::merge;
 use heschl_core::run::pipeline::{
     EncodeError, EncodeSummary, Encoding, Existing, StackError, StackMember, encode, encode_sizes,
@@ -20,8 +21,10 @@ use heschl_core::run::recipe::{
     Alphas, BandedRecipe, ControlsRecipe, EncodeFile, EncodeOutput, EncodeRecipe, FeatureKind,
     FeatureSet, FitPrecision, Preset, ResponsesRecipe, ScansRecipe, ScoresRecipe, StoriesRecipe,
 };
+use heschl_core::run::sanity::Verdict;
 use heschl_core::run::store::{StoreError, sha256_of_file};
 use heschl_core::stats::intervals::{BlockBootstrap, Interval};
+use heschl_core::stats::score::correlation;
 use ndarray::{Array2, Axis, Ix2, s};
 
 mod refusals;

@@ -15,10 +15,11 @@
 //! Source: Dupré la Tour et al. (2022), `NeuroImage` 264, 119728; himalaya's "random search" solver.
 
 mod mixtures;
+mod refit;
 
 use std::ops::Range;
 
-use ndarray::{Array1, Array2, ArrayView2, Axis, Zip, concatenate, s};
+use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate};
 
 use crate::linear::ridge::BasisForm;
 use crate::maths::matrix::{Eigen, EigenError, eigen, gram, product};
@@ -26,6 +27,7 @@ use crate::stats::score::r_squared;
 
 pub use mixtures::candidates;
 use mixtures::{check_penalties, check_weights};
+pub use refit::{BandedRefitPlan, BandedSolution};
 
 /// Errors of fitting a banded ridge model.
 #[derive(Debug, thiserror::Error, Clone, Copy, PartialEq)]
@@ -225,7 +227,8 @@ impl BandedProblem {
                 .iter()
                 .map(|voxel| settings.penalties[choice.penalty[*voxel]])
                 .collect();
-            let fitted = plan.parts(responses.select(Axis(1), &voxels).view(), &penalties);
+            let responses = responses.select(Axis(1), &voxels);
+            let fitted = plan.solve(responses.view(), &penalties).parts();
             for (part, fitted) in parts.iter_mut().zip(fitted) {
                 for (voxel, column) in voxels.iter().zip(fitted.columns()) {
                     part.column_mut(*voxel).assign(&column);
@@ -459,53 +462,6 @@ impl BandedChoice {
         numbers
             .filter(|voxel| self.candidate[*voxel] == candidate)
             .collect()
-    }
-}
-
-/// One mixture, planned on all training rows.
-pub struct BandedRefitPlan<'a> {
-    problem: &'a BandedProblem,
-    directions: Directions,
-    weights: Vec<f64>,
-}
-
-impl BandedRefitPlan<'_> {
-    /// Returns each set's part of the prediction, `(n_test_scans, n_voxels)` each.
-    ///
-    /// * `responses`: `(n_training_scans, n_voxels)`, voxels that chose this mixture.
-    /// * `penalties`: for each voxel its penalty, above 0.
-    ///
-    /// # Panics
-    /// Panics if the shapes do not match, which is a bug in the caller.
-    #[must_use]
-    pub fn parts(&self, responses: ArrayView2<f64>, penalties: &[f64]) -> Vec<Array2<f64>> {
-        assert_eq!(responses.ncols(), penalties.len(), "voxels");
-        let mut coordinates = self.problem.coordinates(&self.directions, responses);
-        for (mut column, penalty) in coordinates.columns_mut().into_iter().zip(penalties) {
-            Zip::from(&mut column)
-                .and(&self.directions.values)
-                .for_each(|value, eigenvalue| *value /= eigenvalue + penalty);
-        }
-        let solution = product(self.directions.vectors.view(), coordinates.view());
-        let weights = self.weights.iter();
-        match &self.problem.products {
-            BandedProducts::Kernel { test, .. } => {
-                let parts = test.iter().zip(weights);
-                parts
-                    .map(|(kernel, weight)| product(kernel.view(), solution.view()) * *weight)
-                    .collect()
-            }
-            BandedProducts::Primal { test, columns, .. } => {
-                let parts = columns.iter().zip(weights);
-                parts
-                    .map(|(columns, weight)| {
-                        let features = test.slice(s![.., columns.clone()]);
-                        let solution = solution.slice(s![columns.clone(), ..]);
-                        product(features, solution) * weight.sqrt()
-                    })
-                    .collect()
-            }
-        }
     }
 }
 

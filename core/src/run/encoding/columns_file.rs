@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, s};
 
 use crate::files::formats::npz_arrays::{MemoryOrder, header};
 use crate::maths::matrix::Real;
@@ -76,6 +76,41 @@ impl ColumnsFile {
         written.map_err(|source| StoreError::write(source, &self.path))
     }
 
+    /// Makes room for all voxels, so that they can be written in any order; returns whether there was room before, as an
+    /// earlier run leaves it.
+    ///
+    /// # Errors
+    /// Returns a [`StoreError`] if the file cannot be extended.
+    pub fn make_room(&mut self) -> Result<bool, StoreError> {
+        if self.holds(self.n_voxels) {
+            return Ok(true);
+        }
+        let length = self.n_header_bytes + self.bytes(self.n_voxels);
+        let extended = self.file.set_len(length);
+        extended.map_err(|source| StoreError::write(source, &self.path))?;
+        Ok(false)
+    }
+
+    /// Writes the columns of some voxels and syncs them to disk, before the journal records them.
+    ///
+    /// * `voxels`: their indices, ascending, one for each column.
+    ///
+    /// # Errors
+    /// Returns a [`StoreError`] if the file cannot be written.
+    pub fn write_some<T: Real>(
+        &mut self,
+        voxels: &[usize],
+        columns: ArrayView2<T>,
+    ) -> Result<(), StoreError> {
+        let mut first = 0;
+        for run in voxels.chunk_by(|a, b| a + 1 == *b) {
+            let end = first + run.len();
+            self.write(run[0], columns.slice(s![.., first..end]))?;
+            first = end;
+        }
+        Ok(())
+    }
+
     /// Renames the file to its final name.
     ///
     /// # Errors
@@ -123,6 +158,22 @@ mod tests {
         second.commit().unwrap();
         let all: Array2<f64> = StoredMatrix::open(&path).unwrap().read(0..2, 0..3).unwrap();
         assert_eq!(all, array![[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]]);
+        ColumnsFile::remove(&path).unwrap();
+        // In any order, and in two runs.
+        let mut first = ColumnsFile::open(&path, 1, 4).unwrap();
+        assert!(!first.make_room().unwrap());
+        first
+            .write_some(&[1, 3], array![[2.0, 4.0]].view())
+            .unwrap();
+        drop(first);
+        let mut second = ColumnsFile::open(&path, 1, 4).unwrap();
+        assert!(second.make_room().unwrap());
+        second
+            .write_some(&[0, 2], array![[1.0, 3.0]].view())
+            .unwrap();
+        second.commit().unwrap();
+        let all: Array2<f64> = StoredMatrix::open(&path).unwrap().read(0..1, 0..4).unwrap();
+        assert_eq!(all, array![[1.0, 2.0, 3.0, 4.0]]);
         ColumnsFile::remove(&path).unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }

@@ -26,6 +26,8 @@ fn with_a_penalty_per_set_voxels_choose_the_set_that_they_follow() {
     let mut banded = both.clone();
     banded.ridge.banded = Some(BandedRecipe { n_mixtures: 12 });
     banded.output.folder = folder.path().join("banded");
+    (banded.output.weights, banded.output.predictions) = (true, true);
+    banded.scores.controls = true;
     let ordinary = table(run(&both, &responses, VoxelShare::WHOLE).0);
     let found = table(run(&banded, &responses, VoxelShare::WHOLE).0);
     let mean = |table: &ScoreTable, voxels: std::ops::Range<usize>| {
@@ -67,6 +69,7 @@ fn with_a_penalty_per_set_voxels_choose_the_set_that_they_follow() {
         );
     }
     assert!(n_right >= 36, "{n_right} of 40");
+    check_files(&banded, &responses, &found);
     let text = std::fs::read_to_string(folder.path().join("banded/methods.md")).unwrap();
     assert!(
         text.contains("12 random mixtures") && text.contains("Dupré la Tour"),
@@ -79,6 +82,43 @@ fn with_a_penalty_per_set_voxels_choose_the_set_that_they_follow() {
     assert!(left.is_empty(), "{left:?}");
 }
 
+/// Weights times test features are the predictions, which have the scores of the table; the sanity checks ran.
+fn check_files(recipe: &EncodeRecipe, responses: &ResponsesInMemory, found: &ScoreTable) {
+    let folder = &recipe.output.folder;
+    let read = |name: &str| -> Array2<f64> {
+        let stored = StoredMatrix::open(&folder.join(name)).unwrap();
+        let (n_rows, n_voxels) = stored.dim();
+        stored.read(0..n_rows, 0..n_voxels).unwrap()
+    };
+    let (weights, predictions) = (read("weights.npy"), read("predictions.npy"));
+    let design = Design::build(recipe, responses).unwrap();
+    let again = design.test.0.dot(&weights);
+    let largest = (&again - &predictions).fold(0.0_f64, |largest, apart| largest.max(apart.abs()));
+    assert!(largest < 1e-4, "{largest}");
+    let series = ExampleSeries::read(&folder.join("series.npz")).unwrap();
+    let file = EncodeFile::read(&folder.join("recipe.toml")).unwrap();
+    for (index, voxel) in series.voxels.iter().enumerate() {
+        let apart = &series.predicted.column(index) - &predictions.column(*voxel);
+        assert!(apart.iter().all(|apart| apart.abs() < 1e-4), "{voxel}");
+        let r = correlation(
+            predictions.slice(s![.., *voxel..=*voxel]),
+            series.measured.slice(s![.., index..=index]),
+        );
+        let expected = found.voxels[*voxel].get(Column::R);
+        assert!((r[0] - expected).abs() < 1e-4, "{} {expected}", r[0]);
+    }
+    let checks = file.run.unwrap().checks;
+    // The four of the recordings, and those of the model: shuffled, moved, injected, and three rivals.
+    assert_eq!(checks.len(), 10, "{checks:?}");
+    // The simulated noise is white, unlike that of blood flow.
+    let failed: Vec<_> = checks
+        .iter()
+        .filter(|check| check.verdict == Verdict::Failed)
+        .map(|check| check.name.as_str())
+        .collect();
+    assert_eq!(failed, ["Scans are in temporal order"]);
+}
+
 #[test]
 fn a_banded_fit_that_was_stopped_goes_on_to_the_same_scores() {
     let folder = tempfile::tempdir().unwrap();
@@ -89,6 +129,9 @@ fn a_banded_fit_that_was_stopped_goes_on_to_the_same_scores() {
         ..whole.features[0].clone()
     });
     whole.ridge.banded = Some(BandedRecipe { n_mixtures: 3 });
+    (whole.output.weights, whole.output.predictions) = (true, true);
+    // One mixture at a time.
+    whole.output.memory_gib = 1e-6;
     let expected = table(run(&whole, &responses, VoxelShare::WHOLE).0);
     let mut stopped = whole.clone();
     stopped.output.folder = folder.path().join("stopped");
@@ -117,6 +160,10 @@ fn a_banded_fit_that_was_stopped_goes_on_to_the_same_scores() {
             .collect::<Vec<_>>()
     };
     assert_eq!(bits(&found), bits(&expected));
+    for name in ["weights.npy", "predictions.npy"] {
+        let bytes = |recipe: &EncodeRecipe| std::fs::read(recipe.output.folder.join(name)).unwrap();
+        assert!(bytes(&whole) == bytes(&stopped), "{name}");
+    }
     let alone = recipe(folder.path(), "alone");
     let mut wrong = alone.clone();
     wrong.ridge.banded = Some(BandedRecipe { n_mixtures: 3 });

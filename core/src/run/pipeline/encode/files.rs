@@ -20,21 +20,7 @@ impl Files {
         journal: &mut Journal<f64>,
         found: Found,
     ) -> Result<(Self, Found), EncodeError> {
-        let open = |is_wanted: bool, name: &str, n_rows: usize| {
-            let path = run.folder.join(name);
-            is_wanted
-                .then(|| ColumnsFile::open(&path, n_rows, run.voxels.len()))
-                .transpose()
-        };
-        let output = &run.work.recipe.output;
-        let files = Self {
-            weights: open(output.weights, "weights.npy", run.design.training.0.ncols())?,
-            predictions: open(
-                output.predictions,
-                "predictions.npy",
-                run.design.test.0.nrows(),
-            )?,
-        };
+        let files = Self::open_all(run)?;
         let done = journal.n_rows_done();
         let all = [&files.weights, &files.predictions];
         if all.into_iter().flatten().all(|file| file.holds(done)) {
@@ -42,6 +28,37 @@ impl Files {
         }
         journal.restart()?;
         Ok((files, Found::Nothing))
+    }
+
+    /// Opens the requested files with room for all voxels in any order; also returns whether an earlier run left them so.
+    pub(super) fn open_with_room(run: &Run) -> Result<(Self, bool), EncodeError> {
+        let mut files = Self::open_all(run)?;
+        let mut had_room = true;
+        for file in [&mut files.weights, &mut files.predictions]
+            .into_iter()
+            .flatten()
+        {
+            had_room &= file.make_room()?;
+        }
+        Ok((files, had_room))
+    }
+
+    fn open_all(run: &Run) -> Result<Self, EncodeError> {
+        let open = |is_wanted: bool, name: &str, n_rows: usize| {
+            let path = run.folder.join(name);
+            is_wanted
+                .then(|| ColumnsFile::open(&path, n_rows, run.voxels.len()))
+                .transpose()
+        };
+        let output = &run.work.recipe.output;
+        Ok(Self {
+            weights: open(output.weights, "weights.npy", run.design.training.0.ncols())?,
+            predictions: open(
+                output.predictions,
+                "predictions.npy",
+                run.design.test.0.nrows(),
+            )?,
+        })
     }
 
     pub(super) fn weights(&self) -> Weights {
@@ -62,6 +79,21 @@ impl Files {
         }
         match &mut self.predictions {
             Some(file) => file.write(first, fitted.predictions.view()),
+            None => Ok(()),
+        }
+    }
+
+    /// As [`Self::write`], of some voxels in ascending order.
+    pub(super) fn write_some<T: Readable>(
+        &mut self,
+        voxels: &[usize],
+        fitted: &Fitted<T>,
+    ) -> Result<(), StoreError> {
+        if let (Some(file), Some(weights)) = (&mut self.weights, &fitted.weights) {
+            file.write_some(voxels, weights.view())?;
+        }
+        match &mut self.predictions {
+            Some(file) => file.write_some(voxels, fitted.predictions.view()),
             None => Ok(()),
         }
     }

@@ -6,7 +6,9 @@ mod controls;
 mod files;
 mod info;
 mod inputs;
+mod ridge;
 mod run;
+mod solver;
 mod warnings;
 
 use std::cell::RefCell;
@@ -16,29 +18,25 @@ use ndarray::Array2;
 
 use crate::files::responses::{Readable, ResponseSource};
 use crate::linear::banded::BandedError;
-use crate::linear::ridge::{
-    AlphaSharing, Problem, RefitPlan, RidgeError, RoundsPlan, Weights, best_alpha_per_voxel,
-    best_alphas,
-};
+use crate::linear::ridge::{Problem, RidgeError};
 use crate::linear::split::SplitError;
 use crate::run::design::{Design, DesignError};
 use crate::run::encoding::{
-    Column, ExampleSeries, FitSizes, ResponseBlocks, ResponseBlocksError, ScoreTable, VoxelScores,
-    VoxelShare, example_voxels,
+    Column, ExampleSeries, FitSizes, ResponseBlocks, ResponseBlocksError, ScoreTable, VoxelShare,
+    example_voxels,
 };
 use crate::run::pipeline::OutputError;
 use crate::run::progress::{CancelToken, Event, Stage};
-use crate::run::recipe::{EncodeInfo, EncodeRecipe, FitPrecision};
+use crate::run::recipe::{EncodeInfo, EncodeRecipe, FileChecksum, FitPrecision};
 use crate::run::sanity::{Check, Verdict};
-use crate::run::store::{Found, Journal, StoreError, atomic};
+use crate::run::store::{Found, StoreError, atomic};
 use crate::stats::intervals::Interval;
 use banded::Banded;
-use block_cache::BlockCache;
-use files::Files;
-use run::{FIT, Run, draws_of, rounds_name, values_of};
+use ridge::Ridge;
+use run::Run;
+use solver::{Request, Solver};
 
 use super::now;
-use super::scorer::Scored;
 
 /// Errors of fitting an encoding model.
 #[derive(Debug, thiserror::Error)]
@@ -97,10 +95,9 @@ pub enum EncodeError {
     )]
     BandedAlphas,
     #[error(
-        "With a penalty per set, weights and predictions are not written. Set both to false in [encode.output], or take \
-         [encode.ridge.banded] away."
+        "The voxels were fitted before their α were chosen. This is a fault of Heschl: report it."
     )]
-    BandedFiles,
+    NotChosen,
     #[error(transparent)]
     Banded(#[from] BandedError),
     #[error(transparent)]
@@ -225,46 +222,41 @@ fn encode_in<T: Readable>(
     run.guard_folder()?;
     atomic::remove(&run.folder.join("scores.npz"))?;
     if let Some(banded) = &recipe.ridge.banded {
-        let banded = Banded::new(&run, banded)?;
-        let Some(table) = banded.fit_and_score(report)? else {
-            return Ok(EncodeSummary::Stopped);
-        };
-        let checks = if recipe.scores.controls {
-            controls::of_recordings::<T>(&run)?
-        } else {
-            Vec::new()
-        };
-        report_failures(&checks, report);
-        warnings::refuse_no_scores(&run, &table)?;
-        for message in warnings::of_scores(&table) {
-            report(Event::Warning { message });
-        }
-        let info = info::gather(&run, inputs, started, (warnings.take(), checks));
-        let summary = finish(&run, table, None, info, report)?;
-        banded.forget()?;
-        return Ok(summary);
+        let solver = Banded::new(&run, banded)?;
+        return solve::<f64, _>(&run, solver, (inputs, started, &warnings), report);
     }
     let problem = Problem::<T>::new(&design.training)?;
     warnings::check_precision(&run, &problem, report)?;
-    let mut cache = BlockCache::new(run.cached_bytes());
-    let Some(round_scores) = choose_alphas(&run, &problem, &mut cache, report)? else {
-        return Ok(EncodeSummary::Stopped);
-    };
-    let alphas = best(&run, &round_scores)?;
-    let plan = RefitPlan::new(&problem, &design.test, &recipe.ridge.settings())?;
-    let Some(scores) = fit_and_score(&run, &plan, &alphas, cache, report)? else {
-        return Ok(EncodeSummary::Stopped);
-    };
-    let table = run.table(round_scores, &alphas, scores);
-    warnings::refuse_no_scores(&run, &table)?;
-    let checks = control(&run, &plan, &alphas, &table, report)?;
+    let solver = Ridge::new(&run, &problem);
+    solve(&run, solver, (inputs, started, &warnings), report)
+}
 
+/// Steps 2 to 5, whatever the solver.
+fn solve<T: Readable, S: Solver<T>>(
+    run: &Run,
+    mut solver: S,
+    (inputs, started, warnings): (Vec<FileChecksum>, String, &RefCell<Vec<String>>),
+    report: &mut dyn FnMut(Event),
+) -> Result<EncodeSummary, EncodeError> {
+    let Some(round_scores) = solver.choose(report)? else {
+        return Ok(EncodeSummary::Stopped);
+    };
+    let Some(scores) = solver.fit_and_score(report)? else {
+        return Ok(EncodeSummary::Stopped);
+    };
+    let choices = solver.choices().iter();
+    let alphas: Vec<usize> = choices.map(|choice| S::alpha(*choice)).collect();
+    let table = run.table(round_scores, &alphas, scores);
+    warnings::refuse_no_scores(run, &table)?;
+    let checks = control(run, &solver, &table, report)?;
     for message in warnings::of_scores(&table) {
         report(Event::Warning { message });
     }
-    let series = series(&run, &plan, &alphas, &table)?;
-    let info = info::gather(&run, inputs, started, (warnings.take(), checks));
-    finish(&run, table, Some(&series), info, report)
+    let series = series(run, &solver, &table)?;
+    let info = info::gather(run, inputs, started, (warnings.take(), checks));
+    let summary = finish(run, table, Some(&series), info, report)?;
+    solver.forget()?;
+    Ok(summary)
 }
 
 /// Writes the results and reports them.
@@ -287,122 +279,10 @@ fn finish(
     Ok(EncodeSummary::Finished(Box::new(table)))
 }
 
-/// Step 2: the mean validation score of each α, `(n_alphas, n_voxels)`; `None` if cancelled.
-fn choose_alphas<T: Readable>(
-    run: &Run,
-    problem: &Problem<T>,
-    cache: &mut BlockCache<T>,
-    report: &mut dyn FnMut(Event),
-) -> Result<Option<Array2<f64>>, EncodeError> {
-    let settings = run.work.recipe.ridge.settings();
-    let n_alphas = settings.alphas.len();
-    let mut sum = Array2::zeros((n_alphas, run.voxels.len()));
-    for (first, end) in run.round_groups() {
-        let n_values = (end - first) * n_alphas;
-        let (mut journal, found) = run.journal(&rounds_name(first, end), n_values)?;
-        run.begin(Stage::ChooseAlpha, found, report);
-        if !journal.is_complete() {
-            let rounds = &run.rounds[first..end];
-            let plan = RoundsPlan::new(problem, rounds, &settings)?;
-            problem.forget_round();
-            let finished =
-                run.for_blocks(&mut journal, Stage::ChooseAlpha, report, |voxels, block| {
-                    let shared = cache.get_or(voxels.start, || plan.shared(block));
-                    // Journal order: voxel, round, α.
-                    let scores = plan.scores_sharing(block, &shared).permuted_axes([2, 0, 1]);
-                    Ok(scores.iter().copied().collect())
-                })?;
-            if !finished {
-                return Ok(None);
-            }
-        }
-        add_rounds(&mut journal, &mut sum)?;
-    }
-    problem.forget_round();
-    Ok(Some(sum / run.rounds.len() as f64))
-}
-
-/// Adds the rounds of a journal to the sum, in order.
-fn add_rounds(journal: &mut Journal<f64>, sum: &mut Array2<f64>) -> Result<(), StoreError> {
-    let n_alphas = sum.nrows();
-    let n_values = journal.n_values();
-    let mut first = 0;
-    journal.for_each_batch(|values, _| {
-        for voxel in values.chunks_exact(n_values) {
-            for round in voxel.chunks_exact(n_alphas) {
-                for (alpha, score) in round.iter().enumerate() {
-                    sum[(alpha, first)] += score;
-                }
-            }
-            first += 1;
-        }
-        Ok(())
-    })
-}
-
-/// The index of each voxel's α.
-fn best(run: &Run, round_scores: &Array2<f64>) -> Result<Vec<usize>, EncodeError> {
-    let n_voxels = run.voxels.len();
-    Ok(match run.work.recipe.ridge.sharing {
-        AlphaSharing::PerVoxel => best_alpha_per_voxel(round_scores.view()),
-        AlphaSharing::One => best_alphas(round_scores.view(), &vec![0; n_voxels]),
-        AlphaSharing::PerGroup => {
-            let groups = run.work.groups.as_ref().ok_or(EncodeError::Groups {
-                found: 0,
-                expected: n_voxels,
-            })?;
-            best_alphas(round_scores.view(), groups)
-        }
-    })
-}
-
-/// Steps 3 and 4: the scores of each voxel; `None` if cancelled.
-fn fit_and_score<T: Readable>(
-    run: &Run,
-    plan: &RefitPlan<T>,
-    alphas: &[usize],
-    mut cache: BlockCache<T>,
-    report: &mut dyn FnMut(Event),
-) -> Result<Option<Scored>, EncodeError> {
-    let (mut journal, found) = run.journal_of_scores(FIT, Column::ALL.len())?;
-    let (mut files, found) = Files::open(run, &mut journal, found)?;
-    run.begin(Stage::FitAndScore, found, report);
-    if !journal.is_complete() {
-        let scorer = run.scorer(report);
-        let finished =
-            run.for_blocks(&mut journal, Stage::FitAndScore, report, |voxels, block| {
-                let first = voxels.start - run.voxels.start;
-                let alphas = &alphas[first..first + block.ncols()];
-                let shared = cache.take(voxels.start);
-                let fitted = plan.fit_sharing(block, &shared, alphas, files.weights());
-                files.write(first, &fitted)?;
-                let scored = scorer.scores(&fitted.predictions, block, voxels)?;
-                let scores = scored.voxels.iter().flat_map(VoxelScores::values);
-                let mut values: Vec<f64> = scores.copied().collect();
-                values.extend(values_of(&scored.draws));
-                Ok(values)
-            })?;
-        if !finished {
-            return Ok(None);
-        }
-    }
-    files.commit()?;
-    let mut voxels = Vec::with_capacity(run.voxels.len());
-    let mut draws = Vec::new();
-    journal.for_each_batch(|values, of_block| {
-        let rows = values.chunks_exact(Column::ALL.len());
-        voxels.extend(rows.map(VoxelScores::of_values));
-        draws.push(draws_of(of_block));
-        Ok(())
-    })?;
-    Ok(Some(Scored { voxels, draws }))
-}
-
 /// Step 5: runs the sanity checks and reports those that fail.
-fn control<T: Readable>(
+fn control<T: Readable, S: Solver<T>>(
     run: &Run,
-    plan: &RefitPlan<T>,
-    alphas: &[usize],
+    solver: &S,
     table: &ScoreTable,
     report: &mut dyn FnMut(Event),
 ) -> Result<Vec<Check>, EncodeError> {
@@ -410,7 +290,7 @@ fn control<T: Readable>(
         return Ok(Vec::new());
     }
     run.begin(Stage::Control, Found::Nothing, report);
-    let checks = controls::run(run, plan, alphas, &table.voxels)?;
+    let checks = controls::run(run, solver, &table.voxels)?;
     report_failures(&checks, report);
     Ok(checks)
 }
@@ -424,27 +304,34 @@ fn report_failures(checks: &[Check], report: &mut dyn FnMut(Event)) {
 }
 
 /// The time courses of the best, median and worst voxels.
-fn series<T: Readable>(
+fn series<T: Readable, S: Solver<T>>(
     run: &Run,
-    plan: &RefitPlan<T>,
-    alphas: &[usize],
+    solver: &S,
     table: &ScoreTable,
 ) -> Result<ExampleSeries, EncodeError> {
     let voxels = example_voxels(table);
-    let n_scans = run.design.test.0.nrows();
-    let mut predicted = Array2::zeros((n_scans, voxels.len()));
-    let mut measured = Array2::zeros((n_scans, voxels.len()));
+    let mut measured = Array2::zeros((run.design.test.0.nrows(), voxels.len()));
+    let mut training = Vec::new();
     for (index, voxel) in voxels.iter().enumerate() {
-        let training = run.measured.training::<T>(*voxel..voxel + 1)?;
-        let alpha = [alphas[voxel - run.voxels.start]];
-        let fitted = plan.fit(training.view(), &alpha, Weights::Left);
+        training.push(run.measured.training::<T>(*voxel..voxel + 1)?);
         let test = run.measured.test::<T>(*voxel..voxel + 1)?;
-        predicted
-            .column_mut(index)
-            .assign(&fitted.predictions.column(0).mapv(T::double));
         measured
             .column_mut(index)
             .assign(&test.column(0).mapv(T::double));
+    }
+    let choices = solver.choices();
+    let requests: Vec<_> = voxels
+        .iter()
+        .zip(&training)
+        .map(|(voxel, training)| Request {
+            training: training.view(),
+            choices: vec![choices[voxel - run.voxels.start]],
+        })
+        .collect();
+    let mut predicted = Array2::zeros(measured.dim());
+    let found = solver.predict(&requests)?;
+    for (mut column, found) in predicted.columns_mut().into_iter().zip(found) {
+        column.assign(&found.column(0).mapv(T::double));
     }
     Ok(ExampleSeries {
         voxels,

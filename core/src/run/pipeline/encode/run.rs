@@ -247,7 +247,7 @@ impl<'a> Run<'a> {
         table
     }
 
-    /// Writes the results, the scores last, and removes the journals.
+    /// Writes the results, the scores last.
     pub(super) fn write(
         &self,
         table: &ScoreTable,
@@ -259,10 +259,6 @@ impl<'a> Run<'a> {
             run: Some(info),
         };
         write_results(&self.folder, &file, table, series)?;
-        for (first, end) in self.round_groups() {
-            atomic::remove(&self.journal_path(&rounds_name(first, end)))?;
-        }
-        atomic::remove(&self.journal_path(FIT))?;
         Ok(())
     }
 

@@ -3,15 +3,16 @@
 
 mod rivals;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
 
 use super::EncodeError;
 use super::run::Run;
+use super::solver::{Request, Solver};
 use crate::files::responses::Readable;
 use crate::fmri::simulate::{InjectedSignal, plant};
-use crate::linear::ridge::{RefitPlan, Weights};
 use crate::maths::random::PythonRandom;
 use crate::run::encoding::{CONTROLLED_VOXELS, Column, VoxelScores};
 use crate::run::sanity::{self, Check, median};
@@ -32,35 +33,42 @@ const PLANTED_VOXELS: usize = 128;
 const PLANTED_SHARE: f64 = 0.5;
 
 /// Runs all sanity checks on a sample of the voxels, given the scores of all.
-pub(super) fn run<T: Readable>(
+pub(super) fn run<T: Readable, S: Solver<T>>(
     run: &Run,
-    plan: &RefitPlan<T>,
-    alphas: &[usize],
+    solver: &S,
     voxels: &[VoxelScores],
 ) -> Result<Vec<Check>, EncodeError> {
-    let sample = Sample::<T>::new(run, alphas, voxels)?;
+    let sample = Sample::<T, S::Choice>::new(run, solver.choices(), voxels)?;
     let mut checks = leaks(run, &sample.runs, [&sample.training, &sample.test])?;
-    let shuffled = shuffled_medians(run, plan, &sample);
-    let predictions = plan
-        .fit(sample.training.view(), &sample.alphas, Weights::Left)
-        .predictions;
+    let shuffles = shuffles(run, &sample.training);
+    let injected = injected::<T>(run);
+    // All in one request: what a solver decomposes for one serves the others.
+    let responses = shuffles.iter().chain([&sample.training]);
+    let mut requests: Vec<_> = responses
+        .map(|training| Request {
+            training: training.view(),
+            choices: sample.choices.clone(),
+        })
+        .collect();
+    requests.push(Request {
+        training: injected.training.view(),
+        choices: vec![sample.usual; PLANTED_VOXELS],
+    });
+    let mut predictions = solver.predict(&requests)?;
+    let of_injected = predictions.pop().ok_or(EncodeError::NotChosen)?;
+    let of_sample = predictions.pop().ok_or(EncodeError::NotChosen)?;
+    let shuffled: Vec<f64> = predictions
+        .iter()
+        .map(|predictions| median_r(predictions, sample.test.view()))
+        .collect();
+    let found = median_r(&of_injected, injected.test.view());
     checks.extend([
         sanity::shuffled_is_null(&shuffled),
-        moved(run, &sample, &predictions),
-        injected(run, plan, &sample),
+        moved(run, &sample, &of_sample),
+        sanity::injected_signal_is_found(found, PLANTED_SHARE.sqrt()),
     ]);
-    checks.extend(rivals::run(run, &sample, &predictions));
+    checks.extend(rivals::run::<T, S>(run, &sample, &of_sample));
     Ok(checks)
-}
-
-/// Runs the checks that depend on the responses alone, not on the model.
-pub(super) fn of_recordings<T: Readable>(run: &Run) -> Result<Vec<Check>, EncodeError> {
-    let runs: Vec<Range<usize>> = spread(run.voxels.len())
-        .into_iter()
-        .map(|within| absolute(run, &within))
-        .collect();
-    let (training, test) = measured::<T>(run, &runs)?;
-    leaks(run, &runs, [&training, &test])
 }
 
 /// Checks for leakage from training to test data.
@@ -79,20 +87,20 @@ fn leaks<T: Readable>(
     ])
 }
 
-/// A sample of the voxels, with their responses and α.
-struct Sample<T> {
+/// A sample of the voxels, with their responses and hyperparameters.
+struct Sample<T, C> {
     /// Indices of the voxels in the files.
     runs: Vec<Range<usize>>,
     training: Array2<T>,
     test: Array2<T>,
-    alphas: Vec<usize>,
+    choices: Vec<C>,
     scores: Vec<VoxelScores>,
-    /// The most frequent α among the voxels with the best validation scores.
-    usual_alpha: usize,
+    /// The most frequent hyperparameters among the voxels with the best validation scores.
+    usual: C,
 }
 
-impl<T: Readable> Sample<T> {
-    fn new(run: &Run, alphas: &[usize], voxels: &[VoxelScores]) -> Result<Self, EncodeError> {
+impl<T: Readable, C: Copy + Ord> Sample<T, C> {
+    fn new(run: &Run, choices: &[C], voxels: &[VoxelScores]) -> Result<Self, EncodeError> {
         let mut within = spread(run.voxels.len());
         within.extend(best_run(voxels, &within));
         let runs: Vec<Range<usize>> = within.iter().map(|within| absolute(run, within)).collect();
@@ -102,9 +110,9 @@ impl<T: Readable> Sample<T> {
             runs,
             training,
             test,
-            alphas: all().map(|voxel| alphas[voxel]).collect(),
+            choices: all().map(|voxel| choices[voxel]).collect(),
             scores: all().map(|voxel| voxels[voxel]).collect(),
-            usual_alpha: usual_alpha(alphas, voxels),
+            usual: usual(choices, voxels).ok_or(EncodeError::NotChosen)?,
         })
     }
 }
@@ -163,8 +171,8 @@ fn best_run(voxels: &[VoxelScores], others: &[Range<usize>]) -> Option<Range<usi
         .max_by(|a, b| mean(a).total_cmp(&mean(b)))
 }
 
-/// The most frequent α among the tenth of the voxels with the best validation scores.
-fn usual_alpha(alphas: &[usize], voxels: &[VoxelScores]) -> usize {
+/// The most frequent hyperparameters among the tenth of the voxels with the best validation scores.
+fn usual<C: Copy + Ord>(choices: &[C], voxels: &[VoxelScores]) -> Option<C> {
     let mut order: Vec<usize> = (0..voxels.len()).collect();
     let score = |voxel: usize| {
         let score = voxels[voxel].get(Column::RoundScore);
@@ -175,14 +183,12 @@ fn usual_alpha(alphas: &[usize], voxels: &[VoxelScores]) -> usize {
         }
     };
     order.sort_by(|a, b| score(*b).total_cmp(&score(*a)));
-    let best = &order[..order.len().div_ceil(10)];
-    let mut counts = vec![0_usize; alphas.iter().max().map_or(1, |last| last + 1)];
-    for voxel in best {
-        counts[alphas[*voxel]] += 1;
+    let mut counts: BTreeMap<C, usize> = BTreeMap::new();
+    for voxel in &order[..order.len().div_ceil(10)] {
+        *counts.entry(choices[*voxel]).or_default() += 1;
     }
-    (0..counts.len())
-        .max_by_key(|alpha| counts[*alpha])
-        .unwrap_or(0)
+    let most = counts.into_iter().max_by_key(|(_, count)| *count);
+    most.map(|(choice, _)| choice)
 }
 
 fn side_by_side<T: Readable>(parts: &[Array2<T>]) -> Array2<T> {
@@ -225,30 +231,22 @@ fn recordings(run: &Run, runs: &[Range<usize>]) -> Result<(Check, Check), Encode
     Ok((sanity::in_order_of_time(&training), apart))
 }
 
-/// Median r of the sample for each block shuffle of the training responses.
-fn shuffled_medians<T: Readable>(run: &Run, plan: &RefitPlan<T>, sample: &Sample<T>) -> Vec<f64> {
-    let n_scans = sample.training.nrows();
+/// Block shuffles of the training responses.
+fn shuffles<T: Readable>(run: &Run, training: &Array2<T>) -> Vec<Array2<T>> {
     let seed = run.work.recipe.ridge.seed ^ 0x5a17;
-    let orders = BlockPermutations::new(n_scans, BLOCK_SCANS, N_SHUFFLES, seed);
-    let median_of = |order: &Vec<usize>| {
-        let shuffled = sample.training.select(Axis(0), order);
-        median_r(plan, &shuffled, &sample.alphas, sample.test.view())
-    };
-    orders.orders().iter().map(median_of).collect()
+    let orders = BlockPermutations::new(training.nrows(), BLOCK_SCANS, N_SHUFFLES, seed);
+    let orders = orders.orders().iter();
+    orders
+        .map(|order| training.select(Axis(0), order))
+        .collect()
 }
 
-fn median_r<T: Readable>(
-    plan: &RefitPlan<T>,
-    training: &Array2<T>,
-    alphas: &[usize],
-    test: ArrayView2<T>,
-) -> f64 {
-    let fitted = plan.fit(training.view(), alphas, Weights::Left);
-    median(correlation(fitted.predictions.view(), test).into_iter())
+fn median_r<T: Readable>(predictions: &Array2<T>, test: ArrayView2<T>) -> f64 {
+    median(correlation(predictions.view(), test).into_iter())
 }
 
 /// Compares r of the best quarter of the sample with r under circular shifts of its predictions.
-fn moved<T: Readable>(run: &Run, sample: &Sample<T>, predictions: &Array2<T>) -> Check {
+fn moved<T: Readable, C>(run: &Run, sample: &Sample<T, C>, predictions: &Array2<T>) -> Check {
     let r = correlation(predictions.view(), sample.test.view());
     let mut order: Vec<usize> = (0..r.len()).filter(|voxel| r[*voxel].is_finite()).collect();
     order.sort_by(|a, b| r[*b].total_cmp(&r[*a]));
@@ -273,8 +271,13 @@ fn moved_medians<T: Readable>(run: &Run, predictions: &Array2<T>, test: &Array2<
     r_moved.collect()
 }
 
-/// Checks that the fit recovers a signal injected into simulated responses.
-fn injected<T: Readable>(run: &Run, plan: &RefitPlan<T>, sample: &Sample<T>) -> Check {
+/// Simulated responses with an injected signal, which the fit must recover.
+struct Injected<T> {
+    training: Array2<T>,
+    test: Array2<T>,
+}
+
+fn injected<T: Readable>(run: &Run) -> Injected<T> {
     let mut random = PythonRandom::new(run.work.recipe.ridge.seed ^ 0x91a7);
     let InjectedSignal { training, test } = plant(
         (run.design.training.0.view(), run.design.test.0.view()),
@@ -282,8 +285,8 @@ fn injected<T: Readable>(run: &Run, plan: &RefitPlan<T>, sample: &Sample<T>) -> 
         PLANTED_SHARE,
         &mut random,
     );
-    let alphas = vec![sample.usual_alpha; PLANTED_VOXELS];
-    let (training, test) = (training.mapv(T::nearest), test.mapv(T::nearest));
-    let found = median_r(plan, &training, &alphas, test.view());
-    sanity::injected_signal_is_found(found, PLANTED_SHARE.sqrt())
+    Injected {
+        training: training.mapv(T::nearest),
+        test: test.mapv(T::nearest),
+    }
 }

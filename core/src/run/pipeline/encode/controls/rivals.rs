@@ -7,10 +7,10 @@ use ndarray::Array2;
 
 use super::Sample;
 use crate::files::responses::Readable;
-use crate::linear::ridge::{Problem, RefitPlan, RoundsPlan, Weights, best_alpha_per_voxel};
 use crate::run::design::{Design, StoryScans};
 use crate::run::encoding::Column;
 use crate::run::pipeline::encode::run::Run;
+use crate::run::pipeline::encode::solver::Solver;
 use crate::run::recipe::{EncodeRecipe, FeatureKind, FeatureSet, RecipeFile};
 use crate::run::sanity::{self, Check, Nuisance, median};
 use crate::speech::stimuli::{Depth, find_stimuli};
@@ -23,9 +23,9 @@ const N_PERMUTATIONS: usize = 2000;
 const UNTRAINED: &str = "-untrained";
 
 /// Data for comparing the features with competing models.
-struct Rivals<'a, 'b, T> {
+struct Rivals<'a, 'b, T: Readable, S: Solver<T>> {
     run: &'a Run<'b>,
-    sample: &'a Sample<T>,
+    sample: &'a Sample<T, S::Choice>,
     /// Predictions of the sample by the features, `(n_test_scans, n_voxels)`.
     predictions: &'a Array2<T>,
     /// The quarter of the sample with the best validation scores, a choice independent of the test data.
@@ -35,12 +35,12 @@ struct Rivals<'a, 'b, T> {
 /// Runs every comparison for which data are available.
 ///
 /// `predictions`: of the sample by the features, `(n_test_scans, n_voxels)`.
-pub(super) fn run<T: Readable>(
+pub(super) fn run<T: Readable, S: Solver<T>>(
     run: &Run,
-    sample: &Sample<T>,
+    sample: &Sample<T, S::Choice>,
     predictions: &Array2<T>,
 ) -> Vec<Check> {
-    let rivals = Rivals {
+    let rivals = Rivals::<T, S> {
         run,
         sample,
         predictions,
@@ -60,7 +60,7 @@ pub(super) fn run<T: Readable>(
     ]
 }
 
-impl<T: Readable> Rivals<'_, '_, T> {
+impl<T: Readable, S: Solver<T>> Rivals<'_, '_, T, S> {
     /// Whether the features explain variance beyond that of words, acoustics and position.
     fn nuisance(&self, sound: &Result<Vec<FeatureSet>, String>) -> Result<Check, String> {
         let words = words(self.run, sound.as_ref().ok());
@@ -128,18 +128,7 @@ impl<T: Readable> Rivals<'_, '_, T> {
             ..run.work.recipe.clone()
         };
         let design = Design::build(&recipe, run.work.responses).map_err(first_sentence)?;
-        let settings = recipe.ridge.settings();
-        let problem = Problem::<T>::new(&design.training).map_err(first_sentence)?;
-        let training = self.sample.training.view();
-        let mut sum = Array2::zeros((settings.alphas.len(), training.ncols()));
-        for (first, end) in run.round_groups() {
-            let plan = RoundsPlan::new(&problem, &run.rounds[first..end], &settings)
-                .map_err(first_sentence)?;
-            sum += &plan.scores(training).sum_axis(ndarray::Axis(0));
-        }
-        let alphas = best_alpha_per_voxel(sum.view());
-        let plan = RefitPlan::new(&problem, &design.test, &settings).map_err(first_sentence)?;
-        Ok(plan.fit(training, &alphas, Weights::Left).predictions)
+        S::predict_by(run, &design, self.sample.training.view()).map_err(first_sentence)
     }
 }
 
@@ -295,7 +284,7 @@ fn beside(folder: &Path) -> Option<PathBuf> {
     Some(folder.with_file_name(format!("{name}{UNTRAINED}")))
 }
 
-impl<T: Readable> Sample<T> {
+impl<T: Readable, C> Sample<T, C> {
     /// The quarter of the voxels with the best validation scores.
     fn best_in_rounds(&self) -> Vec<usize> {
         let score = |voxel: &usize| {
