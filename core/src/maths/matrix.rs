@@ -125,6 +125,44 @@ pub fn lower_product_by_one_thread<T: Real>(
     owned(result.as_ref())
 }
 
+/// Returns matrices next to each other, `(n_rows, sum of columns)`; `(0, 0)` if there are none.
+///
+/// # Panics
+/// Panics if they differ in their number of rows, which is a bug in the caller.
+#[must_use]
+pub fn hstack<T: Real>(parts: &[ArrayView2<T>]) -> Array2<T> {
+    let n_rows = parts.first().map_or(0, ArrayView2::nrows);
+    let n_columns = parts.iter().map(ArrayView2::ncols).sum();
+    let mut all = Array2::zeros((n_rows, n_columns));
+    let mut first = 0;
+    for part in parts {
+        assert_eq!(part.nrows(), n_rows, "rows of matrices side by side");
+        let end = first + part.ncols();
+        all.slice_mut(s![.., first..end]).assign(part);
+        first = end;
+    }
+    all
+}
+
+/// Returns matrices on top of each other, `(sum of rows, n_columns)`; `(0, 0)` if there are none.
+///
+/// # Panics
+/// Panics if they differ in their number of columns, which is a bug in the caller.
+#[must_use]
+pub fn vstack<T: Real>(parts: &[ArrayView2<T>]) -> Array2<T> {
+    let n_columns = parts.first().map_or(0, ArrayView2::ncols);
+    let n_rows = parts.iter().map(ArrayView2::nrows).sum();
+    let mut all = Array2::zeros((n_rows, n_columns));
+    let mut first = 0;
+    for part in parts {
+        assert_eq!(part.ncols(), n_columns, "columns of stacked matrices");
+        let end = first + part.nrows();
+        all.slice_mut(s![first..end, ..]).assign(part);
+        first = end;
+    }
+    all
+}
+
 /// Returns the transpose `(n, m)` of `matrix` `(m, n)` in row-major order, in a type of the caller's choice.
 #[must_use]
 pub fn transposed<F: Real, T: Real>(matrix: ArrayView2<F>) -> Array2<T> {

@@ -26,3 +26,17 @@ pub mod recipe;
 pub mod report;
 pub mod sanity;
 pub mod store;
+
+/// Version of the numbers. It is raised with every change of a result, however small: unfinished work of another version is
+/// begun anew, and finished scores of another version count as others.
+pub const NUMERICS: u32 = 1;
+
+/// Returns the SHA-256 of settings and inputs in their serialised form, which does not depend on how they are written in
+/// the code.
+pub(crate) fn fingerprint(decisive: &impl serde::Serialize) -> String {
+    match serde_json::to_string(&(decisive, NUMERICS)) {
+        Ok(text) => store::sha256_of_text(&text),
+        // Only maps with keys that are no text cannot be written; such settings match nothing.
+        Err(error) => format!("not serialised: {error}"),
+    }
+}

@@ -1,9 +1,9 @@
 //! Sanity checks of encoding scores on a sample of voxels, and checks for data leakage.
 
-use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate, s};
+use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use serde::{Deserialize, Serialize};
 
-use crate::maths::matrix::product;
+use crate::maths::matrix::{product, vstack};
 
 /// Scans whose voxel patterns correlate more strongly than this are duplicates.
 const SAME_SCAN_R: f64 = 0.999;
@@ -441,7 +441,7 @@ fn pattern_correlation(a: ArrayView2<f64>, b: ArrayView2<f64>) -> Array2<f64> {
 /// Rows of both as voxel patterns of unit length, whose inner products are correlations.
 fn unit_patterns(a: ArrayView2<f64>, b: ArrayView2<f64>) -> [Array2<f64>; 2] {
     // Without the common mean pattern, which would make all scans similar.
-    let both = concatenate(Axis(0), &[a, b]).unwrap_or_default();
+    let both = vstack(&[a, b]);
     let common = both.mean_axis(Axis(0)).unwrap_or_default();
     [a, b].map(|rows| unit_rows(&(&rows - &common)))
 }

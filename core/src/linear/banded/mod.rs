@@ -19,10 +19,10 @@ mod refit;
 
 use std::ops::Range;
 
-use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use crate::linear::ridge::BasisForm;
-use crate::maths::matrix::{Eigen, EigenError, eigen, gram, product};
+use crate::maths::matrix::{Eigen, EigenError, eigen, gram, hstack, product};
 use crate::stats::score::r_squared;
 
 pub use mixtures::candidates;
@@ -180,11 +180,11 @@ impl BandedProblem {
                 test: kernels(&test),
             },
             BasisForm::Primal => {
-                let together = side_by_side(&training);
+                let together = hstack(&training);
                 BandedProducts::Primal {
                     gram: gram(together.view()),
                     training: together,
-                    test: side_by_side(&test),
+                    test: hstack(&test),
                     columns: columns_of(&training),
                 }
             }
@@ -482,17 +482,6 @@ fn mixed(
         }
     }
     sum
-}
-
-#[expect(
-    clippy::expect_used,
-    reason = "sets of different scans are a fault of the caller, said in the documentation"
-)]
-fn side_by_side(sets: &[ArrayView2<f64>]) -> Array2<f64> {
-    if sets.is_empty() {
-        return Array2::default((0, 0));
-    }
-    concatenate(Axis(1), sets).expect("sets have the same scans")
 }
 
 fn columns_of(sets: &[ArrayView2<f64>]) -> Vec<Range<usize>> {

@@ -11,9 +11,9 @@
 use std::ops::Range;
 
 use ndarray::parallel::prelude::{IntoParallelIterator, ParallelIterator};
-use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
+use ndarray::{Array2, ArrayView2, Axis, s};
 
-use crate::maths::matrix::{Real, product_into};
+use crate::maths::matrix::{Real, hstack, product_into};
 
 /// Directions sampled to estimate how far a block can extend: the factors are smooth functions of the direction.
 const SAMPLED: usize = 48;
@@ -84,7 +84,7 @@ impl<T: Real> Blend<T> {
             }
         }
         let weights: Vec<_> = best.iter().map(|cut| cut.weights.view()).collect();
-        let weights = concatenate(Axis(1), &weights).unwrap_or_default();
+        let weights = hstack(&weights);
         let block = |cut: BlockCut| Block {
             directions: cut.directions,
             terms: cut.terms.mapv(T::nearest),
@@ -151,9 +151,9 @@ impl<T: Real> Blend<T> {
             for row in 0..panel.nrows() {
                 let of_row = terms.slice(s![row, first_term * n_voxels..]);
                 let shape = (n_terms - first_term, n_voxels);
-                // A row is contiguous in memory, so this never fails.
-                if let Ok(of_row) = of_row.into_shape_with_order(shape) {
-                    product_into(mixed.view_mut(), weights, of_row);
+                match of_row.into_shape_with_order(shape) {
+                    Ok(of_row) => product_into(mixed.view_mut(), weights, of_row),
+                    Err(error) => unreachable!("a row is contiguous in memory: {error}"),
                 }
                 visit(first_row + row, mixed.view());
             }

@@ -9,7 +9,7 @@ mod scan_times;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis, concatenate, s};
+use ndarray::{Array2, ArrayView1, ArrayView2, s};
 
 pub use alignment::{Alignment, AlignmentError, AlignmentQuestion, TimeCourse};
 pub use frames::{FrameReader, Frames};
@@ -27,7 +27,7 @@ use crate::fmri::scans::{ScanTimes, ScansError};
 use crate::fmri::textgrid::TextGridError;
 use crate::fmri::zscore::{ColumnStatistics, zscore};
 use crate::linear::split::{TestFeatures, TrainingFeatures};
-use crate::maths::matrix::Real;
+use crate::maths::matrix::{Real, hstack, vstack};
 use crate::run::recipe::{EncodeRecipe, Normalisation, Trim};
 use crate::speech::audio::AudioError;
 use crate::speech::stimuli::StimuliError;
@@ -332,7 +332,7 @@ fn normalised(
             zscore(story.view_mut());
         }
     }
-    let (mut training, mut test) = (stacked(&training), stacked(&test));
+    let (mut training, mut test) = (all_of(&training), all_of(&test));
     if recipe.design.normalisation == Normalisation::TrainingStatistics {
         let statistics = ColumnStatistics::of(training.view());
         statistics.apply(training.view_mut());
@@ -344,10 +344,9 @@ fn normalised(
     (training, test)
 }
 
-fn stacked(stories: &[Array2<f64>]) -> Array2<f64> {
+fn all_of(stories: &[Array2<f64>]) -> Array2<f64> {
     let views: Vec<ArrayView2<f64>> = stories.iter().map(|story| story.view()).collect();
-    // All have the same number of columns, as the builder has checked.
-    concatenate(Axis(0), &views).unwrap_or_default()
+    vstack(&views)
 }
 
 struct Builder<'a> {
@@ -413,7 +412,7 @@ impl Builder<'_> {
             let rows = features.slice(s![rows, ..]);
             self.report_not_finite(set, story, rows, odd_row)?;
             // Both have the same number of rows.
-            all = concatenate(Axis(1), &[all.view(), rows]).unwrap_or(all);
+            all = hstack(&[all.view(), rows]);
         }
         let scans = StoryScans {
             story: story.to_string(),

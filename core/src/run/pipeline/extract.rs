@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use crate::run::fingerprint;
 use crate::run::progress::{CancelToken, Clock, Event, StageTimes};
 use crate::run::recipe::SourceRecording;
 use crate::run::recipe::{ExtractRecipe, LayerChoice, RunInfo};
 use crate::run::store::{
     FeaturesFolder, Found, Journal, JournalHeader, LayerVector, Provenance, RowLayout, STALE_AFTER,
-    StoreError, StoryRecord, find_litter, remove_litter, sha256_of_file, sha256_of_text,
+    StoreError, StoryRecord, find_litter, remove_litter, sha256_of_file,
 };
 use crate::speech::audio::{AudioError, Recording, Resampling, SlidingAudio, count_samples};
 use crate::speech::card::LastLayer;
@@ -325,7 +326,9 @@ fn extract_story(
         }
         let features = clock.encoder(|| encoder.encode(&batch))?;
         let values = features.as_standard_layout();
-        let values = values.as_slice().unwrap_or_default();
+        let values = values
+            .as_slice()
+            .ok_or_else(|| EncoderError::Run("its output is not contiguous in memory.".into()))?;
         if let Some(at) = values.iter().position(|value| !value.is_finite()) {
             return Err(ExtractError::NotFinite {
                 end_secs: windows.times(first + at / layout.n_values())[1],
@@ -401,18 +404,11 @@ fn journal_header(
         .collect();
     // The number of threads does not affect the results.
     let device = work.run.device.split(',').next().unwrap_or_default();
-    let decisive = format!(
-        "{:?} {:?} {:?} {:?} {:?} {:?} {} {} {} {}",
-        work.recipe.window,
-        work.recipe.stimuli.resampling,
-        layout,
-        model.precision,
-        models,
-        (model.use_featext, model.last_layer),
-        device,
-        recording.sha256,
-        work.run.onnxruntime,
-        work.run.heschl,
+    let decisive = (
+        (work.recipe.window, work.recipe.stimuli.resampling, layout),
+        (model.precision, model.use_featext, model.last_layer, models),
+        (device, &work.run.onnxruntime),
+        &recording.sha256,
     );
     JournalHeader {
         story: recording.story.clone(),
@@ -420,7 +416,7 @@ fn journal_header(
         n_values: layout.n_values(),
         n_batch_rows,
         n_batch_values: 0,
-        fingerprint: sha256_of_text(&decisive),
+        fingerprint: fingerprint(&decisive),
     }
 }
 

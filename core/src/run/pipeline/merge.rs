@@ -3,11 +3,10 @@
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use ndarray::{Axis, concatenate};
-
 use super::{OutputError, write_results};
 use crate::files::formats::npy::{NpyError, StoredMatrix};
 use crate::files::formats::npz::NpzError;
+use crate::maths::matrix::hstack;
 use crate::run::encoding::{Column, ColumnsFile, ScoreTable, VoxelScores};
 use crate::run::recipe::{EncodeFile, RecipeError};
 use crate::run::store::{StoreError, atomic};
@@ -167,7 +166,7 @@ fn joined(tables: Vec<ScoreTable>) -> ScoreTable {
         .map(|table| table.round_scores.view())
         .collect();
     // All have the same number of α: their recipes are equal.
-    let round_scores = concatenate(Axis(1), &rounds).unwrap_or_default();
+    let round_scores = hstack(&rounds);
     let voxels: Vec<VoxelScores> = tables
         .iter()
         .flat_map(|table| table.voxels.clone())

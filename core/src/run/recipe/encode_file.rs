@@ -16,6 +16,9 @@ use crate::speech::window::Coverage;
 pub struct EncodeInfo {
     /// Version of Heschl.
     pub heschl: String,
+    /// Version of the numbers, [`crate::run::NUMERICS`].
+    #[serde(default)]
+    pub numerics: u32,
     /// Start of the run, UTC.
     pub started: String,
     /// End of the run, UTC.

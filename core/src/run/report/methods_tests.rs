@@ -109,6 +109,7 @@ fn info() -> EncodeInfo {
     };
     EncodeInfo {
         heschl: "0.0.0".into(),
+        numerics: 1,
         started: String::new(),
         finished: String::new(),
         n_voxels: 7,

@@ -20,6 +20,7 @@ use std::fmt::Write as _;
 use std::io::{self, BufWriter, Read};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 pub use check::{CheckReport, check};
@@ -170,7 +171,7 @@ fn is_layer_name(name: &str) -> bool {
 
 /// Layout of a story's rows, and the layers to be written. The last vector is the model's final output, which is always
 /// written, under the story's own name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RowLayout {
     /// Layers to be written.
     pub layers: Vec<LayerVector>,
@@ -181,7 +182,7 @@ pub struct RowLayout {
 }
 
 /// A layer to be written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LayerVector {
     /// Index among a row's vectors.
     pub index: usize,

@@ -2,6 +2,7 @@
 
 use super::inputs::Inputs;
 use super::run::Run;
+use crate::run::NUMERICS;
 use crate::run::design::SetColumns;
 use crate::run::pipeline::now;
 use crate::run::recipe::{EncodeInfo, FeatureKind, FeatureSet, FeatureSource, RecipeFile, SetInfo};
@@ -21,6 +22,7 @@ pub(super) fn gather(
     let sets = design.sets.iter().zip(&run.work.recipe.features);
     EncodeInfo {
         heschl: run.work.heschl.to_string(),
+        numerics: NUMERICS,
         started,
         finished: now(),
         n_voxels: run.voxels.len(),

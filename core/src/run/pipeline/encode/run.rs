@@ -10,6 +10,7 @@ use ndarray::{Array2, Axis};
 use super::{EncodeError, Encoding};
 use crate::files::responses::Readable;
 use crate::linear::ridge::AlphaSharing;
+use crate::run::NUMERICS;
 use crate::run::design::{Design, scans_of};
 use crate::run::encoding::{
     BLOCK_VOXELS, Column, ExampleSeries, FitSizes, ResponseBlocks, ScoreTable, VoxelShare,
@@ -20,9 +21,7 @@ use crate::run::pipeline::write_results;
 use crate::run::progress::{Event, Stage};
 use crate::run::recipe::FileChecksum;
 use crate::run::recipe::{EncodeFile, EncodeInfo, EncodeOutput, EncodeRecipe, FitPrecision};
-use crate::run::store::{
-    Found, Journal, JournalHeader, OutputFolderGuard, StoreError, atomic, sha256_of_text,
-};
+use crate::run::store::{Found, Journal, JournalHeader, OutputFolderGuard, StoreError, atomic};
 use crate::stats::intervals::MeanOfDraws;
 
 /// State shared by the steps of a fit.
@@ -107,9 +106,8 @@ impl<'a> Run<'a> {
         let file = EncodeFile::read(&self.folder.join("recipe.toml")).map_err(|_| other())?;
         let run = file.run.ok_or_else(other)?;
         let then = fingerprint(&file.encode, self.work, &run.inputs);
-        if then == fingerprint(self.work.recipe, self.work, inputs)
-            && run.heschl == self.work.heschl
-        {
+        let now = fingerprint(self.work.recipe, self.work, inputs);
+        if then == now && run.numerics == NUMERICS {
             return Ok(true);
         }
         Err(other())
@@ -337,8 +335,5 @@ fn fingerprint(recipe: &EncodeRecipe, work: &Encoding, inputs: &[FileChecksum]) 
         ..recipe.clone()
     };
     let inputs: Vec<&str> = inputs.iter().map(|file| file.sha256.as_str()).collect();
-    let (groups, share, heschl) = (&work.groups, work.share, work.heschl);
-    sha256_of_text(&format!(
-        "{decisive:?} {inputs:?} {groups:?} {share} {heschl}"
-    ))
+    crate::run::fingerprint(&(decisive, inputs, &work.groups, work.share.to_string()))
 }

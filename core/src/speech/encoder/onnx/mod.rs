@@ -514,14 +514,13 @@ impl Worker<'_> {
             .run_with_options(inputs, self.options)
             .map_err(failed)?;
         let hidden = outputs[0].try_extract_array::<f32>().map_err(failed)?;
-        if hidden.shape() != output.shape() {
-            return Err(EncoderError::Shape {
-                found: hidden.shape().to_vec(),
-                expected: output.shape().to_vec(),
-            });
-        }
-        if let Ok(hidden) = hidden.into_dimensionality::<Ix3>() {
-            output.assign(&hidden);
+        let other_shape = EncoderError::Shape {
+            found: hidden.shape().to_vec(),
+            expected: output.shape().to_vec(),
+        };
+        match hidden.into_dimensionality::<Ix3>() {
+            Ok(hidden) if hidden.shape() == output.shape() => output.assign(&hidden),
+            _ => return Err(other_shape),
         }
         Ok(())
     }

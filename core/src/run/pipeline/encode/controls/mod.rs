@@ -6,13 +6,14 @@ mod rivals;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2, Axis, concatenate};
+use ndarray::{Array2, ArrayView2, Axis};
 
 use super::EncodeError;
 use super::run::Run;
 use super::solver::{Request, Solver};
 use crate::files::responses::Readable;
 use crate::fmri::simulate::{InjectedSignal, plant};
+use crate::maths::matrix::{hstack, vstack};
 use crate::maths::random::PythonRandom;
 use crate::run::encoding::{CONTROLLED_VOXELS, Column, VoxelScores};
 use crate::run::sanity::{self, Check, median};
@@ -133,7 +134,7 @@ fn measured<T: Readable>(
         training.push(run.measured.training::<T>(voxels.clone())?);
         test.push(run.measured.test::<T>(voxels.clone())?);
     }
-    Ok((side_by_side(&training), side_by_side(&test)))
+    Ok((together(&training), together(&test)))
 }
 
 /// Runs of voxels spaced evenly over `n_voxels`.
@@ -191,10 +192,9 @@ fn usual<C: Copy + Ord>(choices: &[C], voxels: &[VoxelScores]) -> Option<C> {
     most.map(|(choice, _)| choice)
 }
 
-fn side_by_side<T: Readable>(parts: &[Array2<T>]) -> Array2<T> {
+fn together<T: Readable>(parts: &[Array2<T>]) -> Array2<T> {
     let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
-    // All have the same scans.
-    concatenate(Axis(1), &views).unwrap_or_else(|_| Array2::zeros((0, 0)))
+    hstack(&views)
 }
 
 /// Checks of the complete recordings as stored in the files, before trimming.
@@ -210,7 +210,7 @@ fn recordings(run: &Run, runs: &[Range<usize>]) -> Result<(Check, Check), Encode
                     .read_f64(&name, 0..n_scans, voxels.clone())
             })
             .collect();
-        Ok(side_by_side(&parts.map_err(
+        Ok(together(&parts.map_err(
             crate::run::encoding::ResponseBlocksError::from,
         )?))
     };
@@ -222,11 +222,11 @@ fn recordings(run: &Run, runs: &[Range<usize>]) -> Result<(Check, Check), Encode
     };
     let mut training = named(&run.design.training_stories)?;
     let test = named(&run.design.test_stories)?;
-    let stacked = |stories: &[(String, Array2<f64>)]| {
+    let all_of = |stories: &[(String, Array2<f64>)]| {
         let views: Vec<_> = stories.iter().map(|(_, story)| story.view()).collect();
-        concatenate(Axis(0), &views).unwrap_or_default()
+        vstack(&views)
     };
-    let apart = sanity::normalised_apart(stacked(&training).view(), stacked(&test).view());
+    let apart = sanity::normalised_apart(all_of(&training).view(), all_of(&test).view());
     training.extend(test);
     Ok((sanity::in_order_of_time(&training), apart))
 }
