@@ -216,7 +216,7 @@ fn a_folder_whose_last_layers_are_of_another_kind_is_told() {
     // Now the folder has both.
     let faults = store::check(folder.root()).unwrap().faults;
     assert!(
-        faults[0].contains("cannot be fitted together"),
+        faults[0].message.contains("cannot be fitted together"),
         "{faults:?}"
     );
     let [same, _] = warnings(LastLayer::BeforeNorm);

@@ -45,7 +45,7 @@ pub(crate) fn report_download(what: &str, n_bytes: u64, n_bytes_total: Option<u6
 pub(crate) fn report_failure(failure: &Failure) {
     if TOLD_IN.get() == Some(&EventFormat::Json) {
         say_event(&Event::Failed {
-            message: failure.0.clone(),
+            message: failure.message.clone(),
         });
     }
     crate::failure::keep_message(failure);

@@ -39,8 +39,6 @@ pub enum Remedy {
     OtherModelName,
     /// Add an ONNX file again, with windows normalised to mean 0 and variance 1.
     NormaliseWindows,
-    /// Make a randomly initialised copy of a model, and extract its features.
-    MakeUntrained,
     /// Download ONNX Runtime.
     FetchRuntime,
     /// Use another library of ONNX Runtime.
@@ -65,6 +63,8 @@ pub enum Remedy {
     GrowingWindows,
     /// Look for features that are not finite or far too large.
     LookAtFeatures,
+    /// Run the recipe as an extraction, not as a fit.
+    RunExtraction,
     /// Fit all voxels in one run.
     WholeFit,
     /// Fit a missing share of the voxels, and merge again.
@@ -96,7 +96,6 @@ impl Remedy {
             Self::NameHiddenStates,
             Self::OtherModelName,
             Self::NormaliseWindows,
-            Self::MakeUntrained,
             Self::FetchRuntime,
             Self::OtherRuntime,
             Self::ExtractAgain,
@@ -109,6 +108,7 @@ impl Remedy {
             Self::NoSilence,
             Self::GrowingWindows,
             Self::LookAtFeatures,
+            Self::RunExtraction,
             Self::WholeFit,
             Self::FitShare { index: 2, count: 8 },
         ]
@@ -131,7 +131,6 @@ impl fmt::Display for Remedy {
             Self::NameHiddenStates => "Name the hidden states, in order, layer 0 first.",
             Self::OtherModelName => "Choose another name for the model.",
             Self::NormaliseWindows => "Add the model again, with normalised windows.",
-            Self::MakeUntrained => "Make an untrained copy of the model, and extract its features.",
             Self::FetchRuntime => "Download ONNX Runtime.",
             Self::OtherRuntime => "Choose another library of ONNX Runtime.",
             Self::ExtractAgain => "Extract the features again.",
@@ -144,11 +143,37 @@ impl fmt::Display for Remedy {
             Self::NoSilence => "Put no silence before the recording.",
             Self::GrowingWindows => "Let the first windows grow.",
             Self::LookAtFeatures => "Look for features that are not finite or far too large.",
+            Self::RunExtraction => "Run the recipe as an extraction.",
             Self::WholeFit => "Fit all voxels in one run.",
             Self::FitShare { index, count } => {
                 return write!(f, "Fit share {index} of {count}, and merge again.");
             }
         })
+    }
+}
+
+/// A sentence about something found, with what the user can do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The sentence.
+    pub message: String,
+    /// What the user can do, best first.
+    pub remedies: Vec<Remedy>,
+}
+
+impl Finding {
+    /// A finding with the remedies given.
+    pub fn new(message: impl Into<String>, remedies: &[Remedy]) -> Self {
+        Self {
+            message: message.into(),
+            remedies: remedies.to_vec(),
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use crate::remedy::Remedy;
 use crate::run::progress::{CancelToken, Clock, Event, StageTimes};
 use crate::run::recipe::SourceRecording;
 use crate::run::recipe::{ExtractRecipe, LayerChoice, RunInfo};
@@ -36,8 +37,8 @@ pub enum ExtractError {
     Encoder(#[from] EncoderError),
     /// The encoder returned non-finite values.
     #[error(
-        "The encoder gave numbers that are not finite for the window that ends at {end_secs:.1} s. Check the model with \
-         \"heschl models check\"; with --precision f16, try f32.\nFile: {}", path.display()
+        "The encoder gave numbers that are not finite for the window that ends at {end_secs:.1} s. Check the model; in half \
+         precision, try single precision.\nFile: {}", path.display()
     )]
     NotFinite {
         /// End of the window, seconds.
@@ -51,6 +52,18 @@ pub enum ExtractError {
 }
 
 impl ExtractError {
+    /// Returns what the user can do about it, best first.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Audio(error) => error.remedies(),
+            Self::Window { source, .. } => source.remedies(),
+            Self::Encoder(error) => error.remedies(),
+            Self::NotFinite { .. } => vec![Remedy::CheckModel, Remedy::SinglePrecision],
+            Self::Store(error) => error.remedies(),
+        }
+    }
+
     /// Whether the error would recur for every other story.
     fn concerns_all_stories(&self) -> bool {
         match self {

@@ -4,6 +4,7 @@ use ndarray::Array2;
 
 use crate::files::responses::{ResponseSource, ResponsesError};
 use crate::maths::matrix::product;
+use crate::remedy::Remedy;
 use crate::run::design::{Design, DesignError};
 use crate::run::encoding::{
     BLOCK_VOXELS, Column, ColumnsFile, ResponseBlocks, ResponseBlocksError, ScoreTable,
@@ -51,6 +52,19 @@ pub enum PredictError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Output(#[from] OutputError),
+}
+
+impl PredictError {
+    /// Returns what the user can do about it, best first.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Design(error) => error.remedies(),
+            Self::Store(error) => error.remedies(),
+            Self::Output(error) => error.remedies(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// A prediction of the test stories of a recipe.

@@ -21,6 +21,7 @@ use crate::linear::ridge::{
     best_alphas,
 };
 use crate::linear::split::SplitError;
+use crate::remedy::Remedy;
 use crate::run::design::{Design, DesignError};
 use crate::run::encoding::{
     Column, ExampleSeries, FitSizes, ResponseBlocks, ResponseBlocksError, ScoreTable, VoxelScores,
@@ -59,7 +60,7 @@ pub enum EncodeError {
     Store(#[from] StoreError),
     #[error(
         "A share of the voxels cannot know the α that suits all of them best. Choose an α per voxel (sharing = \"per_voxel\"), or \
-         run without --blocks."
+         fit all voxels in one run."
     )]
     SharedAlpha,
     #[error(
@@ -73,7 +74,7 @@ pub enum EncodeError {
     SameRecording { training: String, test: String },
     #[error(
         "The features of the story \"{story}\" are not as they were written: their checksum is not that of their record. Extract the \
-         story again with --overwrite, or leave it out.\nFile: {}", path.display()
+         story again, or leave it out.\nFile: {}", path.display()
     )]
     FeaturesChanged { story: String, path: PathBuf },
     #[error(
@@ -83,8 +84,8 @@ pub enum EncodeError {
     #[error("The groups are given for {found} voxels; the responses have {expected}.")]
     Groups { found: usize, expected: usize },
     #[error(
-        "Scores of another recipe lie in this folder. Choose another one (folder in [encode.output], or --out), or add \
-         --set-aside, which gives them another name, or --overwrite.\nFolder: {}", .0.display()
+        "Scores of another recipe lie in this folder. Choose another one (folder in [encode.output]), set these scores \
+         aside under another name, or write over them.\nFolder: {}", .0.display()
     )]
     OtherScores(PathBuf),
     #[error(
@@ -105,6 +106,28 @@ pub enum EncodeError {
     Banded(#[from] BandedError),
     #[error(transparent)]
     Output(#[from] OutputError),
+}
+
+impl EncodeError {
+    /// Returns what the user can do about it, best first.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Design(error) => error.remedies(),
+            Self::Ridge(error) => error.remedies(),
+            Self::Banded(error) => error.remedies(),
+            Self::Store(error) => error.remedies(),
+            Self::Output(error) => error.remedies(),
+            Self::SharedAlpha => vec![Remedy::WholeFit],
+            Self::FeaturesChanged { .. } => vec![Remedy::ExtractAgain],
+            Self::OtherScores(_) => vec![
+                Remedy::OtherOutputFolder,
+                Remedy::SetAside,
+                Remedy::Overwrite,
+            ],
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// A fit of all voxels, or of a share of them.
