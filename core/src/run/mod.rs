@@ -26,3 +26,4 @@ pub mod recipe;
 pub mod report;
 pub mod sanity;
 pub mod store;
+pub mod warning;

@@ -15,6 +15,7 @@ use crate::run::pipeline::write_results;
 use crate::run::progress::{CancelToken, Event, Stage};
 use crate::run::recipe::{EncodeFile, EncodeRecipe};
 use crate::run::store::StoreError;
+use crate::run::warning::Warning;
 use crate::stats::intervals::{Interval, MeanOfDraws};
 
 /// Errors of [`predict`].
@@ -94,10 +95,8 @@ pub fn predict(
     let measured = ResponseBlocks::new(recipe, work.responses, &design)?;
     let (n_test_scans, n_columns) = design.test.0.dim();
     let (name, n_voxels) = weights_name(work, &design, measured.n_voxels())?;
-    for message in &design.warnings {
-        report(Event::Warning {
-            message: message.clone(),
-        });
+    for text in design.warnings.iter().cloned() {
+        report(Event::Warning(Warning::Stories { text }));
     }
     let scorer = Scorer::new(recipe, &measured, n_test_scans, report);
     let folder = &recipe.output.folder;

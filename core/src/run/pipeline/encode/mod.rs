@@ -32,6 +32,7 @@ use crate::run::progress::{CancelToken, Event, Stage};
 use crate::run::recipe::{EncodeInfo, EncodeRecipe, FitPrecision};
 use crate::run::sanity::{Check, Verdict};
 use crate::run::store::{Found, Journal, StoreError, atomic};
+use crate::run::warning::Warning;
 use crate::stats::intervals::Interval;
 use banded::Banded;
 use block_cache::BlockCache;
@@ -203,8 +204,8 @@ pub fn encode_sizes(work: &Encoding) -> Result<(FitSizes, Vec<String>), EncodeEr
     let run = Run::new(work, &design, &measured, &[])?;
     let mut warnings = Vec::new();
     let report = &mut |event| {
-        if let Event::Warning { message } = event {
-            warnings.push(message);
+        if let Event::Warning(warning) = event {
+            warnings.push(warning.to_string());
         }
     };
     warnings::announce(&run, report);
@@ -220,8 +221,8 @@ fn encode_in<T: Readable>(
     let started = now();
     let warnings = RefCell::new(Vec::new());
     let report = &mut |event: Event| {
-        if let Event::Warning { message } = &event {
-            warnings.borrow_mut().push(message.clone());
+        if let Event::Warning(warning) = &event {
+            warnings.borrow_mut().push(warning.to_string());
         }
         report(event);
     };
@@ -259,8 +260,8 @@ fn encode_in<T: Readable>(
         };
         report_failures(&checks, report);
         warnings::refuse_no_scores(&run, &table)?;
-        for message in warnings::of_scores(&table) {
-            report(Event::Warning { message });
+        for warning in warnings::of_scores(&table) {
+            report(Event::Warning(warning));
         }
         let info = info::gather(&run, inputs, started, (warnings.take(), checks));
         let summary = finish(&run, table, None, info, report)?;
@@ -282,8 +283,8 @@ fn encode_in<T: Readable>(
     warnings::refuse_no_scores(&run, &table)?;
     let checks = control(&run, &plan, &alphas, &table, report)?;
 
-    for message in warnings::of_scores(&table) {
-        report(Event::Warning { message });
+    for warning in warnings::of_scores(&table) {
+        report(Event::Warning(warning));
     }
     let series = series(&run, &plan, &alphas, &table)?;
     let info = info::gather(&run, inputs, started, (warnings.take(), checks));
@@ -441,8 +442,10 @@ fn control<T: Readable>(
 fn report_failures(checks: &[Check], report: &mut dyn FnMut(Event)) {
     let is_failed = |check: &&Check| check.verdict == Verdict::Failed;
     for check in checks.iter().filter(is_failed) {
-        let message = format!("The control \"{}\" failed. {}", check.name, check.finding);
-        report(Event::Warning { message });
+        report(Event::Warning(Warning::FailedCheck {
+            check: check.name.clone(),
+            finding: check.finding.clone(),
+        }));
     }
 }
 
