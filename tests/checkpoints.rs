@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 
 use crate::common::{array, compare, data, encoder, extract, recipe, run_info};
 use heschl_core::files::formats::npz;
+use heschl_core::remedy::Remedy;
 use heschl_core::run::pipeline::{self, Extraction};
 use heschl_core::run::progress::{CancelToken, Event};
 use heschl_core::run::recipe::{ExtractRecipe, LayerChoice};
 use heschl_core::run::store::{self, FeaturesFolder};
+use heschl_core::run::warning::Warning;
 use heschl_core::speech::card::{FinalOutput, LastLayer};
 use heschl_core::speech::encoder::Precision;
 use heschl_core::speech::stimuli::Stimulus;
@@ -201,8 +203,8 @@ fn a_folder_whose_last_layers_are_of_another_kind_is_told() {
             };
             let mut told = vec![];
             pipeline::extract(&work, &mut encoder, &mut |event| {
-                if let Event::Warning { message } = event {
-                    told.push(message);
+                if let Event::Warning(warning) = event {
+                    told.push(warning);
                 }
             })
             .unwrap();
@@ -211,18 +213,21 @@ fn a_folder_whose_last_layers_are_of_another_kind_is_told() {
         ["story", "other"].map(told)
     };
     let [same, beside] = warnings(LastLayer::AsPublished);
-    assert!(same[0].contains("--last-layer"), "{same:?}");
-    assert!(beside[0].contains("such as story"), "{beside:?}");
+    assert_eq!(same[0].remedies()[0], Remedy::SameLastLayer, "{same:?}");
+    assert!(
+        beside[0].to_string().contains("such as story"),
+        "{beside:?}"
+    );
     // Now the folder has both.
     let faults = store::check(folder.root()).unwrap().faults;
     assert!(
-        faults[0].contains("cannot be fitted together"),
+        faults[0].message.contains("cannot be fitted together"),
         "{faults:?}"
     );
     let [same, _] = warnings(LastLayer::BeforeNorm);
     assert!(
         same.iter()
-            .all(|told| !told.contains("was extracted before")),
+            .all(|told| !matches!(told, Warning::MadeOtherwise { .. })),
         "{same:?}"
     );
 }

@@ -19,6 +19,7 @@ mod imports;
 #[cfg(target_os = "linux")]
 mod interruption;
 mod layering;
+mod messages;
 mod own_onnx;
 mod parity;
 mod pipeline;

@@ -9,6 +9,7 @@ use heschl_core::run::pipeline::{self, Extraction, Summary};
 use heschl_core::run::progress::{CancelToken, Event};
 use heschl_core::run::recipe::{ExtractRecipe, LayerChoice};
 use heschl_core::run::store::{self, FeaturesFolder};
+use heschl_core::run::warning::{Difference, Warning};
 use heschl_core::speech::encoder::{Encoder, FakeEncoder, Precision};
 use heschl_core::speech::stimuli::Stimulus;
 use heschl_core::speech::window::{Coverage, WindowSettings};
@@ -185,7 +186,15 @@ fn a_story_that_was_done_with_other_settings_is_left_alone_and_it_is_said() {
     let mut encoder = FakeEncoder::new(2, 3);
     run(&ramp, &stories, &mut encoder, usize::MAX);
     let warned = |events: &[Event]| {
-        events.iter().any(|event| matches!(event, Event::Warning { message } if message.contains("window settings")))
+        events.iter().any(|event| {
+            matches!(
+                event,
+                Event::Warning(Warning::MadeOtherwise {
+                    difference: Difference::Window,
+                    ..
+                })
+            )
+        })
     };
     let (_, summary, events) = run(&full, &stories, &mut encoder, usize::MAX);
     assert!(summary.skipped.len() == 1 && warned(&events), "{events:?}");
@@ -254,7 +263,7 @@ fn unfinished_rows_of_other_settings_begin_anew_and_say_so() {
     assert!(
         events
             .iter()
-            .any(|event| matches!(event, Event::Warning { message } if message.contains("anew")))
+            .any(|event| matches!(event, Event::Warning(Warning::UnfinishedRows { .. })))
     );
     assert!(store::check(folder.root()).unwrap().faults.is_empty());
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::common::{
     array, compare, data, encoder, extract, feature_files, load, noise, recipe, run_info, write_wav,
 };
+use heschl_core::remedy::Remedy;
 use heschl_core::run::pipeline::{self, Extraction};
 use heschl_core::run::progress::{CancelToken, Event};
 use heschl_core::run::recipe::{ExtractRecipe, LayerChoice};
@@ -218,14 +219,14 @@ fn a_story_done_with_samples_prepared_in_another_way_is_left_alone_and_it_is_sai
         };
         let mut encoder = encoder(&prepared, &data(name));
         let summary = pipeline::extract(&work, &mut encoder, &mut |event| {
-            if let Event::Warning { message } = event {
-                warnings.push(message);
+            if let Event::Warning(warning) = event {
+                warnings.push(warning);
             }
         });
         assert_eq!(summary.unwrap().skipped.len(), 1, "{name}");
         let said = warnings
             .iter()
-            .any(|warning| warning.contains("--use-featext"));
+            .any(|warning| warning.remedies().contains(&Remedy::SameFeatureExtractor));
         assert_eq!(said, is_said, "{name}: {warnings:?}");
     }
 }

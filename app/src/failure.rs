@@ -4,7 +4,10 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Mutex;
 
+use heschl_core::remedy::Remedy;
 use heschl_core::run::store::atomic;
+
+use crate::remedies::{of_error, with_words};
 
 /// Exit code when all was done.
 pub(crate) const DONE: u8 = 0;
@@ -22,7 +25,7 @@ static MESSAGE: Mutex<Option<String>> = Mutex::new(None);
 /// Keeps the error message for [`leave_word`].
 pub(crate) fn keep_message(failure: &Failure) {
     if let Ok(mut message) = MESSAGE.lock() {
-        *message = Some(failure.0.clone());
+        *message = Some(failure.message.clone());
     }
 }
 
@@ -47,20 +50,38 @@ pub(crate) enum Outcome {
     Stopped,
 }
 
-/// Why a command could not do its work: a sentence for the user.
+/// Why a command could not do its work.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Failure(pub(crate) String);
+pub(crate) struct Failure {
+    /// A sentence for the user.
+    pub(crate) message: String,
+    /// What the user can do, best first.
+    pub(crate) remedies: Vec<Remedy>,
+}
+
+impl Failure {
+    /// A failure of which the message says all.
+    pub(crate) fn new(message: String) -> Self {
+        Self {
+            message,
+            remedies: Vec::new(),
+        }
+    }
+}
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&with_words(&self.message, &self.remedies))
     }
 }
 
 /// Every error of the libraries is a sentence already.
-impl<E: std::error::Error> From<E> for Failure {
+impl<E: std::error::Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self(error.to_string())
+        Self {
+            message: error.to_string(),
+            remedies: of_error(&error),
+        }
     }
 }
 
@@ -85,7 +106,7 @@ pub(crate) fn of_our_own() -> Failure {
         .ok()
         .and_then(|mut last| last.take())
         .unwrap_or_default();
-    Failure(format!(
+    Failure::new(format!(
         "This is an error in Heschl, not in what you did. What is done so far is kept; run the same command again to go \
          on. Please report it with these words:\n{details}"
     ))

@@ -21,7 +21,7 @@ use crate::report;
 pub(crate) fn find_runtime(setting: Option<&Path>) -> Result<RuntimeLibrary, Failure> {
     let found = runtime::find_runtime(&Surroundings::of_this_process(), setting)?;
     found.ok_or_else(|| {
-        Failure(
+        Failure::new(
             "ONNX Runtime is not on this machine. Get it with \"heschl devices --fetch\".".into(),
         )
     })
@@ -71,7 +71,7 @@ pub(crate) fn fetch_model(name: &str) -> Result<(), Failure> {
     let Some(entry) = listed.or_else(of_hub) else {
         // For a name that is not known, this is the sentence that offers others.
         resolve::resolve(&around, name)?;
-        return Err(Failure(format!(
+        return Err(Failure::new(format!(
             "{name} is a folder, not a model of the list; it can be used as it is."
         )));
     };

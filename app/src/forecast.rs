@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use heschl_core::remedy::Finding;
 use heschl_core::run::pipeline::row_layout;
 use heschl_core::run::progress::{Event, ExtractionForecast, StoryOutlook};
 use heschl_core::run::recipe::ExtractRecipe;
@@ -16,6 +17,7 @@ pub(crate) use heschl_models::free_bytes;
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 
 use crate::console;
+use crate::remedies::with_words;
 use crate::report::{EventFormat, say_event};
 
 /// Feature values hardly compress: what is left of each byte in a finished file.
@@ -44,7 +46,7 @@ pub(crate) struct StoryForecast {
     /// Its name.
     pub(crate) story: String,
     /// Its windows, as far as the file's header tells; or the sentence that says what is wrong with it.
-    pub(crate) n_windows: Result<usize, String>,
+    pub(crate) n_windows: Result<usize, Finding>,
     /// Length in seconds, where the header tells it.
     pub(crate) secs: Option<f64>,
     /// What is odd about the file's header, and how it is read: sentences.
@@ -136,7 +138,13 @@ impl Forecast {
         let story = |story: &StoryForecast| StoryOutlook {
             story: story.story.clone(),
             n_windows: story.n_windows.as_ref().ok().copied(),
-            message: story.n_windows.as_ref().err().cloned(),
+            message: story.n_windows.as_ref().err().map(ToString::to_string),
+            remedies: story
+                .n_windows
+                .as_ref()
+                .err()
+                .map(|why| why.remedies.clone())
+                .unwrap_or_default(),
             notes: story.notes.clone(),
         };
         Event::Forecast(ExtractionForecast {
@@ -165,10 +173,10 @@ impl Forecast {
                         console::count(*n, "window", "windows")
                     ));
                 }
-                Err(message) => console::say(format_args!(
+                Err(why) => console::say(format_args!(
                     "✗ {}: {}",
                     story.story,
-                    message.replace('\n', "\n  ")
+                    with_words(&why.message, &why.remedies).replace('\n', "\n  ")
                 )),
             }
             for note in &story.notes {
@@ -208,7 +216,7 @@ fn story_forecast(
     if let Some(sentence) = name_problem(stimulus) {
         return StoryForecast {
             story: stimulus.story.clone(),
-            n_windows: Err(sentence),
+            n_windows: Err(Finding::new(sentence, &[])),
             secs: None,
             notes: vec![],
         };
@@ -220,7 +228,7 @@ fn story_forecast(
         .as_ref()
         .map_or_else(|_| vec![], |info| info.notes.clone());
     let n_windows = info
-        .map_err(|error| error.to_string())
+        .map_err(|error| Finding::new(error.to_string(), &error.remedies()))
         .and_then(|_| match secs {
             None => Ok(0),
             Some(secs) => {
@@ -228,7 +236,7 @@ fn story_forecast(
                 let windows = Windows::new(&recipe.window, reach, n_samples);
                 windows
                     .map(|windows| windows.len())
-                    .map_err(|error| error.to_string())
+                    .map_err(|error| Finding::new(error.to_string(), &error.remedies()))
             }
         });
     StoryForecast {

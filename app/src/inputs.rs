@@ -52,7 +52,7 @@ pub(crate) fn compare_inputs(
 }
 
 fn changed(what: &str, path: &Path) -> Failure {
-    Failure(format!(
+    Failure::new(format!(
         "{what}, so the result would differ. Restore the original file, or add --changed to continue with the current one.\n\
          File: {}",
         path.display()

@@ -12,6 +12,7 @@ mod gui;
 mod inputs;
 mod own_program;
 mod picture;
+mod remedies;
 mod render;
 mod report;
 mod setup;

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::console;
 use crate::failure::Failure;
+use crate::remedies::with_words;
 
 /// How progress is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -45,7 +46,8 @@ pub(crate) fn report_download(what: &str, n_bytes: u64, n_bytes_total: Option<u6
 pub(crate) fn report_failure(failure: &Failure) {
     if TOLD_IN.get() == Some(&EventFormat::Json) {
         say_event(&Event::Failed {
-            message: failure.0.clone(),
+            message: failure.message.clone(),
+            remedies: failure.remedies.clone(),
         });
     }
     crate::failure::keep_message(failure);
@@ -164,10 +166,18 @@ impl TextReporter {
                 ));
             }
             Event::StorySkipped { story } => self.line(&format!("✓ {story}: already done")),
-            Event::StoryFailed { story, message } => {
-                self.line(&format!("✗ {story}: {}", indented(message)));
+            Event::StoryFailed {
+                story,
+                message,
+                remedies,
+            } => {
+                let message = with_words(message, remedies);
+                self.line(&format!("✗ {story}: {}", indented(&message)));
             }
-            Event::Warning { message } => self.line(&format!("! {}", indented(message))),
+            Event::Warning(warning) => {
+                let message = with_words(&warning.to_string(), &warning.remedies());
+                self.line(&format!("! {}", indented(&message)));
+            }
             Event::OnCpu { reason } => {
                 self.line(&format!("! Computing on the CPU. {}", indented(reason)));
             }

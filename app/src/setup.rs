@@ -10,6 +10,7 @@ use heschl_core::run::progress::{CancelToken, Event};
 use heschl_core::run::recipe::FileChecksum;
 use heschl_core::run::recipe::{ExtractRecipe, RunInfo};
 use heschl_core::run::store::{check_story_names, sha256_of_file};
+use heschl_core::run::warning::Warning;
 use heschl_core::speech::encoder::{
     Device, Interrupter, Model, OnnxEncoder, OnnxOptions, OnnxRuntime, Precision,
 };
@@ -100,7 +101,7 @@ impl ExtractionSetup {
         let warnings = notices
             .into_iter()
             .flatten()
-            .map(|message| Event::Warning { message });
+            .map(|text| Event::Warning(Warning::Other { text }));
         let on_cpu = self.no_gpu().map(|reason| Event::OnCpu { reason });
         on_cpu.into_iter().chain(warnings).collect()
     }

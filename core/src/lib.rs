@@ -1,7 +1,7 @@
 //! Core library of Heschl: from recordings to hidden states, and from those to voxel scores.
 //!
 //! Its rooms, each of which may use only those before it (`tests/imports.rs`):
-//! [`maths`], [`files`], [`speech`], [`stats`], [`linear`], [`fmri`], [`figure`], [`run`], and [`display`], which affects no
+//! [`remedy`], [`maths`], [`files`], [`speech`], [`stats`], [`linear`], [`fmri`], [`figure`], [`run`], and [`display`], which affects no
 //! result.
 
 pub mod display;
@@ -10,6 +10,7 @@ pub mod files;
 pub mod fmri;
 pub mod linear;
 pub mod maths;
+pub mod remedy;
 pub mod run;
 pub mod speech;
 pub mod stats;

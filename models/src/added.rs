@@ -13,6 +13,7 @@ use crate::fetch::is_folder_name;
 use crate::files;
 use crate::folders::{NoDataFolder, Surroundings};
 use crate::written::{is_own_onnx, is_untrained};
+use heschl_core::remedy::Remedy;
 
 const LIST_FILE: &str = "added.json";
 const LIST_VERSION: u32 = 1;
@@ -58,8 +59,7 @@ pub enum AddError {
     },
     /// The name is already in use.
     #[error(
-        "The name \"{name}\" is taken. Choose another one (command line: --name), or remove the \
-         other model first.\nFolder: {}", folder.display()
+        "The name \"{name}\" is taken. Choose another one, or remove the other model first.\nFolder: {}", folder.display()
     )]
     NameTaken {
         /// The name.
@@ -89,6 +89,18 @@ pub enum AddError {
         /// The file.
         path: PathBuf,
     },
+}
+
+impl AddError {
+    /// Returns what the user can do about it, best first.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::NameTaken { .. } => vec![Remedy::OtherModelName],
+            Self::Adapter(error) => error.remedies(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> AddError + '_ {

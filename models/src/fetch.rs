@@ -20,6 +20,7 @@ use crate::folders::{Folders, NoDataFolder, Surroundings};
 use crate::hub::Hub;
 use crate::package::{self, PackageError};
 use from_hub::{from_hub, known_hash};
+use heschl_core::remedy::Remedy;
 
 /// File in an installed model's folder that records where its files came from.
 pub const SOURCE_FILE: &str = "heschl-source.json";
@@ -128,6 +129,17 @@ pub enum FetchError {
         /// The file.
         path: PathBuf,
     },
+}
+
+impl FetchError {
+    /// Returns what the user can do about it, best first.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::NotForHeschl(error) => error.remedies(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 impl From<DownloadError> for FetchError {

@@ -29,6 +29,7 @@ mod written;
 
 use std::path::{Path, PathBuf};
 
+use heschl_core::remedy::Remedy;
 use heschl_core::speech::card::{Card, LastLayer};
 use heschl_core::speech::encoder::{Model, Precision};
 use serde::Deserialize;
@@ -88,7 +89,7 @@ pub enum ModelError {
     AdapterAlone { file: String, folder: PathBuf },
     #[error(
         "This is a model of the kind \"{kind}\", which Heschl does not run. It runs Whisper, wav2vec 2.0, HuBERT, \
-         WavLM and data2vec audio. Another encoder can be added as an ONNX file: heschl models add <file.onnx>.\nFile: {}",
+         WavLM and data2vec audio. Another encoder can be added as an ONNX file.\nFile: {}",
         path.display()
     )]
     Architecture { kind: String, path: PathBuf },
@@ -102,13 +103,26 @@ pub enum ModelError {
     },
     #[error(
         "{model} has no last layer before a norm: only the large models of HuBERT, wav2vec 2.0 and WavLM leave that choice. \
-         Leave out --last-layer before-norm (recipe: last_layer)."
+         Take the last layer as published (recipe: last_layer)."
     )]
     NoLayerBeforeNorm { model: String },
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
     #[error(transparent)]
     OwnOnnx(#[from] OwnOnnxError),
+}
+
+impl ModelError {
+    /// Returns what the user can do about it, best first.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Architecture { .. } => vec![Remedy::AddOnnxFile],
+            Self::NoLayerBeforeNorm { .. } => vec![Remedy::PublishedLastLayer],
+            Self::OwnOnnx(error) => error.remedies(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// A model folder that was opened and validated.

@@ -9,6 +9,7 @@ use crate::catalogue::{self, Entry};
 use crate::fetch::{installed, provenance_of};
 use crate::folders::Surroundings;
 use crate::hub::Hub;
+use heschl_core::remedy::Remedy;
 
 /// How a model's folder was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,10 +42,7 @@ pub struct ModelFolder {
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
     /// The model is in the catalogue but not installed.
-    #[error(
-        "The model {name} is not installed. Get it with: heschl models fetch {name} \
-         (about {download_megabytes} MB)."
-    )]
+    #[error("The model {name} is not installed. Download it (about {download_megabytes} MB).")]
     NotInstalled {
         /// Its name.
         name: &'static str,
@@ -53,8 +51,7 @@ pub enum ResolveError {
     },
     /// There is neither a model nor a folder of this name.
     #[error(
-        "There is no model and no folder called \"{name}\".{}{} To see all models: heschl models \
-         list. To use a folder of your own, give its path.",
+        "There is no model and no folder called \"{name}\".{}{} To use a folder of your own, give its path.",
         did_you_mean(nearest),
         or_of_hub(name)
     )]
@@ -81,6 +78,26 @@ pub enum ResolveError {
     Added(#[from] AddError),
 }
 
+impl ResolveError {
+    /// Returns what the user can do about it, best first.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::NotInstalled { name, .. } => vec![Remedy::FetchModel {
+                name: (*name).to_string(),
+            }],
+            Self::Unknown { name, .. } => {
+                let of_hub =
+                    catalogue::of_hub(name).map(|_| Remedy::FetchModel { name: name.clone() });
+                of_hub.into_iter().chain([Remedy::ListModels]).collect()
+            }
+            Self::NotAModel { .. } => Vec::new(),
+            Self::Adapter(error) => error.remedies(),
+            Self::Added(error) => error.remedies(),
+        }
+    }
+}
+
 fn did_you_mean(nearest: &[String]) -> String {
     if nearest.is_empty() {
         return String::new();
@@ -92,9 +109,7 @@ fn or_of_hub(name: &str) -> String {
     if catalogue::of_hub(name).is_none() {
         return String::new();
     }
-    format!(
-        " If it is a repository of the Hugging Face Hub, get it with: heschl models fetch {name}."
-    )
+    " If it is a repository of the Hugging Face Hub, download it.".into()
 }
 
 /// Finds the folder of a model.
@@ -239,10 +254,18 @@ mod tests {
         assert_eq!((by_path.0.as_str(), by_path.2), ("mine", FoundAs::Path));
 
         let sentence = |model: &str| resolve(&around, model).unwrap_err().to_string();
-        assert!(sentence("whisper-small").contains("heschl models fetch whisper-small"));
+        assert!(sentence("whisper-small").contains("whisper-small is not installed"));
         assert!(sentence("wisper-base").contains("Did you mean whisper-base"));
         assert!(sentence("tuned2").contains("tuned"));
-        assert!(sentence("some/one").contains("heschl models fetch some/one"));
+        assert!(sentence("some/one").contains("Hugging Face Hub, download it"));
+        let fetch = |name: &str| Remedy::FetchModel { name: name.into() };
+        let remedies = |model: &str| resolve(&around, model).unwrap_err().remedies();
+        assert_eq!(remedies("whisper-small"), [fetch("whisper-small")]);
+        assert_eq!(
+            remedies("some/one"),
+            [fetch("some/one"), Remedy::ListModels]
+        );
+        assert_eq!(remedies("wisper-base"), [Remedy::ListModels]);
         assert!(sentence(empty.to_str().unwrap()).contains("no config.json"));
     }
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::folders::{NoDataFolder, Surroundings};
 use crate::package::PackageError;
+use heschl_core::remedy::Remedy;
 
 pub use fetching::{RuntimeSource, fetch_runtime};
 pub(crate) use python::{package_folders, site_folders};
@@ -82,8 +83,8 @@ pub enum RuntimeError {
     },
     /// No client could download the package.
     #[error(
-        "ONNX Runtime {RUNTIME_VERSION} could not be got.\n{0}\nOr get its library from its makers' releases, and name it with \
-         --runtime or ORT_DYLIB_PATH."
+        "ONNX Runtime {RUNTIME_VERSION} could not be got.\n{0}\nOr get its library from its makers' releases, and choose it \
+         here."
     )]
     NoPackage(Box<PackageError>),
     /// The package was downloaded but cannot be used.
@@ -101,6 +102,17 @@ pub enum RuntimeError {
         /// The file.
         path: PathBuf,
     },
+}
+
+impl RuntimeError {
+    /// Returns what the user can do about it, best first.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::NoPackage(_) => vec![Remedy::OtherRuntime],
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// Searches for the library: setting, `ORT_DYLIB_PATH`, program folder, data folder, Python environments.

@@ -14,6 +14,7 @@ use crate::files::{rename_durably, write_atomically};
 use crate::folders::{NoDataFolder, Surroundings};
 use crate::written::{UNTRAINED_FILE, is_untrained};
 use crate::{Architecture, ModelError, OpenModel};
+use heschl_core::remedy::Remedy;
 
 /// Suffix of the model's name.
 const SUFFIX: &str = "-untrained";
@@ -39,6 +40,18 @@ pub enum UntrainedError {
     NoDataFolder(#[from] NoDataFolder),
     #[error("The untrained network cannot be written: {source}\nFile: {}", path.display())]
     Unwritable { source: io::Error, path: PathBuf },
+}
+
+impl UntrainedError {
+    /// Returns what the user can do about it, best first.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Model(error) => error.remedies(),
+            Self::Added(error) => error.remedies(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]

@@ -6,6 +6,7 @@ use heschl_core::run::store;
 
 use crate::console::{self, count, say};
 use crate::failure::{CommandResult, Outcome};
+use crate::remedies::with_words;
 
 /// Verify a folder of features: checksums, array shapes, and window times
 #[derive(clap::Args)]
@@ -34,6 +35,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
         ));
     }
     for fault in &report.faults {
+        let fault = with_words(&fault.message, &fault.remedies);
         say(format_args!("✗ {}", fault.replace('\n', "\n  ")));
     }
     for note in &report.notes {

@@ -95,7 +95,7 @@ fn whole_study(args: Args) -> CommandResult {
     report::report_in(args.events);
     let out = absolute(&args.out)?;
     std::fs::create_dir_all(&out)?;
-    let study = sample::write_whole(&out).map_err(Failure)?;
+    let study = sample::write_whole(&out).map_err(Failure::new)?;
     fetch_model_if_missing(&study.model)?;
     let recipe = study.recipe(&out, &[]);
     let machine = MachineArgs {
@@ -125,12 +125,12 @@ fn whole_study(args: Args) -> CommandResult {
                 study.stimuli.as_deref(),
                 &out.join("scores"),
             )
-            .map_err(Failure)?,
+            .map_err(Failure::new)?,
         run: None,
     };
     let scores = fit.encode.output.folder.clone();
     let path = out.join("fit.toml");
-    atomic::write(&path, fit.to_toml().map_err(Failure)?.as_bytes())?;
+    atomic::write(&path, fit.to_toml().map_err(Failure::new)?.as_bytes())?;
     let mut fit = encode::Args::of_recipe(path, None, args.events);
     fit.set_aside = true;
     let outcome = encode::run(&fit)?;
@@ -162,7 +162,7 @@ fn extract_apart(recipe: ExtractRecipe, path: &Path, machine: &MachineArgs) -> C
         extract: recipe,
         run: None,
     };
-    atomic::write(path, file.to_toml().map_err(Failure)?.as_bytes())?;
+    atomic::write(path, file.to_toml().map_err(Failure::new)?.as_bytes())?;
     let mut command = own_program::command()?;
     command.arg("run").arg(path);
     if machine.events == EventFormat::Json {
@@ -174,7 +174,7 @@ fn extract_apart(recipe: ExtractRecipe, path: &Path, machine: &MachineArgs) -> C
     match command.status()?.code() {
         Some(0) => Ok(Outcome::Done),
         Some(3) => Ok(Outcome::Stopped),
-        _ => Err(Failure(
+        _ => Err(Failure::new(
             "The features of the untrained network could not be extracted: see above. Repeat the command to resume.".into(),
         )),
     }
@@ -225,7 +225,7 @@ fn draw(recipe: &ExtractRecipe, out: &Path) -> Result<PathBuf, Failure> {
     let figure = picture::of_layers(&title, &layers, n_rows as f64 * step_secs);
     let recipe_text =
         std::fs::read_to_string(folder.root().join("recipe.toml")).unwrap_or_default();
-    picture::save(&figure, &recipe_text, &picture).map_err(Failure)?;
+    picture::save(&figure, &recipe_text, &picture).map_err(Failure::new)?;
     say(format_args!("features  {}", folder.root().display()));
     say(format_args!(
         "          {n_rows} rows (one every 0.1 s) × {} features × {} layers",

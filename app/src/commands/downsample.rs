@@ -99,7 +99,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
     for story in stories_in(&set)? {
         let frames = reader.read(&story, 0)?;
         let Some(frame_secs) = &frames.frame_secs else {
-            return Err(Failure(format!(
+            return Err(Failure::new(format!(
                 "The story \"{story}\" has no times: its rows are scans already."
             )));
         };
@@ -107,7 +107,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
         let n_scans = match (args.scans, listed) {
             (Some(n), _) | (None, Some(Some(n))) => n,
             (None, Some(None)) => {
-                return Err(Failure(format!(
+                return Err(Failure::new(format!(
                     "The list of scans does not have the story \"{story}\"."
                 )));
             }
@@ -115,7 +115,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
         };
         let scans = scan_times(&scans_recipe(args)?, &story, n_scans, None)?.times;
         let result = downsample(frames.features.view(), frame_secs, &scans, method(args));
-        let result = result.map_err(|error| Failure(format!("Story \"{story}\": {error}")))?;
+        let result = result.map_err(|error| Failure::new(format!("Story \"{story}\": {error}")))?;
         let archive = archive(&result.features, &scans, &result.look_ahead_secs)?;
         atomic::write(&out.join(format!("{story}.npz")), &archive)?;
         note(format_args!(
@@ -171,7 +171,7 @@ fn covering(args: &Args, frame_secs: &[f64]) -> usize {
 
 fn scan_counts(path: &Path) -> Result<std::collections::BTreeMap<String, usize>, Failure> {
     let failed = |reason: String| {
-        Failure(format!(
+        Failure::new(format!(
             "The list of scans cannot be read: {reason}.\nFile: {}",
             path.display()
         ))

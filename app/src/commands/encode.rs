@@ -179,14 +179,14 @@ fn report_forecast(work: &Encoding, events: EventFormat) -> CommandResult {
 /// Prints the recipe as a script for a cluster.
 fn print_slurm(recipe: EncodeRecipe, n_shares: NonZeroUsize) -> CommandResult {
     if recipe.ridge.sharing != AlphaSharing::PerVoxel {
-        return Err(Failure(EncodeError::SharedAlpha.to_string()));
+        return Err(EncodeError::SharedAlpha.into());
     }
     let folder = recipe.output.folder.clone();
     let file = EncodeFile {
         encode: recipe,
         run: None,
     };
-    let text = file.to_toml().map_err(Failure)?;
+    let text = file.to_toml().map_err(Failure::new)?;
     say(slurm::shares_script(
         &own_program::path()?,
         &text,
@@ -202,7 +202,7 @@ pub(super) fn groups(recipe: &EncodeRecipe) -> Result<Option<Vec<usize>>, Failur
         return Ok(None);
     }
     let path = recipe.ridge.groups.as_ref().ok_or_else(|| {
-        Failure(
+        Failure::new(
             "An α per group needs the groups: add groups = \"groups.npy\" to [encode.ridge]."
                 .into(),
         )
@@ -211,7 +211,7 @@ pub(super) fn groups(recipe: &EncodeRecipe) -> Result<Option<Vec<usize>>, Failur
     let numbers = file.read::<f64>(0..1, 0..file.dim().1)?;
     let is_group = |number: &f64| *number >= 0.0 && number.fract() == 0.0 && *number < 1e9;
     if let Some(odd) = numbers.iter().find(|number| !is_group(number)) {
-        return Err(Failure(format!(
+        return Err(Failure::new(format!(
             "The groups must be whole numbers from 0 on, one per voxel, but one is {odd}.\nFile: {}",
             path.display()
         )));

@@ -172,7 +172,7 @@ pub(super) fn batch_size(text: &str) -> Result<usize, String> {
 /// A recipe file is not checked by the command line's rules.
 fn check_batch(batch: Option<usize>) -> Result<(), Failure> {
     match batch {
-        Some(n) if !BATCHES.contains(&n) => Err(Failure(format!(
+        Some(n) if !BATCHES.contains(&n) => Err(Failure::new(format!(
             "The recipe asks for {n} windows at once. Write a whole number from 1 to 4096 at \"batch\", or leave it out."
         ))),
         _ => Ok(()),
@@ -242,7 +242,7 @@ pub(crate) fn recipe_of_words(words: &[String]) -> Result<ExtractRecipe, String>
     let command = Args::augment_args(clap::Command::new("extract").no_binary_name(true));
     let matches = command.try_get_matches_from(&words[2..]);
     let args = Args::from_arg_matches(&matches.map_err(|error| error.to_string())?);
-    recipe(args.map_err(|error| error.to_string())?).map_err(|failure| failure.0)
+    recipe(args.map_err(|error| error.to_string())?).map_err(|failure| failure.to_string())
 }
 
 /// A name as it is; a folder by its path from the root, so that a recipe means the same from everywhere.
@@ -344,7 +344,7 @@ fn print_slurm(recipe: &ExtractRecipe, stories: &[Stimulus]) -> CommandResult {
         extract: recipe.clone(),
         run: None,
     };
-    let recipe = file.to_toml().map_err(Failure)?;
+    let recipe = file.to_toml().map_err(Failure::new)?;
     say(slurm::array_script(&own_program::path()?, &recipe, &names));
     Ok(Outcome::Done)
 }
@@ -367,7 +367,7 @@ fn announce(
         .collect();
     let forecast = Forecast::of_headers(recipe, &left, &setup.encoder, folder.root());
     if let Some(shortage) = forecast.disk_shortage(folder.root()) {
-        return Err(Failure(shortage));
+        return Err(Failure::new(shortage));
     }
     reporter.notify(&Event::Started {
         n_stories: left.len(),
@@ -407,7 +407,7 @@ fn write_recipe(
             ..run.clone()
         }),
     };
-    let text = file.to_toml().map_err(Failure)?;
+    let text = file.to_toml().map_err(Failure::new)?;
     Ok(atomic::write(
         &folder.root().join("recipe.toml"),
         text.as_bytes(),

@@ -159,7 +159,7 @@ fn remove(name: &str) -> CommandResult {
     if added::remove(&around, name)? || fetch::uninstall(&around, name)? {
         return Ok(Outcome::Done);
     }
-    Err(Failure(format!(
+    Err(Failure::new(format!(
         "No model was added or fetched under the name \"{name}\". See: heschl models list"
     )))
 }

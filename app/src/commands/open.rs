@@ -21,7 +21,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> CommandResult {
     let path = absolute(&args.path)?;
     if !path.exists() {
-        return Err(Failure(format!(
+        return Err(Failure::new(format!(
             "There is nothing at this path. Check it, or whether its disk is mounted.\nPath: {}",
             path.display()
         )));

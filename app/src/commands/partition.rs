@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
         [&args.first, &args.second, &args.both].map(|folder| r_squared(folder));
     let (first, second, both) = (first?, second?, both?);
     if first.len() != second.len() || first.len() != both.len() {
-        return Err(Failure(format!(
+        return Err(Failure::new(format!(
             "The fits have {}, {} and {} voxels. Divide the scores of the same voxels.",
             first.len(),
             second.len(),
@@ -82,7 +82,7 @@ fn r_squared(folder: &Path) -> Result<Array1<f64>, Failure> {
 pub(super) fn scores(folder: &Path) -> Result<ScoreTable, Failure> {
     let file = absolute(folder)?.join("scores.npz");
     if !file.is_file() {
-        return Err(Failure(format!(
+        return Err(Failure::new(format!(
             "There are no scores here. Give a folder that \"heschl encode\" has written.\nFile: {}",
             file.display()
         )));

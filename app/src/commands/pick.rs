@@ -46,7 +46,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
             say(path.display());
             Ok(Outcome::Done)
         }
-        None if begun.elapsed() < QUICKEST_ANSWER => Err(Failure(
+        None if begun.elapsed() < QUICKEST_ANSWER => Err(Failure::new(
             "This system shows no dialog for files (it has no desktop portal). Type the path instead, or drop the \
              folder on the window."
                 .into(),

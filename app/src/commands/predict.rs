@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
         None => fitted.join("weights.npy"),
     };
     if !weights_path.exists() {
-        return Err(Failure(format!(
+        return Err(Failure::new(format!(
             "There are no weights. Fit again with weights = true in [encode.output], or give their file with --weights.\nFile: {}",
             weights_path.display()
         )));
@@ -71,7 +71,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
     }
     recipe.output.folder = absolute(&args.out)?;
     if recipe.output.folder == fitted {
-        return Err(Failure(
+        return Err(Failure::new(
             "The scores of the fit itself lie in this folder. Choose another one (--out).".into(),
         ));
     }

@@ -138,7 +138,7 @@ pub(crate) fn plant(args: &Args) -> Result<SimulatedBrain, Failure> {
     };
     let stories = stories_in(&set)?;
     if stories.len() < 2 {
-        return Err(Failure(format!(
+        return Err(Failure::new(format!(
             "A study needs features of at least two stories, one to learn from and one to test on; here are {}.\nFolder: {}",
             stories.len(),
             folder.display()
@@ -173,7 +173,7 @@ pub(crate) fn plant(args: &Args) -> Result<SimulatedBrain, Failure> {
         ));
     }
     let Some(brain) = brain else {
-        return Err(Failure("There are no stories.".into()));
+        return Err(Failure::new("There are no stories.".into()));
     };
     write_truth(&out, &brain)?;
     write_recipe(&out, recipe(args, set, &stories, &test))?;
@@ -186,7 +186,7 @@ fn refuse_short(story: &str, n_scans: usize, trim: Trim) -> Result<(), Failure> 
     if n_scans > n_trimmed + 1 {
         return Ok(());
     }
-    Err(Failure(format!(
+    Err(Failure::new(format!(
         "The story \"{story}\" covers {n_scans} scans, and the study trims {n_trimmed} at its edges: too few are left. Take longer \
          stories, move this one out of the features' folder, or give a shorter --tr."
     )))
@@ -214,7 +214,7 @@ pub(crate) fn stories_in(set: &FeatureSet) -> Result<Vec<String>, Failure> {
         .map_or_else(|| set.folder.clone(), |layer| set.folder.join(layer));
     let entries = std::fs::read_dir(&layer).map_err(|error| {
         let folder = layer.display();
-        Failure(format!(
+        Failure::new(format!(
             "There are no features here: {error}. Look at the folder and --layer.\nFolder: {folder}"
         ))
     })?;
@@ -227,7 +227,7 @@ pub(crate) fn stories_in(set: &FeatureSet) -> Result<Vec<String>, Failure> {
     stories.sort();
     if stories.is_empty() {
         let folder = layer.display();
-        return Err(Failure(format!(
+        return Err(Failure::new(format!(
             "There are no features with times here. Extract them first.\nFolder: {folder}"
         )));
     }
@@ -240,7 +240,7 @@ fn test_story(args: &Args, stories: &[String]) -> Result<String, Failure> {
     if stories.contains(&test) {
         return Ok(test);
     }
-    Err(Failure(format!(
+    Err(Failure::new(format!(
         "There is no story \"{test}\" to test on. There are {}.",
         stories.join(", ")
     )))
@@ -291,7 +291,7 @@ fn write_recipe(out: &Path, recipe: EncodeRecipe) -> Result<(), Failure> {
         encode: recipe,
         run: None,
     };
-    let text = file.to_toml().map_err(Failure)?;
+    let text = file.to_toml().map_err(Failure::new)?;
     atomic::write(&out.join("recipe.toml"), text.as_bytes())?;
     Ok(())
 }

@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
         .map(|folder| member(folder))
         .collect::<Result<Vec<_>, _>>()?;
     let Some(first) = members.first() else {
-        return Err(Failure("Give at least two folders of scores.".into()));
+        return Err(Failure::new("Give at least two folders of scores.".into()));
     };
     let options = ResponseOptions {
         mask: first.recipe.responses.mask.clone(),

@@ -79,7 +79,7 @@ fn no_window(error: &eframe::Error) -> Failure {
         }
         _ => "Use the command line instead: heschl --help.",
     };
-    Failure(format!(
+    Failure::new(format!(
         "The window cannot be opened. {remedy}\nThe system says: {error}"
     ))
 }

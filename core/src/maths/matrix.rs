@@ -4,6 +4,7 @@
 
 use std::time::Instant;
 
+use crate::remedy::Remedy;
 use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor::{
@@ -341,7 +342,7 @@ pub enum EigenError {
     /// The values are not finite, or the iteration does not converge.
     #[error(
         "The eigenvectors of a {0} × {0} matrix cannot be found: the features hold values that are not finite or far too \
-         large. Look at them on the page Features."
+         large. Look for such values in the features."
     )]
     NoConvergence(usize),
     /// Memory does not suffice.
@@ -349,6 +350,17 @@ pub enum EigenError {
         "The eigenvectors of a {0} × {0} matrix need more memory than there is. Use fewer delays or features."
     )]
     OutOfMemory(usize),
+}
+
+impl EigenError {
+    /// Returns what the user can do about it, best first.
+    #[must_use]
+    pub fn remedies(self) -> Vec<Remedy> {
+        match self {
+            Self::NoConvergence(_) => vec![Remedy::LookAtFeatures],
+            Self::OutOfMemory(_) => Vec::new(),
+        }
+    }
 }
 
 /// Eigendecomposition of a symmetric matrix.

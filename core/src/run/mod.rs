@@ -26,6 +26,7 @@ pub mod recipe;
 pub mod report;
 pub mod sanity;
 pub mod store;
+pub mod warning;
 
 /// Version of the numbers. It is raised with every change of a result, however small: unfinished work of another version is
 /// begun anew, and finished scores of another version count as others.

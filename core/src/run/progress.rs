@@ -6,6 +6,9 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use crate::remedy::Remedy;
+use crate::run::warning::Warning;
+
 /// A cancellation flag for long-running work, shared by its clones.
 #[derive(Debug, Clone, Default)]
 pub struct CancelToken(Arc<AtomicBool>);
@@ -42,6 +45,9 @@ pub enum Event {
     Failed {
         /// Error message with advice.
         message: String,
+        /// What the user can do, best first.
+        #[serde(default)]
+        remedies: Vec<Remedy>,
     },
     /// What an extraction would take, of a dry run.
     Forecast(ExtractionForecast),
@@ -101,6 +107,9 @@ pub enum Event {
         story: String,
         /// Error message with advice.
         message: String,
+        /// What the user can do, best first.
+        #[serde(default)]
+        remedies: Vec<Remedy>,
     },
     /// The fit of an encoding model has started.
     EncodeStarted {
@@ -150,10 +159,7 @@ pub enum Event {
         folder: String,
     },
     /// A warning for the user.
-    Warning {
-        /// Message with numbers and advice.
-        message: String,
-    },
+    Warning(Warning),
     /// The extraction has ended.
     Finished {
         /// Number of stories completed in this run.
@@ -197,6 +203,9 @@ pub struct StoryOutlook {
     pub n_windows: Option<usize>,
     /// Why it cannot be extracted.
     pub message: Option<String>,
+    /// What the user can do about it, best first.
+    #[serde(default)]
+    pub remedies: Vec<Remedy>,
     /// What is odd about its header, and how it is read.
     pub notes: Vec<String>,
 }

@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::remedy::Remedy;
 use serde::{Deserialize, Serialize};
 
 /// Supported file-name extensions; among files with the same story name, the first in this list is used.
@@ -71,8 +72,8 @@ pub enum StimuliError {
     },
     /// No recordings in the folder, but some below it.
     #[error(
-        "No recordings in this folder, but there are some in its subfolders. Include subfolders to use them (command line: \
-         --recursive).\nFolder: {}",
+        "No recordings in this folder, but there are some in its subfolders. Include \
+         subfolders to use them.\nFolder: {}",
         folder.display()
     )]
     OnlyInSubfolders {
@@ -97,6 +98,17 @@ pub enum StimuliError {
         /// The most similar existing names, best first.
         nearest: Vec<String>,
     },
+}
+
+impl StimuliError {
+    /// Returns what the user can do about it, best first.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::OnlyInSubfolders { .. } => vec![Remedy::IncludeSubfolders],
+            _ => Vec::new(),
+        }
+    }
 }
 
 fn endings() -> String {

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use crate::remedy::Remedy;
 use crate::speech::ENCODER_RATE_HZ;
 
 /// Upper bound of chunk, context and stride: one day.
@@ -93,7 +94,8 @@ pub enum WindowError {
     StrideTooShort(f64),
     #[error(
         "The stride of {stride_secs} s is longer than the window of {window_secs} s (chunk + context), so there is no \
-         silence to put before the recording. Give a shorter stride, or leave out --pad_silence."
+         silence to put before the recording. Give a shorter stride, or put no silence \
+         there."
     )]
     NoRoomForSilence { stride_secs: f64, window_secs: f64 },
     #[error(
@@ -107,13 +109,29 @@ pub enum WindowError {
     },
     #[error(
         "No window fits: the recording lasts {recording_secs:.3} s, and the shortest window that can be used here is \
-         {shortest_secs:.3} s long. {remedy}"
+         {shortest_secs:.3} s long. {}",
+        advice(*coverage)
     )]
     NothingFits {
         recording_secs: f64,
         shortest_secs: f64,
-        remedy: &'static str,
+        coverage: Coverage,
     },
+}
+
+impl WindowError {
+    /// Returns what the user can do about it, best first.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::NoRoomForSilence { .. } => vec![Remedy::NoSilence],
+            Self::NothingFits {
+                coverage: Coverage::FullContext,
+                ..
+            } => vec![Remedy::GrowingWindows],
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// The validated settings in samples at 16 kHz.
@@ -376,14 +394,16 @@ fn nothing_fits(settings: &WindowSettings, n_samples: u64, shortest: u64) -> Win
     WindowError::NothingFits {
         recording_secs: secs(n_samples),
         shortest_secs: secs(shortest),
-        remedy: match settings.coverage {
-            Coverage::FullContext => {
-                "Leave out --full_context to let the first windows grow, or give a shorter context."
-            }
-            Coverage::RampIn | Coverage::PadSilence => {
-                "Give a shorter chunk, or leave this recording out."
-            }
-        },
+        coverage: settings.coverage,
+    }
+}
+
+fn advice(coverage: Coverage) -> &'static str {
+    match coverage {
+        Coverage::FullContext => "Let the first windows grow, or give a shorter context.",
+        Coverage::RampIn | Coverage::PadSilence => {
+            "Give a shorter chunk, or leave this recording out."
+        }
     }
 }
 
@@ -575,7 +595,7 @@ mod tests {
             ),
             (
                 settings(100.0, 16_000.0, Coverage::FullContext),
-                "Leave out --full_context",
+                "Let the first windows grow",
             ),
             (
                 settings(10.0, 10.0, Coverage::RampIn),

@@ -154,7 +154,7 @@ fn table(summary: Result<EncodeSummary, EncodeError>) -> ScoreTable {
 
 fn warnings(events: &[Event]) -> String {
     let said = events.iter().filter_map(|event| match event {
-        Event::Warning { message } => Some(message.as_str()),
+        Event::Warning(warning) => Some(warning.to_string()),
         _ => None,
     });
     said.collect::<Vec<_>>().join("\n")

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use heschl_core::remedy::Remedy;
 use heschl_core::run::progress::{
     EncodingForecast, Event, ExtractionForecast, Stage, StageTimes, StoryOutlook,
 };
+use heschl_core::run::warning::Warning;
 
 /// One of each variant. The match has no arm for others, so that a new one must be added.
 #[expect(clippy::too_many_lines, reason = "one of each variant")]
@@ -17,7 +19,10 @@ fn all() -> Vec<Event> {
             n_bytes: 1,
             n_bytes_total: None,
         },
-        Event::Failed { message: text() },
+        Event::Failed {
+            message: text(),
+            remedies: vec![],
+        },
         Event::Forecast(ExtractionForecast {
             n_windows: 1,
             windows_per_sec: None,
@@ -30,6 +35,7 @@ fn all() -> Vec<Event> {
                 story: text(),
                 n_windows: None,
                 message: None,
+                remedies: vec![],
                 notes: vec![],
             }],
         }),
@@ -71,6 +77,7 @@ fn all() -> Vec<Event> {
         Event::StoryFailed {
             story: text(),
             message: text(),
+            remedies: vec![Remedy::Resample],
         },
         Event::EncodeStarted {
             n_voxels: 1,
@@ -96,7 +103,7 @@ fn all() -> Vec<Event> {
             n_significant: None,
         },
         Event::SetAside { folder: text() },
-        Event::Warning { message: text() },
+        Event::Warning(Warning::Other { text: text() }),
         Event::Finished {
             n_done: 1,
             n_skipped: 0,
@@ -123,7 +130,7 @@ fn all() -> Vec<Event> {
             | Event::VoxelProgress { .. }
             | Event::EncodeFinished { .. }
             | Event::SetAside { .. }
-            | Event::Warning { .. }
+            | Event::Warning(_)
             | Event::Finished { .. } => {}
         }
     }

@@ -97,14 +97,14 @@ fn lengths_that_were_decided_are_told() {
     fs::write(stories.join("alpha.wav"), bytes).unwrap();
     let mut warnings = Vec::new();
     let (summary, _) = run(&stories, &out, &mut |event| {
-        if let Event::Warning { message } = event {
-            warnings.push(message);
+        if let Event::Warning(warning) = event {
+            warnings.push(warning.to_string());
         }
     })
     .unwrap();
     assert_eq!(summary.done, ["alpha", "beta"]);
     assert_eq!(warnings.len(), 1, "{warnings:?}");
-    assert!(warnings[0].starts_with("alpha: its header does not know its length"));
+    assert!(warnings[0].starts_with("Story \"alpha\": its header does not know its length"));
 }
 
 #[cfg(unix)]

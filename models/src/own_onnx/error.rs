@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::added::AddError;
 use crate::folders::NoDataFolder;
+use heschl_core::remedy::Remedy;
 
 /// Errors of adding or opening a user-supplied ONNX file.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +72,7 @@ pub enum OwnOnnxError {
     #[error(
         "The transformer layers were not found: {reason}. Looked for pairs of sums that add attention and then a \
          feed-forward network to the value that ran into them, and for a layer norm behind the last.{}\nName the hidden \
-         states yourself, in order, layer 0 first: --outputs name0,name1,…\nFile: {}",
+         states yourself, in order, layer 0 first.\nFile: {}",
         listed(candidates), path.display()
     )]
     NoLayers {
@@ -99,7 +100,7 @@ pub enum OwnOnnxError {
     },
     #[error(
         "An added ONNX file is computed in the number format that it was exported in; half precision cannot be asked \
-         for. Leave out --precision f16, or add a file that was exported in half precision.\nFolder: {}",
+         for. Choose single precision, or add a file that was exported in half precision.\nFolder: {}",
         folder.display()
     )]
     Precision { folder: PathBuf },
@@ -115,6 +116,20 @@ pub enum OwnOnnxError {
     Name(#[from] AddError),
     #[error(transparent)]
     NoDataFolder(#[from] NoDataFolder),
+}
+
+impl OwnOnnxError {
+    /// Returns what the user can do about it, best first.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::NoLayers { .. } => vec![Remedy::NameHiddenStates],
+            Self::Precision { .. } => vec![Remedy::FilePrecision],
+            Self::Preprocessor(error) => error.remedies(),
+            Self::Name(error) => error.remedies(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 fn listed(candidates: &[String]) -> String {

@@ -16,6 +16,7 @@ mod wiring;
 use std::io::Cursor;
 use std::path::Path;
 
+use heschl_core::remedy::{Finding, Remedy};
 use heschl_core::speech::card::{Card, FinalOutput, FrameRule, FrontEnd};
 use heschl_core::speech::mel;
 use prost::Message as _;
@@ -74,7 +75,7 @@ pub struct AddedOnnx {
     /// Evidence by which they were identified.
     pub evidence: Evidence,
     /// Assumptions made, one sentence each.
-    pub notes: Vec<String>,
+    pub notes: Vec<Finding>,
 }
 
 /// Adds an exported speech encoder to Heschl's models.
@@ -217,15 +218,16 @@ impl Understood {
         edit::edit(skeleton, &cut)
     }
 
-    fn notes(&self) -> Vec<String> {
+    fn notes(&self) -> Vec<Finding> {
         let mut notes = Vec::new();
         let usual = sound::usual_stride();
         if self.sound.kind == SoundKind::Waveform && self.stride.is_none() {
-            notes.push(format!(
+            let note = format!(
                 "The graph does not tell which samples an output frame hears; {} samples with a stride of {} are \
                  assumed, as in wav2vec 2.0.",
                 usual.first_samples, usual.stride_samples
-            ));
+            );
+            notes.push(Finding::new(note, &[]));
         }
         notes
     }
@@ -275,7 +277,7 @@ fn normalise(
     sound: &SoundInput,
     file: &Path,
     wish: Normalise,
-    notes: &mut Vec<String>,
+    notes: &mut Vec<Finding>,
 ) -> Result<bool, OwnOnnxError> {
     if sound.kind != SoundKind::Waveform {
         return Ok(false);
@@ -286,11 +288,12 @@ fn normalise(
         Normalise::AsThePreprocessorSays => preprocessor_says(file)?,
     };
     Ok(beside.unwrap_or_else(|| {
-        notes.push(format!(
+        let note = format!(
             "There is no {PREPROCESSOR_FILE} beside the file that says whether windows are normalised to mean 0 and \
              variance 1, so they are not. If the model was trained on normalised sound, as wav2vec 2.0 large and \
-             HuBERT large were, remove it and add it with --normalise yes."
-        ));
+             HuBERT large were, remove it and add it again with normalised windows."
+        );
+        notes.push(Finding::new(note, &[Remedy::NormaliseWindows]));
         false
     }))
 }

@@ -181,7 +181,7 @@ fn measure(
     let summary = pipeline::extract(&work, &mut setup.encoder, &mut |_| {})?;
     let peak_flops = f64::midpoint(before, peak(&setup.runtime)?);
     match summary.failed.first() {
-        Some((_, message)) => Err(Failure(message.clone())),
+        Some((_, message)) => Err(Failure::new(message.clone())),
         None => Ok(BenchRound {
             peak_flops,
             n_windows: summary.n_rows,

@@ -133,9 +133,7 @@ fn measure<T: Real>(args: &Args) -> CommandResult {
         chunk_scans: args.chunk,
         chunks: HeldChunks::Count(args.held),
     };
-    let rounds = method
-        .rounds(&[args.scans], 0)
-        .map_err(|error| Failure(error.to_string()))?;
+    let rounds = method.rounds(&[args.scans], 0).map_err(Failure::from)?;
     let features = noise(args.scans + args.test_scans, args.columns, 1);
     let training = TrainingFeatures(features.slice(s![..args.scans, ..]).to_owned());
     let test = TestFeatures(features.slice(s![args.scans.., ..]).to_owned());
@@ -152,7 +150,7 @@ fn measure<T: Real>(args: &Args) -> CommandResult {
         forecasts.push(speed.secs(&work, args.voxels));
         let inputs = (&training, &test, responses.view());
         let times = fit(args, inputs, &rounds, &settings);
-        all.push(times.map_err(|error| Failure(error.to_string()))?);
+        all.push(times.map_err(Failure::from)?);
     }
     all.sort_by(|a, b| a.total().total_cmp(&b.total()));
     let middle = &all[all.len() / 2];

@@ -11,6 +11,7 @@ use heschl_models::{OpenModel, added};
 
 use crate::console::{note, say};
 use crate::failure::{CommandResult, Failure, Outcome};
+use crate::remedies::with_words;
 
 /// What is to be added.
 #[derive(clap::Args)]
@@ -47,7 +48,7 @@ pub(super) fn run(args: Args) -> CommandResult {
         return add_onnx(args);
     }
     if !args.outputs.is_empty() || args.normalise.is_some() {
-        return Err(Failure(
+        return Err(Failure::new(
             "--outputs and --normalise are for .onnx files; a checkpoint says both itself. Leave them out."
                 .into(),
         ));
@@ -120,8 +121,8 @@ fn say_what_was_found(own: &AddedOnnx) {
     for (index, name) in own.hidden_states.iter().enumerate() {
         say(format_args!("  {:<12} {name}", card.layer_name(index)));
     }
-    for sentence in &own.notes {
-        note(sentence);
+    for found in &own.notes {
+        note(with_words(&found.message, &found.remedies));
     }
 }
 

@@ -72,7 +72,7 @@ pub(super) fn check(model: &str, last_layer: LastLayer, runtime: Option<&Path>) 
         say("All numbers are finite.");
         return Ok(Outcome::Done);
     }
-    Err(Failure(format!(
+    Err(Failure::new(format!(
         "The encoder gives numbers that are not finite: its weights are damaged, or were saved from a training that failed. \
          If the model was downloaded, fetch it again.\nFolder: {}",
         built.folder.display()

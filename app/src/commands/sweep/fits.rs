@@ -78,7 +78,7 @@ pub(super) fn all(
 fn amounts(args: &Args, train: &[String]) -> Result<Vec<Vec<String>>, Failure> {
     let counts: BTreeSet<usize> = args.stories.iter().map(|n| n.get()).collect();
     if let Some(n) = counts.iter().find(|n| **n > train.len()) {
-        return Err(Failure(format!(
+        return Err(Failure::new(format!(
             "There are {} training stories, not {n}. Give smaller numbers with --stories.",
             train.len()
         )));
@@ -115,7 +115,8 @@ pub(super) fn hours(recipe: &EncodeRecipe, responses: &dyn ResponseSource) -> Re
 /// Model, layer and set of features.
 fn sets(args: &Args, base: &EncodeRecipe) -> Result<Vec<(String, String, FeatureSet)>, Failure> {
     let own = base.features.first().cloned();
-    let own = own.ok_or_else(|| Failure("The recipe has no set of features to replace.".into()))?;
+    let own =
+        own.ok_or_else(|| Failure::new("The recipe has no set of features to replace.".into()))?;
     let folders = if args.features.is_empty() {
         vec![own.folder.clone()]
     } else {
@@ -145,7 +146,7 @@ fn sets(args: &Args, base: &EncodeRecipe) -> Result<Vec<(String, String, Feature
             }
         }
         if n_chosen == 0 {
-            return Err(Failure(format!(
+            return Err(Failure::new(format!(
                 "None of the layers {} is here.\nFolder: {}",
                 args.layers.join(", "),
                 folder.display()

@@ -103,7 +103,7 @@ impl ProgressReader {
     pub(super) fn take(&mut self, line: &str, now: Instant) {
         match serde_json::from_str::<Event>(line) {
             Ok(Event::Begun) => self.begin(),
-            Ok(Event::Failed { message }) => self.error_message = Some(message),
+            Ok(Event::Failed { message, .. }) => self.error_message = Some(message),
             Ok(Event::Downloading {
                 what,
                 n_bytes,
@@ -174,7 +174,7 @@ impl ProgressReader {
                 self.n_before += n_rows as u64;
                 progress.done = Some((self.n_before, self.n_all.max(self.n_before)));
             }
-            Event::StoryFailed { story, message } => progress.failed.push((story, message)),
+            Event::StoryFailed { story, message, .. } => progress.failed.push((story, message)),
             Event::Finished {
                 n_done,
                 n_skipped,
@@ -184,7 +184,7 @@ impl ProgressReader {
                 progress.finished = Some((n_done, n_skipped, n_failed, stopped));
             }
             // The status bar says at all times why no GPU is used.
-            Event::Warning { message } => progress.warnings.push(message),
+            Event::Warning(warning) => progress.warnings.push(warning.to_string()),
             event => self.fit_event(event, now),
         }
     }
@@ -249,11 +249,11 @@ impl ProgressReader {
                 format!("{story}: done, {} rows", thousands(*n_rows))
             }
             Event::StorySkipped { story } => format!("{story}: already done"),
-            Event::StoryFailed { story, message } => format!("{story}: {message}"),
+            Event::StoryFailed { story, message, .. } => format!("{story}: {message}"),
             Event::SetAside { folder } => {
                 format!("Scores of a different recipe were moved to {folder}")
             }
-            Event::Warning { message } => message.clone(),
+            Event::Warning(warning) => warning.to_string(),
             Event::OnCpu { reason } => format!("Computing on the CPU. {reason}"),
             Event::EncodeStarted {
                 n_voxels,

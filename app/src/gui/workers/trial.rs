@@ -101,7 +101,7 @@ pub(super) fn ask_child(
         return Ok(events);
     }
     let failed = events.into_iter().find_map(|event| match event {
-        Event::Failed { message } => Some(message),
+        Event::Failed { message, .. } => Some(message),
         _ => None,
     });
     Err(failed.unwrap_or_else(|| "The benchmark failed.".into()))

@@ -23,6 +23,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use crate::linear::ridge::BasisForm;
 use crate::maths::matrix::{Eigen, EigenError, eigen, gram, hstack, product};
+use crate::remedy::Remedy;
 use crate::stats::score::r_squared;
 
 pub use mixtures::candidates;
@@ -52,6 +53,17 @@ pub enum BandedError {
     NoRounds,
     #[error(transparent)]
     Eigen(#[from] EigenError),
+}
+
+impl BandedError {
+    /// Returns what the user can do about it, best first.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Eigen(error) => error.remedies(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// The kernels or Gram matrix of the feature sets that a banded ridge is fitted on.

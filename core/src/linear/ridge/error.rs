@@ -1,6 +1,7 @@
 //! Errors of ridge regression.
 
 use crate::maths::matrix::EigenError;
+use crate::remedy::Remedy;
 
 /// Errors of fitting a ridge model.
 #[derive(Debug, thiserror::Error, PartialEq)]
@@ -18,8 +19,8 @@ pub enum RidgeError {
     )]
     Empty { n_scans: usize, n_features: usize },
     #[error(
-        "The training features hold values that are not finite, the first in scan {scan}, feature {feature}. Look at them on the \
-         page Features, or leave the story out."
+        "The training features hold values that are not finite, the first in scan {scan}, feature {feature}. Look \
+         for such values in the features, or leave the story out."
     )]
     NotFinite { scan: usize, feature: usize },
     #[error(
@@ -28,4 +29,16 @@ pub enum RidgeError {
     Columns { test: usize, training: usize },
     #[error(transparent)]
     Eigen(#[from] EigenError),
+}
+
+impl RidgeError {
+    /// Returns what the user can do about it, best first.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::NotFinite { .. } => vec![Remedy::LookAtFeatures],
+            Self::Eigen(error) => error.remedies(),
+            _ => Vec::new(),
+        }
+    }
 }

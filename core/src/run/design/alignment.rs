@@ -10,6 +10,7 @@ use crate::files::responses::{ResponseSource, ResponsesError};
 use crate::fmri::downsample::{Downsampling, frames_of_scan, weight_at};
 use crate::fmri::scans::ScanTimes;
 use crate::fmri::textgrid::{ChosenTier, Interval};
+use crate::remedy::Remedy;
 use crate::run::recipe::{ScansRecipe, Trim};
 
 /// Inputs of an alignment.
@@ -79,6 +80,17 @@ pub enum AlignmentError {
     Design(#[from] DesignError),
     #[error(transparent)]
     Responses(#[from] ResponsesError),
+}
+
+impl AlignmentError {
+    /// Returns what the user can do about it, best first.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Design(error) => error.remedies(),
+            Self::Responses(_) => Vec::new(),
+        }
+    }
 }
 
 impl Alignment {

@@ -28,6 +28,7 @@ use crate::fmri::textgrid::TextGridError;
 use crate::fmri::zscore::{ColumnStatistics, zscore};
 use crate::linear::split::{TestFeatures, TrainingFeatures};
 use crate::maths::matrix::{Real, hstack, vstack};
+use crate::remedy::Remedy;
 use crate::run::recipe::{EncodeRecipe, Normalisation, Trim};
 use crate::speech::audio::AudioError;
 use crate::speech::stimuli::StimuliError;
@@ -142,6 +143,19 @@ pub enum DesignError {
         "The story \"{0}\" is both for training and for the test. The score would be that of a model that knows the answer."
     )]
     InBoth(String),
+}
+
+impl DesignError {
+    /// Returns what the user can do about it, best first.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Audio(error) => error.remedies(),
+            Self::Stimuli(error) => error.remedies(),
+            Self::NotFinite { .. } | Self::TimeNotFinite { .. } => vec![Remedy::ExtractAgain],
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// A story and the range of its scans that enter the fit.

@@ -4,6 +4,7 @@ use ndarray::{Array3, ArrayView2};
 
 use crate::linear::ridge::{Problem, RidgeError, RidgeSettings, RoundsPlan};
 use crate::maths::matrix::Real;
+use crate::run::warning::Warning;
 
 /// Number of voxels fitted in both precisions.
 pub const CHECKED_VOXELS: usize = 64;
@@ -22,19 +23,16 @@ pub fn precision_warning<T: Real>(
     rounds: &[Vec<usize>],
     settings: &RidgeSettings,
     responses: ArrayView2<f64>,
-) -> Result<Option<String>, RidgeError> {
+) -> Result<Option<Warning>, RidgeError> {
     let rounds = &rounds[..1.min(rounds.len())];
     let double = scores(&problem.in_double(), rounds, settings, responses)?;
     let single = scores(problem, rounds, settings, responses)?;
     let furthest = (&single - &double)
         .iter()
         .fold(0.0_f64, |most, apart| most.max(apart.abs()));
-    Ok((furthest > TOLERANCE).then(|| {
-        format!(
-            "Single precision moves scores by up to {furthest:.1e} on {} voxels that were also fitted in double precision. Choose \
-             double precision (precision = \"f64\").",
-            responses.ncols()
-        )
+    Ok((furthest > TOLERANCE).then(|| Warning::SinglePrecision {
+        largest_change: furthest,
+        n_voxels: responses.ncols(),
     }))
 }
 

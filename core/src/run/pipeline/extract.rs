@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use crate::remedy::{Finding, Remedy};
 use crate::run::fingerprint;
 use crate::run::progress::{CancelToken, Clock, Event, StageTimes};
 use crate::run::recipe::SourceRecording;
@@ -11,6 +12,7 @@ use crate::run::store::{
     FeaturesFolder, Found, Journal, JournalHeader, LayerVector, Provenance, RowLayout, STALE_AFTER,
     StoreError, StoryRecord, find_litter, remove_litter, sha256_of_file,
 };
+use crate::run::warning::{Difference, Warning};
 use crate::speech::audio::{AudioError, Recording, Resampling, SlidingAudio, count_samples};
 use crate::speech::card::LastLayer;
 use crate::speech::encoder::{Batch, Encoder, EncoderError};
@@ -37,8 +39,8 @@ pub enum ExtractError {
     Encoder(#[from] EncoderError),
     /// The encoder returned non-finite values.
     #[error(
-        "The encoder gave numbers that are not finite for the window that ends at {end_secs:.1} s. Check the model with \
-         \"heschl models check\"; with --precision f16, try f32.\nFile: {}", path.display()
+        "The encoder gave numbers that are not finite for the window that ends at {end_secs:.1} s. Check the model; in half \
+         precision, try single precision.\nFile: {}", path.display()
     )]
     NotFinite {
         /// End of the window, seconds.
@@ -52,6 +54,18 @@ pub enum ExtractError {
 }
 
 impl ExtractError {
+    /// Returns what the user can do about it, best first.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Audio(error) => error.remedies(),
+            Self::Window { source, .. } => source.remedies(),
+            Self::Encoder(error) => error.remedies(),
+            Self::NotFinite { .. } => vec![Remedy::CheckModel, Remedy::SinglePrecision],
+            Self::Store(error) => error.remedies(),
+        }
+    }
+
     /// Whether the error would recur for every other story.
     fn concerns_all_stories(&self) -> bool {
         match self {
@@ -130,8 +144,8 @@ pub fn extract(
         .and_then(|leftovers| remove_litter(&leftovers));
     leave_out_odd_stories(work, &layout, &mut summary, report);
     let last_layer = encoder.card().last_layer;
-    if let Some(message) = other_last_layers(work, last_layer) {
-        report(Event::Warning { message });
+    if let Some(warning) = other_last_layers(work, last_layer) {
+        report(Event::Warning(warning));
     }
     for stimulus in work.stories {
         let story = stimulus.story.clone();
@@ -139,8 +153,8 @@ pub fn extract(
             continue;
         }
         if !work.recipe.output.overwrite && work.folder.is_complete(&story, &layout) {
-            if let Some(message) = made_otherwise(work, stimulus, last_layer) {
-                report(Event::Warning { message });
+            if let Some(warning) = made_otherwise(work, stimulus, last_layer) {
+                report(Event::Warning(warning));
             }
             // A run that was killed after writing its last file may have left its journal.
             work.folder.clear_journal(&story)?;
@@ -163,7 +177,12 @@ pub fn extract(
                 break;
             }
             Err(error) if error.concerns_all_stories() => return Err(error),
-            Err(error) => fail(&story, error.to_string(), &mut summary, report),
+            Err(error) => fail(
+                &story,
+                Finding::new(error.to_string(), &error.remedies()),
+                &mut summary,
+                report,
+            ),
         }
     }
     work.folder.verify()?;
@@ -186,7 +205,7 @@ fn leave_out_odd_stories(
     for stimulus in work.stories {
         let story = &stimulus.story;
         if let Some(sentence) = name_problem(stimulus) {
-            fail(story, sentence, summary, report);
+            fail(story, Finding::new(sentence, &[]), summary, report);
             continue;
         }
         if !work.recipe.output.overwrite && work.folder.is_complete(story, layout) {
@@ -195,41 +214,40 @@ fn leave_out_odd_stories(
         match Recording::open(&stimulus.path, work.recipe.stimuli.resampling) {
             Ok(recording) => {
                 for note in &recording.info().notes {
-                    report(Event::Warning {
-                        message: format!("{story}: {note}."),
-                    });
+                    report(Event::Warning(Warning::RecordingHeader {
+                        story: story.clone(),
+                        note: note.clone(),
+                    }));
                 }
             }
-            Err(error) => fail(story, error.to_string(), summary, report),
+            Err(error) => {
+                let why = Finding::new(error.to_string(), &error.remedies());
+                fail(story, why, summary, report);
+            }
         }
     }
 }
 
-fn fail(story: &str, message: String, summary: &mut Summary, report: &mut dyn FnMut(Event)) {
+fn fail(story: &str, why: Finding, summary: &mut Summary, report: &mut dyn FnMut(Event)) {
     report(Event::StoryFailed {
         story: story.to_string(),
-        message: message.clone(),
+        message: why.message.clone(),
+        remedies: why.remedies,
     });
-    summary.failed.push((story.to_string(), message));
+    summary.failed.push((story.to_string(), why.message));
 }
 
 /// Returns a warning if skipped stories have another kind of last layer than this run produces.
-fn other_last_layers(work: &Extraction, last_layer: Option<LastLayer>) -> Option<String> {
+fn other_last_layers(work: &Extraction, last_layer: Option<LastLayer>) -> Option<Warning> {
     let made = last_layer?;
     let is_here = |story: &String| work.stories.iter().any(|here| here.story == *story);
     let mut others = work.folder.stories_with_last_layer(made.other());
     others.retain(|story| !is_here(story));
-    let first = others.first()?;
-    Some(format!(
-        "The folder has {} whose last layer is {}, such as {first}; this run makes it {}. To have one kind in one folder, \
-         choose the same --last-layer, or another output folder (--out).",
-        match others.len() {
-            1 => "a story".into(),
-            n => format!("{n} stories"),
-        },
-        made.other().description(),
-        made.description()
-    ))
+    Some(Warning::OtherLastLayers {
+        n_stories: others.len(),
+        example: others.first()?.clone(),
+        made,
+    })
 }
 
 /// Returns a warning if a completed story was extracted with other settings, another model or another recording.
@@ -237,7 +255,7 @@ fn made_otherwise(
     work: &Extraction,
     stimulus: &Stimulus,
     last_layer: Option<LastLayer>,
-) -> Option<String> {
+) -> Option<Warning> {
     let story = &stimulus.story;
     let older = StoryRecord::read(&work.folder.record_path(story))
         .ok()?
@@ -250,23 +268,23 @@ fn made_otherwise(
     if older.is_same_make(&newer) {
         return None;
     }
-    let differs = if older.recording.sha256 != newer.recording.sha256 {
-        "from another recording"
+    let difference = if older.recording.sha256 != newer.recording.sha256 {
+        Difference::Recording
     } else if older.recipe.window != newer.recipe.window {
-        "with other window settings"
+        Difference::Window
     } else if older.recipe.model.precision != newer.recipe.model.precision {
-        "at another precision"
+        Difference::Precision
     } else if !older.is_same_last_layer(&newer) {
-        "with another last layer (--last-layer)"
+        Difference::LastLayer
     } else if older.recipe.model.use_featext != newer.recipe.model.use_featext {
-        "with a different setting of --use-featext"
+        Difference::FeatureExtractor
     } else {
-        "by another model or resampling"
+        Difference::ModelOrResampling
     };
-    Some(format!(
-        "{story} was extracted before, {differs}, and is kept. Add --overwrite to extract it again, or choose another output \
-         folder (--out) to keep both."
-    ))
+    Some(Warning::MadeOtherwise {
+        story: story.clone(),
+        difference,
+    })
 }
 
 fn extract_story(
@@ -427,13 +445,9 @@ fn announce(
     report: &mut dyn FnMut(Event),
 ) {
     if found == Found::Foreign {
-        report(Event::Warning {
-            message: format!(
-                "The unfinished rows of {} were made with other settings, another version or another recording. They \
-                 cannot be continued, so the story begins anew.",
-                recording.story
-            ),
-        });
+        report(Event::Warning(Warning::UnfinishedRows {
+            story: recording.story.clone(),
+        }));
     }
     report(Event::StoryStarted {
         story: recording.story.clone(),

@@ -7,6 +7,7 @@ use super::{OutputError, write_results};
 use crate::files::formats::npy::{NpyError, StoredMatrix};
 use crate::files::formats::npz::NpzError;
 use crate::maths::matrix::hstack;
+use crate::remedy::Remedy;
 use crate::run::encoding::{Column, ColumnsFile, ScoreTable, VoxelScores};
 use crate::run::recipe::{EncodeFile, RecipeError};
 use crate::run::store::{StoreError, atomic};
@@ -24,7 +25,7 @@ pub enum MergeError {
     #[error("There are no shares here. Give the folder of the scores, which holds \"shares\".\nFolder: {}", .0.display())]
     NoShares(PathBuf),
     #[error(
-        "The scores of share {missing} of {count} are missing. Run with --blocks {missing}/{count}, and merge again.\nFolder: {}",
+        "The scores of share {missing} of {count} are missing. Fit this share, and merge again.\nFolder: {}",
         folder.display()
     )]
     Missing {
@@ -56,6 +57,23 @@ pub enum MergeError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Output(#[from] OutputError),
+}
+
+impl MergeError {
+    /// Returns what the user can do about it, best first.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Missing { missing, count, .. } => vec![Remedy::FitShare {
+                index: *missing,
+                count: *count,
+            }],
+            Self::Recipe(error) => error.remedies(),
+            Self::Store(error) => error.remedies(),
+            Self::Output(error) => error.remedies(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// Merges the shares below `folder`: scores, and weights and predictions if there are any. The FDR-corrected q values are

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::remedy::Remedy;
 use crate::run::encoding::{ExampleSeries, ScoreTable};
 use crate::run::recipe::EncodeFile;
 use crate::run::report::EncodeReport;
@@ -18,6 +19,17 @@ pub enum OutputError {
     Store(#[from] StoreError),
     #[error("The recipe cannot be written: {0}")]
     Recipe(String),
+}
+
+impl OutputError {
+    /// Returns what the user can do about it, best first.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Store(error) => error.remedies(),
+            Self::Recipe(_) => Vec::new(),
+        }
+    }
 }
 
 /// Writes the recipe, the score table, the report and the other small files. `scores.npz` comes last: its presence marks a

@@ -4,6 +4,7 @@ use ndarray::Array2;
 
 use crate::files::responses::{ResponseSource, ResponsesError};
 use crate::maths::matrix::product;
+use crate::remedy::Remedy;
 use crate::run::design::{Design, DesignError};
 use crate::run::encoding::{
     BLOCK_VOXELS, Column, ColumnsFile, ResponseBlocks, ResponseBlocksError, ScoreTable,
@@ -14,6 +15,7 @@ use crate::run::pipeline::write_results;
 use crate::run::progress::{CancelToken, Event, Stage};
 use crate::run::recipe::{EncodeFile, EncodeRecipe};
 use crate::run::store::StoreError;
+use crate::run::warning::Warning;
 use crate::stats::intervals::{Interval, MeanOfDraws};
 
 /// Errors of [`predict`].
@@ -53,6 +55,19 @@ pub enum PredictError {
     Output(#[from] OutputError),
 }
 
+impl PredictError {
+    /// Returns what the user can do about it, best first.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Design(error) => error.remedies(),
+            Self::Store(error) => error.remedies(),
+            Self::Output(error) => error.remedies(),
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// A prediction of the test stories of a recipe.
 pub struct Prediction<'a> {
     /// The recipe, of which features, test stories, scans, design, scores and output folder are used.
@@ -80,10 +95,8 @@ pub fn predict(
     let measured = ResponseBlocks::new(recipe, work.responses, &design)?;
     let (n_test_scans, n_columns) = design.test.0.dim();
     let (name, n_voxels) = weights_name(work, &design, measured.n_voxels())?;
-    for message in &design.warnings {
-        report(Event::Warning {
-            message: message.clone(),
-        });
+    for text in design.warnings.iter().cloned() {
+        report(Event::Warning(Warning::Stories { text }));
     }
     let scorer = Scorer::new(recipe, &measured, n_test_scans, report);
     let folder = &recipe.output.folder;

@@ -8,6 +8,7 @@ use crate::files::responses::Readable;
 use crate::run::encoding::{Column, ResponseBlocks, ResponseBlocksError, VoxelScores};
 use crate::run::progress::Event;
 use crate::run::recipe::EncodeRecipe;
+use crate::run::warning::Warning;
 use crate::stats::ceiling::{NoiseCeiling, SHOWN_ABOVE};
 use crate::stats::intervals::{BlockBootstrap, CONFIDENCE, MeanOfDraws, voxel_intervals};
 use crate::stats::score::{Variances, correlation, r_squared, signed_square};
@@ -47,8 +48,8 @@ impl<'a> Scorer<'a> {
             BlockPermutations::new(n_scans, settings.block_scans, settings.n_permutations, seed)
         });
         let warning = permutations.as_ref().and_then(BlockPermutations::warning);
-        if let Some(message) = warning {
-            report(Event::Warning { message });
+        if let Some(text) = warning {
+            report(Event::Warning(Warning::FewPermutations { text }));
         }
         let bootstrap = (settings.n_draws > 0)
             .then(|| BlockBootstrap::new(n_scans, settings.block_scans, settings.n_draws, seed));

@@ -14,6 +14,7 @@ use crate::files::responses::ResponseSource;
 use crate::linear::ridge::{Problem, RefitPlan, RidgeError, Weights};
 use crate::linear::split::{CrossValidation, SplitError, TestFeatures, TrainingFeatures};
 use crate::linear::stacking::{ResidualProducts, stacked};
+use crate::remedy::Remedy;
 use crate::run::design::{Design, DesignError, scans_of};
 use crate::run::encoding::{ResponseBlocks, ResponseBlocksError, ScoreTable};
 use crate::run::progress::CancelToken;
@@ -46,6 +47,18 @@ pub enum StackError {
     Split(#[from] SplitError),
     #[error(transparent)]
     Ridge(#[from] RidgeError),
+}
+
+impl StackError {
+    /// Returns what the user can do about it, best first.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Design(error) => error.remedies(),
+            Self::Ridge(error) => error.remedies(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// A fitted model.

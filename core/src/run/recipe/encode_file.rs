@@ -149,9 +149,10 @@ impl EncodeFile {
             source,
             path: path.to_path_buf(),
         })?;
-        Self::parse(&text).map_err(|reason| RecipeError::Damaged {
-            reason,
-            path: path.to_path_buf(),
+        let path = path.to_path_buf();
+        Self::parse(&text).map_err(|reason| match toml::from_str::<Table>(&text) {
+            Ok(file) if !file.contains_key("encode") => RecipeError::NotOfFit { path },
+            _ => RecipeError::Damaged { reason, path },
         })
     }
 
@@ -171,7 +172,7 @@ impl EncodeFile {
             file.encode.check()?;
             return Ok(file);
         }
-        Err("it has no [encode] section. A recipe for \"heschl encode\" has one; one for \"heschl run\" has [extract]".into())
+        Err("it has no [encode] section. The recipe of a fit has one; that of an extraction has [extract]".into())
     }
 
     /// Serialises the recipe as TOML.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::remedy::Remedy;
 use crate::speech::audio::Resampling;
 use crate::speech::card::LastLayer;
 use crate::speech::encoder::{DeviceChoice, Precision};
@@ -293,6 +294,22 @@ pub enum RecipeError {
     },
     #[error("The recipe is invalid: {reason}\nFile: {}", path.display())]
     Damaged { reason: String, path: PathBuf },
+    #[error(
+        "The recipe is invalid: it has no [encode] section. The recipe of a fit has one; that of an extraction has [extract].\n\
+         File: {}", path.display()
+    )]
+    NotOfFit { path: PathBuf },
+}
+
+impl RecipeError {
+    /// Returns what the user can do about it, best first.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::NotOfFit { .. } => vec![Remedy::RunExtraction],
+            Self::Unreadable { .. } | Self::Damaged { .. } => Vec::new(),
+        }
+    }
 }
 
 impl RecipeFile {

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::files::formats::npz;
 use crate::files::formats::npz_arrays::MemoryOrder;
+use crate::remedy::{Finding, Remedy};
 use crate::run::recipe::FileChecksum;
 
 /// Result of an integrity check.
@@ -23,7 +24,7 @@ pub struct CheckReport {
     /// Stories that were started but not finished.
     pub unfinished: Vec<String>,
     /// Errors found, one sentence each.
-    pub faults: Vec<String>,
+    pub faults: Vec<Finding>,
     /// Observations that are not errors, one sentence each.
     pub notes: Vec<String>,
 }
@@ -117,7 +118,11 @@ fn check_root(
     match last_layer::of_folder(folder) {
         None => {}
         Some(Said::Note(note)) => report.notes.push(note),
-        Some(Said::Fault(fault)) => report.faults.push(fault),
+        Some(Said::Fault(fault)) => {
+            report
+                .faults
+                .push(Finding::new(fault, &[Remedy::ExtractAgain]));
+        }
     }
     Ok(())
 }
@@ -143,7 +148,9 @@ fn check_story(
     if recorded {
         match StoryRecord::read(&record) {
             Ok(record) => report.faults.extend(changed_files(folder, story, &record)),
-            Err(error) => report.faults.push(error.to_string()),
+            Err(error) => report
+                .faults
+                .push(Finding::new(error.to_string(), &error.remedies())),
         }
     }
     let features = folder.features_path(story);
@@ -157,7 +164,7 @@ fn check_story(
                 .faults
                 .extend(files.filter_map(|file| odd_array(&file, n_rows)));
         }
-        Err(error) => report.faults.push(error.to_string()),
+        Err(error) => report.faults.push(Finding::new(error.to_string(), &[])),
     }
     if report.faults.len() > faults_before {
         return;
@@ -170,12 +177,12 @@ fn check_story(
     list.push(story.to_string());
 }
 
-fn changed_files(folder: &FeaturesFolder, story: &str, record: &StoryRecord) -> Vec<String> {
+fn changed_files(folder: &FeaturesFolder, story: &str, record: &StoryRecord) -> Vec<Finding> {
+    let again = |message: String| Some(Finding::new(message, &[Remedy::ExtractAgain]));
     let fault = |output: &FileChecksum| {
         if !is_plain_relative(&output.file) {
-            return Some(format!(
-                "The record of {story} names a file outside of its folder, \"{}\", which is not read. Extract the story again with \
-                 --overwrite.\nFile: {}",
+            return again(format!(
+                "The record of {story} names a file outside of its folder, \"{}\", which is not read. Extract the story again.\nFile: {}",
                 output.file.escape_debug(),
                 folder.record_path(story).display()
             ));
@@ -183,24 +190,24 @@ fn changed_files(folder: &FeaturesFolder, story: &str, record: &StoryRecord) -> 
         let path = folder.root.join(&output.file);
         match sha256_of_file(&path) {
             Ok(sha256) if sha256 == output.sha256 => None,
-            Ok(_) => Some(format!(
-                "A file of {story} is not as it was written. Extract the story again with --overwrite.\nFile: {}",
+            Ok(_) => again(format!(
+                "A file of {story} is not as it was written. Extract the story again.\nFile: {}",
                 path.display()
             )),
             Err(StoreError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                Some(format!(
+                again(format!(
                     "A file of {story} is missing. Extract the story again.\nFile: {}",
                     path.display()
                 ))
             }
-            Err(error) => Some(error.to_string()),
+            Err(error) => Some(Finding::new(error.to_string(), &error.remedies())),
         }
     };
     record.outputs.iter().filter_map(fault).collect()
 }
 
 /// The first problem of a features file, if any. Values are streamed, not kept in memory.
-fn odd_array(path: &Path, n_rows: usize) -> Option<String> {
+fn odd_array(path: &Path, n_rows: usize) -> Option<Finding> {
     let mut first_odd = None;
     let header = npz::each_value(path, FEATURES, &mut |index, value| {
         if !value.is_finite() {
@@ -209,31 +216,33 @@ fn odd_array(path: &Path, n_rows: usize) -> Option<String> {
     });
     let header = match header {
         Ok(header) => header,
-        Err(error) => return Some(error.to_string()),
+        Err(error) => return Some(Finding::new(error.to_string(), &[])),
     };
     let &[n_found, n_columns] = &header.shape[..] else {
-        return Some(format!(
+        let message = format!(
             "The features have {} dimensions where 2 are expected.\nFile: {}",
             header.shape.len(),
             path.display()
-        ));
+        );
+        return Some(Finding::new(message, &[]));
     };
     if n_found != n_rows {
-        return Some(format!(
-            "The features have {n_found} rows, the times {n_rows}. Extract the story again with --overwrite.\nFile: {}",
+        let message = format!(
+            "The features have {n_found} rows, the times {n_rows}. Extract the story again.\nFile: {}",
             path.display()
-        ));
+        );
+        return Some(Finding::new(message, &[Remedy::ExtractAgain]));
     }
     first_odd.map(|index| {
         let row = match header.order {
             MemoryOrder::C => index / n_columns.max(1),
             MemoryOrder::Fortran => index % n_found.max(1),
         };
-        format!(
-            "Row {row} holds a number that is not finite. Check the model with \"heschl models check\", and extract the story again \
-             with --overwrite.\nFile: {}",
+        let message = format!(
+            "Row {row} holds a number that is not finite. Check the model, and extract the story again.\nFile: {}",
             path.display()
-        )
+        );
+        Finding::new(message, &[Remedy::CheckModel, Remedy::ExtractAgain])
     })
 }
 
@@ -278,7 +287,7 @@ mod tests {
         }
         let report = check(folder.path()).unwrap();
         assert_eq!(report.unrecorded, ["hard_times", "soft"]);
-        assert_eq!(report.faults, Vec::<String>::new());
+        assert_eq!(report.faults, []);
     }
 
     #[cfg(unix)]

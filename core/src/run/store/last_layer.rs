@@ -68,7 +68,7 @@ pub(super) fn of_folder(folder: &FeaturesFolder) -> Option<Said> {
         ([], _) => of_all(before.0),
         (after, other) => Some(Said::Fault(format!(
             "The last layer of {} is {}, that of {} {}. Stories of both kinds cannot be fitted together: extract one kind \
-             again with --overwrite.\nFolder: {}",
+             again.\nFolder: {}",
             listed(after),
             published.0.description(),
             listed(other),

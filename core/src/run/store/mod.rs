@@ -30,6 +30,7 @@ pub use leftovers::{Leftovers, STALE_AFTER, find_litter, remove_litter};
 pub use record::{Provenance, StoryRecord};
 
 use crate::files::formats::npz::RowsWriter;
+use crate::remedy::Remedy;
 use crate::run::recipe::FileChecksum;
 use crate::speech::window::Windows;
 use atomic::AtomicFile;
@@ -74,18 +75,36 @@ pub enum StoreError {
          another output folder.\nFolder: {}", folder.display()
     )]
     Version { found: String, folder: PathBuf },
-    #[error("The record of this story is invalid: {reason}. Extract the story again with --overwrite.\nFile: {}", path.display())]
+    #[error("The record of this story is invalid: {reason}. Extract the story again.\nFile: {}", path.display())]
     Record { reason: String, path: PathBuf },
     #[error("There is no features folder here.\nFolder: {}", .0.display())]
     NoFolder(PathBuf),
     #[error(
-        "The story \"{story}\" would write over {other}. Rename its recording, or extract the two into different folders \
-         (--out)."
+        "The story \"{story}\" would write over {other}. Rename its recording, or extract the two into different folders."
     )]
     NameClash { story: String, other: String },
 }
 
 impl StoreError {
+    /// Returns what the user can do about it, best first.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Write { source, .. } => match source.kind() {
+                io::ErrorKind::PermissionDenied
+                | io::ErrorKind::ReadOnlyFilesystem
+                | io::ErrorKind::NotADirectory
+                | io::ErrorKind::AlreadyExists => vec![Remedy::OtherOutputFolder],
+                _ => Vec::new(),
+            },
+            Self::Record { .. } => vec![Remedy::ExtractAgain],
+            Self::InUse(_) | Self::Version { .. } | Self::NameClash { .. } => {
+                vec![Remedy::OtherOutputFolder]
+            }
+            _ => Vec::new(),
+        }
+    }
+
     pub(crate) fn write(source: io::Error, path: &Path) -> Self {
         Self::Write {
             source,
@@ -111,11 +130,11 @@ fn write_problem(error: &io::Error) -> String {
                                          what is done so far is kept."
             .into(),
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            "The output folder cannot be written to. Choose another one with --out, or ask for the right to write here."
+            "The output folder cannot be written to. Choose another one, or ask for the right to write here."
                 .into()
         }
         io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
-            "A file stands where a folder is needed. Choose another output folder with --out.".into()
+            "A file stands where a folder is needed. Choose another output folder.".into()
         }
         _ => format!(
             "A file could not be written: {error}. Check the disk, and run the same command again; what is done so far \

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::resample::ResampleError;
+use crate::remedy::Remedy;
 
 /// Errors of reading a recording. Each message ends with the file's path on its own line.
 #[derive(Debug, thiserror::Error)]
@@ -185,7 +186,7 @@ pub enum AudioError {
     /// Not 16 kHz mono, and resampling was not requested.
     #[error(
         "The recording has {rate_hz} Hz and {channels} {}; the encoder needs 16000 Hz mono. \
-         Tick \"Resample\" (command line: --resample).\nFile: {}",
+         Allow resampling.\nFile: {}",
         if *channels == 1 { "channel" } else { "channels" },
         path.display()
     )]
@@ -227,6 +228,15 @@ fn apart(promised_secs: f64, found_secs: f64) -> [String; 2] {
 }
 
 impl AudioError {
+    /// Returns what the user can do about it, best first.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::NeedsResampling { .. } => vec![Remedy::Resample],
+            _ => Vec::new(),
+        }
+    }
+
     /// Shifts the error's position, for a stream that begins `secs` seconds into the recording.
     pub(super) fn later_by(mut self, secs: f64) -> Self {
         match &mut self {

@@ -15,6 +15,7 @@ pub use fake::FakeEncoder;
 pub use number_format::NumberFormat;
 pub use onnx::{Interrupter, OnnxEncoder, OnnxOptions, OnnxRuntime, RuntimeError};
 
+use crate::remedy::Remedy;
 use crate::speech::card::Card;
 
 /// Inputs of a batch of windows.
@@ -69,8 +70,7 @@ pub trait Encoder {
 pub enum EncoderError {
     /// The runtime failed.
     #[error(
-        "The encoder stopped while computing: {0}\nIf memory ran out, try a smaller batch (--batchsz 1) or another \
-         device. What is done so far is kept."
+        "The encoder stopped while computing: {0}\nIf memory ran out, try a smaller batch or another device. What is done so far is kept."
     )]
     Run(String),
     /// The output has another shape than the card states.
@@ -83,6 +83,17 @@ pub enum EncoderError {
         /// Expected shape.
         expected: Vec<usize>,
     },
+}
+
+impl EncoderError {
+    /// Returns what the user can do about it, best first.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Run(_) => vec![Remedy::SmallerBatch],
+            Self::Shape { .. } => Vec::new(),
+        }
+    }
 }
 
 /// A model ready to be loaded: its graph in memory, its weights on disk.

@@ -20,6 +20,7 @@ use crate::files::responses::{Readable, ResponseSource};
 use crate::linear::banded::BandedError;
 use crate::linear::ridge::{Problem, RidgeError};
 use crate::linear::split::SplitError;
+use crate::remedy::Remedy;
 use crate::run::design::{Design, DesignError};
 use crate::run::encoding::{
     Column, ExampleSeries, FitSizes, ResponseBlocks, ResponseBlocksError, ScoreTable, VoxelShare,
@@ -30,6 +31,7 @@ use crate::run::progress::{CancelToken, Event, Stage};
 use crate::run::recipe::{EncodeInfo, EncodeRecipe, FileChecksum, FitPrecision};
 use crate::run::sanity::{Check, Verdict};
 use crate::run::store::{Found, StoreError, atomic};
+use crate::run::warning::Warning;
 use crate::stats::intervals::Interval;
 use banded::Banded;
 use ridge::Ridge;
@@ -57,7 +59,7 @@ pub enum EncodeError {
     Store(#[from] StoreError),
     #[error(
         "A share of the voxels cannot know the α that suits all of them best. Choose an α per voxel (sharing = \"per_voxel\"), or \
-         run without --blocks."
+         fit all voxels in one run."
     )]
     SharedAlpha,
     #[error(
@@ -71,7 +73,7 @@ pub enum EncodeError {
     SameRecording { training: String, test: String },
     #[error(
         "The features of the story \"{story}\" are not as they were written: their checksum is not that of their record. Extract the \
-         story again with --overwrite, or leave it out.\nFile: {}", path.display()
+         story again, or leave it out.\nFile: {}", path.display()
     )]
     FeaturesChanged { story: String, path: PathBuf },
     #[error(
@@ -81,8 +83,8 @@ pub enum EncodeError {
     #[error("The groups are given for {found} voxels; the responses have {expected}.")]
     Groups { found: usize, expected: usize },
     #[error(
-        "Scores of another recipe lie in this folder. Choose another one (folder in [encode.output], or --out), or add \
-         --set-aside, which gives them another name, or --overwrite.\nFolder: {}", .0.display()
+        "Scores of another recipe lie in this folder. Choose another one (folder in [encode.output]), set these scores \
+         aside under another name, or write over them.\nFolder: {}", .0.display()
     )]
     OtherScores(PathBuf),
     #[error(
@@ -102,6 +104,28 @@ pub enum EncodeError {
     Banded(#[from] BandedError),
     #[error(transparent)]
     Output(#[from] OutputError),
+}
+
+impl EncodeError {
+    /// Returns what the user can do about it, best first.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Design(error) => error.remedies(),
+            Self::Ridge(error) => error.remedies(),
+            Self::Banded(error) => error.remedies(),
+            Self::Store(error) => error.remedies(),
+            Self::Output(error) => error.remedies(),
+            Self::SharedAlpha => vec![Remedy::WholeFit],
+            Self::FeaturesChanged { .. } => vec![Remedy::ExtractAgain],
+            Self::OtherScores(_) => vec![
+                Remedy::OtherOutputFolder,
+                Remedy::SetAside,
+                Remedy::Overwrite,
+            ],
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// A fit of all voxels, or of a share of them.
@@ -177,8 +201,8 @@ pub fn encode_sizes(work: &Encoding) -> Result<(FitSizes, Vec<String>), EncodeEr
     let run = Run::new(work, &design, &measured, &[])?;
     let mut warnings = Vec::new();
     let report = &mut |event| {
-        if let Event::Warning { message } = event {
-            warnings.push(message);
+        if let Event::Warning(warning) = event {
+            warnings.push(warning.to_string());
         }
     };
     warnings::announce(&run, report);
@@ -194,8 +218,8 @@ fn encode_in<T: Readable>(
     let started = now();
     let warnings = RefCell::new(Vec::new());
     let report = &mut |event: Event| {
-        if let Event::Warning { message } = &event {
-            warnings.borrow_mut().push(message.clone());
+        if let Event::Warning(warning) = &event {
+            warnings.borrow_mut().push(warning.to_string());
         }
         report(event);
     };
@@ -249,8 +273,8 @@ fn solve<T: Readable, S: Solver<T>>(
     let table = run.table(round_scores, &alphas, scores);
     warnings::refuse_no_scores(run, &table)?;
     let checks = control(run, &solver, &table, report)?;
-    for message in warnings::of_scores(&table) {
-        report(Event::Warning { message });
+    for warning in warnings::of_scores(&table) {
+        report(Event::Warning(warning));
     }
     let series = series(run, &solver, &table)?;
     let info = info::gather(run, inputs, started, (warnings.take(), checks));
@@ -298,8 +322,10 @@ fn control<T: Readable, S: Solver<T>>(
 fn report_failures(checks: &[Check], report: &mut dyn FnMut(Event)) {
     let is_failed = |check: &&Check| check.verdict == Verdict::Failed;
     for check in checks.iter().filter(is_failed) {
-        let message = format!("The control \"{}\" failed. {}", check.name, check.finding);
-        report(Event::Warning { message });
+        report(Event::Warning(Warning::FailedCheck {
+            check: check.name.clone(),
+            finding: check.finding.clone(),
+        }));
     }
 }
 

@@ -22,6 +22,7 @@ use crate::run::progress::{Event, Stage};
 use crate::run::recipe::FileChecksum;
 use crate::run::recipe::{EncodeFile, EncodeInfo, EncodeOutput, EncodeRecipe, FitPrecision};
 use crate::run::store::{Found, Journal, JournalHeader, OutputFolderGuard, StoreError, atomic};
+use crate::run::warning::Warning;
 use crate::stats::intervals::MeanOfDraws;
 
 /// State shared by the steps of a fit.
@@ -206,11 +207,7 @@ impl<'a> Run<'a> {
 
     pub(super) fn begin(&self, stage: Stage, found: Found, report: &mut dyn FnMut(Event)) {
         if found == Found::Foreign {
-            report(Event::Warning {
-                message: "The unfinished voxels in this folder were fitted with another recipe, other files or another version. \
-                          They cannot be continued, so the fit begins anew."
-                    .into(),
-            });
+            report(Event::Warning(Warning::UnfinishedVoxels {}));
         }
         report(Event::StageStarted {
             stage,

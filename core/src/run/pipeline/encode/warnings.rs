@@ -7,6 +7,7 @@ use crate::linear::ridge::Problem;
 use crate::run::encoding::{CHECKED_VOXELS, Column, ScoreTable, VoxelShare, precision_warning};
 use crate::run::progress::Event;
 use crate::run::recipe::FitPrecision;
+use crate::run::warning::Warning;
 use crate::stats::ceiling::{TotalPower, total_power_measured};
 
 /// Reports the sizes of the fit and its warnings.
@@ -19,22 +20,20 @@ pub(super) fn announce(run: &Run, report: &mut dyn FnMut(Event)) {
         n_test_scans: run.design.test.0.nrows(),
         folder: run.folder.display().to_string(),
     });
-    let few = (n_training_scans < 300).then(|| {
-        format!(
-            "There are {n_training_scans} training scans. Fewer than 300, about ten minutes, seldom carry a model of speech: \
-             add stories."
-        )
-    });
+    let few = (n_training_scans < 300).then_some(Warning::FewTrainingScans { n_training_scans });
     let method = run
         .work
         .recipe
         .ridge
         .cross_validation
-        .warning(n_training_scans);
-    let warnings = run.design.warnings.iter().cloned();
-    let warnings = run.measured.notes().into_iter().chain(warnings);
-    for message in warnings.chain(few).chain(method) {
-        report(Event::Warning { message });
+        .warning(n_training_scans)
+        .map(|text| Warning::CrossValidation { text });
+    let notes = run.measured.notes().into_iter();
+    let notes = notes.map(|text| Warning::Responses { text });
+    let stories = run.design.warnings.iter().cloned();
+    let stories = stories.map(|text| Warning::Stories { text });
+    for warning in notes.chain(stories).chain(few).chain(method) {
+        report(Event::Warning(warning));
     }
 }
 
@@ -58,13 +57,9 @@ pub(super) fn check_power(run: &Run, report: &mut dyn FnMut(Event)) -> Result<()
     let (sum, n) = powers.fold((0.0, 0.0), |(sum, n), power| (sum + power, n + 1.0));
     let mean: f64 = sum / n;
     if mean.is_finite() && !POWER_OF_ONE.contains(&mean) {
-        report(Event::Warning {
-            message: format!(
-                "The noise ceiling assumes z-scored responses (total power 1, as in the study), but a presentation's variance \
-                 over time is {mean:.3} on average. Z-score the responses, or write total_power = \"measured\" in \
-                 [encode.scores]."
-            ),
-        });
+        report(Event::Warning(Warning::TotalPower {
+            mean_variance: mean,
+        }));
     }
     Ok(())
 }
@@ -83,8 +78,8 @@ pub(super) fn check_precision<T: Readable>(
     let responses = run.measured.training::<f64>(first..end)?;
     let settings = run.work.recipe.ridge.settings();
     let warning = precision_warning(problem, &run.rounds, &settings, responses.view())?;
-    if let Some(message) = warning {
-        report(Event::Warning { message });
+    if let Some(warning) = warning {
+        report(Event::Warning(warning));
     }
     Ok(())
 }
@@ -110,29 +105,27 @@ pub(super) fn refuse_no_scores(run: &Run, table: &ScoreTable) -> Result<(), Enco
 }
 
 /// Returns warnings about the scores.
-pub(super) fn of_scores(table: &ScoreTable) -> Vec<String> {
+pub(super) fn of_scores(table: &ScoreTable) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let n_flat = table.column(Column::R).filter(|r| r.is_nan()).count();
     if n_flat > 0 {
-        warnings.push(format!(
-            "For {n_flat} of {} voxels r is not defined: their test responses do not vary, or hold values that are no numbers. \
-             They have no score.",
-            table.voxels.len()
-        ));
+        warnings.push(Warning::UndefinedScores {
+            n_undefined: n_flat,
+            n_voxels: table.voxels.len(),
+        });
     }
     let n_missing = table.column(Column::NMissing).filter(|n| *n > 0.0).count();
     if n_missing > 0 {
-        warnings.push(format!(
-            "{n_missing} voxels hold values that are no numbers in the training responses. They count as 0 there, as in the \
-             published code; better leave these voxels out."
-        ));
+        warnings.push(Warning::MissingResponses {
+            n_voxels: n_missing,
+        });
     }
     warnings.extend(edge_warnings(table));
     warnings
 }
 
 /// Warns of α at the edge of the candidate range, among voxels that are predicted at all.
-fn edge_warnings(table: &ScoreTable) -> Vec<String> {
+fn edge_warnings(table: &ScoreTable) -> Vec<Warning> {
     let sorted = {
         let mut sorted = table.alphas.clone();
         sorted.sort_by(f64::total_cmp);
@@ -150,15 +143,17 @@ fn edge_warnings(table: &ScoreTable) -> Vec<String> {
         .filter(|voxel| voxel.get(Column::R) > 0.1)
         .map(|voxel| voxel.get(Column::Alpha))
         .collect();
-    let edges = [("smallest", *smallest), ("largest", *largest)];
-    let at_edge = edges.into_iter().filter_map(|(name, edge)| {
-        let n = predicted.iter().filter(|alpha| (**alpha - edge).abs() <= edge * 1e-12).count();
-        (n * 20 > predicted.len()).then(|| {
-            format!(
-                "For {n} of the {} voxels with r above 0.1 the best α is the {name} one tried ({edge}). Widen the range and fit \
-                 again.",
-                predicted.len()
-            )
+    let edges = [(false, *smallest), (true, *largest)];
+    let at_edge = edges.into_iter().filter_map(|(is_largest, edge)| {
+        let n = predicted
+            .iter()
+            .filter(|alpha| (**alpha - edge).abs() <= edge * 1e-12)
+            .count();
+        (n * 20 > predicted.len()).then_some(Warning::AlphaAtEdge {
+            n_at_edge: n,
+            n_predicted: predicted.len(),
+            is_largest,
+            alpha: edge,
         })
     });
     at_edge.collect()

@@ -15,6 +15,7 @@ use ort::session::{RunOptions, Session};
 use ort::value::TensorRef;
 
 use super::{Batch, Device, DeviceChoice, Encoder, EncoderError, Model, Weight};
+use crate::remedy::Remedy;
 use crate::speech::card::Card;
 use weights::{map_file, weight_value};
 
@@ -32,8 +33,8 @@ const WANTED_FRAMES: &str = "wanted_frames";
 pub enum RuntimeError {
     /// The library cannot be loaded.
     #[error(
-        "ONNX Runtime could not be loaded: {reason}\nHeschl needs version 1.24 or newer for this kind of machine. Give \
-         another library with --runtime or ORT_DYLIB_PATH, or let Heschl get one with \"heschl devices --fetch\".\n\
+        "ONNX Runtime could not be loaded: {reason}\nHeschl needs version 1.24 or newer for this kind of machine. Choose another \
+         library, or let Heschl download one.\n\
          File: {}", path.display()
     )]
     Library {
@@ -44,7 +45,8 @@ pub enum RuntimeError {
     },
     /// The requested device is not available.
     #[error(
-        "The device {device} cannot be used: {reason}\nUse --device cpu or --device auto to continue without it."
+        "The device {device} cannot be used: {reason}\nTo continue without it, compute on the CPU or \
+         let the device be chosen automatically."
     )]
     Device {
         /// The requested device.
@@ -53,7 +55,7 @@ pub enum RuntimeError {
         reason: String,
     },
     /// The runtime rejected the graph or its weights.
-    #[error("The model could not be loaded: {reason}\nCheck it with \"heschl models check\".\nFolder: {}", folder.display())]
+    #[error("The model could not be loaded: {reason}\nCheck the model.\nFolder: {}", folder.display())]
     Model {
         /// Message of the runtime.
         reason: String,
@@ -68,6 +70,19 @@ pub enum RuntimeError {
         /// The file.
         path: PathBuf,
     },
+}
+
+impl RuntimeError {
+    /// Returns what the user can do about it, best first.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Library { .. } => vec![Remedy::OtherRuntime, Remedy::FetchRuntime],
+            Self::Device { .. } => vec![Remedy::OtherDevice],
+            Self::Model { .. } => vec![Remedy::CheckModel],
+            Self::Weights { .. } => Vec::new(),
+        }
+    }
 }
 
 /// A loaded ONNX Runtime.

@@ -271,7 +271,8 @@ fn untrained_sets(run: &Run) -> Result<Vec<FeatureSet>, String> {
     let sets: Vec<FeatureSet> = replaced.collect();
     if n_replaced == 0 {
         return Err(
-            "There are no features of an untrained network. Make one with \"heschl models untrained NAME\", extract its features \
+            "There are no features of an untrained network. Make an untrained copy of the model, extract its \
+             features \
              with the same settings into the same folder, and fit again."
                 .into(),
         );
