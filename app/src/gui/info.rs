@@ -1,46 +1,20 @@
 //! What the window knows: plain data, written by workers and only read by pages.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use heschl_core::display::sound::Sound;
-use heschl_core::speech::audio::RecordingInfo;
 use heschl_core::speech::card::Card;
 
-use super::actions::PathPurpose;
 use super::features::FeatureInfo;
 use super::fitting::FitInfo;
 use super::jobs::data::QueueInfo;
 use super::loading::Loading;
+use super::path_purpose::PathPurpose;
 use super::state::Study;
 
-/// One story of the folder.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct StoryInfo {
-    /// Its name.
-    pub(crate) story: String,
-    /// The recording.
-    pub(crate) path: PathBuf,
-    /// What its header says, or the sentence that says what is wrong; `None` while it is read.
-    pub(crate) header: Option<Result<RecordingInfo, String>>,
-    /// Whether a run would find it: a file of a kind that is never read is shown and is no story.
-    pub(crate) is_listed: bool,
-}
-
-impl StoryInfo {
-    /// Whether nothing is known to keep it from being read.
-    #[must_use]
-    pub(crate) fn is_readable(&self) -> bool {
-        self.is_listed && !matches!(self.header, Some(Err(_)))
-    }
-
-    /// Whether a study extracts it: what cannot be read is not ticked.
-    #[must_use]
-    pub(crate) fn is_wanted(&self, study: &Study) -> bool {
-        self.is_readable() && study.wants(&self.story)
-    }
-}
+pub(crate) use super::story::StoryInfo;
+pub(crate) use super::study::StudyContents;
 
 /// What is known of the study's model.
 #[derive(Debug, Clone, PartialEq)]
@@ -119,21 +93,6 @@ pub(crate) struct MachineInfo {
     pub(crate) memory_bytes: u64,
     /// Memory that is free.
     pub(crate) free_memory_bytes: u64,
-}
-
-/// What a study had when it was last looked into.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct StudyContents {
-    /// Its own folder of features, and the stories in it.
-    pub(crate) extracted: Option<(PathBuf, BTreeSet<String>)>,
-    /// The features that its fit is made with.
-    pub(crate) features: Option<PathBuf>,
-    /// The scores of its fit.
-    pub(crate) scores: Option<PathBuf>,
-    /// All folders of features in it.
-    pub(crate) all_features: Vec<PathBuf>,
-    /// All folders of scores in it.
-    pub(crate) all_scores: Vec<PathBuf>,
 }
 
 /// How a study is kept.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::features::FeatureSelection;
 use super::figure::ExportSize;
 use super::fitting::FitStudy;
-use super::info::StoryInfo;
+use super::story::StoryInfo;
 
 /// The window's pages, in the order of the rail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -377,6 +377,14 @@ impl Study {
     pub(crate) fn want_all(&mut self) {
         self.left_out.clear();
         self.only.clear();
+    }
+}
+
+impl StoryInfo {
+    /// Whether a study extracts it: what cannot be read is not ticked.
+    #[must_use]
+    pub(crate) fn is_wanted(&self, study: &Study) -> bool {
+        self.is_readable() && study.wants(&self.story)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A study's file: read, kept, and held by one window at a time.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
@@ -7,7 +8,6 @@ use heschl_core::display::library::FeatureLibrary;
 use heschl_core::run::store::atomic;
 
 use super::fitting::upgrade;
-use super::info::StudyContents;
 use super::lock;
 use super::state::{STUDY_VERSION, Study};
 
@@ -44,6 +44,21 @@ impl StudyLock {
             Err(TryLockError::Error(_)) => Self::Nobody,
         }
     }
+}
+
+/// What a study had when it was last looked into.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct StudyContents {
+    /// Its own folder of features, and the stories in it.
+    pub(crate) extracted: Option<(PathBuf, BTreeSet<String>)>,
+    /// The features that its fit is made with.
+    pub(crate) features: Option<PathBuf>,
+    /// The scores of its fit.
+    pub(crate) scores: Option<PathBuf>,
+    /// All folders of features in it.
+    pub(crate) all_features: Vec<PathBuf>,
+    /// All folders of scores in it.
+    pub(crate) all_scores: Vec<PathBuf>,
 }
 
 /// Sees what a study has from before.

@@ -11,10 +11,43 @@ use heschl_core::figure::{Figure, Layout, svg};
 use heschl_core::run::store::atomic;
 use serde::{Deserialize, Serialize};
 
-use super::actions::ExportFormat;
 use crate::render;
 pub(crate) use align::aligned;
 pub(crate) use features::{FeatureFigure, components};
+
+/// How what is shown is saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ExportFormat {
+    /// A picture in pixels.
+    Png,
+    /// A picture in shapes.
+    Svg,
+    /// A page.
+    Pdf,
+    /// The numbers.
+    Csv,
+}
+
+impl ExportFormat {
+    /// The suffix of its files.
+    #[must_use]
+    pub(crate) fn suffix(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Svg => "svg",
+            Self::Pdf => "pdf",
+            Self::Csv => "csv",
+        }
+    }
+
+    /// All of them, with what they are called.
+    pub(crate) const ALL: [(Self, &'static str); 4] = [
+        (Self::Png, "figure as PNG"),
+        (Self::Svg, "figure as SVG"),
+        (Self::Pdf, "figure as PDF"),
+        (Self::Csv, "numbers as CSV"),
+    ];
+}
 
 /// Size and resolution of saved figures.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -23,7 +23,7 @@ use std::thread::JoinHandle;
 
 use heschl_models::folders::Surroundings;
 
-use super::workers::Waker;
+use super::waker::Waker;
 use crate::failure::{CommandResult, Outcome};
 use crate::own_program;
 use data::{JobCommand, NewJob, QueueInfo};

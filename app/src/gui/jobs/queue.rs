@@ -15,7 +15,7 @@ use super::progress::ProgressReader;
 use crate::failure::STOPPED;
 use crate::gui::lock;
 use crate::gui::text::{count, thousands};
-use crate::gui::workers::Waker;
+use crate::gui::waker::Waker;
 
 /// What the window tells the queue.
 pub(super) enum QueueMessage {

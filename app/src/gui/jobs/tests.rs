@@ -49,7 +49,7 @@ fn open(folder: &Path) -> Jobs {
     Jobs::open(
         folder,
         program,
-        &(Arc::new(|| ()) as crate::gui::workers::Waker),
+        &(Arc::new(|| ()) as crate::gui::waker::Waker),
     )
 }
 

@@ -7,8 +7,7 @@ use heschl_core::run::recipe::{EncodeFile, EncodeRecipe, ExtractRecipe, RecipeFi
 use heschl_core::run::store::atomic;
 
 use super::{Replies, Waker, Worker, models};
-use crate::gui::actions::ExportFormat;
-use crate::gui::figure::Export;
+use crate::gui::figure::{Export, ExportFormat};
 use crate::gui::info::{SaveStatus, StudyContents};
 use crate::gui::preferences;
 use crate::gui::sample;

@@ -4,8 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use heschl_core::display::library::{FeatureLibrary, Layer};
-use heschl_core::files::formats::responses::{ResponseOptions, open as open_responses};
-use heschl_core::files::responses::ResponseSource;
 use heschl_core::run::design::{Alignment, AlignmentQuestion};
 use heschl_core::run::encoding::{Column, ExampleSeries, ScoreTable};
 use heschl_core::run::progress::{CancelToken, EncodingForecast, Event};
@@ -13,15 +11,13 @@ use heschl_core::run::recipe::EncodeFile;
 
 use super::chance;
 use super::lengths::{self, LengthsRequest, stories_of};
+use super::responses::{ResponsesRequest, source};
 use super::time_course::{self, TimeCourseRequest};
 use super::trial::{ask_child, stays_still};
 use super::watch::Watched;
 use super::{LatestRequest, Replies, Requests, Waker, Worker};
 use crate::gui::fitting::{FINAL, FitFeatures, FitInfo, ProfileEntry, ScoresInfo, StoryResponses};
 use crate::gui::loading::Loading;
-
-/// Where responses lie, and the mask that they need.
-pub(crate) type ResponsesRequest = (PathBuf, Option<PathBuf>);
 
 /// A story to lay on one clock, and the responses to it.
 #[derive(Debug, Clone, PartialEq)]
@@ -232,14 +228,6 @@ fn layer_name(layer: &Layer) -> String {
         Layer::Final => FINAL.into(),
         Layer::Hidden(_, name) => name.clone(),
     }
-}
-
-pub(super) fn source((path, mask): &ResponsesRequest) -> Result<Box<dyn ResponseSource>, String> {
-    let options = ResponseOptions {
-        mask: mask.clone(),
-        ..ResponseOptions::default()
-    };
-    open_responses(path, &options).map_err(|error| error.to_string())
 }
 
 fn align(ask: &AlignmentAsk) -> Result<Alignment, String> {

@@ -10,7 +10,7 @@ use heschl_core::run::progress::CancelToken;
 use heschl_core::run::recipe::{ScansRecipe, Trim};
 use ndarray::Array2;
 
-use super::fit::{ResponsesRequest, source};
+use super::responses::{ResponsesRequest, source};
 use super::{Replies, Waker, Worker};
 use crate::gui::fitting::{FitStudy, StoryLengths, StoryResponses, TrimRemedy, Trims};
 use crate::gui::loading::Loading;

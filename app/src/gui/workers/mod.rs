@@ -11,6 +11,7 @@ mod model;
 mod models;
 mod picker;
 mod player;
+mod responses;
 mod sound;
 mod stories;
 mod study_contents;
@@ -19,15 +20,16 @@ mod trial;
 mod watch;
 mod worker;
 
+pub(crate) use super::waker::Waker;
 pub(crate) use time_course::TimeCourseRequest;
-pub(crate) use worker::{LatestRequest, Replies, Waker, Worker};
+pub(crate) use worker::{LatestRequest, Replies, Worker};
 
 use std::path::PathBuf;
 
-use super::actions::PathPurpose;
 use super::features::FeatureSelection;
 use super::info::{Info, StudyContents};
 use super::loading::Loading;
+use super::path_purpose::PathPurpose;
 
 /// All workers.
 pub(crate) struct Workers {
@@ -61,9 +63,10 @@ pub(crate) enum Event {
 
 pub(crate) use disk_tasks::{DiskTask, Done, OpenedStudy, Origin};
 pub(crate) use drops::Meaning;
-pub(crate) use fit::{AlignmentAsk, ResponsesRequest};
+pub(crate) use fit::AlignmentAsk;
 pub(crate) use lengths::LengthsRequest;
 use player::Player;
+pub(crate) use responses::ResponsesRequest;
 pub(crate) use study_contents::StudyContentsRequest;
 pub(crate) use trial::Request as TrialRequest;
 use watch::Watched;

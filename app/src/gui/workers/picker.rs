@@ -9,7 +9,7 @@ use heschl_core::run::progress::CancelToken;
 
 use super::{Replies, Waker, Worker};
 use crate::failure;
-use crate::gui::actions::PathPurpose;
+use crate::gui::path_purpose::PathPurpose;
 use crate::own_program;
 
 /// What is picked, and where the dialog begins.

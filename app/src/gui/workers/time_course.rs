@@ -13,7 +13,7 @@ use heschl_core::run::progress::CancelToken;
 use heschl_core::run::recipe::{EncodeFile, EncodeRecipe, FeatureKind};
 use ndarray::{Array2, Axis, concatenate};
 
-use super::fit::source;
+use super::responses::source;
 use super::{Replies, Waker, Worker};
 use crate::gui::fitting::{TestStory, VoxelTimeCourse};
 use crate::gui::loading::Loading;

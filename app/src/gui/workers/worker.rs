@@ -1,15 +1,12 @@
 //! A named thread that answers requests of one kind, always the newest one.
 
-use std::sync::Arc;
+use crate::gui::waker::Waker;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 
 use heschl_core::run::progress::CancelToken;
 
 use crate::gui::loading::Loading;
-
-/// Wakes the window, so that an answer is seen at once.
-pub(crate) type Waker = Arc<dyn Fn() + Send + Sync>;
 
 /// A thread that answers questions of type `Q` with any number of answers of type `A`.
 ///
@@ -188,6 +185,8 @@ impl<Q, A> Drop for Worker<Q, A> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use std::time::{Duration, Instant};
 
