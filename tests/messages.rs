@@ -139,7 +139,7 @@ fn the_command_line_asks_every_error_with_remedies() {
     let list = source.split("    ask!(").nth(1).unwrap();
     let list = list.split(')').next().unwrap();
     // Both packages have a `RuntimeError`; that of core goes by another name there.
-    let asked = list.replace("OnnxError", "RuntimeError");
+    let asked = list.replace(" OnnxError", " RuntimeError");
     let mut asked: Vec<&str> = asked.split_terminator(',').map(str::trim).collect();
     asked.retain(|name| !name.is_empty());
     asked.sort_unstable();

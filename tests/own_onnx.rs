@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::common::{data, heschl, onnx_runtime};
 use heschl_core::files::formats::npz;
+use heschl_core::remedy::Remedy;
 use heschl_core::speech::card::FrontEnd;
 use heschl_core::speech::encoder::{
     Batch, DeviceChoice, Encoder, OnnxEncoder, OnnxOptions, Precision,
@@ -320,7 +321,8 @@ fn half_precision_cannot_be_asked_of_an_added_file() {
     let added = home.add(&path, &AddOptions::default()).unwrap();
     let opened = OpenModel::open(&added.added.folder, "own").unwrap();
     let error = opened.build(&[0], Precision::F16).unwrap_err();
-    assert!(error.to_string().contains("Leave out --precision f16"));
+    assert!(error.to_string().contains("Choose single precision"));
+    assert_eq!(error.remedies(), [Remedy::FilePrecision]);
     assert!(opened.build(&[99], Precision::F32).is_err());
 }
 
@@ -335,7 +337,10 @@ fn refused_graphs_say_what_is_wrong() {
         ("refused-past-end", &["past the end of"]),
         ("refused-tokens", &["the input \"tokens\""]),
         ("refused-fixed", &["exactly 4000", "dynamic_axes"]),
-        ("refused-no-layers", &["layers were not found", "--outputs"]),
+        (
+            "refused-no-layers",
+            &["layers were not found", "Name the hidden states"],
+        ),
         ("refused-old", &["edition 11"]),
     ] {
         let path = data("onnx").join(format!("{name}.pb"));

@@ -311,8 +311,9 @@ impl Warning {
             ),
             Self::MissingResponses { n_voxels } => write!(
                 f,
-                "For {n_voxels} voxels the training responses hold values that are no numbers. These count as 0, as in the \
-                 published code; better leave these voxels out."
+                "For {n_voxels} {} the training responses hold values that are no numbers. These count as 0, as in the \
+                 published code; better leave such voxels out.",
+                if *n_voxels == 1 { "voxel" } else { "voxels" }
             ),
             Self::AlphaAtEdge {
                 n_at_edge,

@@ -196,7 +196,7 @@ fn planted_voxels_are_found_and_empty_ones_score_about_0() {
         "{said}"
     );
     assert!(
-        said.contains("1 voxels hold values that are no numbers"),
+        said.contains("For 1 voxel the training responses hold values that are no numbers"),
         "{said}"
     );
     for file in ["scores.npz", "scores.csv", "recipe.toml"] {
@@ -364,7 +364,7 @@ fn shares_give_the_bits_of_the_whole() {
     std::fs::remove_file(shares.join("shares/0002-of-0002/scores.npz")).unwrap();
     let error = merge(&shares).unwrap_err().to_string();
     assert!(
-        error.contains("share 2 of 2 are missing. Run with --blocks 2/2"),
+        error.contains("share 2 of 2 are missing. Fit this share"),
         "{error}"
     );
 }

@@ -122,7 +122,7 @@ fn a_folder_without_recordings_says_what_is_looked_for() {
         Depth::Recursive,
         "No recordings",
     );
-    check_error(&["x/y/a.wav"], Depth::TopLevel, "--recursive");
+    check_error(&["x/y/a.wav"], Depth::TopLevel, "Include subfolders");
     check_error(&["a.opus"], Depth::TopLevel, "Opus");
 }
 
