@@ -10,6 +10,7 @@ mod fetching;
 mod forecast;
 mod gui;
 mod inputs;
+mod logging;
 mod own_program;
 mod picture;
 mod remedies;
@@ -17,6 +18,7 @@ mod render;
 mod report;
 mod setup;
 mod slurm;
+mod support;
 
 use std::process::ExitCode;
 
@@ -34,6 +36,10 @@ struct Cli {
     #[command(subcommand)]
     /// Opens the window if no command is given
     command: Option<Command>,
+
+    /// Write details of what is done to standard error
+    #[arg(long, short, global = true)]
+    verbose: bool,
 }
 
 #[derive(Subcommand)]
@@ -75,10 +81,11 @@ fn main() -> ExitCode {
 }
 
 fn run() -> u8 {
-    let outcome = match Cli::parse().command {
+    let cli = Cli::parse();
+    let outcome = logging::start(cli.verbose).and_then(|()| match cli.command {
         None => gui::open(None),
         Some(command) => run_command(command),
-    };
+    });
     match outcome {
         Ok(Outcome::Done) => failure::DONE,
         Ok(Outcome::SomeFailed) => failure::FAILED,

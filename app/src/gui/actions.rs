@@ -56,6 +56,8 @@ pub(crate) enum Action {
     RefreshStories,
     /// Read all files of the study again.
     Refresh,
+    /// Write a report for support.
+    SupportReport,
     /// Save the figure of the page.
     Export(ExportFormat),
     /// Set the size and resolution of saved figures.

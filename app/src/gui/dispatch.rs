@@ -34,6 +34,11 @@ impl App {
             Action::Redo => self.redo(),
             Action::RefreshStories => self.workers.forget_stories(),
             Action::Refresh => self.workers.refresh(),
+            Action::SupportReport => self.workers.disk_task(DiskTask::SupportReport {
+                jobs: self.folder.join("jobs"),
+                home: self.info.home.clone(),
+                into: self.studies_folder(),
+            }),
             Action::Export(format) => self.export(format),
             Action::ExportSize(size) => self.state.preferences.export = size,
             Action::Pick(purpose) => {

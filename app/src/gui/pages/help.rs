@@ -34,7 +34,7 @@ impl HelpPage {
             .exact_size(236.0)
             .resizable(false)
             .frame(egui::Frame::NONE);
-        contents.show(ui, |ui| self.contents(ui));
+        contents.show(ui, |ui| self.contents(ui, actions));
         let frame = egui::Frame::new().inner_margin(egui::Margin {
             left: BETWEEN as i8 * 2,
             ..egui::Margin::ZERO
@@ -60,7 +60,7 @@ impl HelpPage {
         });
     }
 
-    fn contents(&mut self, ui: &mut egui::Ui) {
+    fn contents(&mut self, ui: &mut egui::Ui, actions: &mut Actions) {
         let field = TextField {
             label: "Search the manual",
             hint: "Search the manual",
@@ -85,6 +85,13 @@ impl HelpPage {
         }
         if n_found == 0 {
             weak(ui, "No matches.");
+        }
+        ui.add_space(BETWEEN);
+        let response = button(ui, icons::FILE_TEXT, "Save a report for support").on_hover_text(
+            "Versions, devices, and the recipe and log of the last job, as text to attach to a question. It holds none of your data; look through it before you send it.",
+        );
+        if response.clicked() {
+            actions.push(Action::SupportReport);
         }
     }
 }

@@ -329,3 +329,19 @@ fn the_log_keeps_every_note() {
     stage.press("Hide the log");
     assert!(!stage.sees("Nothing yet."));
 }
+
+#[test]
+fn a_report_for_support_is_saved() {
+    let mut stage = Stage::new();
+    stage.ask(Action::Go(Page::Help));
+    stage.press("Save a report for support");
+    stage.until("the report is written", |window| {
+        window.studies_folder().join("heschl-report.txt").is_file()
+    });
+    let folder = stage.harness.state().studies_folder();
+    let text = std::fs::read_to_string(folder.join("heschl-report.txt")).unwrap();
+    assert!(
+        text.starts_with("Heschl ") && text.contains("No job was run."),
+        "{text}"
+    );
+}

@@ -13,6 +13,7 @@ use crate::gui::preferences;
 use crate::gui::sample;
 use crate::gui::state::{Preferences, Study};
 use crate::gui::study::{self, StudyLock};
+use crate::support;
 
 /// One task.
 pub(crate) enum DiskTask {
@@ -50,6 +51,12 @@ pub(crate) enum DiskTask {
     OpenLink(String),
     /// Save what is shown of features.
     Export(Box<Export>, ExportFormat),
+    /// Write a report for support into a folder: on the jobs of the data folder, without the user's home folder.
+    SupportReport {
+        jobs: PathBuf,
+        home: Option<PathBuf>,
+        into: PathBuf,
+    },
     /// Delete a model that was fetched, or forget one that was added.
     DeleteModel(String),
 }
@@ -159,6 +166,14 @@ fn run(disk_task: DiskTask) -> Option<Done> {
             ))
         }
         DiskTask::Export(export, format) => export.save(format).map(Done::Exported),
+        DiskTask::SupportReport { jobs, home, into } => {
+            let path = into.join("heschl-report.txt");
+            let text = support::report(&jobs, home.as_deref());
+            let written = atomic::write(&path, text.as_bytes());
+            written
+                .map(|()| Done::Exported(path))
+                .map_err(|error| error.to_string())
+        }
         DiskTask::DeleteModel(name) => models::delete(&name).map(|()| Done::ModelDeleted(name)),
         DiskTask::ShowFolder(folder) => return show(&folder).err().map(Done::Refused),
         DiskTask::OpenLink(link) => return open_link(&link).err().map(Done::Refused),

@@ -444,6 +444,12 @@ fn announce(
     found: Found,
     report: &mut dyn FnMut(Event),
 ) {
+    tracing::debug!(
+        story = recording.story,
+        n_windows = windows.len(),
+        ?found,
+        "story opened"
+    );
     if found == Found::Foreign {
         report(Event::Warning(Warning::UnfinishedRows {
             story: recording.story.clone(),

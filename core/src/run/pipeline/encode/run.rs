@@ -65,6 +65,7 @@ impl<'a> Run<'a> {
             let n_blocks = n_voxels.div_ceil(BLOCK_VOXELS);
             return Err(EncodeError::EmptyShare { n_blocks });
         }
+        tracing::debug!(?voxels, n_voxels, "voxels of this run");
         let training_scans = scans_of(&design.training_stories);
         let method = recipe.ridge.cross_validation;
         Ok(Self {
@@ -193,7 +194,14 @@ impl<'a> Run<'a> {
                     return Ok(false);
                 }
                 let first = self.voxels.start + journal.n_rows_done();
+                let started = std::time::Instant::now();
                 let values = work(first..first + block.ncols(), block)?;
+                tracing::debug!(
+                    ?stage,
+                    first,
+                    secs = started.elapsed().as_secs_f64(),
+                    "block done"
+                );
                 journal.append(&values)?;
                 report(Event::VoxelProgress {
                     stage,
