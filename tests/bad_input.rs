@@ -506,3 +506,29 @@ fn nothing_to_check() {
     let output = heschl().arg("check").arg(bench.stories()).output().unwrap();
     bench.check(&output, &["no features in this folder"]);
 }
+
+#[test]
+fn remedies_are_values_for_machines_and_flags_for_people() {
+    let bench = Bench::without_stories();
+    bench.story("a.wav", &wav(44_100, 1, 44_100));
+    let output = bench.run(&["--events", "json"]);
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    let failed = told
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .find(|event| event["event"] == "story_failed")
+        .unwrap();
+    assert_eq!(failed["remedies"][0]["kind"], "resample", "{told}");
+    assert!(
+        !failed["message"].as_str().unwrap().contains("--"),
+        "{told}"
+    );
+
+    std::fs::create_dir(bench.stories().join("below")).unwrap();
+    std::fs::rename(
+        bench.stories().join("a.wav"),
+        bench.stories().join("below/a.wav"),
+    )
+    .unwrap();
+    bench.check_run(&[], &["Include subfolders", "Add --recursive.\nFolder: "]);
+}

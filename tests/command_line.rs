@@ -314,7 +314,8 @@ fn check_finds_a_changed_byte_a_missing_layer_and_unfinished_work() {
     let output = check();
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        stdout(&output).contains("not as it was written"),
+        stdout(&output).contains("not as it was written")
+            && stdout(&output).contains("--overwrite"),
         "{}",
         stdout(&output)
     );
