@@ -337,12 +337,7 @@ pub(crate) fn short_names(names: &[String]) -> Vec<String> {
 
 /// Each voxel as a point, these scores across and the others up; the line that says which are better; the range of both axes.
 pub(crate) fn scatter(scores: &ScoresInfo, others: &ScoresInfo) -> Figure {
-    let pairs: Vec<[f64; 2]> = scores
-        .table
-        .column(Column::R)
-        .zip(others.table.column(Column::R))
-        .map(|(a, b)| [a, b])
-        .collect();
+    let pairs = pairs(scores, others);
     let known = || pairs.iter().filter(|[a, b]| a.is_finite() && b.is_finite());
     let n_known = known().count();
     let n_better = known().filter(|[a, b]| b > a).count();
@@ -373,14 +368,25 @@ pub(crate) fn scatter(scores: &ScoresInfo, others: &ScoresInfo) -> Figure {
     figure.subtitle = format!(
         "{share:.1} % of voxels are predicted better by the other model (above the diagonal).{shown}"
     );
+    figure
+}
+
+/// [`scatter`] with its numbers, for a file: the window draws it in every frame, without them.
+pub(crate) fn scatter_with_numbers(scores: &ScoresInfo, others: &ScoresInfo) -> Figure {
+    let mut figure = scatter(scores, others);
     figure.table = Table::of(&["voxel", "r", "r_of_other"]);
-    for (at, [a, b]) in pairs.iter().enumerate() {
+    for (at, [a, b]) in pairs(scores, others).into_iter().enumerate() {
         let voxel = scores.table.first_voxel + at;
-        figure
-            .table
-            .push(vec![voxel.into(), (*a).into(), (*b).into()]);
+        figure.table.push(vec![voxel.into(), a.into(), b.into()]);
     }
     figure
+}
+
+/// r of each voxel, here and there.
+fn pairs(scores: &ScoresInfo, others: &ScoresInfo) -> Vec<[f64; 2]> {
+    let here = scores.table.column(Column::R);
+    let both = here.zip(others.table.column(Column::R));
+    both.map(|(a, b)| [a, b]).collect()
 }
 
 /// Measured responses of a voxel, and predicted ones with the same mean and standard deviation.

@@ -104,7 +104,9 @@ impl ScoresPage {
             ScoresView::Alphas => figure::scores::alphas(scores).0,
             ScoresView::Profile => figure::scores::profile(scores),
             ScoresView::TimeCourses => voxel::figure(scores, state, info, self.story)?,
-            ScoresView::Compare => figure::scores::scatter(scores, info.fit.others.ready()?),
+            ScoresView::Compare => {
+                figure::scores::scatter_with_numbers(scores, info.fit.others.ready()?)
+            }
             ScoresView::Controls => return None,
         })
     }

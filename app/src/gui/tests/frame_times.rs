@@ -4,10 +4,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use eframe::egui::accesskit::Role;
 use heschl_core::display::heat_map::HeatMap;
 use heschl_core::display::library::Layer;
 use heschl_core::display::sound::SoundBuilder;
 use heschl_core::display::statistics::LayerStatistics;
+use heschl_core::run::encoding::ScoreTable;
 use ndarray::Array2;
 
 use super::{Stage, write_tone};
@@ -19,6 +21,8 @@ use crate::gui::state::Page;
 
 const HOURS_SECS: usize = 7200;
 const N_FRAMES: usize = 600;
+/// Voxels of a subject of Antonello et al. (2023).
+const N_VOXELS: usize = 95_556;
 
 /// Nanoseconds that this thread has computed.
 fn thread_nanos() -> i64 {
@@ -117,10 +121,48 @@ fn frame_times() {
             stage.ask_only(wander(frame));
         },
     );
+    scores_of_a_brain(&mut stage);
+    for view in ["Scores", "Choice of α", "Profile", "Compare", "Voxels"] {
+        stage.click(Role::RadioButton, view);
+        measure(
+            &format!("Scores, {view}, 95,556 voxels, the pointer moving"),
+            &mut stage,
+            |stage, frame| {
+                stage.harness.state_mut().info.queue = running(frame);
+                let share = frame as f32 / N_FRAMES as f32;
+                let at = eframe::egui::pos2(300.0 + 600.0 * share, 350.0 + 200.0 * share);
+                stage.harness.event(eframe::egui::Event::PointerMoved(at));
+            },
+        );
+    }
     is_over.store(true, Ordering::Relaxed);
     for thread in busy {
         thread.join().unwrap();
     }
+}
+
+/// Opens two fits of as many voxels as a brain has, to be compared.
+fn scores_of_a_brain(stage: &mut Stage) {
+    let first = super::fit::two_fits(stage.folder.path());
+    let second = first.with_file_name("encoder.1");
+    for folder in [&first, &second] {
+        let path = folder.join("scores.npz");
+        let few = ScoreTable::read(&path).unwrap();
+        let n_few = few.voxels.len();
+        let voxels: Vec<usize> = (0..N_VOXELS).map(|voxel| voxel % n_few).collect();
+        let many = ScoreTable {
+            voxels: voxels.iter().map(|voxel| few.voxels[*voxel]).collect(),
+            round_scores: few.round_scores.select(ndarray::Axis(1), &voxels),
+            ..few
+        };
+        std::fs::write(&path, many.to_npz().unwrap()).unwrap();
+    }
+    stage.ask(Action::Use(PathPurpose::Scores, first));
+    stage.ask(Action::Use(PathPurpose::OtherScores, second));
+    stage.until("the scores are read", |window| {
+        let fit = &window.info.fit;
+        fit.scores.ready().is_some() && fit.others.ready().is_some()
+    });
 }
 
 fn running(frame: usize) -> QueueInfo {

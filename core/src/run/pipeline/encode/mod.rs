@@ -134,7 +134,7 @@ pub struct Encoding<'a> {
     pub recipe: &'a EncodeRecipe,
     /// Measured responses.
     pub responses: &'a dyn ResponseSource,
-    /// For [`AlphaSharing::PerGroup`]: the group index of each voxel.
+    /// For [`AlphaSharing::PerGroup`](crate::linear::ridge::AlphaSharing::PerGroup): the group index of each voxel.
     pub groups: Option<Vec<usize>>,
     /// The share of the voxels to fit.
     pub share: VoxelShare,
