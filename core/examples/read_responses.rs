@@ -14,7 +14,7 @@ const BLOCK_VOXELS: usize = 1024;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path: PathBuf = std::env::args_os()
         .nth(1)
-        .ok_or("Give a folder with one file per story, or a file.")?
+        .ok_or("Give the path of a folder with one file per story, or of a single file.")?
         .into();
     let responses = open(&path, &ResponseOptions::default())?;
     let stories = responses.stories();

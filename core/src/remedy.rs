@@ -135,7 +135,7 @@ impl fmt::Display for Remedy {
             Self::OtherRuntime => "Choose another library of ONNX Runtime.",
             Self::ExtractAgain => "Extract the features again.",
             Self::Overwrite => "Write over the existing scores.",
-            Self::SetAside => "Set the existing scores aside under another name.",
+            Self::SetAside => "Rename the folder of the existing scores.",
             Self::OtherOutputFolder => "Choose another output folder.",
             Self::SameLastLayer => "Choose the same kind of last layer.",
             Self::PublishedLastLayer => "Take the last layer as published.",

@@ -231,7 +231,11 @@ impl Form<'_> {
             cutoff_mult,
         } = &mut edited
         {
-            let lobes = ("Lobes", "", "Number of lobes of the filter on either side.");
+            let lobes = (
+                "Lobes",
+                "",
+                "Lobes of the filter on each side of its centre.",
+            );
             *window = self.number(lobes, *window, (3.0, &bounds::FILTER_WINDOW));
             let cutoff = (
                 "Cutoff",
@@ -297,7 +301,7 @@ impl Form<'_> {
         let mut ridge = self.fit.ridge.clone();
         let words = (
             "Score for α",
-            "The score of held-out training scans by which α is chosen.",
+            "Score on held-out training scans; the α with the best score is chosen.",
         );
         let options = [
             (RoundScore::SignedRootR2, "√|R²|, signed (as published)"),
@@ -363,7 +367,7 @@ impl Form<'_> {
         let words = (
             "Permutations",
             "",
-            "Block permutations for each voxel's p-value; 0 for none.",
+            "Block permutations for each voxel's p-value. 0 turns them off.",
         );
         scores.n_permutations = self.count(
             words,
@@ -379,7 +383,7 @@ impl Form<'_> {
         let words = (
             "Bootstrap draws",
             "",
-            "Draws for each voxel's confidence interval of r; 0 for none.",
+            "Bootstrap samples for the confidence interval of each voxel's r. 0 turns them off.",
         );
         scores.n_draws = self.count(words, scores.n_draws, (500, &bounds::N_DRAWS));
         let words = (
@@ -406,7 +410,7 @@ impl Form<'_> {
     fn checks(&mut self) {
         weak(
             self.ui,
-            "Recordings, for checks against the sound itself, and an untrained network's features.",
+            "Recordings of the stories, and features of an untrained network, for the sanity checks that compare the model with them.",
         );
         let recordings = self
             .fit

@@ -85,7 +85,8 @@ fn held_out(ui: &mut egui::Ui, fit: &mut FitStudy, actions: &mut Actions) {
         None => fit.ridge.cross_validation,
     };
     ui.horizontal(|ui| {
-        field_label(ui, "Hold out").on_hover_text("How training scans are held out to choose α.");
+        field_label(ui, "Hold out")
+            .on_hover_text("How training scans are held out when α is chosen.");
         let mut method = fit.ridge.cross_validation;
         let (folds, stories) = (
             CrossValidation::KFold { n_folds: 5 },
