@@ -382,13 +382,10 @@ fn a_sweep_fits_every_layer_and_goes_on_where_it_was() {
 #[cfg(target_os = "linux")]
 mod struck {
     use super::*;
-    use crate::common::faults::{CALLS, Fault, MOST_CALLS, Strace, has_strace};
+    use crate::common::faults::{CALLS, Fault, MOST_CALLS, Strace};
 
     /// Lets the fault strike at every call in turn; a second run must end the work with the same files.
     fn sweep(fault: Fault) {
-        if !has_strace() {
-            return;
-        }
         // Two blocks of voxels.
         let study = Study::new(2100);
         succeed(&mut study.encode("expected"));
@@ -433,16 +430,19 @@ mod struck {
     }
 
     #[test]
+    #[ignore = "takes minutes; the sweeps within the process run always"]
     fn killed_at_every_call_a_fit_goes_on_where_it_was() {
         sweep(Fault::Killed);
     }
 
     #[test]
+    #[ignore = "takes minutes; the sweeps within the process run always"]
     fn a_full_disk_at_every_call_is_a_sentence_and_nothing_is_lost() {
         sweep(Fault::Once("ENOSPC"));
     }
 
     #[test]
+    #[ignore = "takes minutes; the sweeps within the process run always"]
     fn a_disk_that_stays_full_is_a_sentence_and_nothing_is_lost() {
         sweep(Fault::FromThenOn("ENOSPC"));
     }

@@ -1,13 +1,14 @@
-//! A run that is killed, or whose disk refuses, at every single write, loses nothing and leaves nothing half-done.
+//! The real program, killed or with a failing disk at every single write, loses nothing and leaves nothing half-done.
 //!
-//! `strace` ends the program, or makes the system call fail, at the n-th call that changes a file; n goes from 1 until
-//! a run gets through untouched.
+//! `strace` kills the program, or makes the system call fail, at the n-th call that changes a file; n goes from 1 until
+//! a run gets through untouched. This takes minutes and is ignored by default; the same sweeps within the process run
+//! always (`core/tests/it/*/disk_faults.rs`, `disk_faults.rs`).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use crate::common::faults::{CALLS, Fault, MOST_CALLS, Strace, has_strace};
+use crate::common::faults::{CALLS, Fault, MOST_CALLS, Strace};
 use crate::common::{data, feature_files, heschl, noise, write_wav};
 use heschl_core::run::store;
 
@@ -80,9 +81,6 @@ fn rows_done(output: &Output, event: &str) -> BTreeMap<String, u64> {
 /// Lets the fault strike at every call in turn; after each run the folder must be sound, and a second run must end the
 /// work.
 fn sweep(fault: Fault) {
-    if !has_strace() {
-        return;
-    }
     let job = Job::new();
     let reference = job.out("reference");
     assert!(job.run(&reference).status.success());
@@ -188,21 +186,25 @@ fn check_little_is_repeated(first: &Output, second: &Output, place: &str) {
 }
 
 #[test]
+#[ignore = "takes minutes; the sweeps within the process run always"]
 fn killed_at_every_call_it_goes_on_where_it_was() {
     sweep(Fault::Killed);
 }
 
 #[test]
+#[ignore = "takes minutes; the sweeps within the process run always"]
 fn a_full_disk_at_every_call_is_a_sentence_and_nothing_is_lost() {
     sweep(Fault::Once("ENOSPC"));
 }
 
 #[test]
+#[ignore = "takes minutes; the sweeps within the process run always"]
 fn a_disk_that_stays_full_is_a_sentence_and_nothing_is_lost() {
     sweep(Fault::FromThenOn("ENOSPC"));
 }
 
 #[test]
+#[ignore = "takes minutes; the sweeps within the process run always"]
 fn a_failing_disk_at_every_call_is_a_sentence_and_nothing_is_lost() {
     sweep(Fault::Once("EIO"));
 }

@@ -1,5 +1,8 @@
 //! The whole program from outside: the study's numbers, whole runs, faults, messages, the real window.
-
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests prepare their files directly"
+)]
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,6 +15,7 @@ mod common;
 mod bad_input;
 mod checkpoints;
 mod command_line;
+mod disk_faults;
 mod encode;
 mod extreme_numbers;
 mod for_machines;

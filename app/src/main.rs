@@ -1,4 +1,11 @@
 //! The `heschl` program: the command line, and the window if no command is given.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::disallowed_methods,
+        reason = "tests prepare their files directly"
+    )
+)]
 
 mod command_text;
 mod commands;

@@ -3,6 +3,13 @@
 //! Its rooms, each of which may use only those before it (`tests/imports.rs`):
 //! [`remedy`], [`maths`], [`files`], [`speech`], [`stats`], [`linear`], [`fmri`], [`figure`], [`run`], and [`display`], which affects no
 //! result.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::disallowed_methods,
+        reason = "tests prepare their files directly"
+    )
+)]
 
 pub mod display;
 pub mod figure;

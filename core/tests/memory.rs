@@ -1,7 +1,10 @@
 //! What readers take of memory where a small file claims, or unpacks to, far more than it is worth.
 //!
 //! The promise: 64 MiB and twice the file, or a block of what was asked for.
-
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests prepare their files directly"
+)]
 #![expect(clippy::unwrap_used, reason = "a test fails with the reason")]
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -1,6 +1,6 @@
 //! Model folders added by the user: registered under a name, never copied or changed.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,7 @@ use crate::fetch::is_folder_name;
 use crate::files;
 use crate::folders::{NoDataFolder, Surroundings};
 use crate::written::{is_own_onnx, is_untrained};
+use heschl_core::files::disk::{self, DiskFile};
 use heschl_core::remedy::Remedy;
 
 const LIST_FILE: &str = "added.json";
@@ -213,7 +214,7 @@ fn remove_copy(folder: &Path, own_folder: &Path) -> Result<(), AddError> {
         .canonicalize()
         .is_ok_and(|own_folder| own_folder == folder);
     if is_same && is_written_here(folder) {
-        fs::remove_dir_all(folder).map_err(at(folder))?;
+        disk::remove_folder(folder).map_err(at(folder))?;
     }
     Ok(())
 }
@@ -223,7 +224,7 @@ fn list_path(around: &Surroundings) -> Result<PathBuf, NoDataFolder> {
 }
 
 /// The list's path, with the lock that permits changing it.
-fn locked(around: &Surroundings) -> Result<(PathBuf, Option<File>), AddError> {
+fn locked(around: &Surroundings) -> Result<(PathBuf, Option<DiskFile>), AddError> {
     let path = list_path(around)?;
     let lock_path = path.with_file_name(".added.lock");
     for _ in 0..100 {
@@ -262,7 +263,7 @@ fn write(path: &Path, models: Vec<Added>) -> Result<(), AddError> {
         models,
     };
     let text = serde_json::to_vec_pretty(&list).map_err(io::Error::other);
-    text.and_then(|text| files::write_atomically(path, &text))
+    text.and_then(|text| disk::write_atomically(path, &text))
         .map_err(at(path))
 }
 

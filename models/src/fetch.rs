@@ -20,6 +20,7 @@ use crate::folders::{Folders, NoDataFolder, Surroundings};
 use crate::hub::Hub;
 use crate::package::{self, PackageError};
 use from_hub::{from_hub, known_hash};
+use heschl_core::files::disk;
 use heschl_core::remedy::Remedy;
 
 /// File in an installed model's folder that records where its files came from.
@@ -183,7 +184,7 @@ pub fn fetch_model(
         });
     }
     let partial = folders.partial_model(entry.name);
-    fs::create_dir_all(&partial).map_err(at(&partial))?;
+    disk::create_folders(&partial).map_err(at(&partial))?;
     let lock_path = files::with_suffix(&partial, ".lock");
     let lock = files::lock(&lock_path).map_err(at(&lock_path))?;
     let _lock = lock.ok_or_else(|| FetchError::Busy {
@@ -199,7 +200,7 @@ pub fn fetch_model(
     }
     let result = from_best_source(around, entry, &folders, limits, watch);
     // Fails, as intended, if a partial download is kept for the next attempt.
-    let _ = fs::remove_dir(&partial);
+    let _ = disk::remove_empty_folder(&partial);
     result.map(|source| Fetched { folder, source })
 }
 
@@ -243,7 +244,7 @@ pub fn uninstall(around: &Surroundings, name: &str) -> Result<bool, FetchError> 
     let second = second_partial(&folders, name);
     for folder in [folders.model(name), folders.partial_model(name), second] {
         if folder.is_dir() {
-            fs::remove_dir_all(&folder).map_err(at(&folder))?;
+            disk::remove_folder(&folder).map_err(at(&folder))?;
             removed = true;
         }
     }
@@ -349,7 +350,7 @@ fn from_package(
     partial: &Path,
     watch: &mut Watch,
 ) -> Result<Vec<FileRecord>, PackageError> {
-    fs::create_dir_all(partial).map_err(|source| PackageError::File {
+    disk::create_folders(partial).map_err(|source| PackageError::File {
         source,
         path: partial.to_owned(),
     })?;
@@ -383,17 +384,14 @@ fn from_cache(
         let part = files::with_suffix(&path, ".part");
         for old in [&path, &part] {
             if old.exists() {
-                fs::remove_file(old).map_err(at(old))?;
+                disk::remove_file(old).map_err(at(old))?;
             }
         }
         // A hard link needs no space; across file systems a copy is made.
-        if fs::hard_link(&original, &part).is_err() {
-            fs::copy(&original, &part).map_err(at(&part))?;
-            File::open(&part)
-                .and_then(|file| file.sync_all())
-                .map_err(at(&part))?;
+        if disk::hard_link(&original, &part).is_err() {
+            disk::copy(&original, &part).map_err(at(&part))?;
         }
-        files::rename_durably(&part, &path).map_err(at(&path))?;
+        disk::rename_durably(&part, &path).map_err(at(&path))?;
         let record = record_of(&path, name)?;
         (watch.progress)(record.bytes, Some(record.bytes));
         records.push(record);
@@ -421,26 +419,26 @@ fn install(
     for stray in fs::read_dir(partial).map_err(at(partial))?.flatten() {
         let is_stray = !stray.file_name().to_str().is_some_and(keep);
         if is_stray && stray.path().is_file() {
-            fs::remove_file(stray.path()).map_err(at(&stray.path()))?;
+            disk::remove_file(&stray.path()).map_err(at(&stray.path()))?;
         }
     }
     let path = partial.join(SOURCE_FILE);
     let text = serde_json::to_vec_pretty(&provenance).map_err(io::Error::other);
-    text.and_then(|text| files::write_atomically(&path, &text))
+    text.and_then(|text| disk::write_atomically(&path, &text))
         .map_err(at(&path))?;
     let folder = folders.model(entry.name);
     if folder.is_dir() {
         // An incomplete folder of this name, created manually, would block the rename: move it aside.
         let aside = files::with_suffix(&folder, ".incomplete");
-        fs::rename(&folder, &aside).map_err(at(&folder))?;
+        disk::rename(&folder, &aside).map_err(at(&folder))?;
     }
-    files::rename_durably(partial, &folder).map_err(at(&folder))?;
+    disk::rename_durably(partial, &folder).map_err(at(&folder))?;
     for rest in [
         folders.partial_model(entry.name),
         second_partial(folders, entry.name),
     ] {
         // The model is installed; leftovers only take up space.
-        let _ = fs::remove_dir_all(rest);
+        let _ = disk::remove_folder(&rest);
     }
     Ok(provenance.source)
 }

@@ -1,60 +1,24 @@
-//! Durable file writes: a final name always means a complete file.
+//! Locks, checksums and free space.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use heschl_core::files::disk::{self, DiskFile};
 use sha2::{Digest, Sha256};
 
 /// Bytes copied at a time.
 pub(crate) const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Writes a whole file atomically, replacing any existing one.
-pub(crate) fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = temporary_file(folder)?;
-    file.write_all(content)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    sync_folder(folder)
-}
-
-/// Creates a temporary file with the user's default permissions, like any other new file.
-fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
-}
-
-/// Durably renames a finished, synced file or folder.
-pub(crate) fn rename_durably(from: &Path, to: &Path) -> io::Result<()> {
-    fs::rename(from, to)?;
-    sync_folder(to.parent().unwrap_or(Path::new(".")))
-}
-
-/// Makes names in a folder survive a power failure. On Windows this is implicit.
-pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
-}
-
 /// Acquires the lock file `path` for the lifetime of the returned file; returns `None` if it is held by another process.
-pub(crate) fn lock(path: &Path) -> io::Result<Option<File>> {
+pub(crate) fn lock(path: &Path) -> io::Result<Option<DiskFile>> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+        disk::create_folders(folder)?;
     }
-    let file = File::options()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)?;
-    match file.try_lock() {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(false);
+    let file = DiskFile::open(&options, path)?;
+    match file.as_file().try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(fs::TryLockError::WouldBlock) => Ok(None),
         // Some network file systems do not support locks; work without one there.
@@ -143,16 +107,6 @@ mod tests {
         let published = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!((bytes, hash.as_str()), (3, published));
         assert!(is_sha256(published) && !is_sha256(&published[1..]));
-    }
-
-    #[test]
-    fn an_atomic_write_replaces_the_whole_file_and_leaves_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.json");
-        write_atomically(&path, b"long content").unwrap();
-        write_atomically(&path, b"short").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"short");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     /// The free space reported by `df` for a folder's file system.

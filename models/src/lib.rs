@@ -1,6 +1,13 @@
 //! Speech models: checkpoints and their ONNX graphs, the catalogue, and downloads.
 //!
 //! To add an architecture, add a file next to `whisper` and an arm in each `match` of this file.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::disallowed_methods,
+        reason = "tests prepare their files directly"
+    )
+)]
 
 mod adapters;
 pub mod added;

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::download::Watch;
 use crate::files;
 use crate::folders::Surroundings;
+use heschl_core::files::disk::{self, DiskFile};
 
 /// An archive of a package, pinned by checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,9 +174,9 @@ struct ScratchFolder {
 impl ScratchFolder {
     fn new(path: PathBuf) -> Result<Self, PackageError> {
         if path.exists() {
-            fs::remove_dir_all(&path).map_err(at(&path))?;
+            disk::remove_folder(&path).map_err(at(&path))?;
         }
-        fs::create_dir_all(&path).map_err(at(&path))?;
+        disk::create_folders(&path).map_err(at(&path))?;
         Ok(Self { path })
     }
 }
@@ -183,7 +184,7 @@ impl ScratchFolder {
 impl Drop for ScratchFolder {
     fn drop(&mut self) {
         // Leftovers are removed by the next use.
-        let _ = fs::remove_dir_all(&self.path);
+        let _ = disk::remove_folder(&self.path);
     }
 }
 
@@ -245,7 +246,7 @@ fn extract_member(
     let (bytes, sha256) = write_member(entry.take(announced + 1), &path)?;
     if bytes != announced {
         // A file of the wrong length is useless.
-        let _ = fs::remove_file(&path);
+        let _ = disk::remove_file(&path);
         return Err(unreadable(
             &"its length is not the one listed",
             member.inside,
@@ -264,13 +265,13 @@ pub(crate) fn write_member(
     path: &Path,
 ) -> Result<(u64, String), PackageError> {
     let part = files::with_suffix(path, ".part");
-    let mut file = File::create(&part).map_err(at(&part))?;
+    let mut file = DiskFile::create(&part).map_err(at(&part))?;
     io::copy(&mut content, &mut file).map_err(at(&part))?;
     file.sync_all().map_err(at(&part))?;
     let written = File::open(&part)
         .and_then(files::sha256)
         .map_err(at(&part))?;
-    files::rename_durably(&part, path).map_err(at(path))?;
+    disk::rename_durably(&part, path).map_err(at(path))?;
     Ok(written)
 }
 
@@ -326,7 +327,7 @@ mod tests {
     /// A machine whose only programs are scripts, given by name and text.
     fn machine(folder: &Path, programs: &[(&str, &str)]) -> Surroundings {
         let bin = folder.join("bin");
-        fs::create_dir_all(&bin).unwrap();
+        disk::create_folders(&bin).unwrap();
         for (name, script) in programs {
             let path = bin.join(name);
             fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
@@ -347,7 +348,7 @@ mod tests {
     /// A wheel with one file, and the package entry for it.
     fn wheel(folder: &Path) -> Package {
         let path = folder.join("p-1-py3-none-any.whl");
-        let mut zip = zip::ZipWriter::new(File::create(&path).unwrap());
+        let mut zip = zip::ZipWriter::new(DiskFile::create(&path).unwrap());
         zip.start_file("p/a.txt", zip::write::SimpleFileOptions::default())
             .unwrap();
         zip.write_all(b"content").unwrap();

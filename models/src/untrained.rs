@@ -1,6 +1,6 @@
 //! Untrained networks of the same architecture, as a baseline for trained ones.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::added::{self, AddError, Added};
 use crate::catalogue::{CONFIG_FILE, PREPROCESSOR_FILE, PROCESSOR_FILE};
 use crate::checkpoint::Checkpoint;
-use crate::files::{rename_durably, write_atomically};
 use crate::folders::{NoDataFolder, Surroundings};
 use crate::written::{UNTRAINED_FILE, is_untrained};
 use crate::{Architecture, ModelError, OpenModel};
+use heschl_core::files::disk::{self, DiskFile, rename_durably, write_atomically};
 use heschl_core::remedy::Remedy;
 
 /// Suffix of the model's name.
@@ -101,7 +101,7 @@ fn unwritable(path: &Path) -> impl Fn(io::Error) -> UntrainedError + use<> {
 /// Removes the leftovers of an interrupted attempt, or of another seed.
 fn clear(folder: &Path) -> Result<(), UntrainedError> {
     if folder.exists() {
-        fs::remove_dir_all(folder).map_err(unwritable(folder))?;
+        disk::remove_folder(folder).map_err(unwritable(folder))?;
     }
     Ok(())
 }
@@ -113,7 +113,7 @@ fn is_the_same(target: &Path, of: &str, seed: u64) -> bool {
 }
 
 fn write(target: &Path, model: &OpenModel, seed: u64) -> Result<(), UntrainedError> {
-    fs::create_dir_all(target).map_err(unwritable(target))?;
+    disk::create_folders(target).map_err(unwritable(target))?;
     let config = target.join(CONFIG_FILE);
     let (text, checkpoint) = description(model, &config)?;
     write_atomically(&config, &text).map_err(unwritable(&config))?;
@@ -121,7 +121,7 @@ fn write(target: &Path, model: &OpenModel, seed: u64) -> Result<(), UntrainedErr
         let preprocessor = model.folder.join(name);
         if preprocessor.is_file() {
             let copy = target.join(name);
-            fs::copy(&preprocessor, &copy).map_err(unwritable(&copy))?;
+            disk::copy(&preprocessor, &copy).map_err(unwritable(&copy))?;
         }
     }
     let weights = target.join(WEIGHTS);
@@ -167,7 +167,7 @@ fn write_weights(path: &Path, checkpoint: &Checkpoint, seed: u64) -> io::Result<
         .filter(|(name, _)| !name.contains("decoder.") && !name.starts_with("proj_out"))
         .map(|(name, tensor)| (name, tensor.shape.as_slice()))
         .collect();
-    let mut file = BufWriter::new(File::create(path)?);
+    let mut file = BufWriter::new(DiskFile::create(path)?);
     let header = header(&tensors)?;
     file.write_all(&(header.len() as u64).to_le_bytes())?;
     file.write_all(&header)?;

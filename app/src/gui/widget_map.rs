@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use eframe::egui;
 use egui::accesskit::{Node, NodeId, TreeUpdate};
+use heschl_core::files::disk;
 
 /// Writes the map; see the module.
 pub(crate) struct WidgetMap {
@@ -46,9 +47,7 @@ impl egui::Plugin for WidgetMap {
         if text == self.written {
             return;
         }
-        let half_written = self.file.with_extension("part");
-        let outcome = std::fs::write(&half_written, &text)
-            .and_then(|()| std::fs::rename(&half_written, &self.file));
+        let outcome = disk::write_atomically(&self.file, text.as_bytes());
         // Tried again with the next frame.
         if outcome.is_ok() {
             self.written = text;

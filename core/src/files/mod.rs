@@ -10,6 +10,7 @@
 //! # Ok::<(), heschl_core::files::responses::ResponsesError>(())
 //! ```
 
+pub mod disk;
 pub mod formats;
 pub mod names;
 pub mod responses;

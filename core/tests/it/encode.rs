@@ -27,6 +27,7 @@ use heschl_core::stats::intervals::{BlockBootstrap, Interval};
 use heschl_core::stats::score::correlation;
 use ndarray::{Array2, Axis, Ix2, s};
 
+mod disk_faults;
 mod refusals;
 mod sets;
 

@@ -11,6 +11,8 @@ use heschl_core::speech::encoder::FakeEncoder;
 use heschl_core::speech::stimuli::{Depth, find_stimuli};
 use hound::{SampleFormat, WavSpec, WavWriter};
 
+mod disk_faults;
+
 fn recipe(stories: &Path, out: &Path) -> ExtractRecipe {
     let text = format!(
         "[extract.stimuli]\nfolder = '{}'\n[extract.model]\nmodel = \"fake\"\nbatch = 2\n[extract.window]\n\

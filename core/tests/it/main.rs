@@ -1,5 +1,8 @@
 //! What core computes and reads, through its public functions.
-
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests prepare their files directly"
+)]
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use heschl_core::files::disk::{self, DiskFile};
+
 use super::DownloadError;
 use crate::files;
 
@@ -31,7 +33,7 @@ struct Note {
 pub(super) struct Part {
     path: PathBuf,
     note_path: PathBuf,
-    file: File,
+    file: DiskFile,
     bytes: u64,
     identity: Identity,
     resumed: bool,
@@ -43,12 +45,11 @@ impl Part {
         let path = files::with_suffix(destination, ".part");
         let note_path = files::with_suffix(destination, ".part.json");
         let identity = read_note(&note_path);
-        let file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(&path)
-            .map_err(DownloadError::file(&path))?;
+        let file = DiskFile::open(
+            OpenOptions::new().read(true).append(true).create(true),
+            &path,
+        )
+        .map_err(DownloadError::file(&path))?;
         let bytes = file.metadata().map_err(DownloadError::file(&path))?.len();
         let mut part = Self {
             path,
@@ -124,7 +125,7 @@ impl Part {
             identity,
         };
         let text = serde_json::to_vec(&note).unwrap_or_default();
-        files::write_atomically(&self.note_path, &text)
+        disk::write_atomically(&self.note_path, &text)
             .map_err(DownloadError::file(&self.note_path))?;
         self.identity = note.identity;
         Ok(())
@@ -158,9 +159,9 @@ impl Part {
 
     /// Renames the verified file to its final name.
     pub(super) fn finish(&mut self, destination: &Path) -> Result<(), DownloadError> {
-        files::rename_durably(&self.path, destination).map_err(DownloadError::file(destination))?;
+        disk::rename_durably(&self.path, destination).map_err(DownloadError::file(destination))?;
         // A note without a partial file is harmless, so this error is ignored.
-        let _ = fs::remove_file(&self.note_path);
+        let _ = disk::remove_file(&self.note_path);
         Ok(())
     }
 }
@@ -169,8 +170,8 @@ impl Drop for Part {
     fn drop(&mut self) {
         // An empty partial file is useless. After `finish` neither file exists.
         if self.bytes == 0 {
-            let _ = fs::remove_file(&self.path);
-            let _ = fs::remove_file(&self.note_path);
+            let _ = disk::remove_file(&self.path);
+            let _ = disk::remove_file(&self.note_path);
         }
     }
 }

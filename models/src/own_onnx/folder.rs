@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use heschl_core::files::disk::{self, DiskFile};
 use heschl_core::speech::card::Card;
 use heschl_core::speech::encoder::{NumberFormat, Precision, Weight};
 use prost::Message as _;
@@ -61,7 +62,7 @@ pub(super) fn write(
 ) -> Result<PathBuf, OwnOnnxError> {
     let folders = around.folders()?;
     let models = folders.models();
-    fs::create_dir_all(&models).map_err(at(&models))?;
+    disk::create_folders(&models).map_err(at(&models))?;
     remove_litter(&models);
     let partial = new_folder(&models).map_err(at(&models))?;
     let lock = files::lock(&partial.path().join(LOCK_FILE)).map_err(at(partial.path()))?;
@@ -80,17 +81,17 @@ pub(super) fn write(
     };
     let path = partial.path().join(OWN_ONNX_FILE);
     let text = serde_json::to_vec_pretty(&description).map_err(io::Error::other);
-    text.and_then(|text| files::write_atomically(&path, &text))
+    text.and_then(|text| disk::write_atomically(&path, &text))
         .map_err(at(&path))?;
     let path = partial.path().join(LOCK_FILE);
-    fs::remove_file(&path).map_err(at(&path))?;
+    disk::remove_file(&path).map_err(at(&path))?;
     drop(lock);
     let folder = folders.model(&card.name);
     if is_own_onnx(&folder) {
         // The name is free, so this was left by an interrupted attempt.
-        fs::remove_dir_all(&folder).map_err(at(&folder))?;
+        disk::remove_folder(&folder).map_err(at(&folder))?;
     }
-    files::rename_durably(partial.path(), &folder).map_err(at(&folder))?;
+    disk::rename_durably(partial.path(), &folder).map_err(at(&folder))?;
     Ok(folder)
 }
 
@@ -105,7 +106,7 @@ fn remove_litter(models: &Path) {
     for path in paths.filter(is_partial) {
         if let Ok(Some(_lock)) = files::lock(&path.join(LOCK_FILE)) {
             // Best effort: the next attempt may succeed.
-            let _ = fs::remove_dir_all(&path);
+            let _ = disk::remove_folder(&path);
         }
     }
 }
@@ -125,7 +126,7 @@ fn new_folder(models: &Path) -> io::Result<tempfile::TempDir> {
 /// Writes the graph, and its large arrays one after another.
 fn write_graph(folder: &Path, edited: &Skeleton) -> Result<(), OwnOnnxError> {
     let data_path = folder.join(DATA_FILE);
-    let mut data = BufWriter::new(File::create(&data_path).map_err(at(&data_path))?);
+    let mut data = BufWriter::new(DiskFile::create(&data_path).map_err(at(&data_path))?);
     let mut n_written: u64 = 0;
     let mut graph = edited.graph.clone();
     for array in &mut graph.initializer {
@@ -154,7 +155,7 @@ fn write_graph(folder: &Path, edited: &Skeleton) -> Result<(), OwnOnnxError> {
     let mut model = edited.model.clone();
     model.graph = Some(graph);
     let path = folder.join(GRAPH_FILE);
-    files::write_atomically(&path, &model.encode_to_vec()).map_err(at(&path))
+    disk::write_atomically(&path, &model.encode_to_vec()).map_err(at(&path))
 }
 
 fn entry(key: &str, value: String) -> StringStringEntryProto {

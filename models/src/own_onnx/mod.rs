@@ -16,6 +16,7 @@ mod wiring;
 use std::io::Cursor;
 use std::path::Path;
 
+use heschl_core::files::disk;
 use heschl_core::remedy::{Finding, Remedy};
 use heschl_core::speech::card::{Card, FinalOutput, FrameRule, FrontEnd};
 use heschl_core::speech::mel;
@@ -98,8 +99,12 @@ pub fn add(
     let card = understood.card(name, normalise);
     let folder = folder::write(around, &edited, &card, file)?;
     let added = added::add(around, &folder, Some(name)).inspect_err(|_| {
-        // Without an entry in the list the copy would block the next attempt.
-        let _ = std::fs::remove_dir_all(&folder);
+        // Without an entry in the list the copy would block the next attempt. The entry may be there although writing it
+        // failed: the last step syncs the disk.
+        let is_listed = added::added(around).map(|all| all.iter().any(|model| model.name == name));
+        if let Ok(false) = is_listed {
+            let _ = disk::remove_folder(&folder);
+        }
     })?;
     Ok(AddedOnnx {
         added,

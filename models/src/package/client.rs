@@ -1,9 +1,11 @@
 //! The user's own pip, run as a child process.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
+
+use heschl_core::files::disk::DiskFile;
 
 use super::{Package, PackageError, at};
 use crate::download::Watch;
@@ -68,8 +70,11 @@ fn run(
     watch: &mut Watch,
 ) -> Result<Ended, PackageError> {
     let log_path = folder.join("client.log");
-    let log = File::create(&log_path).map_err(at(&log_path))?;
-    let Ok(mut child) = command(around, client, package, folder).stderr(log).spawn() else {
+    let log = DiskFile::create(&log_path).map_err(at(&log_path))?;
+    let Ok(mut child) = command(around, client, package, folder)
+        .stderr(log.into_file())
+        .spawn()
+    else {
         return Ok(Ended::NotAClient);
     };
     let status = wait(&mut child, watch, &client[0])?;

@@ -1,10 +1,11 @@
 //! Downloads ONNX Runtime's CPU library as a package with a pinned checksum.
 
-use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+
+use heschl_core::files::disk::{self, DiskFile};
 
 use super::{FoundIn, RUNTIME_VERSION, RuntimeError, RuntimeLibrary, library_in};
 use crate::download::Watch;
@@ -139,11 +140,11 @@ pub fn fetch_runtime(
         return Ok((found(path), RuntimeSource::AlreadyHere));
     }
     let partial = folder.with_file_name(format!(".partial-{RUNTIME_VERSION}"));
-    fs::create_dir_all(&partial).map_err(at(&partial))?;
+    disk::create_folders(&partial).map_err(at(&partial))?;
     let _lock = lock(&partial)?;
     fill(around, offer, &partial, watch)?;
     if library_in(&folder).is_none() {
-        files::rename_durably(&partial, &folder).map_err(at(&folder))?;
+        disk::rename_durably(&partial, &folder).map_err(at(&folder))?;
     }
     let path = library_in(&folder).ok_or_else(|| RuntimeError::NotThere {
         named_by: "Heschl's data folder",
@@ -166,7 +167,7 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> RuntimeError + '_ {
     }
 }
 
-fn lock(partial: &Path) -> Result<File, RuntimeError> {
+fn lock(partial: &Path) -> Result<DiskFile, RuntimeError> {
     let lock = files::lock(&files::with_suffix(partial, ".lock")).map_err(at(partial))?;
     lock.ok_or_else(|| RuntimeError::Busy {
         folder: partial.to_owned(),

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, Signal, System};
 
+use heschl_core::files::disk::DiskFile;
+
 use super::data::Task;
 use super::folder::{self, ENDED, EVENTS, JobFile, LOG, Process, RECIPE};
 use crate::failure::ENDED_FILE;
@@ -56,10 +58,9 @@ impl Runner {
         folder::begin(folder).map_err(cannot)?;
         // A job that goes on writes after what it said before.
         let append = |name| {
-            OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(folder.join(name))
+            let mut options = OpenOptions::new();
+            options.create(true).append(true);
+            DiskFile::open(&options, &folder.join(name)).map(DiskFile::into_file)
         };
         let mut command = own_program::command_of(program).map_err(cannot)?;
         arguments(&mut command, folder, file);
@@ -219,6 +220,7 @@ fn go_first_if_memory_runs_out(pid: u32) {
     if cfg!(target_os = "linux") {
         // From -1000, never, to 1000, first of all; a job may ask for more than others. Source: proc(5). Where it cannot be
         // set, the system chooses as it does without.
+        #[expect(clippy::disallowed_methods, reason = "not a file on a disk")]
         let _ = std::fs::write(format!("/proc/{pid}/oom_score_adj"), "600");
     }
 }

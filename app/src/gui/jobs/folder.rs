@@ -5,6 +5,7 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use heschl_core::files::disk::{self, DiskFile};
 use heschl_core::run::store::atomic;
 use serde::{Deserialize, Serialize};
 
@@ -86,14 +87,13 @@ pub(super) fn write(folder: &Path, file: &JobFile) -> Result<(), String> {
 /// # Errors
 /// If the folder cannot be written to.
 pub(super) fn begin(folder: &Path) -> std::io::Result<()> {
-    match fs::remove_file(folder.join(ENDED)) {
+    match disk::remove_file(&folder.join(ENDED)) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut events = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(folder.join(EVENTS))?;
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    let mut events = DiskFile::open(&options, &folder.join(EVENTS))?;
     // A process that was killed may have left half a line.
     writeln!(events, "\n{BEGUN}")
 }

@@ -1,10 +1,11 @@
 //! The queue: starts jobs in their order, reads what they say, and keeps what is known of them.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use heschl_core::files::disk::{self, DiskFile};
 use heschl_core::run::recipe::{ExtractRecipe, RecipeFile};
 use heschl_core::run::store::atomic;
 
@@ -13,7 +14,6 @@ use super::data::{JobCommand, JobInfo, JobState, NewJob, QueueInfo, Times};
 use super::folder::{self, EVENTS, Growing, JobFile};
 use super::progress::ProgressReader;
 use crate::failure::STOPPED;
-use crate::gui::lock;
 use crate::gui::text::{count, thousands};
 use crate::gui::waker::Waker;
 
@@ -44,7 +44,7 @@ pub(super) struct Queue {
     program: PathBuf,
     jobs: Vec<Job>,
     /// Held by the window that leads.
-    lock: Option<File>,
+    lock: Option<DiskFile>,
     problem: Option<String>,
     waiting: Waiting,
     /// Whether it leads without a window.
@@ -82,7 +82,7 @@ impl Queue {
             lock: None,
             problem: None,
         };
-        if let Err(error) = fs::create_dir_all(&queue.folder) {
+        if let Err(error) = disk::create_folders(&queue.folder) {
             queue.problem = Some(format!(
                 "Jobs cannot be saved ({error}). Set HESCHL_HOME to a writable folder.\nFolder: {}",
                 queue.folder.display()
@@ -143,18 +143,18 @@ impl Queue {
     }
 
     fn take_queue_lock(&mut self) {
-        let Ok(file) = lock::open(&self.folder.join(LOCK)) else {
+        let Ok(file) = atomic::open_own(&self.folder.join(LOCK)) else {
             return;
         };
         let wanted = self.folder.join(WANTED);
-        if file.try_lock().is_ok() {
+        if file.as_file().try_lock().is_ok() {
             self.lock = Some(file);
             // What cannot be removed ends the next one that leads without a window; its jobs then wait for a window.
-            let _ = fs::remove_file(wanted);
+            let _ = disk::remove_file(&wanted);
         } else if !self.is_alone {
             // Who hands over has been doing what waits: it goes on.
             self.waiting = Waiting::GoOn;
-            let _ = lock::open(&wanted);
+            let _ = atomic::open_own(&wanted);
         }
     }
 
@@ -365,7 +365,7 @@ impl Queue {
             let goes = job.is_removed && job.runner.is_none();
             if goes {
                 // What cannot be removed is shown again by the next window.
-                let _ = fs::remove_dir_all(folder.join(&job.id));
+                let _ = disk::remove_folder(&folder.join(&job.id));
             }
             !goes
         });

@@ -6,6 +6,7 @@ use std::process::{Child, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use heschl_core::files::disk;
 use heschl_core::run::progress::{CancelToken, Event};
 use heschl_core::run::recipe::{ExtractRecipe, RecipeFile};
 
@@ -83,7 +84,7 @@ pub(super) fn ask_child(
     let cannot = |error: std::io::Error| format!("The benchmark could not be started ({error}).");
     let folder = tempfile::tempdir().map_err(cannot)?;
     let path = folder.path().join("recipe.toml");
-    std::fs::write(&path, recipe).map_err(cannot)?;
+    disk::write_atomically(&path, recipe.as_bytes()).map_err(cannot)?;
     let mut command = own_program::command().map_err(cannot)?;
     command
         .args(words)

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use crate::files::disk;
+
 /// Maximum expansion of a file; more is treated as a decompression bomb.
 const MOST_GROWTH: u64 = 100;
 /// Expanded size that is always allowed, bytes: a mask on a fine grid compresses to a few kilobytes.
@@ -128,7 +130,7 @@ pub fn compression_of(file: &mut File) -> io::Result<Option<Compression>> {
 /// # Errors
 /// Returns an I/O or decompression error, or [`io::ErrorKind::FileTooLarge`] if the allowance is exceeded.
 pub fn unpacked(source: impl Read, allowance: &mut Allowance, folder: &Path) -> io::Result<File> {
-    std::fs::create_dir_all(folder)?;
+    disk::create_folders(folder)?;
     let mut file = tempfile::tempfile_in(folder)?;
     let n_bytes = io::copy(
         &mut source.take(allowance.left.saturating_add(1)),

@@ -16,6 +16,7 @@ use quick_xml::events::{BytesStart, Event};
 use super::compressed::{Allowance, compression_of, unpacked};
 use super::npy::{ElementKind, NpyError, NpyHeader, StoredMatrix};
 use super::npz_arrays::MemoryOrder;
+use crate::files::disk;
 use crate::files::responses::ResponsesError;
 use crate::maths::matrix::Real;
 
@@ -225,7 +226,7 @@ struct Unpacking {
 
 impl Unpacking {
     fn new(n_file_bytes: u64, scratch: &Path) -> io::Result<Self> {
-        std::fs::create_dir_all(scratch)?;
+        disk::create_folders(scratch)?;
         Ok(Self {
             file: BufWriter::new(tempfile::tempfile_in(scratch)?),
             at: 0,

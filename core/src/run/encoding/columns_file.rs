@@ -1,11 +1,11 @@
 //! A large `.npy` file of weights or predictions, appended to voxel by voxel.
 
-use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use ndarray::{ArrayView2, s};
 
+use crate::files::disk::DiskFile;
 use crate::files::formats::npz_arrays::{MemoryOrder, header};
 use crate::maths::matrix::Real;
 use crate::run::store::{StoreError, atomic};
@@ -14,7 +14,7 @@ use crate::run::store::{StoreError, atomic};
 /// order, so that reading one voxel is one contiguous read.
 #[derive(Debug)]
 pub struct ColumnsFile {
-    file: File,
+    file: DiskFile,
     path: PathBuf,
     temporary: PathBuf,
     n_header_bytes: u64,

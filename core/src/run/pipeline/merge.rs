@@ -1,9 +1,10 @@
 //! Merges the shares of a fit that was split across a cluster.
 
-use std::fs::{File, TryLockError};
+use std::fs::TryLockError;
 use std::path::{Path, PathBuf};
 
 use super::{OutputError, write_results};
+use crate::files::disk::DiskFile;
 use crate::files::formats::npy::{NpyError, StoredMatrix};
 use crate::files::formats::npz::NpzError;
 use crate::maths::matrix::hstack;
@@ -110,11 +111,11 @@ pub fn merge(folder: &Path) -> Result<ScoreTable, MergeError> {
 }
 
 /// Locks the folder: concurrent merges would write the same temporary files.
-fn lock(folder: &Path) -> Result<File, MergeError> {
+fn lock(folder: &Path) -> Result<DiskFile, MergeError> {
     let inner = folder.join(".heschl");
-    std::fs::create_dir_all(&inner).map_err(|source| StoreError::write(source, &inner))?;
+    atomic::create_folder(&inner)?;
     let file = atomic::open_own(&inner.join("merge.lock"))?;
-    match file.try_lock() {
+    match file.as_file().try_lock() {
         Err(TryLockError::WouldBlock) => Err(MergeError::InUse(folder.to_path_buf())),
         // Some network file systems do not support locks.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(file),

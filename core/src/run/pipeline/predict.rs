@@ -14,7 +14,7 @@ use crate::run::pipeline::scorer::Scorer;
 use crate::run::pipeline::write_results;
 use crate::run::progress::{CancelToken, Event, Stage};
 use crate::run::recipe::{EncodeFile, EncodeRecipe};
-use crate::run::store::StoreError;
+use crate::run::store::{StoreError, atomic};
 use crate::run::warning::Warning;
 use crate::stats::intervals::{Interval, MeanOfDraws};
 
@@ -102,10 +102,7 @@ pub fn predict(
     let folder = &recipe.output.folder;
     let predictions_path = folder.join("predictions.npy");
     ColumnsFile::remove(&predictions_path)?;
-    std::fs::create_dir_all(folder).map_err(|source| StoreError::Write {
-        source,
-        path: folder.clone(),
-    })?;
+    atomic::create_folder(folder)?;
     report(Event::StageStarted {
         stage: Stage::Predict,
         n_voxels,

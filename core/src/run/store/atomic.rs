@@ -1,17 +1,18 @@
 //! Atomic file writes: a file appears under its final name complete, or not at all.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
+use crate::files::disk::{self, DiskFile};
 
 /// A file under construction, stored under a temporary name next to its destination until [`AtomicFile::commit`].
 ///
 /// Removed if dropped without a commit.
 #[derive(Debug)]
 pub struct AtomicFile {
-    file: File,
+    file: DiskFile,
     temporary: PathBuf,
     path: PathBuf,
     committed: bool,
@@ -24,15 +25,11 @@ impl AtomicFile {
     /// # Errors
     /// Returns a [`StoreError`] if the folder or the file cannot be created.
     pub fn create(path: &Path) -> Result<Self, StoreError> {
-        Self::create_beside(path, ".partial")
-    }
-
-    fn create_beside(path: &Path, suffix: &str) -> Result<Self, StoreError> {
-        let folder = path.parent().unwrap_or_else(|| Path::new("."));
-        fs::create_dir_all(folder).map_err(|source| StoreError::write(source, folder))?;
+        create_folder_of(path)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let temporary = folder.join(format!(".{name}{suffix}"));
-        let file = create_new(&temporary).map_err(|source| StoreError::write(source, path))?;
+        let temporary = path.with_file_name(format!(".{name}.partial"));
+        let file =
+            DiskFile::create_new(&temporary).map_err(|source| StoreError::write(source, path))?;
         Ok(Self {
             file,
             temporary,
@@ -74,16 +71,16 @@ impl AtomicFile {
     }
 }
 
-/// Creates a new file. An existing file of this name is removed first; if it is a link, its target is not touched.
-fn create_new(path: &Path) -> io::Result<File> {
-    let create = || OpenOptions::new().write(true).create_new(true).open(path);
-    match create() {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            fs::remove_file(path)?;
-            create()
-        }
-        outcome => outcome,
-    }
+fn create_folder_of(path: &Path) -> Result<(), StoreError> {
+    create_folder(path.parent().unwrap_or_else(|| Path::new(".")))
+}
+
+/// Creates a folder and its missing parents.
+///
+/// # Errors
+/// Returns a [`StoreError`] if one cannot be created.
+pub fn create_folder(folder: &Path) -> Result<(), StoreError> {
+    disk::create_folders(folder).map_err(|source| StoreError::write(source, folder))
 }
 
 /// Opens one of Heschl's own files for reading and writing, or creates it; existing content is kept.
@@ -91,7 +88,7 @@ fn create_new(path: &Path) -> io::Result<File> {
 /// # Errors
 /// Returns [`StoreError::Link`] if it is a symbolic link or has several hard links, since the file may belong to something
 /// else, and other [`StoreError`]s if it cannot be opened.
-pub fn open_own(path: &Path) -> Result<File, StoreError> {
+pub fn open_own(path: &Path) -> Result<DiskFile, StoreError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     let link = || StoreError::Link(path.to_path_buf());
@@ -105,7 +102,7 @@ pub fn open_own(path: &Path) -> Result<File, StoreError> {
         let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
         options.custom_flags(flags.bits() as i32);
     }
-    let file = options.open(path).map_err(|source| {
+    let file = DiskFile::open(&options, path).map_err(|source| {
         if is_link() {
             link()
         } else {
@@ -129,7 +126,7 @@ impl Drop for AtomicFile {
     fn drop(&mut self) {
         if !self.committed {
             // Best effort: the next attempt truncates a file of this name anyway.
-            let _ = fs::remove_file(&self.temporary);
+            let _ = disk::remove_file(&self.temporary);
         }
     }
 }
@@ -156,12 +153,8 @@ impl Seek for AtomicFile {
 /// # Errors
 /// Returns a [`StoreError`] if the file cannot be written.
 pub fn write(path: &Path, content: &[u8]) -> Result<(), StoreError> {
-    let suffix = format!(".{}.partial", std::process::id());
-    let mut file = AtomicFile::create_beside(path, &suffix)?;
-    file.write_all(content)
-        .map_err(|source| StoreError::write(source, path))?;
-    file.sync()?;
-    file.commit()
+    create_folder_of(path)?;
+    disk::write_atomically(path, content).map_err(|source| StoreError::write(source, path))
 }
 
 /// Durably renames a synced file, replacing any existing file.
@@ -169,8 +162,7 @@ pub fn write(path: &Path, content: &[u8]) -> Result<(), StoreError> {
 /// # Errors
 /// Returns a [`StoreError`] if the file cannot be renamed.
 pub fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
-    fs::rename(from, to).map_err(|source| StoreError::write(source, to))?;
-    sync_folder_of(to)
+    disk::rename_durably(from, to).map_err(|source| StoreError::write(source, to))
 }
 
 /// Durably removes a file, if it exists.
@@ -178,21 +170,16 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
 /// # Errors
 /// Returns a [`StoreError`] if the file cannot be removed.
 pub fn remove(path: &Path) -> Result<(), StoreError> {
-    match fs::remove_file(path) {
+    match disk::remove_file(path) {
         Ok(()) => sync_folder_of(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(source) => Err(StoreError::write(source, path)),
     }
 }
 
-/// Makes a rename or removal survive a power failure. On Windows this is implicit, and folders cannot be opened.
+/// Makes a new file, a rename or a removal survive a power failure.
 pub(super) fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
-    if cfg!(unix) {
-        let folder = path.parent().unwrap_or_else(|| Path::new("."));
-        let synced = File::open(folder).and_then(|folder| folder.sync_all());
-        synced.map_err(|source| StoreError::write(source, path))?;
-    }
-    Ok(())
+    disk::sync_folder_of(path).map_err(|source| StoreError::write(source, path))
 }
 
 #[cfg(test)]

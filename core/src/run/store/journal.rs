@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::{StoreError, atomic};
+use crate::files::disk::DiskFile;
 
 const MAGIC: &[u8; 8] = b"heschlj1";
 /// Bytes before the header's text: magic number, length and checksum of the text.
@@ -86,7 +87,7 @@ journal_value!(f64);
 /// A journal of rows of numbers, locked by this process.
 #[derive(Debug)]
 pub struct Journal<V = f32> {
-    file: File,
+    file: DiskFile,
     path: PathBuf,
     header: JournalHeader,
     n_header_bytes: u64,
@@ -115,11 +116,11 @@ impl<V: JournalValue> Journal<V> {
     pub fn open(path: &Path, header: JournalHeader) -> Result<(Self, Found), StoreError> {
         let failed = |source| StoreError::write(source, path);
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|source| StoreError::write(source, folder))?;
+            atomic::create_folder(folder)?;
             refuse_linked_folder(folder)?;
         }
         let mut file = atomic::open_own(path)?;
-        lock(&file, path)?;
+        lock(file.as_file(), path)?;
         let existing = read_header(&mut file).map_err(failed)?;
         let mut journal = Self {
             file,
@@ -226,7 +227,7 @@ impl<V: JournalValue> Journal<V> {
         self.file
             .seek(SeekFrom::Start(self.n_header_bytes))
             .map_err(failed)?;
-        let mut reader = BufReader::with_capacity(1 << 20, &self.file);
+        let mut reader = BufReader::with_capacity(1 << 20, self.file.as_file());
         let mut batch = BatchReader::<V>::new(&self.header);
         let mut n_rows = 0;
         while n_rows < self.n_rows_done {
@@ -278,7 +279,7 @@ impl<V: JournalValue> Journal<V> {
     fn keep_whole_batches(&mut self) -> Result<(), StoreError> {
         let path = self.path.clone();
         let failed = |source| StoreError::read(source, &path);
-        let mut reader = BufReader::with_capacity(1 << 20, &self.file);
+        let mut reader = BufReader::with_capacity(1 << 20, self.file.as_file());
         let mut batch = BatchReader::<V>::new(&self.header);
         let mut n_bytes = self.n_header_bytes;
         while let Some(values) = batch.next(&mut reader, self.n_rows_done).map_err(failed)? {
@@ -332,7 +333,7 @@ fn lock(file: &File, path: &Path) -> Result<(), StoreError> {
 }
 
 /// The header and its length in bytes; `None` if missing or incomplete.
-fn read_header(file: &mut File) -> std::io::Result<Option<(JournalHeader, u64)>> {
+fn read_header(file: &mut DiskFile) -> std::io::Result<Option<(JournalHeader, u64)>> {
     let mut prefix = [0; PREFIX_BYTES];
     if !fill(file, &mut prefix)? || prefix[..8] != *MAGIC {
         return Ok(None);

@@ -10,6 +10,7 @@ use rust_hdf5::format::messages::filter::{
 use rust_hdf5::{DatatypeMessage, Filter, FilterPipeline, H5Dataset, Hdf5Error};
 
 use super::blosc2;
+use crate::files::disk;
 use crate::files::formats::compressed::Allowance;
 use crate::files::formats::npy::{ElementKind, NpyHeader, StoredMatrix};
 use crate::files::formats::npz_arrays::MemoryOrder;
@@ -116,8 +117,9 @@ impl Packing {
         Allowance::of_file(self.n_file_bytes)
             .take(n_bytes)
             .map_err(failed)?;
-        std::fs::create_dir_all(scratch).map_err(failed)?;
+        disk::create_folders(scratch).map_err(failed)?;
         let file = tempfile::tempfile_in(scratch).map_err(failed)?;
+        #[expect(clippy::disallowed_methods, reason = "an anonymous scratch file")]
         file.set_len(n_bytes).map_err(failed)?;
         for tile in Tiles::new(dims, &self.tile(dims)) {
             let values = self.values(dataset, &tile)?;

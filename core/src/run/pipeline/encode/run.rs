@@ -82,8 +82,7 @@ impl<'a> Run<'a> {
 
     /// Creates the folder and records its identity.
     pub(super) fn guard_folder(&self) -> Result<(), StoreError> {
-        std::fs::create_dir_all(&self.folder)
-            .map_err(|source| StoreError::write(source, &self.folder))?;
+        atomic::create_folder(&self.folder)?;
         let _ = self.held.set(OutputFolderGuard::open(&self.folder)?);
         Ok(())
     }
