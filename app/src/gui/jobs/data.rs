@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use heschl_core::remedy::Remedy;
 use serde::{Deserialize, Serialize};
 
 /// What a job does.
@@ -222,6 +223,8 @@ pub(crate) struct Progress {
     pub(crate) per_sec: Option<f64>,
     /// Stories that could not be done, each with its sentence.
     pub(crate) failed: Vec<(String, String)>,
+    /// What the user can do about what failed, best first.
+    pub(crate) remedies: Vec<Remedy>,
     /// What the user should know, in sentences.
     pub(crate) warnings: Vec<String>,
     /// What it is computed on.

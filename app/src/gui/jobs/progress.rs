@@ -103,7 +103,10 @@ impl ProgressReader {
     pub(super) fn take(&mut self, line: &str, now: Instant) {
         match serde_json::from_str::<Event>(line) {
             Ok(Event::Begun) => self.begin(),
-            Ok(Event::Failed { message, .. }) => self.error_message = Some(message),
+            Ok(Event::Failed { message, remedies }) => {
+                self.error_message = Some(message);
+                self.progress.remedies.extend(remedies);
+            }
             Ok(Event::Downloading {
                 what,
                 n_bytes,
@@ -174,7 +177,14 @@ impl ProgressReader {
                 self.n_before += n_rows as u64;
                 progress.done = Some((self.n_before, self.n_all.max(self.n_before)));
             }
-            Event::StoryFailed { story, message, .. } => progress.failed.push((story, message)),
+            Event::StoryFailed {
+                story,
+                message,
+                remedies,
+            } => {
+                progress.failed.push((story, message));
+                progress.remedies.extend(remedies);
+            }
             Event::Finished {
                 n_done,
                 n_skipped,

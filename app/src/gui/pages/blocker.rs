@@ -21,7 +21,7 @@ pub(crate) struct Blocker {
 pub(crate) struct Remedy {
     icon: char,
     label: String,
-    action: Action,
+    actions: Actions,
 }
 
 impl Blocker {
@@ -46,13 +46,7 @@ impl Blocker {
         if self.remedies.is_empty() {
             return;
         }
-        ui.horizontal_wrapped(|ui| {
-            for remedy in &self.remedies {
-                if button(ui, remedy.icon, &remedy.label).clicked() {
-                    actions.push(remedy.action.clone());
-                }
-            }
-        });
+        Remedy::row(&self.remedies, ui, actions);
     }
 }
 
@@ -63,8 +57,26 @@ impl Remedy {
         Self {
             icon,
             label: label.into(),
-            action,
+            actions: vec![action],
         }
+    }
+
+    /// The same button, which then leads to a page.
+    #[must_use]
+    pub(crate) fn then_go(mut self, page: Page) -> Self {
+        self.actions.push(Action::Go(page));
+        self
+    }
+
+    /// Draws buttons side by side.
+    pub(crate) fn row(remedies: &[Self], ui: &mut egui::Ui, actions: &mut Actions) {
+        ui.horizontal_wrapped(|ui| {
+            for remedy in remedies {
+                if button(ui, remedy.icon, &remedy.label).clicked() {
+                    actions.extend(remedy.actions.iter().cloned());
+                }
+            }
+        });
     }
 
     /// A button that leads to a page.

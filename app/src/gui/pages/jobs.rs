@@ -4,6 +4,7 @@ use eframe::egui;
 use egui::accesskit::Role;
 use egui::{RichText, vec2};
 
+use super::{blocker, remedies};
 use crate::gui::actions::{Action, Actions, PathPurpose};
 use crate::gui::icons;
 use crate::gui::info::Info;
@@ -86,7 +87,7 @@ impl JobsPage {
             queue.jobs.iter().partition(|job| job.state.is_over());
         to_come.sort_by_key(|job| job.state != JobState::Running);
         for job in &to_come {
-            self.row(ui, job, queue, actions);
+            self.row(ui, job, (state, queue), actions);
         }
         if over.is_empty() {
             return;
@@ -96,11 +97,17 @@ impl JobsPage {
         }
         finished_heading(ui, &over, queue.is_run_elsewhere, actions);
         for job in over.iter().rev() {
-            self.row(ui, job, queue, actions);
+            self.row(ui, job, (state, queue), actions);
         }
     }
 
-    fn row(&mut self, ui: &mut egui::Ui, job: &JobInfo, queue: &QueueInfo, actions: &mut Actions) {
+    fn row(
+        &mut self,
+        ui: &mut egui::Ui,
+        job: &JobInfo,
+        (state, queue): (&State, &QueueInfo),
+        actions: &mut Actions,
+    ) {
         ui.push_id(&job.id, |ui| {
             ui.horizontal(|ui| {
                 state_icon(ui, job);
@@ -112,12 +119,18 @@ impl JobsPage {
                 left: INSET,
                 ..egui::Margin::ZERO
             });
-            inset.show(ui, |ui| self.job(ui, job, queue, actions));
+            inset.show(ui, |ui| self.job(ui, job, (state, queue), actions));
         });
         ui.separator();
     }
 
-    fn job(&mut self, ui: &mut egui::Ui, job: &JobInfo, queue: &QueueInfo, actions: &mut Actions) {
+    fn job(
+        &mut self,
+        ui: &mut egui::Ui,
+        job: &JobInfo,
+        (state, queue): (&State, &QueueInfo),
+        actions: &mut Actions,
+    ) {
         progress(ui, job);
         if let Some((message, color)) = failure_text(job, Palette::of(ui)) {
             ui.add(egui::Label::new(RichText::new(message).color(color)).wrap());
@@ -127,6 +140,12 @@ impl JobsPage {
         }
         for (story, sentence) in job.progress.failed.iter().skip(1) {
             weak(ui, format!("{story}: {sentence}"));
+        }
+        if failure_text(job, Palette::of(ui)).is_some() {
+            let buttons = remedies::buttons(job, state);
+            if !buttons.is_empty() {
+                blocker::Remedy::row(&buttons, ui, actions);
+            }
         }
         ui.horizontal_wrapped(|ui| {
             // So that the buttons of all rows begin at the same place.

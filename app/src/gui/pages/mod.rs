@@ -10,6 +10,7 @@ mod help;
 mod home;
 mod jobs;
 mod models;
+mod remedies;
 mod scan_times;
 mod scores;
 mod settings;

@@ -7,7 +7,7 @@ use eframe::egui::accesskit::Role;
 use eframe::egui::{ViewportEvent, ViewportId};
 
 use super::Stage;
-use crate::gui::jobs::data::JobState;
+use crate::gui::jobs::data::{JobState, Task};
 use crate::gui::state::Page;
 
 /// Puts a job below the folder, as an earlier window would have left it.
@@ -175,5 +175,31 @@ fn the_window_asks_before_it_closes_while_a_job_runs() {
     stage.press("Pause it");
     stage.until("it is paused", |window| {
         window.info.queue.jobs[0].state == JobState::Paused
+    });
+}
+
+#[test]
+fn what_can_be_done_about_a_failed_job_has_its_button() {
+    const FAILS: &str = r#"#!/bin/bash
+echo '{"event":"failed","message":"The model whisper-base is not installed.","remedies":[{"kind":"fetch_model","name":"whisper-base"},{"kind":"list_models"},{"kind":"resample"}]}'
+exit 1
+"#;
+    let folder = tempfile::tempdir().unwrap();
+    leave(folder.path(), 0, "Fails", "state = \"waiting\"");
+    let mut stage = Stage::with_script(folder, FAILS);
+    stage.until("it has failed", |window| {
+        let jobs = &window.info.queue.jobs;
+        matches!(jobs.first(), Some(job) if matches!(job.state, JobState::Failed { .. }))
+    });
+    stage.go(Page::Jobs);
+    stage.must_see("The model whisper-base is not installed.");
+    // It is no job of an open study, so nothing offers to change one.
+    assert!(!stage.sees("Resample"));
+    stage.must_have(Role::Button, "Go to Models");
+    stage.click(Role::Button, "Download whisper-base");
+    stage.until("the download is queued", |window| {
+        let jobs = &window.info.queue.jobs;
+        jobs.iter()
+            .any(|job| matches!(&job.task, Task::Fetch { model, .. } if model == "whisper-base"))
     });
 }
