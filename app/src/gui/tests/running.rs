@@ -185,13 +185,15 @@ echo '{"event":"failed","message":"The model whisper-base is not installed.","re
 exit 1
 "#;
     let folder = tempfile::tempdir().unwrap();
-    leave(folder.path(), 0, "Fails", "state = \"waiting\"");
+    leave(folder.path(), 0, "Fails", "state = \"paused\"");
     let mut stage = Stage::with_script(folder, FAILS);
+    stage.until("it is found", |window| !window.info.queue.jobs.is_empty());
+    stage.go(Page::Jobs);
+    stage.press("Resume: Fails");
     stage.until("it has failed", |window| {
         let jobs = &window.info.queue.jobs;
         matches!(jobs.first(), Some(job) if matches!(job.state, JobState::Failed { .. }))
     });
-    stage.go(Page::Jobs);
     stage.must_see("The model whisper-base is not installed.");
     // It is no job of an open study, so nothing offers to change one.
     assert!(!stage.sees("Resample"));
