@@ -285,6 +285,20 @@ impl<'a> Window<'a> {
         self.click_when_still(name, |window| window.usable(name));
     }
 
+    /// Turns the wheel over the page until a control is there that can be used.
+    pub(crate) fn scroll_to(&mut self, name: &str) {
+        self.until(&format!("\"{name}\" is scrolled to"), |window| {
+            let is_there = window.usable(name).is_some();
+            if !is_there {
+                let place = ["mousemove", "--window", &window.id, "700", "500"];
+                window
+                    .screen
+                    .xdotool(&[&place[..], &["click", "5"]].concat());
+            }
+            is_there
+        });
+    }
+
     /// Clicks a control until another one can be used: where a page is still being filled, a click may meet something else.
     pub(crate) fn press_until_usable(&mut self, name: &str, next: &str) {
         for _ in 0..4 {
