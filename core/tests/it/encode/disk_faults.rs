@@ -30,7 +30,7 @@ fn sweep_fit(recipe: &EncodeRecipe, responses: &ResponsesInMemory, fault: Fault)
         if out.join("scores.npz").exists() {
             let found = arrays_below(out);
             let is_there = |name: &&str| found.contains_key(&out.join(name));
-            assert!(expected.iter().all(|name| is_there(name)), "{place}");
+            assert!(expected.iter().all(is_there), "{place}");
         }
     });
     eprintln!("{fault:?}: {n_changes} changes");
