@@ -8,8 +8,9 @@ use syn::visit::{self, Visit};
 use crate::common::files_below;
 
 /// The rooms of core; each may use those before it.
-const ROOMS: [&str; 10] = [
-    "remedy", "maths", "files", "speech", "stats", "linear", "fmri", "figure", "run", "display",
+const ROOMS: [&str; 12] = [
+    "remedy", "maths", "files", "speech", "stats", "linear", "fmri", "brain", "figure", "scene",
+    "run", "display",
 ];
 
 /// A module, by its path from the crate's root.

@@ -1,7 +1,7 @@
 //! Core library of Heschl: from recordings to hidden states, and from those to voxel scores.
 //!
 //! Its rooms, each of which may use only those before it (`tests/imports.rs`):
-//! [`remedy`], [`maths`], [`files`], [`speech`], [`stats`], [`linear`], [`fmri`], [`figure`], [`run`], and [`display`], which affects no
+//! [`remedy`], [`maths`], [`files`], [`speech`], [`stats`], [`linear`], [`fmri`], [`brain`], [`figure`], [`scene`], [`run`], and [`display`], which affects no
 //! result.
 #![cfg_attr(
     test,
@@ -11,6 +11,7 @@
     )
 )]
 
+pub mod brain;
 pub mod display;
 pub mod figure;
 pub mod files;
@@ -19,5 +20,6 @@ pub mod linear;
 pub mod maths;
 pub mod remedy;
 pub mod run;
+pub mod scene;
 pub mod speech;
 pub mod stats;
