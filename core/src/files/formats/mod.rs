@@ -7,6 +7,7 @@ pub mod found;
 pub mod gifti;
 pub mod hdf5;
 pub mod joblib;
+pub mod mesh;
 mod mgh;
 mod nifti;
 pub mod npy;
