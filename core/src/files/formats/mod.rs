@@ -4,6 +4,7 @@ mod affine;
 mod cifti;
 pub mod compressed;
 pub mod found;
+pub mod freesurfer;
 pub mod gifti;
 pub mod hdf5;
 pub mod joblib;
