@@ -13,6 +13,7 @@
 mod audio_errors;
 mod audio_formats;
 mod banded;
+mod brain;
 mod common;
 mod encode;
 mod encoding_parity;

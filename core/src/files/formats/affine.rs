@@ -17,6 +17,11 @@ impl Affine {
         (is_finite && affine.least_step() > 0.0).then_some(affine)
     }
 
+    /// The rows of the matrix.
+    pub(super) fn rows(self) -> [[f64; 4]; 3] {
+        self.0
+    }
+
     /// Builds the matrix from the last three components of a unit quaternion, the voxel sizes and the position of the first
     /// voxel.
     ///

@@ -137,6 +137,20 @@ impl Volumes {
         (n_volumes, self.voxels.as_ref().map_or(n_all, Vec::len))
     }
 
+    /// Returns the number of voxels of a volume along the axes of the file. Columns of [`Volumes::read`] without a mask run
+    /// through them with the first axis fastest.
+    #[must_use]
+    pub fn size(&self) -> [usize; 3] {
+        self.size
+    }
+
+    /// Returns the transform from voxel indices to space, mm: the first three rows of its matrix. `None` if the header has
+    /// none.
+    #[must_use]
+    pub fn affine(&self) -> Option<[[f64; 4]; 3]> {
+        self.affine.map(Affine::rows)
+    }
+
     /// Returns the path of the file that was opened.
     #[must_use]
     pub fn path(&self) -> &Path {

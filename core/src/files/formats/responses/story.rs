@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
 
-use crate::files::formats::gifti::GiftiSeries;
+use crate::files::formats::gifti::series::GiftiSeries;
 use crate::files::formats::hdf5::Hdf5Array;
 use crate::files::formats::npy::StoredMatrix;
 use crate::files::formats::repeats::Repeats;

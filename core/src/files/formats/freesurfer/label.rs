@@ -1,0 +1,59 @@
+//! Labels: `lh.cortex.label`, the vertices of one region as text.
+
+/// The vertices of a region.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Label {
+    /// Vertex numbers, from 0, in the order of the file.
+    pub vertices: Vec<u32>,
+    /// Coordinates of each vertex, mm.
+    pub points: Vec<[f32; 3]>,
+    /// The statistic of each vertex.
+    pub values: Vec<f32>,
+}
+
+/// Reads a label.
+///
+/// # Errors
+/// Returns a clause if it is no label, or its number of lines differs from what it says. Vertices without a number (-1: only
+/// coordinates) are refused.
+pub fn parse(bytes: &[u8]) -> Result<Label, String> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "it is not text")?;
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+    let mut first = lines.next().ok_or("it is empty")?;
+    if first.starts_with('#') {
+        first = lines.next().ok_or("it ends after its first line")?;
+    }
+    let n_vertices: usize = first
+        .trim()
+        .parse()
+        .map_err(|_| "it does not begin with the number of its vertices")?;
+    let mut label = Label::default();
+    for line in lines {
+        let (vertex, point, value) = vertex(line).ok_or_else(|| {
+            let shown: String = line.chars().take(60).collect();
+            format!(
+                "\"{}\" is no vertex, coordinates and a value",
+                shown.escape_debug()
+            )
+        })?;
+        label.vertices.push(vertex);
+        label.points.push(point);
+        label.values.push(value);
+    }
+    if label.vertices.len() == n_vertices {
+        Ok(label)
+    } else {
+        Err(format!(
+            "it says that it has {n_vertices} vertices, and {} follow",
+            label.vertices.len()
+        ))
+    }
+}
+
+fn vertex(line: &str) -> Option<(u32, [f32; 3], f32)> {
+    let mut fields = line.split_ascii_whitespace();
+    let vertex = fields.next()?.parse().ok()?;
+    let mut number = || fields.next()?.parse::<f32>().ok();
+    let point = [number()?, number()?, number()?];
+    Some((vertex, point, number().unwrap_or(0.0)))
+}

@@ -1,0 +1,38 @@
+//! Maps of a surface: `lh.curv`, `lh.sulc`, `lh.thickness`.
+
+use crate::files::formats::mesh::BigEndian;
+
+/// The number that begins a file of single precision; older files begin with the number of vertices.
+const NEW: u32 = 0xFF_FF_FF;
+
+/// Reads a value per vertex, `(n_vertices,)`, mm or 1/mm.
+///
+/// # Errors
+/// Returns a clause if it is no map, is cut off, or has several values per vertex.
+pub fn parse(bytes: &[u8]) -> Result<Vec<f32>, String> {
+    let mut numbers = BigEndian::new(bytes);
+    let first = numbers.u24().map_err(|_| "it is empty")?;
+    let values = if first == NEW {
+        let n_vertices = numbers.count("vertices")?;
+        let _n_triangles = numbers.count("triangles")?;
+        let n_each = numbers.count("values per vertex")?;
+        if n_each != 1 {
+            return Err(format!(
+                "it has {n_each} values per vertex; one is expected"
+            ));
+        }
+        numbers.f32s(n_vertices)?
+    } else {
+        let _n_triangles = numbers.u24()?;
+        let hundredths = numbers.i16s(first as usize)?;
+        let value = |value: i16| f32::from(value) / 100.0;
+        hundredths.into_iter().map(value).collect()
+    };
+    match (values.len(), numbers.rest().len()) {
+        (0, _) => Err("it has no vertices".into()),
+        (_, 0) => Ok(values),
+        (_, n_more) => Err(format!(
+            "{n_more} bytes follow its last value, so that it is no map, or another format"
+        )),
+    }
+}

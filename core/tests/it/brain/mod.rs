@@ -1,0 +1,34 @@
+//! Surfaces, maps, regions and subjects.
+
+mod freesurfer;
+mod gifti;
+
+use std::path::PathBuf;
+
+use sha2::{Digest as _, Sha256};
+
+/// A file below `tests/data/brain`.
+fn data(name: &str) -> PathBuf {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/brain");
+    PathBuf::from(folder).join(name)
+}
+
+/// A file of the bundled subject.
+fn asset(name: &str) -> PathBuf {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/fsaverage5");
+    PathBuf::from(folder).join(name)
+}
+
+/// The first 16 hexadecimal digits of the SHA-256 of little-endian numbers of four bytes.
+fn hash(words: impl Iterator<Item = [u8; 4]>) -> String {
+    let bytes: Vec<u8> = words.flatten().collect();
+    let digest = Sha256::digest(bytes);
+    digest[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn hash_f32(values: &[f32]) -> String {
+    hash(values.iter().map(|value| value.to_le_bytes()))
+}
