@@ -1,7 +1,14 @@
 //! The cortex: surfaces, subjects, and which voxel lies at which vertex. No graphics.
 
+mod fsaverage5;
+mod reading;
+mod regions;
+mod side;
 mod subject;
 mod surface;
 
-pub use subject::{Hemisphere, Side, Subject, SurfaceKind};
+pub use reading::{LoadedSurface, read_label, read_maps, read_regions, read_surface};
+pub use regions::{Parcellation, Region, RegionsError};
+pub use side::Side;
+pub use subject::{Hemisphere, Subject, SurfaceKind};
 pub use surface::{Surface, SurfaceError, SurfaceMismatch};

@@ -1,7 +1,9 @@
 //! Surfaces, maps, regions and subjects.
+#![expect(clippy::float_cmp, reason = "files hold exact values")]
 
 mod freesurfer;
 mod gifti;
+mod subject;
 
 use std::path::PathBuf;
 
