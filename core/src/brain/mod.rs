@@ -3,12 +3,14 @@
 mod fsaverage5;
 mod reading;
 mod regions;
+mod sampling;
 mod side;
 mod subject;
 mod surface;
 
 pub use reading::{LoadedSurface, read_label, read_maps, read_regions, read_surface};
 pub use regions::{Parcellation, Region, RegionsError};
+pub use sampling::{Mapper, Mask, Missing, Sampler, SamplingError, Transform};
 pub use side::Side;
 pub use subject::{Hemisphere, Subject, SurfaceKind};
 pub use surface::{Surface, SurfaceError, SurfaceMismatch};
