@@ -1,8 +1,10 @@
 //! Surfaces, maps, regions and subjects.
 #![expect(clippy::float_cmp, reason = "files hold exact values")]
 
+mod folders;
 mod freesurfer;
 mod gifti;
+mod sampling;
 mod subject;
 
 use std::path::PathBuf;
