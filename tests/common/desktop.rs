@@ -3,6 +3,7 @@
 //! Needs `Xvfb`, `xdotool` and Mesa's software Vulkan (Debian: xvfb xdotool mesa-vulkan-drivers libxkbcommon-x11-0
 //! libxcursor1 libxi6). Without them nothing is tried, which `-- --nocapture` shows; where `CI` is set that is a failure.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -43,7 +44,8 @@ pub(crate) struct Screen {
 
 impl Screen {
     pub(crate) fn new() -> Self {
-        // The server chooses a free number and says which.
+        // The server chooses a free number and says which. Without "-noreset" it starts afresh whenever its last client leaves,
+        // as xdotool does at once, and refuses others meanwhile.
         let mut server = Command::new("Xvfb")
             .args([
                 "-displayfd",
@@ -53,6 +55,7 @@ impl Screen {
                 "1280x800x24",
                 "-nolisten",
                 "tcp",
+                "-noreset",
             ])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -194,7 +197,7 @@ impl<'a> Window<'a> {
         let child = command
             .env("DISPLAY", &screen.display)
             .env("HESCHL_WIDGET_MAP", &map)
-            .stderr(Stdio::null())
+            .stderr(File::create(map.with_extension("txt")).unwrap())
             .spawn()
             .unwrap();
         let mut window = Self {
@@ -231,10 +234,10 @@ impl<'a> Window<'a> {
                 let shown: Vec<_> = self.controls().into_iter().map(|it| it.name).collect();
                 panic!("waited in vain until {what}; the window shows {shown:#?}");
             }
-            assert!(
-                self.child.try_wait().unwrap().is_none(),
-                "the program ended before {what}"
-            );
+            if let Some(status) = self.child.try_wait().unwrap() {
+                let said = std::fs::read_to_string(self.map.with_extension("txt"));
+                panic!("the program ended before {what} ({status}): {said:?}");
+            }
             std::thread::sleep(Duration::from_millis(50));
         }
     }

@@ -226,12 +226,13 @@ mod tests {
     fn normals_point_outwards_and_areas_add_up() {
         let surface = octahedron();
         for (point, normal) in surface.points().iter().zip(surface.normals()).take(6) {
-            assert_eq!(*point, normal);
+            let apart = (0..3).map(|axis| (point[axis] - normal[axis]).abs());
+            assert!(apart.sum::<f32>() < 1e-6);
         }
         let total: f32 = surface.areas().iter().sum();
         assert!((total - 4.0 * 3.0_f32.sqrt()).abs() < 1e-5, "{total}");
         assert_eq!(surface.used(), [true, true, true, true, true, true, false]);
-        assert_eq!(surface.normals()[6], [0.0; 3]);
+        assert!(surface.normals()[6].iter().all(|value| *value == 0.0));
     }
 
     #[test]

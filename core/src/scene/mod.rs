@@ -1,5 +1,15 @@
 //! Pictures of a brain: what is shown, from where, and a renderer that needs neither a window nor a graphics driver.
 
 mod camera;
+mod colour;
+mod picture;
+mod pose;
+mod raster;
+mod view;
 
-pub use camera::{Camera, Projection};
+pub use camera::{Camera, FIELD_OF_VIEW_DEGREES, Projection};
+pub use colour::{ColourMap, ColourScale, NoSuchColourMap};
+pub use picture::{CURVATURE_GREYS, Picture, Scene, Underlay, VertexMap, draw};
+pub use pose::{Pose, PoseError, PosedBrain, PosedHemisphere};
+pub use raster::{Hit, Visibility};
+pub use view::{NamedView, View, ViewError};

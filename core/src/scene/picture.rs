@@ -1,0 +1,186 @@
+//! Drawing without a graphics driver: the same bytes on every machine.
+
+use rayon::prelude::*;
+
+use super::camera::Camera;
+use super::colour::ColourScale;
+use super::pose::{Pose, PoseError, PosedBrain};
+use super::raster::{Hit, Visibility};
+use crate::brain::Subject;
+
+/// Grey of sulci and of gyri, from 0 to 1: as in pycortex, brightness 0.5 and contrast 0.25.
+pub const CURVATURE_GREYS: [f32; 2] = [0.375, 0.625];
+/// Grey of a cortex without curvature.
+const PLAIN_GREY: f32 = 0.5;
+
+/// What is under the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Underlay {
+    /// Sulci dark, gyri light.
+    #[default]
+    Curvature,
+    /// One grey.
+    Plain,
+}
+
+/// A map on the vertices of a subject.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct VertexMap<'a> {
+    /// The value of each vertex, left and right; NaN where there is none.
+    pub values: [&'a [f32]; 2],
+    /// Their colours.
+    pub scale: ColourScale,
+    /// Values below this are not drawn.
+    pub threshold: Option<f32>,
+}
+
+/// What is shown, from where.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scene<'a> {
+    /// The subject.
+    pub subject: &'a Subject,
+    /// How it stands.
+    pub pose: Pose,
+    /// From where it is seen.
+    pub camera: Camera,
+    /// What is under the data.
+    pub underlay: Underlay,
+    /// The data; `None` shows the cortex alone.
+    pub map: Option<VertexMap<'a>>,
+    /// Whether the cortex is lit; else every colour is exactly that of the colour map.
+    pub is_lit: bool,
+}
+
+/// A picture: four bytes a pixel, red, green, blue and opacity, not premultiplied, row by row from the top.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// Width and height in pixels.
+    pub size: [usize; 2],
+    /// The pixels.
+    pub rgba: Vec<u8>,
+}
+
+/// Draws a scene into a picture of `size`, (width, height) in pixels, on a transparent ground.
+///
+/// * `n_samples`: samples of a pixel along each side; 1 is fast, 2 or 3 smooths edges.
+///
+/// # Errors
+/// Returns a [`PoseError`] if the subject lacks a surface that the pose needs.
+pub fn draw(scene: &Scene, size: [usize; 2], n_samples: usize) -> Result<Picture, PoseError> {
+    let brain = scene.pose.apply(scene.subject)?;
+    let n_samples = n_samples.max(1);
+    let fine = size.map(|pixels| pixels * n_samples);
+    let projection = scene.camera.projection(fine);
+    let seen = Visibility::of(&brain, &projection, fine);
+    let shader = Shader::new(scene, &brain);
+    let mut rgba = vec![0; size[0] * size[1] * 4];
+    let rows = rgba.par_chunks_mut(4 * size[0].max(1)).enumerate();
+    rows.for_each(|(row, pixels)| {
+        for (column, pixel) in pixels.chunks_exact_mut(4).enumerate() {
+            let mut sum = [0.0; 4];
+            for y in 0..n_samples {
+                for x in 0..n_samples {
+                    let hit = seen.hit(column * n_samples + x, row * n_samples + y);
+                    if let Some(hit) = hit {
+                        let colour = shader.colour(&hit);
+                        (0..3).for_each(|channel| sum[channel] += colour[channel]);
+                        sum[3] += 1.0;
+                    }
+                }
+            }
+            if sum[3] > 0.0 {
+                let bytes = |value: f32| (value * 255.0).round().clamp(0.0, 255.0) as u8;
+                (0..3).for_each(|channel| pixel[channel] = bytes(sum[channel] / sum[3]));
+                pixel[3] = bytes(sum[3] / (n_samples * n_samples) as f32);
+            }
+        }
+    });
+    Ok(Picture { size, rgba })
+}
+
+/// Colours of points of the surface.
+struct Shader<'a> {
+    scene: &'a Scene<'a>,
+    normals: [&'a [[f32; 3]]; 2],
+    to_camera: [f32; 3],
+    /// From 0, none, to 1.
+    light: f32,
+}
+
+impl<'a> Shader<'a> {
+    fn new(scene: &'a Scene, brain: &'a PosedBrain) -> Self {
+        let mut normals: [&[[f32; 3]]; 2] = [&[]; 2];
+        for hemisphere in &brain.hemispheres {
+            normals[hemisphere.side.index()] = &hemisphere.normals;
+        }
+        let back = scene.camera.projection([1, 1]).axes[2];
+        Self {
+            scene,
+            normals,
+            to_camera: back.map(|value| value as f32),
+            light: if scene.is_lit {
+                1.0 - brain.flatness
+            } else {
+                0.0
+            },
+        }
+    }
+
+    /// Red, green and blue from 0 to 1.
+    fn colour(&self, hit: &Hit) -> [f32; 3] {
+        let of_data = self.scene.map.and_then(|map| data_colour(&map, hit));
+        let colour = of_data.unwrap_or_else(|| [self.grey(hit); 3]);
+        let shade = self.shade(hit);
+        colour.map(|channel| channel * shade)
+    }
+
+    fn grey(&self, hit: &Hit) -> f32 {
+        let hemisphere = self.scene.subject.hemisphere(hit.side);
+        let curvature = match (self.scene.underlay, &hemisphere.curvature) {
+            (Underlay::Curvature, Some(curvature)) => interpolated(curvature, hit),
+            _ => return PLAIN_GREY,
+        };
+        CURVATURE_GREYS[usize::from(curvature > 0.0)]
+    }
+
+    /// How bright the light makes a point: light comes with the camera.
+    fn shade(&self, hit: &Hit) -> f32 {
+        if self.light == 0.0 {
+            return 1.0;
+        }
+        let normals = self.normals[hit.side.index()];
+        let mut normal = [0.0_f32; 3];
+        for (vertex, weight) in hit.vertices.into_iter().zip(hit.weights) {
+            if let Some(of_vertex) = normals.get(vertex as usize) {
+                normal = std::array::from_fn(|axis| normal[axis] + weight * of_vertex[axis]);
+            }
+        }
+        let dot = |a: [f32; 3], b: [f32; 3]| a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+        let length = dot(normal, normal).sqrt().max(f32::MIN_POSITIVE);
+        let facing = dot(normal, self.to_camera).abs() / length;
+        1.0 + self.light * (AMBIENT + (1.0 - AMBIENT) * facing - 1.0)
+    }
+}
+
+/// Light that a surface seen from its edge gets.
+const AMBIENT: f32 = 0.25;
+
+fn data_colour(map: &VertexMap, hit: &Hit) -> Option<[f32; 3]> {
+    let values = map.values[hit.side.index()];
+    // Values are not mixed with those of neighbours: what is seen is what was measured.
+    let value = *values.get(hit.nearest_vertex())?;
+    if map.threshold.is_some_and(|threshold| value < threshold) {
+        return None;
+    }
+    let colour = map.scale.colour(value)?;
+    Some(colour.map(|channel| f32::from(channel) / 255.0))
+}
+
+fn interpolated(values: &[f32], hit: &Hit) -> f32 {
+    let value = |vertex: u32| values.get(vertex as usize).copied().unwrap_or(f32::NAN);
+    hit.vertices
+        .into_iter()
+        .zip(hit.weights)
+        .map(|(vertex, weight)| weight * value(vertex))
+        .sum()
+}
