@@ -1,7 +1,17 @@
 //! The cortex: surfaces, subjects, and which voxel lies at which vertex. No graphics.
 
+pub mod folders;
+mod fsaverage5;
+mod reading;
+mod regions;
+mod sampling;
+mod side;
 mod subject;
 mod surface;
 
-pub use subject::{Hemisphere, Side, Subject, SurfaceKind};
+pub use reading::{LoadedSurface, read_label, read_maps, read_regions, read_surface};
+pub use regions::{Parcellation, Region, RegionsError};
+pub use sampling::{Mapper, Mask, Missing, Sampler, SamplingError, Transform};
+pub use side::Side;
+pub use subject::{Hemisphere, Subject, SurfaceKind};
 pub use surface::{Surface, SurfaceError, SurfaceMismatch};

@@ -3,36 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::regions::Parcellation;
+use super::side::Side;
 use super::surface::Surface;
-
-/// A side of the brain, left first as in files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Side {
-    /// The left hemisphere.
-    Left,
-    /// The right hemisphere.
-    Right,
-}
-
-impl Side {
-    /// Both sides, in the order of files.
-    pub const BOTH: [Self; 2] = [Self::Left, Self::Right];
-
-    /// 0 for left, 1 for right.
-    #[must_use]
-    pub fn index(self) -> usize {
-        self as usize
-    }
-}
-
-impl fmt::Display for Side {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Left => "left",
-            Self::Right => "right",
-        })
-    }
-}
 
 /// A kind of surface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,6 +24,19 @@ pub enum SurfaceKind {
     Sphere,
 }
 
+impl fmt::Display for SurfaceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pial => "pial",
+            Self::White => "white",
+            Self::Middle => "middle",
+            Self::Inflated => "inflated",
+            Self::Flat => "flat",
+            Self::Sphere => "spherical",
+        })
+    }
+}
+
 /// One hemisphere. Surfaces and maps have the same vertices.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Hemisphere {
@@ -62,6 +48,9 @@ pub struct Hemisphere {
     pub sulcal_depth: Option<Vec<f32>>,
     /// Cortical thickness of each vertex, mm.
     pub thickness: Option<Vec<f32>>,
+    /// What must be added to coordinates of the pial and white surfaces for the scanner's space, mm (FreeSurfer's `c_ras`);
+    /// none if they are in it, or if it is not known.
+    pub centre_ras: Option<[f64; 3]>,
 }
 
 impl Hemisphere {
@@ -69,6 +58,21 @@ impl Hemisphere {
     #[must_use]
     pub fn n_vertices(&self) -> usize {
         self.surfaces.values().next().map_or(0, Surface::n_vertices)
+    }
+
+    /// Vertices halfway between white and pial surface, mm: those of the middle surface if there is one, else their mean in
+    /// single precision, as in pycortex. None if surfaces are missing.
+    #[must_use]
+    pub fn middle_points(&self) -> Option<Vec<[f32; 3]>> {
+        if let Some(middle) = self.surface(SurfaceKind::Middle) {
+            return Some(middle.points().to_vec());
+        }
+        let white = self.surface(SurfaceKind::White)?.points();
+        let pial = self.surface(SurfaceKind::Pial)?.points();
+        let mean = |(a, b): (&[f32; 3], &[f32; 3])| {
+            std::array::from_fn(|axis| f32::midpoint(a[axis], b[axis]))
+        };
+        Some(white.iter().zip(pial).map(mean).collect())
     }
 
     /// A surface, if it is there.
@@ -85,9 +89,27 @@ pub struct Subject {
     pub name: String,
     /// The left and the right hemisphere.
     pub hemispheres: [Hemisphere; 2],
+    /// Regions, in sets that do not overlap.
+    pub parcellations: Vec<Parcellation>,
 }
 
 impl Subject {
+    /// A subject without surfaces.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_string(),
+            hemispheres: Default::default(),
+            parcellations: Vec::new(),
+        }
+    }
+
+    /// A set of regions.
+    #[must_use]
+    pub fn parcellation(&self, name: &str) -> Option<&Parcellation> {
+        self.parcellations.iter().find(|found| found.name == name)
+    }
+
     /// A hemisphere.
     #[must_use]
     pub fn hemisphere(&self, side: Side) -> &Hemisphere {

@@ -101,17 +101,13 @@ pub fn contents(path: &Path) -> Result<(Vec<u8>, u64), GeometryError> {
     let n_bytes = file.metadata().map_err(unreadable)?.len();
     let compression = compression_of(&mut file).map_err(unreadable)?;
     let mut bytes = Vec::new();
-    match compression {
-        Some(compression) => {
-            let reader = compression.reader(file).map_err(unreadable)?;
-            bytes = unpack(reader, n_bytes).map_err(unreadable)?;
-        }
-        None => {
-            bytes.reserve_exact(n_bytes as usize);
-            file.take(n_bytes)
-                .read_to_end(&mut bytes)
-                .map_err(unreadable)?;
-        }
+    if let Some(compression) = compression {
+        let reader = compression.reader(file).map_err(unreadable)?;
+        bytes = unpack(reader, n_bytes).map_err(unreadable)?;
+    } else {
+        bytes.reserve_exact(n_bytes as usize);
+        let read = file.take(n_bytes).read_to_end(&mut bytes);
+        read.map_err(unreadable)?;
     }
     Ok((bytes, n_bytes))
 }

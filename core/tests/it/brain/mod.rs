@@ -1,7 +1,11 @@
 //! Surfaces, maps, regions and subjects.
+#![expect(clippy::float_cmp, reason = "files hold exact values")]
 
+mod folders;
 mod freesurfer;
 mod gifti;
+mod sampling;
+mod subject;
 
 use std::path::PathBuf;
 

@@ -215,7 +215,10 @@ impl GiftiFile {
 }
 
 fn is_identity(matrix: &[f64; 16]) -> bool {
-    let is_expected = |(index, value): (usize, &f64)| *value == f64::from(u8::from(index % 5 == 0));
+    let is_expected = |(index, value): (usize, &f64)| {
+        let expected = f64::from(u8::from(index % 5 == 0));
+        (value - expected).abs() < f64::EPSILON
+    };
     matrix.iter().enumerate().all(is_expected)
 }
 
