@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails with the reason")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -15,6 +16,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use base64::Engine as _;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
+use heschl_core::brain;
+use heschl_core::files::formats::freesurfer::{self, patch};
 use heschl_core::files::formats::npz;
 use heschl_core::files::formats::responses::{ResponseOptions, open};
 
@@ -60,6 +63,29 @@ fn within(n_file_bytes: usize, what: &str, work: impl FnOnce()) {
         taken <= most,
         "{what}: {taken} bytes for a file of {n_file_bytes}"
     );
+}
+
+/// Writes a beginning and something `n` times. Memory would count in tests that run meanwhile.
+fn repeated(folder: &Path, name: &str, (beginning, part, n): (&[u8], &[u8], usize)) -> PathBuf {
+    let path = written(folder, name, beginning);
+    let file = std::fs::File::options().append(true).open(&path).unwrap();
+    let mut file = std::io::BufWriter::new(file);
+    for _ in 0..n {
+        file.write_all(part).unwrap();
+    }
+    file.flush().unwrap();
+    path
+}
+
+/// Reads a file as everything that surfaces, maps and regions are read from.
+fn read_within(path: &Path) {
+    let n_bytes = std::fs::metadata(path).unwrap().len() as usize;
+    let within = |work: &dyn Fn()| within(n_bytes, &path.display().to_string(), work);
+    within(&|| drop(brain::read_surface(path)));
+    within(&|| drop(brain::read_maps(path)));
+    within(&|| drop(brain::read_regions(path)));
+    within(&|| drop(brain::read_label(path)));
+    within(&|| drop(freesurfer::read(path, patch::parse)));
 }
 
 /// Opens a file and reads the borders of each story, as `inspect` and a fit's first block do.
@@ -217,20 +243,62 @@ fn surfaces_that_unpack_to_far_more_take_no_memory() {
              Dim1=\"64\" Encoding=\"GZipBase64Binary\" Endian=\"LittleEndian\"><Data>{values}</Data></DataArray></GIFTI>"
         )
     };
-    for size in [1 << 20, 1 << 21, 1 << 40] {
+    for size in [1 << 16, 1 << 20, 1 << 21, 1 << 40] {
         let text = array(size);
-        open_within(&written(folder.path(), "a.gii", text.as_bytes()));
+        let plain = written(folder.path(), "a.gii", text.as_bytes());
+        open_within(&plain);
+        read_within(&plain);
         let packed = zeros(
             GzEncoder::new(Vec::new(), Compression::best()),
             text.as_bytes(),
             256,
         );
-        open_within(&written(
-            folder.path(),
-            "b.gii.gz",
-            &packed.finish().unwrap(),
-        ));
+        let packed = written(folder.path(), "b.gii.gz", &packed.finish().unwrap());
+        open_within(&packed);
+        read_within(&packed);
     }
+    // Nothing but characters outside of ASCII.
+    read_within(&repeated(
+        folder.path(),
+        "c.gii",
+        (b"<GIFTI>", b"\xE9", 100 << 20),
+    ));
+}
+
+#[test]
+fn geometry_that_claims_or_holds_much_takes_what_it_is_worth() {
+    let folder = tempfile::tempdir().unwrap();
+    let n: usize = 100 << 20;
+    let count = |n: usize| (n as u32).to_be_bytes();
+    let beginnings: [(&str, Vec<u8>); 6] = [
+        (
+            "lh.pial",
+            [b"\xFF\xFF\xFE\n\n".as_slice(), &count(n / 12), &count(0)].concat(),
+        ),
+        (
+            "lh.white",
+            [b"\xFF\xFF\xFE\n\n".as_slice(), &count(0), &count(n / 12)].concat(),
+        ),
+        (
+            "lh.curv",
+            [
+                b"\xFF\xFF\xFF".as_slice(),
+                &count(n / 4),
+                &[0; 4],
+                &count(1),
+            ]
+            .concat(),
+        ),
+        ("lh.a.annot", count(n / 8).to_vec()),
+        ("lh.patch", [count(usize::MAX), count(n / 16)].concat()),
+        ("lh.label", b"9999999999\n".to_vec()),
+    ];
+    for (name, beginning) in beginnings {
+        read_within(&repeated(folder.path(), name, (&beginning, b"\0", n)));
+    }
+    let beginning = format!("#\n{}\n", 3 << 20);
+    let lines = (beginning.as_bytes(), b"1 0 0 0 0\n".as_slice(), 3 << 20);
+    read_within(&repeated(folder.path(), "rh.label", lines));
 }
 
 #[test]

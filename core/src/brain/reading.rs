@@ -60,8 +60,7 @@ pub fn read_surface(path: &Path) -> Result<LoadedSurface, GeometryError> {
 /// Returns an error if the file cannot be read, is damaged, or holds no maps.
 pub fn read_maps(path: &Path) -> Result<Vec<VertexMap>, GeometryError> {
     let name = file_name(path);
-    let lower = name.to_lowercase();
-    if lower.ends_with(".mgh") || lower.ends_with(".mgz") || lower.ends_with(".mgh.gz") {
+    if has_ending(path, &[".mgh", ".mgz", ".mgh.gz"]) {
         return maps_of_image(path);
     }
     let maps = if is_gifti(path) {
@@ -144,7 +143,11 @@ fn file_name(path: &Path) -> String {
 }
 
 /// GIFTI files are named so by every program; FreeSurfer's formats have no common ending.
-fn is_gifti(path: &Path) -> bool {
+pub(super) fn is_gifti(path: &Path) -> bool {
+    has_ending(path, &[".gii", ".gii.gz"])
+}
+
+fn has_ending(path: &Path, endings: &[&str]) -> bool {
     let name = file_name(path).to_lowercase();
-    name.ends_with(".gii") || name.ends_with(".gii.gz")
+    endings.iter().any(|ending| name.ends_with(ending))
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::found::{FolderKind, LoadedSubject, Part};
 use super::loader::{Loader, folder_name, names_in};
+use crate::brain::reading::is_gifti;
 use crate::brain::side::Side;
 use crate::brain::subject::SurfaceKind;
 use crate::files::formats::mesh::GeometryError;
@@ -74,9 +75,7 @@ fn files(folder: &Path) -> Vec<Named> {
                 && (name == "anat" || name.starts_with("sub-") || name.starts_with("ses-"));
             if is_deeper && path.is_dir() {
                 folders.push((path, depth + 1));
-            } else if name.contains("_hemi-")
-                && (name.ends_with(".gii") || name.ends_with(".gii.gz"))
-            {
+            } else if name.contains("_hemi-") && is_gifti(&path) {
                 found.push(Named { path, name });
             }
         }

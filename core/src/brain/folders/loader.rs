@@ -186,7 +186,9 @@ impl Loader {
     /// Keeps the curvature with gyri positive, and compares its sign with the surfaces.
     pub(super) fn curvature(&mut self, side: Side, mut values: Vec<f32>, sign: CurvatureSign) {
         if sign == CurvatureSign::SulciPositive {
-            values.iter_mut().for_each(|value| *value = -*value);
+            for value in &mut values {
+                *value = -*value;
+            }
         }
         let hemisphere = &mut self.loaded.subject.hemispheres[side.index()];
         let agreement = check::gyri_agreement(hemisphere, &values);

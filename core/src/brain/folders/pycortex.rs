@@ -157,7 +157,12 @@ fn matrix(path: &Path) -> Result<[[f64; 4]; 4], GeometryError> {
         .as_flattened()
         .iter()
         .all(|value| value.is_finite());
-    let is_affine = is_finite && matrices.coord[3] == [0.0, 0.0, 0.0, 1.0];
+    let last = matrices.coord[3].iter().zip([0.0, 0.0, 0.0, 1.0]);
+    let is_affine = is_finite
+        && last
+            .map(|(value, expected)| (value - expected).abs())
+            .sum::<f64>()
+            < 1e-9;
     if is_affine {
         Ok(matrices.coord)
     } else {

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::compressed::{Compression, compression_of};
+use super::compressed::{Allowance, Compression, compression_of, unpacked};
 
-/// Memory that a file may take beyond twice its length, bytes.
-const MOST_MORE_BYTES: u64 = 60 << 20;
+/// What a file may unpack to beyond its length, bytes; its values may be as much again.
+const MOST_MORE_BYTES: u64 = 30 << 20;
 
 /// Error of reading a surface, a map or regions, with a message for the user.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,13 +67,14 @@ pub struct LabelledVertices {
     pub notes: Vec<String>,
 }
 
-/// How much memory may be used for a file's contents.
+/// How much memory the values of a file may take. Twice of it is used: by the values and the text they come from, later by the
+/// values and the surface made of them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct MemoryBudget(u64);
 
 impl MemoryBudget {
     pub(super) fn of_file(n_bytes: u64) -> Self {
-        Self(n_bytes.saturating_mul(2).saturating_add(MOST_MORE_BYTES))
+        Self(n_bytes.saturating_add(MOST_MORE_BYTES))
     }
 
     /// Deducts bytes before they are allocated.
@@ -100,15 +101,22 @@ pub fn contents(path: &Path) -> Result<(Vec<u8>, u64), GeometryError> {
     let mut file = File::open(path).map_err(unreadable)?;
     let n_bytes = file.metadata().map_err(unreadable)?.len();
     let compression = compression_of(&mut file).map_err(unreadable)?;
-    let mut bytes = Vec::new();
     if let Some(compression) = compression {
+        let most = most_unpacked(n_bytes);
         let reader = compression.reader(file).map_err(unreadable)?;
-        bytes = unpack(reader, n_bytes).map_err(unreadable)?;
-    } else {
-        bytes.reserve_exact(n_bytes as usize);
-        let read = file.take(n_bytes).read_to_end(&mut bytes);
-        read.map_err(unreadable)?;
+        // Through a file, since memory would have to grow again and again.
+        let folder = std::env::temp_dir();
+        let mut allowance = Allowance::of_file(most);
+        file = unpacked(reader.take(most + 1), &mut allowance, &folder).map_err(unreadable)?;
+        if file.metadata().map_err(unreadable)?.len() > most {
+            return Err(unreadable(too_large()));
+        }
     }
+    let n_plain = file.metadata().map_err(unreadable)?.len();
+    let mut bytes = Vec::new();
+    bytes.reserve_exact(n_plain as usize);
+    let read = file.take(n_plain).read_to_end(&mut bytes);
+    read.map_err(unreadable)?;
     Ok((bytes, n_bytes))
 }
 
@@ -120,23 +128,28 @@ pub fn plain(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let Some(compression) = Compression::of_beginning(bytes) else {
         return Ok(bytes.to_vec());
     };
-    let reader = compression.reader(bytes);
-    let unpacked = reader.and_then(|reader| unpack(reader, bytes.len() as u64));
-    unpacked.map_err(|error| error.to_string())
+    let unpack = || -> io::Result<Vec<u8>> {
+        let most = most_unpacked(bytes.len() as u64);
+        let mut plain = Vec::new();
+        let reader = compression.reader(bytes)?;
+        reader.take(most + 1).read_to_end(&mut plain)?;
+        if plain.len() as u64 > most {
+            return Err(too_large());
+        }
+        Ok(plain)
+    };
+    unpack().map_err(|error| error.to_string())
 }
 
-fn unpack(reader: impl Read, n_packed: u64) -> io::Result<Vec<u8>> {
-    let most = n_packed.saturating_mul(2).saturating_add(MOST_MORE_BYTES) / 2;
-    let mut bytes = Vec::new();
-    reader.take(most + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            "it unpacks to far more than its length. If that is right, unpack it first, with gunzip",
-        ));
-    }
-    bytes.shrink_to_fit();
-    Ok(bytes)
+fn most_unpacked(n_packed: u64) -> u64 {
+    n_packed.saturating_add(MOST_MORE_BYTES)
+}
+
+fn too_large() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::FileTooLarge,
+        "it unpacks to far more than its length. If that is right, unpack it first, with gunzip",
+    )
 }
 
 /// Reads big-endian numbers, one after another.
@@ -188,15 +201,25 @@ impl<'a> BigEndian<'a> {
         usize::try_from(n).map_err(|_| format!("it says that it has {n} {what}"))
     }
 
+    /// Coordinates of points.
+    pub(super) fn points(&mut self, n: usize) -> Result<Vec<[f32; 3]>, String> {
+        let n_bytes = n.checked_mul(12).ok_or("it has too many vertices")?;
+        let (words, _) = self.take(n_bytes)?.as_chunks();
+        let points = words.as_chunks().0.iter();
+        Ok(points.map(|point| point.map(f32::from_be_bytes)).collect())
+    }
+
     pub(super) fn f32s(&mut self, n: usize) -> Result<Vec<f32>, String> {
         let n_bytes = n.checked_mul(4).ok_or("it has too many values")?;
         let (words, _) = self.take(n_bytes)?.as_chunks();
         Ok(words.iter().map(|word| f32::from_be_bytes(*word)).collect())
     }
 
-    pub(super) fn i16s(&mut self, n: usize) -> Result<Vec<i16>, String> {
+    /// Numbers in hundredths, of two bytes each.
+    pub(super) fn hundredths(&mut self, n: usize) -> Result<impl Iterator<Item = f32>, String> {
         let n_bytes = n.checked_mul(2).ok_or("it has too many values")?;
         let (words, _) = self.take(n_bytes)?.as_chunks();
-        Ok(words.iter().map(|word| i16::from_be_bytes(*word)).collect())
+        let value = |word: &[u8; 2]| f32::from(i16::from_be_bytes(*word)) / 100.0;
+        Ok(words.iter().map(value))
     }
 }

@@ -166,7 +166,9 @@ fn small_annot(is_second: bool, pairs: &[[i32; 2]]) -> Result<LabelledVertices, 
     let mut bytes = Vec::new();
     let mut add = |numbers: &[i32]| bytes.extend(numbers.iter().flat_map(|n| n.to_be_bytes()));
     add(&[3]);
-    pairs.iter().for_each(|pair| add(pair));
+    for pair in pairs {
+        add(pair);
+    }
     // Names of four bytes, the last of which is a zero.
     let name = |letters: &[u8; 3]| i32::from_be_bytes([letters[0], letters[1], letters[2], 0]);
     add(&[1]);

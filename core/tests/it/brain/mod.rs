@@ -27,10 +27,8 @@ fn asset(name: &str) -> PathBuf {
 fn hash(words: impl Iterator<Item = [u8; 4]>) -> String {
     let bytes: Vec<u8> = words.flatten().collect();
     let digest = Sha256::digest(bytes);
-    digest[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let (first, _) = digest.split_first_chunk().unwrap();
+    format!("{:016x}", u64::from_be_bytes(*first))
 }
 
 fn hash_f32(values: &[f32]) -> String {

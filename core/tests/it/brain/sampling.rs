@@ -96,7 +96,7 @@ fn voxels_and_values_of_the_small_store_are_pycortexs() {
             &nearest,
             &array(&reference, &format!("{short}_voxel_index")),
         );
-        println!("{short}: {n} mismatches of {}", nearest.n_vertices());
+        eprintln!("{short}: {n} mismatches of {}", nearest.n_vertices());
         assert_eq!(n, 0);
         for (sampler, name, most) in [
             (Sampler::Nearest, "nearest", 0.0),
@@ -112,7 +112,7 @@ fn voxels_and_values_of_the_small_store_are_pycortexs() {
                 &found,
                 &array(&reference, &format!("{short}_values_{name}")),
             );
-            println!("{short} {name}: largest difference {largest:e}");
+            eprintln!("{short} {name}: largest difference {largest:e}");
             assert!(largest <= most, "{short} {name}: {largest}");
         }
     }
@@ -129,7 +129,7 @@ fn missing_voxels_make_vertices_missing_or_are_skipped() {
         .filter(|value| value.is_nan())
         .count();
     let (voxels, _) = mapper.voxels(
-        (0..)
+        (0..mapper.n_vertices())
             .find(|vertex| mapper.voxels(*vertex).0.len() == 8)
             .unwrap(),
     );
@@ -177,10 +177,10 @@ fn voxels_and_values_of_the_full_store_are_pycortexs() {
     let folder = tempfile::tempdir().unwrap();
     let begin = std::time::Instant::now();
     let store = full_store(&brain, folder.path());
-    println!("unpacked in {:?}", begin.elapsed());
+    eprintln!("unpacked in {:?}", begin.elapsed());
     let begin = std::time::Instant::now();
     let loaded = load(&store).unwrap();
-    println!("loaded in {:?}; notes {:?}", begin.elapsed(), loaded.notes);
+    eprintln!("loaded in {:?}; notes {:?}", begin.elapsed(), loaded.notes);
     let names: Vec<&str> = loaded
         .transforms
         .iter()
@@ -211,11 +211,11 @@ fn voxels_and_values_of_the_full_store_are_pycortexs() {
         let nearest = mapper(&loaded, side, Sampler::Nearest);
         let mapped = reference.join("mapper_fullhead_nearest.npz");
         let n = n_mismatches(&nearest, &array(&mapped, &format!("{short}_voxel_index")));
-        println!("{short}: {n} mismatches of {}", nearest.n_vertices());
+        eprintln!("{short}: {n} mismatches of {}", nearest.n_vertices());
         assert_eq!(n, 0);
         let found = nearest.map(volume, Missing::Propagates);
         let largest = largest_difference(&found, &array(&values, &format!("{short}_fullvol")));
-        println!("{short}: largest difference of values {largest:e}");
+        eprintln!("{short}: largest difference of values {largest:e}");
         assert!(largest <= 0.0, "{largest}");
     }
 }

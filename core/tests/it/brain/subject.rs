@@ -11,7 +11,7 @@ use super::{asset, data};
 fn fsaverage5_has_everything_with_gyri_positive() {
     let begin = Instant::now();
     let subject = Subject::fsaverage5();
-    println!("fsaverage5 is loaded in {:?}", begin.elapsed());
+    eprintln!("fsaverage5 is loaded in {:?}", begin.elapsed());
     assert_eq!(
         (subject.name.as_str(), subject.n_vertices()),
         ("fsaverage5", 20_484)

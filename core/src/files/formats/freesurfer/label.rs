@@ -1,5 +1,8 @@
 //! Labels: `lh.cortex.label`, the vertices of one region as text.
 
+/// A label of the largest surfaces takes a few megabytes.
+const MOST_BYTES: usize = 32 << 20;
+
 /// The vertices of a region.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Label {
@@ -17,6 +20,9 @@ pub struct Label {
 /// Returns a clause if it is no label, or its number of lines differs from what it says. Vertices without a number (-1: only
 /// coordinates) are refused.
 pub fn parse(bytes: &[u8]) -> Result<Label, String> {
+    if bytes.len() > MOST_BYTES {
+        return Err("it is far longer than a label".into());
+    }
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not text")?;
     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
     let mut first = lines.next().ok_or("it is empty")?;
@@ -27,7 +33,13 @@ pub fn parse(bytes: &[u8]) -> Result<Label, String> {
         .trim()
         .parse()
         .map_err(|_| "it does not begin with the number of its vertices")?;
-    let mut label = Label::default();
+    // A line has at least eight characters.
+    let n_most = n_vertices.min(bytes.len() / 8);
+    let mut label = Label {
+        vertices: Vec::with_capacity(n_most),
+        points: Vec::with_capacity(n_most),
+        values: Vec::with_capacity(n_most),
+    };
     for line in lines {
         let (vertex, point, value) = vertex(line).ok_or_else(|| {
             let shown: String = line.chars().take(60).collect();
@@ -55,5 +67,5 @@ fn vertex(line: &str) -> Option<(u32, [f32; 3], f32)> {
     let vertex = fields.next()?.parse().ok()?;
     let mut number = || fields.next()?.parse::<f32>().ok();
     let point = [number()?, number()?, number()?];
-    Some((vertex, point, number().unwrap_or(0.0)))
+    Some((vertex, point, number()?))
 }

@@ -24,9 +24,7 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<f32>, String> {
         numbers.f32s(n_vertices)?
     } else {
         let _n_triangles = numbers.u24()?;
-        let hundredths = numbers.i16s(first as usize)?;
-        let value = |value: i16| f32::from(value) / 100.0;
-        hundredths.into_iter().map(value).collect()
+        numbers.hundredths(first as usize)?.collect()
     };
     match (values.len(), numbers.rest().len()) {
         (0, _) => Err("it has no vertices".into()),

@@ -32,7 +32,11 @@ pub fn parse(bytes: &[u8]) -> Result<Patch, String> {
         .checked_mul(16)
         .ok_or("it has too many vertices")?;
     let entries = numbers.take(n_bytes)?.as_chunks::<4>().0.as_chunks::<4>().0;
-    let mut patch = Patch::default();
+    let mut patch = Patch {
+        vertices: Vec::with_capacity(n_vertices),
+        points: Vec::with_capacity(n_vertices),
+        is_border: Vec::with_capacity(n_vertices),
+    };
     for [number, x, y, z] in entries {
         let number = i32::from_be_bytes(*number);
         let vertex = number.unsigned_abs().checked_sub(1);

@@ -7,6 +7,9 @@ const TRIANGLES: u32 = 0xFF_FF_FE;
 const QUADS_IN_HUNDREDTHS: u32 = 0xFF_FF_FF;
 const QUADS: u32 = 0xFF_FF_FD;
 
+/// Vertices and quadrangles of a surface of the old formats; they take more memory than in the file.
+const MOST_OLD: usize = 1 << 21;
+
 /// Tags of what follows the triangles.
 const TAG_SCANNER_SPACE: i32 = 2;
 const TAG_VOLUME: i32 = 20;
@@ -71,11 +74,7 @@ fn triangles(numbers: &mut BigEndian) -> Result<Mesh, String> {
     }
     let n_vertices = numbers.count("vertices")?;
     let n_triangles = numbers.count("triangles")?;
-    let points = numbers.f32s(
-        n_vertices
-            .checked_mul(3)
-            .ok_or("it has too many vertices")?,
-    )?;
+    let points = numbers.points(n_vertices)?;
     let n_corners = n_triangles
         .checked_mul(12)
         .ok_or("it has too many triangles")?;
@@ -83,7 +82,7 @@ fn triangles(numbers: &mut BigEndian) -> Result<Mesh, String> {
     let corners = corners.as_chunks::<3>().0.iter();
     let corner = |bytes: [u8; 4]| u32::from_be_bytes(bytes);
     Ok(Mesh {
-        points: points.as_chunks().0.to_vec(),
+        points,
         triangles: corners.map(|triangle| triangle.map(corner)).collect(),
         ..Mesh::default()
     })
@@ -93,12 +92,17 @@ fn triangles(numbers: &mut BigEndian) -> Result<Mesh, String> {
 fn quads(numbers: &mut BigEndian, mark: u32) -> Result<Mesh, String> {
     let n_vertices = numbers.u24()? as usize;
     let n_quads = numbers.u24()? as usize;
-    let points: Vec<f32> = if mark == QUADS {
-        numbers.f32s(3 * n_vertices)?
+    if n_vertices.max(n_quads) > MOST_OLD {
+        return Err(format!(
+            "it has {n_vertices} vertices and {n_quads} quadrangles, more than any surface of this format"
+        ));
+    }
+    let points = if mark == QUADS {
+        numbers.points(n_vertices)?
     } else {
-        let hundredths = numbers.i16s(3 * n_vertices)?;
-        let mm = |value: i16| f32::from(value) / 100.0;
-        hundredths.into_iter().map(mm).collect()
+        let mut values = numbers.hundredths(3 * n_vertices)?;
+        let mut point = || Some([values.next()?, values.next()?, values.next()?]);
+        (0..n_vertices).map_while(|_| point()).collect()
     };
     let (corners, _) = numbers.take(12 * n_quads)?.as_chunks::<3>();
     let mut triangles = Vec::with_capacity(2 * n_quads);
@@ -112,7 +116,7 @@ fn quads(numbers: &mut BigEndian, mark: u32) -> Result<Mesh, String> {
         }
     }
     Ok(Mesh {
-        points: points.as_chunks().0.to_vec(),
+        points,
         triangles,
         ..Mesh::default()
     })

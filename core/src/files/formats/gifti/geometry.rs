@@ -78,7 +78,6 @@ impl GiftiFile {
     }
 
     fn of_plain(bytes: Vec<u8>, n_file_bytes: u64) -> Result<Self, String> {
-        let mut budget = MemoryBudget::of_file(n_file_bytes);
         let text = of_bytes(bytes);
         let mut collector = Collector {
             file: Self::default(),
@@ -87,10 +86,7 @@ impl GiftiFile {
             md_name: String::new(),
             is_in_array: false,
             n_entries: 0,
-            budget: {
-                budget.take(text.len() as u64)?;
-                budget
-            },
+            budget: MemoryBudget::of_file(n_file_bytes),
         };
         walk(&text, &mut collector).map_err(|fault| match fault {
             GiftiFault::Damaged(reason) => {
@@ -317,11 +313,21 @@ impl Visitor for Collector {
         let n_values = header.n_vertices * header.n_columns;
         // Values of one or two bytes are kept in four.
         let n_kept = n_bytes.max(4_u64.saturating_mul(n_values as u64));
-        self.budget.take(n_kept).map_err(GiftiFault::Unusable)?;
+        let n_taken = if header.is_row_major() {
+            n_kept
+        } else {
+            // It is copied into the other order.
+            n_kept.saturating_mul(2)
+        };
+        self.budget.take(n_taken).map_err(GiftiFault::Unusable)?;
         let mut sink = Sink::new(header, n_values);
         header.unpack_all(text, n_bytes, &mut sink)?;
         let shape = [header.n_vertices, header.n_columns];
-        let values = sink.values.row_major(header.order, shape);
+        let values = if header.is_row_major() {
+            sink.values
+        } else {
+            sink.values.transposed(shape)
+        };
         self.array.values = Some((header.intent.clone(), values, shape));
         Ok(())
     }
@@ -486,12 +492,16 @@ impl Write for Sink {
     }
 }
 
+impl Header {
+    /// As a matrix with a row per column of the array, Fortran order is the array's row-major order.
+    fn is_row_major(&self) -> bool {
+        matches!(self.order, MemoryOrder::Fortran) || self.n_columns < 2
+    }
+}
+
 impl GiftiValues {
-    fn row_major(self, order: MemoryOrder, [n_rows, n_columns]: [usize; 2]) -> Self {
-        // As a matrix with a row per column of the array, Fortran order is the array's row-major order.
-        if matches!(order, MemoryOrder::Fortran) || n_columns < 2 {
-            return self;
-        }
+    /// From column-major to row-major order.
+    fn transposed(self, [n_rows, n_columns]: [usize; 2]) -> Self {
         match self {
             Self::F32(values) => Self::F32(transposed(&values, n_rows, n_columns)),
             Self::F64(values) => Self::F64(transposed(&values, n_rows, n_columns)),

@@ -16,6 +16,9 @@ use super::npz_arrays::MemoryOrder;
 /// Characters of a name or a matrix that are read; more are left out.
 const MOST_LEAF_BYTES: usize = 4096;
 
+/// Characters outside of ASCII that names may have altogether.
+const MOST_LATIN_BYTES: usize = 1 << 20;
+
 /// Receives the contents of a file in order.
 trait Visitor {
     /// Takes the values of an array, still encoded.
@@ -142,11 +145,18 @@ impl Walk {
 
 /// A file's bytes as text. Invalid UTF-8 is read as Latin-1: values are encoded in ASCII, which both share.
 fn of_bytes(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|error| of_latin1(error.as_bytes()))
+    String::from_utf8(bytes).unwrap_or_else(|error| of_latin1(error.into_bytes()))
 }
 
-fn of_latin1(bytes: &[u8]) -> String {
+fn of_latin1(mut bytes: Vec<u8>) -> String {
     let n_long = bytes.iter().filter(|byte| !byte.is_ascii()).count();
+    if n_long > MOST_LATIN_BYTES {
+        // These are no names, and would take twice the memory.
+        for byte in bytes.iter_mut().filter(|byte| !byte.is_ascii()) {
+            *byte = b'?';
+        }
+        return String::from_utf8(bytes).unwrap_or_default();
+    }
     let mut text = String::with_capacity(bytes.len() + n_long);
     text.extend(bytes.iter().map(|byte| char::from(*byte)));
     text
