@@ -7,7 +7,7 @@ use crate::brain::{Hemisphere, Subject, SurfaceKind};
 
 /// How a point between voxels gets its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Sampler {
+pub enum Interpolation {
     /// The voxel in which it lies.
     #[default]
     Nearest,
@@ -32,7 +32,7 @@ pub struct VolumeMap<'a> {
     /// From the coordinates of surfaces, mm, to voxels x, y, z, whose centres are whole numbers.
     pub to_voxels: [[f64; 4]; 3],
     /// How a point between voxels gets its value.
-    pub sampler: Sampler,
+    pub interpolation: Interpolation,
     /// Depths whose mean is shown: 0 is pial, 1 white.
     pub depths: &'a [f32],
 }
@@ -46,9 +46,9 @@ impl VolumeMap<'_> {
             let [x, y, z, shift] = self.to_voxels[axis];
             x * point[0] + y * point[1] + z * point[2] + shift
         });
-        match self.sampler {
-            Sampler::Nearest => self.voxel(voxel.map(f64::round_ties_even)),
-            Sampler::Trilinear => self.trilinear(voxel),
+        match self.interpolation {
+            Interpolation::Nearest => self.voxel(voxel.map(f64::round_ties_even)),
+            Interpolation::Trilinear => self.trilinear(voxel),
         }
     }
 

@@ -10,7 +10,7 @@ mod view;
 
 pub use camera::{Camera, FIELD_OF_VIEW_DEGREES, Projection};
 pub use colour::{ColourMap, ColourScale, NoSuchColourMap};
-pub use data::{DataMap, Sampler, VolumeMap};
+pub use data::{DataMap, Interpolation, VolumeMap};
 pub use picture::{CURVATURE_GREYS, Layer, Picture, Scene, Underlay, draw};
 pub use pose::{Pose, PoseError, PosedBrain, PosedHemisphere};
 pub use raster::{Hit, Visibility};

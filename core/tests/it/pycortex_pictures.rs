@@ -8,7 +8,7 @@ use heschl_core::brain::{Hemisphere, Subject, Surface, SurfaceKind};
 use heschl_core::files::formats::gifti::geometry::GiftiFile;
 use heschl_core::files::formats::npz;
 use heschl_core::scene::{
-    ColourScale, DataMap, Layer, Picture, Sampler, Scene, Underlay, View, VolumeMap, draw,
+    ColourScale, DataMap, Interpolation, Layer, Picture, Scene, Underlay, View, VolumeMap, draw,
 };
 use heschl_core::stats::score::correlation;
 use ndarray::{Array2, Array3, Ix1, Ix3};
@@ -144,10 +144,10 @@ fn pictures_are_those_of_pycortex() {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         let theirs = read_png(&path.with_extension("png"));
         let view = View::of_pycortex(&std::fs::read_to_string(&path).unwrap()).unwrap();
-        let sampler = if name.contains("trilinear") {
-            Sampler::Trilinear
+        let interpolation = if name.contains("trilinear") {
+            Interpolation::Trilinear
         } else {
-            Sampler::Nearest
+            Interpolation::Nearest
         };
         let scene = Scene {
             subject: &subject,
@@ -158,7 +158,7 @@ fn pictures_are_those_of_pycortex() {
                 data: DataMap::Volume(VolumeMap {
                     values: values.view(),
                     to_voxels,
-                    sampler,
+                    interpolation,
                     depths: &[view.pose.depth],
                 }),
                 scale: ColourScale {
