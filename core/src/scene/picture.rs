@@ -63,7 +63,8 @@ pub struct Picture {
 
 /// Draws a scene into a picture of `size`, (width, height) in pixels, on a transparent ground.
 ///
-/// * `n_samples`: samples of a pixel along each side; 1 is fast, 2 or 3 smooths edges.
+/// * `n_samples`: samples of a pixel along each side; an odd number. 1 is fast, 3 smooths the silhouette. The colour of a pixel is
+///   that of its centre, never a mixture, so that colours of data are those of the colour map.
 ///
 /// # Errors
 /// Returns a [`PoseError`] if the subject lacks a surface that the pose needs.
@@ -78,21 +79,17 @@ pub fn draw(scene: &Scene, size: [usize; 2], n_samples: usize) -> Result<Picture
     let rows = rgba.par_chunks_mut(4 * size[0].max(1)).enumerate();
     rows.for_each(|(row, pixels)| {
         for (column, pixel) in pixels.chunks_exact_mut(4).enumerate() {
-            let mut sum = [0.0; 4];
-            for y in 0..n_samples {
-                for x in 0..n_samples {
-                    let hit = seen.hit(column * n_samples + x, row * n_samples + y);
-                    if let Some(hit) = hit {
-                        let colour = shader.colour(&hit);
-                        (0..3).for_each(|channel| sum[channel] += colour[channel]);
-                        sum[3] += 1.0;
-                    }
-                }
-            }
-            if sum[3] > 0.0 {
+            let samples = (0..n_samples * n_samples).map(|at| {
+                let (x, y) = (at % n_samples, at / n_samples);
+                seen.hit(column * n_samples + x, row * n_samples + y)
+            });
+            let middle = samples.clone().nth(n_samples * n_samples / 2).flatten();
+            let n_hits = samples.clone().flatten().count();
+            if let Some(hit) = middle.or_else(|| samples.flatten().next()) {
                 let bytes = |value: f32| (value * 255.0).round().clamp(0.0, 255.0) as u8;
-                (0..3).for_each(|channel| pixel[channel] = bytes(sum[channel] / sum[3]));
-                pixel[3] = bytes(sum[3] / (n_samples * n_samples) as f32);
+                let [red, green, blue] = shader.colour(&hit).map(bytes);
+                let opacity = bytes(n_hits as f32 / (n_samples * n_samples) as f32);
+                pixel.copy_from_slice(&[red, green, blue, opacity]);
             }
         }
     });
