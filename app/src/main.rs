@@ -7,6 +7,7 @@
     )
 )]
 
+mod brain_map;
 mod command_text;
 mod commands;
 mod console;
@@ -69,6 +70,7 @@ enum Command {
     Stack(commands::stack::Args),
     Partition(commands::partition::Args),
     Simulate(commands::simulate::Args),
+    Render(commands::render::Args),
     Inspect(commands::inspect::Args),
     Models(commands::models::Args),
     Devices(commands::devices::Args),
@@ -121,6 +123,7 @@ fn run_command(command: Command) -> failure::CommandResult {
         Command::Stack(args) => commands::stack::run(&args),
         Command::Partition(args) => commands::partition::run(&args),
         Command::Simulate(args) => commands::simulate::run(&args),
+        Command::Render(args) => commands::render::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Models(args) => commands::models::run(args),
         Command::Devices(args) => commands::devices::run(args),

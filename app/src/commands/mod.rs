@@ -15,6 +15,7 @@ pub(crate) mod open;
 pub(crate) mod partition;
 pub(crate) mod pick;
 pub(crate) mod predict;
+pub(crate) mod render;
 pub(crate) mod run;
 pub(crate) mod simulate;
 pub(crate) mod stack;

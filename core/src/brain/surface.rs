@@ -139,6 +139,19 @@ impl Surface {
         areas.into_iter().map(|area| area as f32).collect()
     }
 
+    /// Whether a closed surface has its triangles clockwise from outside, as some programs write them. Surfaces with holes are
+    /// taken to be as they should.
+    #[must_use]
+    pub fn is_inside_out(&self) -> bool {
+        // Euler's formula for a sphere, where each edge belongs to two triangles.
+        let is_closed = self.triangles.len() + 4 == 2 * self.points.len();
+        let volume = |corners: &[u32; 3]| {
+            let [a, b, c] = corners.map(|corner| self.points[corner as usize].map(f64::from));
+            dot(a, cross(b, c))
+        };
+        is_closed && self.triangles.iter().map(volume).sum::<f64>() < 0.0
+    }
+
     /// The normal of a triangle, as long as twice its area.
     fn doubled_area(&self, corners: [u32; 3]) -> [f64; 3] {
         let [a, b, c] = corners.map(|corner| self.points[corner as usize].map(f64::from));

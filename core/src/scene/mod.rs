@@ -2,6 +2,7 @@
 
 mod camera;
 mod colour;
+mod data;
 mod picture;
 mod pose;
 mod raster;
@@ -9,7 +10,8 @@ mod view;
 
 pub use camera::{Camera, FIELD_OF_VIEW_DEGREES, Projection};
 pub use colour::{ColourMap, ColourScale, NoSuchColourMap};
-pub use picture::{CURVATURE_GREYS, Picture, Scene, Underlay, VertexMap, draw};
+pub use data::{DataMap, Interpolation, VolumeMap};
+pub use picture::{CURVATURE_GREYS, Layer, Picture, Scene, Underlay, draw};
 pub use pose::{Pose, PoseError, PosedBrain, PosedHemisphere};
 pub use raster::{Hit, Visibility};
 pub use view::{NamedView, View, ViewError};

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::camera::Camera;
 use super::colour::ColourScale;
+use super::data::{DataMap, DataReader};
 use super::pose::{Pose, PoseError, PosedBrain};
 use super::raster::{Hit, Visibility};
 use crate::brain::Subject;
@@ -23,11 +24,11 @@ pub enum Underlay {
     Plain,
 }
 
-/// A map on the vertices of a subject.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct VertexMap<'a> {
-    /// The value of each vertex, left and right; NaN where there is none.
-    pub values: [&'a [f32]; 2],
+/// Data, and how their values are shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Layer<'a> {
+    /// The values.
+    pub data: DataMap<'a>,
     /// Their colours.
     pub scale: ColourScale,
     /// Values below this are not drawn.
@@ -35,7 +36,7 @@ pub struct VertexMap<'a> {
 }
 
 /// What is shown, from where.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Scene<'a> {
     /// The subject.
     pub subject: &'a Subject,
@@ -46,7 +47,7 @@ pub struct Scene<'a> {
     /// What is under the data.
     pub underlay: Underlay,
     /// The data; `None` shows the cortex alone.
-    pub map: Option<VertexMap<'a>>,
+    pub layer: Option<Layer<'a>>,
     /// Whether the cortex is lit; else every colour is exactly that of the colour map.
     pub is_lit: bool,
 }
@@ -99,23 +100,26 @@ pub fn draw(scene: &Scene, size: [usize; 2], n_samples: usize) -> Result<Picture
 }
 
 /// Colours of points of the surface.
-struct Shader<'a> {
-    scene: &'a Scene<'a>,
-    normals: [&'a [[f32; 3]]; 2],
+struct Shader<'s, 'a> {
+    scene: &'s Scene<'a>,
+    layer: Option<(Layer<'a>, DataReader<'a>)>,
+    normals: [&'s [[f32; 3]]; 2],
     to_camera: [f32; 3],
     /// From 0, none, to 1.
     light: f32,
 }
 
-impl<'a> Shader<'a> {
-    fn new(scene: &'a Scene, brain: &'a PosedBrain) -> Self {
+impl<'s, 'a> Shader<'s, 'a> {
+    fn new(scene: &'s Scene<'a>, brain: &'s PosedBrain) -> Self {
         let mut normals: [&[[f32; 3]]; 2] = [&[]; 2];
         for hemisphere in &brain.hemispheres {
             normals[hemisphere.side.index()] = &hemisphere.normals;
         }
         let back = scene.camera.projection([1, 1]).axes[2];
+        let reader = |layer: Layer<'a>| (layer, DataReader::new(layer.data, scene.subject));
         Self {
             scene,
+            layer: scene.layer.map(reader),
             normals,
             to_camera: back.map(|value| value as f32),
             light: if scene.is_lit {
@@ -128,10 +132,21 @@ impl<'a> Shader<'a> {
 
     /// Red, green and blue from 0 to 1.
     fn colour(&self, hit: &Hit) -> [f32; 3] {
-        let of_data = self.scene.map.and_then(|map| data_colour(&map, hit));
-        let colour = of_data.unwrap_or_else(|| [self.grey(hit); 3]);
+        let colour = self.data_colour(hit);
+        let colour = colour.unwrap_or_else(|| [self.grey(hit); 3]);
         let shade = self.shade(hit);
         colour.map(|channel| channel * shade)
+    }
+
+    /// The colour of the data; `None` where there are none.
+    fn data_colour(&self, hit: &Hit) -> Option<[f32; 3]> {
+        let (layer, reader) = self.layer.as_ref()?;
+        let value = reader.value(hit);
+        if layer.threshold.is_some_and(|threshold| value < threshold) {
+            return None;
+        }
+        let colour = layer.scale.colour(value)?;
+        Some(colour.map(|channel| f32::from(channel) / 255.0))
     }
 
     fn grey(&self, hit: &Hit) -> f32 {
@@ -148,13 +163,7 @@ impl<'a> Shader<'a> {
         if self.light == 0.0 {
             return 1.0;
         }
-        let normals = self.normals[hit.side.index()];
-        let mut normal = [0.0_f32; 3];
-        for (vertex, weight) in hit.vertices.into_iter().zip(hit.weights) {
-            if let Some(of_vertex) = normals.get(vertex as usize) {
-                normal = std::array::from_fn(|axis| normal[axis] + weight * of_vertex[axis]);
-            }
-        }
+        let normal = hit.point(self.normals[hit.side.index()]);
         let dot = |a: [f32; 3], b: [f32; 3]| a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
         let length = dot(normal, normal).sqrt().max(f32::MIN_POSITIVE);
         let facing = dot(normal, self.to_camera).abs() / length;
@@ -164,17 +173,6 @@ impl<'a> Shader<'a> {
 
 /// Light that a surface seen from its edge gets.
 const AMBIENT: f32 = 0.25;
-
-fn data_colour(map: &VertexMap, hit: &Hit) -> Option<[f32; 3]> {
-    let values = map.values[hit.side.index()];
-    // Values are not mixed with those of neighbours: what is seen is what was measured.
-    let value = *values.get(hit.nearest_vertex())?;
-    if map.threshold.is_some_and(|threshold| value < threshold) {
-        return None;
-    }
-    let colour = map.scale.colour(value)?;
-    Some(colour.map(|channel| f32::from(channel) / 255.0))
-}
 
 fn interpolated(values: &[f32], hit: &Hit) -> f32 {
     let value = |vertex: u32| values.get(vertex as usize).copied().unwrap_or(f32::NAN);

@@ -52,6 +52,8 @@ pub struct PosedHemisphere<'a> {
     pub normals: Vec<[f32; 3]>,
     /// The triangles that are drawn.
     pub triangles: &'a [[u32; 3]],
+    /// Whether their vertices run clockwise from outside.
+    pub is_inside_out: bool,
 }
 
 /// A subject as it stands.
@@ -154,6 +156,7 @@ impl Pose {
             points: mix.points,
             normals: mix.normals,
             triangles,
+            is_inside_out: folded.outer.is_inside_out(),
         };
         self.turn(&mut posed, hinge, of_flat);
         Ok(posed)

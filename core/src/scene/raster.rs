@@ -1,4 +1,4 @@
-//! Which triangle is seen in each pixel: the part of drawing that depends on geometry alone.
+//! Which triangle is seen in each pixel: the part of drawing that depends on geometry alone. Surfaces are seen from outside.
 
 use rayon::prelude::*;
 
@@ -25,6 +25,18 @@ pub struct Hit {
 }
 
 impl Hit {
+    /// The point of a surface with these vertices.
+    #[must_use]
+    pub fn point(&self, points: &[[f32; 3]]) -> [f32; 3] {
+        let mut sum = [0.0; 3];
+        for (vertex, weight) in self.vertices.into_iter().zip(self.weights) {
+            if let Some(point) = points.get(vertex as usize) {
+                sum = std::array::from_fn(|axis| sum[axis] + weight * point[axis]);
+            }
+        }
+        sum
+    }
+
     /// The vertex with the largest share.
     #[must_use]
     pub fn nearest_vertex(&self) -> usize {
@@ -78,13 +90,20 @@ impl Visibility {
                 .map(|point| projection.project(*point))
                 .collect();
             let side = hemisphere.side;
-            triangles.extend(
-                hemisphere
-                    .triangles
-                    .iter()
-                    .map(|vertices| (side, *vertices)),
-            );
-            corners.par_extend(hemisphere.triangles.par_iter().map(|vertices| {
+            let outwards = |[a, b, c]: [u32; 3]| {
+                if hemisphere.is_inside_out {
+                    [a, c, b]
+                } else {
+                    [a, b, c]
+                }
+            };
+            let seen = hemisphere
+                .triangles
+                .iter()
+                .map(|vertices| (side, outwards(*vertices)));
+            triangles.extend(seen);
+            let own = &triangles[corners.len()..];
+            corners.par_extend(own.par_iter().map(|(_, vertices)| {
                 Projected::new(vertices.map(|vertex| projected[vertex as usize]), size)
             }));
         }
@@ -163,8 +182,8 @@ impl Projected {
             return None;
         }
         let doubled_area = edge(corners[0], corners[1], corners[2]);
-        // Seen from its edge, or not a number.
-        if !doubled_area.is_finite() || doubled_area == 0.0 {
+        // Seen from its edge or its inside, or not a number.
+        if !doubled_area.is_finite() || doubled_area >= 0.0 {
             return None;
         }
         let range = |axis: usize| {
@@ -291,6 +310,7 @@ mod tests {
                 points: points.to_vec(),
                 normals: vec![],
                 triangles,
+                is_inside_out: false,
             }],
             flatness: 0.0,
         };

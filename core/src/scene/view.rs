@@ -174,14 +174,19 @@ impl fmt::Display for ViewError {
 impl std::error::Error for ViewError {}
 
 impl View {
-    /// The camera, which moves over the flat map as the brain flattens.
+    /// The camera, which moves over the flat map as the brain flattens, and looks straight down once it is flat: as in pycortex.
     #[must_use]
     pub fn camera(&self, subject: &Subject) -> Camera {
         let flat = f64::from(self.pose.flatness(subject));
         let mix = |folded: f64, flattened: f64| folded + flat * (flattened - folded);
+        let (azimuth, altitude) = if flat < 1.0 {
+            (self.camera.azimuth, self.camera.altitude)
+        } else {
+            (180.0, 0.0)
+        };
         Camera {
-            azimuth: mix(self.camera.azimuth, 180.0),
-            altitude: mix(self.camera.altitude, 0.0),
+            azimuth,
+            altitude,
             radius: self.camera.radius,
             target: std::array::from_fn(|axis| {
                 mix(self.camera.target[axis], self.flat_target[axis])

@@ -21,6 +21,7 @@ mod events;
 mod extract;
 mod formats;
 mod formats_of_others;
+mod pycortex_pictures;
 mod resample;
 mod rivals;
 mod sanity;
