@@ -37,10 +37,9 @@ fn subject(folder: &Path) -> Subject {
         ),
         ..Hemisphere::default()
     };
-    Subject {
-        name: "S1".into(),
-        hemispheres: [hemisphere("lh", "left"), hemisphere("rh", "right")],
-    }
+    let mut subject = Subject::new("S1");
+    subject.hemispheres = [hemisphere("lh", "left"), hemisphere("rh", "right")];
+    subject
 }
 
 fn to_voxels(folder: &Path) -> [[f64; 4]; 3] {

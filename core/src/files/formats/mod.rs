@@ -1,4 +1,4 @@
-//! File formats of responses and features, one module each. All input is untrusted.
+//! File formats of responses, features and surfaces, one module each. All input is untrusted.
 
 mod affine;
 mod cifti;

@@ -268,7 +268,7 @@ fn labels_are_regions_with_names_and_colours() {
         .unwrap()
         .labelled()
         .unwrap();
-    assert_eq!(found.of_vertex, [Some(1), Some(0), Some(1)]);
+    assert_eq!(found.of_vertex, [Some(1), None, Some(1)]);
     assert_eq!(found.table[1].name, "V1 & V2");
     assert_eq!(found.table[1].colour, Some([255, 128, 0, 255]));
     let unknown = GiftiFile::parse(text("7 8 7").as_bytes())

@@ -15,6 +15,9 @@ use crate::files::formats::npz_arrays::MemoryOrder;
 /// Arrays, labels and entries of metadata that a file may have altogether.
 const MOST_ENTRIES: usize = 1 << 16;
 
+/// The name of a label that stands for none, by convention of Connectome Workbench.
+const NO_LABEL: &str = "???";
+
 /// The values of an array, row by row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum GiftiValues {
@@ -171,7 +174,7 @@ impl GiftiFile {
         Ok(columns.collect())
     }
 
-    /// The regions of the file's first array of labels.
+    /// The regions of the file's first array of labels. The label "???" stands for no region.
     ///
     /// # Errors
     /// Returns a sentence without a full stop if there are no labels, or a vertex has one that is not in the table.
@@ -196,7 +199,8 @@ impl GiftiFile {
                 Some(entry) => *entry,
                 None => *known.entry(key).or_insert(index(key)?),
             };
-            of_vertex.push(Some(entry));
+            let is_none = self.labels[usize::from(entry)].name == NO_LABEL;
+            of_vertex.push((!is_none).then_some(entry));
         }
         let n_others = arrays.len() - 1;
         let notes = (n_others > 0).then(|| {
