@@ -198,7 +198,9 @@ fn view_as_named(args: &Args, subject: &Subject) -> Result<View, Failure> {
 fn limits(map: &BrainMap, args: &Args) -> [f32; 2] {
     let mut sorted = map.sorted();
     if args.cmap.is_diverging() {
-        sorted.iter_mut().for_each(|value| *value = value.abs());
+        for value in &mut sorted {
+            *value = value.abs();
+        }
         sorted.sort_by(f32::total_cmp);
     }
     let at = (sorted.len().saturating_sub(1) as f64 * 0.99).round() as usize;

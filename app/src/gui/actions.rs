@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::brain::BrainSettings;
 use super::features::FeatureSelection;
 use super::figure::ExportSize;
 use super::fitting::FitAs;
@@ -140,6 +141,10 @@ pub(crate) enum ViewAction {
     TogglePlay,
     /// Select a voxel.
     Voxel(usize),
+    /// Show the cortex so.
+    Brain(Box<BrainSettings>),
+    /// The cortex is shown in so many pixels; whether it is being turned.
+    BrainSize([usize; 2], bool),
 }
 
 /// Actions on models and on ONNX Runtime; see [`super::job_actions`].

@@ -7,6 +7,7 @@ use heschl_core::run::design::AlignmentQuestion;
 use heschl_core::run::recipe::{EncodeFile, EncodeRecipe};
 
 use super::app::App;
+use super::brain::BrainRequest;
 use super::fitting::{FitAs, FitStudy};
 use super::info::Info;
 use super::jobs::data::{JobInfo, NewJob, Task};
@@ -158,7 +159,9 @@ impl App {
         remember(&mut self.state.preferences.recent_scores, &folder);
         self.state.scores = Some(folder);
         self.workers.forget_scores();
-        self.go(Page::Scores);
+        if self.state.page() != Page::Brain {
+            self.go(Page::Scores);
+        }
     }
 
     /// Tells that a fit has ended.
@@ -172,7 +175,7 @@ impl App {
         match self.state.page() {
             Page::Jobs | Page::Fit if !more_to_come => self.look_at_scores(scores),
             // What is looked at stays.
-            Page::Scores if self.state.scores.is_some() => {}
+            Page::Scores | Page::Brain if self.state.scores.is_some() => {}
             _ => self.state.scores = Some(scores),
         }
     }
@@ -263,8 +266,23 @@ impl App {
                 let time_course = self.course_question(requests);
                 self.workers.want_time_course(time_course, &mut self.info);
             }
+            Page::Brain => {
+                let request = self.brain_request();
+                self.workers.want_brain(request, &mut self.info);
+            }
             _ => {}
         }
+    }
+
+    /// The picture of the cortex that the page shows.
+    fn brain_request(&self) -> Option<BrainRequest> {
+        let (size, is_moving) = self.state.brain_size?;
+        Some(BrainRequest {
+            scores: self.state.scores.clone()?,
+            settings: self.state.brain.clone(),
+            size,
+            is_moving,
+        })
     }
 }
 

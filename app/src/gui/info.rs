@@ -6,6 +6,7 @@ use std::sync::Arc;
 use heschl_core::display::sound::Sound;
 use heschl_core::speech::card::Card;
 
+use super::brain::BrainInfo;
 use super::features::FeatureInfo;
 use super::fitting::FitInfo;
 use super::jobs::data::QueueInfo;
@@ -141,6 +142,8 @@ pub(crate) struct Info {
     pub(crate) features: FeatureInfo,
     /// What is known of fits and scores.
     pub(crate) fit: FitInfo,
+    /// The picture of the cortex.
+    pub(crate) brain: BrainInfo,
     /// The jobs.
     pub(crate) queue: QueueInfo,
     /// How fast the study's model runs here.

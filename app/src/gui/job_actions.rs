@@ -36,6 +36,10 @@ impl App {
             ViewAction::Time(shown) => self.state.shown_secs = shown,
             ViewAction::TogglePlay => self.toggle_play(),
             ViewAction::Voxel(voxel) => self.state.voxel = voxel,
+            ViewAction::Brain(settings) => self.state.brain = *settings,
+            ViewAction::BrainSize(size, is_moving) => {
+                self.state.brain_size = Some((size, is_moving));
+            }
         }
     }
 

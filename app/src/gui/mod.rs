@@ -16,6 +16,7 @@
 
 mod actions;
 mod app;
+mod brain;
 mod close_request;
 mod colours;
 mod dispatch;

@@ -22,7 +22,7 @@ const WIDE_RAIL: f32 = 188.0;
 const SLIM_RAIL: f32 = 52.0;
 
 /// The first pages are steps of the study, in order; the others stand below.
-const N_STEPS: usize = 8;
+const N_STEPS: usize = 9;
 
 /// How far a step of the study is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +119,7 @@ fn icon(page: Page) -> char {
         Page::Align => icons::RULER,
         Page::Fit => icons::CHART_SPLINE,
         Page::Scores => icons::CHART_SCATTER,
+        Page::Brain => icons::BRAIN,
         Page::Jobs => icons::LIST_CHECKS,
         Page::Settings => icons::SETTINGS,
         Page::Help => icons::CIRCLE_HELP,
@@ -262,7 +263,7 @@ pub(super) fn step(state: &State, info: &Info, page: Page) -> Option<StepStatus>
             StepStatus::Done => StepStatus::Done,
             _ => StepStatus::Ready,
         }),
-        Page::Fit | Page::Scores => Some(fit(state, info, page)),
+        Page::Fit | Page::Scores | Page::Brain => Some(fit(state, info, page)),
         _ => None,
     }
 }
@@ -340,7 +341,7 @@ fn after_job(job: &JobInfo, now: Option<&String>, page: Page, idle: StepStatus) 
         }
         JobState::Done | JobState::Partly { .. } => StepStatus::Done,
         // What runs or has failed is the step before; of what it makes there is nothing yet.
-        _ if matches!(page, Page::Features | Page::Scores) => idle,
+        _ if matches!(page, Page::Features | Page::Scores | Page::Brain) => idle,
         JobState::Waiting | JobState::Running => StepStatus::Running,
         JobState::Failed { .. } | JobState::Broken { .. } => StepStatus::Troubled,
         JobState::Paused | JobState::Cancelled => idle,

@@ -29,7 +29,7 @@ const fn ctrl_shift(key: Key) -> KeyboardShortcut {
 /// The keys of the command palette.
 pub(crate) const PALETTE: KeyboardShortcut = ctrl_shift(Key::P);
 
-/// The keys of the pages, in the order of the rail; the last page, Help, has F1.
+/// The keys of the pages, in the order of the rail; Settings has Ctrl+comma, and Help F1.
 pub(crate) const PAGE_KEYS: [Key; 10] = [
     Key::Num1,
     Key::Num2,
@@ -89,11 +89,12 @@ fn n_modifiers(modifiers: Modifiers) -> usize {
 #[must_use]
 pub(crate) fn of_page(page: Page, ctx: &egui::Context) -> String {
     let at = Page::ALL.iter().position(|known| *known == page);
-    let keys = at.and_then(|at| PAGE_KEYS.get(at)).map_or(
-        // The last page, the manual.
-        KeyboardShortcut::new(Modifiers::NONE, Key::F1),
-        |key| ctrl(*key),
-    );
+    let numbered = at.and_then(|at| PAGE_KEYS.get(at));
+    let keys = match (page, numbered) {
+        (_, Some(key)) => ctrl(*key),
+        (Page::Settings, None) => ctrl(Key::Comma),
+        (_, None) => KeyboardShortcut::new(Modifiers::NONE, Key::F1),
+    };
     ctx.format_shortcut(&keys)
 }
 

@@ -13,6 +13,7 @@ use heschl_core::speech::encoder::{DeviceChoice, Precision};
 use heschl_core::speech::window::WindowSettings;
 use serde::{Deserialize, Serialize};
 
+use super::brain::BrainSettings;
 use super::features::FeatureSelection;
 use super::figure::ExportSize;
 use super::fitting::FitStudy;
@@ -31,6 +32,7 @@ pub(crate) enum Page {
     Align,
     Fit,
     Scores,
+    Brain,
     Jobs,
     Settings,
     Help,
@@ -38,7 +40,7 @@ pub(crate) enum Page {
 
 impl Page {
     /// All of them, in order.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Home,
         Self::Stimuli,
         Self::Models,
@@ -47,6 +49,7 @@ impl Page {
         Self::Align,
         Self::Fit,
         Self::Scores,
+        Self::Brain,
         Self::Jobs,
         Self::Settings,
         Self::Help,
@@ -64,6 +67,7 @@ impl Page {
             Self::Align => "Align",
             Self::Fit => "Fit",
             Self::Scores => "Scores",
+            Self::Brain => "Brain",
             Self::Jobs => "Jobs",
             Self::Settings => "Settings",
             Self::Help => "Help",
@@ -418,6 +422,10 @@ pub(crate) struct State {
     pub(crate) voxel: usize,
     /// What is shown of the time, in seconds, if not all.
     pub(crate) shown_secs: Option<[f64; 2]>,
+    /// How the cortex is shown.
+    pub(crate) brain: BrainSettings,
+    /// Size of its picture in pixels, and whether it is being turned.
+    pub(crate) brain_size: Option<([usize; 2], bool)>,
 }
 
 impl State {

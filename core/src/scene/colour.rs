@@ -37,6 +37,16 @@ impl fmt::Display for NoSuchColourMap {
 
 impl std::error::Error for NoSuchColourMap {}
 
+impl Default for ColourMap {
+    /// inferno: evenly perceived, and dark where there is little.
+    fn default() -> Self {
+        Self {
+            index: 2,
+            is_reversed: false,
+        }
+    }
+}
+
 impl ColourMap {
     /// All maps, each once.
     pub fn all() -> impl Iterator<Item = Self> {
@@ -148,6 +158,7 @@ mod tests {
             assert_eq!(map.colour(f32::INFINITY), last, "{name}");
         }
         assert_eq!(TABLES.len(), NAMES.len() * N_COLOURS * 3);
+        assert_eq!(ColourMap::default().to_string(), "inferno");
     }
 
     #[test]

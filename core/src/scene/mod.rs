@@ -11,7 +11,7 @@ mod view;
 pub use camera::{Camera, FIELD_OF_VIEW_DEGREES, Projection};
 pub use colour::{ColourMap, ColourScale, NoSuchColourMap};
 pub use data::{DataMap, Interpolation, VolumeMap};
-pub use picture::{CURVATURE_GREYS, Layer, Picture, Scene, Underlay, draw};
+pub use picture::{CURVATURE_GREYS, Layer, Picture, Scene, Underlay, draw, draw_with_visibility};
 pub use pose::{Pose, PoseError, PosedBrain, PosedHemisphere};
 pub use raster::{Hit, Visibility};
 pub use view::{NamedView, View, ViewError};

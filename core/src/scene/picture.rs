@@ -69,6 +69,18 @@ pub struct Picture {
 /// # Errors
 /// Returns a [`PoseError`] if the subject lacks a surface that the pose needs.
 pub fn draw(scene: &Scene, size: [usize; 2], n_samples: usize) -> Result<Picture, PoseError> {
+    draw_with_visibility(scene, size, n_samples).map(|(picture, _)| picture)
+}
+
+/// Draws a scene as [`draw`] does, and returns what is seen in each sample as well, to find what lies under the pointer.
+///
+/// # Errors
+/// As [`draw`].
+pub fn draw_with_visibility(
+    scene: &Scene,
+    size: [usize; 2],
+    n_samples: usize,
+) -> Result<(Picture, Visibility), PoseError> {
     let brain = scene.pose.apply(scene.subject)?;
     let n_samples = n_samples.max(1);
     let fine = size.map(|pixels| pixels * n_samples);
@@ -93,7 +105,7 @@ pub fn draw(scene: &Scene, size: [usize; 2], n_samples: usize) -> Result<Picture
             }
         }
     });
-    Ok(Picture { size, rgba })
+    Ok((Picture { size, rgba }, seen))
 }
 
 /// Colours of points of the surface.

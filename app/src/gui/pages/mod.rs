@@ -25,6 +25,7 @@ pub(crate) use fit::why_not_fit;
 pub(crate) use jobs::speed_words;
 
 use super::actions::{Action, Actions, StudyAction};
+use super::brain::BrainPage;
 use super::icons;
 use super::info::{Info, SaveStatus};
 use super::shortcuts::page_start;
@@ -44,6 +45,7 @@ pub(crate) struct Pages {
     extract: extract::ExtractPage,
     features: features::FeaturesPage,
     pub(super) scores: scores::ScoresPage,
+    brain: BrainPage,
     jobs: jobs::JobsPage,
     pub(super) help: help::HelpPage,
 }
@@ -72,6 +74,7 @@ impl Pages {
                 Page::Align => align::ui(ui, state, info, actions),
                 Page::Fit => fit::ui(ui, state, info, actions),
                 Page::Scores => self.scores.ui(ui, state, info, actions),
+                Page::Brain => self.brain.ui(ui, state, info, actions),
                 Page::Jobs => scrolled(ui, |ui| self.jobs.ui(ui, state, info, actions)),
                 Page::Settings => scrolled(ui, |ui| settings::ui(ui, state, info, actions)),
                 Page::Help => self.help.ui(ui, actions),

@@ -2,6 +2,7 @@
 //! character has no glyph.
 
 mod align;
+mod brain;
 mod export;
 mod extract;
 mod features;

@@ -26,6 +26,7 @@ pub(crate) use worker::{LatestRequest, Replies, Worker};
 
 use std::path::PathBuf;
 
+use super::brain::{BrainRequest, BrainWorker};
 use super::features::FeatureSelection;
 use super::info::{Info, StudyContents};
 use super::loading::Loading;
@@ -36,6 +37,7 @@ pub(crate) struct Workers {
     stories: LatestRequest<stories::Request, stories::Reply>,
     sound: LatestRequest<sound::Request, sound::Reply>,
     pub(crate) player: Player,
+    brain: BrainWorker,
     model: LatestRequest<model::Request, model::Reply>,
     models: LatestRequest<models::Request, models::Reply>,
     trial: LatestRequest<trial::Request, trial::Reply>,
@@ -123,6 +125,7 @@ impl Workers {
             stories: LatestRequest::of(stories::open(waker)),
             sound: LatestRequest::of(sound::open(waker)),
             player: Player::open(waker),
+            brain: BrainWorker::open(waker),
             model: LatestRequest::of(model::open(waker)),
             models: LatestRequest::of(models::open(waker)),
             trial: LatestRequest::of(trial::open(waker)),
@@ -200,8 +203,14 @@ impl Workers {
         self.fit.want_time_course(request, &mut info.fit);
     }
 
+    /// Asks for a picture of the cortex.
+    pub(crate) fn want_brain(&mut self, request: Option<BrainRequest>, info: &mut Info) {
+        self.brain.want(request, &mut info.brain);
+    }
+
     /// Asks for scores again, for a fit may have changed them.
     pub(crate) fn forget_scores(&mut self) {
+        self.brain.refresh();
         self.fit.forget_scores();
     }
 
@@ -282,7 +291,7 @@ impl Workers {
                     self.fit.refresh(watched);
                     self.study_contents.refresh();
                 }
-                Watched::Scores => self.fit.forget_scores(),
+                Watched::Scores => self.forget_scores(),
             }
         }
     }
@@ -325,6 +334,7 @@ impl Workers {
     /// Takes replies into the info, and returns the events that remain to be handled.
     pub(crate) fn collect(&mut self, info: &mut Info) -> Vec<Event> {
         let mut events = vec![];
+        self.brain.collect(&mut info.brain);
         for reply in self.stories.replies() {
             stories::take(reply, info);
         }
