@@ -27,6 +27,7 @@ mod messages;
 mod own_onnx;
 mod parity;
 mod pipeline;
+mod render;
 #[cfg(target_os = "linux")]
 mod short_of_resources;
 #[cfg(target_os = "linux")]

@@ -15,15 +15,17 @@ pub(crate) enum Topic {
     Align,
     Fit,
     Scores,
+    Brain,
     Devices,
     Files,
     Keyboard,
     Troubleshooting,
+    Licences,
 }
 
 impl Topic {
     /// All of them, in order.
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::FirstSteps,
         Self::Numbers,
         Self::Stimuli,
@@ -35,10 +37,12 @@ impl Topic {
         Self::Align,
         Self::Fit,
         Self::Scores,
+        Self::Brain,
         Self::Devices,
         Self::Files,
         Self::Keyboard,
         Self::Troubleshooting,
+        Self::Licences,
     ];
 
     /// Its title.
@@ -56,10 +60,12 @@ impl Topic {
             Self::Align => "Sound and scans on one clock",
             Self::Fit => "Fitting voxels",
             Self::Scores => "Reading scores",
+            Self::Brain => "The cortex",
             Self::Devices => "Processor and GPU",
             Self::Files => "Files and folders",
             Self::Keyboard => "Keyboard",
             Self::Troubleshooting => "When something is wrong",
+            Self::Licences => "Licences",
         }
     }
 
@@ -78,10 +84,15 @@ impl Topic {
             Self::Align => include_str!("../../../docs/manual/align.md"),
             Self::Fit => include_str!("../../../docs/manual/fit.md"),
             Self::Scores => include_str!("../../../docs/manual/scores.md"),
+            Self::Brain => include_str!("../../../docs/manual/brain.md"),
             Self::Devices => include_str!("../../../docs/manual/devices.md"),
             Self::Files => include_str!("../../../docs/manual/files.md"),
             Self::Keyboard => include_str!("../../../docs/manual/keyboard.md"),
             Self::Troubleshooting => include_str!("../../../docs/manual/troubles.md"),
+            Self::Licences => concat!(
+                include_str!("../../../docs/manual/licences.md"),
+                include_str!("../../../core/assets/fsaverage5/LICENSE.FreeSurfer.txt")
+            ),
         }
     }
 }
