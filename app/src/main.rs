@@ -7,6 +7,7 @@
     )
 )]
 
+mod brain_figure;
 mod brain_map;
 mod command_text;
 mod commands;

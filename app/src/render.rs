@@ -45,7 +45,7 @@ pub(crate) fn png(svg: &str, recipe: &str, dpi: u32) -> Result<Vec<u8>, String> 
 
 /// Adds the resolution and the recipe behind the header: `pHYs` in pixels per metre, and `iTXt` with keyword, no compression and
 /// no language. Source: PNG specification, 11.3.4.5 and 11.3.5.3.
-fn with_chunks(png: &[u8], recipe: &str, dpi: u32) -> Vec<u8> {
+pub(crate) fn with_chunks(png: &[u8], recipe: &str, dpi: u32) -> Vec<u8> {
     // 8 bytes of signature; the header's length, name, 13 bytes and checksum.
     const AFTER_HEADER: usize = 8 + 4 + 4 + 13 + 4;
     let per_metre = (f64::from(dpi) / 0.0254).round() as u32;

@@ -6,13 +6,18 @@ use clap::ValueEnum;
 use heschl_core::brain::Subject;
 use heschl_core::run::store::atomic;
 use heschl_core::scene::{
-    ColourMap, ColourScale, Interpolation, Layer, NamedView, Scene, Underlay, View, draw,
+    ColourMap, ColourScale, Interpolation, Layer, NamedView, Outlines, Scene, Underlay, View, draw,
+    draw_flat,
 };
 
+use crate::brain_figure::{BrainFigure, Format};
 use crate::brain_map::{BrainMap, FSAVERAGE5, OpenSubject};
+use crate::command_text::quoted;
 use crate::console::{note, say};
 use crate::failure::{CommandResult, Failure, Outcome};
 
+/// Width of the borders of regions, as a share of the picture's height: 2 of 1024, as in pycortex.
+const OUTLINE_SHARE: f32 = 2.0 / 1024.0;
 /// Samples of a pixel along each side.
 const N_SAMPLES: usize = 3;
 
@@ -73,6 +78,18 @@ pub(crate) struct Args {
     #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
     threshold: Option<f32>,
 
+    /// Outline the regions of a parcellation, such as "aparc" or "aparc.a2009s"
+    #[arg(long, value_name = "NAME", conflicts_with = "no_rois")]
+    rois: Option<String>,
+
+    /// Outline no regions
+    #[arg(long)]
+    no_rois: bool,
+
+    /// Add a colour bar below; files other than PNG always have one
+    #[arg(long)]
+    colour_bar: bool,
+
     /// Do not light the cortex, so that all colours are those of the colour map
     #[arg(long)]
     no_light: bool,
@@ -81,7 +98,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "1600x1200", value_parser = size)]
     size: [usize; 2],
 
-    /// Picture to write (.png)
+    /// Picture to write (.png, .svg, .pdf)
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 }
@@ -146,11 +163,28 @@ pub(crate) fn run(args: &Args) -> CommandResult {
             },
             threshold: args.threshold,
         }),
+        outlines: outlines(args, subject)?,
         is_lit: view.is_lit && !args.no_light,
     };
-    let picture = draw(&scene, args.size, N_SAMPLES)?;
-    let png = png(&picture.rgba, picture.size)?;
-    atomic::write(&args.out, &png)?;
+    let picture = if args.view == "flat" {
+        draw_flat(&scene, args.size, N_SAMPLES)?.0
+    } else {
+        draw(&scene, args.size, N_SAMPLES)?
+    };
+    let bar = BrainFigure {
+        picture: &picture,
+        scale: ColourScale {
+            map: args.cmap,
+            limits,
+        },
+        title: args.map.as_deref().unwrap_or("r"),
+    };
+    let format = Format::of(&args.out)?;
+    let bytes = match format {
+        Format::Png if !args.colour_bar => bar.plain_png(&command())?,
+        format => bar.in_format(format, &command())?,
+    };
+    atomic::write(&args.out, &bytes)?;
     say(format_args!(
         "Colours from {:.3} to {:.3} ({}): {}",
         limits[0],
@@ -209,14 +243,25 @@ fn limits(map: &BrainMap, args: &Args) -> [f32; 2] {
     [args.vmin.unwrap_or(least), most]
 }
 
-fn png(rgba: &[u8], [width, height]: [usize; 2]) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, width as u32, height as u32);
-    encoder.set_color(png::ColorType::Rgba);
-    encoder.set_depth(png::BitDepth::Eight);
-    let written = encoder
-        .write_header()
-        .and_then(|mut writer| writer.write_image_data(rgba));
-    written.map_err(|error| Failure::new(format!("The picture cannot be written: {error}")))?;
-    Ok(bytes)
+/// The command that makes the picture again, which stands in the file.
+fn command() -> String {
+    let words = std::env::args().skip(1).map(|word| quoted(&word));
+    format!("heschl {}", words.collect::<Vec<_>>().join(" "))
+}
+
+fn outlines<'a>(args: &Args, subject: &'a Subject) -> Result<Option<Outlines<'a>>, Failure> {
+    let Some(name) = &args.rois else {
+        return Ok(None);
+    };
+    let regions = subject.parcellation(name).ok_or_else(|| {
+        let known = subject.parcellations.iter().map(|it| it.name.as_str());
+        Failure::new(format!(
+            "{} has no regions \"{}\". Choose one of: {}.",
+            subject.name,
+            name.escape_debug(),
+            known.collect::<Vec<_>>().join(", ")
+        ))
+    })?;
+    let width = OUTLINE_SHARE * args.size[1] as f32;
+    Ok(Some(Outlines { regions, width }))
 }

@@ -2,7 +2,7 @@
 
 use ndarray::ArrayView3;
 
-use super::raster::Hit;
+use super::raster::{Hit, Visibility};
 use crate::brain::{Hemisphere, Subject, SurfaceKind};
 
 /// How a point between voxels gets its value.
@@ -133,4 +133,16 @@ impl<'a> DataReader<'a> {
         }
         sum / n
     }
+}
+
+/// The value at each sample of a picture, row by row; NaN where there is none.
+#[must_use]
+pub fn values<'a>(map: DataMap<'a>, subject: &'a Subject, seen: &Visibility) -> Vec<f32> {
+    let reader = DataReader::new(map, subject);
+    let [width, height] = seen.size();
+    let value = |at: usize| {
+        let hit = seen.hit(at % width, at / width);
+        hit.map_or(f32::NAN, |hit| reader.value(&hit))
+    };
+    (0..width * height).map(value).collect()
 }

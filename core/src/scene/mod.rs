@@ -3,6 +3,8 @@
 mod camera;
 mod colour;
 mod data;
+mod flat;
+mod outlines;
 mod picture;
 mod pose;
 mod raster;
@@ -10,7 +12,9 @@ mod view;
 
 pub use camera::{Camera, FIELD_OF_VIEW_DEGREES, Projection};
 pub use colour::{ColourMap, ColourScale, NoSuchColourMap};
-pub use data::{DataMap, Interpolation, VolumeMap};
+pub use data::{DataMap, Interpolation, VolumeMap, values};
+pub use flat::{FlatLayout, draw_flat};
+pub use outlines::Outlines;
 pub use picture::{CURVATURE_GREYS, Layer, Picture, Scene, Underlay, draw, draw_with_visibility};
 pub use pose::{Pose, PoseError, PosedBrain, PosedHemisphere};
 pub use raster::{Hit, Visibility};

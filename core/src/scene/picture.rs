@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::camera::Camera;
 use super::colour::ColourScale;
 use super::data::{DataMap, DataReader};
+use super::outlines::Outlines;
 use super::pose::{Pose, PoseError, PosedBrain};
 use super::raster::{Hit, Visibility};
 use crate::brain::Subject;
@@ -48,6 +49,8 @@ pub struct Scene<'a> {
     pub underlay: Underlay,
     /// The data; `None` shows the cortex alone.
     pub layer: Option<Layer<'a>>,
+    /// Borders of regions.
+    pub outlines: Option<Outlines<'a>>,
     /// Whether the cortex is lit; else every colour is exactly that of the colour map.
     pub is_lit: bool,
 }
@@ -86,7 +89,19 @@ pub fn draw_with_visibility(
     let fine = size.map(|pixels| pixels * n_samples);
     let projection = scene.camera.projection(fine);
     let seen = Visibility::of(&brain, &projection, fine);
-    let shader = Shader::new(scene, &brain);
+    let picture = paint(scene, Some(&brain), &seen, size, n_samples);
+    Ok((picture, seen))
+}
+
+/// Colours what is seen. Without a brain that stands somewhere there is no light.
+pub(super) fn paint(
+    scene: &Scene,
+    brain: Option<&PosedBrain>,
+    seen: &Visibility,
+    size: [usize; 2],
+    n_samples: usize,
+) -> Picture {
+    let shader = Shader::new(scene, brain);
     let mut rgba = vec![0; size[0] * size[1] * 4];
     let rows = rgba.par_chunks_mut(4 * size[0].max(1)).enumerate();
     rows.for_each(|(row, pixels)| {
@@ -105,7 +120,10 @@ pub fn draw_with_visibility(
             }
         }
     });
-    Ok((Picture { size, rgba }, seen))
+    if let Some(outlines) = &scene.outlines {
+        outlines.draw(seen, n_samples, &mut rgba);
+    }
+    Picture { size, rgba }
 }
 
 /// Colours of points of the surface.
@@ -119,9 +137,9 @@ struct Shader<'s, 'a> {
 }
 
 impl<'s, 'a> Shader<'s, 'a> {
-    fn new(scene: &'s Scene<'a>, brain: &'s PosedBrain) -> Self {
+    fn new(scene: &'s Scene<'a>, brain: Option<&'s PosedBrain>) -> Self {
         let mut normals: [&[[f32; 3]]; 2] = [&[]; 2];
-        for hemisphere in &brain.hemispheres {
+        for hemisphere in brain.iter().flat_map(|brain| &brain.hemispheres) {
             normals[hemisphere.side.index()] = &hemisphere.normals;
         }
         let back = scene.camera.projection([1, 1]).axes[2];
@@ -131,10 +149,9 @@ impl<'s, 'a> Shader<'s, 'a> {
             layer: scene.layer.map(reader),
             normals,
             to_camera: back.map(|value| value as f32),
-            light: if scene.is_lit {
-                1.0 - brain.flatness
-            } else {
-                0.0
+            light: match brain {
+                Some(brain) if scene.is_lit => 1.0 - brain.flatness,
+                _ => 0.0,
             },
         }
     }

@@ -68,6 +68,25 @@ const EMPTY: Fragment = Fragment {
     nearness: 0.0,
 };
 
+/// A piece of surface in a picture.
+pub(super) struct Piece<'a> {
+    pub(super) side: Side,
+    /// Column and row of each vertex in pixels, and its distance, mm.
+    pub(super) places: Vec<[f64; 3]>,
+    pub(super) triangles: &'a [[u32; 3]],
+    pub(super) faces: Faces,
+}
+
+/// Which side of triangles is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Faces {
+    /// That from which their vertices run counter-clockwise.
+    Front,
+    /// The other one.
+    Back,
+    Both,
+}
+
 /// What is seen in each pixel of a picture.
 #[derive(Debug, Clone)]
 pub struct Visibility {
@@ -81,30 +100,37 @@ impl Visibility {
     /// number of threads.
     #[must_use]
     pub fn of(brain: &PosedBrain, projection: &Projection, size: [usize; 2]) -> Self {
-        let mut triangles = Vec::new();
-        let mut corners = Vec::new();
-        for hemisphere in &brain.hemispheres {
-            let projected: Vec<[f64; 3]> = hemisphere
+        let pieces = brain.hemispheres.iter().map(|hemisphere| Piece {
+            side: hemisphere.side,
+            places: hemisphere
                 .points
                 .par_iter()
                 .map(|point| projection.project(*point))
-                .collect();
-            let side = hemisphere.side;
-            let outwards = |[a, b, c]: [u32; 3]| {
-                if hemisphere.is_inside_out {
-                    [a, c, b]
-                } else {
-                    [a, b, c]
-                }
-            };
-            let seen = hemisphere
-                .triangles
-                .iter()
-                .map(|vertices| (side, outwards(*vertices)));
-            triangles.extend(seen);
-            let own = &triangles[corners.len()..];
-            corners.par_extend(own.par_iter().map(|(_, vertices)| {
-                Projected::new(vertices.map(|vertex| projected[vertex as usize]), size)
+                .collect(),
+            triangles: hemisphere.triangles,
+            faces: if hemisphere.is_inside_out {
+                Faces::Back
+            } else {
+                Faces::Front
+            },
+        });
+        Self::of_pieces(&pieces.collect::<Vec<_>>(), size)
+    }
+
+    /// Finds what is seen of pieces of surface whose vertices have places in the picture.
+    pub(super) fn of_pieces(pieces: &[Piece], size: [usize; 2]) -> Self {
+        let mut triangles = Vec::new();
+        let mut corners = Vec::new();
+        for piece in pieces {
+            triangles.extend(
+                piece
+                    .triangles
+                    .iter()
+                    .map(|vertices| (piece.side, *vertices)),
+            );
+            corners.par_extend(piece.triangles.par_iter().map(|vertices| {
+                let places = vertices.map(|vertex| piece.places[vertex as usize]);
+                Projected::new(places, piece.faces, size)
             }));
         }
         let bands = bands(&corners, size[1]);
@@ -150,6 +176,15 @@ impl Visibility {
     }
 }
 
+impl Visibility {
+    /// How far the point in a pixel is from the camera along the view, mm; `None` if nothing is seen.
+    #[must_use]
+    pub fn distance(&self, column: usize, row: usize) -> Option<f32> {
+        let fragment = self.fragments.get(row * self.size[0] + column)?;
+        (fragment.triangle != NOTHING).then(|| 1.0 / fragment.nearness)
+    }
+}
+
 /// Lists the triangles of each band of rows, in their order.
 fn bands(triangles: &[Option<Projected>], n_rows: usize) -> Vec<Vec<u32>> {
     let mut bands = vec![Vec::new(); n_rows.div_ceil(BAND_ROWS)];
@@ -177,13 +212,18 @@ struct Projected {
 
 impl Projected {
     /// `None` if nothing of it is in the picture.
-    fn new(corners: [[f64; 3]; 3], size: [usize; 2]) -> Option<Self> {
+    fn new(corners: [[f64; 3]; 3], faces: Faces, size: [usize; 2]) -> Option<Self> {
         if corners.iter().any(|corner| corner[2] < NEAR_MM) {
             return None;
         }
         let doubled_area = edge(corners[0], corners[1], corners[2]);
-        // Seen from its edge or its inside, or not a number.
-        if !doubled_area.is_finite() || doubled_area >= 0.0 {
+        // Rows run down, so what is counter-clockwise in space has a negative area here.
+        let is_seen = match faces {
+            Faces::Front => doubled_area < 0.0,
+            Faces::Back => doubled_area > 0.0,
+            Faces::Both => doubled_area != 0.0,
+        };
+        if !doubled_area.is_finite() || !is_seen {
             return None;
         }
         let range = |axis: usize| {

@@ -8,10 +8,11 @@ use heschl_core::brain::{Hemisphere, Subject, Surface, SurfaceKind};
 use heschl_core::files::formats::gifti::geometry::GiftiFile;
 use heschl_core::files::formats::npz;
 use heschl_core::scene::{
-    ColourScale, DataMap, Interpolation, Layer, Picture, Scene, Underlay, View, VolumeMap, draw,
+    Camera, ColourScale, DataMap, Interpolation, Layer, Picture, Pose, Scene, Underlay, View,
+    VolumeMap, draw, draw_flat, values,
 };
 use heschl_core::stats::score::correlation;
-use ndarray::{Array2, Array3, Ix1, Ix3};
+use ndarray::{Array2, Array3, Ix1, Ix2, Ix3};
 
 fn surface(path: &Path) -> Surface {
     let mesh = GiftiFile::read(path).unwrap().mesh().unwrap();
@@ -166,6 +167,7 @@ fn pictures_are_those_of_pycortex() {
                 },
                 threshold: None,
             }),
+            outlines: None,
             is_lit: view.is_lit,
         };
         let begun = std::time::Instant::now();
@@ -185,4 +187,62 @@ fn pictures_are_those_of_pycortex() {
             assert!(found.same_colour >= 0.95);
         }
     }
+}
+
+#[test]
+#[ignore = "needs the files of pycortex's subject S1"]
+fn the_flat_map_shows_the_voxels_of_pycortex() {
+    let folder = PathBuf::from(std::env::var_os("HESCHL_S1").expect("HESCHL_S1 is set"));
+    let subject = subject(&folder);
+    let shape = volume(&folder).dim();
+    // Each voxel's value is its number, which single precision holds exactly.
+    let numbers =
+        Array3::from_shape_fn(shape, |(z, y, x)| ((z * shape.1 + y) * shape.2 + x) as f32);
+    let data = DataMap::Volume(VolumeMap {
+        values: numbers.view(),
+        to_voxels: to_voxels(&folder),
+        interpolation: Interpolation::Nearest,
+        depths: &[0.5],
+    });
+    let theirs = npz::read_as::<f64, Ix2>(&folder.join("pixelmap.npz"), "voxel_thick1").unwrap();
+    let (height, width) = theirs.dim();
+    let scene = Scene {
+        subject: &subject,
+        pose: Pose::default(),
+        camera: Camera {
+            azimuth: 0.0,
+            altitude: 0.0,
+            radius: 1.0,
+            target: [0.0; 3],
+        },
+        underlay: Underlay::Plain,
+        layer: None,
+        outlines: None,
+        is_lit: false,
+    };
+    let (_, seen) = draw_flat(&scene, [width, height], 1).unwrap();
+    let ours = values(data, &subject, &seen);
+    // pycortex gives places outside of its triangulation the voxel of the origin.
+    let origin = 136_047.0;
+    let is_seen = |row: usize, column: usize| {
+        let of_theirs = theirs[(row, column)];
+        !ours[row * width + column].is_nan() && of_theirs >= 0.0 && (of_theirs - origin).abs() > 0.5
+    };
+    let (mut n, mut n_same) = (0, 0);
+    for row in 2..height - 2 {
+        for column in 2..width - 2 {
+            let mut around =
+                (row - 2..row + 3).flat_map(|r| (column - 2..column + 3).map(move |c| (r, c)));
+            if around.all(|(r, c)| is_seen(r, c)) {
+                n += 1;
+                let same = f64::from(ours[row * width + column]) - theirs[(row, column)];
+                n_same += usize::from(same.abs() < 0.5);
+            }
+        }
+    }
+    let share = f64::from(n_same as u32) / f64::from(n);
+    eprintln!(
+        "flat map of {width} × {height}: the same voxel in {n_same} of {n} pixels ({share:.4})"
+    );
+    assert!(n > 200_000 && share >= 0.995);
 }

@@ -15,6 +15,9 @@ pub(crate) use worker::BrainWorker;
 
 use super::loading::Loading;
 
+/// The regions that are named under the pointer and outlined.
+const REGIONS: &str = "aparc";
+
 /// What the user has set on the page.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct BrainSettings {
@@ -34,6 +37,8 @@ pub(crate) struct BrainSettings {
     pub(crate) turn: [f64; 2],
     /// By how much the picture is enlarged.
     pub(crate) zoom: f64,
+    /// Whether the borders of regions are drawn.
+    pub(crate) has_outlines: bool,
     /// Whether the cortex is lit.
     pub(crate) is_lit: bool,
 }
@@ -49,6 +54,7 @@ impl Default for BrainSettings {
             unfold: 0.5,
             turn: [0.0; 2],
             zoom: 1.0,
+            has_outlines: false,
             is_lit: true,
         }
     }
@@ -120,7 +126,7 @@ impl BrainPicture {
     /// The region of a vertex.
     #[must_use]
     pub(crate) fn region(&self, hit: &Hit) -> Option<&str> {
-        let regions = self.subject.parcellation("aparc")?;
+        let regions = self.subject.parcellation(REGIONS)?;
         let of_side = regions.of_vertex.get(hit.side.index())?;
         let region = (*of_side.get(hit.nearest_vertex())?)?;
         Some(regions.regions.get(usize::from(region))?.name.as_str())

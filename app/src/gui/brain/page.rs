@@ -288,6 +288,7 @@ fn controls(ui: &mut egui::Ui, settings: &mut BrainSettings, info: &Info) {
             weak(ui, "flat");
         });
     });
+    tick(ui, &mut settings.has_outlines, "Region outlines");
     tick(ui, &mut settings.is_lit, "Light");
     weak(
         ui,

@@ -6,15 +6,19 @@ use std::sync::Arc;
 use heschl_core::brain::Subject;
 use heschl_core::run::encoding::{Column, ScoreTable};
 use heschl_core::run::progress::CancelToken;
-use heschl_core::scene::{ColourScale, DataMap, Layer, Scene, Underlay, draw_with_visibility};
+use heschl_core::scene::{
+    ColourScale, DataMap, Layer, Outlines, Scene, Underlay, draw_with_visibility,
+};
 
-use super::{BrainInfo, BrainPicture, BrainRequest, BrainSettings};
+use super::{BrainInfo, BrainPicture, BrainRequest, BrainSettings, REGIONS};
 use crate::gui::loading::Loading;
 use crate::gui::waker::Waker;
 use crate::gui::workers::{Replies, Worker};
 
 /// Samples of a pixel along each side of a picture that rests.
 const N_SAMPLES: usize = 3;
+/// Width of the borders of regions.
+const OUTLINE_PIXELS: f32 = 1.5;
 /// The share of the voxels below the last colour.
 const BRIGHTEST_SHARE: f64 = 0.99;
 
@@ -115,6 +119,7 @@ fn picture(request: BrainRequest, scores: &mut Scores) -> Result<BrainPicture, S
             },
             threshold: None,
         }),
+        outlines: outlines(settings, subject),
         is_lit: view.is_lit,
     };
     let n_samples = if request.is_moving { 1 } else { N_SAMPLES };
@@ -127,6 +132,15 @@ fn picture(request: BrainRequest, scores: &mut Scores) -> Result<BrainPicture, S
         limits,
         subject,
         request,
+    })
+}
+
+/// The borders of regions, if they are wanted.
+fn outlines<'a>(settings: &BrainSettings, subject: &'a Subject) -> Option<Outlines<'a>> {
+    let regions = subject.parcellation(REGIONS)?;
+    settings.has_outlines.then_some(Outlines {
+        regions,
+        width: OUTLINE_PIXELS,
     })
 }
 

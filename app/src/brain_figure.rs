@@ -1,0 +1,135 @@
+//! A picture of the cortex as a file: alone, or with its colour bar.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use heschl_core::figure::{Axis, escaped};
+use heschl_core::scene::{ColourScale, Picture};
+
+use crate::failure::Failure;
+use crate::render;
+
+/// Height of the colour bar with its numbers, for a picture of 800 points' width.
+const BAR_POINTS: f64 = 62.0;
+const WIDTH_POINTS: f64 = 800.0;
+/// Resolution that is written into the file.
+const DPI: u32 = 96;
+
+/// A picture, and what its colours mean.
+pub(crate) struct BrainFigure<'a> {
+    pub(crate) picture: &'a Picture,
+    pub(crate) scale: ColourScale,
+    /// What is shown.
+    pub(crate) title: &'a str,
+}
+
+/// A file format of pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Png,
+    Svg,
+    Pdf,
+}
+
+impl Format {
+    /// The format by the name of the file.
+    ///
+    /// # Errors
+    /// A sentence if the name ends otherwise.
+    pub(crate) fn of(path: &Path) -> Result<Self, Failure> {
+        let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
+        match ending.to_str() {
+            Some("png") => Ok(Self::Png),
+            Some("svg") => Ok(Self::Svg),
+            Some("pdf") => Ok(Self::Pdf),
+            _ => Err(Failure::new(format!(
+                "Pictures are written as .png, .svg or .pdf. Choose a name that ends so.\nFile: {}",
+                path.display()
+            ))),
+        }
+    }
+}
+
+impl BrainFigure<'_> {
+    /// The pixels alone as a PNG, with the recipe inside.
+    ///
+    /// # Errors
+    /// A sentence if the picture is too large to be written.
+    pub(crate) fn plain_png(&self, recipe: &str) -> Result<Vec<u8>, Failure> {
+        let [width, height] = self.picture.size.map(|side| side as u32);
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, width, height);
+        encoder.set_color(png::ColorType::Rgba);
+        encoder.set_depth(png::BitDepth::Eight);
+        let written = encoder
+            .write_header()
+            .and_then(|mut writer| writer.write_image_data(&self.picture.rgba));
+        written.map_err(|error| Failure::new(format!("The picture cannot be written: {error}")))?;
+        Ok(render::with_chunks(&bytes, recipe, DPI))
+    }
+
+    /// The picture over its colour bar.
+    ///
+    /// # Errors
+    /// A sentence if the figure cannot be made.
+    pub(crate) fn in_format(&self, format: Format, recipe: &str) -> Result<Vec<u8>, Failure> {
+        let svg = self.svg(recipe)?;
+        match format {
+            Format::Svg => Ok(svg.into_bytes()),
+            Format::Png => render::png(&svg, recipe, DPI).map_err(Failure::new),
+            Format::Pdf => render::pdf(&svg, recipe).map_err(Failure::new),
+        }
+    }
+
+    fn svg(&self, recipe: &str) -> Result<String, Failure> {
+        let [width, height] = self.picture.size.map(|side| side as f64);
+        let unit = width / WIDTH_POINTS;
+        let all = height + BAR_POINTS * unit;
+        let png = BASE64_STANDARD.encode(self.plain_png(recipe)?);
+        let mut text = format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" width=\"{width}\" \
+             height=\"{all}\" viewBox=\"0 0 {width} {all}\" font-family=\"Inter Heschl, Inter, Liberation Sans, DejaVu Sans, \
+             Helvetica, Arial, sans-serif\" font-size=\"{}\">\n<metadata>{}</metadata>\n\
+             <image width=\"{width}\" height=\"{height}\" xlink:href=\"data:image/png;base64,{png}\"/>\n",
+            12.0 * unit,
+            escaped(recipe)
+        );
+        self.bar(&mut text, [width, height], unit);
+        text.push_str("</svg>\n");
+        Ok(text)
+    }
+
+    fn bar(&self, text: &mut String, [width, height]: [f64; 2], unit: f64) {
+        let (length, thickness) = (220.0 * unit, 10.0 * unit);
+        let (left, top) = ((width - length) / 2.0, height + 20.0 * unit);
+        let table = self.scale.map.table();
+        let step = length / table.len() as f64;
+        for (at, [red, green, blue]) in table.iter().enumerate() {
+            let x = left + at as f64 * step;
+            // Wider than the step, so that no line is left between.
+            let wide = (2.0 * step).min(left + length - x);
+            let _ = writeln!(
+                text,
+                "<rect x=\"{x:.3}\" y=\"{top:.3}\" width=\"{wide:.3}\" height=\"{thickness:.3}\" \
+                 fill=\"#{red:02x}{green:02x}{blue:02x}\"/>"
+            );
+        }
+        let limits = self.scale.limits.map(f64::from);
+        let span = (limits[1] - limits[0]).abs().max(f64::MIN_POSITIVE);
+        let axis = Axis::over(self.title, limits);
+        let mut write = |x: f64, y: f64, words: &str| {
+            let _ = writeln!(
+                text,
+                "<text x=\"{x:.3}\" y=\"{y:.3}\" text-anchor=\"middle\" fill=\"#222\">{}</text>",
+                escaped(words)
+            );
+        };
+        write(width / 2.0, top - 6.0 * unit, self.title);
+        for (tick, label) in axis.ticks(220.0, 50.0) {
+            let x = left + (tick - limits[0]) / span * length;
+            write(x, top + thickness + 14.0 * unit, &label);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The flat map as a raster: each pixel has its own place on the flattened cortex, without perspective.
+
+use super::picture::{Picture, Scene, paint};
+use super::pose::PoseError;
+use super::raster::{Faces, Piece, Visibility};
+use crate::brain::{Side, Subject, Surface, SurfaceKind};
+
+/// Where a flat map lies in a picture, as pycortex lays it: hemispheres meet at x = 0, the left one at the left.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FlatLayout {
+    /// Least x, largest x, least y and largest y of all vertices, mm of the flattened surface.
+    pub extents: [f64; 4],
+    /// By how much the left and the right hemisphere are moved in x, mm.
+    shifts: [f64; 2],
+    /// Pixels per mm in x and y.
+    scale: [f64; 2],
+    /// Column and row of the upper left corner of the extents, pixels.
+    corner: [f64; 2],
+}
+
+impl FlatLayout {
+    /// The layout of a subject in a picture of `size`, (width, height) in pixels. The map fills the picture if it has the map's
+    /// shape, and else stands in its middle.
+    ///
+    /// # Errors
+    /// Returns [`PoseError::NoFlatSurface`] if a hemisphere is not flattened.
+    pub fn of(subject: &Subject, size: [usize; 2]) -> Result<Self, PoseError> {
+        let mut extents = [
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+        ];
+        let mut shifts = [0.0; 2];
+        for side in Side::BOTH {
+            let [least, most] = flat(subject, side)?.bounds().map(|it| it.map(f64::from));
+            let shift = match side {
+                Side::Left => -most[0],
+                Side::Right => -least[0],
+            };
+            shifts[side.index()] = shift;
+            extents = [
+                extents[0].min(least[0] + shift),
+                extents[1].max(most[0] + shift),
+                extents[2].min(least[1]),
+                extents[3].max(most[1]),
+            ];
+        }
+        let spans = [extents[1] - extents[0], extents[3] - extents[2]];
+        // The outermost places are the centres of the outermost pixels.
+        let steps = size.map(|pixels| pixels.saturating_sub(1) as f64);
+        let fills = [steps[0] / spans[0], steps[1] / spans[1]];
+        let has_shape = (size[1] as f64 * spans[0] / spans[1] - size[0] as f64).abs() < 1.0;
+        let smaller = fills[0].min(fills[1]);
+        let scale = if has_shape { fills } else { [smaller; 2] };
+        Ok(Self {
+            extents,
+            shifts,
+            scale,
+            corner: std::array::from_fn(|axis| {
+                0.5 + (steps[axis] - scale[axis] * spans[axis]) / 2.0
+            }),
+        })
+    }
+
+    /// Column and row in pixels of a place on a flattened hemisphere, mm.
+    #[must_use]
+    pub fn place(&self, side: Side, [x, y]: [f64; 2]) -> [f64; 2] {
+        [
+            self.corner[0] + (x + self.shifts[side.index()] - self.extents[0]) * self.scale[0],
+            self.corner[1] + (self.extents[3] - y) * self.scale[1],
+        ]
+    }
+}
+
+fn flat(subject: &Subject, side: Side) -> Result<&Surface, PoseError> {
+    let surface = subject.hemisphere(side).surface(SurfaceKind::Flat);
+    surface.ok_or(PoseError::NoFlatSurface(side))
+}
+
+/// Draws the flat map of a scene into a picture of `size`, (width, height) in pixels, whatever its camera and pose. It is not
+/// lit.
+///
+/// * `n_samples`: as for [`draw`](super::draw).
+///
+/// # Errors
+/// Returns [`PoseError::NoFlatSurface`] if a hemisphere is not flattened.
+pub fn draw_flat(
+    scene: &Scene,
+    size: [usize; 2],
+    n_samples: usize,
+) -> Result<(Picture, Visibility), PoseError> {
+    let n_samples = n_samples.max(1);
+    let layout = FlatLayout::of(scene.subject, size)?;
+    let mut pieces = Vec::new();
+    for side in Side::BOTH
+        .into_iter()
+        .filter(|side| scene.pose.shown[side.index()])
+    {
+        let surface = flat(scene.subject, side)?;
+        let place = |point: &[f32; 3]| {
+            let [x, y] = layout.place(side, [f64::from(point[0]), f64::from(point[1])]);
+            [x * n_samples as f64, y * n_samples as f64, 1000.0]
+        };
+        pieces.push(Piece {
+            side,
+            places: surface.points().iter().map(place).collect(),
+            triangles: surface.triangles(),
+            faces: Faces::Both,
+        });
+    }
+    let seen = Visibility::of_pieces(&pieces, size.map(|pixels| pixels * n_samples));
+    let picture = paint(scene, None, &seen, size, n_samples);
+    Ok((picture, seen))
+}
