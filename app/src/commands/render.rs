@@ -181,8 +181,8 @@ pub(crate) fn run(args: &Args) -> CommandResult {
     };
     let format = Format::of(&args.out)?;
     let bytes = match format {
-        Format::Png if !args.colour_bar => bar.plain_png(&command())?,
-        format => bar.in_format(format, &command())?,
+        Format::Png if !args.colour_bar => bar.plain_png(&command(args))?,
+        format => bar.in_format(format, &command(args))?,
     };
     atomic::write(&args.out, &bytes)?;
     say(format_args!(
@@ -243,10 +243,20 @@ fn limits(map: &BrainMap, args: &Args) -> [f32; 2] {
     [args.vmin.unwrap_or(least), most]
 }
 
-/// The command that makes the picture again, which stands in the file.
-fn command() -> String {
-    let words = std::env::args().skip(1).map(|word| quoted(&word));
-    format!("heschl {}", words.collect::<Vec<_>>().join(" "))
+/// The command that makes the picture again, which stands in the file. It names files without their folders, and not the picture
+/// itself, so that the bytes are the same everywhere.
+fn command(args: &Args) -> String {
+    let data = args.data.file_name().unwrap_or_default().to_string_lossy();
+    let mut words = std::env::args().skip(2).peekable();
+    let mut kept = vec!["heschl".to_owned(), "render".to_owned(), quoted(&data)];
+    while let Some(word) = words.next() {
+        if word == "--out" {
+            words.next();
+        } else if !word.starts_with("--out=") && Path::new(&word) != args.data {
+            kept.push(quoted(&word));
+        }
+    }
+    kept.join(" ")
 }
 
 fn outlines<'a>(args: &Args, subject: &'a Subject) -> Result<Option<Outlines<'a>>, Failure> {

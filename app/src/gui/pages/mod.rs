@@ -2,6 +2,7 @@
 
 mod align;
 mod blocker;
+mod brain;
 mod colour_bar;
 mod extract;
 mod features;
@@ -25,7 +26,6 @@ pub(crate) use fit::why_not_fit;
 pub(crate) use jobs::speed_words;
 
 use super::actions::{Action, Actions, StudyAction};
-use super::brain::BrainPage;
 use super::icons;
 use super::info::{Info, SaveStatus};
 use super::shortcuts::page_start;
@@ -45,7 +45,7 @@ pub(crate) struct Pages {
     extract: extract::ExtractPage,
     features: features::FeaturesPage,
     pub(super) scores: scores::ScoresPage,
-    brain: BrainPage,
+    brain: brain::BrainPage,
     jobs: jobs::JobsPage,
     pub(super) help: help::HelpPage,
 }

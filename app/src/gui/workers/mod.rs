@@ -1,6 +1,7 @@
 //! What the window has done elsewhere: every look at a disk, a device or another process happens on threads of this
 //! folder. Each kind of request has a worker; replies go into [`super::info::Info`].
 
+mod brain;
 mod chance;
 mod disk_tasks;
 mod drops;
@@ -24,9 +25,10 @@ pub(crate) use super::waker::Waker;
 pub(crate) use time_course::TimeCourseRequest;
 pub(crate) use worker::{LatestRequest, Replies, Worker};
 
+use brain::BrainWorker;
 use std::path::PathBuf;
 
-use super::brain::{BrainRequest, BrainWorker};
+use super::brain::BrainRequest;
 use super::features::FeatureSelection;
 use super::info::{Info, StudyContents};
 use super::loading::Loading;

@@ -10,10 +10,10 @@ use heschl_core::scene::{
     ColourScale, DataMap, Layer, Outlines, Scene, Underlay, draw_with_visibility,
 };
 
-use super::{BrainInfo, BrainPicture, BrainRequest, BrainSettings, REGIONS};
+use super::{Replies, Worker};
+use crate::gui::brain::{BrainInfo, BrainPicture, BrainRequest, BrainSettings, REGIONS};
 use crate::gui::loading::Loading;
 use crate::gui::waker::Waker;
-use crate::gui::workers::{Replies, Worker};
 
 /// Samples of a pixel along each side of a picture that rests.
 const N_SAMPLES: usize = 3;

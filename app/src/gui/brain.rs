@@ -1,7 +1,4 @@
-//! The page "Brain": scores on the cortex.
-
-mod page;
-mod worker;
+//! What the page "Brain" shows: its settings, the picture that is asked for, and the one that was drawn.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,13 +7,10 @@ use heschl_core::brain::{Side, Subject};
 use heschl_core::run::encoding::Column;
 use heschl_core::scene::{ColourMap, Hit, NamedView, Picture, View, Visibility};
 
-pub(crate) use page::BrainPage;
-pub(crate) use worker::BrainWorker;
-
-use super::loading::Loading;
+use crate::gui::loading::Loading;
 
 /// The regions that are named under the pointer and outlined.
-const REGIONS: &str = "aparc";
+pub(crate) const REGIONS: &str = "aparc";
 
 /// What the user has set on the page.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,8 +7,8 @@ use heschl_core::brain::Side;
 use heschl_core::run::encoding::Column;
 use heschl_core::scene::{ColourMap, NamedView};
 
-use super::{BrainPicture, BrainSettings};
 use crate::gui::actions::{Action, Actions, PathPurpose, ViewAction};
+use crate::gui::brain::{BrainPicture, BrainSettings};
 use crate::gui::icons;
 use crate::gui::info::Info;
 use crate::gui::loading::Loading;
