@@ -14,8 +14,8 @@ use crate::render;
 /// Height of the colour bar with its numbers, for a picture of 800 points' width.
 const BAR_POINTS: f64 = 62.0;
 const WIDTH_POINTS: f64 = 800.0;
-/// Resolution that is written into the file.
-const DPI: u32 = 96;
+/// Resolution of a picture with one pixel for each point.
+pub(crate) const DPI: u32 = 96;
 
 /// A picture, and what its colours mean.
 pub(crate) struct BrainFigure<'a> {
@@ -23,6 +23,8 @@ pub(crate) struct BrainFigure<'a> {
     pub(crate) scale: ColourScale,
     /// What is shown.
     pub(crate) title: &'a str,
+    /// Width of the figure in points of 1/96 inch.
+    pub(crate) width_points: f64,
 }
 
 /// A file format of pictures.
@@ -72,19 +74,31 @@ impl BrainFigure<'_> {
 
     /// The picture over its colour bar.
     ///
+    /// * `dpi`: pixels per inch of a PNG.
+    ///
     /// # Errors
     /// A sentence if the figure cannot be made.
-    pub(crate) fn in_format(&self, format: Format, recipe: &str) -> Result<Vec<u8>, Failure> {
+    pub(crate) fn in_format(
+        &self,
+        format: Format,
+        recipe: &str,
+        dpi: u32,
+    ) -> Result<Vec<u8>, Failure> {
         let svg = self.svg(recipe)?;
         match format {
             Format::Svg => Ok(svg.into_bytes()),
-            Format::Png => render::png(&svg, recipe, DPI).map_err(Failure::new),
+            Format::Png => render::png(&svg, recipe, dpi).map_err(Failure::new),
             Format::Pdf => render::pdf(&svg, recipe).map_err(Failure::new),
         }
     }
 
-    fn svg(&self, recipe: &str) -> Result<String, Failure> {
-        let [width, height] = self.picture.size.map(|side| side as f64);
+    /// The same as SVG, text as text.
+    ///
+    /// # Errors
+    /// As [`BrainFigure::in_format`].
+    pub(crate) fn svg(&self, recipe: &str) -> Result<String, Failure> {
+        let sides = self.picture.size.map(|side| side as f64);
+        let (width, height) = (self.width_points, self.width_points * sides[1] / sides[0]);
         let unit = width / WIDTH_POINTS;
         let all = height + BAR_POINTS * unit;
         let png = BASE64_STANDARD.encode(self.plain_png(recipe)?);

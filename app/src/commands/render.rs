@@ -10,7 +10,7 @@ use heschl_core::scene::{
     draw_flat,
 };
 
-use crate::brain_figure::{BrainFigure, Format};
+use crate::brain_figure::{BrainFigure, DPI, Format};
 use crate::brain_map::{BrainMap, FSAVERAGE5, OpenSubject};
 use crate::command_text::quoted;
 use crate::console::{note, say};
@@ -178,11 +178,12 @@ pub(crate) fn run(args: &Args) -> CommandResult {
             limits,
         },
         title: args.map.as_deref().unwrap_or("r"),
+        width_points: args.size[0] as f64,
     };
     let format = Format::of(&args.out)?;
     let bytes = match format {
         Format::Png if !args.colour_bar => bar.plain_png(&command(args))?,
-        format => bar.in_format(format, &command(args))?,
+        format => bar.in_format(format, &command(args), DPI)?,
     };
     atomic::write(&args.out, &bytes)?;
     say(format_args!(

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use heschl_core::brain::{Side, Subject};
 use heschl_core::run::encoding::Column;
-use heschl_core::scene::{ColourMap, Hit, NamedView, Picture, View, Visibility};
+use heschl_core::scene::{
+    ColourMap, ColourScale, DataMap, Hit, Layer, NamedView, Outlines, Picture, Scene, Underlay,
+    View, Visibility, draw_with_visibility,
+};
 
 use crate::gui::loading::Loading;
 
@@ -129,3 +132,46 @@ impl BrainPicture {
 
 /// What is known for the page.
 pub(crate) type BrainInfo = Loading<BrainPicture>;
+
+/// Width of the borders of regions, as a share of the picture's height.
+const OUTLINE_SHARE: f32 = 2.0 / 1024.0;
+/// Samples of a pixel along each side of a picture that rests.
+pub(crate) const N_SAMPLES: usize = 3;
+
+/// Draws values of the left and the right hemisphere between limits.
+///
+/// # Errors
+/// A sentence if the subject lacks a surface of the view.
+pub(crate) fn draw(
+    settings: &BrainSettings,
+    subject: &Subject,
+    (values, limits): (&[Vec<f32>; 2], [f32; 2]),
+    size: [usize; 2],
+    n_samples: usize,
+) -> Result<(Picture, Visibility), String> {
+    let view = settings
+        .view(subject, size)
+        .ok_or("The subject has no surface for this view.")?;
+    let regions = subject.parcellation(REGIONS);
+    let regions = regions.filter(|_| settings.has_outlines);
+    let scene = Scene {
+        subject,
+        pose: view.pose,
+        camera: view.camera(subject),
+        underlay: Underlay::Curvature,
+        layer: Some(Layer {
+            data: DataMap::Vertices([&values[0], &values[1]]),
+            scale: ColourScale {
+                map: settings.colours,
+                limits,
+            },
+            threshold: None,
+        }),
+        outlines: regions.map(|regions| Outlines {
+            regions,
+            width: (OUTLINE_SHARE * size[1] as f32).max(1.0),
+        }),
+        is_lit: view.is_lit,
+    };
+    draw_with_visibility(&scene, size, n_samples).map_err(|error| error.to_string())
+}

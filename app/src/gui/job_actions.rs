@@ -343,10 +343,15 @@ impl App {
             Page::Features => self.feature_figure(),
             Page::Scores => self.score_figure(),
             Page::Align => self.alignment_figure(),
+            Page::Brain => {
+                let shown = self.info.brain.ready().cloned();
+                shown.map(|shown| Content::Brain(Box::new(shown)))
+            }
             _ => None,
         };
         let Some(content) = content else {
-            let sentence = "There is no figure on this page. Open Features, Align or Scores.";
+            let sentence =
+                "There is no figure on this page. Open Features, Align, Scores or Brain.";
             self.notify(Tone::Plain, sentence.into());
             return;
         };

@@ -11,7 +11,7 @@ use crate::gui::features::{Analysis, Beside, LayerInfo, View};
 /// More would be a file that no table program opens.
 const MOST_VALUES: usize = 20_000_000;
 
-fn with_recipe(recipe: &str) -> String {
+pub(super) fn with_recipe(recipe: &str) -> String {
     let mut text = String::new();
     for line in recipe.lines() {
         // Writing to a string cannot fail.

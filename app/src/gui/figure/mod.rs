@@ -1,6 +1,7 @@
 //! Figures that are saved: as PNG, SVG or PDF, or their numbers as CSV, with the recipe inside.
 
 mod align;
+mod brain;
 mod csv;
 mod features;
 pub(crate) mod scores;
@@ -11,6 +12,7 @@ use heschl_core::figure::{Figure, Layout, svg};
 use heschl_core::run::store::atomic;
 use serde::{Deserialize, Serialize};
 
+use crate::gui::brain::BrainPicture;
 use crate::render;
 pub(crate) use align::aligned;
 pub(crate) use features::{FeatureFigure, components};
@@ -105,6 +107,8 @@ pub(crate) enum Content {
     },
     /// Features, drawn and written when they are saved.
     Features(Box<FeatureFigure>),
+    /// The cortex, drawn in the size in which it is saved.
+    Brain(Box<BrainPicture>),
 }
 
 impl Export {
@@ -123,6 +127,7 @@ impl Export {
                 let (folder, recipe) = features.places();
                 (features.file_name(), folder, recipe)
             }
+            Content::Brain(shown) => brain::places(shown),
         };
         let recipe = std::fs::read_to_string(recipe)
             .unwrap_or_else(|_| "There was no recipe.toml.\n".into());
@@ -141,6 +146,7 @@ impl Export {
 
     fn svg(&self, recipe: &str) -> Result<String, String> {
         let figure = match &self.content {
+            Content::Brain(shown) => return brain::svg(shown, self.size, recipe),
             Content::Ready { figure, .. } => figure.as_ref().clone(),
             Content::Features(features) => features.figure()?,
         };
@@ -152,6 +158,7 @@ impl Export {
         match &self.content {
             Content::Ready { figure, .. } => Ok(csv::table(&figure.table, recipe)),
             Content::Features(features) => csv::features(features, recipe),
+            Content::Brain(shown) => Ok(brain::table(shown, recipe)),
         }
     }
 }

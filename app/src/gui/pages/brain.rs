@@ -16,7 +16,8 @@ use crate::gui::state::{Page, State};
 use crate::gui::text::thousands;
 use crate::gui::theme::{BETWEEN, INSIDE, Palette};
 use crate::gui::widgets::{
-    PathField, button, empty_state, heading, name, page_title, plain, problem, tick, weak,
+    PathField, button, empty_state, export_menu, heading, name, page_title, plain, problem, tick,
+    weak,
 };
 
 /// Width of the settings beside the picture.
@@ -97,6 +98,7 @@ impl BrainPage {
                 egui::ScrollArea::vertical()
                     .id_salt("settings of the brain")
                     .show(ui, |ui| controls(ui, &mut settings, info));
+                export_menu(ui, state.preferences.export, actions);
             });
             ui.add_space(BETWEEN);
             ui.vertical(|ui| self.picture(ui, &mut settings, (state, info), actions));

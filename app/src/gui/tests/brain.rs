@@ -9,6 +9,7 @@ use heschl_core::scene::NamedView;
 
 use super::Stage;
 use crate::gui::actions::{Action, PathPurpose};
+use crate::gui::figure::{ExportFormat, ExportSize};
 use crate::gui::state::Page;
 
 /// Scores of every vertex of fsaverage5: high in the left transverse temporal gyrus, low elsewhere. Also scores of few voxels.
@@ -122,4 +123,39 @@ fn views_turn_and_unfold_and_come_back() {
     stage.ask(Action::Use(PathPurpose::Scores, of_few));
     stage.until("it is told", |window| window.info.brain.failure().is_some());
     stage.must_see("has 20484 vertices");
+}
+
+#[test]
+fn the_cortex_is_saved_in_every_format() {
+    let (mut stage, _) = stage();
+    let folder = stage.state().scores.clone().unwrap();
+    stage.ask(Action::ExportSize(ExportSize {
+        width_mm: 85.0,
+        dpi: 150,
+    }));
+    for (format, _) in ExportFormat::ALL {
+        stage.ask(Action::Export(format));
+        let path = folder.join(format!("figures/cortex-r.{}", format.suffix()));
+        stage.until("the figure is there", |_| path.is_file());
+        let bytes = std::fs::read(&path).unwrap();
+        match format {
+            ExportFormat::Png => {
+                let read = image::load_from_memory(&bytes).unwrap();
+                // 85 mm at 150 pixels per inch.
+                assert_eq!(read.width(), 502);
+            }
+            ExportFormat::Csv => {
+                let text = String::from_utf8(bytes).unwrap();
+                let rows: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+                assert_eq!(rows.len(), 1 + 20_484);
+                assert_eq!(rows[0], "voxel,hemisphere,vertex,region,r");
+                assert!(rows[10_243].starts_with("10242,right,0,"));
+            }
+            ExportFormat::Svg => {
+                let text = String::from_utf8(bytes).unwrap();
+                assert!(text.contains(">r</text>") && text.contains("data:image/png;base64,"));
+            }
+            ExportFormat::Pdf => assert!(bytes.starts_with(b"%PDF")),
+        }
+    }
 }

@@ -6,19 +6,12 @@ use std::sync::Arc;
 use heschl_core::brain::Subject;
 use heschl_core::run::encoding::{Column, ScoreTable};
 use heschl_core::run::progress::CancelToken;
-use heschl_core::scene::{
-    ColourScale, DataMap, Layer, Outlines, Scene, Underlay, draw_with_visibility,
-};
 
 use super::{Replies, Worker};
-use crate::gui::brain::{BrainInfo, BrainPicture, BrainRequest, BrainSettings, REGIONS};
+use crate::gui::brain::{BrainInfo, BrainPicture, BrainRequest, BrainSettings, N_SAMPLES, draw};
 use crate::gui::loading::Loading;
 use crate::gui::waker::Waker;
 
-/// Samples of a pixel along each side of a picture that rests.
-const N_SAMPLES: usize = 3;
-/// Width of the borders of regions.
-const OUTLINE_PIXELS: f32 = 1.5;
 /// The share of the voxels below the last colour.
 const BRIGHTEST_SHARE: f64 = 0.99;
 
@@ -103,28 +96,9 @@ fn picture(request: BrainRequest, scores: &mut Scores) -> Result<BrainPicture, S
     let settings = &request.settings;
     let values = values(table, settings, subject)?;
     let limits = settings.limits.unwrap_or_else(|| limits(&values, settings));
-    let view = settings
-        .view(subject, request.size)
-        .ok_or("The subject has no surface for this view.")?;
-    let scene = Scene {
-        subject,
-        pose: view.pose,
-        camera: view.camera(subject),
-        underlay: Underlay::Curvature,
-        layer: Some(Layer {
-            data: DataMap::Vertices([&values[0], &values[1]]),
-            scale: ColourScale {
-                map: settings.colours,
-                limits,
-            },
-            threshold: None,
-        }),
-        outlines: outlines(settings, subject),
-        is_lit: view.is_lit,
-    };
     let n_samples = if request.is_moving { 1 } else { N_SAMPLES };
-    let (picture, seen) =
-        draw_with_visibility(&scene, request.size, n_samples).map_err(|error| error.to_string())?;
+    let shown = (&values, limits);
+    let (picture, seen) = draw(settings, subject, shown, request.size, n_samples)?;
     Ok(BrainPicture {
         picture: Arc::new(picture),
         seen: Arc::new(seen),
@@ -132,15 +106,6 @@ fn picture(request: BrainRequest, scores: &mut Scores) -> Result<BrainPicture, S
         limits,
         subject,
         request,
-    })
-}
-
-/// The borders of regions, if they are wanted.
-fn outlines<'a>(settings: &BrainSettings, subject: &'a Subject) -> Option<Outlines<'a>> {
-    let regions = subject.parcellation(REGIONS)?;
-    settings.has_outlines.then_some(Outlines {
-        regions,
-        width: OUTLINE_PIXELS,
     })
 }
 
