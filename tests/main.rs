@@ -29,6 +29,7 @@ mod parity;
 mod pipeline;
 #[cfg(target_os = "linux")]
 mod short_of_resources;
+mod simulate;
 #[cfg(target_os = "linux")]
 mod slurm;
 mod study_encode;

@@ -489,6 +489,66 @@ mod tests {
     }
 
     #[test]
+    fn a_brain_of_one_layer_is_that_of_earlier_versions() {
+        // Printed by the version before brains of several layers; matrix products may differ in the last bits elsewhere.
+        let expected = [
+            -0.550_972_091_750_368_1,
+            -1.310_467_808_140_377_3,
+            -0.185_126_484_939_844_33,
+            0.229_305_927_778_865_33,
+        ];
+        let brain = SimulatedBrain::new(settings(), 12, 2.0).unwrap();
+        let measured = brain.present(&brain.signal(&features()), 7);
+        let places = [(0, 0), (17, 3), (200, 150), (399, 299)];
+        for (place, expected) in places.into_iter().zip(expected) {
+            let apart: f64 = measured[place] - expected;
+            assert!(apart.abs() < 1e-12, "{place:?}: {:?}", measured[place]);
+        }
+    }
+
+    #[test]
+    fn a_plan_says_what_each_voxel_measures() {
+        let plan = [
+            VoxelPlan::Outside,
+            VoxelPlan::Noise,
+            VoxelPlan::Signal {
+                layer: 1,
+                share: 1.0,
+            },
+            VoxelPlan::Signal {
+                layer: 0,
+                share: 0.25,
+            },
+        ];
+        let brain = SimulatedBrain::planned(settings(), &plan, &[12, 5], 2.0).unwrap();
+        assert_eq!(brain.signal_shares().to_vec(), [0.0, 0.0, 1.0, 0.25]);
+        let other = Array2::from_shape_fn((400, 5), |(scan, _)| (scan as f64).sin());
+        let signal = brain.signal_of_layers(&[features(), other.clone()]);
+        let measured = brain.present(&signal, 1);
+        assert!(measured.column(0).iter().all(|value| *value == 0.0));
+        assert!((power(&measured)[1] - 1.0).abs() < 0.2);
+        // Without noise, the signal itself; each layer drives only its own voxels.
+        assert_eq!(measured.column(2), signal.column(2));
+        let without = brain.signal_of_layers(&[0.0 * features(), other]);
+        assert_eq!(without.column(2), signal.column(2));
+        assert!(power(&without)[3] < 1e-12 && (power(&signal)[3] - 1.0).abs() < 1e-9);
+        let refused = |plan: VoxelPlan| {
+            SimulatedBrain::planned(settings(), &[plan], &[12, 5], 2.0).unwrap_err()
+        };
+        let signal = |layer, share| VoxelPlan::Signal { layer, share };
+        assert!(
+            refused(signal(2, 0.5))
+                .to_string()
+                .contains("layer 2, counted from 0, but there are 2")
+        );
+        assert!(
+            refused(signal(0, 1.5))
+                .to_string()
+                .contains("share of signal is 1.5")
+        );
+    }
+
+    #[test]
     fn settings_that_make_no_sense_are_refused() {
         let refused = |settings| {
             SimulatedBrain::new(settings, 3, 2.0)
