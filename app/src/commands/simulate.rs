@@ -31,7 +31,7 @@ const REST_SECS: f64 = 10.0;
 
 /// Simulate responses with a known ground truth from real features
 ///
-/// Writes the responses, a recipe that fits them, and the ground truth: truth.npz holds the signal_share of each voxel and, with --anatomy, its region and layer.
+/// Writes the responses, a recipe that fits them, and the ground truth: truth.npz holds the signal share of each voxel and, with --anatomy, its region and layer.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Features of at least two stories, such as features_cnk0.1_ctx16.0/whisper-tiny
