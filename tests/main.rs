@@ -30,6 +30,7 @@ mod pipeline;
 mod render;
 #[cfg(target_os = "linux")]
 mod short_of_resources;
+mod simulate;
 #[cfg(target_os = "linux")]
 mod slurm;
 mod study_encode;

@@ -1,5 +1,7 @@
 //! `heschl simulate`: a study whose truth is known, on real features.
 
+mod anatomy;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +18,8 @@ use heschl_core::run::recipe::{
 use heschl_core::run::store::atomic;
 use ndarray::{Array2, s};
 
+use anatomy::Anatomy;
+
 use super::extract::absolute;
 use super::numbers::{number, whole};
 use crate::console::{note, say};
@@ -26,10 +30,16 @@ use crate::gui::sample;
 const REST_SECS: f64 = 10.0;
 
 /// Simulate responses with a known ground truth from real features
+///
+/// Writes the responses, a recipe that fits them, and the ground truth: truth.npz holds the signal share of each voxel and, with --anatomy, its region and layer.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Features of at least two stories, such as features_cnk0.1_ctx16.0/whisper-tiny
     features: PathBuf,
+
+    /// Simulate the cortex of fsaverage5: a voxel per vertex, left hemisphere first, with signal in the language areas and nothing on the medial wall. The transverse temporal (Heschl's) gyrus follows the first layers, the superior temporal gyrus and the banks of the superior temporal sulcus the middle ones, the middle temporal and inferior frontal gyri the last ones
+    #[arg(long, conflicts_with_all = ["voxels", "layer", "empty_share"])]
+    anatomy: bool,
 
     /// Layer that drives the voxels, such as encoder.3 [default: final output]
     #[arg(long, value_name = "LAYER")]
@@ -81,6 +91,7 @@ impl Args {
     pub(crate) fn of_sample(features: PathBuf, study: &Path) -> Self {
         Self {
             features,
+            anatomy: true,
             layer: None,
             out: study.join("simulated"),
             test: Some(sample::TEST_STORY.into()),
@@ -111,14 +122,18 @@ pub(crate) fn run(args: &Args) -> CommandResult {
     let shares = brain.signal_shares();
     say(format_args!(
         "{} voxels, {} of them with signal; a perfect model would reach a mean r of {:.3} on those in a single presentation.",
-        args.voxels,
+        shares.len(),
         shares.iter().filter(|share| **share > 0.0).count(),
         reachable_r(shares)
     ));
-    say(format_args!(
-        "Now: heschl encode {}",
-        args.out.join("recipe.toml").display()
-    ));
+    let recipe = args.out.join("recipe.toml");
+    say(format_args!("Now: heschl encode {}", recipe.display()));
+    if args.anatomy {
+        say(format_args!(
+            "Or, to find the layer of each region: heschl sweep {}",
+            recipe.display()
+        ));
+    }
     Ok(Outcome::Done)
 }
 
@@ -146,20 +161,29 @@ pub(crate) fn plant(args: &Args) -> Result<SimulatedBrain, Failure> {
     }
     let test = test_story(args, &stories)?;
     let design = Preset::DeepFmri.design();
-    let reader = FrameReader::new(&set)?;
+    let anatomy = args
+        .anatomy
+        .then(|| Anatomy::of(&folder, args.signal_share));
+    let anatomy = anatomy.transpose()?;
+    let sources = anatomy
+        .as_ref()
+        .map_or_else(|| vec![set.clone()], |anatomy| anatomy.sets(&set));
+    let readers: Vec<FrameReader> = sources
+        .iter()
+        .map(FrameReader::new)
+        .collect::<Result<_, _>>()?;
     let mut brain = None;
     for (number, story) in stories.iter().enumerate() {
-        let features = at_scans(&reader, story, args.tr)?;
-        refuse_short(story, features.nrows(), design.trim_train)?;
+        let layers: Vec<Array2<f64>> = readers
+            .iter()
+            .map(|reader| at_scans(reader, story, args.tr))
+            .collect::<Result<_, _>>()?;
+        refuse_short(story, layers[0].nrows(), design.trim_train)?;
         let brain = match &mut brain {
             Some(brain) => brain,
-            slot => slot.insert(SimulatedBrain::new(
-                settings(args),
-                features.ncols(),
-                args.tr,
-            )?),
+            slot => slot.insert(brain_of(args, anatomy.as_ref(), &layers)?),
         };
-        let signal = brain.signal(&features);
+        let signal = brain.signal_of_layers(&layers);
         let names = presentations(story, *story == test, args.presentations);
         for (presentation, name) in names.iter().enumerate() {
             let seed = (number * 1000 + presentation) as u64;
@@ -175,9 +199,23 @@ pub(crate) fn plant(args: &Args) -> Result<SimulatedBrain, Failure> {
     let Some(brain) = brain else {
         return Err(Failure::new("There are no stories.".into()));
     };
-    write_truth(&out, &brain)?;
+    write_truth(&out, &brain, anatomy.as_ref())?;
     write_recipe(&out, recipe(args, set, &stories, &test))?;
     Ok(brain)
+}
+
+/// A brain that responds to features like those of one story.
+fn brain_of(
+    args: &Args,
+    anatomy: Option<&Anatomy>,
+    layers: &[Array2<f64>],
+) -> Result<SimulatedBrain, Failure> {
+    let n_features: Vec<usize> = layers.iter().map(Array2::ncols).collect();
+    let settings = settings(args);
+    Ok(match anatomy {
+        Some(anatomy) => SimulatedBrain::planned(settings, anatomy.plan(), &n_features, args.tr)?,
+        None => SimulatedBrain::new(settings, n_features[0], args.tr)?,
+    })
 }
 
 /// A story must outlast what is trimmed at its edges.
@@ -277,11 +315,18 @@ fn npy(rows: &Array2<f32>) -> Vec<u8> {
     bytes
 }
 
-fn write_truth(out: &Path, brain: &SimulatedBrain) -> Result<(), Failure> {
+fn write_truth(
+    out: &Path,
+    brain: &SimulatedBrain,
+    anatomy: Option<&Anatomy>,
+) -> Result<(), Failure> {
     let mut truth = ArraysWriter::default();
     let shares = brain.signal_shares();
     truth.numbers("signal_share", &[shares.len()], shares.iter().copied())?;
     truth.flags("has_signal", shares.iter().map(|share| *share > 0.0))?;
+    if let Some(anatomy) = anatomy {
+        anatomy.write(&mut truth)?;
+    }
     atomic::write(&out.join("truth.npz"), &truth.finish()?)?;
     Ok(())
 }

@@ -72,19 +72,50 @@ pub enum SimulationError {
     NoVoxels,
     #[error("There are no features to plant responses on.")]
     NoFeatures,
+    #[error(
+        "A voxel is to respond to layer {layer}, counted from 0, but there are {n_layers} layers."
+    )]
+    NoSuchLayer { layer: usize, n_layers: usize },
+}
+
+/// What a voxel of a simulated brain measures.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum VoxelPlan {
+    /// Nothing: it lies outside the cortex, and holds 0 at all times.
+    Outside,
+    /// Noise.
+    Noise,
+    /// A signal that one layer drives, and noise.
+    Signal {
+        /// Index of the layer.
+        layer: usize,
+        /// Signal fraction of the variance, 0 to 1.
+        share: f64,
+    },
 }
 
 /// A simulated brain: the weights of each voxel.
 #[derive(Debug, Clone)]
 pub struct SimulatedBrain {
     settings: SimulationSettings,
-    /// `(n_columns, n_patterns)`: weights on delayed features.
-    patterns: Array2<f64>,
-    /// `(n_patterns, n_voxels)`: mixture coefficients of each voxel; 0 for voxels without signal.
-    mixtures: Array2<f64>,
+    /// One per layer.
+    sources: Vec<Source>,
     /// `(n_voxels,)`: signal fraction of the variance.
     signal_shares: Array1<f64>,
+    /// Voxels outside the cortex.
+    outside: Vec<usize>,
     repetition_secs: f64,
+}
+
+/// How voxels respond to one layer.
+#[derive(Debug, Clone)]
+struct Source {
+    /// The voxels that it drives.
+    voxels: Vec<usize>,
+    /// `(n_columns, n_patterns)`: weights on delayed features.
+    patterns: Array2<f64>,
+    /// `(n_patterns, voxels.len())`: mixture coefficients of each voxel; 0 for voxels without signal.
+    mixtures: Array2<f64>,
 }
 
 impl SimulatedBrain {
@@ -99,11 +130,7 @@ impl SimulatedBrain {
     ) -> Result<Self, SimulationError> {
         check(&settings, n_features)?;
         let mut random = PythonRandom::new(settings.seed);
-        let n_columns = match settings.haemodynamics {
-            Haemodynamics::Delays => 4 * n_features,
-            Haemodynamics::Canonical => n_features,
-        };
-        let patterns = Array2::from_shape_simple_fn((n_columns, N_PATTERNS), || random.normal());
+        let patterns = patterns(&settings, n_features, &mut random);
         let n_empty = (settings.n_voxels as f64 * settings.empty_share).round() as usize;
         let n_injected = settings.n_voxels - n_empty;
         let mut mixtures = Array2::zeros((N_PATTERNS, settings.n_voxels));
@@ -119,9 +146,66 @@ impl SimulatedBrain {
         }
         Ok(Self {
             settings,
-            patterns,
-            mixtures,
+            sources: vec![Source {
+                voxels: (0..settings.n_voxels).collect(),
+                patterns,
+                mixtures,
+            }],
             signal_shares,
+            outside: Vec::new(),
+            repetition_secs,
+        })
+    }
+
+    /// Simulates a brain each of whose voxels does what `plan` says, scanned every `repetition_secs`. The plan replaces the
+    /// settings' number of voxels, share of empty voxels and largest signal share.
+    ///
+    /// * `plan`: `(n_voxels,)`.
+    /// * `n_features`: number of features of each layer, `(n_layers,)`.
+    ///
+    /// # Errors
+    /// Returns a [`SimulationError`] if a setting is invalid, or the plan names a layer that does not exist.
+    pub fn planned(
+        settings: SimulationSettings,
+        plan: &[VoxelPlan],
+        n_features: &[usize],
+        repetition_secs: f64,
+    ) -> Result<Self, SimulationError> {
+        let settings = SimulationSettings {
+            n_voxels: plan.len(),
+            ..settings
+        };
+        check(&settings, n_features.iter().copied().min().unwrap_or(0))?;
+        let mut signal_shares = Array1::zeros(plan.len());
+        let mut driven = vec![Vec::new(); n_features.len()];
+        let mut outside = Vec::new();
+        for (voxel, plan) in plan.iter().enumerate() {
+            match *plan {
+                VoxelPlan::Outside => outside.push(voxel),
+                VoxelPlan::Noise => {}
+                VoxelPlan::Signal { layer, share } => {
+                    check_share("voxel's share of signal", share, 1.0 + f64::EPSILON)?;
+                    let n_layers = n_features.len();
+                    let voxels = driven.get_mut(layer);
+                    voxels
+                        .ok_or(SimulationError::NoSuchLayer { layer, n_layers })?
+                        .push(voxel);
+                    signal_shares[voxel] = share;
+                }
+            }
+        }
+        let mut random = PythonRandom::new(settings.seed);
+        let sources = driven.into_iter().zip(n_features);
+        let sources = sources.map(|(voxels, n_features)| Source {
+            patterns: patterns(&settings, *n_features, &mut random),
+            mixtures: Array2::from_shape_simple_fn((N_PATTERNS, voxels.len()), || random.normal()),
+            voxels,
+        });
+        Ok(Self {
+            sources: sources.collect(),
+            settings,
+            signal_shares,
+            outside,
             repetition_secs,
         })
     }
@@ -138,6 +222,30 @@ impl SimulatedBrain {
     /// `features`: `(n_scans, n_features)`, sampled at the scans.
     #[must_use]
     pub fn signal(&self, features: &Array2<f64>) -> Array2<f64> {
+        self.signal_of_layers(std::slice::from_ref(features))
+    }
+
+    /// Returns the signal of one story in a brain that responds to several layers, as [`SimulatedBrain::signal`] does.
+    ///
+    /// `layers`: the features of each layer, `(n_scans, n_features)`, sampled at the scans.
+    #[must_use]
+    pub fn signal_of_layers(&self, layers: &[Array2<f64>]) -> Array2<f64> {
+        let n_scans = layers.first().map_or(0, Array2::nrows);
+        let mut signal = Array2::zeros((n_scans, self.settings.n_voxels));
+        for (source, features) in self.sources.iter().zip(layers) {
+            if source.voxels.is_empty() {
+                continue;
+            }
+            let part = self.signal_of(source, features);
+            for (column, voxel) in part.columns().into_iter().zip(&source.voxels) {
+                signal.column_mut(*voxel).assign(&column);
+            }
+        }
+        signal
+    }
+
+    /// The signal of the voxels that one layer drives.
+    fn signal_of(&self, source: &Source, features: &Array2<f64>) -> Array2<f64> {
         let mut features = features.clone();
         zscore(features.view_mut());
         let n_scans = features.nrows();
@@ -153,14 +261,14 @@ impl SimulatedBrain {
             }
             Haemodynamics::Canonical => convolved(&features, self.repetition_secs),
         };
-        let time_courses = product(columns.view(), self.patterns.view());
-        let mut signal = product(time_courses.view(), self.mixtures.view());
+        let time_courses = product(columns.view(), source.patterns.view());
+        let mut signal = product(time_courses.view(), source.mixtures.view());
         zscore(signal.view_mut());
         signal
     }
 
     /// Returns the responses to one presentation of a story, signal plus independent noise, `(n_scans, n_voxels)`, with
-    /// variance about 1 per voxel.
+    /// variance about 1 per voxel, and 0 outside the cortex.
     ///
     /// `presentation`: number of the presentation; together with the story, it seeds the noise.
     #[must_use]
@@ -179,8 +287,24 @@ impl SimulatedBrain {
                 noise = correlation * noise + fresh * random.normal();
             }
         }
+        for voxel in &self.outside {
+            measured.column_mut(*voxel).fill(0.0);
+        }
         measured
     }
+}
+
+/// Random weight patterns on one layer, `(n_columns, n_patterns)`.
+fn patterns(
+    settings: &SimulationSettings,
+    n_features: usize,
+    random: &mut PythonRandom,
+) -> Array2<f64> {
+    let n_columns = match settings.haemodynamics {
+        Haemodynamics::Delays => 4 * n_features,
+        Haemodynamics::Canonical => n_features,
+    };
+    Array2::from_shape_simple_fn((n_columns, N_PATTERNS), || random.normal())
 }
 
 /// Simulated responses with a known injected signal.
@@ -247,12 +371,17 @@ fn check(settings: &SimulationSettings, n_features: usize) -> Result<(), Simulat
         ),
         ("noise's correlation", settings.noise_correlation, 1.0),
     ] {
-        if !(0.0..below).contains(&value) {
-            let below = 1.0;
-            return Err(SimulationError::Share { name, value, below });
-        }
+        check_share(name, value, below)?;
     }
     Ok(())
+}
+
+fn check_share(name: &'static str, value: f64, below: f64) -> Result<(), SimulationError> {
+    if (0.0..below).contains(&value) {
+        return Ok(());
+    }
+    let below = 1.0;
+    Err(SimulationError::Share { name, value, below })
 }
 
 /// Features convolved with the canonical haemodynamic response.
@@ -357,6 +486,66 @@ mod tests {
             assert!((ours - spm).abs() < 2e-4, "{response}");
         }
         assert!(response[8] < 0.0);
+    }
+
+    #[test]
+    fn a_brain_of_one_layer_is_that_of_earlier_versions() {
+        // Printed by the version before brains of several layers; matrix products may differ in the last bits elsewhere.
+        let expected = [
+            -0.550_972_091_750_368_1,
+            -1.310_467_808_140_377_3,
+            -0.185_126_484_939_844_33,
+            0.229_305_927_778_865_33,
+        ];
+        let brain = SimulatedBrain::new(settings(), 12, 2.0).unwrap();
+        let measured = brain.present(&brain.signal(&features()), 7);
+        let places = [(0, 0), (17, 3), (200, 150), (399, 299)];
+        for (place, expected) in places.into_iter().zip(expected) {
+            let apart: f64 = measured[place] - expected;
+            assert!(apart.abs() < 1e-12, "{place:?}: {:?}", measured[place]);
+        }
+    }
+
+    #[test]
+    fn a_plan_says_what_each_voxel_measures() {
+        let plan = [
+            VoxelPlan::Outside,
+            VoxelPlan::Noise,
+            VoxelPlan::Signal {
+                layer: 1,
+                share: 1.0,
+            },
+            VoxelPlan::Signal {
+                layer: 0,
+                share: 0.25,
+            },
+        ];
+        let brain = SimulatedBrain::planned(settings(), &plan, &[12, 5], 2.0).unwrap();
+        assert_eq!(brain.signal_shares().to_vec(), [0.0, 0.0, 1.0, 0.25]);
+        let other = Array2::from_shape_fn((400, 5), |(scan, _)| (scan as f64).sin());
+        let signal = brain.signal_of_layers(&[features(), other.clone()]);
+        let measured = brain.present(&signal, 1);
+        assert!(measured.column(0).iter().all(|value| *value == 0.0));
+        assert!((power(&measured)[1] - 1.0).abs() < 0.2);
+        // Without noise, the signal itself; each layer drives only its own voxels.
+        assert_eq!(measured.column(2), signal.column(2));
+        let without = brain.signal_of_layers(&[0.0 * features(), other]);
+        assert_eq!(without.column(2), signal.column(2));
+        assert!(power(&without)[3] < 1e-12 && (power(&signal)[3] - 1.0).abs() < 1e-9);
+        let refused = |plan: VoxelPlan| {
+            SimulatedBrain::planned(settings(), &[plan], &[12, 5], 2.0).unwrap_err()
+        };
+        let signal = |layer, share| VoxelPlan::Signal { layer, share };
+        assert!(
+            refused(signal(2, 0.5))
+                .to_string()
+                .contains("layer 2, counted from 0, but there are 2")
+        );
+        assert!(
+            refused(signal(0, 1.5))
+                .to_string()
+                .contains("share of signal is 1.5")
+        );
     }
 
     #[test]

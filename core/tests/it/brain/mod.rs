@@ -4,6 +4,7 @@
 mod folders;
 mod freesurfer;
 mod gifti;
+mod language;
 mod sampling;
 mod subject;
 
