@@ -165,10 +165,16 @@ fn the_recipe_beside_scores_opens_and_repeats_them(user: &User, screen: &Screen,
     let recipe = scores.with_file_name("recipe.toml");
     let mut window = Window::of_study(&recipe, user, screen);
     window.until("the settings are shown", |window| window.shows("Fit"));
-    window.scroll_to("Save predictions");
-    window.press("Save predictions");
-    window.press("Fit");
     let study = user.folder.path().join("home/Heschl/responses");
+    // While the page is being filled, a click may meet something else.
+    let is_off = || {
+        let text = std::fs::read_to_string(study.join("study.toml")).unwrap_or_default();
+        text.lines()
+            .any(|line| line.trim() == "predictions = false")
+    };
+    window.scroll_to("Save predictions");
+    window.press_until("Save predictions", &is_off);
+    window.press("Fit");
     let again = study.join("scores/whisper-tiny.en-encoder.2/scores.npz");
     window.until_within(JOB_PATIENCE, "the scores are there again", |_| {
         again.is_file()

@@ -308,15 +308,34 @@ impl<'a> Window<'a> {
             if self.usable(name).is_some() || self.usable(next).is_none() {
                 self.press(name);
             }
-            let clicked = Instant::now();
-            while clicked.elapsed() < Duration::from_secs(15) {
-                if self.usable(next).is_some() {
-                    return;
-                }
-                std::thread::sleep(Duration::from_millis(50));
+            if self.comes_true(|window| window.usable(next).is_some()) {
+                return;
             }
         }
         panic!("clicked \"{name}\" in vain: \"{next}\" cannot be used");
+    }
+
+    /// Clicks a control until that has had its effect, as [`Window::press_until_usable`] does.
+    pub(crate) fn press_until(&mut self, name: &str, has_effect: &dyn Fn() -> bool) {
+        for _ in 0..4 {
+            self.press(name);
+            if self.comes_true(|_| has_effect()) {
+                return;
+            }
+        }
+        panic!("clicked \"{name}\" in vain");
+    }
+
+    /// Whether something holds within the time that a page takes at most.
+    fn comes_true(&self, holds: impl Fn(&Self) -> bool) -> bool {
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(15) {
+            if holds(self) {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        false
     }
 
     fn click_when_still(&mut self, name: &str, find: impl Fn(&Self) -> Option<Control>) {

@@ -18,6 +18,7 @@ use ndarray::{Array2, Ix2};
 
 use super::encode;
 use super::extract::{MachineArgs, Repetition, absolute, run_recipe};
+use super::render;
 use super::simulate;
 use crate::console::say;
 use crate::failure::{CommandResult, Failure, Outcome};
@@ -135,8 +136,10 @@ fn whole_study(args: Args) -> CommandResult {
     let mut fit = encode::Args::of_recipe(path, None, args.events);
     fit.set_aside = true;
     let outcome = encode::run(&fit)?;
-    if args.events == EventFormat::Text {
+    if args.events == EventFormat::Text && outcome == Outcome::Done {
+        let picture = render::first_picture(&scores)?;
         say(format_args!("scores    {}", scores.display()));
+        say(format_args!("cortex    {}", picture.display()));
         say(format_args!(
             "report    {}",
             scores.join("report.html").display()

@@ -66,7 +66,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", default_value = "inferno")]
     cmap: ColourMap,
 
-    /// Value of the first colour [default: 0, or the least value if there are negative ones and the map diverges]
+    /// Value of the first colour [default: 0; for diverging maps, as far below 0 as the last is above]
     #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
     vmin: Option<f32>,
 
@@ -101,6 +101,46 @@ pub(crate) struct Args {
     /// Picture to write (.png, .svg, .pdf)
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+}
+
+impl Args {
+    /// Both hemispheres, inflated, from the outside, with a colour bar: the first picture of a study.
+    fn of_scores(scores: &Path, out: PathBuf) -> Self {
+        Self {
+            data: scores.join("scores.npz"),
+            subject: FSAVERAGE5.into(),
+            xfm: None,
+            sampler: Sampling::Nearest,
+            depth: None,
+            depths: None,
+            view: "lateral".into(),
+            unfold: 0.5,
+            map: None,
+            cmap: ColourMap::default(),
+            vmin: None,
+            vmax: None,
+            threshold: None,
+            rois: None,
+            no_rois: false,
+            colour_bar: true,
+            no_light: false,
+            size: [1600, 800],
+            out,
+        }
+    }
+}
+
+/// Draws the first picture of a study's scores into their folder, and returns its path.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn first_picture(scores: &Path) -> Result<PathBuf, Failure> {
+    let out = scores.join("cortex.png");
+    let args = Args::of_scores(scores, out.clone());
+    let command =
+        "heschl render scores.npz --view lateral --unfold 0.5 --colour-bar --size 1600x800";
+    write_picture(&args, command)?;
+    Ok(out)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -141,6 +181,22 @@ fn size(text: &str) -> Result<[usize; 2], String> {
 /// # Errors
 /// A sentence if the data do not fit the subject, or a file cannot be read or written.
 pub(crate) fn run(args: &Args) -> CommandResult {
+    let limits = write_picture(args, &command(args))?;
+    say(format_args!(
+        "Colours from {:.3} to {:.3} ({}): {}",
+        limits[0],
+        limits[1],
+        args.cmap,
+        args.out.display()
+    ));
+    Ok(Outcome::Done)
+}
+
+/// Draws and writes the picture; returns the values of the first and the last colour.
+///
+/// * `command`: what makes the picture again, which is written into the file.
+fn write_picture(args: &Args, command: &str) -> Result<[f32; 2], Failure> {
+    let format = Format::of(&args.out)?;
     let open = OpenSubject::open(&args.subject)?;
     for sentence in &open.notes {
         note(format_args!("{sentence}"));
@@ -180,20 +236,12 @@ pub(crate) fn run(args: &Args) -> CommandResult {
         title: args.map.as_deref().unwrap_or("r"),
         width_points: args.size[0] as f64,
     };
-    let format = Format::of(&args.out)?;
     let bytes = match format {
-        Format::Png if !args.colour_bar => bar.plain_png(&command(args))?,
-        format => bar.in_format(format, &command(args), DPI)?,
+        Format::Png if !args.colour_bar => bar.plain_png(command)?,
+        format => bar.in_format(format, command, DPI)?,
     };
     atomic::write(&args.out, &bytes)?;
-    say(format_args!(
-        "Colours from {:.3} to {:.3} ({}): {}",
-        limits[0],
-        limits[1],
-        args.cmap,
-        args.out.display()
-    ));
-    Ok(Outcome::Done)
+    Ok(limits)
 }
 
 /// The depths at which a volume is sampled. With several they lie at k / (n + 1) of the way, as in pycortex.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use heschl_core::brain::{Side, Subject};
+use heschl_core::brain::{RegionRow, Side, Subject};
 use heschl_core::run::encoding::Column;
 use heschl_core::scene::{
     ColourMap, ColourScale, DataMap, Hit, Layer, NamedView, Outlines, Picture, Scene, Underlay,
@@ -96,6 +96,8 @@ pub(crate) struct BrainPicture {
     pub(crate) values: Arc<[Vec<f32>; 2]>,
     /// The values of the first and the last colour.
     pub(crate) limits: [f32; 2],
+    /// The regions with values, the largest mean first.
+    pub(crate) regions: Arc<Vec<RegionRow>>,
     /// The subject.
     pub(crate) subject: &'static Subject,
 }

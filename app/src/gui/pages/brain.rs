@@ -28,6 +28,8 @@ const DEGREES_PER_POINT: f64 = 0.4;
 const DEGREES_PER_KEY: f64 = 10.0;
 /// Enlargement at most, and at least.
 const ZOOMS: [f64; 2] = [0.5, 12.0];
+/// Regions that are listed.
+const N_REGIONS: usize = 12;
 /// What of the scores can be shown.
 const COLUMNS: [(Column, &str); 8] = [
     (Column::R, "r"),
@@ -295,6 +297,40 @@ fn controls(ui: &mut egui::Ui, settings: &mut BrainSettings, info: &Info) {
     weak(
         ui,
         "Drag to turn, wheel to zoom, double-click to go back. A click opens the voxel.",
+    );
+    if let Some(picture) = info.brain.ready() {
+        regions(ui, picture);
+    }
+}
+
+/// The regions with the largest means.
+fn regions(ui: &mut egui::Ui, picture: &BrainPicture) {
+    ui.add_space(INSIDE);
+    heading(ui, "Regions");
+    egui::Grid::new("regions of the brain")
+        .num_columns(3)
+        .striped(true)
+        .show(ui, |ui| {
+            for words in ["region", "mean", "significant"] {
+                weak(ui, words);
+            }
+            ui.end_row();
+            for row in picture.regions.iter().take(N_REGIONS) {
+                let side = match row.side {
+                    Some(Side::Left) => "L ",
+                    Some(Side::Right) => "R ",
+                    None => "",
+                };
+                ui.add(egui::Label::new(format!("{side}{}", row.region)).truncate());
+                ui.label(format!("{:.3}", row.mean));
+                let share = row.significant_share.filter(|share| share.is_finite());
+                ui.label(share.map_or("–".into(), |share| format!("{:.0} %", 100.0 * share)));
+                ui.end_row();
+            }
+        });
+    weak(
+        ui,
+        "Desikan–Killiany regions; all of them are in the exported numbers.",
     );
 }
 

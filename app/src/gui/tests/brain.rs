@@ -76,6 +76,11 @@ fn scores_are_seen_where_they_were_measured() {
     let (mut stage, _) = stage();
     stage.must_have(Role::Image, "Cortex");
     stage.must_have(Role::Image, "Colours: r");
+    stage.must_see("L transversetemporal");
+    let best = &stage.info().brain.ready().unwrap().regions[0];
+    assert_eq!(best.region, "transversetemporal");
+    assert!((best.mean - 0.5).abs() < 1e-6, "{}", best.mean);
+    assert_eq!(best.significant_share, Some(1.0));
     assert_eq!(shown(&stage), [10_242, 10_242]);
     stage.click(Role::CheckBox, "Significant voxels only");
     drawn(&mut stage);

@@ -2,13 +2,16 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use heschl_core::brain::Subject;
+use heschl_core::brain::{Hemispheres, RegionRow, Significance, Subject, region_table};
 use heschl_core::run::encoding::{Column, ScoreTable};
 use heschl_core::run::progress::CancelToken;
 
 use super::{Replies, Worker};
-use crate::gui::brain::{BrainInfo, BrainPicture, BrainRequest, BrainSettings, N_SAMPLES, draw};
+use crate::gui::brain::{
+    BrainInfo, BrainPicture, BrainRequest, BrainSettings, N_SAMPLES, REGIONS, draw,
+};
 use crate::gui::loading::Loading;
 use crate::gui::waker::Waker;
 
@@ -74,15 +77,20 @@ impl BrainWorker {
 #[derive(Default)]
 struct Scores {
     folder: PathBuf,
+    modified: Option<SystemTime>,
     table: Option<ScoreTable>,
 }
 
 impl Scores {
     fn of(&mut self, folder: &Path) -> Result<&ScoreTable, String> {
-        if self.folder != folder || self.table.is_none() {
-            let table = ScoreTable::read(&folder.join("scores.npz"));
+        let path = folder.join("scores.npz");
+        let modified = std::fs::metadata(&path).and_then(|info| info.modified());
+        let modified = modified.ok();
+        if self.folder != folder || self.modified != modified || self.table.is_none() {
+            let table = ScoreTable::read(&path);
             self.table = Some(table.map_err(|error| error.to_string())?);
             self.folder = folder.to_path_buf();
+            self.modified = modified;
         }
         self.table
             .as_ref()
@@ -94,7 +102,12 @@ fn picture(request: BrainRequest, scores: &mut Scores) -> Result<BrainPicture, S
     let subject = Subject::fsaverage5();
     let table = scores.of(&request.scores)?;
     let settings = &request.settings;
-    let values = values(table, settings, subject)?;
+    let mut values = column(table, settings.column, subject)?;
+    let q = column(table, Column::Q, subject)?;
+    let regions = regions(subject, &values, &q, table.fdr_level);
+    if settings.is_significant_only {
+        mask(&mut values, &q, table.fdr_level);
+    }
     let limits = settings.limits.unwrap_or_else(|| limits(&values, settings));
     let n_samples = if request.is_moving { 1 } else { N_SAMPLES };
     let shown = (&values, limits);
@@ -104,17 +117,17 @@ fn picture(request: BrainRequest, scores: &mut Scores) -> Result<BrainPicture, S
         seen: Arc::new(seen),
         values: Arc::new(values),
         limits,
+        regions: Arc::new(regions),
         subject,
         request,
     })
 }
 
-/// The values of each vertex; NaN where nothing is to be shown.
-fn values(
-    table: &ScoreTable,
-    settings: &BrainSettings,
-    subject: &Subject,
-) -> Result<[Vec<f32>; 2], String> {
+/// A column of the scores for the vertices of each hemisphere.
+///
+/// # Errors
+/// A sentence if the voxels are not the subject's vertices.
+fn column(table: &ScoreTable, column: Column, subject: &Subject) -> Result<[Vec<f32>; 2], String> {
     if table.voxels.len() != subject.n_vertices() || table.first_voxel != 0 {
         return Err(format!(
             "These are scores of {} voxels, but {} has {} vertices. Scores of other subjects are drawn by the command \
@@ -124,14 +137,49 @@ fn values(
             subject.n_vertices()
         ));
     }
-    let is_shown = |q: f64| !settings.is_significant_only || q <= table.fdr_level;
-    let all: Vec<f32> = table
-        .column(settings.column)
-        .zip(table.column(Column::Q))
-        .map(|(value, q)| if is_shown(q) { value as f32 } else { f32::NAN })
-        .collect();
+    let all: Vec<f32> = table.column(column).map(|value| value as f32).collect();
     let (left, right) = all.split_at(subject.hemispheres[0].n_vertices());
     Ok([left.to_vec(), right.to_vec()])
+}
+
+/// Takes away values that are not significant.
+fn mask(values: &mut [Vec<f32>; 2], q: &[Vec<f32>; 2], level: f64) {
+    for (values, q) in values.iter_mut().zip(q) {
+        for (value, q) in values.iter_mut().zip(q) {
+            // NaN is not significant.
+            let is_significant = f64::from(*q) <= level;
+            if !is_significant {
+                *value = f32::NAN;
+            }
+        }
+    }
+}
+
+/// The regions with their means, the largest first.
+fn regions(
+    subject: &Subject,
+    values: &[Vec<f32>; 2],
+    q: &[Vec<f32>; 2],
+    level: f64,
+) -> Vec<RegionRow> {
+    let Some(parcellation) = subject.parcellation(REGIONS) else {
+        return vec![];
+    };
+    let significance = Significance {
+        q: [&q[0], &q[1]],
+        level,
+    };
+    let values = [values[0].as_slice(), values[1].as_slice()];
+    let rows = region_table(
+        parcellation,
+        values,
+        Some(significance),
+        Hemispheres::Separate,
+    );
+    let mut rows = rows.unwrap_or_default();
+    rows.retain(|row| row.n_values > 0);
+    rows.sort_by(|a, b| b.mean.total_cmp(&a.mean));
+    rows
 }
 
 /// From 0 to nearly the largest value, or as far to either side of 0 for maps with a middle.
