@@ -100,7 +100,6 @@ impl BrainPage {
                 egui::ScrollArea::vertical()
                     .id_salt("settings of the brain")
                     .show(ui, |ui| controls(ui, &mut settings, info));
-                export_menu(ui, state.preferences.export, actions);
             });
             ui.add_space(BETWEEN);
             ui.vertical(|ui| self.picture(ui, &mut settings, (state, info), actions));
@@ -139,7 +138,12 @@ impl BrainPage {
                 if let Some(share) = under {
                     point(ui, &response, picture, [share.x, share.y], actions);
                 }
-                scale(ui, picture);
+                ui.horizontal(|ui| {
+                    scale(ui, picture);
+                    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                        export_menu(ui, state.preferences.export, actions);
+                    });
+                });
             }
             Loading::Failed(sentence) => problem(ui, sentence),
             Loading::Waiting | Loading::Nothing => {
@@ -368,22 +372,20 @@ fn scale(ui: &mut egui::Ui, picture: &BrainPicture) {
         .iter()
         .find(|(column, _)| *column == settings.column)
         .map_or("", |(_, words)| *words);
-    ui.horizontal(|ui| {
-        weak(ui, plain(f64::from(picture.limits[0])));
-        let size = vec2((ui.available_width() * 0.4).min(280.0), 12.0);
-        let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
-        name(&response, Role::Image, &format!("Colours: {words}"));
-        let table = settings.colours.table();
-        ui.painter().add(ribbon(rect, &table));
-        weak(ui, format!("{:.3}", picture.limits[1]));
-        ui.colored_label(Palette::of(ui).text, words);
-        let without = if settings.is_significant_only {
-            "grey: not significant or no value"
-        } else {
-            "grey: no value"
-        };
-        weak(ui, without);
-    });
+    weak(ui, plain(f64::from(picture.limits[0])));
+    let size = vec2((ui.available_width() * 0.4).min(280.0), 12.0);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+    name(&response, Role::Image, &format!("Colours: {words}"));
+    let table = settings.colours.table();
+    ui.painter().add(ribbon(rect, &table));
+    weak(ui, format!("{:.3}", picture.limits[1]));
+    ui.colored_label(Palette::of(ui).text, words);
+    let without = if settings.is_significant_only {
+        "grey: not significant or no value"
+    } else {
+        "grey: no value"
+    };
+    weak(ui, without);
 }
 
 /// Colours side by side, without seams.
