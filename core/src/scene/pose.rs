@@ -80,12 +80,12 @@ impl fmt::Display for PoseError {
             Self::NoSurface(side) => {
                 write!(
                     f,
-                    "The {side} hemisphere has no pial, white or middle surface."
+                    "The {side} hemisphere has no pial, white or midthickness surface."
                 )
             }
             Self::NoFlatSurface(side) => write!(
                 f,
-                "The {side} hemisphere has no flat surface. Choose a folded or inflated view, or flatten the subject first."
+                "The {side} hemisphere has no flat surface. Choose a folded or an inflated view."
             ),
         }
     }

@@ -7,7 +7,8 @@ use heschl_core::brain::Side;
 use heschl_core::run::encoding::Column;
 use heschl_core::scene::{ColourMap, NamedView};
 
-use crate::gui::actions::{Action, Actions, PathPurpose, ViewAction};
+use super::scores_field;
+use crate::gui::actions::{Action, Actions, ViewAction};
 use crate::gui::brain::{BrainPicture, BrainSettings};
 use crate::gui::icons;
 use crate::gui::info::Info;
@@ -16,8 +17,7 @@ use crate::gui::state::{Page, State};
 use crate::gui::text::thousands;
 use crate::gui::theme::{BETWEEN, INSIDE, Palette};
 use crate::gui::widgets::{
-    PathField, button, empty_state, export_menu, heading, name, page_title, plain, problem, tick,
-    weak,
+    button, empty_state, export_menu, heading, name, page_title, plain, problem, tick, weak,
 };
 
 /// Width of the settings beside the picture.
@@ -72,16 +72,7 @@ impl BrainPage {
         actions: &mut Actions,
     ) {
         page_title(ui, "Brain", "Scores on the cortex of fsaverage5.");
-        PathField {
-            label: "Folder of scores",
-            purpose: PathPurpose::Scores,
-            recent: &state.preferences.recent_scores,
-            own: info.own_scores(),
-            home: info.home.as_deref(),
-            picking: info.picking,
-        }
-        .show(ui, state.scores.as_deref(), actions);
-        ui.add_space(INSIDE);
+        scores_field(ui, state, info, actions);
         if state.scores.is_none() {
             if empty_state(
                 ui,
@@ -300,7 +291,7 @@ fn controls(ui: &mut egui::Ui, settings: &mut BrainSettings, info: &Info) {
     tick(ui, &mut settings.is_lit, "Light");
     weak(
         ui,
-        "Drag to turn, wheel to zoom, double-click to go back. A click opens the voxel.",
+        "Drag to rotate, scroll to zoom, double-click to reset the view. Click a voxel to open it under Scores.",
     );
     if let Some(picture) = info.brain.ready() {
         regions(ui, picture);

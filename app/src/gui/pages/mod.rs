@@ -25,13 +25,13 @@ pub(crate) use extract::why_not_run;
 pub(crate) use fit::why_not_fit;
 pub(crate) use jobs::speed_words;
 
-use super::actions::{Action, Actions, StudyAction};
+use super::actions::{Action, Actions, PathPurpose, StudyAction};
 use super::icons;
 use super::info::{Info, SaveStatus};
 use super::shortcuts::page_start;
 use super::state::{Page, State};
 use super::theme::{BETWEEN, INSIDE};
-use super::widgets::empty_state;
+use super::widgets::{PathField, empty_state};
 
 /// What is wider is hard to take in.
 const MOST_WIDTH: f32 = 1400.0;
@@ -122,6 +122,20 @@ fn elsewhere(ui: &mut egui::Ui, info: &Info, actions: &mut Actions) {
         Action::Study(StudyAction::TakeLock),
     );
     blocker::Blocker::new(sentence.as_str(), vec![again]).ui(ui, actions);
+    ui.add_space(INSIDE);
+}
+
+/// The field of the folder of scores that is looked at.
+fn scores_field(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut Actions) {
+    PathField {
+        label: "Folder of scores",
+        purpose: PathPurpose::Scores,
+        recent: &state.preferences.recent_scores,
+        own: info.own_scores(),
+        home: info.home.as_deref(),
+        picking: info.picking,
+    }
+    .show(ui, state.scores.as_deref(), actions);
     ui.add_space(INSIDE);
 }
 

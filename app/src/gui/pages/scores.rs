@@ -9,6 +9,7 @@ use eframe::egui;
 use heschl_core::figure::Figure;
 use heschl_core::run::sanity::Verdict;
 
+use super::scores_field;
 use crate::gui::actions::{Action, Actions, PathPurpose, ViewAction};
 use crate::gui::figure;
 use crate::gui::fitting::ScoresInfo;
@@ -67,16 +68,7 @@ impl ScoresPage {
             "Scores",
             "Prediction performance of each voxel on held-out stories.",
         );
-        PathField {
-            label: "Folder of scores",
-            purpose: PathPurpose::Scores,
-            recent: &state.preferences.recent_scores,
-            own: info.own_scores(),
-            home: info.home.as_deref(),
-            picking: info.picking,
-        }
-        .show(ui, state.scores.as_deref(), actions);
-        ui.add_space(INSIDE);
+        scores_field(ui, state, info, actions);
         match &info.fit.scores {
             Loading::Nothing => {
                 if empty_state(
