@@ -179,6 +179,8 @@ fn the_recipe_beside_scores_opens_and_repeats_them(user: &User, screen: &Screen,
     window.until_within(JOB_PATIENCE, "the scores are there again", |_| {
         again.is_file()
     });
+    // The job goes on after its scores are there: it draws the report.
+    window.until("they are shown", |window| window.shows("Scores"));
     assert!(window.close().success());
     assert!(scores.with_file_name("predictions.npy").is_file());
     assert!(!again.with_file_name("predictions.npy").exists());

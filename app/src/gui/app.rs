@@ -7,7 +7,7 @@ use eframe::egui;
 use heschl_core::run::recipe::ScansRecipe;
 use heschl_core::speech::ENCODER_RATE_HZ;
 
-use super::actions::Actions;
+use super::actions::{Actions, AtClose};
 use super::close_request::CloseRequest;
 use super::fitting::FitStudy;
 use super::history::History;
@@ -383,6 +383,10 @@ impl eframe::App for App {
             self.close_request = CloseRequest::Actions;
         }
         self.collect();
+        // The last job has ended while the question stood: nothing is left to ask.
+        if self.close_request == CloseRequest::Actions && self.info.queue.n_alive() == 0 {
+            self.close(AtClose::Leave, ctx);
+        }
         self.follow_player(ctx);
         self.save(ctx);
         // Files change on the disk, and memory is taken and freed, while nobody touches the window.

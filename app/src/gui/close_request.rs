@@ -35,10 +35,12 @@ pub(crate) fn ui(ui: &mut egui::Ui, info: &Info, actions: &mut Actions) {
     let modal = egui::Modal::new(egui::Id::unique("leaving")).show(ui.ctx(), |ui| {
         ui.set_width(440.0);
         heading(ui, "Close the window?");
-        ui.label(format!(
-            "{} running. It can continue in the background; you will find it here when you come back.",
-            count(n_running, "job is", "jobs are")
-        ));
+        if n_running > 0 {
+            ui.label(format!(
+                "{} running and can continue in the background; you will find it here when you come back.",
+                count(n_running, "job is", "jobs are")
+            ));
+        }
         if n_waiting > 0 {
             weak(
                 ui,

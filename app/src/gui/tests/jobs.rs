@@ -7,6 +7,7 @@ use heschl_models::catalogue;
 
 use super::{Stage, recordings};
 use crate::gui::actions::Action;
+use crate::gui::close_request::CloseRequest;
 use crate::gui::info::{ModelEntry, ModelSource};
 use crate::gui::jobs::data::{Counted, JobInfo, JobState, Progress, QueueInfo, Task, Times};
 use crate::gui::loading::Loading;
@@ -164,43 +165,44 @@ fn a_finished_job_leads_to_its_features() {
     );
 }
 
+/// Asks the window to close, as the window manager does.
+fn close(stage: &mut Stage) {
+    let viewport = eframe::egui::ViewportId::ROOT;
+    let events = |stage: &mut Stage, events| {
+        let viewports = &mut stage.harness.input_mut().viewports;
+        viewports.entry(viewport).or_default().events = events;
+    };
+    events(stage, vec![eframe::egui::ViewportEvent::Close]);
+    stage.harness.step();
+    events(stage, Vec::new());
+    stage.settle();
+}
+
 #[test]
 fn closing_asks_while_something_runs() {
     let mut stage = stage(vec![
         job("it", JobState::Running),
         job("other", JobState::Waiting),
     ]);
-    let viewport = eframe::egui::ViewportId::ROOT;
-    let close = |stage: &mut Stage| {
-        let input = stage.harness.input_mut();
-        input
-            .viewports
-            .entry(viewport)
-            .or_default()
-            .events
-            .push(eframe::egui::ViewportEvent::Close);
-        stage.harness.step();
-        stage
-            .harness
-            .input_mut()
-            .viewports
-            .entry(viewport)
-            .or_default()
-            .events
-            .clear();
-        stage.settle();
-    };
     close(&mut stage);
-    stage.must_see("1 job is running. It can continue in the background");
+    stage.must_see("1 job is running and can continue in the background");
     stage.must_see("1 job waits in the queue and will run in the background.");
     stage.press("Stay");
     assert!(!stage.sees("Close the window?"));
     close(&mut stage);
     stage.press("Continue in the background");
-    assert_eq!(
-        stage.harness.state().close_request,
-        crate::gui::close_request::CloseRequest::Settled
-    );
+    assert_eq!(stage.harness.state().close_request, CloseRequest::Settled);
+}
+
+#[test]
+fn the_window_closes_when_the_last_job_ends_while_it_asks() {
+    let mut stage = stage(vec![job("it", JobState::Running)]);
+    close(&mut stage);
+    stage.must_see("Close the window?");
+    stage.harness.state_mut().info.queue.jobs[0].state = JobState::Done;
+    stage.settle();
+    assert!(!stage.sees("Close the window?"));
+    assert_eq!(stage.harness.state().close_request, CloseRequest::Settled);
 }
 
 fn models(stage: &mut Stage, change: impl Fn(&mut ModelEntry)) {
