@@ -6,6 +6,7 @@ use heschl_core::scene::{DataMap, Hit, Interpolation, VolumeMap};
 use ndarray::Array3;
 
 use super::OpenSubject;
+use super::anatomy::centre;
 use crate::failure::Failure;
 
 /// An image in which less of the cortex lies than this is not of the subject, or not aligned with it.
@@ -131,13 +132,12 @@ impl Placement {
             "The image is taken to be aligned with the T1 of {}, as fMRIPrep's images in the space \"T1w\" are.",
             subject.name
         )];
-        let centres: Vec<[f64; 3]> = subject
+        let centre = centre(subject);
+        let says_centre = subject
             .hemispheres
             .iter()
-            .filter_map(|hemisphere| hemisphere.centre_ras)
-            .collect();
-        let centre = centres.first().copied().unwrap_or_default();
-        if centres.is_empty() && open.kind == Some(FolderKind::FreeSurfer) {
+            .any(|hemisphere| hemisphere.centre_ras.is_some());
+        if !says_centre && open.kind == Some(FolderKind::FreeSurfer) {
             notes.push(
                 "The surfaces do not say where their centre lies in the scanner's space; it is taken to be the origin."
                     .into(),
@@ -214,14 +214,20 @@ impl Placement {
                 Side::Left => hit.nearest_vertex(),
                 Side::Right => n_left + hit.nearest_vertex(),
             }),
-            Places::Voxels { transform, mask } => {
-                let point = middle(subject, hit)?;
-                let voxel = transform.nearest(transform.place(point.map(f64::from)))?;
-                match mask {
-                    Some(mask) => mask.voxels.binary_search(&voxel).ok(),
-                    None => Some(voxel as usize),
-                }
-            }
+            Places::Voxels { .. } => self.index_at(middle(subject, hit)?.map(f64::from)),
+        }
+    }
+
+    /// The index of the value at a point in the coordinates of the surfaces, mm; `None` where there is none, and for values of
+    /// vertices.
+    pub(crate) fn index_at(&self, point: [f64; 3]) -> Option<usize> {
+        let Places::Voxels { transform, mask } = &self.places else {
+            return None;
+        };
+        let voxel = transform.nearest(transform.place(point))?;
+        match mask {
+            Some(mask) => mask.voxels.binary_search(&voxel).ok(),
+            None => Some(voxel as usize),
         }
     }
 
@@ -247,7 +253,7 @@ impl Placement {
 }
 
 /// The point of a subject halfway between pial and white surface, mm.
-fn middle(subject: &Subject, hit: &Hit) -> Option<[f32; 3]> {
+pub(crate) fn middle(subject: &Subject, hit: &Hit) -> Option<[f32; 3]> {
     let hemisphere = subject.hemisphere(hit.side);
     let at = |kind| Some(hit.point(hemisphere.surface(kind)?.points()));
     if let Some(point) = at(SurfaceKind::Middle) {
@@ -339,6 +345,19 @@ impl PlacedMap {
                 };
                 Ok([of(Side::Left)?, of(Side::Right)?])
             }
+        }
+    }
+}
+
+impl PlacedMap {
+    /// The value at a point in the coordinates of the surfaces, mm; `None` where there is none, and for values of vertices.
+    pub(crate) fn at(&self, point: [f64; 3]) -> Option<f32> {
+        match self.data(Interpolation::Nearest, &[]) {
+            DataMap::Volume(volume) => {
+                let value = volume.at(point.map(|value| value as f32));
+                (!value.is_nan()).then_some(value)
+            }
+            DataMap::Vertices(_) => None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the page "Brain" shows: its settings, the picture that is asked for, and the one that was drawn.
 
 mod drawing;
+mod slices;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,8 +12,9 @@ use heschl_core::scene::{ColourMap, Hit, Interpolation, NamedView, Picture, Visi
 use serde::{Deserialize, Serialize};
 
 pub(crate) use drawing::{Drawer, N_SAMPLES};
+pub(crate) use slices::{SliceLayout, SliceSettings, draw as draw_slices};
 
-use crate::brain_map::{OpenSubject, PlacedMap, Placement};
+use crate::brain_map::{Anatomy, OpenSubject, PlacedMap, Placement, middle};
 use crate::gui::loading::Loading;
 
 /// The regions that are named under the pointer and outlined, if the subject has them.
@@ -28,9 +30,23 @@ pub(crate) struct SubjectChoice {
     pub(crate) transform: Option<String>,
 }
 
+/// What the picture shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum BrainLayout {
+    /// The cortex from one side.
+    #[default]
+    Cortex,
+    /// Three slices.
+    Slices,
+}
+
 /// What the user has set on the page.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct BrainSettings {
+    /// What the picture shows.
+    pub(crate) layout: BrainLayout,
+    /// How slices are shown.
+    pub(crate) slices: SliceSettings,
     /// What is shown of the scores.
     pub(crate) column: Column,
     /// Whether only significant voxels are shown.
@@ -62,6 +78,8 @@ pub(crate) struct BrainSettings {
 impl Default for BrainSettings {
     fn default() -> Self {
         Self {
+            layout: BrainLayout::Cortex,
+            slices: SliceSettings::default(),
             column: Column::R,
             is_significant_only: false,
             colours: ColourMap::default(),
@@ -149,7 +167,13 @@ pub(crate) struct BrainPicture {
     /// The pixels.
     pub(crate) picture: Arc<Picture>,
     /// What is seen in each pixel of a picture three times as wide and high, or as wide and high while it moves.
-    pub(crate) seen: Arc<Visibility>,
+    ///
+    /// `None` for slices.
+    pub(crate) seen: Option<Arc<Visibility>>,
+    /// Where the slices lie, if these are shown.
+    pub(crate) slices: Option<SliceLayout>,
+    /// The image under slices.
+    pub(crate) anatomy: Option<Arc<Anatomy>>,
     /// The values in their places; NaN where nothing is shown.
     pub(crate) map: Arc<PlacedMap>,
     /// Which value belongs where.
@@ -174,10 +198,11 @@ impl BrainPicture {
     /// What is seen at a place of the picture, given as shares of its width and height.
     #[must_use]
     pub(crate) fn hit(&self, share: [f32; 2]) -> Option<Hit> {
-        let [width, height] = self.seen.size();
+        let seen = self.seen.as_ref()?;
+        let [width, height] = seen.size();
         let at =
             |share: f32, n: usize| (share * n as f32).floor().clamp(0.0, n as f32 - 1.0) as usize;
-        self.seen.hit(at(share[0], width), at(share[1], height))
+        seen.hit(at(share[0], width), at(share[1], height))
     }
 
     /// The value that is seen.
@@ -193,6 +218,12 @@ impl BrainPicture {
     #[must_use]
     pub(crate) fn voxel(&self, hit: &Hit) -> Option<usize> {
         self.placement.index(self.subject(), hit)
+    }
+
+    /// The point of the cortex that is seen, halfway between pial and white surface, mm.
+    #[must_use]
+    pub(crate) fn point(&self, hit: &Hit) -> Option<[f64; 3]> {
+        Some(middle(self.subject(), hit)?.map(f64::from))
     }
 
     /// The region of a vertex.

@@ -2,6 +2,7 @@
 
 mod controls;
 mod navigation;
+mod slices;
 mod subject;
 
 use eframe::egui;
@@ -13,7 +14,7 @@ use heschl_core::scene::NamedView;
 
 use super::scores_field;
 use crate::gui::actions::{Action, Actions, ViewAction};
-use crate::gui::brain::{BrainPicture, BrainSettings};
+use crate::gui::brain::{BrainLayout, BrainPicture, BrainSettings};
 use crate::gui::icons;
 use crate::gui::info::Info;
 use crate::gui::loading::Loading;
@@ -118,19 +119,28 @@ impl BrainPage {
         if state.brain_size != Some(shown) {
             actions.push(Action::View(ViewAction::BrainSize(shown.0, shown.1)));
         }
-        navigation::ui(ui, &response, settings);
+        if settings.layout == BrainLayout::Cortex {
+            navigation::ui(ui, &response, settings);
+        }
         match &info.brain.picture {
             Loading::Ready(picture) => {
                 self.show(ui, rect, picture);
+                if let Some(layout) = &picture.slices {
+                    slices::ui(ui, &response, layout, settings);
+                }
                 let under = response
                     .hover_pos()
                     .filter(|_| !is_moving)
                     .map(|at| (at - rect.min) / rect.size());
                 if let Some(share) = under {
-                    point(ui, &response, picture, [share.x, share.y], actions);
+                    let share = [share.x, share.y];
+                    point(ui, &response, (picture, share), settings, actions);
                 }
                 ui.horizontal(|ui| {
                     scale(ui, picture);
+                    if picture.slices.is_some() {
+                        slices::readout(ui, picture, settings, actions);
+                    }
                     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                         export_menu(ui, state.preferences.export, actions);
                     });
@@ -171,8 +181,8 @@ impl BrainPage {
 fn point(
     ui: &egui::Ui,
     response: &egui::Response,
-    picture: &BrainPicture,
-    share: [f32; 2],
+    (picture, share): (&BrainPicture, [f32; 2]),
+    settings: &mut BrainSettings,
     actions: &mut Actions,
 ) {
     let Some(hit) = picture.hit(share) else {
@@ -195,6 +205,9 @@ fn point(
     };
     ui.ctx().set_cursor_icon(egui::CursorIcon::PointingHand);
     if response.clicked() {
+        if let Some(point) = picture.point(&hit) {
+            settings.slices.cursor = point;
+        }
         actions.push(Action::View(ViewAction::Voxel(voxel)));
         actions.push(Action::Go(Page::Scores));
     }

@@ -286,6 +286,35 @@ fn voxels_of_an_aligned_image_are_seen_on_a_freesurfer_subject() {
     stage.must_see("The image is taken to be aligned with the T1 of freesurfer");
     let [left, right] = shown(&stage);
     assert!(left > 9000 && right > 9000, "{left}, {right}");
-    // A study remembers its subject; the window does without one.
     assert_eq!(stage.state().subject().folder, Some(data("freesurfer")));
+    // The same in slices: the subject's T1 underneath, and the voxel at the cross.
+    stage.click(Role::RadioButton, "Slices");
+    drawn(&mut stage);
+    stage.must_see("Under the slices: T1.2mm.mgz.");
+    let picture = stage.info().brain.picture.ready().unwrap();
+    let cursor = stage.state().brain.slices.cursor;
+    let voxel = picture.placement.index_at(cursor).unwrap();
+    // The value of a voxel is its number here.
+    let value = picture.map.at(cursor).unwrap();
+    assert!(
+        (f64::from(value) - voxel as f64).abs() < 1.0,
+        "{value} {voxel}"
+    );
+    let n_grey = picture.picture.rgba.chunks_exact(4).filter(|pixel| {
+        pixel[3] == 255 && pixel[0] == pixel[1] && pixel[1] == pixel[2] && pixel[0] > 40
+    });
+    assert!(n_grey.count() > 2000);
+    stage.ask(Action::Export(ExportFormat::Svg));
+    let path = stage.state().scores.clone().unwrap();
+    let path = path.join("figures/slices-r.svg");
+    stage.until("the figure is there", |_| path.is_file());
+    let text = std::fs::read_to_string(&path).unwrap();
+    for letter in [">L</text>", ">R</text>", ">A</text>", ">P</text>"] {
+        assert!(text.contains(letter), "{letter}");
+    }
+    stage.press(&format!("Open voxel {}", crate::gui::thousands(voxel)));
+    assert_eq!(
+        (stage.state().page(), stage.state().voxel),
+        (Page::Scores, voxel)
+    );
 }

@@ -7,13 +7,14 @@ use std::time::{Instant, SystemTime};
 use heschl_core::brain::{Hemispheres, RegionRow, Significance, Subject, region_table};
 use heschl_core::run::encoding::{Column, ScoreTable};
 use heschl_core::run::progress::CancelToken;
-use heschl_core::scene::{Picture, Visibility};
+use heschl_core::scene::{ColourScale, Picture, Visibility};
 
 use super::{Replies, Worker};
-use crate::brain_map::{OpenSubject, PlacedMap, Placement, recorded_space};
+use crate::brain_map::{Anatomy, OpenSubject, PlacedMap, Placement, recorded_space};
 use crate::failure::Failure;
 use crate::gui::brain::{
-    BrainInfo, BrainPicture, BrainRequest, BrainSettings, Drawer, N_SAMPLES, SubjectChoice,
+    BrainInfo, BrainLayout, BrainPicture, BrainRequest, BrainSettings, Drawer, N_SAMPLES,
+    SliceLayout, SubjectChoice, draw_slices,
 };
 use crate::gui::loading::Loading;
 use crate::gui::waker::Waker;
@@ -97,6 +98,8 @@ struct Known {
     subject: Option<(SubjectChoice, Arc<OpenSubject>)>,
     placement: Option<(PlacementKey, Arc<Placement>)>,
     prepared: Option<(PreparedKey, Prepared)>,
+    /// The image under slices, if the subject has one.
+    anatomy: Option<(SubjectChoice, Option<Arc<Anatomy>>)>,
     /// Of the subject that was opened last.
     drawer: Drawer,
     /// By how much pictures of a brain that moves are reduced.
@@ -174,6 +177,33 @@ impl Known {
         let drawn = self.drawer.draw(settings, subject, shown, size, 1);
         self.reduction.took(begun.elapsed().as_secs_f64());
         drawn
+    }
+
+    fn slices(
+        &mut self,
+        request: &BrainRequest,
+        ready: &Prepared,
+        limits: [f32; 2],
+    ) -> Result<(Picture, SliceLayout, Option<Arc<Anatomy>>), Failure> {
+        let (settings, choice) = (&request.settings, &request.subject);
+        let anatomy = match &self.anatomy {
+            Some((of, anatomy)) if of == choice => anatomy.clone(),
+            _ => {
+                let read = Anatomy::of(&ready.open, choice.transform.as_deref())?;
+                let read = read.map(Arc::new);
+                self.anatomy = Some((choice.clone(), read.clone()));
+                read
+            }
+        };
+        let subject = &ready.open.subject;
+        let layout = SliceLayout::of(&settings.slices, subject, request.size);
+        let scale = ColourScale {
+            map: settings.colours,
+            limits,
+        };
+        let of = (&**subject, anatomy.as_deref());
+        let picture = draw_slices(&settings.slices, &layout, of, (&ready.map, scale));
+        Ok((picture, layout, anatomy))
     }
 
     /// Finds out where the scores' voxels lie.
@@ -257,11 +287,23 @@ fn picture(
     let limits = settings
         .limits
         .unwrap_or(ready.limits[usize::from(has_middle)]);
-    let drawn = known.draw(&request, &ready, limits);
-    let (picture, seen) = drawn.map_err(Failure::new)?;
+    let drawn = match settings.layout {
+        BrainLayout::Cortex => {
+            let drawn = known.draw(&request, &ready, limits);
+            let (picture, seen) = drawn.map_err(Failure::new)?;
+            (picture, Some(seen), None, None)
+        }
+        BrainLayout::Slices => {
+            let (picture, layout, anatomy) = known.slices(&request, &ready, limits)?;
+            (picture, None, Some(layout), anatomy)
+        }
+    };
+    let (picture, seen, slices, anatomy) = drawn;
     Ok(BrainPicture {
         picture: Arc::new(picture),
         seen,
+        slices,
+        anatomy,
         map: ready.map,
         placement: ready.placement,
         values: ready.values,

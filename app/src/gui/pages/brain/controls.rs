@@ -5,8 +5,8 @@ use egui::accesskit::Role;
 use heschl_core::brain::Side;
 use heschl_core::scene::{ColourMap, NamedView};
 
-use super::{COLUMNS, N_REGIONS, SIDE, VIEWS, navigation};
-use crate::gui::brain::{BrainInfo, BrainPicture, BrainSettings, has_view};
+use super::{COLUMNS, N_REGIONS, SIDE, VIEWS, navigation, slices};
+use crate::gui::brain::{BrainInfo, BrainLayout, BrainPicture, BrainSettings, has_view};
 use crate::gui::icons;
 use crate::gui::theme::INSIDE;
 use crate::gui::widgets::{button, heading, name, tick, weak};
@@ -46,6 +46,34 @@ pub(super) fn ui(ui: &mut egui::Ui, settings: &mut BrainSettings, info: &BrainIn
     limits(ui, settings, info);
     ui.add_space(INSIDE);
     heading(ui, "View");
+    ui.horizontal(|ui| {
+        for (layout, words) in [
+            (BrainLayout::Cortex, "Cortex"),
+            (BrainLayout::Slices, "Slices"),
+        ] {
+            let is_it = settings.layout == layout;
+            let response = ui.add(egui::Button::selectable(is_it, words));
+            response
+                .widget_info(|| egui::WidgetInfo::selected(Role::RadioButton, true, is_it, words));
+            if response.clicked() {
+                settings.layout = layout;
+            }
+        }
+    });
+    match settings.layout {
+        BrainLayout::Cortex => cortex(ui, settings, info),
+        BrainLayout::Slices => slices::controls(ui, settings),
+    }
+    if let Some(picture) = info.picture.ready() {
+        if picture.placement.is_volume() {
+            depths(ui, settings);
+        }
+        regions(ui, settings, picture);
+    }
+}
+
+/// From where the cortex is seen.
+fn cortex(ui: &mut egui::Ui, settings: &mut BrainSettings, info: &BrainInfo) {
     ui.horizontal_wrapped(|ui| {
         for (view, words) in VIEWS {
             let is_it = settings.named == view;
@@ -80,12 +108,6 @@ pub(super) fn ui(ui: &mut egui::Ui, settings: &mut BrainSettings, info: &BrainIn
         settings.reset_view();
     }
     weak(ui, navigation::HINT);
-    if let Some(picture) = info.picture.ready() {
-        if picture.placement.is_volume() {
-            depths(ui, settings);
-        }
-        regions(ui, settings, picture);
-    }
 }
 
 /// How many depths an image is averaged over.

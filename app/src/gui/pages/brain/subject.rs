@@ -56,6 +56,9 @@ pub(super) fn ui(
         for note in &picture.placement.notes {
             weak(ui, note);
         }
+        if let Some(anatomy) = &picture.anatomy {
+            weak(ui, format!("Under the slices: {}.", anatomy.name));
+        }
     }
     if open.files.is_empty() {
         return;
