@@ -1,5 +1,7 @@
 //! Which place of a subject each value of a map belongs to.
 
+use std::sync::OnceLock;
+
 use heschl_core::brain::folders::{FolderKind, NamedTransform};
 use heschl_core::brain::{Mapper, Mask, Missing, Sampler, Side, Subject, SurfaceKind, Transform};
 use heschl_core::scene::{DataMap, Hit, Interpolation, VolumeMap};
@@ -43,6 +45,8 @@ pub(crate) struct Placement {
     places: Places,
     /// What was assumed, for the user.
     pub(crate) notes: Vec<String>,
+    /// The voxel of each vertex, once it was asked for.
+    mappers: OnceLock<[Mapper; 2]>,
 }
 
 #[derive(Debug, Clone)]
@@ -79,6 +83,7 @@ impl Placement {
             return Ok(Self {
                 places: Places::Vertices { n_left },
                 notes: vec![],
+                mappers: OnceLock::new(),
             });
         }
         if !open.transforms.is_empty() {
@@ -116,6 +121,7 @@ impl Placement {
                 mask,
             },
             notes: vec![],
+            mappers: OnceLock::new(),
         })
     }
 
@@ -166,6 +172,7 @@ impl Placement {
                 mask: image.mask.clone(),
             },
             notes,
+            mappers: OnceLock::new(),
         })
     }
 
@@ -246,10 +253,49 @@ impl Placement {
         (0..n_vertices).map(at).collect()
     }
 
+    /// The values of the vertices, left and right; for an image those of the voxels halfway between pial and white surface.
+    ///
+    /// # Errors
+    /// A sentence if the subject lacks these surfaces.
+    pub(crate) fn of_vertices(
+        &self,
+        map: &PlacedMap,
+        subject: &Subject,
+    ) -> Result<[Vec<f32>; 2], Failure> {
+        match map {
+            PlacedMap::Vertices(sides) => Ok(sides.clone()),
+            PlacedMap::Volume { values, transform } => {
+                let values = values.as_standard_layout();
+                let values = values.as_slice().unwrap_or_default();
+                let mappers = if let Some(known) = self.mappers.get() {
+                    known
+                } else {
+                    let found = mappers(subject, transform)?;
+                    self.mappers.get_or_init(|| found)
+                };
+                let of = |side: usize| mappers[side].map(values, Missing::Propagates);
+                Ok([of(0), of(1)])
+            }
+        }
+    }
+
     /// Whether the values belong to voxels, not vertices.
     pub(crate) fn is_volume(&self) -> bool {
         matches!(self.places, Places::Voxels { .. })
     }
+}
+
+/// The voxel of each vertex of both hemispheres.
+fn mappers(subject: &Subject, transform: &Transform) -> Result<[Mapper; 2], Failure> {
+    let of = |side: Side| {
+        let mapper = Mapper::new(subject.hemisphere(side), transform, Sampler::Nearest);
+        mapper.map_err(|error| {
+            Failure::new(format!(
+                "The voxels cannot be mapped to the {side} hemisphere: {error}."
+            ))
+        })
+    };
+    Ok([of(Side::Left)?, of(Side::Right)?])
 }
 
 /// The point of a subject halfway between pial and white surface, mm.
@@ -321,31 +367,6 @@ impl PlacedMap {
         all.retain(|value| value.is_finite());
         all.sort_by(f32::total_cmp);
         all
-    }
-
-    /// The values of the vertices, left and right; for an image those of the voxels halfway between pial and white surface.
-    ///
-    /// # Errors
-    /// A sentence if the subject lacks these surfaces.
-    pub(crate) fn of_vertices(&self, subject: &Subject) -> Result<[Vec<f32>; 2], Failure> {
-        match self {
-            Self::Vertices(sides) => Ok(sides.clone()),
-            Self::Volume { values, transform } => {
-                let values = values.as_standard_layout();
-                let values = values.as_slice().unwrap_or_default();
-                let of = |side| {
-                    let hemisphere = subject.hemisphere(side);
-                    let mapper = Mapper::new(hemisphere, transform, Sampler::Nearest);
-                    let mapper = mapper.map_err(|error| {
-                        Failure::new(format!(
-                            "The voxels cannot be mapped to the {side} hemisphere: {error}."
-                        ))
-                    })?;
-                    Ok::<_, Failure>(mapper.map(values, Missing::Propagates))
-                };
-                Ok([of(Side::Left)?, of(Side::Right)?])
-            }
-        }
     }
 }
 

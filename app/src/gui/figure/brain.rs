@@ -34,7 +34,7 @@ pub(super) fn svg(shown: &BrainPicture, size: ExportSize, recipe: &str) -> Resul
         BrainLayout::Cortex => {
             let map = (shown.map.as_ref(), shown.limits);
             let drawn = Drawer::default().draw(settings, shown.subject(), map, pixels, N_SAMPLES);
-            (drawn?.0, vec![])
+            (drawn?.picture, vec![])
         }
         BrainLayout::Slices => {
             let layout = SliceLayout::of(&settings.slices, shown.subject(), pixels);
