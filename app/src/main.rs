@@ -26,8 +26,10 @@ mod remedies;
 mod render;
 mod report;
 mod setup;
+mod share;
 mod slurm;
 mod support;
+mod test_responses;
 
 use std::process::ExitCode;
 
@@ -72,6 +74,7 @@ enum Command {
     Partition(commands::partition::Args),
     Simulate(commands::simulate::Args),
     Render(commands::render::Args),
+    Share(commands::share::Args),
     Inspect(commands::inspect::Args),
     Models(commands::models::Args),
     Devices(commands::devices::Args),
@@ -125,6 +128,7 @@ fn run_command(command: Command) -> failure::CommandResult {
         Command::Partition(args) => commands::partition::run(&args),
         Command::Simulate(args) => commands::simulate::run(&args),
         Command::Render(args) => commands::render::run(&args),
+        Command::Share(args) => commands::share::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Models(args) => commands::models::run(args),
         Command::Devices(args) => commands::devices::run(args),

@@ -1,23 +1,22 @@
 //! One voxel's measured and predicted time course in the test stories.
 
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use heschl_core::files::formats::npy::StoredMatrix;
-use heschl_core::files::formats::responses::{ResponseOptions, open as open_responses};
 use heschl_core::files::responses::ResponseSource;
 use heschl_core::run::design::{Alignment, AlignmentQuestion};
 use heschl_core::run::encoding::ExampleSeries;
 use heschl_core::run::progress::CancelToken;
 use heschl_core::run::recipe::{EncodeFile, EncodeRecipe, FeatureKind};
-use ndarray::{Array2, Axis, concatenate};
+use ndarray::Array2;
 
 use super::responses::source;
 use super::{Replies, Waker, Worker};
 use crate::gui::brain::Film;
 use crate::gui::fitting::{TestStory, VoxelTimeCourse};
 use crate::gui::loading::Loading;
+use crate::test_responses::measured;
 
 /// The voxel whose course is wanted.
 #[derive(Debug, Clone, PartialEq)]
@@ -196,72 +195,6 @@ fn on_clock(
         centre_secs: kept.to_vec(),
         words: found.words,
     })
-}
-
-/// The test responses of some voxels, story after story, as the fit saw them.
-pub(super) fn measured(
-    recipe: &EncodeRecipe,
-    voxels: &[Range<usize>],
-    cancel: &CancelToken,
-) -> Result<Array2<f64>, String> {
-    let options = ResponseOptions {
-        mask: recipe.responses.mask.clone(),
-        ..ResponseOptions::default()
-    };
-    let source =
-        open_responses(&recipe.responses.path, &options).map_err(|error| error.to_string())?;
-    let mut stories = vec![];
-    for story in &recipe.stories.test {
-        let mut blocks = vec![];
-        for block in voxels {
-            if cancel.is_cancelled() {
-                return Err("It is no longer asked.".into());
-            }
-            blocks.push(time_course(recipe, source.as_ref(), (story, block))?);
-        }
-        stories.push(beside(Axis(1), &blocks)?);
-    }
-    beside(Axis(0), &stories)
-}
-
-fn beside(axis: Axis, parts: &[Array2<f64>]) -> Result<Array2<f64>, String> {
-    let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
-    concatenate(axis, &views).map_err(|error| error.to_string())
-}
-
-/// One story's responses after their trim: the mean, where it was presented several times.
-fn time_course(
-    recipe: &EncodeRecipe,
-    source: &dyn ResponseSource,
-    (story, voxels): (&String, &Range<usize>),
-) -> Result<Array2<f64>, String> {
-    let once = [story.clone()];
-    let names = match recipe.responses.presentations(story) {
-        [] => &once[..],
-        names => names,
-    };
-    let trim = recipe.design.trim_responses_test;
-    let mut sum: Option<Array2<f64>> = None;
-    for name in names {
-        let (n_scans, _) = source
-            .shape(name)
-            .ok_or_else(|| format!("The responses to \"{name}\" no longer exist."))?;
-        let rows = trim.start_scans..n_scans.saturating_sub(trim.end_scans);
-        let read = source
-            .read_f64(name, rows, voxels.clone())
-            .map_err(|error| error.to_string())?;
-        sum = Some(match sum {
-            Some(sum) if sum.dim() == read.dim() => sum + read,
-            Some(_) => {
-                return Err(format!(
-                    "The presentations of \"{story}\" differ in length."
-                ));
-            }
-            None => read,
-        });
-    }
-    let sum = sum.ok_or_else(|| format!("The responses to \"{story}\" no longer exist."))?;
-    Ok(sum / names.len() as f64)
 }
 
 #[cfg(test)]
