@@ -365,3 +365,160 @@ fn courses(scores: &Path, table: &ScoreTable, arrays: &mut Arrays) -> Result<usi
     arrays.add("courses.predicted", predicted);
     Ok(n_scans)
 }
+
+#[cfg(test)]
+mod tests {
+    use heschl_core::files::formats::npz_arrays::{MemoryOrder, header};
+    use heschl_core::run::encoding::VoxelScores;
+
+    use super::*;
+
+    const N: usize = 20_484;
+    const N_SCANS: usize = 6;
+    /// A recipe of a fit that predicts story a.
+    const RECIPE: &str = include_str!("share/test_recipe.toml");
+
+    /// Scores of every vertex of fsaverage5: 0.5 at the left but for its first vertex, which has none, and 0.1 at the right; with
+    /// predictions and responses.
+    fn scores(folder: &Path) -> ScoreTable {
+        let voxels = (0..N).map(|vertex| {
+            let mut voxel = VoxelScores::default();
+            if vertex > 0 {
+                let is_left = vertex < N / 2;
+                voxel.set(Column::R, if is_left { 0.5 } else { 0.1 });
+                voxel.set(Column::Q, if is_left { 0.001 } else { 0.5 });
+            }
+            voxel
+        });
+        let table = ScoreTable {
+            first_voxel: 0,
+            voxels: voxels.collect(),
+            alphas: vec![1.0],
+            round_scores: Array2::zeros((1, N)),
+            draws: vec![],
+            fdr_level: 0.05,
+        };
+        std::fs::write(folder.join("scores.npz"), table.to_npz().unwrap()).unwrap();
+        let responses = folder.join("responses");
+        std::fs::create_dir(&responses).unwrap();
+        let write = |path: &Path, value: &dyn Fn(usize, usize) -> f32| {
+            let mut bytes = header("<f4", MemoryOrder::C, &[N_SCANS, N]);
+            let all = (0..N_SCANS * N).map(|at| value(at / N, at % N));
+            bytes.extend(all.flat_map(f32::to_le_bytes));
+            std::fs::write(path, bytes).unwrap();
+        };
+        write(&responses.join("a.npy"), &|scan, voxel| {
+            (scan as f32 - 2.0) * (1.0 + voxel as f32)
+        });
+        write(&folder.join("predictions.npy"), &|scan, voxel| {
+            scan as f32 + voxel as f32
+        });
+        let text = RECIPE.replace("RESPONSES", &responses.display().to_string());
+        std::fs::write(folder.join("recipe.toml"), text).unwrap();
+        table
+    }
+
+    /// What stands between two pieces of the page.
+    fn between<'a>(html: &'a str, begin: &str, end: &str) -> &'a str {
+        let rest = html.split_once(begin).unwrap().1;
+        rest.split_once(end).unwrap().0
+    }
+
+    struct Read {
+        header: Value,
+        bytes: Vec<u8>,
+    }
+
+    impl Read {
+        fn of(html: &str) -> Self {
+            let json = between(html, "id=\"header\">", "</script>");
+            let data = between(html, "id=\"data\">", "</script>");
+            Self {
+                header: serde_json::from_str(json).unwrap(),
+                bytes: BASE64_STANDARD.decode(data).unwrap(),
+            }
+        }
+
+        fn array(&self, name: &str, kind: &str, n_bytes: usize) -> Vec<&[u8]> {
+            let place = &self.header["arrays"][name];
+            assert_eq!(place["kind"], kind, "{name}");
+            let [at, n] = ["at", "n"].map(|key| place[key].as_u64().unwrap() as usize);
+            self.bytes[at..at + n * n_bytes].chunks(n_bytes).collect()
+        }
+
+        fn floats(&self, name: &str) -> Vec<f32> {
+            let all = self.array(name, "f4", 4).into_iter();
+            all.map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()))
+                .collect()
+        }
+    }
+
+    #[test]
+    fn the_file_holds_the_scores_and_asks_for_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        scores(folder.path());
+        let open = OpenSubject::bundled();
+        let shared = Shared {
+            scores: folder.path(),
+            open: &open,
+            transform: None,
+            colours: ColourMap::default(),
+            title: "a </script> & b",
+        };
+        let page = shared.page().unwrap();
+        assert_eq!(page.notes, Vec::<String>::new());
+        let html = &page.html;
+        assert!(html.len() < 8_000_000, "{}", html.len());
+        for foreign in ["http:", "https:", "src=", "href=", "import ", "fetch("] {
+            assert!(!html.contains(foreign), "{foreign}");
+        }
+        assert!(html.contains("<title>a &lt;/script&gt; &amp; b</title>"));
+        assert!(html.contains("10241 of 20484 voxels significant (FDR &lt; 0.05)"));
+        let read = Read::of(html);
+        // Left is left, and what has no value has none.
+        let left = read.floats("left.map0");
+        assert!(left[0].is_nan() && left[1..].iter().all(|value| (value - 0.5).abs() < 1e-6));
+        let right = read.floats("right.map0");
+        assert!(right.iter().all(|value| (value - 0.1).abs() < 1e-6));
+        assert_eq!(read.header["maps"].as_array().unwrap().len(), 1);
+        // Points are where the subject's are, to a hundredth of a millimetre.
+        let parts = PoseParts::of(&open.subject, Side::Right, DEPTH).unwrap();
+        let unit = read.header["sides"]["right"]["scales"][0].as_f64().unwrap();
+        let points = read.array("right.folded", "i2", 2);
+        for (stored, known) in points.iter().zip(parts.folded.0.as_flattened()) {
+            let stored = i16::from_le_bytes((*stored).try_into().unwrap());
+            assert!((f64::from(stored) * unit - f64::from(*known)).abs() < 0.01);
+        }
+        // Time courses, to a step of 1/127 of their largest value.
+        let voxels = read.array("courses.voxels", "u4", 4);
+        assert_eq!(voxels.len(), N - 1);
+        assert_eq!(read.header["n_scans"], N_SCANS);
+        let scales = read.floats("courses.scales");
+        let predicted = read.array("courses.predicted", "i1", 1);
+        let third = 2;
+        for scan in 0..N_SCANS {
+            let stored = f32::from(predicted[third * N_SCANS + scan][0].cast_signed());
+            let value = stored * scales[2 * third + 1];
+            // Voxel 3, as the first has no score.
+            assert!((value - (scan as f32 + 3.0)).abs() <= scales[2 * third + 1]);
+        }
+    }
+
+    #[test]
+    fn without_predictions_there_are_no_time_courses_and_it_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        scores(folder.path());
+        std::fs::remove_file(folder.path().join("predictions.npy")).unwrap();
+        let open = OpenSubject::bundled();
+        let shared = Shared {
+            scores: folder.path(),
+            open: &open,
+            transform: None,
+            colours: ColourMap::default(),
+            title: "a",
+        };
+        let page = shared.page().unwrap();
+        assert!(page.notes[0].contains("were not saved"), "{:?}", page.notes);
+        assert!(Read::of(&page.html).header["arrays"]["courses.voxels"].is_null());
+    }
+}

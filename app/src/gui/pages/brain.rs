@@ -152,6 +152,11 @@ impl BrainPage {
                     scale(ui, picture);
                     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                         export_menu(ui, state.preferences.export, actions);
+                        let response = button(ui, icons::EXTERNAL_LINK, "Share");
+                        let words = "Save one HTML file in which anyone can turn and click the cortex, in any browser";
+                        if response.on_hover_text(words).clicked() {
+                            actions.push(Action::Share);
+                        }
                     });
                 });
                 ui.horizontal_wrapped(|ui| match settings.layout {

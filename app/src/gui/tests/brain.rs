@@ -189,6 +189,11 @@ fn the_cortex_is_saved_in_every_format() {
             ExportFormat::Pdf => assert!(bytes.starts_with(b"%PDF")),
         }
     }
+    stage.press("Share");
+    let path = folder.join("cortex.html");
+    stage.until("the page is there", |_| path.is_file());
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains("<title>cortex</title>"));
 }
 
 /// A file of a real subject, from the tests of the core.
