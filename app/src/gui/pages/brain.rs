@@ -119,7 +119,10 @@ impl BrainPage {
         let size = size.max(vec2(120.0, 120.0));
         let (rect, response) = ui.allocate_exact_size(size, Sense::click_and_drag());
         name(&response, Role::Image, "Cortex");
+        // As large as the screen shows it, and as a texture may be.
+        let n_most = ui.input(|input| input.max_texture_side).max(1) as f32;
         let pixels = size * ui.ctx().pixels_per_point();
+        let pixels = pixels * (n_most / pixels.max_elem()).min(1.0);
         let is_moving = response.dragged();
         let shown = ([pixels.x as usize, pixels.y as usize], is_moving);
         if state.brain_size != Some(shown) {
