@@ -247,7 +247,12 @@ impl Known {
             limits,
         };
         let of = (&**subject, anatomy.as_deref());
-        let picture = draw_slices(&settings.slices, &layout, of, (&ready.map, scale));
+        let picture = draw_slices(
+            &settings.slices,
+            &layout,
+            of,
+            (&ready.map, scale, settings.threshold),
+        );
         Ok((picture, layout, anatomy))
     }
 
