@@ -63,6 +63,8 @@ pub(crate) enum Action {
     Export(ExportFormat),
     /// Save scores on the cortex as an HTML file.
     Share,
+    /// Save the view of the cortex.
+    SaveView,
     /// Set the size and resolution of saved figures.
     ExportSize(ExportSize),
     /// Open a file dialog.

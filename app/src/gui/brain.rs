@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use heschl_core::brain::{Parcellation, RegionRow, Side, Subject, SurfaceKind};
 use heschl_core::run::encoding::Column;
-use heschl_core::scene::{ColourMap, Hit, Interpolation, NamedView, Picture, Visibility, value_at};
+use heschl_core::scene::{
+    ColourMap, Hit, Interpolation, NamedView, Picture, View, Visibility, value_at,
+};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use drawing::{Drawer, Drawn, N_SAMPLES};
@@ -71,6 +73,8 @@ pub(crate) struct BrainSettings {
     pub(crate) threshold: Option<f32>,
     /// The view that everything else starts from.
     pub(crate) named: NamedView,
+    /// A view that was opened from a file, instead of the named one.
+    pub(crate) saved: Option<View>,
     /// From 0, folded, to 1, flat.
     pub(crate) unfold: f32,
     /// Depth of the folded surface: 0 is pial, 1 white.
@@ -110,6 +114,7 @@ impl Default for BrainSettings {
             limits: None,
             threshold: None,
             named: NamedView::BothLateral,
+            saved: None,
             unfold: 0.5,
             depth: 0.5,
             pivot: None,
@@ -134,14 +139,24 @@ impl BrainSettings {
     /// Takes another view, as a whole.
     pub(crate) fn take_view(&mut self, named: NamedView) {
         self.named = named;
-        (self.pivot, self.gap) = (None, None);
+        (self.pivot, self.gap, self.saved) = (None, None, None);
+        self.reset_view();
+    }
+
+    /// Takes a view from a file.
+    pub(crate) fn open_view(&mut self, view: View) {
+        self.layout = BrainLayout::Cortex;
+        self.unfold = view.pose.unfold;
+        self.depth = view.pose.depth;
+        self.is_lit = view.is_lit;
+        (self.pivot, self.gap, self.saved) = (None, None, Some(view));
         self.reset_view();
     }
 
     /// Whether the cortex lies flat: then it is moved, not turned.
     #[must_use]
     pub(crate) fn is_flat(&self) -> bool {
-        self.named == NamedView::Flat || self.unfold >= 1.0
+        self.named == NamedView::Flat && self.saved.is_none() || self.unfold >= 1.0
     }
 
     /// The regions that are named, listed and outlined.
@@ -223,6 +238,8 @@ pub(crate) struct BrainPicture {
     pub(crate) seen: Option<Arc<Visibility>>,
     /// Where the chosen vertex is seen, as shares of the picture's width and height.
     pub(crate) mark: Option<[f32; 2]>,
+    /// The view of the cortex as it is shown, if it is.
+    pub(crate) view: Option<View>,
     /// Where the slices lie, if these are shown.
     pub(crate) slices: Option<SliceLayout>,
     /// The image under slices.

@@ -41,6 +41,7 @@ impl App {
             }),
             Action::Export(format) => self.export(format),
             Action::Share => self.share(),
+            Action::SaveView => self.save_view(),
             Action::ExportSize(size) => self.state.preferences.export = size,
             Action::Pick(purpose) => {
                 let start = self.start_of(purpose);
@@ -103,6 +104,7 @@ impl App {
                 self.make_study(&recipe.stimuli.folder.clone(), study);
             }
             Done::Fit(recipe) => self.adopt_fit(&recipe),
+            Done::View(view) => self.state.brain.open_view(*view),
             Done::StudyLocked(folder, held) => self.take_study_lock(&folder, held),
             Done::ModelDeleted(name) => {
                 self.workers.look_at_models_again();
@@ -206,6 +208,7 @@ impl App {
             PathPurpose::Scores => self.look_at_scores(path),
             PathPurpose::OtherScores => self.state.other_scores = Some(path),
             PathPurpose::Subject => self.show_subject(path),
+            PathPurpose::View => self.workers.disk_task(DiskTask::ReadView(path)),
         }
     }
 

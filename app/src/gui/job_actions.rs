@@ -361,6 +361,18 @@ impl App {
         self.workers.disk_task(DiskTask::Export(export, format));
     }
 
+    /// Saves the view of the cortex beside the figures of its scores, as pycortex saves views.
+    pub(super) fn save_view(&mut self) {
+        let shown = self.info.brain.picture.ready();
+        let view = shown.and_then(|shown| Some((shown, shown.view?)));
+        let Some((shown, view)) = view else {
+            return self.notify(Tone::Plain, "There is no view of a cortex to save.".into());
+        };
+        let text = view.to_pycortex(view.pose.flatness(shown.subject()));
+        let folder = shown.request.scores.join("figures");
+        self.workers.disk_task(DiskTask::SaveView(folder, text));
+    }
+
     /// Saves scores on the cortex as an HTML file.
     pub(super) fn share(&mut self) {
         match self.info.brain.picture.ready().cloned() {

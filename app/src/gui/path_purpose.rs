@@ -55,6 +55,8 @@ pub(crate) enum PathPurpose {
     OtherScores,
     /// The subject that scores are shown on.
     Subject,
+    /// A saved view of the cortex.
+    View,
 }
 
 impl PathPurpose {
@@ -68,6 +70,7 @@ impl PathPurpose {
                 | Self::Recipe
                 | Self::ResponsesFile
                 | Self::Mask
+                | Self::View
                 | Self::Groups
         )
     }
@@ -117,6 +120,7 @@ impl PathPurpose {
             Self::Scores => "Folder of scores",
             Self::OtherScores => "Folder of scores to compare with",
             Self::Subject => "Folder of a subject",
+            Self::View => "View of the cortex",
         }
     }
 }

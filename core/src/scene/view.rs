@@ -251,6 +251,31 @@ impl View {
         (self.camera.target, self.flat_target) = (target, target);
     }
 
+    /// The view as pycortex saves it, to be opened there with `load_view` or here with [`View::of_pycortex`].
+    ///
+    /// * `flatness`: of the pose ([`Pose::flatness`]), which the hinge follows if it has no angle of its own.
+    #[must_use]
+    pub fn to_pycortex(&self, flatness: f32) -> String {
+        let Self { pose, camera, .. } = self;
+        // pycortex has no hinge that follows the unfolding.
+        let pivot = pose.pivot.unwrap_or(180.0 * flatness);
+        let json = serde_json::json!({
+            "camera.azimuth": camera.azimuth,
+            "camera.altitude": camera.altitude,
+            "camera.radius": camera.radius,
+            "camera.target": camera.target,
+            "camera.flat_target": self.flat_target,
+            "surface.{subject}.unfold": pose.unfold,
+            "surface.{subject}.pivot": pivot,
+            "surface.{subject}.shift": pose.gap,
+            "surface.{subject}.depth": pose.depth,
+            "surface.{subject}.left": pose.shown[0],
+            "surface.{subject}.right": pose.shown[1],
+            "surface.{subject}.lighting.uniform_illumination": i32::from(!self.is_lit),
+        });
+        format!("{json:#}\n")
+    }
+
     /// Reads a view as pycortex saves it: a JSON object with keys such as `camera.azimuth` and `surface.{subject}.unfold`.
     /// Settings that are not there keep pycortex's defaults.
     ///
@@ -319,5 +344,24 @@ impl View {
             flat_target: place("camera.flat_target", [0.0; 3])?,
             is_lit: number("surface.lighting.uniform_illumination", 0.0)? < 1.0,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_saved_view_opens_as_it_was() {
+        let subject = Subject::fsaverage5();
+        for (name, named) in NamedView::ALL {
+            let mut view = named.of(subject, 0.3, [800, 600]).unwrap();
+            view.is_lit = name != "left";
+            let flatness = view.pose.flatness(subject);
+            let read = View::of_pycortex(&view.to_pycortex(flatness)).unwrap();
+            view.pose.pivot = Some(view.pose.pivot.unwrap_or(180.0 * flatness));
+            let (found, expected) = (format!("{read:?}"), format!("{view:?}"));
+            assert_eq!(found, expected, "{name}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use heschl_core::brain::Subject;
 use heschl_core::scene::{
-    Camera, ColourScale, FIELD_OF_VIEW_DEGREES, Interpolation, Layer, Outlines, Picture,
+    Camera, ColourScale, FIELD_OF_VIEW_DEGREES, Interpolation, Layer, Outlines, Picture, PoseError,
     PosedBrain, Scene, Underlay, View, Visibility, paint,
 };
 
@@ -31,6 +31,8 @@ pub(crate) struct Drawn {
     pub(crate) seen: Arc<Visibility>,
     /// Where the chosen vertex is seen, as shares of the picture's width and height.
     pub(crate) mark: Option<[f32; 2]>,
+    /// The view, with everything by which it was turned, moved and enlarged.
+    pub(crate) view: View,
 }
 
 /// Points behind one another by less than this are the same, mm.
@@ -56,6 +58,20 @@ fn mark(
     is_seen.then_some([x as f32 / size[0] as f32, y as f32 / size[1] as f32])
 }
 
+/// The view before it is fitted to the picture; a saved one stays as it is.
+fn unfitted(settings: &BrainSettings, subject: &Subject) -> Result<View, PoseError> {
+    let mut view = match settings.saved {
+        Some(view) => view,
+        None => settings.named.unfitted(subject, settings.unfold)?,
+    };
+    if settings.saved.is_none() {
+        view.pose.depth = settings.depth;
+    }
+    view.pose.pivot = settings.pivot.or(view.pose.pivot);
+    view.pose.gap = settings.gap.unwrap_or(view.pose.gap);
+    Ok(view)
+}
+
 /// Whether two settings pose the brain in the same way and fit it into the same picture.
 fn is_same_pose(one: &BrainSettings, two: &BrainSettings) -> bool {
     let bits = |settings: &BrainSettings| {
@@ -68,7 +84,7 @@ fn is_same_pose(one: &BrainSettings, two: &BrainSettings) -> bool {
             gap,
         )
     };
-    one.named == two.named && bits(one) == bits(two)
+    one.named == two.named && one.saved == two.saved && bits(one) == bits(two)
 }
 
 /// Whether two settings also look at it from the same side.
@@ -99,17 +115,15 @@ impl Drawer {
         let (unfitted, brain) = match self.posed.take() {
             Some((of, view, brain)) if is_same_pose(&of, settings) => (view, brain),
             _ => {
-                let view = settings.named.unfitted(subject, settings.unfold);
-                let mut view = view.map_err(|error| error.to_string())?;
-                view.pose.depth = settings.depth;
-                view.pose.pivot = settings.pivot.or(view.pose.pivot);
-                view.pose.gap = settings.gap.unwrap_or(view.pose.gap);
+                let view = unfitted(settings, subject).map_err(|error| error.to_string())?;
                 let brain = view.pose.apply(subject);
                 (view, brain.map_err(|error| error.to_string())?)
             }
         };
         let mut view = unfitted;
-        view.fit_to(subject, &brain, size);
+        if settings.saved.is_none() {
+            view.fit_to(subject, &brain, size);
+        }
         let (_, _, brain) = self.posed.insert((settings.clone(), unfitted, brain));
         view.camera.azimuth += settings.turn[0];
         view.camera.altitude = (view.camera.altitude + settings.turn[1]).clamp(0.0, 180.0);
@@ -159,10 +173,13 @@ impl Drawer {
         self.seen = Some((settings.clone(), size, n_samples, seen.clone()));
         let picture = paint(&scene, Some(brain), &seen, size, n_samples);
         let mark = mark(settings, brain, &scene.camera, &seen);
+        view.camera.target = camera.target;
+        view.flat_target = camera.target;
         Ok(Drawn {
             picture,
             seen,
             mark,
+            view,
         })
     }
 }

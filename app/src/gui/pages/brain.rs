@@ -91,7 +91,7 @@ impl BrainPage {
                 egui::ScrollArea::vertical()
                     .id_salt("settings of the brain")
                     .show(ui, |ui| {
-                        controls::ui(ui, &mut settings, &info.brain);
+                        controls::ui(ui, &mut settings, &info.brain, actions);
                         film::ui(ui, &mut settings, (state, info), actions);
                         if let Some(picture) = info.brain.picture.ready() {
                             regions::ui(ui, &mut settings, picture);

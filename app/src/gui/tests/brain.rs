@@ -189,6 +189,21 @@ fn the_cortex_is_saved_in_every_format() {
             ExportFormat::Pdf => assert!(bytes.starts_with(b"%PDF")),
         }
     }
+    // The view is saved as pycortex does, and opens as it was.
+    stage.click(Role::RadioButton, "Left medial");
+    drawn(&mut stage);
+    let before = stage.info().brain.picture.ready().unwrap().clone();
+    stage.press("Save view");
+    let path = folder.join("figures/view-1.json");
+    stage.until("the view is there", |_| path.is_file());
+    stage.click(Role::RadioButton, "Dorsal");
+    stage.ask(Action::Use(PathPurpose::View, path));
+    stage.until("the view is read", |window| {
+        window.state.brain.saved.is_some()
+    });
+    drawn(&mut stage);
+    let after = stage.info().brain.picture.ready().unwrap();
+    assert!(before.picture == after.picture, "another picture");
     stage.press("Share");
     let path = folder.join("cortex.html");
     stage.until("the page is there", |_| path.is_file());

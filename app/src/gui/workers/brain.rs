@@ -342,7 +342,8 @@ fn picture(
         BrainLayout::Cortex => {
             let drawn = known.draw(&request, &ready, limits);
             let drawn = drawn.map_err(Failure::new)?;
-            (drawn.picture, Some((drawn.seen, drawn.mark)), None, None)
+            let seen = (drawn.seen, drawn.mark, drawn.view);
+            (drawn.picture, Some(seen), None, None)
         }
         BrainLayout::Slices => {
             let (picture, layout, anatomy) = known.slices(&request, &ready, limits)?;
@@ -350,11 +351,15 @@ fn picture(
         }
     };
     let (picture, seen, slices, anatomy) = drawn;
-    let (seen, mark) = seen.map_or((None, None), |(seen, mark)| (Some(seen), mark));
+    let (seen, mark, view) = match seen {
+        Some((seen, mark, view)) => (Some(seen), mark, Some(view)),
+        None => (None, None, None),
+    };
     Ok(BrainPicture {
         picture: Arc::new(picture),
         seen,
         mark,
+        view,
         slices,
         anatomy,
         map: ready.map,

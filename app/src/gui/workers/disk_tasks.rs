@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use heschl_core::run::progress::CancelToken;
 use heschl_core::run::recipe::{EncodeFile, EncodeRecipe, ExtractRecipe, RecipeFile};
 use heschl_core::run::store::atomic;
+use heschl_core::scene::View;
 
 use super::{Replies, Waker, Worker, models};
 use crate::gui::brain::BrainPicture;
@@ -53,6 +54,10 @@ pub(crate) enum DiskTask {
     OpenLink(String),
     /// Save what is shown of features.
     Export(Box<Export>, ExportFormat),
+    /// Write a view of the cortex into a folder, under a name that is free.
+    SaveView(PathBuf, String),
+    /// Read a view of the cortex.
+    ReadView(PathBuf),
     /// Write scores on the cortex to an HTML file beside them.
     Share(Box<BrainPicture>),
     /// Write a report for support into a folder: on the jobs of the data folder, without the user's home folder.
@@ -77,6 +82,8 @@ pub(crate) enum Done {
     Recipe(Box<ExtractRecipe>),
     /// The recipe of a fit was read.
     Fit(Box<EncodeRecipe>),
+    /// A view was read.
+    View(Box<View>),
     /// A recipe was written.
     RecipeWritten(PathBuf),
     /// How the study of a folder is saved.
@@ -171,6 +178,8 @@ fn run(disk_task: DiskTask) -> Option<Done> {
         }
         DiskTask::Export(export, format) => export.save(format).map(Done::Exported),
         DiskTask::Share(shown) => share(&shown),
+        DiskTask::SaveView(folder, text) => save_view(&folder, &text),
+        DiskTask::ReadView(path) => read_view(&path),
         DiskTask::SupportReport { jobs, home, into } => {
             let path = into.join("heschl-report.txt");
             let text = support::report(&jobs, home.as_deref());
@@ -184,6 +193,29 @@ fn run(disk_task: DiskTask) -> Option<Done> {
         DiskTask::OpenLink(link) => return open_link(&link).err().map(Done::Refused),
     };
     Some(done.unwrap_or_else(Done::Refused))
+}
+
+fn save_view(folder: &Path, text: &str) -> Result<Done, String> {
+    let names = (1..).map(|number| folder.join(format!("view-{number}.json")));
+    let mut free = names.filter(|path| !path.exists());
+    let path = free.next().ok_or("There are too many views.")?;
+    let written =
+        atomic::create_folder(folder).and_then(|()| atomic::write(&path, text.as_bytes()));
+    written
+        .map(|()| Done::Exported(path))
+        .map_err(|error| error.to_string())
+}
+
+fn read_view(path: &Path) -> Result<Done, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        format!(
+            "The view cannot be read ({error}).\nFile: {}",
+            path.display()
+        )
+    })?;
+    let view = View::of_pycortex(&text);
+    view.map(|view| Done::View(Box::new(view)))
+        .map_err(|error| format!("{error}\nFile: {}", path.display()))
 }
 
 /// Writes the page of the scores that a picture shows.

@@ -5,13 +5,19 @@ use egui::accesskit::Role;
 use heschl_core::scene::{ColourMap, NamedView};
 
 use super::{COLUMNS, SIDE, VIEWS, navigation, slices};
+use crate::gui::actions::{Action, Actions, PathPurpose};
 use crate::gui::brain::{BrainInfo, BrainLayout, BrainSettings, has_view};
 use crate::gui::icons;
 use crate::gui::theme::INSIDE;
 use crate::gui::widgets::{button, heading, name, tick, weak};
 
 /// The map, its colours and the view.
-pub(super) fn ui(ui: &mut egui::Ui, settings: &mut BrainSettings, info: &BrainInfo) {
+pub(super) fn ui(
+    ui: &mut egui::Ui,
+    settings: &mut BrainSettings,
+    info: &BrainInfo,
+    actions: &mut Actions,
+) {
     heading(ui, "Map");
     let shown = COLUMNS
         .iter()
@@ -60,7 +66,7 @@ pub(super) fn ui(ui: &mut egui::Ui, settings: &mut BrainSettings, info: &BrainIn
         }
     });
     match settings.layout {
-        BrainLayout::Cortex => cortex(ui, settings, info),
+        BrainLayout::Cortex => cortex(ui, settings, info, actions),
         BrainLayout::Slices => slices::controls(ui, settings),
     }
     let picture = info.picture.ready();
@@ -70,10 +76,15 @@ pub(super) fn ui(ui: &mut egui::Ui, settings: &mut BrainSettings, info: &BrainIn
 }
 
 /// From where the cortex is seen.
-fn cortex(ui: &mut egui::Ui, settings: &mut BrainSettings, info: &BrainInfo) {
+fn cortex(
+    ui: &mut egui::Ui,
+    settings: &mut BrainSettings,
+    info: &BrainInfo,
+    actions: &mut Actions,
+) {
     ui.horizontal_wrapped(|ui| {
         for (view, words) in VIEWS {
-            let is_it = settings.named == view;
+            let is_it = settings.named == view && settings.saved.is_none();
             let can_be = info
                 .subject
                 .as_ref()
@@ -107,6 +118,14 @@ fn cortex(ui: &mut egui::Ui, settings: &mut BrainSettings, info: &BrainInfo) {
     if button(ui, icons::ROTATE_CCW, "Reset view").clicked() {
         settings.reset_view();
     }
+    ui.horizontal(|ui| {
+        if button(ui, icons::SAVE, "Save view").clicked() {
+            actions.push(Action::SaveView);
+        }
+        if button(ui, icons::FOLDER_OPEN, "Open view…").clicked() {
+            actions.push(Action::Pick(PathPurpose::View));
+        }
+    });
     weak(ui, navigation::HINT);
 }
 
