@@ -168,7 +168,7 @@ fn the_window_asks_before_it_closes_while_a_job_runs() {
     });
     close(&mut stage);
     stage.must_see("Close the window?");
-    stage.must_see("1 job is running.");
+    stage.must_see("1 job is running and");
     stage.press("Stay");
     assert!(!stage.sees("Close the window?"));
     close(&mut stage);

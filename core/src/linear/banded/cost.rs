@@ -1,7 +1,7 @@
 //! Cost of banded ridge regression.
 
-use crate::linear::cost::{FitCost, FoldLengths};
-use crate::linear::ridge::BasisForm;
+use crate::linear::cost::FitCost;
+use crate::linear::ridge::{BasisForm, FoldLengths};
 
 impl FoldLengths {
     /// Each mixture is decomposed in every round, and once more if a voxel chooses it.

@@ -1,7 +1,7 @@
 //! Cost of ridge regression with one penalty for all features.
 
-use super::{AlphaUnit, BasisForm, Shape, is_spread, leaves_out, row_work};
-use crate::linear::cost::{FitCost, FitSizes, FoldLengths, ProductPrecision, Reuse};
+use super::{AlphaUnit, BasisForm, Shape, expected_work, is_spread, leaves_out, row_work};
+use crate::linear::cost::{FitCost, FitSizes, ProductPrecision, Reuse};
 
 /// Cost of one round, and of what all rounds share. Voxel work is counted in multiplications.
 pub(crate) struct RoundCost {
@@ -51,6 +51,75 @@ impl FitCost {
                     + coordinates
                     + test * k
                     + weights),
+        }
+    }
+}
+
+/// Dimensions of a fit as floats: training scans `n`, columns `p`, the smaller of the two `k`, rows held out and trained
+/// on.
+pub(crate) struct FoldLengths {
+    pub(crate) form: BasisForm,
+    pub(crate) n: f64,
+    pub(crate) p: f64,
+    pub(crate) k: f64,
+    pub(crate) held: f64,
+    /// Scans held out in at least one round.
+    pub(crate) ever_held: f64,
+    /// Size of the eigendecomposition without the held-out rows.
+    pub(crate) kept: f64,
+    pub(crate) test: f64,
+    pub(crate) rounds: f64,
+    pub(crate) alphas: f64,
+    /// Multiplications per held-out row, or per row of the triangular factor in its place, given the number of α and of
+    /// directions.
+    pub(crate) row: fn(usize, usize, Shape) -> usize,
+}
+
+impl FoldLengths {
+    /// Those of a fit.
+    pub(crate) fn of(sizes: &FitSizes, n_alphas: usize, precision: ProductPrecision) -> Self {
+        let form = BasisForm::of_shape(sizes.n_training_scans, sizes.n_columns);
+        let [n, p, held, ever_held, test, rounds, alphas] = [
+            sizes.n_training_scans,
+            sizes.n_columns,
+            sizes.n_held_scans,
+            sizes.n_ever_held_scans,
+            sizes.n_test_scans,
+            sizes.n_rounds,
+            n_alphas,
+        ]
+        .map(|size| size as f64);
+        Self {
+            form,
+            n,
+            p,
+            k: n.min(p),
+            held,
+            ever_held,
+            kept: match form {
+                BasisForm::Primal => p,
+                BasisForm::Kernel => n - held,
+            },
+            test,
+            rounds,
+            alphas,
+            row: match precision {
+                ProductPrecision::Single => expected_work::<f32>,
+                ProductPrecision::Double => expected_work::<f64>,
+            },
+        }
+    }
+
+    /// Cost of `XᵀX` or `XXᵀ`, halved by symmetry.
+    pub(crate) fn square(&self) -> f64 {
+        self.n * self.p * self.k
+    }
+
+    /// Multiplications that project a voxel's responses onto the eigenbasis of all rows.
+    pub(crate) fn coordinates(&self) -> f64 {
+        match self.form {
+            BasisForm::Primal => self.n * self.p + self.p * self.p,
+            BasisForm::Kernel => self.n * self.n,
         }
     }
 }

@@ -29,7 +29,8 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use basis::Problem;
-pub(crate) use blend::{Shape, expected_work};
+use blend::{Shape, expected_work};
+pub(crate) use cost::FoldLengths;
 pub use error::RidgeError;
 use left_out::{leaves_out, row_work};
 pub use plan::{Fitted, RefitPlan, RoundsPlan, TILE_VOXELS, Weights};

@@ -1,6 +1,7 @@
 //! The cost of the fit that a recipe describes.
 
-use crate::linear::cost::{FitCost, FitSizes, FoldLengths, ProductPrecision, Reuse};
+use crate::linear::cost::{FitCost, FitSizes, ProductPrecision, Reuse};
+use crate::linear::ridge::FoldLengths;
 use crate::run::recipe::{EncodeRecipe, FitPrecision};
 
 /// Maximum number of voxels in the sample that the sanity checks use.
