@@ -2,6 +2,9 @@
 //!
 //! Source: the CIFTI-2 specification of the Human Connectome Project.
 
+pub mod dense;
+pub mod write;
+
 use std::fs::File;
 
 use quick_xml::Reader;

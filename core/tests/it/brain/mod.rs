@@ -1,12 +1,14 @@
 //! Surfaces, maps, regions and subjects.
 #![expect(clippy::float_cmp, reason = "files hold exact values")]
 
+mod cifti_files;
 mod folders;
 mod freesurfer;
 mod gifti;
 mod language;
 mod sampling;
 mod subject;
+mod writing;
 
 use std::path::PathBuf;
 
