@@ -167,7 +167,7 @@ fn share(text: &str) -> Result<f32, String> {
 }
 
 /// `1000x750` as width and height.
-fn size(text: &str) -> Result<[usize; 2], String> {
+pub(crate) fn size(text: &str) -> Result<[usize; 2], String> {
     let sides = text.split_once(['x', '×']).and_then(|(width, height)| {
         Some([width.trim().parse().ok()?, height.trim().parse().ok()?])
     });
@@ -203,6 +203,9 @@ fn write_picture(args: &Args, command: &str) -> Result<[f32; 2], Failure> {
     }
     let subject = &*open.subject;
     let map = BrainMap::read(&args.data, args.map.as_deref(), &open, args.xfm.as_deref())?;
+    for sentence in &map.notes {
+        note(format_args!("{sentence}"));
+    }
     let limits = limits(&map, args);
     let view = view(args, subject)?;
     let depths = depths(args, view.pose.depth);

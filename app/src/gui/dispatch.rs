@@ -139,6 +139,7 @@ impl App {
             Meaning::Scores(folder) => self.use_path(PathPurpose::Scores, folder),
             Meaning::Responses(path) => self.use_path(PathPurpose::Responses, path),
             Meaning::Words(folder) => self.use_path(PathPurpose::Words, folder),
+            Meaning::Subject(folder) => self.use_path(PathPurpose::Subject, folder),
             Meaning::Nothing(sentence) => self.notify(Tone::Amber, sentence),
         }
     }
@@ -203,6 +204,7 @@ impl App {
             PathPurpose::Untrained => self.edit_fit(Page::Fit, |fit| fit.untrained = Some(path)),
             PathPurpose::Scores => self.look_at_scores(path),
             PathPurpose::OtherScores => self.state.other_scores = Some(path),
+            PathPurpose::Subject => self.show_subject(path),
         }
     }
 

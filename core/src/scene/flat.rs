@@ -92,7 +92,7 @@ pub fn draw_flat(
 ) -> Result<(Picture, Visibility), PoseError> {
     let n_samples = n_samples.max(1);
     let layout = FlatLayout::of(scene.subject, size)?;
-    let mut pieces = Vec::new();
+    let (mut pieces, mut triangles) = (Vec::new(), Vec::new());
     for side in Side::BOTH
         .into_iter()
         .filter(|side| scene.pose.shown[side.index()])
@@ -102,14 +102,16 @@ pub fn draw_flat(
             let [x, y] = layout.place(side, [f64::from(point[0]), f64::from(point[1])]);
             [x * n_samples as f64, y * n_samples as f64, 1000.0]
         };
+        let first = triangles.len();
+        triangles.extend(surface.triangles().iter().map(|own| (side, *own)));
         pieces.push(Piece {
-            side,
             places: surface.points().iter().map(place).collect(),
-            triangles: surface.triangles(),
+            triangles: first..triangles.len(),
             faces: Faces::Both,
         });
     }
-    let seen = Visibility::of_pieces(&pieces, size.map(|pixels| pixels * n_samples));
+    let fine = size.map(|pixels| pixels * n_samples);
+    let seen = Visibility::of_pieces(&pieces, triangles.into(), fine);
     let picture = paint(scene, None, &seen, size, n_samples);
     Ok((picture, seen))
 }

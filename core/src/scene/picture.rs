@@ -93,8 +93,10 @@ pub fn draw_with_visibility(
     Ok((picture, seen))
 }
 
-/// Colours what is seen. Without a brain that stands somewhere there is no light.
-pub(super) fn paint(
+/// Colours what is seen in a picture of `size` whose pixels have `n_samples` samples along each side. Without a brain that stands
+/// somewhere there is no light.
+#[must_use]
+pub fn paint(
     scene: &Scene,
     brain: Option<&PosedBrain>,
     seen: &Visibility,

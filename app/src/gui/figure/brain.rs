@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use heschl_core::brain::Side;
 use heschl_core::scene::ColourScale;
 
 use super::ExportSize;
 use super::csv::with_recipe;
 use crate::brain_figure::BrainFigure;
 use crate::csv::cell;
-use crate::gui::brain::{BrainPicture, N_SAMPLES, REGIONS, draw};
+use crate::gui::brain::{BrainPicture, Drawer, N_SAMPLES};
 use crate::render::POINTS_PER_INCH;
 
 /// Pixels of a picture at most, so that a wrong size does not take all memory.
@@ -25,8 +26,9 @@ pub(super) fn svg(shown: &BrainPicture, size: ExportSize, recipe: &str) -> Resul
     let [columns, rows] = shown.request.size.map(|side| side as f64);
     let pixels = [width, width * rows / columns].map(|side| side.round().max(1.0) as usize);
     let settings = &shown.request.settings;
-    let values = (shown.values.as_ref(), shown.limits);
-    let (picture, _) = draw(settings, shown.subject, values, pixels, N_SAMPLES)?;
+    let map = (shown.map.as_ref(), shown.limits);
+    let drawn = Drawer::default().draw(settings, shown.subject(), map, pixels, N_SAMPLES);
+    let (picture, _) = drawn?;
     let figure = BrainFigure {
         picture: &picture,
         scale: ColourScale {
@@ -55,22 +57,19 @@ pub(super) fn table(shown: &BrainPicture, recipe: &str) -> String {
         "voxel,hemisphere,vertex,region,{}",
         shown.request.settings.column.name()
     );
-    let regions = shown.subject.parcellation(REGIONS);
-    let mut voxel = 0;
-    for (side, values) in ["left", "right"]
-        .into_iter()
-        .zip(shown.values.iter())
-        .enumerate()
-    {
-        let (side_name, values) = values;
-        for (vertex, value) in values.iter().enumerate() {
+    let subject = shown.subject();
+    let regions = shown.request.settings.parcellation(subject);
+    for side in Side::BOTH {
+        let voxels = shown.placement.indices(subject, side);
+        let values = &shown.values[side.index()];
+        for (vertex, (value, voxel)) in values.iter().zip(voxels).enumerate() {
             let region = regions.and_then(|regions| {
-                let of_vertex = (*regions.of_vertex[side].get(vertex)?)?;
+                let of_vertex = (*regions.of_vertex[side.index()].get(vertex)?)?;
                 Some(regions.regions.get(usize::from(of_vertex))?.name.as_str())
             });
             let region = cell(region.unwrap_or_default());
-            let _ = writeln!(text, "{voxel},{side_name},{vertex},{region},{value}");
-            voxel += 1;
+            let voxel = voxel.map(|voxel| voxel.to_string()).unwrap_or_default();
+            let _ = writeln!(text, "{voxel},{side},{vertex},{region},{value}");
         }
     }
     text

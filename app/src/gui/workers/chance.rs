@@ -22,7 +22,7 @@ const N_SAMPLED: usize = 200;
 /// Voxels that are read together: files have neighbours together.
 const BLOCK: usize = 10;
 
-/// Correlations of voxels whose course is kept, with blocks of test time exchanged as the fit did for its p.
+/// Correlations of voxels whose time course is saved, with blocks of test time exchanged as the fit did for its p.
 pub(super) fn of_series(
     series: &ExampleSeries,
     recipe: &EncodeRecipe,

@@ -75,7 +75,7 @@ pub(crate) enum Done {
     Fit(Box<EncodeRecipe>),
     /// A recipe was written.
     RecipeWritten(PathBuf),
-    /// How the study of a folder is kept.
+    /// How the study of a folder is saved.
     Saved(PathBuf, SaveStatus),
     /// The study of a folder is this window's now, or still another's.
     StudyLocked(PathBuf, Option<(StudyLock, Box<Study>)>),

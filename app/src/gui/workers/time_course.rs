@@ -176,7 +176,7 @@ fn beside(axis: Axis, parts: &[Array2<f64>]) -> Result<Array2<f64>, String> {
     concatenate(axis, &views).map_err(|error| error.to_string())
 }
 
-/// One story's responses after their trim: the mean, where it was heard several times.
+/// One story's responses after their trim: the mean, where it was presented several times.
 fn time_course(
     recipe: &EncodeRecipe,
     source: &dyn ResponseSource,
