@@ -31,6 +31,15 @@ pub(super) fn head(file: &mut File, n: usize, path: &Path) -> Result<Vec<u8>, Re
     Ok(head)
 }
 
+/// A stored value times the slope, plus the intercept. Without both it stays as it is: 0 added to −0 would be +0.
+pub(super) fn scaled(value: f64, (slope, intercept): (f64, f64)) -> f64 {
+    if intercept == 0.0 {
+        value * slope
+    } else {
+        value * slope + intercept
+    }
+}
+
 /// A sentence without its full stop, followed by the file it is about.
 pub(super) fn said(path: &Path, text: &str) -> ResponsesError {
     ResponsesError(format!("{text}.\nFile: {}", path.display()))

@@ -13,7 +13,7 @@ use super::mgh::{self, MghHeader};
 use super::nifti::{self, NiftiHeader};
 use super::npy::{ElementKind, NpyHeader, StoredMatrix};
 use super::npz_arrays::MemoryOrder;
-use super::opening::{head, plain, said};
+use super::opening::{head, plain, said, scaled};
 use crate::files::responses::ResponsesError;
 use crate::maths::matrix::Real;
 
@@ -178,8 +178,7 @@ impl Volumes {
         voxels: Range<usize>,
     ) -> Result<Array2<T>, ResponsesError> {
         let failed = |error: super::npy::NpyError| ResponsesError(error.to_string());
-        let (factor, offset) = self.scale;
-        let scaled = |value: f64| T::nearest(value * factor + offset);
+        let scaled = |value: f64| T::nearest(scaled(value, self.scale));
         let Some(all) = &self.voxels else {
             return Ok(self
                 .matrix

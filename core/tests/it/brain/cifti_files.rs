@@ -5,6 +5,8 @@ use heschl_core::files::formats::cifti;
 use heschl_core::files::formats::gifti;
 use heschl_core::files::formats::npz::RowsWriter;
 
+use super::data;
+
 /// The bytes of a file of two maps: three vertices of five on the left, two of two on the right.
 fn file() -> Vec<u8> {
     let nan = f32::NAN;
@@ -69,7 +71,7 @@ fn cifti_that_contradicts_itself_is_refused() {
         ),
         (">0 2 4<", ">0 2 2<", "vertex 2 twice"),
         (">0 2 4<", ">0 2 -<", "\"-\" is no vertex"),
-        ("CORTEX_RIGHT", "CORTEX_LEFT\" ", "a hemisphere twice"),
+        ("CORTEX_RIGHT\"", "CORTEX_LEFT\" ", "a hemisphere twice"),
         (
             "Vertices=\"5\"",
             "Vertices=\"1\"",
@@ -262,4 +264,24 @@ fn files_of_unknown_formats_are_refused() {
     let writer = RowsWriter::new(std::fs::File::create(&path).unwrap(), "map", 0, 1).unwrap();
     writer.finish().unwrap();
     assert!(read_map(&path, None).is_err());
+}
+
+#[test]
+fn cifti_of_nibabel_is_read() {
+    let text = |name: &str, map: &str| {
+        let map = read_map(&data("cifti").join(name), Some(map)).unwrap();
+        let MapValues::Sides([Some(left), Some(right)]) = map.values else {
+            panic!("{:?}", map.values);
+        };
+        format!("{left:?} {right:?} {:?}", map.notes)
+    };
+    let note = "[\"2 grayordinates of the file do not lie in the cortex; they are left out.\"]";
+    assert_eq!(
+        text("scalars.dscalar.nii", "q"),
+        format!("[7.0, NaN, 8.0, 9.0] [10.0, 11.0] {note}")
+    );
+    assert_eq!(
+        text("labels.dlabel.nii", "areas"),
+        format!("[0.0, NaN, 1.0, 1.0] [0.0, 1.0] {note}")
+    );
 }

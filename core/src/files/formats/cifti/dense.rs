@@ -10,7 +10,7 @@ use super::{IndicesMap, extension};
 use crate::files::formats::nifti::{HEAD_BYTES, NiftiHeader};
 use crate::files::formats::npy::{NpyHeader, StoredMatrix};
 use crate::files::formats::npz_arrays::MemoryOrder;
-use crate::files::formats::opening::{head, plain, said};
+use crate::files::formats::opening::{head, plain, said, scaled};
 use crate::files::formats::xml::character;
 use crate::files::responses::ResponsesError;
 
@@ -97,7 +97,6 @@ impl DenseMaps {
     /// # Errors
     /// Returns an error if there is no such map, or the file cannot be read.
     pub fn read(&self, map: usize) -> Result<[Option<Vec<f32>>; 2], ResponsesError> {
-        let (factor, offset) = self.scale;
         let read = |cortex: &Cortex| {
             let places = cortex.offset..cortex.offset + cortex.vertices.len();
             let values = self
@@ -106,7 +105,7 @@ impl DenseMaps {
                 .map_err(|error| said(&self.path, &error.to_string()))?;
             let mut all = vec![f32::NAN; cortex.n_vertices];
             for (vertex, value) in cortex.vertices.iter().zip(values) {
-                all[*vertex as usize] = (value * factor + offset) as f32;
+                all[*vertex as usize] = scaled(value, self.scale) as f32;
             }
             Ok::<_, ResponsesError>(all)
         };

@@ -142,13 +142,15 @@ fn text(numbers: &mut BigEndian) -> Result<String, String> {
 ///
 /// # Errors
 /// Returns an [`EncodeError`] if there are no vertices, two regions have the same colour, or a region's colour is black, whose
-/// number is that of vertices without a region.
+/// number is 0, while there are vertices without a region.
 pub fn encode(regions: &LabelledVertices) -> Result<Vec<u8>, EncodeError> {
     let n_vertices = regions.of_vertex.len();
     if n_vertices == 0 {
         return Err(EncodeError::NoMaps);
     }
-    let colours = colours(&regions.table)?;
+    let has_gaps = regions.of_vertex.contains(&None);
+    let reserved = has_gaps.then_some(([0; 3], NO_REGION));
+    let colours = colours(&regions.table, reserved)?;
     let number = |[red, green, blue, _]: [u8; 4]| i32::from_be_bytes([0, blue, green, red]);
     let mut bytes = Vec::with_capacity(8 * n_vertices + 64 * regions.table.len());
     bytes.extend(whole(n_vertices)?);
@@ -191,9 +193,12 @@ fn push_text(bytes: &mut Vec<u8>, text: &str) -> Result<(), EncodeError> {
     Ok(())
 }
 
-/// The colours of a table, all of them different.
-fn colours(table: &[TableEntry]) -> Result<Vec<[u8; 4]>, EncodeError> {
-    let mut names: BTreeMap<[u8; 3], &str> = BTreeMap::from([([0; 3], NO_REGION)]);
+/// The colours of a table, all of them different, also from the one that is reserved for something else.
+fn colours<'a>(
+    table: &'a [TableEntry],
+    reserved: Option<([u8; 3], &'a str)>,
+) -> Result<Vec<[u8; 4]>, EncodeError> {
+    let mut names: BTreeMap<[u8; 3], &str> = reserved.into_iter().collect();
     for entry in table {
         let Some([red, green, blue, _]) = entry.colour else {
             continue;
