@@ -147,6 +147,10 @@ def volumes(export, folder, volume):
         report(f"{name} (nibabel)", np.asarray(image.dataobj).T, volume)
         check(f"{name}: the affine is that of the reference", np.array_equal(image.affine, reference.affine))
         check(f"{name}: units are mm", image.header.get_xyzt_units()[0] == "mm")
+    mask = np.asarray(nib.load(S1MINI / "transforms" / "fullhead" / "mask_thick.nii.gz").dataobj).T != 0
+    np.save(folder / "masked.npy", volume[mask])
+    image = nib.load(export(folder / "masked.npy", "masked.nii.gz", *subject))
+    report("masked values as NIfTI (nibabel)", np.asarray(image.dataobj).T, np.where(mask, volume, np.nan))
     # The table has the values in the order of NumPy's array.
     rows = np.genfromtxt(export(folder / "volume.npy", "v.csv", *subject), delimiter=",", names=True)
     found = np.full(volume.size, np.nan, "f4")

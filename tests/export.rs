@@ -179,6 +179,43 @@ fn refused(command: &str, data: &Path, out: &Path, more: &[&str], sentence: &str
 }
 
 #[test]
+fn masked_values_go_to_the_voxels_of_their_mask() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let subject = s1mini();
+    let mask = Path::new(&subject).join("transforms/fullhead/mask_thick.nii.gz");
+    let MapValues::Image { values: mask, .. } = read_map(&mask, None).unwrap().values else {
+        panic!("no mask");
+    };
+    let n_inside = mask.iter().filter(|value| **value != 0.0).count();
+    let values: Vec<f32> = (0..n_inside).map(|voxel| 0.5 + voxel as f32).collect();
+    npy(&at("r.npy"), &[n_inside], &values);
+    export(&at("r.npy"), &at("r.nii.gz"), &["--subject", &subject]);
+    let MapValues::Image { values: found, .. } = read_map(&at("r.nii.gz"), None).unwrap().values
+    else {
+        panic!("no image");
+    };
+    let mut expected = values.iter();
+    for (found, mask) in found.iter().zip(&mask) {
+        if *mask == 0.0 {
+            assert!(found.is_nan());
+        } else {
+            assert_eq!(Some(found), expected.next());
+        }
+    }
+    assert_eq!(expected.next(), None);
+    // The table has a row for each voxel of the mask, in its order.
+    export(&at("r.npy"), &at("r.csv"), &["--subject", &subject]);
+    let text = std::fs::read_to_string(at("r.csv")).unwrap();
+    let column = text
+        .lines()
+        .skip(1)
+        .map(|line| line.rsplit(',').next().unwrap());
+    let column: Vec<f32> = column.map(|value| value.parse().unwrap()).collect();
+    assert_eq!(column, values);
+}
+
+#[test]
 fn what_cannot_be_exported_is_told_in_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
@@ -186,7 +223,7 @@ fn what_cannot_be_exported_is_told_in_a_sentence() {
     npy(&at("half.npy"), &[N], &left_alone()[..N]);
     npy(&at("few.npy"), &[40], &[0.5; 40]);
     npy(&at("cube.npy"), &[2, 3, 4], &[0.5; 24]);
-    npy(&at("none.npy"), &[2 * N], &[f32::NAN; 2 * N]);
+    npy(&at("none.npy"), &[2 * N], &vec![f32::NAN; 2 * N]);
     let short = mgh::encode(&[("r", &[1.0; 40])]).unwrap();
     std::fs::write(at("lh.short.mgh"), short).unwrap();
     let cases: [(&str, &str, &[&str], &str); 10] = [

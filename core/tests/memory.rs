@@ -83,6 +83,7 @@ fn read_within(path: &Path) {
     let within = |work: &dyn Fn()| within(n_bytes, &path.display().to_string(), work);
     within(&|| drop(brain::read_surface(path)));
     within(&|| drop(brain::read_maps(path)));
+    within(&|| drop(brain::read_map(path, None)));
     within(&|| drop(brain::read_regions(path)));
     within(&|| drop(brain::read_label(path)));
     within(&|| drop(freesurfer::read(path, patch::parse)));
@@ -299,6 +300,69 @@ fn geometry_that_claims_or_holds_much_takes_what_it_is_worth() {
     let beginning = format!("#\n{}\n", 3 << 20);
     let lines = (beginning.as_bytes(), b"1 0 0 0 0\n".as_slice(), 3 << 20);
     read_within(&repeated(folder.path(), "rh.label", lines));
+}
+
+/// A CIFTI file of one map, whose XML names hemispheres of so many vertices, and `filling`.
+fn cifti(n_vertices: usize, filling: &str) -> Vec<u8> {
+    let model = |side: &str, offset: usize| {
+        format!(
+            "<BrainModel IndexOffset=\"{offset}\" IndexCount=\"1\" ModelType=\"CIFTI_MODEL_TYPE_SURFACE\" \
+             BrainStructure=\"CIFTI_STRUCTURE_CORTEX_{side}\" SurfaceNumberOfVertices=\"{n_vertices}\"><VertexIndices>0\
+             </VertexIndices></BrainModel>"
+        )
+    };
+    let xml = format!(
+        "<CIFTI Version=\"2\"><Matrix><MatrixIndicesMap AppliesToMatrixDimension=\"0\" \
+         IndicesMapToDataType=\"CIFTI_INDEX_TYPE_SCALARS\"><NamedMap><MapName>r</MapName></NamedMap></MatrixIndicesMap>\
+         <MatrixIndicesMap AppliesToMatrixDimension=\"1\" IndicesMapToDataType=\"CIFTI_INDEX_TYPE_BRAIN_MODELS\">{}{}{filling}\
+         </MatrixIndicesMap></Matrix></CIFTI>",
+        model("LEFT", 0),
+        model("RIGHT", 1)
+    );
+    let n_bytes = (8 + xml.len()).next_multiple_of(16);
+    let mut bytes = vec![0; 544];
+    bytes[..4].copy_from_slice(&540_i32.to_le_bytes());
+    bytes[4..12].copy_from_slice(b"n+2\0\r\n\x1a\n");
+    bytes[12..14].copy_from_slice(&16_i16.to_le_bytes());
+    bytes[14..16].copy_from_slice(&32_i16.to_le_bytes());
+    for (index, size) in [6_i64, 1, 1, 1, 1, 1, 2].into_iter().enumerate() {
+        bytes[16 + 8 * index..24 + 8 * index].copy_from_slice(&size.to_le_bytes());
+    }
+    bytes[168..176].copy_from_slice(&((544 + n_bytes) as i64).to_le_bytes());
+    bytes[504..508].copy_from_slice(&3006_i32.to_le_bytes());
+    bytes.extend((n_bytes as i32).to_le_bytes());
+    bytes.extend(32_i32.to_le_bytes());
+    bytes.extend(xml.as_bytes());
+    bytes.resize(544 + n_bytes, 0);
+    bytes.extend([0; 8]);
+    bytes
+}
+
+#[test]
+fn cifti_that_claims_or_unpacks_to_much_takes_no_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let most = 1 << 21;
+    let path = written(folder.path(), "a.dscalar.nii", &cifti(most, ""));
+    assert!(brain::read_map(&path, None).is_ok());
+    read_within(&path);
+    for (n_vertices, filling) in [
+        (most + 1, String::new()),
+        (usize::MAX, String::new()),
+        (most, "<NamedMap/>".repeat(70_000)),
+        (most, "<MapName>a</MapName>".repeat(500_000)),
+        (most, "<VertexIndices>".to_string() + &"0 ".repeat(5 << 20)),
+        (most, "\u{e9}".repeat(7 << 20)),
+        (most, " ".repeat(20 << 20)),
+    ] {
+        let packed = zeros(
+            GzEncoder::new(Vec::new(), Compression::best()),
+            &cifti(n_vertices, &filling),
+            0,
+        );
+        drop(filling);
+        let path = written(folder.path(), "b.dscalar.nii.gz", &packed.finish().unwrap());
+        read_within(&path);
+    }
 }
 
 #[test]

@@ -79,6 +79,9 @@ struct NamedMap {
     map: BrainMap,
 }
 
+/// Values of the vertices of the left and the right hemisphere.
+type Sides = [Vec<f32>; 2];
+
 /// A file and its content.
 type Written = (PathBuf, Vec<u8>);
 
@@ -155,7 +158,7 @@ impl<'a> Maps<'a> {
     }
 
     /// The values of the vertices of each map. Values of voxels are sampled.
-    fn of_vertices(&self, args: &Args) -> Result<Vec<(&str, [Vec<f32>; 2])>, Failure> {
+    fn of_vertices(&self, args: &Args) -> Result<Vec<(&str, Sides)>, Failure> {
         let maps = self.maps.iter();
         maps.map(|named| {
             let sides = of_vertices(&named.map.values, self.subject(), args)?;
@@ -190,7 +193,7 @@ fn stem(path: &Path) -> String {
     name.split('.').next().unwrap_or(name).to_string()
 }
 
-fn of_vertices(map: &PlacedMap, subject: &Subject, args: &Args) -> Result<[Vec<f32>; 2], Failure> {
+fn of_vertices(map: &PlacedMap, subject: &Subject, args: &Args) -> Result<Sides, Failure> {
     let (volume, transform) = match map {
         PlacedMap::Vertices(sides) => return Ok(sides.clone()),
         PlacedMap::Volume { values, transform } => (values.as_standard_layout(), transform),

@@ -70,49 +70,64 @@ pub fn read_map(path: &Path, name: Option<&str>) -> Result<LoadedMap, GeometryEr
     let mut source = Source::open(path)?;
     let index = source.choose(path, name)?;
     let own_name = source.names[index].clone();
-    let values = source.read(index)?;
-    let (MapValues::Array { values, .. }, Some(side)) = (&values, source.side) else {
-        return Ok(LoadedMap {
+    match (source.read(index)?, source.side) {
+        (MapValues::Array { values, .. }, Some(side)) => {
+            let wanted = name.map_or_else(|| (index + 1).to_string(), str::to_string);
+            let mut sides = [None, None];
+            sides[side.index()] = Some(values);
+            let mut notes = source.notes;
+            add_other_side(path, (side, &wanted), &mut sides, &mut notes)?;
+            Ok(LoadedMap {
+                name: own_name,
+                values: MapValues::Sides(sides),
+                notes,
+            })
+        }
+        (values, _) => Ok(LoadedMap {
             name: own_name,
             values,
             notes: source.notes,
-        });
+        }),
+    }
+}
+
+/// Reads the map `wanted` of the hemisphere other than `side`, if its file is beside the one of `side`.
+fn add_other_side(
+    path: &Path,
+    (side, wanted): (Side, &str),
+    sides: &mut [Option<Vec<f32>>; 2],
+    notes: &mut Vec<String>,
+) -> Result<(), GeometryError> {
+    let Some((other, beside)) = other_side(path).filter(|(other, _)| *other != side) else {
+        notes.push(format!(
+            "{} is of the {side} hemisphere; its name does not say which file is of the other, which has no values.",
+            shown(path)
+        ));
+        return Ok(());
     };
-    let mut sides = [None, None];
-    sides[side.index()] = Some(values.clone());
-    let mut notes = source.notes;
-    match other_side(path) {
-        Some((other, beside)) if other != side && beside.is_file() => {
-            let mut second = Source::open(&beside)?;
-            if second.side != Some(other) {
-                return Err(GeometryError::of_file(
-                    &format!("By its name the file is of the {other} hemisphere, by its content it is not"),
-                    &beside,
-                ));
-            }
-            let wanted = name.map_or_else(|| (index + 1).to_string(), str::to_string);
-            let second_index = second.choose(&beside, Some(&wanted))?;
-            notes.append(&mut second.notes);
-            if let MapValues::Array { values, .. } = second.read(second_index)? {
-                sides[other.index()] = Some(values);
-            }
-            notes.push(format!("The {other} hemisphere is read from {}.", shown(&beside)));
-        }
-        Some((other, beside)) if other != side => notes.push(format!(
+    if !beside.is_file() {
+        notes.push(format!(
             "There is no {} beside {}: the {other} hemisphere has no values.",
             shown(&beside),
             shown(path)
-        )),
-        _ => notes.push(format!(
-            "{} is of the {side} hemisphere; its name does not say which file is of the other, which has no values.",
-            shown(path)
-        )),
+        ));
+        return Ok(());
     }
-    Ok(LoadedMap {
-        name: own_name,
-        values: MapValues::Sides(sides),
-        notes,
-    })
+    let mut source = Source::open(&beside)?;
+    let index = source.choose(&beside, Some(wanted))?;
+    let MapValues::Array { values, .. } = source.read(index)? else {
+        return Err(GeometryError::of_file(
+            &format!("By its name the file is of the {other} hemisphere, but it holds a volume"),
+            &beside,
+        ));
+    };
+    sides[other.index()] = Some(values);
+    notes.append(&mut source.notes);
+    notes.push(format!(
+        "The {other} hemisphere is read from {}.",
+        shown(&beside)
+    ));
+    Ok(())
 }
 
 /// An open file.

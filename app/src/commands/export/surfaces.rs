@@ -10,7 +10,7 @@ use heschl_core::files::formats::mesh::{LabelledVertices, TableEntry};
 use heschl_core::files::formats::{cifti, gifti, mgh};
 
 use super::format::Format;
-use super::{Args, Maps, Written};
+use super::{Args, Maps, Sides, Written};
 use crate::console::note;
 use crate::failure::Failure;
 
@@ -64,10 +64,7 @@ fn paths(out: &Path) -> [PathBuf; 2] {
 }
 
 /// The only map, for formats without several.
-fn only<'a>(
-    maps: &'a [(&'a str, [Vec<f32>; 2])],
-    args: &Args,
-) -> Result<&'a (&'a str, [Vec<f32>; 2]), Failure> {
+fn only<'a>(maps: &'a [(&'a str, Sides)], args: &Args) -> Result<&'a (&'a str, Sides), Failure> {
     match maps {
         [only] => Ok(only),
         _ => Err(Failure::new(format!(

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use heschl_core::brain::{Hemispheres, Parcellation, RegionRow, Side, Significance, region_table};
 use heschl_core::run::encoding::{Column, ScoreTable};
 
-use super::{Args, Maps, of_vertices};
+use super::{Args, Maps, Sides, of_vertices};
 use crate::brain_map::{BrainMap, PlacedMap};
 use crate::csv::cell;
 use crate::failure::Failure;
@@ -38,7 +38,7 @@ fn heads(maps: &Maps) -> String {
     heads
 }
 
-fn of_vertex(maps: &Maps, values: &[&[Vec<f32>; 2]]) -> String {
+fn of_vertex(maps: &Maps, values: &[&Sides]) -> String {
     let parcellations = &maps.subject().parcellations;
     let mut text = String::from("hemisphere,vertex");
     for parcellation in parcellations {
@@ -152,8 +152,11 @@ fn table_of_regions(tables: &[(&str, Vec<RegionRow>)], has_q: bool) -> String {
     text
 }
 
-/// The q values of scores at the vertices, and the level of their fit; none of other data, or without q.
-fn q_values(maps: &Maps, args: &Args) -> Result<Option<([Vec<f32>; 2], f64)>, Failure> {
+/// q at the vertices, and the level below which a vertex is significant.
+type SignificantBelow = (Sides, f64);
+
+/// The q values of scores and the level of their fit; none of other data, or without q.
+fn q_values(maps: &Maps, args: &Args) -> Result<Option<SignificantBelow>, Failure> {
     let Ok(table) = ScoreTable::read(&args.data) else {
         return Ok(None);
     };

@@ -14,8 +14,8 @@ use crate::files::formats::opening::{head, plain, said, scaled};
 use crate::files::formats::xml::character;
 use crate::files::responses::ResponsesError;
 
-/// Vertices of a hemisphere; the finest surfaces in use have 163,842.
-const MOST_VERTICES: usize = 1 << 22;
+/// Vertices of a hemisphere; fsaverage has 163,842, surfaces of scans at 7 tesla some 400,000.
+const MOST_VERTICES: usize = 1 << 21;
 /// Maps of a file.
 const MOST_MAPS: usize = 1 << 16;
 /// Characters of a map's name that are read.
@@ -70,7 +70,7 @@ impl DenseMaps {
         }
         let xml = extension(&file, header.begin).map_err(failed)?;
         let matrix = matrix(file, path, &header, [n_maps, n_places])?;
-        let meaning = parse(&String::from_utf8_lossy(&xml), [n_maps, n_places]).map_err(failed)?;
+        let meaning = parse(&text(xml), [n_maps, n_places]).map_err(failed)?;
         Ok(Some(Self {
             matrix,
             scale: header.scale,
@@ -115,6 +115,17 @@ impl DenseMaps {
             right.as_ref().map(read).transpose()?,
         ])
     }
+}
+
+/// The XML as text. Where it is not UTF-8, as it must be, letters outside of ASCII are lost.
+fn text(xml: Vec<u8>) -> String {
+    String::from_utf8(xml).unwrap_or_else(|error| {
+        let mut bytes = error.into_bytes();
+        for byte in bytes.iter_mut().filter(|byte| !byte.is_ascii()) {
+            *byte = b'?';
+        }
+        String::from_utf8(bytes).unwrap_or_default()
+    })
 }
 
 /// The values, with a row per map. They lie next to each other for each grayordinate.
