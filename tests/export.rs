@@ -374,7 +374,7 @@ fn an_image_of_mni152_is_drawn_and_called_approximate() {
     assert!(
         String::from_utf8(svg)
             .unwrap()
-            .contains("r (MNI152 by an affine: approximate)")
+            .contains("mni (MNI152 by an affine: approximate)")
     );
     export(&at("mni.nii.gz"), &at("mni.dscalar.nii"), &[]);
     let share = |values: &Option<Vec<f32>>| {

@@ -1,9 +1,17 @@
 //! Maps of files other than archives, in their places.
 
+use std::path::Path;
+
 use heschl_core::brain::{LoadedMap, MapValues, Side};
+use heschl_core::run::encoding::Column;
 
 use super::{BrainMap, ImageSpace, OpenSubject, PlacedMap, Placement};
 use crate::failure::Failure;
+
+/// Endings that name formats.
+const ENDINGS: [&str; 10] = [
+    ".gz", ".nii", ".gii", ".func", ".shape", ".dscalar", ".dlabel", ".mgh", ".mgz", ".npy",
+];
 
 impl BrainMap {
     /// Finds out where the values of a file belong.
@@ -74,6 +82,35 @@ impl BrainMap {
     }
 }
 
+impl BrainMap {
+    /// What the map is called: by its name in the file, by the name that was asked for, or by that of the file.
+    pub(crate) fn title(&self, path: &Path, wanted: Option<&str>) -> String {
+        let is_archive = path.extension().is_some_and(|ending| ending == "npz");
+        match self.name.as_deref().or(wanted) {
+            Some(name) => name.to_string(),
+            None if is_archive => Column::R.name().to_string(),
+            None => stem(path),
+        }
+    }
+}
+
+/// The name of a file without hemisphere and format.
+fn stem(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut stem = &*name;
+    while let Some(rest) = ENDINGS.iter().find_map(|ending| stem.strip_suffix(ending)) {
+        stem = rest;
+    }
+    let beginnings = ["lh.", "rh."].into_iter();
+    let rest = beginnings.filter_map(|side| stem.strip_prefix(side)).next();
+    let stem = rest.filter(|rest| !rest.is_empty()).unwrap_or(stem);
+    if stem.is_empty() {
+        name.into_owned()
+    } else {
+        stem.to_string()
+    }
+}
+
 /// A hemisphere without values has none at its vertices.
 fn of_sides(sides: [Option<Vec<f32>>; 2], open: &OpenSubject) -> Result<PlacedMap, Failure> {
     let subject = &open.subject;
@@ -95,4 +132,23 @@ fn of_sides(sides: [Option<Vec<f32>>; 2], open: &OpenSubject) -> Result<PlacedMa
         of(Side::Left, left)?,
         of(Side::Right, right)?,
     ]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_called_without_hemisphere_and_format() {
+        for (name, expected) in [
+            ("lh.r.func.gii", "r"),
+            ("r.layer.3.nii.gz", "r.layer.3"),
+            ("rh.thickness", "thickness"),
+            ("best.dscalar.nii", "best"),
+            (".npy", ".npy"),
+            ("lh.", "lh."),
+        ] {
+            assert_eq!(stem(Path::new(name)), expected);
+        }
+    }
 }

@@ -5,7 +5,7 @@ mod surfaces;
 mod tables;
 mod volumes;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 use heschl_core::brain::{Mapper, Missing, Sampler, Side, Subject, map_names};
@@ -143,11 +143,7 @@ impl<'a> Maps<'a> {
                     told.push(sentence.clone());
                 }
             }
-            let name = map
-                .name
-                .clone()
-                .or(name)
-                .unwrap_or_else(|| stem(&args.data));
+            let name = map.title(&args.data, name.as_deref());
             maps.push(NamedMap { name, map });
         }
         Ok(Self { open, maps })
@@ -184,13 +180,6 @@ fn names(args: &Args) -> Result<Vec<Option<String>>, Failure> {
     Ok((1..=n_maps)
         .map(|number| Some(number.to_string()))
         .collect())
-}
-
-/// The name of a file without its endings.
-fn stem(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let name = name.trim_start_matches('.');
-    name.split('.').next().unwrap_or(name).to_string()
 }
 
 fn of_vertices(map: &PlacedMap, subject: &Subject, args: &Args) -> Result<Sides, Failure> {

@@ -252,9 +252,9 @@ fn write_picture(args: &Args, command: &str) -> Result<[f32; 2], Failure> {
 
 /// The name of the map, and the command, both with what must be said of how the values were placed.
 fn captions(map: &BrainMap, args: &Args, command: &str) -> (String, String) {
-    let name = map.name.as_deref().or(args.map.as_deref()).unwrap_or("r");
+    let name = map.title(&args.data, args.map.as_deref());
     match map.caveat {
-        None => (name.to_string(), command.to_string()),
+        None => (name, command.to_string()),
         Some(caveat) => (
             format!("{name} ({caveat})"),
             format!("{command} # {caveat}"),

@@ -89,7 +89,7 @@ fn cifti_that_contradicts_itself_is_refused() {
         ),
         (
             "<MapName>q</MapName>",
-            "</NamedMap><NamedMap>",
+            "<NamedMap/>         ",
             "it names 3 maps, but there are 2",
         ),
         ("ModelType=", "ModelKind=", "has no values of the cortex"),
@@ -119,11 +119,9 @@ fn cifti_cut_off_anywhere_is_refused() {
 fn cifti_of_any_changed_byte_is_read_or_refused() {
     let whole = file();
     for at in 0..whole.len() {
-        for change in [0x01, 0x80, 0xFF] {
-            let mut bytes = whole.clone();
-            bytes[at] ^= change;
-            let _ = refused(&bytes);
-        }
+        let mut bytes = whole.clone();
+        bytes[at] ^= [0x01, 0x80, 0xFF][at % 3];
+        let _ = refused(&bytes);
     }
 }
 
