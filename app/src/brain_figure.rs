@@ -25,6 +25,8 @@ pub(crate) struct BrainFigure<'a> {
     pub(crate) title: &'a str,
     /// Width of the figure in points of 1/96 inch.
     pub(crate) width_points: f64,
+    /// Words over the picture, such as L and R, and where their middle is, as shares of its width and height.
+    pub(crate) letters: &'a [([f64; 2], &'static str)],
 }
 
 /// A file format of pictures.
@@ -110,6 +112,17 @@ impl BrainFigure<'_> {
             12.0 * unit,
             escaped(recipe)
         );
+        for ([x, y], letter) in self.letters {
+            let _ = writeln!(
+                text,
+                "<text x=\"{:.3}\" y=\"{:.3}\" text-anchor=\"middle\" font-size=\"{}\" fill=\"#fff\" stroke=\"#000\" \
+                 stroke-width=\"{:.3}\" paint-order=\"stroke\">{letter}</text>",
+                x * width,
+                y * height + 5.0 * unit,
+                14.0 * unit,
+                2.5 * unit
+            );
+        }
         self.bar(&mut text, [width, height], unit);
         text.push_str("</svg>\n");
         Ok(text)

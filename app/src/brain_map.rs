@@ -1,9 +1,10 @@
 //! Subjects and the maps shown on them, from the files that a user names.
 
+mod anatomy;
 mod loaded;
 mod placement;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use heschl_core::brain::folders::{self, FolderKind, FoundFile, NamedTransform};
@@ -15,7 +16,8 @@ use heschl_core::run::recipe::EncodeFile;
 use heschl_core::scene::{DataMap, Interpolation};
 use ndarray::{ArrayD, IxDyn};
 
-pub(crate) use placement::{ImageSpace, PlacedMap, Placement};
+pub(crate) use anatomy::Anatomy;
+pub(crate) use placement::{ImageSpace, PlacedMap, Placement, middle};
 
 use crate::failure::Failure;
 
@@ -26,6 +28,8 @@ pub(crate) const FSAVERAGE5: &str = "fsaverage5";
 #[derive(Debug, Clone)]
 pub(crate) struct OpenSubject {
     pub(crate) subject: Arc<Subject>,
+    /// Its folder; `None` for the bundled subject.
+    pub(crate) folder: Option<PathBuf>,
     /// The program that wrote its folder; `None` for the bundled subject.
     pub(crate) kind: Option<FolderKind>,
     pub(crate) transforms: Vec<NamedTransform>,
@@ -58,6 +62,7 @@ impl OpenSubject {
     pub(crate) fn bundled() -> Self {
         Self {
             subject: Arc::new(Subject::fsaverage5().clone()),
+            folder: None,
             kind: None,
             transforms: vec![],
             files: vec![],
@@ -73,6 +78,7 @@ impl OpenSubject {
         let loaded = folders::load(folder)?;
         Ok(Self {
             subject: Arc::new(loaded.subject),
+            folder: Some(folder.to_path_buf()),
             kind: Some(loaded.kind),
             transforms: loaded.transforms,
             files: loaded.files,

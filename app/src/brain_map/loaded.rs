@@ -101,8 +101,8 @@ fn stem(path: &Path) -> String {
     while let Some(rest) = ENDINGS.iter().find_map(|ending| stem.strip_suffix(ending)) {
         stem = rest;
     }
-    let beginnings = ["lh.", "rh."].into_iter();
-    let rest = beginnings.filter_map(|side| stem.strip_prefix(side)).next();
+    let mut sides = ["lh.", "rh."].into_iter();
+    let rest = sides.find_map(|side| stem.strip_prefix(side));
     let stem = rest.filter(|rest| !rest.is_empty()).unwrap_or(stem);
     if stem.is_empty() {
         name.into_owned()

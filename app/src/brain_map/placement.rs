@@ -1,5 +1,7 @@
 //! Which place of a subject each value of a map belongs to.
 
+use std::sync::OnceLock;
+
 use heschl_core::brain::folders::{FolderKind, NamedTransform};
 use heschl_core::brain::mni152;
 use heschl_core::brain::{Mapper, Mask, Missing, Sampler, Side, Subject, SurfaceKind, Transform};
@@ -7,6 +9,7 @@ use heschl_core::files::formats::volumes::Volumes;
 use heschl_core::scene::{DataMap, Hit, Interpolation, VolumeMap};
 use ndarray::Array3;
 
+use super::anatomy::centre;
 use super::{FSAVERAGE5, OpenSubject};
 use crate::failure::Failure;
 
@@ -48,6 +51,8 @@ pub(crate) struct Placement {
     pub(crate) caveat: Option<&'static str>,
     /// What was assumed, for the user.
     pub(crate) notes: Vec<String>,
+    /// The voxel of each vertex, once it was asked for.
+    mappers: OnceLock<[Mapper; 2]>,
 }
 
 #[derive(Debug, Clone)]
@@ -85,6 +90,7 @@ impl Placement {
                 places: Places::Vertices { n_left },
                 caveat: None,
                 notes: vec![],
+                mappers: OnceLock::new(),
             });
         }
         if !open.transforms.is_empty() {
@@ -139,6 +145,7 @@ impl Placement {
                  millimetres.",
                 subject.name
             )],
+            mappers: OnceLock::new(),
         })
     }
 
@@ -166,6 +173,7 @@ impl Placement {
             },
             caveat: None,
             notes: notes.into_iter().collect(),
+            mappers: OnceLock::new(),
         })
     }
 
@@ -182,13 +190,12 @@ impl Placement {
             "The image is taken to be aligned with the T1 of {}, as fMRIPrep's images in the space \"T1w\" are.",
             subject.name
         )];
-        let centres: Vec<[f64; 3]> = subject
+        let centre = centre(subject);
+        let says_centre = subject
             .hemispheres
             .iter()
-            .filter_map(|hemisphere| hemisphere.centre_ras)
-            .collect();
-        let centre = centres.first().copied().unwrap_or_default();
-        if centres.is_empty() && open.kind == Some(FolderKind::FreeSurfer) {
+            .any(|hemisphere| hemisphere.centre_ras.is_some());
+        if !says_centre && open.kind == Some(FolderKind::FreeSurfer) {
             notes.push(
                 "The surfaces do not say where their centre lies in the scanner's space; it is taken to be the origin."
                     .into(),
@@ -218,6 +225,7 @@ impl Placement {
             },
             caveat: None,
             notes,
+            mappers: OnceLock::new(),
         })
     }
 
@@ -266,14 +274,20 @@ impl Placement {
                 Side::Left => hit.nearest_vertex(),
                 Side::Right => n_left + hit.nearest_vertex(),
             }),
-            Places::Voxels { transform, mask } => {
-                let point = middle(subject, hit)?;
-                let voxel = transform.nearest(transform.place(point.map(f64::from)))?;
-                match mask {
-                    Some(mask) => mask.voxels.binary_search(&voxel).ok(),
-                    None => Some(voxel as usize),
-                }
-            }
+            Places::Voxels { .. } => self.index_at(middle(subject, hit)?.map(f64::from)),
+        }
+    }
+
+    /// The index of the value at a point in the coordinates of the surfaces, mm; `None` where there is none, and for values of
+    /// vertices.
+    pub(crate) fn index_at(&self, point: [f64; 3]) -> Option<usize> {
+        let Places::Voxels { transform, mask } = &self.places else {
+            return None;
+        };
+        let voxel = transform.nearest(transform.place(point))?;
+        match mask {
+            Some(mask) => mask.voxels.binary_search(&voxel).ok(),
+            None => Some(voxel as usize),
         }
     }
 
@@ -290,6 +304,32 @@ impl Placement {
             self.index(subject, &hit)
         };
         (0..n_vertices).map(at).collect()
+    }
+
+    /// The values of the vertices, left and right; for an image those of the voxels halfway between pial and white surface.
+    ///
+    /// # Errors
+    /// A sentence if the subject lacks these surfaces.
+    pub(crate) fn of_vertices(
+        &self,
+        map: &PlacedMap,
+        subject: &Subject,
+    ) -> Result<[Vec<f32>; 2], Failure> {
+        match map {
+            PlacedMap::Vertices(sides) => Ok(sides.clone()),
+            PlacedMap::Volume { values, transform } => {
+                let values = values.as_standard_layout();
+                let values = values.as_slice().unwrap_or_default();
+                let mappers = if let Some(known) = self.mappers.get() {
+                    known
+                } else {
+                    let found = mappers(subject, transform)?;
+                    self.mappers.get_or_init(|| found)
+                };
+                let of = |side: usize| mappers[side].map(values, Missing::Propagates);
+                Ok([of(0), of(1)])
+            }
+        }
     }
 
     /// Whether the values belong to voxels, not vertices.
@@ -341,8 +381,21 @@ fn other_affine(image: &ImageSpace, named: &NamedTransform) -> Option<String> {
     })
 }
 
+/// The voxel of each vertex of both hemispheres.
+fn mappers(subject: &Subject, transform: &Transform) -> Result<[Mapper; 2], Failure> {
+    let of = |side: Side| {
+        let mapper = Mapper::new(subject.hemisphere(side), transform, Sampler::Nearest);
+        mapper.map_err(|error| {
+            Failure::new(format!(
+                "The voxels cannot be mapped to the {side} hemisphere: {error}."
+            ))
+        })
+    };
+    Ok([of(Side::Left)?, of(Side::Right)?])
+}
+
 /// The point of a subject halfway between pial and white surface, mm.
-fn middle(subject: &Subject, hit: &Hit) -> Option<[f32; 3]> {
+pub(crate) fn middle(subject: &Subject, hit: &Hit) -> Option<[f32; 3]> {
     let hemisphere = subject.hemisphere(hit.side);
     let at = |kind| Some(hit.point(hemisphere.surface(kind)?.points()));
     if let Some(point) = at(SurfaceKind::Middle) {
@@ -411,29 +464,17 @@ impl PlacedMap {
         all.sort_by(f32::total_cmp);
         all
     }
+}
 
-    /// The values of the vertices, left and right; for an image those of the voxels halfway between pial and white surface.
-    ///
-    /// # Errors
-    /// A sentence if the subject lacks these surfaces.
-    pub(crate) fn of_vertices(&self, subject: &Subject) -> Result<[Vec<f32>; 2], Failure> {
-        match self {
-            Self::Vertices(sides) => Ok(sides.clone()),
-            Self::Volume { values, transform } => {
-                let values = values.as_standard_layout();
-                let values = values.as_slice().unwrap_or_default();
-                let of = |side| {
-                    let hemisphere = subject.hemisphere(side);
-                    let mapper = Mapper::new(hemisphere, transform, Sampler::Nearest);
-                    let mapper = mapper.map_err(|error| {
-                        Failure::new(format!(
-                            "The voxels cannot be mapped to the {side} hemisphere: {error}."
-                        ))
-                    })?;
-                    Ok::<_, Failure>(mapper.map(values, Missing::Propagates))
-                };
-                Ok([of(Side::Left)?, of(Side::Right)?])
+impl PlacedMap {
+    /// The value at a point in the coordinates of the surfaces, mm; `None` where there is none, and for values of vertices.
+    pub(crate) fn at(&self, point: [f64; 3]) -> Option<f32> {
+        match self.data(Interpolation::Nearest, &[]) {
+            DataMap::Volume(volume) => {
+                let value = volume.at(point.map(|value| value as f32));
+                (!value.is_nan()).then_some(value)
             }
+            DataMap::Vertices(_) => None,
         }
     }
 }

@@ -241,6 +241,7 @@ fn write_picture(args: &Args, command: &str) -> Result<[f32; 2], Failure> {
         },
         title: &title,
         width_points: args.size[0] as f64,
+        letters: &[],
     };
     let bytes = match format {
         Format::Png if !args.colour_bar => bar.plain_png(&recipe)?,

@@ -61,6 +61,8 @@ pub(crate) enum Action {
     SupportReport,
     /// Save the figure of the page.
     Export(ExportFormat),
+    /// Save scores on the cortex as an HTML file.
+    Share,
     /// Set the size and resolution of saved figures.
     ExportSize(ExportSize),
     /// Open a file dialog.

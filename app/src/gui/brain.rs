@@ -1,18 +1,24 @@
 //! What the page "Brain" shows: its settings, the picture that is asked for, and the one that was drawn.
 
 mod drawing;
+mod film;
+mod region_order;
+mod slices;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use heschl_core::brain::{Parcellation, RegionRow, Subject, SurfaceKind};
+use heschl_core::brain::{Parcellation, RegionRow, Side, Subject, SurfaceKind};
 use heschl_core::run::encoding::Column;
 use heschl_core::scene::{ColourMap, Hit, Interpolation, NamedView, Picture, Visibility, value_at};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use drawing::{Drawer, N_SAMPLES};
+pub(crate) use drawing::{Drawer, Drawn, N_SAMPLES};
+pub(crate) use film::{Film, FilmOf, FilmSettings, USUAL_DELAY_SECS};
+pub(crate) use region_order::RegionOrder;
+pub(crate) use slices::{SliceLayout, SliceSettings, draw as draw_slices};
 
-use crate::brain_map::{OpenSubject, PlacedMap, Placement};
+use crate::brain_map::{Anatomy, OpenSubject, PlacedMap, Placement, middle};
 use crate::gui::loading::Loading;
 
 /// The regions that are named under the pointer and outlined, if the subject has them.
@@ -28,9 +34,31 @@ pub(crate) struct SubjectChoice {
     pub(crate) transform: Option<String>,
 }
 
+/// What the picture shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum BrainLayout {
+    /// The cortex from one side.
+    #[default]
+    Cortex,
+    /// Three slices.
+    Slices,
+}
+
 /// What the user has set on the page.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct BrainSettings {
+    /// What the picture shows.
+    pub(crate) layout: BrainLayout,
+    /// How slices are shown.
+    pub(crate) slices: SliceSettings,
+    /// The scan of the test stories that is shown instead of scores.
+    pub(crate) film: Option<FilmSettings>,
+    /// The vertex that was chosen by a click.
+    pub(crate) picked: Option<(Side, usize)>,
+    /// The region that was chosen in the table.
+    pub(crate) region: Option<(Side, String)>,
+    /// The column by which regions are sorted.
+    pub(crate) region_order: RegionOrder,
     /// What is shown of the scores.
     pub(crate) column: Column,
     /// Whether only significant voxels are shown.
@@ -62,6 +90,12 @@ pub(crate) struct BrainSettings {
 impl Default for BrainSettings {
     fn default() -> Self {
         Self {
+            layout: BrainLayout::Cortex,
+            slices: SliceSettings::default(),
+            film: None,
+            picked: None,
+            region: None,
+            region_order: RegionOrder::default(),
             column: Column::R,
             is_significant_only: false,
             colours: ColourMap::default(),
@@ -108,6 +142,28 @@ impl BrainSettings {
         }
     }
 
+    /// The region that was chosen, as a set of its own to be outlined; `None` if the subject does not have it.
+    #[must_use]
+    pub(crate) fn chosen_region(&self, subject: &Subject) -> Option<Parcellation> {
+        let (side, name) = self.region.as_ref()?;
+        let all = self.parcellation(subject)?;
+        let index = all.region(name)?;
+        let mut only = Parcellation {
+            name: name.clone(),
+            regions: vec![all.regions.get(usize::from(index))?.clone()],
+            of_vertex: [
+                vec![None; all.of_vertex[0].len()],
+                vec![None; all.of_vertex[1].len()],
+            ],
+        };
+        let own = &all.of_vertex[side.index()];
+        only.of_vertex[side.index()] = own
+            .iter()
+            .map(|region| (*region == Some(index)).then_some(0))
+            .collect();
+        Some(only)
+    }
+
     /// The depths at which an image is sampled: 0 is pial, 1 white. Several lie at k / (n + 1) of the way, as in pycortex.
     #[must_use]
     pub(crate) fn depths(&self) -> Vec<f32> {
@@ -149,7 +205,15 @@ pub(crate) struct BrainPicture {
     /// The pixels.
     pub(crate) picture: Arc<Picture>,
     /// What is seen in each pixel of a picture three times as wide and high, or as wide and high while it moves.
-    pub(crate) seen: Arc<Visibility>,
+    ///
+    /// `None` for slices.
+    pub(crate) seen: Option<Arc<Visibility>>,
+    /// Where the chosen vertex is seen, as shares of the picture's width and height.
+    pub(crate) mark: Option<[f32; 2]>,
+    /// Where the slices lie, if these are shown.
+    pub(crate) slices: Option<SliceLayout>,
+    /// The image under slices.
+    pub(crate) anatomy: Option<Arc<Anatomy>>,
     /// The values in their places; NaN where nothing is shown.
     pub(crate) map: Arc<PlacedMap>,
     /// Which value belongs where.
@@ -174,10 +238,11 @@ impl BrainPicture {
     /// What is seen at a place of the picture, given as shares of its width and height.
     #[must_use]
     pub(crate) fn hit(&self, share: [f32; 2]) -> Option<Hit> {
-        let [width, height] = self.seen.size();
+        let seen = self.seen.as_ref()?;
+        let [width, height] = seen.size();
         let at =
             |share: f32, n: usize| (share * n as f32).floor().clamp(0.0, n as f32 - 1.0) as usize;
-        self.seen.hit(at(share[0], width), at(share[1], height))
+        seen.hit(at(share[0], width), at(share[1], height))
     }
 
     /// The value that is seen.
@@ -193,6 +258,12 @@ impl BrainPicture {
     #[must_use]
     pub(crate) fn voxel(&self, hit: &Hit) -> Option<usize> {
         self.placement.index(self.subject(), hit)
+    }
+
+    /// The point of the cortex that is seen, halfway between pial and white surface, mm.
+    #[must_use]
+    pub(crate) fn point(&self, hit: &Hit) -> Option<[f64; 3]> {
+        Some(middle(self.subject(), hit)?.map(f64::from))
     }
 
     /// The region of a vertex.
@@ -212,4 +283,6 @@ pub(crate) struct BrainInfo {
     pub(crate) subject: Option<Arc<OpenSubject>>,
     /// The picture.
     pub(crate) picture: Loading<BrainPicture>,
+    /// The film of the test stories, once it was asked for.
+    pub(crate) film: Loading<Arc<Film>>,
 }

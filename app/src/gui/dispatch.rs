@@ -40,6 +40,7 @@ impl App {
                 into: self.studies_folder(),
             }),
             Action::Export(format) => self.export(format),
+            Action::Share => self.share(),
             Action::ExportSize(size) => self.state.preferences.export = size,
             Action::Pick(purpose) => {
                 let start = self.start_of(purpose);

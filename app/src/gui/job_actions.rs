@@ -361,6 +361,14 @@ impl App {
         self.workers.disk_task(DiskTask::Export(export, format));
     }
 
+    /// Saves scores on the cortex as an HTML file.
+    pub(super) fn share(&mut self) {
+        match self.info.brain.picture.ready().cloned() {
+            Some(shown) => self.workers.disk_task(DiskTask::Share(Box::new(shown))),
+            None => self.notify(Tone::Plain, "Open scores on the page Brain first.".into()),
+        }
+    }
+
     fn feature_figure(&self) -> Option<Content> {
         let (selection, library) = (
             self.state.selection.as_ref()?,

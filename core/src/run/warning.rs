@@ -313,8 +313,8 @@ impl Warning {
                 let size = (*chunk_scans).max(1);
                 write!(
                     f,
-                    "{n_held} chunks of {chunk_scans} scans should be held out, but the {n_training_scans} training scans make \
-                     only {}. As in the published code, each round then holds out all of them and α is chosen by models trained \
+                    "Each round should hold out {n_held} chunks of {chunk_scans} scans, but the {n_training_scans} training scans \
+                     make only {}. As in the published code, it then holds out all of them, and α is chosen by models trained \
                      on the last {} scans alone. Better hold out a quarter (chunks = \"quarter\" in \
                      [encode.ridge.cross_validation]).",
                     n_training_scans / size,

@@ -5,6 +5,7 @@ mod colour;
 mod data;
 mod flat;
 mod outlines;
+mod parts;
 mod picture;
 mod pose;
 mod raster;
@@ -16,6 +17,7 @@ pub use colour::{ColourMap, ColourScale, NoSuchColourMap};
 pub use data::{DataMap, Interpolation, VolumeMap, value_at, values};
 pub use flat::{FlatLayout, draw_flat};
 pub use outlines::Outlines;
+pub use parts::{PointsAndNormals, PoseParts};
 pub use picture::{
     CURVATURE_GREYS, Layer, Picture, Scene, Underlay, draw, draw_with_visibility, paint,
 };

@@ -212,14 +212,14 @@ impl Pose {
 
 /// Where hemispheres turn.
 #[derive(Debug, Clone, Copy)]
-struct Hinge {
+pub(super) struct Hinge {
     /// The least y of both pial surfaces, mm.
-    posterior: f32,
+    pub(super) posterior: f32,
     /// Length of each hemisphere from behind to the front, mm.
-    lengths: [f32; 2],
+    pub(super) lengths: [f32; 2],
 }
 
-fn hinge(subject: &Subject) -> Hinge {
+pub(super) fn hinge(subject: &Subject) -> Hinge {
     let bounds = Side::BOTH.map(|side| {
         let hemisphere = subject.hemisphere(side);
         outer(hemisphere).map_or([[0.0; 3]; 2], Surface::bounds)
@@ -238,13 +238,13 @@ fn outer(hemisphere: &Hemisphere) -> Option<&Surface> {
 }
 
 /// The folded surface at any depth that the files allow.
-struct Folded<'a> {
-    outer: &'a Surface,
+pub(super) struct Folded<'a> {
+    pub(super) outer: &'a Surface,
     inner: Option<&'a Surface>,
 }
 
 impl<'a> Folded<'a> {
-    fn of(hemisphere: &'a Hemisphere, side: Side) -> Result<Self, PoseError> {
+    pub(super) fn of(hemisphere: &'a Hemisphere, side: Side) -> Result<Self, PoseError> {
         let outer = outer(hemisphere).ok_or(PoseError::NoSurface(side))?;
         let pial = hemisphere.surface(SurfaceKind::Pial);
         let inner = hemisphere
@@ -253,7 +253,7 @@ impl<'a> Folded<'a> {
         Ok(Self { outer, inner })
     }
 
-    fn at(&self, depth: f32) -> (Vec<[f32; 3]>, Vec<[f32; 3]>) {
+    pub(super) fn at(&self, depth: f32) -> (Vec<[f32; 3]>, Vec<[f32; 3]>) {
         let mixed = self
             .inner
             .filter(|_| depth > 0.0)
@@ -307,7 +307,7 @@ impl Mix {
 }
 
 /// The inflated surface, stretched axis by axis to the bounds of the folded one.
-fn stretched(inflated: &Surface, to: [[f32; 3]; 2]) -> Vec<[f32; 3]> {
+pub(super) fn stretched(inflated: &Surface, to: [[f32; 3]; 2]) -> Vec<[f32; 3]> {
     let from = inflated.bounds();
     let scale: [f32; 3] =
         std::array::from_fn(|axis| (to[1][axis] - to[0][axis]) / (from[1][axis] - from[0][axis]));
@@ -318,7 +318,11 @@ fn stretched(inflated: &Surface, to: [[f32; 3]; 2]) -> Vec<[f32; 3]> {
 }
 
 /// The flat map, standing upright in the plane between the hemispheres with its inner border at the hinge, and its normals.
-fn standing(flat: &Surface, side: Side, posterior: f32) -> (Vec<[f32; 3]>, Vec<[f32; 3]>) {
+pub(super) fn standing(
+    flat: &Surface,
+    side: Side,
+    posterior: f32,
+) -> (Vec<[f32; 3]>, Vec<[f32; 3]>) {
     let [least, most] = flat.bounds();
     let (inner, outwards) = match side {
         Side::Left => (most[0], -1.0),

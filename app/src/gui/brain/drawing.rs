@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use heschl_core::brain::Subject;
 use heschl_core::scene::{
-    ColourScale, FIELD_OF_VIEW_DEGREES, Interpolation, Layer, Outlines, Picture, PosedBrain, Scene,
-    Underlay, View, Visibility, paint,
+    Camera, ColourScale, FIELD_OF_VIEW_DEGREES, Interpolation, Layer, Outlines, Picture,
+    PosedBrain, Scene, Underlay, View, Visibility, paint,
 };
 
 use super::BrainSettings;
@@ -22,6 +22,38 @@ pub(crate) const N_SAMPLES: usize = 3;
 pub(crate) struct Drawer {
     posed: Option<(BrainSettings, View, PosedBrain)>,
     seen: Option<(BrainSettings, [usize; 2], usize, Arc<Visibility>)>,
+}
+
+/// A picture, and what was seen on the way.
+pub(crate) struct Drawn {
+    pub(crate) picture: Picture,
+    /// What is seen in each sample.
+    pub(crate) seen: Arc<Visibility>,
+    /// Where the chosen vertex is seen, as shares of the picture's width and height.
+    pub(crate) mark: Option<[f32; 2]>,
+}
+
+/// Points behind one another by less than this are the same, mm.
+const SAME_MM: f64 = 1.5;
+
+/// Where the chosen vertex is seen; `None` if it is hidden.
+fn mark(
+    settings: &BrainSettings,
+    brain: &PosedBrain,
+    camera: &Camera,
+    seen: &Visibility,
+) -> Option<[f32; 2]> {
+    let (side, vertex) = settings.picked?;
+    let mut hemispheres = brain.hemispheres.iter();
+    let hemisphere = hemispheres.find(|hemisphere| hemisphere.side == side)?;
+    let size = seen.size();
+    let [x, y, distance] = camera
+        .projection(size)
+        .project(*hemisphere.points.get(vertex)?);
+    let is_inside = x >= 0.0 && y >= 0.0 && distance > 0.0;
+    let nearest = is_inside.then(|| seen.distance(x as usize, y as usize))??;
+    let is_seen = (f64::from(nearest) - distance).abs() < SAME_MM;
+    is_seen.then_some([x as f32 / size[0] as f32, y as f32 / size[1] as f32])
 }
 
 /// Whether two settings pose the brain in the same way and fit it into the same picture.
@@ -53,7 +85,7 @@ impl Drawer {
         (map, limits): (&PlacedMap, [f32; 2]),
         size: [usize; 2],
         n_samples: usize,
-    ) -> Result<(Picture, Arc<Visibility>), String> {
+    ) -> Result<Drawn, String> {
         let (unfitted, brain) = match self.posed.take() {
             Some((of, view, brain)) if is_same_pose(&of, settings) => (view, brain),
             _ => {
@@ -76,8 +108,9 @@ impl Drawer {
             let [across, along] = settings.pan;
             camera.target[axis] += height * (across * right[axis] + along * up[axis]);
         }
-        let regions = settings.parcellation(subject);
-        let regions = regions.filter(|_| settings.has_outlines);
+        let chosen = settings.chosen_region(subject);
+        let all = settings.parcellation(subject);
+        let regions = chosen.as_ref().or(all.filter(|_| settings.has_outlines));
         let depths = settings.depths();
         let scene = Scene {
             subject,
@@ -112,6 +145,11 @@ impl Drawer {
         };
         self.seen = Some((settings.clone(), size, n_samples, seen.clone()));
         let picture = paint(&scene, Some(brain), &seen, size, n_samples);
-        Ok((picture, seen))
+        let mark = mark(settings, brain, &scene.camera, &seen);
+        Ok(Drawn {
+            picture,
+            seen,
+            mark,
+        })
     }
 }

@@ -10,7 +10,7 @@ use super::ExportSize;
 use super::csv::with_recipe;
 use crate::brain_figure::BrainFigure;
 use crate::csv::cell;
-use crate::gui::brain::{BrainPicture, Drawer, N_SAMPLES};
+use crate::gui::brain::{BrainLayout, BrainPicture, Drawer, N_SAMPLES, SliceLayout, draw_slices};
 use crate::render::POINTS_PER_INCH;
 
 /// Pixels of a picture at most, so that a wrong size does not take all memory.
@@ -26,15 +26,27 @@ pub(super) fn svg(shown: &BrainPicture, size: ExportSize, recipe: &str) -> Resul
     let [columns, rows] = shown.request.size.map(|side| side as f64);
     let pixels = [width, width * rows / columns].map(|side| side.round().max(1.0) as usize);
     let settings = &shown.request.settings;
-    let map = (shown.map.as_ref(), shown.limits);
-    let drawn = Drawer::default().draw(settings, shown.subject(), map, pixels, N_SAMPLES);
-    let (picture, _) = drawn?;
+    let scale = ColourScale {
+        map: settings.colours,
+        limits: shown.limits,
+    };
+    let (picture, letters) = match settings.layout {
+        BrainLayout::Cortex => {
+            let map = (shown.map.as_ref(), shown.limits);
+            let drawn = Drawer::default().draw(settings, shown.subject(), map, pixels, N_SAMPLES);
+            (drawn?.picture, vec![])
+        }
+        BrainLayout::Slices => {
+            let layout = SliceLayout::of(&settings.slices, shown.subject(), pixels);
+            let of = (shown.subject(), shown.anatomy.as_deref());
+            let picture = draw_slices(&settings.slices, &layout, of, (&shown.map, scale));
+            (picture, layout.letters())
+        }
+    };
     let figure = BrainFigure {
         picture: &picture,
-        scale: ColourScale {
-            map: settings.colours,
-            limits: shown.limits,
-        },
+        letters: &letters,
+        scale,
         title: settings.column.name(),
         width_points: inches * POINTS_PER_INCH,
     };
@@ -44,7 +56,11 @@ pub(super) fn svg(shown: &BrainPicture, size: ExportSize, recipe: &str) -> Resul
 /// Name and places of the file: beside the scores.
 pub(super) fn places(shown: &BrainPicture) -> (String, PathBuf, PathBuf) {
     let folder = shown.request.scores.clone();
-    let name = format!("cortex-{}", shown.request.settings.column.name());
+    let what = match shown.request.settings.layout {
+        BrainLayout::Cortex => "cortex",
+        BrainLayout::Slices => "slices",
+    };
+    let name = format!("{what}-{}", shown.request.settings.column.name());
     let recipe = folder.join("recipe.toml");
     (name, folder, recipe)
 }

@@ -1,7 +1,10 @@
 //! What the page "Brain" shows.
 
 mod controls;
+mod film;
 mod navigation;
+mod regions;
+mod slices;
 mod subject;
 
 use eframe::egui;
@@ -9,23 +12,23 @@ use egui::accesskit::Role;
 use egui::{Color32, Rect, Sense, TextureHandle, pos2, vec2};
 use heschl_core::brain::Side;
 use heschl_core::run::encoding::Column;
-use heschl_core::scene::NamedView;
+use heschl_core::scene::{Hit, NamedView};
 
 use super::scores_field;
 use crate::gui::actions::{Action, Actions, ViewAction};
-use crate::gui::brain::{BrainPicture, BrainSettings};
+use crate::gui::brain::{BrainLayout, BrainPicture, BrainSettings, FilmOf};
 use crate::gui::icons;
 use crate::gui::info::Info;
 use crate::gui::loading::Loading;
 use crate::gui::state::{Page, State};
 use crate::gui::text::thousands;
 use crate::gui::theme::{BETWEEN, Palette};
-use crate::gui::widgets::{empty_state, export_menu, name, page_title, plain, problem, weak};
+use crate::gui::widgets::{
+    button, empty_state, export_menu, name, page_title, plain, problem, weak,
+};
 
 /// Width of the settings beside the picture.
 const SIDE: f32 = 250.0;
-/// Regions that are listed.
-const N_REGIONS: usize = 12;
 /// What of the scores can be shown.
 const COLUMNS: [(Column, &str); 8] = [
     (Column::R, "r"),
@@ -89,6 +92,10 @@ impl BrainPage {
                     .id_salt("settings of the brain")
                     .show(ui, |ui| {
                         controls::ui(ui, &mut settings, &info.brain);
+                        film::ui(ui, &mut settings, (state, info), actions);
+                        if let Some(picture) = info.brain.picture.ready() {
+                            regions::ui(ui, &mut settings, picture);
+                        }
                         subject::ui(ui, state.subject(), &info.brain, actions);
                     });
             });
@@ -107,7 +114,7 @@ impl BrainPage {
         (state, info): (&State, &Info),
         actions: &mut Actions,
     ) {
-        let below = 58.0;
+        let below = 92.0;
         let size = ui.available_size() - vec2(0.0, below);
         let size = size.max(vec2(120.0, 120.0));
         let (rect, response) = ui.allocate_exact_size(size, Sense::click_and_drag());
@@ -118,25 +125,49 @@ impl BrainPage {
         if state.brain_size != Some(shown) {
             actions.push(Action::View(ViewAction::BrainSize(shown.0, shown.1)));
         }
-        navigation::ui(ui, &response, settings);
+        if settings.layout == BrainLayout::Cortex {
+            navigation::ui(ui, &response, settings);
+        }
         match &info.brain.picture {
             Loading::Ready(picture) => {
                 self.show(ui, rect, picture);
+                if let Some([x, y]) = picture.mark {
+                    let at = rect.min + vec2(x * rect.width(), y * rect.height());
+                    let painter = ui.painter_at(rect);
+                    painter.circle_stroke(at, 6.0, (3.0, Color32::BLACK));
+                    painter.circle_stroke(at, 6.0, (1.5, Color32::WHITE));
+                }
+                if let Some(layout) = &picture.slices {
+                    slices::ui(ui, &response, layout, settings);
+                }
                 let under = response
                     .hover_pos()
                     .filter(|_| !is_moving)
                     .map(|at| (at - rect.min) / rect.size());
                 if let Some(share) = under {
-                    point(ui, &response, picture, [share.x, share.y], actions);
+                    let share = [share.x, share.y];
+                    point(ui, &response, (picture, share), settings, actions);
                 }
                 ui.horizontal(|ui| {
                     scale(ui, picture);
                     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                         export_menu(ui, state.preferences.export, actions);
+                        let response = button(ui, icons::EXTERNAL_LINK, "Share");
+                        let words = "Save one HTML file in which anyone can turn and click the cortex, in any browser";
+                        if response.on_hover_text(words).clicked() {
+                            actions.push(Action::Share);
+                        }
                     });
                 });
+                ui.horizontal_wrapped(|ui| match settings.layout {
+                    BrainLayout::Cortex => chosen(ui, picture, settings, actions),
+                    BrainLayout::Slices => slices::readout(ui, picture, settings, actions),
+                });
             }
-            Loading::Failed(sentence) => problem(ui, sentence),
+            Loading::Failed(sentence) => {
+                let inside = egui::UiBuilder::new().max_rect(rect.shrink(BETWEEN));
+                ui.scope_builder(inside, |ui| problem(ui, sentence));
+            }
             Loading::Waiting | Loading::Nothing => {
                 ui.put(rect, egui::Spinner::new());
             }
@@ -171,8 +202,8 @@ impl BrainPage {
 fn point(
     ui: &egui::Ui,
     response: &egui::Response,
-    picture: &BrainPicture,
-    share: [f32; 2],
+    (picture, share): (&BrainPicture, [f32; 2]),
+    settings: &mut BrainSettings,
     actions: &mut Actions,
 ) {
     let Some(hit) = picture.hit(share) else {
@@ -190,23 +221,64 @@ fn point(
     };
     let words = format!("{value}\n{region}, {} hemisphere\n{of_voxel}", hit.side);
     response.show_tooltip_text(words);
-    let Some(voxel) = voxel else {
-        return;
-    };
     ui.ctx().set_cursor_icon(egui::CursorIcon::PointingHand);
     if response.clicked() {
-        actions.push(Action::View(ViewAction::Voxel(voxel)));
-        actions.push(Action::Go(Page::Scores));
+        settings.picked = Some((hit.side, hit.nearest_vertex()));
+        if let Some(point) = picture.point(&hit) {
+            settings.slices.cursor = point;
+        }
+        if let Some(voxel) = voxel {
+            actions.push(Action::View(ViewAction::Voxel(voxel)));
+        }
+    }
+}
+
+/// What was chosen by a click, in a line, and the way to its scores.
+fn chosen(
+    ui: &mut egui::Ui,
+    picture: &BrainPicture,
+    settings: &BrainSettings,
+    actions: &mut Actions,
+) {
+    let Some((side, vertex)) = settings.picked else {
+        weak(ui, "Click the cortex to choose a voxel.");
+        return;
+    };
+    let hit = Hit {
+        side,
+        vertices: [vertex as u32; 3],
+        weights: [1.0, 0.0, 0.0],
+    };
+    let value = picture.values[side.index()].get(vertex).copied();
+    let value = value.filter(|value| !value.is_nan());
+    ui.label(value.map_or("no value".into(), |value| format!("{value:.3}")));
+    let region = picture.region(&hit).unwrap_or("no region");
+    weak(ui, format!("{region}, {side} hemisphere"));
+    if let Some([x, y, z]) = picture.point(&hit) {
+        weak(ui, format!("({x:.0}, {y:.0}, {z:.0}) mm"));
+    }
+    if let Some(voxel) = picture.voxel(&hit) {
+        let words = format!("Open voxel {}", thousands(voxel));
+        if button(ui, icons::CHART_SCATTER, &words).clicked() {
+            actions.push(Action::View(ViewAction::Voxel(voxel)));
+            actions.push(Action::Go(Page::Scores));
+        }
     }
 }
 
 /// The colour bar below the picture.
 fn scale(ui: &mut egui::Ui, picture: &BrainPicture) {
     let settings = &picture.request.settings;
-    let words = COLUMNS
+    let column = COLUMNS
         .iter()
         .find(|(column, _)| *column == settings.column)
         .map_or("", |(_, words)| *words);
+    let words = match settings.film.map(|film| film.of) {
+        None => column,
+        Some(FilmOf::Measured) => "measured response",
+        Some(FilmOf::Predicted) => "predicted response",
+        Some(FilmOf::Difference) => "measured − predicted",
+    };
     weak(ui, plain(f64::from(picture.limits[0])));
     let size = vec2((ui.available_width() * 0.4).min(280.0), 12.0);
     let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
@@ -215,10 +287,11 @@ fn scale(ui: &mut egui::Ui, picture: &BrainPicture) {
     ui.painter().add(ribbon(rect, &table));
     weak(ui, format!("{:.3}", picture.limits[1]));
     ui.colored_label(Palette::of(ui).text, words);
-    let without = if settings.is_significant_only {
-        "grey: not significant or no value"
-    } else {
-        "grey: no value"
+    let without = match (settings.layout, settings.is_significant_only) {
+        (BrainLayout::Slices, false) => return,
+        (BrainLayout::Slices, true) => "significant voxels only",
+        (BrainLayout::Cortex, true) => "grey: not significant or no value",
+        (BrainLayout::Cortex, false) => "grey: no value",
     };
     weak(ui, without);
 }

@@ -189,6 +189,11 @@ fn the_cortex_is_saved_in_every_format() {
             ExportFormat::Pdf => assert!(bytes.starts_with(b"%PDF")),
         }
     }
+    stage.press("Share");
+    let path = folder.join("cortex.html");
+    stage.until("the page is there", |_| path.is_file());
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains("<title>cortex</title>"));
 }
 
 /// A file of a real subject, from the tests of the core.
@@ -286,6 +291,114 @@ fn voxels_of_an_aligned_image_are_seen_on_a_freesurfer_subject() {
     stage.must_see("The image is taken to be aligned with the T1 of freesurfer");
     let [left, right] = shown(&stage);
     assert!(left > 9000 && right > 9000, "{left}, {right}");
-    // A study remembers its subject; the window does without one.
     assert_eq!(stage.state().subject().folder, Some(data("freesurfer")));
+    // The same in slices: the subject's T1 underneath, and the voxel at the cross.
+    stage.click(Role::RadioButton, "Slices");
+    drawn(&mut stage);
+    stage.must_see("Under the slices: T1.2mm.mgz.");
+    let picture = stage.info().brain.picture.ready().unwrap();
+    let cursor = stage.state().brain.slices.cursor;
+    let voxel = picture.placement.index_at(cursor).unwrap();
+    // The value of a voxel is its number here.
+    let value = picture.map.at(cursor).unwrap();
+    assert!(
+        (f64::from(value) - voxel as f64).abs() < 1.0,
+        "{value} {voxel}"
+    );
+    let n_grey = picture.picture.rgba.chunks_exact(4).filter(|pixel| {
+        pixel[3] == 255 && pixel[0] == pixel[1] && pixel[1] == pixel[2] && pixel[0] > 40
+    });
+    assert!(n_grey.count() > 2000);
+    stage.ask(Action::Export(ExportFormat::Svg));
+    let path = stage.state().scores.clone().unwrap();
+    let path = path.join("figures/slices-r.svg");
+    stage.until("the figure is there", |_| path.is_file());
+    let text = std::fs::read_to_string(&path).unwrap();
+    for letter in [">L</text>", ">R</text>", ">A</text>", ">P</text>"] {
+        assert!(text.contains(letter), "{letter}");
+    }
+    stage.press(&format!("Open voxel {}", crate::gui::thousands(voxel)));
+    assert_eq!(
+        (stage.state().page(), stage.state().voxel),
+        (Page::Scores, voxel)
+    );
+}
+
+/// A click chooses a vertex: its value, region and voxel are told, it is marked, and its voxel is that of Scores. A row of the table
+/// outlines its region.
+#[test]
+fn a_click_chooses_and_a_row_outlines() {
+    let (mut stage, _) = stage();
+    stage.click(Role::RadioButton, "Left lateral");
+    drawn(&mut stage);
+    let plain = stage.info().brain.picture.ready().unwrap().picture.clone();
+    stage.click(Role::Row, "L transversetemporal");
+    drawn(&mut stage);
+    let picture = stage.info().brain.picture.ready().unwrap();
+    let pixels = |rgba: &[u8]| rgba.chunks_exact(4).map(<[u8]>::to_vec).collect::<Vec<_>>();
+    let (before, after) = (pixels(&plain.rgba), pixels(&picture.picture.rgba));
+    let n_changed = before.iter().zip(&after).filter(|(a, b)| a != b).count();
+    assert!((20..20_000).contains(&n_changed), "{n_changed}");
+    // In the middle of the picture is the cortex.
+    let hit = picture.hit([0.5, 0.5]).unwrap();
+    let (vertex, voxel) = (hit.nearest_vertex(), picture.voxel(&hit).unwrap());
+    let canvases = stage.canvases();
+    let (_, rect) = canvases.iter().find(|(name, _)| name == "Cortex").unwrap();
+    let middle = rect.center();
+    stage.harness.hover_at(middle);
+    stage.settle();
+    for pressed in [true, false] {
+        stage.harness.event(eframe::egui::Event::PointerButton {
+            pos: middle,
+            button: eframe::egui::PointerButton::Primary,
+            pressed,
+            modifiers: eframe::egui::Modifiers::NONE,
+        });
+        stage.harness.step();
+    }
+    stage.settle();
+    drawn(&mut stage);
+    assert_eq!(
+        stage.state().brain.picked,
+        Some((heschl_core::brain::Side::Left, vertex))
+    );
+    let [x, y] = stage.info().brain.picture.ready().unwrap().mark.unwrap();
+    assert!((x - 0.5).abs() < 0.02 && (y - 0.5).abs() < 0.02, "{x}, {y}");
+    assert_eq!(
+        (stage.state().page(), stage.state().voxel),
+        (Page::Brain, voxel)
+    );
+    stage.press(&format!("Open voxel {}", crate::gui::thousands(voxel)));
+    assert_eq!(
+        (stage.state().page(), stage.state().voxel),
+        (Page::Scores, voxel)
+    );
+    // By another column, another region comes first.
+    stage.go(Page::Brain);
+    stage.click(Role::RadioButton, "Sort by region");
+    assert_eq!(
+        stage.state().brain.region_order,
+        crate::gui::brain::RegionOrder::Name
+    );
+    stage.press("Show no single region");
+    assert_eq!(stage.state().brain.region, None);
+}
+
+/// Without saved predictions there is no film, and a sentence says what to do.
+#[test]
+fn a_film_needs_predictions() {
+    let (mut stage, _) = stage();
+    let mut settings = stage.state().brain.clone();
+    settings.film = Some(crate::gui::brain::FilmSettings {
+        of: crate::gui::brain::FilmOf::Predicted,
+        scan: 0,
+        delay_secs: 5.0,
+    });
+    stage.ask(Action::View(crate::gui::actions::ViewAction::Brain(
+        Box::new(settings),
+    )));
+    stage.until("it is told", |window| {
+        window.info.brain.film.failure().is_some()
+    });
+    stage.must_see("The predictions of this fit were not saved.");
 }

@@ -7,13 +7,15 @@ use std::time::{Instant, SystemTime};
 use heschl_core::brain::{Hemispheres, RegionRow, Significance, Subject, region_table};
 use heschl_core::run::encoding::{Column, ScoreTable};
 use heschl_core::run::progress::CancelToken;
-use heschl_core::scene::{Picture, Visibility};
+use heschl_core::scene::{ColourScale, Picture};
 
+use super::time_course::read_film;
 use super::{Replies, Worker};
-use crate::brain_map::{OpenSubject, PlacedMap, Placement, recorded_space};
+use crate::brain_map::{Anatomy, OpenSubject, PlacedMap, Placement, recorded_space};
 use crate::failure::Failure;
 use crate::gui::brain::{
-    BrainInfo, BrainPicture, BrainRequest, BrainSettings, Drawer, N_SAMPLES, SubjectChoice,
+    BrainInfo, BrainLayout, BrainPicture, BrainRequest, BrainSettings, Drawer, Drawn, Film, FilmOf,
+    N_SAMPLES, SliceLayout, SubjectChoice, draw_slices,
 };
 use crate::gui::loading::Loading;
 use crate::gui::waker::Waker;
@@ -23,6 +25,8 @@ const BRIGHTEST_SHARE: f64 = 0.99;
 
 /// What the thread tells.
 enum Reply {
+    /// The film was read, or cannot be.
+    Film(Loading<Arc<Film>>),
     /// The subject was opened.
     Subject(Arc<OpenSubject>),
     /// A picture was drawn, or cannot be.
@@ -81,6 +85,7 @@ impl BrainWorker {
         for reply in self.worker.replies() {
             match reply {
                 Reply::Subject(open) => info.subject = Some(open),
+                Reply::Film(film) => info.film = film,
                 Reply::Picture(picture) => {
                     self.is_drawing = false;
                     info.picture = *picture;
@@ -97,8 +102,12 @@ struct Known {
     subject: Option<(SubjectChoice, Arc<OpenSubject>)>,
     placement: Option<(PlacementKey, Arc<Placement>)>,
     prepared: Option<(PreparedKey, Prepared)>,
+    /// The image under slices, if the subject has one.
+    anatomy: Option<(SubjectChoice, Option<Arc<Anatomy>>)>,
     /// Of the subject that was opened last.
     drawer: Drawer,
+    /// The film of the scores.
+    film: Option<(PathBuf, Arc<Film>)>,
     /// By how much pictures of a brain that moves are reduced.
     reduction: Reduction,
 }
@@ -131,6 +140,9 @@ impl Reduction {
     }
 }
 
+/// Limits and values of a scan of a film.
+type Scan = ([f32; 2], Vec<f32>);
+
 /// What a placement depends on: the scores' folder, their number, and the subject.
 type PlacementKey = (PathBuf, usize, SubjectChoice);
 
@@ -161,7 +173,7 @@ impl Known {
         request: &BrainRequest,
         ready: &Prepared,
         limits: [f32; 2],
-    ) -> Result<(Picture, Arc<Visibility>), String> {
+    ) -> Result<Drawn, String> {
         let settings = &request.settings;
         let shown = (&*ready.map, limits);
         let subject = &ready.open.subject;
@@ -174,6 +186,60 @@ impl Known {
         let drawn = self.drawer.draw(settings, subject, shown, size, 1);
         self.reduction.took(begun.elapsed().as_secs_f64());
         drawn
+    }
+
+    /// Limits and values of the scan that is shown, if one is.
+    fn film(
+        &mut self,
+        request: &BrainRequest,
+        n_voxels: usize,
+        out: &Replies<Reply>,
+    ) -> Result<Option<Scan>, Failure> {
+        let Some(settings) = request.settings.film else {
+            return Ok(None);
+        };
+        let film = match &self.film {
+            Some((of, film)) if *of == request.scores => film.clone(),
+            _ => {
+                out.give(Reply::Film(Loading::Waiting));
+                let read = read_film(&request.scores, n_voxels).map(Arc::new);
+                out.give(Reply::Film(match &read {
+                    Ok(film) => Loading::Ready(film.clone()),
+                    Err(sentence) => Loading::Failed(sentence.clone()),
+                }));
+                let film = read.map_err(Failure::new)?;
+                self.film = Some((request.scores.clone(), film.clone()));
+                film
+            }
+        };
+        Ok(Some((film.limits(settings.of), film.values(&settings))))
+    }
+
+    fn slices(
+        &mut self,
+        request: &BrainRequest,
+        ready: &Prepared,
+        limits: [f32; 2],
+    ) -> Result<(Picture, SliceLayout, Option<Arc<Anatomy>>), Failure> {
+        let (settings, choice) = (&request.settings, &request.subject);
+        let anatomy = match &self.anatomy {
+            Some((of, anatomy)) if of == choice => anatomy.clone(),
+            _ => {
+                let read = Anatomy::of(&ready.open, choice.transform.as_deref())?;
+                let read = read.map(Arc::new);
+                self.anatomy = Some((choice.clone(), read.clone()));
+                read
+            }
+        };
+        let subject = &ready.open.subject;
+        let layout = SliceLayout::of(&settings.slices, subject, request.size);
+        let scale = ColourScale {
+            map: settings.colours,
+            limits,
+        };
+        let of = (&**subject, anatomy.as_deref());
+        let picture = draw_slices(&settings.slices, &layout, of, (&ready.map, scale));
+        Ok((picture, layout, anatomy))
     }
 
     /// Finds out where the scores' voxels lie.
@@ -244,6 +310,7 @@ struct PreparedKey {
     column: Column,
     is_significant_only: bool,
     regions: Option<String>,
+    film: Option<(FilmOf, usize)>,
 }
 
 fn picture(
@@ -257,11 +324,25 @@ fn picture(
     let limits = settings
         .limits
         .unwrap_or(ready.limits[usize::from(has_middle)]);
-    let drawn = known.draw(&request, &ready, limits);
-    let (picture, seen) = drawn.map_err(Failure::new)?;
+    let drawn = match settings.layout {
+        BrainLayout::Cortex => {
+            let drawn = known.draw(&request, &ready, limits);
+            let drawn = drawn.map_err(Failure::new)?;
+            (drawn.picture, Some((drawn.seen, drawn.mark)), None, None)
+        }
+        BrainLayout::Slices => {
+            let (picture, layout, anatomy) = known.slices(&request, &ready, limits)?;
+            (picture, None, Some(layout), anatomy)
+        }
+    };
+    let (picture, seen, slices, anatomy) = drawn;
+    let (seen, mark) = seen.map_or((None, None), |(seen, mark)| (Some(seen), mark));
     Ok(BrainPicture {
         picture: Arc::new(picture),
         seen,
+        mark,
+        slices,
+        anatomy,
         map: ready.map,
         placement: ready.placement,
         values: ready.values,
@@ -292,6 +373,7 @@ fn prepared(
         column: settings.column,
         is_significant_only: settings.is_significant_only,
         regions: settings.regions.clone(),
+        film: settings.film.map(|film| (film.of, film.scan)),
     };
     if let Some((of, ready)) = &known.prepared
         && *of == key
@@ -304,10 +386,15 @@ fn prepared(
         ));
     }
     let placement = known.placement(request, n_voxels, &open)?;
+    let film = known.film(request, n_voxels, out)?;
     let table = known.scores.of(&request.scores)?;
-    let (mut shown, q) = (column(table, settings.column), column(table, Column::Q));
-    let whole = placement.map(shown.clone())?.of_vertices(subject)?;
-    let q_of_vertices = placement.map(q.clone())?.of_vertices(subject)?;
+    let q = column(table, Column::Q);
+    let mut shown = match &film {
+        Some((_, values)) => values.clone(),
+        None => column(table, settings.column),
+    };
+    let whole = placement.of_vertices(&placement.map(shown.clone())?, subject)?;
+    let q_of_vertices = placement.of_vertices(&placement.map(q.clone())?, subject)?;
     let significance = Significance {
         q: [&q_of_vertices[0], &q_of_vertices[1]],
         level: table.fdr_level,
@@ -316,10 +403,13 @@ fn prepared(
     if settings.is_significant_only {
         mask(&mut shown, &q, table.fdr_level);
     }
-    let limits = [false, true].map(|has_middle| limits(&shown, has_middle));
+    let limits = match &film {
+        Some((limits, _)) => [*limits; 2],
+        None => [false, true].map(|has_middle| limits(&shown, has_middle)),
+    };
     let map = placement.map(shown)?;
     let values = if settings.is_significant_only {
-        map.of_vertices(subject)?
+        placement.of_vertices(&map, subject)?
     } else {
         whole
     };

@@ -12,8 +12,8 @@ use heschl_core::stats::score::correlation;
 use heschl_core::stats::significance::BlockPermutations;
 use ndarray::{Array2, Axis, concatenate};
 
-use super::time_course::measured;
 use crate::gui::fitting::Chance;
+use crate::test_responses::measured;
 
 /// Orders of test time that chance is drawn from: so many make a smooth line.
 const MOST_ORDERS: usize = 300;

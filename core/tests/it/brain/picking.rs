@@ -68,6 +68,7 @@ fn a_pixel_is_of_the_triangle_that_its_ray_meets_first() {
         // Not from exactly behind, where many triangles are seen from their edge.
         view.camera.azimuth += 13.0;
         view.camera.altitude -= 7.0;
+        view.camera.radius *= 0.6;
         let brain = view.pose.apply(subject).unwrap();
         let projection = view.camera(subject).projection(SIZE);
         let seen = Visibility::of(&brain, &projection, SIZE);

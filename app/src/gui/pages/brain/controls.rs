@@ -2,11 +2,10 @@
 
 use eframe::egui;
 use egui::accesskit::Role;
-use heschl_core::brain::Side;
 use heschl_core::scene::{ColourMap, NamedView};
 
-use super::{COLUMNS, N_REGIONS, SIDE, VIEWS, navigation};
-use crate::gui::brain::{BrainInfo, BrainPicture, BrainSettings, has_view};
+use super::{COLUMNS, SIDE, VIEWS, navigation, slices};
+use crate::gui::brain::{BrainInfo, BrainLayout, BrainSettings, has_view};
 use crate::gui::icons;
 use crate::gui::theme::INSIDE;
 use crate::gui::widgets::{button, heading, name, tick, weak};
@@ -46,6 +45,32 @@ pub(super) fn ui(ui: &mut egui::Ui, settings: &mut BrainSettings, info: &BrainIn
     limits(ui, settings, info);
     ui.add_space(INSIDE);
     heading(ui, "View");
+    ui.horizontal(|ui| {
+        for (layout, words) in [
+            (BrainLayout::Cortex, "Cortex"),
+            (BrainLayout::Slices, "Slices"),
+        ] {
+            let is_it = settings.layout == layout;
+            let response = ui.add(egui::Button::selectable(is_it, words));
+            response
+                .widget_info(|| egui::WidgetInfo::selected(Role::RadioButton, true, is_it, words));
+            if response.clicked() {
+                settings.layout = layout;
+            }
+        }
+    });
+    match settings.layout {
+        BrainLayout::Cortex => cortex(ui, settings, info),
+        BrainLayout::Slices => slices::controls(ui, settings),
+    }
+    let picture = info.picture.ready();
+    if picture.is_some_and(|picture| picture.placement.is_volume()) {
+        depths(ui, settings);
+    }
+}
+
+/// From where the cortex is seen.
+fn cortex(ui: &mut egui::Ui, settings: &mut BrainSettings, info: &BrainInfo) {
     ui.horizontal_wrapped(|ui| {
         for (view, words) in VIEWS {
             let is_it = settings.named == view;
@@ -80,12 +105,6 @@ pub(super) fn ui(ui: &mut egui::Ui, settings: &mut BrainSettings, info: &BrainIn
         settings.reset_view();
     }
     weak(ui, navigation::HINT);
-    if let Some(picture) = info.picture.ready() {
-        if picture.placement.is_volume() {
-            depths(ui, settings);
-        }
-        regions(ui, settings, picture);
-    }
 }
 
 /// How many depths an image is averaged over.
@@ -95,69 +114,6 @@ fn depths(ui: &mut egui::Ui, settings: &mut BrainSettings) {
         let response = ui.add(egui::DragValue::new(&mut settings.n_depths).range(1..=32));
         name(&response, Role::SpinButton, "Depths averaged");
     });
-}
-
-/// The regions with the largest means.
-fn regions(ui: &mut egui::Ui, settings: &mut BrainSettings, picture: &BrainPicture) {
-    let subject = picture.subject();
-    let Some(shown) = settings.parcellation(subject) else {
-        return;
-    };
-    ui.add_space(INSIDE);
-    heading(ui, "Regions");
-    let shown = shown.name.clone();
-    if subject.parcellations.len() > 1 {
-        let combo = egui::ComboBox::from_id_salt("regions of the subject")
-            .width(SIDE - 20.0)
-            .selected_text(atlas(&shown))
-            .show_ui(ui, |ui| {
-                for known in &subject.parcellations {
-                    let is_it = known.name == shown;
-                    if ui.selectable_label(is_it, atlas(&known.name)).clicked() {
-                        settings.regions = Some(known.name.clone());
-                    }
-                }
-            });
-        name(&combo.response, Role::ComboBox, "Atlas");
-    }
-    egui::Grid::new("regions of the brain")
-        .num_columns(3)
-        .striped(true)
-        .show(ui, |ui| {
-            for words in ["region", "mean", "significant"] {
-                weak(ui, words);
-            }
-            ui.end_row();
-            for row in picture.regions.iter().take(N_REGIONS) {
-                let side = match row.side {
-                    Some(Side::Left) => "L ",
-                    Some(Side::Right) => "R ",
-                    None => "",
-                };
-                ui.add(egui::Label::new(format!("{side}{}", row.region)).truncate());
-                ui.label(format!("{:.3}", row.mean));
-                let share = row.significant_share.filter(|share| share.is_finite());
-                ui.label(share.map_or("–".into(), |share| format!("{:.0} %", 100.0 * share)));
-                ui.end_row();
-            }
-        });
-    weak(
-        ui,
-        format!(
-            "{}: the {} regions of the highest mean. The exported numbers have all of them.",
-            atlas(&shown),
-            picture.regions.len().min(N_REGIONS)
-        ),
-    );
-}
-
-/// The name by which an atlas is known.
-fn atlas(name: &str) -> &str {
-    match name {
-        "aparc" => "Desikan–Killiany (aparc)",
-        "aparc.a2009s" => "Destrieux (aparc.a2009s)",
-        other => other,
-    }
 }
 
 /// The values of the first and the last colour.

@@ -21,20 +21,21 @@ pub(super) fn field(ui: &mut egui::Ui, state: &State, info: &Info, actions: &mut
     ui.horizontal(|ui| {
         weak(ui, "Subject");
         if choice.folder.is_none() {
-            ui.label("fsaverage5");
-        } else if button(ui, icons::ROTATE_CCW, "Use fsaverage5").clicked() {
+            ui.label("fsaverage5, or");
+        }
+        PathField {
+            label: "Folder of the subject",
+            purpose: PathPurpose::Subject,
+            recent: &state.preferences.recent_subjects,
+            own: &[],
+            home: info.home.as_deref(),
+            picking: info.picking,
+        }
+        .show(ui, choice.folder.as_deref(), actions);
+        if choice.folder.is_some() && button(ui, icons::ROTATE_CCW, "Use fsaverage5").clicked() {
             actions.push(Action::View(ViewAction::Subject(SubjectChoice::default())));
         }
     });
-    PathField {
-        label: "Folder of the subject",
-        purpose: PathPurpose::Subject,
-        recent: &state.preferences.recent_subjects,
-        own: &[],
-        home: info.home.as_deref(),
-        picking: info.picking,
-    }
-    .show(ui, choice.folder.as_deref(), actions);
     ui.add_space(INSIDE);
 }
 
@@ -55,6 +56,9 @@ pub(super) fn ui(
     if let Some(picture) = info.picture.ready() {
         for note in &picture.placement.notes {
             weak(ui, note);
+        }
+        if let Some(anatomy) = &picture.anatomy {
+            weak(ui, format!("Under the slices: {}.", anatomy.name));
         }
     }
     if open.files.is_empty() {
