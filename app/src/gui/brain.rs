@@ -67,10 +67,18 @@ pub(crate) struct BrainSettings {
     pub(crate) colours: ColourMap,
     /// The values of the first and the last colour, if they are not chosen by the data.
     pub(crate) limits: Option<[f32; 2]>,
+    /// Values below this are not shown, if a threshold is set.
+    pub(crate) threshold: Option<f32>,
     /// The view that everything else starts from.
     pub(crate) named: NamedView,
     /// From 0, folded, to 1, flat.
     pub(crate) unfold: f32,
+    /// Depth of the folded surface: 0 is pial, 1 white.
+    pub(crate) depth: f32,
+    /// Angle between the hemispheres, degrees, if it is not that of the view.
+    pub(crate) pivot: Option<f32>,
+    /// Distance by which each hemisphere moves away from the middle, mm, if it is not that of the view.
+    pub(crate) gap: Option<f32>,
     /// By how much the camera was turned from the view: azimuth and altitude, degrees.
     pub(crate) turn: [f64; 2],
     /// By how much the picture is enlarged.
@@ -100,8 +108,12 @@ impl Default for BrainSettings {
             is_significant_only: false,
             colours: ColourMap::default(),
             limits: None,
+            threshold: None,
             named: NamedView::BothLateral,
             unfold: 0.5,
+            depth: 0.5,
+            pivot: None,
+            gap: None,
             turn: [0.0; 2],
             zoom: 1.0,
             pan: [0.0; 2],
@@ -122,6 +134,7 @@ impl BrainSettings {
     /// Takes another view, as a whole.
     pub(crate) fn take_view(&mut self, named: NamedView) {
         self.named = named;
+        (self.pivot, self.gap) = (None, None);
         self.reset_view();
     }
 

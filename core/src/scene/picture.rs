@@ -36,6 +36,15 @@ pub struct Layer<'a> {
     pub threshold: Option<f32>,
 }
 
+impl Layer<'_> {
+    /// The colour of a value; `None` if it is not a number, or below the threshold.
+    #[must_use]
+    pub fn colour(&self, value: f32) -> Option<[u8; 3]> {
+        let is_below = self.threshold.is_some_and(|threshold| value < threshold);
+        self.scale.colour(value).filter(|_| !is_below)
+    }
+}
+
 /// What is shown, from where.
 #[derive(Debug, Clone, Copy)]
 pub struct Scene<'a> {
@@ -169,11 +178,7 @@ impl<'s, 'a> Shader<'s, 'a> {
     /// The colour of the data; `None` where there are none.
     fn data_colour(&self, hit: &Hit) -> Option<[f32; 3]> {
         let (layer, reader) = self.layer.as_ref()?;
-        let value = reader.value(hit);
-        if layer.threshold.is_some_and(|threshold| value < threshold) {
-            return None;
-        }
-        let colour = layer.scale.colour(value)?;
+        let colour = layer.colour(reader.value(hit))?;
         Some(colour.map(|channel| f32::from(channel) / 255.0))
     }
 

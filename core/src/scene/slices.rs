@@ -2,9 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::colour::ColourScale;
 use super::data::{DataMap, VolumeMap};
-use super::picture::Picture;
+use super::picture::{Layer, Picture};
 use crate::brain::{Side, Subject, Surface, SurfaceKind};
 
 /// Width of the lines of surfaces, pixels.
@@ -117,8 +116,8 @@ pub struct SliceScene<'a> {
     pub subject: &'a Subject,
     /// The image underneath, and its values of black and white.
     pub under: Option<(VolumeMap<'a>, [f32; 2])>,
-    /// The data and their colours.
-    pub data: Option<(DataMap<'a>, ColourScale)>,
+    /// The data and how their values are shown.
+    pub layer: Option<Layer<'a>>,
     /// Whether pial and white surface are outlined.
     pub has_lines: bool,
 }
@@ -140,9 +139,11 @@ pub fn draw_slice(scene: &SliceScene, view: &SliceView, size: [usize; 2]) -> Pic
             }
         }
     });
-    if let Some((DataMap::Vertices(values), scale)) = &scene.data {
+    if let Some(layer) = &scene.layer
+        && let DataMap::Vertices(values) = &layer.data
+    {
         for side in Side::BOTH {
-            band(scene.subject, side, (values, scale), view, &mut picture);
+            band(scene.subject, side, (values, layer), view, &mut picture);
         }
     }
     if scene.has_lines {
@@ -168,8 +169,9 @@ pub fn draw_slice(scene: &SliceScene, view: &SliceView, size: [usize; 2]) -> Pic
 impl SliceScene<'_> {
     /// The colour of a point; `None` where nothing is.
     fn colour(&self, point: [f32; 3]) -> Option<[u8; 4]> {
-        if let Some((DataMap::Volume(volume), scale)) = &self.data
-            && let Some([red, green, blue]) = scale.colour(volume.at(point))
+        if let Some(layer) = &self.layer
+            && let DataMap::Volume(volume) = &layer.data
+            && let Some([red, green, blue]) = layer.colour(volume.at(point))
         {
             return Some([red, green, blue, 255]);
         }
@@ -230,7 +232,7 @@ fn crossings(surface: &Surface, view: &SliceView, size: [usize; 2]) -> Vec<Cross
 fn band(
     subject: &Subject,
     side: Side,
-    (values, scale): (&[&[f32]; 2], &ColourScale),
+    (values, layer): (&[&[f32]; 2], &Layer),
     view: &SliceView,
     picture: &mut Picture,
 ) {
@@ -257,7 +259,7 @@ fn band(
             f32::NAN,
             |known, next| if known.is_nan() { next } else { known },
         );
-        if let Some(colour) = scale.colour(value) {
+        if let Some(colour) = layer.colour(value) {
             let colour = colour.map(|channel| f32::from(channel) / 255.0);
             line(picture, crossing.ends, width, colour, 1.0);
         }
@@ -313,7 +315,7 @@ mod tests {
     use ndarray::Array3;
 
     use super::*;
-    use crate::scene::{ColourMap, Interpolation};
+    use crate::scene::{ColourMap, ColourScale, Interpolation};
 
     const SIZE: [usize; 2] = [200, 200];
 
@@ -372,7 +374,11 @@ mod tests {
         let scene = SliceScene {
             subject,
             under: None,
-            data: Some((DataMap::Vertices([&values[0], &values[1]]), scale)),
+            layer: Some(Layer {
+                data: DataMap::Vertices([&values[0], &values[1]]),
+                scale,
+                threshold: None,
+            }),
             has_lines: false,
         };
         let view = SliceView {
@@ -408,7 +414,7 @@ mod tests {
         let scene = SliceScene {
             subject: &subject,
             under: Some((under, [0.0, 1.0])),
-            data: None,
+            layer: None,
             has_lines: true,
         };
         for plane in SlicePlane::ALL {

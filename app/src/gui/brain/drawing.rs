@@ -58,7 +58,17 @@ fn mark(
 
 /// Whether two settings pose the brain in the same way and fit it into the same picture.
 fn is_same_pose(one: &BrainSettings, two: &BrainSettings) -> bool {
-    one.named == two.named && one.unfold.to_bits() == two.unfold.to_bits()
+    let bits = |settings: &BrainSettings| {
+        let own = [settings.pivot, settings.gap].map(|value| value.map(f32::to_bits));
+        let [pivot, gap] = own;
+        (
+            settings.unfold.to_bits(),
+            settings.depth.to_bits(),
+            pivot,
+            gap,
+        )
+    };
+    one.named == two.named && bits(one) == bits(two)
 }
 
 /// Whether two settings also look at it from the same side.
@@ -90,7 +100,10 @@ impl Drawer {
             Some((of, view, brain)) if is_same_pose(&of, settings) => (view, brain),
             _ => {
                 let view = settings.named.unfitted(subject, settings.unfold);
-                let view = view.map_err(|error| error.to_string())?;
+                let mut view = view.map_err(|error| error.to_string())?;
+                view.pose.depth = settings.depth;
+                view.pose.pivot = settings.pivot.or(view.pose.pivot);
+                view.pose.gap = settings.gap.unwrap_or(view.pose.gap);
                 let brain = view.pose.apply(subject);
                 (view, brain.map_err(|error| error.to_string())?)
             }
@@ -123,7 +136,7 @@ impl Drawer {
                     map: settings.colours,
                     limits,
                 },
-                threshold: None,
+                threshold: settings.threshold,
             }),
             outlines: regions.map(|regions| Outlines {
                 regions,

@@ -2,7 +2,7 @@
 
 use heschl_core::brain::{Subject, Surface, SurfaceKind};
 use heschl_core::scene::{
-    ColourScale, Interpolation, Picture, SliceConvention, SlicePlane, SliceScene, SliceView,
+    ColourScale, Interpolation, Layer, Picture, SliceConvention, SlicePlane, SliceScene, SliceView,
     draw_slice,
 };
 
@@ -149,12 +149,16 @@ pub(crate) fn draw(
     settings: &SliceSettings,
     layout: &SliceLayout,
     (subject, anatomy): (&Subject, Option<&Anatomy>),
-    (map, scale): (&PlacedMap, ColourScale),
+    (map, scale, threshold): (&PlacedMap, ColourScale, Option<f32>),
 ) -> Picture {
     let scene = SliceScene {
         subject,
         under: anatomy.map(Anatomy::under),
-        data: Some((map.data(Interpolation::Nearest, &[]), scale)),
+        layer: Some(Layer {
+            data: map.data(Interpolation::Nearest, &[]),
+            scale,
+            threshold,
+        }),
         has_lines: settings.has_lines,
     };
     let mut whole = Picture {

@@ -39,7 +39,12 @@ pub(super) fn svg(shown: &BrainPicture, size: ExportSize, recipe: &str) -> Resul
         BrainLayout::Slices => {
             let layout = SliceLayout::of(&settings.slices, shown.subject(), pixels);
             let of = (shown.subject(), shown.anatomy.as_deref());
-            let picture = draw_slices(&settings.slices, &layout, of, (&shown.map, scale));
+            let picture = draw_slices(
+                &settings.slices,
+                &layout,
+                of,
+                (&shown.map, scale, settings.threshold),
+            );
             (picture, layout.letters())
         }
     };

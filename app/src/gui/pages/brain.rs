@@ -28,7 +28,7 @@ use crate::gui::widgets::{
 };
 
 /// Width of the settings beside the picture.
-const SIDE: f32 = 250.0;
+const SIDE: f32 = 290.0;
 /// What of the scores can be shown.
 const COLUMNS: [(Column, &str); 8] = [
     (Column::R, "r"),
@@ -119,7 +119,10 @@ impl BrainPage {
         let size = size.max(vec2(120.0, 120.0));
         let (rect, response) = ui.allocate_exact_size(size, Sense::click_and_drag());
         name(&response, Role::Image, "Cortex");
+        // As large as the screen shows it, and as a texture may be.
+        let n_most = ui.input(|input| input.max_texture_side).max(1) as f32;
         let pixels = size * ui.ctx().pixels_per_point();
+        let pixels = pixels * (n_most / pixels.max_elem()).min(1.0);
         let is_moving = response.dragged();
         let shown = ([pixels.x as usize, pixels.y as usize], is_moving);
         if state.brain_size != Some(shown) {
@@ -287,13 +290,23 @@ fn scale(ui: &mut egui::Ui, picture: &BrainPicture) {
     ui.painter().add(ribbon(rect, &table));
     weak(ui, format!("{:.3}", picture.limits[1]));
     ui.colored_label(Palette::of(ui).text, words);
-    let without = match (settings.layout, settings.is_significant_only) {
-        (BrainLayout::Slices, false) => return,
-        (BrainLayout::Slices, true) => "significant voxels only",
-        (BrainLayout::Cortex, true) => "grey: not significant or no value",
-        (BrainLayout::Cortex, false) => "grey: no value",
-    };
-    weak(ui, without);
+    let below = settings
+        .threshold
+        .is_some()
+        .then_some("below the threshold");
+    let unlikely = settings.is_significant_only.then_some("not significant");
+    let without: Vec<&str> = below.into_iter().chain(unlikely).collect();
+    match settings.layout {
+        BrainLayout::Slices if without.is_empty() => {}
+        BrainLayout::Slices => {
+            weak(ui, format!("hidden: {}", without.join(", ")));
+        }
+        BrainLayout::Cortex => {
+            let words = without.into_iter().chain(["no value"]);
+            let words: Vec<&str> = words.collect();
+            weak(ui, format!("grey: {}", words.join(", ")));
+        }
+    }
 }
 
 /// Colours side by side, without seams.

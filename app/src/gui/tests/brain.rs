@@ -42,7 +42,7 @@ fn scores_of(
 }
 
 /// Scores of every vertex of fsaverage5: high in the left transverse temporal gyrus, low elsewhere. Also scores of few voxels.
-fn scores(folder: &Path) -> [PathBuf; 2] {
+pub(super) fn scores(folder: &Path) -> [PathBuf; 2] {
     let of_few = super::fit::two_fits(folder);
     let subject = Subject::fsaverage5();
     let regions = subject.parcellation("aparc").unwrap();
@@ -73,7 +73,7 @@ fn stage() -> (Stage, PathBuf) {
 }
 
 /// Waits until the picture is the one that the settings ask for.
-fn drawn(stage: &mut Stage) {
+pub(super) fn drawn(stage: &mut Stage) {
     stage.until("the cortex is drawn", |window| {
         let picture = window.info.brain.picture.ready();
         picture.is_some_and(|picture| {

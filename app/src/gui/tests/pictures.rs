@@ -65,6 +65,13 @@ fn pictures_of_every_page() {
                         window.info.fit.scores.ready().is_some()
                     });
                 }
+                if page == Page::Brain {
+                    let fits = stage.folder.path().join("cortex of a study");
+                    std::fs::create_dir_all(&fits).unwrap();
+                    let [scores, _] = super::brain::scores(&fits);
+                    stage.ask(Action::Use(PathPurpose::Scores, scores));
+                    super::brain::drawn(&mut stage);
+                }
                 stage.until("the story is heard", |window| {
                     window.info.sound.ready().is_some() || window.info.stories().is_empty()
                 });

@@ -67,7 +67,16 @@ impl BrainWorker {
         if self.is_drawing || self.asked.as_ref() == Some(&request) {
             return;
         }
-        if info.picture.ready().is_none() {
+        // What failed in another size fails again.
+        let is_other = self.asked.as_ref().is_none_or(|asked| {
+            let resized = BrainRequest {
+                size: request.size,
+                is_moving: request.is_moving,
+                ..asked.clone()
+            };
+            resized != request
+        });
+        if info.picture.ready().is_none() && is_other {
             info.picture = Loading::Waiting;
         }
         self.is_drawing = true;
@@ -238,7 +247,12 @@ impl Known {
             limits,
         };
         let of = (&**subject, anatomy.as_deref());
-        let picture = draw_slices(&settings.slices, &layout, of, (&ready.map, scale));
+        let picture = draw_slices(
+            &settings.slices,
+            &layout,
+            of,
+            (&ready.map, scale, settings.threshold),
+        );
         Ok((picture, layout, anatomy))
     }
 

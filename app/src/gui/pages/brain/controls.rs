@@ -100,11 +100,45 @@ fn cortex(ui: &mut egui::Ui, settings: &mut BrainSettings, info: &BrainInfo) {
         });
     });
     tick(ui, &mut settings.has_outlines, "Region outlines");
+    egui::CollapsingHeader::new("More")
+        .id_salt("more of the view")
+        .show(ui, |ui| pose(ui, settings));
     tick(ui, &mut settings.is_lit, "Light");
     if button(ui, icons::ROTATE_CCW, "Reset view").clicked() {
         settings.reset_view();
     }
     weak(ui, navigation::HINT);
+}
+
+/// Depth, and how far the hemispheres are opened and apart.
+fn pose(ui: &mut egui::Ui, settings: &mut BrainSettings) {
+    let mut slide = |words: &str, slider: egui::Slider| {
+        ui.horizontal(|ui| {
+            weak(ui, words);
+            let response = ui.add(slider);
+            name(&response, Role::Slider, words);
+            response.changed()
+        })
+        .inner
+    };
+    slide(
+        "Depth, pial to white",
+        egui::Slider::new(&mut settings.depth, 0.0..=1.0).max_decimals(2),
+    );
+    let is_opened = matches!(
+        settings.named,
+        NamedView::BothLateral | NamedView::BothMedial
+    );
+    let (pivot, gap) = if is_opened { (180.0, 10.0) } else { (0.0, 0.0) };
+    let mut own = [settings.pivot.unwrap_or(pivot), settings.gap.unwrap_or(gap)];
+    let slider = egui::Slider::new(&mut own[0], -180.0..=180.0);
+    if slide("Opened", slider.suffix("°").max_decimals(0)) {
+        settings.pivot = Some(own[0]);
+    }
+    let slider = egui::Slider::new(&mut own[1], 0.0..=80.0);
+    if slide("Apart", slider.suffix(" mm").max_decimals(0)) {
+        settings.gap = Some(own[1]);
+    }
 }
 
 /// How many depths an image is averaged over.
@@ -141,4 +175,16 @@ fn limits(ui: &mut egui::Ui, settings: &mut BrainSettings, info: &BrainInfo) {
     if settings.limits.is_some() && button(ui, icons::ROTATE_CCW, "By the data").clicked() {
         settings.limits = None;
     }
+    let mut has_threshold = settings.threshold.is_some();
+    ui.horizontal(|ui| {
+        tick(ui, &mut has_threshold, "Hide values below");
+        let mut threshold = settings.threshold.unwrap_or(limits[0]);
+        let speed = f64::from((shown[1] - shown[0]).abs()) / 200.0;
+        let field = egui::DragValue::new(&mut threshold)
+            .speed(speed)
+            .max_decimals(3);
+        let response = ui.add_enabled(has_threshold, field);
+        name(&response, Role::SpinButton, "Threshold");
+        settings.threshold = has_threshold.then_some(threshold);
+    });
 }

@@ -33,9 +33,9 @@ const VIEW_KEYS: [(Key, NamedView); 10] = [
 ];
 
 /// What the keys and the mouse do, in a line.
-pub(super) const HINT: &str = "Drag to rotate (to move a flat map; or drag with the right button), scroll to zoom. Click a \
-    voxel to open it under Scores, double-click to centre it. Keys: L lateral, M medial, D dorsal, V ventral, A anterior, \
-    P posterior, 1–4 one hemisphere, I inflated, F flat, arrows, + and −, 0 to reset.";
+pub(super) const HINT: &str = "Drag to rotate; drag with the right button to move, as on a flat map. Scroll to zoom, click \
+    to choose a voxel, double-click to centre it. Keys: L lateral, M medial, D dorsal, V ventral, A anterior, P posterior, \
+    1–4 one hemisphere, I inflated, F flat, arrows, + and −, 0 to reset.";
 
 /// Turns, moves and enlarges as the user asks.
 pub(super) fn ui(ui: &egui::Ui, response: &egui::Response, settings: &mut BrainSettings) {
