@@ -17,6 +17,7 @@ mod checkpoints;
 mod command_line;
 mod disk_faults;
 mod encode;
+mod export;
 mod extreme_numbers;
 mod for_machines;
 mod imports;

@@ -1,13 +1,14 @@
 //! Subjects and the maps shown on them, from the files that a user names.
 
 mod anatomy;
+mod loaded;
 mod placement;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use heschl_core::brain::folders::{self, FolderKind, FoundFile, NamedTransform};
-use heschl_core::brain::{Mask, Subject};
+use heschl_core::brain::{Mask, Subject, read_map};
 use heschl_core::files::formats::npz::{self, NpzError};
 use heschl_core::files::formats::volumes::Volumes;
 use heschl_core::run::encoding::{Column, ScoreTable};
@@ -131,15 +132,21 @@ fn holds(named: &NamedTransform, shape: &[usize]) -> bool {
 
 /// A map of a subject.
 pub(crate) struct BrainMap {
-    values: PlacedMap,
+    /// Its name in the file, if that has names.
+    pub(crate) name: Option<String>,
+    pub(crate) values: PlacedMap,
+    /// From voxels to space, mm, of the image that the values come from.
+    pub(crate) affine: Option<[[f64; 4]; 3]>,
+    /// What a caption must say of how the values were placed.
+    pub(crate) caveat: Option<&'static str>,
     /// What was assumed, for the user.
     pub(crate) notes: Vec<String>,
 }
 
 impl BrainMap {
-    /// Reads a map from a file: a column of scores, an array, or an image.
+    /// Reads a map from a file: a column of scores, an array, an image, or a map of vertices.
     ///
-    /// * `name`: the column or array.
+    /// * `name`: the column or array, or the map of a file with several.
     /// * `transform`: how the image lies in the subject's space, if the subject has several transforms.
     ///
     /// # Errors
@@ -150,22 +157,14 @@ impl BrainMap {
         subject: &OpenSubject,
         transform: Option<&str>,
     ) -> Result<Self, Failure> {
+        let recorded = || path.parent().and_then(recorded_space);
         let is_archive = path.extension().is_some_and(|ending| ending == "npz");
-        let ((values, shape), image) = if is_archive {
-            (of_archive(path, name)?, None)
-        } else {
-            let (shaped, space) = of_image(path)?;
-            (shaped, Some(space))
-        };
-        let image = match image {
-            None if shape.len() == 1 => path.parent().and_then(recorded_space),
-            image => image,
-        };
-        let placement = Placement::find(&shape, image.as_ref(), subject, transform)?;
-        Ok(Self {
-            values: placement.map(values)?,
-            notes: placement.notes,
-        })
+        if !is_archive {
+            return Self::of_loaded(read_map(path, name)?, recorded, subject, transform);
+        }
+        let shaped = of_archive(path, name)?;
+        let image = (shaped.1.len() == 1).then(recorded).flatten();
+        Self::placed(shaped, image.as_ref(), subject, transform)
     }
 
     /// The data for a scene.
@@ -257,23 +256,4 @@ fn of_archive(path: &Path, name: Option<&str>) -> Result<Shaped, Failure> {
         }
         (Err(error), _) => Err(error.into()),
     }
-}
-
-fn of_image(path: &Path) -> Result<(Shaped, ImageSpace), Failure> {
-    let image = Volumes::open(path, &std::env::temp_dir())?;
-    let (n_volumes, n_voxels) = image.dim();
-    if n_volumes != 1 {
-        return Err(Failure::new(format!(
-            "The image has {n_volumes} volumes; one is expected. Save the one to be shown.\nFile: {}",
-            path.display()
-        )));
-    }
-    let values = image.read::<f32>(0..1, 0..n_voxels)?;
-    let [x, y, z] = image.size();
-    let space = ImageSpace {
-        affine: image.affine(),
-        size: image.size(),
-        mask: None,
-    };
-    Ok(((values.into_iter().collect(), vec![z, y, x]), space))
 }

@@ -83,6 +83,7 @@ fn read_within(path: &Path) {
     let within = |work: &dyn Fn()| within(n_bytes, &path.display().to_string(), work);
     within(&|| drop(brain::read_surface(path)));
     within(&|| drop(brain::read_maps(path)));
+    within(&|| drop(brain::read_map(path, None)));
     within(&|| drop(brain::read_regions(path)));
     within(&|| drop(brain::read_label(path)));
     within(&|| drop(freesurfer::read(path, patch::parse)));
@@ -299,6 +300,74 @@ fn geometry_that_claims_or_holds_much_takes_what_it_is_worth() {
     let beginning = format!("#\n{}\n", 3 << 20);
     let lines = (beginning.as_bytes(), b"1 0 0 0 0\n".as_slice(), 3 << 20);
     read_within(&repeated(folder.path(), "rh.label", lines));
+}
+
+/// Writes a packed CIFTI file of one map, whose XML names hemispheres of so many vertices, and a part so many times.
+fn cifti(path: &Path, n_vertices: usize, (part, n): (&str, usize)) {
+    let model = |side: &str, offset: usize| {
+        format!(
+            "<BrainModel IndexOffset=\"{offset}\" IndexCount=\"1\" ModelType=\"CIFTI_MODEL_TYPE_SURFACE\" \
+             BrainStructure=\"CIFTI_STRUCTURE_CORTEX_{side}\" SurfaceNumberOfVertices=\"{n_vertices}\"><VertexIndices>0\
+             </VertexIndices></BrainModel>"
+        )
+    };
+    let xml = format!(
+        "<CIFTI Version=\"2\"><Matrix><MatrixIndicesMap AppliesToMatrixDimension=\"0\" \
+         IndicesMapToDataType=\"CIFTI_INDEX_TYPE_SCALARS\"><NamedMap><MapName>r</MapName></NamedMap></MatrixIndicesMap>\
+         <MatrixIndicesMap AppliesToMatrixDimension=\"1\" IndicesMapToDataType=\"CIFTI_INDEX_TYPE_BRAIN_MODELS\">{}{}",
+        model("LEFT", 0),
+        model("RIGHT", 1)
+    );
+    let end = "</MatrixIndicesMap></Matrix></CIFTI>";
+    let n_xml = xml.len() + n * part.len() + end.len();
+    let n_bytes = (8 + n_xml).next_multiple_of(16);
+    let mut head = vec![0; 544];
+    head[..4].copy_from_slice(&540_i32.to_le_bytes());
+    head[4..12].copy_from_slice(b"n+2\0\r\n\x1a\n");
+    head[12..14].copy_from_slice(&16_i16.to_le_bytes());
+    head[14..16].copy_from_slice(&32_i16.to_le_bytes());
+    for (index, size) in [6_i64, 1, 1, 1, 1, 1, 2].into_iter().enumerate() {
+        head[16 + 8 * index..24 + 8 * index].copy_from_slice(&size.to_le_bytes());
+    }
+    head[168..176].copy_from_slice(&((544 + n_bytes) as i64).to_le_bytes());
+    head[504..508].copy_from_slice(&3006_i32.to_le_bytes());
+    head.extend((n_bytes as i32).to_le_bytes());
+    head.extend(32_i32.to_le_bytes());
+    // Written piece by piece: memory would count in tests that run meanwhile.
+    let file = std::io::BufWriter::new(std::fs::File::create(path).unwrap());
+    let mut packed = GzEncoder::new(file, Compression::fast());
+    packed.write_all(&head).unwrap();
+    packed.write_all(xml.as_bytes()).unwrap();
+    for _ in 0..n {
+        packed.write_all(part.as_bytes()).unwrap();
+    }
+    packed.write_all(end.as_bytes()).unwrap();
+    packed.write_all(&vec![0; n_bytes - 8 - n_xml + 8]).unwrap();
+    packed.finish().unwrap().flush().unwrap();
+}
+
+#[test]
+fn cifti_that_claims_or_unpacks_to_much_takes_no_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.dscalar.nii.gz");
+    let most = 1 << 21;
+    cifti(&path, most, ("", 0));
+    let n_bytes = std::fs::metadata(&path).unwrap().len() as usize;
+    within(n_bytes, "maps of the largest hemispheres", || {
+        assert!(brain::read_map(&path, None).is_ok());
+    });
+    for (n_vertices, part, n) in [
+        (most + 1, "", 0),
+        (usize::MAX, "", 0),
+        (most, "<NamedMap/>", 70_000),
+        (most, "<MapName>a</MapName>", 500_000),
+        (most, "<VertexIndices>0 ", 700_000),
+        (most, "\u{e9}", 7 << 20),
+        (most, "          ", 2 << 20),
+    ] {
+        cifti(&path, n_vertices, (part, n));
+        read_within(&path);
+    }
 }
 
 #[test]

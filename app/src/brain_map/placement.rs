@@ -3,16 +3,20 @@
 use std::sync::OnceLock;
 
 use heschl_core::brain::folders::{FolderKind, NamedTransform};
+use heschl_core::brain::mni152;
 use heschl_core::brain::{Mapper, Mask, Missing, Sampler, Side, Subject, SurfaceKind, Transform};
+use heschl_core::files::formats::volumes::Volumes;
 use heschl_core::scene::{DataMap, Hit, Interpolation, VolumeMap};
 use ndarray::Array3;
 
-use super::OpenSubject;
 use super::anatomy::centre;
+use super::{FSAVERAGE5, OpenSubject};
 use crate::failure::Failure;
 
 /// An image in which less of the cortex lies than this is not of the subject, or not aligned with it.
 const LEAST_INSIDE: f64 = 0.05;
+/// What a caption says of an image of MNI152.
+const OF_MNI152: &str = "MNI152 by an affine: approximate";
 /// Above this share of the cortex, vertices outside of the image are not worth a word.
 const MOST_INSIDE: f64 = 0.98;
 
@@ -43,6 +47,8 @@ impl ImageSpace {
 #[derive(Debug, Clone)]
 pub(crate) struct Placement {
     places: Places,
+    /// What a caption must say of how the values were placed.
+    pub(crate) caveat: Option<&'static str>,
     /// What was assumed, for the user.
     pub(crate) notes: Vec<String>,
     /// The voxel of each vertex, once it was asked for.
@@ -82,12 +88,18 @@ impl Placement {
             let n_left = subject.hemispheres[0].n_vertices();
             return Ok(Self {
                 places: Places::Vertices { n_left },
+                caveat: None,
                 notes: vec![],
                 mappers: OnceLock::new(),
             });
         }
         if !open.transforms.is_empty() {
-            return Self::of_transform(shape, open.transform_for(name, shape)?);
+            return Self::of_transform(shape, image, open.transform_for(name, shape)?);
+        }
+        if let Some(image) = image.filter(|image| image.n_values() == n_values)
+            && let Some(placement) = Self::of_mni152(image, subject)
+        {
+            return Ok(placement);
         }
         match image {
             Some(image) if open.kind.is_some() && image.n_values() == n_values => {
@@ -95,9 +107,20 @@ impl Placement {
             }
             _ if shape.len() >= 3 => Err(Failure::new(format!(
                 "The data are a volume, and it is not known how it lies in the space of {}, which has no transform. Choose the \
-                 subject that was recorded.",
+                 subject that was recorded, or for {FSAVERAGE5} an image of MNI152 with voxels of 1 or 2 mm.",
                 subject.name
             ))),
+            _ if subject
+                .hemispheres
+                .iter()
+                .any(|side| side.n_vertices() == n_values) =>
+            {
+                Err(Failure::new(format!(
+                    "There are {n_values} values, as many as one hemisphere of {} has vertices, and it is not known which. Let the \
+                     file's name begin with lh. or rh.",
+                    subject.name
+                )))
+            }
             _ => Err(Failure::new(format!(
                 "There are {n_values} values, but {} has {} vertices. Choose the subject that was recorded.",
                 subject.name,
@@ -106,21 +129,50 @@ impl Placement {
         }
     }
 
-    fn of_transform(shape: &[usize], named: &NamedTransform) -> Result<Self, Failure> {
+    /// Places an image of MNI152 on an average subject of FreeSurfer.
+    fn of_mni152(image: &ImageSpace, subject: &Subject) -> Option<Self> {
+        let is_average = subject.name.starts_with("fsaverage");
+        let affine = image.affine.filter(|_| is_average)?;
+        let transform = mni152::transform(affine, image.size)?;
+        Some(Self {
+            places: Places::Voxels {
+                transform: Box::new(transform),
+                mask: image.mask.clone(),
+            },
+            caveat: Some(OF_MNI152),
+            notes: vec![format!(
+                "The image is of MNI152. It is placed on {} by FreeSurfer's affine, which is approximate: folds are missed by some \
+                 millimetres.",
+                subject.name
+            )],
+            mappers: OnceLock::new(),
+        })
+    }
+
+    fn of_transform(
+        shape: &[usize],
+        image: Option<&ImageSpace>,
+        named: &NamedTransform,
+    ) -> Result<Self, Failure> {
         let transform = named.transform;
         let n_values = shape.iter().product::<usize>();
+        if shape.len() == 3 && shape != transform.shape_zyx {
+            return Err(of_other_shape(shape, named));
+        }
         let is_whole = shape == transform.shape_zyx || n_values == transform.n_voxels();
         let mask = if is_whole {
             None
         } else {
             Some(super::fitting_mask(n_values, named)?.clone())
         };
+        let notes = image.and_then(|image| other_affine(image, named));
         Ok(Self {
             places: Places::Voxels {
                 transform: Box::new(transform),
                 mask,
             },
-            notes: vec![],
+            caveat: None,
+            notes: notes.into_iter().collect(),
             mappers: OnceLock::new(),
         })
     }
@@ -171,6 +223,7 @@ impl Placement {
                 transform: Box::new(transform),
                 mask: image.mask.clone(),
             },
+            caveat: None,
             notes,
             mappers: OnceLock::new(),
         })
@@ -283,6 +336,49 @@ impl Placement {
     pub(crate) fn is_volume(&self) -> bool {
         matches!(self.places, Places::Voxels { .. })
     }
+}
+
+/// The sentence for a volume whose axes are not those of the transform's image.
+fn of_other_shape(shape: &[usize], named: &NamedTransform) -> Failure {
+    let expected = named.transform.shape_zyx;
+    let is_reversed = shape.iter().rev().eq(&expected);
+    let advice = if is_reversed {
+        "It seems to be in the order x, y, z: transpose it (in NumPy: array.T)."
+    } else {
+        "Choose the transform and the subject that were recorded."
+    };
+    Failure::new(format!(
+        "The volume has {shape:?} voxels (z, y, x), and the image of the transform \"{}\" has {expected:?}. {advice}",
+        named.name
+    ))
+}
+
+/// A note if an image says that it lies elsewhere than the transform's.
+fn other_affine(image: &ImageSpace, named: &NamedTransform) -> Option<String> {
+    let own = image.affine?;
+    let reference = Volumes::open(&named.reference, &std::env::temp_dir()).ok()?;
+    let expected = reference.affine()?;
+    let steps = expected.map(|[x, y, z, _]| x.abs().max(y.abs()).max(z.abs()));
+    let most = 0.1 * steps.into_iter().fold(f64::INFINITY, f64::min);
+    let place = |matrix: [[f64; 4]; 3], corner: usize| -> [f64; 3] {
+        let voxel: [f64; 3] = std::array::from_fn(|axis| {
+            (corner >> axis & 1) as f64 * (image.size[axis] as f64 - 1.0)
+        });
+        matrix.map(|[x, y, z, shift]| x * voxel[0] + y * voxel[1] + z * voxel[2] + shift)
+    };
+    let is_apart = (0..8).any(|corner| {
+        let (one, two) = (place(own, corner), place(expected, corner));
+        one.iter()
+            .zip(two)
+            .any(|(one, two)| (one - two).abs() > most)
+    });
+    is_apart.then(|| {
+        format!(
+            "The image's header says that it lies elsewhere than the reference image of the transform \"{}\". It is placed voxel by \
+             voxel by the transform, as in pycortex. Check that left is left.",
+            named.name
+        )
+    })
 }
 
 /// The voxel of each vertex of both hemispheres.

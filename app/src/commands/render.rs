@@ -26,7 +26,9 @@ const N_SAMPLES: usize = 3;
 /// Needs no window and no graphics driver. The picture has a transparent background.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Scores (scores.npz), an archive with an array (z, y, x) or one value per voxel of a mask, or an image (NIfTI, mgh)
+    /// Scores (scores.npz), an archive or a NumPy array (z, y, x) or with one value per voxel of a mask, an image (NIfTI,
+    /// mgh), CIFTI-2 (.dscalar.nii, .dlabel.nii), or a map of one hemisphere (GIFTI, mgh), beside which the other is looked
+    /// for
     data: PathBuf,
 
     /// "fsaverage5", or the folder of a subject of FreeSurfer, fMRIPrep or pycortex
@@ -58,7 +60,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     unfold: f32,
 
-    /// Column of the scores [default: r], or array of the archive
+    /// Column of the scores [default: r], array of the archive, or map of a file with several, by its name or number
     #[arg(long, value_name = "NAME")]
     map: Option<String>,
 
@@ -206,6 +208,7 @@ fn write_picture(args: &Args, command: &str) -> Result<[f32; 2], Failure> {
     for sentence in &map.notes {
         note(format_args!("{sentence}"));
     }
+    let (title, recipe) = captions(&map, args, command);
     let limits = limits(&map, args);
     let view = view(args, subject)?;
     let depths = depths(args, view.pose.depth);
@@ -236,16 +239,28 @@ fn write_picture(args: &Args, command: &str) -> Result<[f32; 2], Failure> {
             map: args.cmap,
             limits,
         },
-        title: args.map.as_deref().unwrap_or("r"),
+        title: &title,
         width_points: args.size[0] as f64,
         letters: &[],
     };
     let bytes = match format {
-        Format::Png if !args.colour_bar => bar.plain_png(command)?,
-        format => bar.in_format(format, command, DPI)?,
+        Format::Png if !args.colour_bar => bar.plain_png(&recipe)?,
+        format => bar.in_format(format, &recipe, DPI)?,
     };
     atomic::write(&args.out, &bytes)?;
     Ok(limits)
+}
+
+/// The name of the map, and the command, both with what must be said of how the values were placed.
+fn captions(map: &BrainMap, args: &Args, command: &str) -> (String, String) {
+    let name = map.title(&args.data, args.map.as_deref());
+    match map.caveat {
+        None => (name, command.to_string()),
+        Some(caveat) => (
+            format!("{name} ({caveat})"),
+            format!("{command} # {caveat}"),
+        ),
+    }
 }
 
 /// The depths at which a volume is sampled. With several they lie at k / (n + 1) of the way, as in pycortex.

@@ -3,6 +3,8 @@
 pub mod folders;
 mod fsaverage5;
 mod language;
+mod map_files;
+pub mod mni152;
 mod reading;
 mod regions;
 mod sampling;
@@ -12,6 +14,7 @@ mod surface;
 mod table;
 
 pub use language::{LANGUAGE_REGIONS, LanguageSystem};
+pub use map_files::{LoadedMap, MapValues, map_names, other_side, read_map, side_of_name};
 pub use reading::{LoadedSurface, read_label, read_maps, read_regions, read_surface};
 pub use regions::{Parcellation, Region, RegionsError};
 pub use sampling::{Mapper, Mask, Missing, Sampler, SamplingError, Transform};

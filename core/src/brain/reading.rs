@@ -147,7 +147,7 @@ pub(super) fn is_gifti(path: &Path) -> bool {
     has_ending(path, &[".gii", ".gii.gz"])
 }
 
-fn has_ending(path: &Path, endings: &[&str]) -> bool {
+pub(super) fn has_ending(path: &Path, endings: &[&str]) -> bool {
     let name = file_name(path).to_lowercase();
     endings.iter().any(|ending| name.ends_with(ending))
 }

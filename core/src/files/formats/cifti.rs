@@ -2,6 +2,9 @@
 //!
 //! Source: the CIFTI-2 specification of the Human Connectome Project.
 
+pub mod dense;
+pub mod write;
+
 use std::fs::File;
 
 use quick_xml::Reader;
@@ -13,8 +16,8 @@ use super::places::read_at;
 const EXTENSIONS_AT: u64 = 544;
 /// Extension code of CIFTI's XML.
 const CODE: i32 = 32;
-/// Maximum size of the XML, bytes.
-const MOST_XML_BYTES: u64 = 64 << 20;
+/// Maximum size of the XML, bytes. That of 91,282 grayordinates takes 2 MB.
+const MOST_XML_BYTES: u64 = 16 << 20;
 
 /// A dense or parcellated time series.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,7 +1,7 @@
 //! Compressed files, unpacked once into an anonymous temporary file.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write as _};
 use std::path::Path;
 
 use crate::files::disk;
@@ -141,10 +141,19 @@ pub fn unpacked(source: impl Read, allowance: &mut Allowance, folder: &Path) -> 
     Ok(file)
 }
 
+/// Bytes compressed with gzip, the same each time.
+///
+/// # Errors
+/// Returns an error if the compressor fails.
+pub fn gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes)?;
+    encoder.finish()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
 
     #[test]
     fn what_was_packed_is_unpacked() {

@@ -1,12 +1,15 @@
-//! Headers of FreeSurfer's MGH images.
+//! FreeSurfer's MGH images: their headers, and writing maps of a surface.
 //!
 //! Source: the format's page in FreeSurfer's wiki.
 
 use super::affine::Affine;
+use super::encode_error::{EncodeError, check_lengths};
 use super::npy::ElementKind;
 
 /// Size of the header, followed by the values.
 pub(super) const HEADER_BYTES: usize = 284;
+/// Type of values in single precision.
+const SINGLE: i32 = 3;
 
 /// Contents of a header.
 pub(super) struct MghHeader {
@@ -41,7 +44,7 @@ impl MghHeader {
         let kind = match whole(5) {
             0 => ">u1",
             1 => ">i4",
-            3 => ">f4",
+            SINGLE => ">f4",
             4 => ">i2",
             10 => ">u2",
             other => return Err(format!("its values are of type {other}")),
@@ -66,4 +69,33 @@ fn affine(sizes: [usize; 4], real: impl Fn(usize) -> f64) -> Option<Affine> {
         real(12 + row) - half(0) - half(1) - half(2)
     });
     Affine::of_axes(turn, steps, middle)
+}
+
+/// The bytes of an image of maps of one hemisphere, in single precision: the vertices lie along the first axis, each map is a
+/// frame. The format keeps no names, and nothing is said of where the vertices lie.
+///
+/// * `maps`: name and values of each map, `(n_vertices,)`, any unit.
+///
+/// # Errors
+/// Returns an [`EncodeError`] if there are no maps, or they have different numbers of vertices.
+pub fn encode(maps: &[(&str, &[f32])]) -> Result<Vec<u8>, EncodeError> {
+    let n_vertices = maps.first().map_or(0, |(_, values)| values.len());
+    check_lengths(maps.iter().copied(), n_vertices)?;
+    let mut bytes = Vec::with_capacity(HEADER_BYTES + 4 * n_vertices * maps.len());
+    for number in [1, count(n_vertices)?, 1, 1, count(maps.len())?, SINGLE, 0] {
+        bytes.extend(number.to_be_bytes());
+    }
+    bytes.resize(HEADER_BYTES, 0);
+    for (_, values) in maps {
+        bytes.extend(values.iter().flat_map(|value| value.to_be_bytes()));
+    }
+    Ok(bytes)
+}
+
+fn count(n: usize) -> Result<i32, EncodeError> {
+    i32::try_from(n).map_err(|_| EncodeError::TooMany {
+        what: format!("{n} values"),
+        format: "MGH",
+        most: i32::MAX as usize,
+    })
 }

@@ -2,6 +2,8 @@
 //!
 //! Source: nifti1.h and nifti2.h of the NIfTI Data Format Working Group; FreeSurfer's convention for a long first axis.
 
+pub mod write;
+
 use super::affine::Affine;
 use super::npy::ElementKind;
 

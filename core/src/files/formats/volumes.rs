@@ -2,7 +2,6 @@
 //! mask.
 
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -10,11 +9,11 @@ use ndarray::Array2;
 
 use super::affine::Affine;
 use super::cifti;
-use super::compressed::{Allowance, compression_of, unpacked};
 use super::mgh::{self, MghHeader};
 use super::nifti::{self, NiftiHeader};
 use super::npy::{ElementKind, NpyHeader, StoredMatrix};
 use super::npz_arrays::MemoryOrder;
+use super::opening::{head, plain, said, scaled};
 use crate::files::responses::ResponsesError;
 use crate::maths::matrix::Real;
 
@@ -179,8 +178,7 @@ impl Volumes {
         voxels: Range<usize>,
     ) -> Result<Array2<T>, ResponsesError> {
         let failed = |error: super::npy::NpyError| ResponsesError(error.to_string());
-        let (factor, offset) = self.scale;
-        let scaled = |value: f64| T::nearest(value * factor + offset);
+        let scaled = |value: f64| T::nearest(scaled(value, self.scale));
         let Some(all) = &self.voxels else {
             return Ok(self
                 .matrix
@@ -210,30 +208,6 @@ impl Volumes {
         }
         Ok(block)
     }
-}
-
-/// Opens a file, unpacking it if it is compressed.
-fn plain(path: &Path, scratch: &Path) -> Result<File, ResponsesError> {
-    let unreadable = |error: io::Error| said(path, &format!("The file cannot be read: {error}"));
-    let mut file = File::open(path).map_err(unreadable)?;
-    let n_packed = file.metadata().map_err(unreadable)?.len();
-    match compression_of(&mut file).map_err(unreadable)? {
-        None => Ok(file),
-        Some(compression) => {
-            let reader = compression.reader(file).map_err(unreadable)?;
-            unpacked(reader, &mut Allowance::of_file(n_packed), scratch)
-                .map_err(|error| said(path, &format!("The file cannot be unpacked: {error}")))
-        }
-    }
-}
-
-/// Reads up to `n` bytes from the beginning of a file.
-fn head(file: &mut File, n: usize, path: &Path) -> Result<Vec<u8>, ResponsesError> {
-    let mut head = Vec::new();
-    let read = file.seek(SeekFrom::Start(0));
-    let read = read.and_then(|_| file.take(n as u64).read_to_end(&mut head));
-    read.map_err(|error| said(path, &format!("The file cannot be read: {error}")))?;
-    Ok(head)
 }
 
 fn nifti(mut file: File, path: &Path, scratch: &Path) -> Result<Volumes, ResponsesError> {
@@ -421,8 +395,4 @@ fn stored(
             ),
         )
     })
-}
-
-fn said(path: &Path, text: &str) -> ResponsesError {
-    ResponsesError(format!("{text}.\nFile: {}", path.display()))
 }

@@ -1,6 +1,7 @@
 //! Surfaces, maps, regions and subjects.
 #![expect(clippy::float_cmp, reason = "files hold exact values")]
 
+mod cifti_files;
 mod folders;
 mod freesurfer;
 mod gifti;
@@ -8,6 +9,7 @@ mod language;
 mod picking;
 mod sampling;
 mod subject;
+mod writing;
 
 use std::path::PathBuf;
 

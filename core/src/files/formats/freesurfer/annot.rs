@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::files::formats::encode_error::EncodeError;
 use crate::files::formats::mesh::{BigEndian, LabelledVertices, TableEntry};
 
 /// The number before a table of colours.
 const TAG_TABLE: i32 = 1;
+/// What black stands for, whose number is 0.
+const NO_REGION: &str = "no region";
 
 /// Reads a parcellation with its table of colours, of either version. The number of a region is its colour's, as at vertices.
 ///
@@ -130,4 +133,100 @@ fn text(numbers: &mut BigEndian) -> Result<String, String> {
     let end = bytes.iter().position(|byte| *byte == 0);
     let bytes = &bytes[..end.unwrap_or(bytes.len())];
     Ok(String::from_utf8_lossy(bytes).into_owned())
+}
+
+/// The bytes of a parcellation, with a table of colours of version 2. A region's number is that of its colour; vertices without
+/// a region have the number 0.
+///
+/// * `regions`: the regions of one hemisphere. Regions without a colour get one, the same each time.
+///
+/// # Errors
+/// Returns an [`EncodeError`] if there are no vertices, two regions have the same colour, or a region's colour is black, whose
+/// number is 0, while there are vertices without a region.
+pub fn encode(regions: &LabelledVertices) -> Result<Vec<u8>, EncodeError> {
+    let n_vertices = regions.of_vertex.len();
+    if n_vertices == 0 {
+        return Err(EncodeError::NoMaps);
+    }
+    let has_gaps = regions.of_vertex.contains(&None);
+    let reserved = has_gaps.then_some(([0; 3], NO_REGION));
+    let colours = colours(&regions.table, reserved)?;
+    let number = |[red, green, blue, _]: [u8; 4]| i32::from_be_bytes([0, blue, green, red]);
+    let mut bytes = Vec::with_capacity(8 * n_vertices + 64 * regions.table.len());
+    bytes.extend(whole(n_vertices)?);
+    for (vertex, region) in regions.of_vertex.iter().enumerate() {
+        let colour = region.and_then(|region| colours.get(usize::from(region)));
+        bytes.extend(whole(vertex)?);
+        bytes.extend(colour.map_or(0, |colour| number(*colour)).to_be_bytes());
+    }
+    for word in [TAG_TABLE, -2] {
+        bytes.extend(word.to_be_bytes());
+    }
+    bytes.extend(whole(colours.len())?);
+    push_text(&mut bytes, "none")?;
+    bytes.extend(whole(colours.len())?);
+    for (index, (entry, colour)) in regions.table.iter().zip(&colours).enumerate() {
+        bytes.extend(whole(index)?);
+        push_text(&mut bytes, &entry.name)?;
+        let [red, green, blue, opacity] = *colour;
+        for part in [red, green, blue, 255 - opacity] {
+            bytes.extend(i32::from(part).to_be_bytes());
+        }
+    }
+    Ok(bytes)
+}
+
+fn whole(n: usize) -> Result<[u8; 4], EncodeError> {
+    let number = i32::try_from(n).map_err(|_| EncodeError::TooMany {
+        what: format!("{n} vertices"),
+        format: "FreeSurfer's parcellation",
+        most: i32::MAX as usize,
+    });
+    number.map(i32::to_be_bytes)
+}
+
+fn push_text(bytes: &mut Vec<u8>, text: &str) -> Result<(), EncodeError> {
+    let text = text.replace('\0', " ");
+    bytes.extend(whole(text.len() + 1)?);
+    bytes.extend(text.bytes());
+    bytes.push(0);
+    Ok(())
+}
+
+/// The colours of a table, all of them different, also from the one that is reserved for something else.
+fn colours<'a>(
+    table: &'a [TableEntry],
+    reserved: Option<([u8; 3], &'a str)>,
+) -> Result<Vec<[u8; 4]>, EncodeError> {
+    let mut names: BTreeMap<[u8; 3], &str> = reserved.into_iter().collect();
+    for entry in table {
+        let Some([red, green, blue, _]) = entry.colour else {
+            continue;
+        };
+        if let Some(first) = names.insert([red, green, blue], &entry.name) {
+            return Err(EncodeError::SameColour {
+                first: first.to_string(),
+                second: entry.name.clone(),
+            });
+        }
+    }
+    let mut fresh = 0_u32;
+    let mut colours = Vec::with_capacity(table.len());
+    for entry in table {
+        if let Some(colour) = entry.colour {
+            colours.push(colour);
+            continue;
+        }
+        let [red, green, blue] = loop {
+            fresh += 1;
+            // Multiples of an odd number run through all colours before one comes again, and neighbours differ.
+            let [_, red, green, blue] = fresh.wrapping_mul(0x9E_37_79).to_be_bytes();
+            if !names.contains_key(&[red, green, blue]) {
+                break [red, green, blue];
+            }
+        };
+        names.insert([red, green, blue], &entry.name);
+        colours.push([red, green, blue, 255]);
+    }
+    Ok(colours)
 }

@@ -1,5 +1,9 @@
 //! Labels: `lh.cortex.label`, the vertices of one region as text.
 
+use std::fmt::Write as _;
+
+use crate::files::formats::encode_error::EncodeError;
+
 /// A label of the largest surfaces takes a few megabytes.
 const MOST_BYTES: usize = 32 << 20;
 
@@ -68,4 +72,36 @@ fn vertex(line: &str) -> Option<(u32, [f32; 3], f32)> {
     let mut number = || fields.next()?.parse::<f32>().ok();
     let point = [number()?, number()?, number()?];
     Some((vertex, point, number()?))
+}
+
+impl Label {
+    /// The text of the file. Numbers are written so that the same ones are read.
+    ///
+    /// * `subject`: name of the subject, for the first line.
+    ///
+    /// # Errors
+    /// Returns an [`EncodeError`] if the label has no vertices, or not a point and a value for each.
+    pub fn encode(&self, subject: &str) -> Result<Vec<u8>, EncodeError> {
+        let n_vertices = self.vertices.len();
+        if n_vertices == 0 {
+            return Err(EncodeError::NoValues);
+        }
+        for found in [self.points.len(), self.values.len()] {
+            if found != n_vertices {
+                return Err(EncodeError::Length {
+                    name: "label".into(),
+                    found,
+                    expected: n_vertices,
+                });
+            }
+        }
+        let subject: String = subject.chars().filter(|c| !c.is_control()).collect();
+        let mut text =
+            format!("#!ascii label  , from subject {subject} vox2ras=TkReg\n{n_vertices}\n");
+        let places = self.points.iter().zip(&self.values);
+        for (vertex, ([x, y, z], value)) in self.vertices.iter().zip(places) {
+            let _ = writeln!(text, "{vertex}  {x}  {y}  {z} {value}");
+        }
+        Ok(text.into_bytes())
+    }
 }

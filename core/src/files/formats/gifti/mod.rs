@@ -2,6 +2,7 @@
 
 pub mod geometry;
 pub mod series;
+pub mod write;
 
 use std::io::{self, Read, Write};
 
@@ -12,6 +13,7 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::npy::ElementKind;
 use super::npz_arrays::MemoryOrder;
+use super::xml::character;
 
 /// Characters of a name or a matrix that are read; more are left out.
 const MOST_LEAF_BYTES: usize = 4096;
@@ -106,26 +108,7 @@ impl Walk {
 
     /// Adds a character that is written as a reference.
     fn reference(&mut self, name: &str) {
-        let number = |name: &str| match name.strip_prefix('x') {
-            Some(digits) => u32::from_str_radix(digits, 16).ok(),
-            None => name.parse().ok(),
-        };
-        let character = match name {
-            "amp" => Some('&'),
-            "lt" => Some('<'),
-            "gt" => Some('>'),
-            "quot" => Some('"'),
-            "apos" => Some('\''),
-            other => other
-                .strip_prefix('#')
-                .and_then(number)
-                .and_then(char::from_u32),
-        };
-        self.add(
-            character
-                .unwrap_or(char::REPLACEMENT_CHARACTER)
-                .encode_utf8(&mut [0; 4]),
-        );
+        self.add(character(name).encode_utf8(&mut [0; 4]));
     }
 
     fn add(&mut self, text: &str) {
