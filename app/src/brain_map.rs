@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use heschl_core::brain::folders::{self, NamedTransform};
-use heschl_core::brain::{Mask, Subject};
+use heschl_core::brain::{DepthSpacing, Mask, Missing, Overlays, Subject};
 use heschl_core::files::formats::npz::{self, NpzError};
 use heschl_core::files::formats::volumes::Volumes;
 use heschl_core::run::encoding::{Column, ScoreTable};
-use heschl_core::scene::{DataMap, Interpolation, VolumeMap};
+use heschl_core::scene::{DataMap, Interpolation, VolumeMap, dropout};
 use ndarray::{Array3, ArrayD, IxDyn};
 
 use crate::failure::Failure;
@@ -20,6 +20,8 @@ pub(crate) const FSAVERAGE5: &str = "fsaverage5";
 pub(crate) struct OpenSubject {
     pub(crate) subject: Arc<Subject>,
     transforms: Vec<NamedTransform>,
+    /// What is drawn on the flat map.
+    pub(crate) drawn: Option<Overlays>,
     /// What the user should know of its files.
     pub(crate) notes: Vec<String>,
 }
@@ -34,6 +36,7 @@ impl OpenSubject {
             return Ok(Self {
                 subject: Arc::new(Subject::fsaverage5().clone()),
                 transforms: vec![],
+                drawn: None,
                 notes: vec![],
             });
         }
@@ -48,6 +51,7 @@ impl OpenSubject {
         Ok(Self {
             subject: Arc::new(loaded.subject),
             transforms: loaded.transforms,
+            drawn: loaded.drawn,
             notes: loaded.notes,
         })
     }
@@ -75,6 +79,15 @@ impl OpenSubject {
             }),
         }
     }
+}
+
+/// How points of the surface get values from a volume.
+pub(crate) struct Sampling {
+    pub(crate) interpolation: Interpolation,
+    /// Depths whose mean is shown: 0 is pial, 1 white.
+    pub(crate) depths: Vec<f32>,
+    pub(crate) spacing: DepthSpacing,
+    pub(crate) missing: Missing,
 }
 
 /// A map of a subject.
@@ -106,13 +119,36 @@ impl BrainMap {
         subject: &OpenSubject,
         transform: Option<&str>,
     ) -> Result<Self, Failure> {
-        let is_archive = path.extension().is_some_and(|ending| ending == "npz");
-        let (values, shape) = if is_archive {
+        let (values, shape) = if is_archive(path) {
             of_archive(path, name)?
         } else {
             of_image(path)?
         };
         Self::fit(values, &shape, subject, transform)
+    }
+
+    /// How much of the signal is lost, from 0 to 1: from the mean functional image, or from the image of the transform.
+    ///
+    /// # Errors
+    /// A sentence if there is no image, or it does not fit the subject.
+    pub(crate) fn dropout(
+        image: Option<&Path>,
+        open: &OpenSubject,
+        transform: Option<&str>,
+    ) -> Result<Self, Failure> {
+        let path = match image {
+            Some(path) => path,
+            None => &open.transform(transform)?.reference,
+        };
+        let mut map = Self::read(path, None, open, transform)?;
+        let Values::Volume { values, .. } = &mut map.values else {
+            return Err(Failure::new(format!(
+                "The image of the signal has a value per vertex; a volume is expected.\nFile: {}",
+                path.display()
+            )));
+        };
+        *values = dropout(values.view());
+        Ok(map)
     }
 
     /// Finds out which places of the subject the values belong to.
@@ -156,18 +192,16 @@ impl BrainMap {
     }
 
     /// The data for a scene.
-    pub(crate) fn data<'a>(
-        &'a self,
-        interpolation: Interpolation,
-        depths: &'a [f32],
-    ) -> DataMap<'a> {
+    pub(crate) fn data<'a>(&'a self, sampling: &'a Sampling) -> DataMap<'a> {
         match &self.values {
             Values::Vertices([left, right]) => DataMap::Vertices([left, right]),
             Values::Volume { values, to_voxels } => DataMap::Volume(VolumeMap {
                 values: values.view(),
                 to_voxels: *to_voxels,
-                interpolation,
-                depths,
+                interpolation: sampling.interpolation,
+                depths: &sampling.depths,
+                spacing: sampling.spacing,
+                missing: sampling.missing,
             }),
         }
     }
@@ -182,6 +216,11 @@ impl BrainMap {
         all.sort_by(f32::total_cmp);
         all
     }
+}
+
+/// Whether a file holds arrays by name.
+pub(crate) fn is_archive(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "npz")
 }
 
 /// A volume from the values of a mask, which is known by its number of voxels.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use heschl_core::brain::{RegionRow, Side, Subject};
 use heschl_core::run::encoding::Column;
 use heschl_core::scene::{
-    ColourMap, ColourScale, DataMap, Hit, Layer, NamedView, Outlines, Picture, Scene, Underlay,
-    View, Visibility, draw_with_visibility,
+    ColourMap, ColourScale, DataMap, Hit, Layer, LayerStyle, Marks, NamedView, Outlines, Picture,
+    Scene, Underlay, View, Visibility, draw_with_visibility,
 };
 
 use crate::gui::loading::Loading;
@@ -168,11 +168,13 @@ pub(crate) fn draw(
                 limits,
             },
             threshold: None,
+            style: LayerStyle::default(),
         }),
         outlines: regions.map(|regions| Outlines {
             regions,
             width: (OUTLINE_SHARE * size[1] as f32).max(1.0),
         }),
+        marks: Marks::default(),
         is_lit: view.is_lit,
     };
     draw_with_visibility(&scene, size, n_samples).map_err(|error| error.to_string())

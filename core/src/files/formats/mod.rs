@@ -3,6 +3,7 @@
 mod affine;
 mod cifti;
 pub mod compressed;
+pub mod drawing;
 pub mod found;
 pub mod freesurfer;
 pub mod gifti;

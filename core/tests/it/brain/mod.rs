@@ -5,6 +5,7 @@ mod folders;
 mod freesurfer;
 mod gifti;
 mod language;
+mod overlays;
 mod sampling;
 mod subject;
 
