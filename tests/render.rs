@@ -317,7 +317,7 @@ fn further_maps_and_regions_that_do_not_fit_are_told_in_a_sentence() {
     std::fs::write(&areas, b"x").unwrap();
     let areas = areas.to_string_lossy().into_owned();
     let out = folder.path().join("picture.png");
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 9] = [
         (&["--map2", "other"], "other"),
         (
             &["--map2", "map", "--cmap2d", "viridis"],
@@ -329,6 +329,7 @@ fn further_maps_and_regions_that_do_not_fit_are_told_in_a_sentence() {
         (&["--rois", "mine"], "has no regions \"mine\""),
         (&["--rois", &areas], "does not tell its hemisphere"),
         (&["--dropout"], "has no transform"),
+        (&["--scale-bar"], "holds on a flat map alone"),
     ];
     for (arguments, sentence) in cases {
         let mut command = heschl();

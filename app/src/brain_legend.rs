@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use heschl_core::figure::{Axis, escaped};
 use heschl_core::scene::{
-    CURVATURE_GREYS, Category, ColourScale, ColourScale2d, DOT_SIZE, DOT_STEP, FADED_OPACITY,
-    NO_DATA_SHADE,
+    CURVATURE_GREYS, Category, ColourScale, ColourScale2d, DOT_SHARE, DOT_SIZE, DOT_STEP,
+    FADED_OPACITY, NO_DATA_SHADE,
 };
 
 /// Sizes for a picture of 800 points' width.
@@ -18,6 +18,8 @@ const ENTRY_GAP: f64 = 18.0;
 /// Width of a letter as a share of its height, on average.
 const LETTER: f64 = 0.56;
 const LETTER_POINTS: f64 = 12.0;
+/// Colours of at least this opacity count as opaque: some of pycortex's have 254.
+const OPAQUE: u8 = 250;
 
 /// The colours of a picture.
 #[derive(Default)]
@@ -149,7 +151,7 @@ impl Pen<'_> {
         let left = (self.place.width - 800.0 * unit) / 2.0;
         let _ = writeln!(
             self.text,
-            "<rect x=\"{:.3}\" y=\"{:.3}\" width=\"{:.3}\" height=\"{:.3}\" {fill}/>",
+            "<rect x=\"{:.3}\" y=\"{:.3}\" width=\"{:.3}\" height=\"{:.3}\" {fill} shape-rendering=\"crispEdges\"/>",
             left + x * unit,
             self.place.top + (self.y + y) * unit,
             width * unit,
@@ -227,7 +229,10 @@ impl Pen<'_> {
 
     fn square(&mut self, [across, up]: [&str; 2], scale: &ColourScale2d) {
         let (left, top) = ((800.0 - SQUARE) / 2.0, 14.0);
-        self.checks([left, top, SQUARE, SQUARE]);
+        let (_, colours) = scale.map.pixels();
+        if colours.iter().any(|colour| colour[3] < OPAQUE) {
+            self.checks([left, top, SQUARE, SQUARE]);
+        }
         // Half of the colours along each side are enough for the eye.
         let n = 64;
         let step = SQUARE / f64::from(n);
@@ -235,7 +240,8 @@ impl Pen<'_> {
             for column in 0..n {
                 let share = |at: i32| (at as f32 + 0.5) / n as f32;
                 let [red, green, blue, alpha] = scale.map.colour([share(column), 1.0 - share(row)]);
-                let fill = with_opacity([red, green, blue], f64::from(alpha) / 255.0);
+                let opacity = if alpha < OPAQUE { alpha } else { u8::MAX };
+                let fill = with_opacity([red, green, blue], f64::from(opacity) / 255.0);
                 let [x, y] = [column, row].map(|at| f64::from(at) * step);
                 self.rect([left + x, top + y, step, step], &fill);
             }
@@ -329,7 +335,8 @@ impl Pen<'_> {
                 self.rect([left, top, width, height], &faded);
             }
             Swatch::NotANumber => {
-                let size = DOT_SIZE as f64 / DOT_STEP as f64 * width / 2.0;
+                let size = DOT_SIZE as f64 / DOT_STEP as f64 * width;
+                let light = with_opacity([255; 3], f64::from(DOT_SHARE));
                 for [x, y] in [[0.1, 0.1], [0.6, 0.1], [0.35, 0.6], [0.8, 0.6]] {
                     self.rect(
                         [left + x * width, top + y * height, size, size],

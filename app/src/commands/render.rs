@@ -238,6 +238,13 @@ fn write_picture(args: &Args, command: &str) -> Result<String, Failure> {
         is_lit: view.is_lit && !args.no_light,
     };
     let is_flat = args.view == "flat";
+    if args.regions.scale_bar && !is_flat {
+        return Err(Failure::new(
+            "A scale in mm holds on a flat map alone, since other views are in perspective. Choose --view flat, or leave out \
+             --scale-bar."
+                .into(),
+        ));
+    }
     let (picture, seen) = if is_flat {
         draw_flat(&scene, args.size, N_SAMPLES)?
     } else {

@@ -31,7 +31,7 @@ pub use layer::{
 pub use lines::Lines;
 pub use outlines::Outlines;
 pub use picture::{
-    CURVATURE_GREYS, DOT_GREY, DOT_SIZE, DOT_STEP, Marks, NO_DATA_SHADE, Picture, Scene, Underlay,
+    CURVATURE_GREYS, DOT_SHARE, DOT_SIZE, DOT_STEP, Marks, NO_DATA_SHADE, Picture, Scene, Underlay,
     draw, draw_with_visibility,
 };
 pub use pose::{Pose, PoseError, PosedBrain, PosedHemisphere};

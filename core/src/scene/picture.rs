@@ -20,9 +20,9 @@ const PLAIN_GREY: f32 = 0.5;
 /// Distance between the dots that mark what is not a number, pixels.
 pub const DOT_STEP: usize = 8;
 /// Size of the dots, pixels.
-pub const DOT_SIZE: usize = 3;
-/// Grey of the dots, from 0 to 1.
-pub const DOT_GREY: f32 = 1.0;
+pub const DOT_SIZE: usize = 2;
+/// By how much the dots are lighter than the cortex, as a share of the way to white.
+pub const DOT_SHARE: f32 = 0.6;
 /// How bright the cortex is where there are no data, as a share.
 pub const NO_DATA_SHADE: f32 = 0.6;
 
@@ -199,7 +199,10 @@ impl<'s, 'a> Shader<'s, 'a> {
             return [red, green, blue];
         }
         let below = match (reader.missing(), shown.kind) {
-            (MissingLook::Marked, PointKind::NotANumber) if is_dot(pixel) => DOT_GREY,
+            (MissingLook::Marked, PointKind::NotANumber) if is_dot(pixel) => {
+                let grey = self.grey(hit);
+                grey + DOT_SHARE * (1.0 - grey)
+            }
             (MissingLook::Marked, PointKind::NoData) => NO_DATA_SHADE * self.grey(hit),
             _ => self.grey(hit),
         };

@@ -12,8 +12,8 @@ use heschl_core::brain::{Missing, NO_DATA, Overlays, Subject, SurfaceKind, smoot
 use heschl_core::files::formats::npz;
 use heschl_core::files::formats::volumes::Volumes;
 use heschl_core::scene::{
-    ColourMap2d, ColourScale, ColourScale2d, Colouring, DataMap, Interpolation, Layer, LayerStyle,
-    Visibility, VolumeMap, colours, draw_flat, dropout, values,
+    Category, ColourMap2d, ColourScale, ColourScale2d, Colouring, DataMap, Interpolation, Layer,
+    LayerStyle, Visibility, VolumeMap, colours, draw_flat, dropout, values,
 };
 use heschl_core::stats::score::correlation;
 use ndarray::{Array2, Array3, ArrayView3, Ix1, Ix2, Ix3};
@@ -199,6 +199,55 @@ fn the_flat_map_of_the_small_store_is_that_of_pycortex() {
         data.missing = missing;
         map.check([file, name], data, least);
     }
+}
+
+#[test]
+fn the_most_frequent_category_of_several_depths_is_shown() {
+    let map = Map::small();
+    let volume =
+        Array3::from_shape_fn((31, 100, 100), |(z, y, x)| ((x + 2 * y + 3 * z) % 3) as f32);
+    let depths = depths(5);
+    let at = |depth: &f32| {
+        let data = DataMap::Volume(map.volume(volume.view(), std::slice::from_ref(depth)));
+        values(data, &map.subject, &map.seen)
+    };
+    let alone: Vec<Vec<f32>> = depths.iter().map(at).collect();
+    let categories = [0, 1, 2].map(|value| Category {
+        value,
+        name: value.to_string(),
+        colour: [value as u8; 3],
+    });
+    let layer = Layer {
+        data: DataMap::Volume(map.volume(volume.view(), &depths)),
+        scale: ColourScale {
+            map: "gray".parse().unwrap(),
+            limits: [0.0, 1.0],
+        },
+        threshold: None,
+        style: LayerStyle {
+            colouring: Colouring::Categories(&categories),
+            ..LayerStyle::default()
+        },
+    };
+    let shown = colours(&layer, &map.subject, &map.seen, 1);
+    let mut n = 0;
+    for (pixel, shown) in shown.iter().enumerate() {
+        let Some(shown) = shown else {
+            continue;
+        };
+        let count = |category: u8| {
+            let own = alone
+                .iter()
+                .filter(|own| (own[pixel] - f32::from(category)).abs() < 0.5);
+            own.count()
+        };
+        let most = (0..3)
+            .max_by_key(|category| (count(*category), 3 - category))
+            .unwrap();
+        assert_eq!(shown.rgba, [most, most, most, 255]);
+        n += 1;
+    }
+    assert!(n > 10_000, "{n}");
 }
 
 #[test]

@@ -79,7 +79,7 @@ pub(super) struct ColouringArgs {
     #[arg(long, value_name = "MAP")]
     opacity: Option<String>,
 
-    /// Values of that map that are transparent and opaque
+    /// Values of that map that are transparent and opaque [default: 0,1]
     #[arg(long, value_name = "MIN,MAX", value_parser = range, requires = "opacity", allow_hyphen_values = true)]
     opacity_range: Option<[f32; 2]>,
 
@@ -87,8 +87,8 @@ pub(super) struct ColouringArgs {
     #[arg(long, value_enum)]
     missing: Option<Look>,
 
-    /// Hatch where the scanner had no signal: in the mean functional image, or in the image of the transform
-    #[arg(long, value_name = "IMAGE", num_args = 0..=1)]
+    /// Hatch where the scanner had no signal: in this mean functional image [default: the image of the transform]
+    #[arg(long, value_name = "IMAGE", num_args = 0..=1, require_equals = true)]
     #[expect(clippy::option_option, reason = "the option, and its value")]
     dropout: Option<Option<std::path::PathBuf>>,
 }

@@ -37,6 +37,10 @@ pub(super) struct RegionArgs {
     #[arg(long)]
     no_rois: bool,
 
+    /// Name the regions in every view, not on the flat map alone
+    #[arg(long, conflicts_with = "no_labels")]
+    labels: bool,
+
     /// Do not name the regions of a flat map
     #[arg(long)]
     no_labels: bool,
@@ -144,9 +148,9 @@ impl<'a> Regions<'a> {
         })
     }
 
-    /// The names of the regions; only on a flat map, where all are seen.
+    /// The names of the regions that are seen.
     pub(super) fn marks(&self, args: &Args, seen: &Visibility, is_flat: bool) -> BrainMarks {
-        if !is_flat || args.regions.no_labels {
+        if !(is_flat || args.regions.labels) || args.regions.no_labels {
             return BrainMarks::default();
         }
         let mut named = self
@@ -159,6 +163,7 @@ impl<'a> Regions<'a> {
                 vertices: shape.vertices.clone(),
             });
         }
+        named.retain(|own| !is_nameless(&own.name));
         let found = labels(&named, seen, N_SAMPLES);
         let (marks, n_left_out) = BrainMarks::of_labels(&found, args.size);
         if n_left_out > 0 {
@@ -169,6 +174,12 @@ impl<'a> Regions<'a> {
         }
         marks
     }
+}
+
+/// Whether a name says that the vertices belong to no region, as FreeSurfer's "unknown" does.
+fn is_nameless(name: &str) -> bool {
+    let name = name.to_lowercase();
+    ["unknown", "???", "medial_wall", "medialwall", "medial wall"].contains(&name.as_str())
 }
 
 /// A set of the subject, or of files.

@@ -181,3 +181,52 @@ fn lines_and_names_stand_where_regions_are() {
     assert!(x > left && x < right && y > above && y < below);
     assert!(found[0].room > found[1].room);
 }
+
+#[test]
+fn damaged_drawings_are_refused_or_read_and_nothing_else() {
+    let seed = include_bytes!("../../../../fuzz/seeds/drawing/overlays.svg");
+    assert_eq!(Drawing::parse(seed).unwrap().layers.len(), 3);
+    let mut random = 1_u64;
+    let mut next = |n: usize| {
+        // A linear congruence of Knuth's is random enough.
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) as usize % n
+    };
+    let (mut n_read, mut n_refused) = (0, 0);
+    for _ in 0..20_000 {
+        let mut bytes = seed.to_vec();
+        for _ in 0..=next(3) {
+            let at = next(bytes.len());
+            match next(4) {
+                0 => bytes[at] = b"0123456789.eE-+,zmlcCqaA<>/\"& "[next(30)],
+                1 => bytes.truncate(at + 1),
+                2 => drop(bytes.drain(at..(at + next(20)).min(bytes.len()))),
+                _ => {
+                    let copied: Vec<u8> = bytes[at..(at + next(60)).min(bytes.len())].to_vec();
+                    bytes.splice(at..at, copied);
+                }
+            }
+            if bytes.is_empty() {
+                break;
+            }
+        }
+        match Drawing::parse(&bytes) {
+            Err(reason) => {
+                assert!(!reason.is_empty());
+                n_refused += 1;
+            }
+            Ok(drawing) => {
+                n_read += 1;
+                let shapes = drawing.layers.iter().flat_map(|layer| &layer.shapes);
+                let lines = shapes.flat_map(|shape| shape.paths.iter().flatten());
+                for line in lines {
+                    assert!(line.points.len() > 1);
+                    assert!(line.points.iter().flatten().all(|value| value.is_finite()));
+                }
+            }
+        }
+    }
+    assert!(n_read > 1000 && n_refused > 1000, "{n_read} {n_refused}");
+}
