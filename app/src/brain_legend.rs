@@ -13,7 +13,7 @@ const BAR_LENGTH: f64 = 220.0;
 const BAR_THICKNESS: f64 = 10.0;
 const SQUARE: f64 = 110.0;
 const LINE: f64 = 20.0;
-const SWATCH: f64 = 12.0;
+const SWATCH: f64 = 14.0;
 const ENTRY_GAP: f64 = 18.0;
 /// Width of a letter as a share of its height, on average.
 const LETTER: f64 = 0.56;
@@ -312,7 +312,7 @@ impl Pen<'_> {
             let mut left = 400.0 - (width - ENTRY_GAP) / 2.0;
             for index in row {
                 draw(self, index, [left, 0.0, SWATCH, SWATCH]);
-                self.words([left + SWATCH + 6.0, SWATCH - 1.5], "start", words[index]);
+                self.words([left + SWATCH + 6.0, SWATCH - 3.0], "start", words[index]);
                 left += entry_width(words[index]);
             }
             self.y += LINE;
@@ -338,10 +338,7 @@ impl Pen<'_> {
                 let size = DOT_SIZE as f64 / DOT_STEP as f64 * width;
                 let light = with_opacity([255; 3], f64::from(DOT_SHARE));
                 for [x, y] in [[0.1, 0.1], [0.6, 0.1], [0.35, 0.6], [0.8, 0.6]] {
-                    self.rect(
-                        [left + x * width, top + y * height, size, size],
-                        "fill=\"#fff\"",
-                    );
+                    self.rect([left + x * width, top + y * height, size, size], &light);
                 }
             }
             Swatch::NoSignal => {

@@ -1,4 +1,8 @@
 //! What decides the colour of a point: two and three maps, opacity, categories, thresholds, and what is missing.
+#![expect(
+    clippy::large_types_passed_by_value,
+    reason = "a test passes few layers"
+)]
 
 use std::borrow::Cow;
 
