@@ -1,5 +1,6 @@
 //! A picture of the cortex as a file: alone, or with its colour bar.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -28,6 +29,8 @@ pub(crate) struct BrainFigure<'a> {
     pub(crate) legend: Legend<'a>,
     /// Words over the picture.
     pub(crate) marks: BrainMarks,
+    /// Words over the picture, such as L and R, and where their middle is, as shares of its width and height.
+    pub(crate) letters: &'a [([f64; 2], &'static str)],
 }
 
 /// A file format of pictures.
@@ -109,6 +112,17 @@ impl BrainFigure<'_> {
             escaped(recipe)
         );
         self.marks.svg(&mut text, width / sides[0]);
+        for ([x, y], letter) in self.letters {
+            let _ = writeln!(
+                text,
+                "<text x=\"{:.3}\" y=\"{:.3}\" text-anchor=\"middle\" font-size=\"{}\" fill=\"#fff\" stroke=\"#000\" \
+                 stroke-width=\"{:.3}\" paint-order=\"stroke\">{letter}</text>",
+                x * width,
+                y * height + 5.0 * unit,
+                14.0 * unit,
+                2.5 * unit
+            );
+        }
         let place = Place {
             width,
             top: height,

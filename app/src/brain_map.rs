@@ -1,15 +1,22 @@
 //! Subjects and the maps shown on them, from the files that a user names.
 
-use std::path::Path;
+mod anatomy;
+mod placement;
+
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use heschl_core::brain::folders::{self, NamedTransform};
+use heschl_core::brain::folders::{self, FolderKind, FoundFile, NamedTransform};
 use heschl_core::brain::{DepthSpacing, Mask, Missing, Overlays, Subject};
 use heschl_core::files::formats::npz::{self, NpzError};
 use heschl_core::files::formats::volumes::Volumes;
 use heschl_core::run::encoding::{Column, ScoreTable};
-use heschl_core::scene::{DataMap, Interpolation, VolumeMap, dropout};
-use ndarray::{Array3, ArrayD, IxDyn};
+use heschl_core::run::recipe::EncodeFile;
+use heschl_core::scene::{DataMap, Interpolation, dropout};
+use ndarray::{ArrayD, IxDyn};
+
+pub(crate) use anatomy::Anatomy;
+pub(crate) use placement::{ImageSpace, PlacedMap, Placement, middle};
 
 use crate::failure::Failure;
 
@@ -17,11 +24,18 @@ use crate::failure::Failure;
 pub(crate) const FSAVERAGE5: &str = "fsaverage5";
 
 /// A subject, and how images lie in its space.
+#[derive(Debug, Clone)]
 pub(crate) struct OpenSubject {
     pub(crate) subject: Arc<Subject>,
-    transforms: Vec<NamedTransform>,
+    /// Its folder; `None` for the bundled subject.
+    pub(crate) folder: Option<PathBuf>,
+    /// The program that wrote its folder; `None` for the bundled subject.
+    pub(crate) kind: Option<FolderKind>,
+    pub(crate) transforms: Vec<NamedTransform>,
     /// What is drawn on the flat map.
     pub(crate) drawn: Option<Overlays>,
+    /// The files that were looked for.
+    pub(crate) files: Vec<FoundFile>,
     /// What the user should know of its files.
     pub(crate) notes: Vec<String>,
 }
@@ -33,12 +47,7 @@ impl OpenSubject {
     /// A sentence if there is no such subject.
     pub(crate) fn open(name: &str) -> Result<Self, Failure> {
         if name == FSAVERAGE5 {
-            return Ok(Self {
-                subject: Arc::new(Subject::fsaverage5().clone()),
-                transforms: vec![],
-                drawn: None,
-                notes: vec![],
-            });
+            return Ok(Self::bundled());
         }
         let folder = Path::new(name);
         if !folder.is_dir() {
@@ -47,38 +56,81 @@ impl OpenSubject {
                 name.escape_debug()
             )));
         }
+        Self::of_folder(folder)
+    }
+
+    /// The subject that comes with the program.
+    pub(crate) fn bundled() -> Self {
+        Self {
+            subject: Arc::new(Subject::fsaverage5().clone()),
+            folder: None,
+            kind: None,
+            transforms: vec![],
+            drawn: None,
+            files: vec![],
+            notes: vec![],
+        }
+    }
+
+    /// The subject of a folder.
+    ///
+    /// # Errors
+    /// A sentence if the folder is of no known program, or a file in it cannot be read.
+    pub(crate) fn of_folder(folder: &Path) -> Result<Self, Failure> {
         let loaded = folders::load(folder)?;
         Ok(Self {
             subject: Arc::new(loaded.subject),
+            folder: Some(folder.to_path_buf()),
+            kind: Some(loaded.kind),
             transforms: loaded.transforms,
             drawn: loaded.drawn,
+            files: loaded.files,
             notes: loaded.notes,
         })
     }
 
-    /// The transform of this name, or the only one.
-    fn transform(&self, name: Option<&str>) -> Result<&NamedTransform, Failure> {
-        let names: Vec<&str> = self.transforms.iter().map(|it| it.name.as_str()).collect();
+    /// The transform of this name; without a name the only one, or the only one that values of this shape fit.
+    fn transform_for(
+        &self,
+        name: Option<&str>,
+        shape: &[usize],
+    ) -> Result<&NamedTransform, Failure> {
         let subject = &self.subject.name;
-        match (name, &self.transforms[..]) {
-            (None, [only]) => Ok(only),
-            (_, []) => Err(Failure::new(format!(
-                "The data are a volume, and it is not known how it lies in the space of {subject}, which has no transform. Choose \
-                 the subject that was recorded."
-            ))),
-            (None, _) => Err(Failure::new(format!(
-                "{subject} has several transforms. Name one of them: {}.",
-                names.join(", ")
-            ))),
-            (Some(name), all) => all.iter().find(|it| it.name == name).ok_or_else(|| {
+        let names = || {
+            let names = self.transforms.iter().map(|it| it.name.as_str());
+            names.collect::<Vec<_>>().join(", ")
+        };
+        if let Some(name) = name {
+            let named = self.transforms.iter().find(|it| it.name == name);
+            return named.ok_or_else(|| {
                 Failure::new(format!(
                     "{subject} has no transform \"{}\". Choose one of {}.",
                     name.escape_debug(),
-                    names.join(", ")
+                    names()
                 ))
-            }),
+            });
+        }
+        if let [only] = &self.transforms[..] {
+            return Ok(only);
+        }
+        let fits = |named: &&NamedTransform| holds(named, shape);
+        let fitting: Vec<&NamedTransform> = self.transforms.iter().filter(fits).collect();
+        match fitting[..] {
+            [only] => Ok(only),
+            _ => Err(Failure::new(format!(
+                "{subject} has several transforms. Name one of them: {}.",
+                names()
+            ))),
         }
     }
+}
+
+/// Whether values of this shape are a volume of a transform's image, or of one of its masks.
+fn holds(named: &NamedTransform, shape: &[usize]) -> bool {
+    let n_values = shape.iter().product::<usize>();
+    shape == named.transform.shape_zyx
+        || n_values == named.transform.n_voxels()
+        || named.masks.iter().any(|mask| mask.voxels.len() == n_values)
 }
 
 /// How points of the surface get values from a volume.
@@ -92,17 +144,9 @@ pub(crate) struct Sampling {
 
 /// A map of a subject.
 pub(crate) struct BrainMap {
-    values: Values,
-}
-
-enum Values {
-    /// Of the left and the right hemisphere.
-    Vertices([Vec<f32>; 2]),
-    Volume {
-        /// `(z, y, x)`
-        values: Array3<f32>,
-        to_voxels: [[f64; 4]; 3],
-    },
+    values: PlacedMap,
+    /// What was assumed, for the user.
+    pub(crate) notes: Vec<String>,
 }
 
 impl BrainMap {
@@ -119,12 +163,21 @@ impl BrainMap {
         subject: &OpenSubject,
         transform: Option<&str>,
     ) -> Result<Self, Failure> {
-        let (values, shape) = if is_archive(path) {
-            of_archive(path, name)?
+        let ((values, shape), image) = if is_archive(path) {
+            (of_archive(path, name)?, None)
         } else {
-            of_image(path)?
+            let (shaped, space) = of_image(path)?;
+            (shaped, Some(space))
         };
-        Self::fit(values, &shape, subject, transform)
+        let image = match image {
+            None if shape.len() == 1 => path.parent().and_then(recorded_space),
+            image => image,
+        };
+        let placement = Placement::find(&shape, image.as_ref(), subject, transform)?;
+        Ok(Self {
+            values: placement.map(values)?,
+            notes: placement.notes,
+        })
     }
 
     /// How much of the signal is lost, from 0 to 1: from the mean functional image, or from the image of the transform.
@@ -138,10 +191,16 @@ impl BrainMap {
     ) -> Result<Self, Failure> {
         let path = match image {
             Some(path) => path,
-            None => &open.transform(transform)?.reference,
+            None if open.transforms.is_empty() => {
+                return Err(Failure::new(format!(
+                    "{} has no transform, whose image would show where there is no signal. Name a mean functional image.",
+                    open.subject.name
+                )));
+            }
+            None => &open.transform_for(transform, &[])?.reference,
         };
         let mut map = Self::read(path, None, open, transform)?;
-        let Values::Volume { values, .. } = &mut map.values else {
+        let PlacedMap::Volume { values, .. } = &mut map.values else {
             return Err(Failure::new(format!(
                 "The image of the signal has a value per vertex; a volume is expected.\nFile: {}",
                 path.display()
@@ -151,70 +210,19 @@ impl BrainMap {
         Ok(map)
     }
 
-    /// Finds out which places of the subject the values belong to.
-    fn fit(
-        values: Vec<f32>,
-        shape: &[usize],
-        open: &OpenSubject,
-        transform: Option<&str>,
-    ) -> Result<Self, Failure> {
-        let subject = &open.subject;
-        if values.len() == subject.n_vertices() && shape.len() < 3 {
-            let (left, right) = values.split_at(subject.hemispheres[0].n_vertices());
-            return Ok(Self {
-                values: Values::Vertices([left.to_vec(), right.to_vec()]),
-            });
-        }
-        if open.transforms.is_empty() && shape.len() < 3 {
-            return Err(Failure::new(format!(
-                "There are {} values, but {} has {} vertices. Choose the subject that was recorded.",
-                values.len(),
-                subject.name,
-                subject.n_vertices()
-            )));
-        }
-        let transform = open.transform(transform)?;
-        let shape_zyx = transform.transform.shape_zyx;
-        let volume = if shape == shape_zyx || values.len() == transform.transform.n_voxels() {
-            values
-        } else {
-            masked(&values, transform)?
-        };
-        let values = Array3::from_shape_vec(shape_zyx, volume)
-            .map_err(|error| Failure::new(format!("The image is invalid: {error}.")))?;
-        let [x, y, z, _] = transform.transform.coord;
-        Ok(Self {
-            values: Values::Volume {
-                values,
-                to_voxels: [x, y, z],
-            },
-        })
-    }
-
     /// The data for a scene.
     pub(crate) fn data<'a>(&'a self, sampling: &'a Sampling) -> DataMap<'a> {
-        match &self.values {
-            Values::Vertices([left, right]) => DataMap::Vertices([left, right]),
-            Values::Volume { values, to_voxels } => DataMap::Volume(VolumeMap {
-                values: values.view(),
-                to_voxels: *to_voxels,
-                interpolation: sampling.interpolation,
-                depths: &sampling.depths,
-                spacing: sampling.spacing,
-                missing: sampling.missing,
-            }),
+        let mut data = self.values.data(sampling.interpolation, &sampling.depths);
+        if let DataMap::Volume(volume) = &mut data {
+            volume.spacing = sampling.spacing;
+            volume.missing = sampling.missing;
         }
+        data
     }
 
     /// All finite values, sorted.
     pub(crate) fn sorted(&self) -> Vec<f32> {
-        let mut all: Vec<f32> = match &self.values {
-            Values::Vertices(sides) => sides.iter().flatten().copied().collect(),
-            Values::Volume { values, .. } => values.iter().copied().collect(),
-        };
-        all.retain(|value| value.is_finite());
-        all.sort_by(f32::total_cmp);
-        all
+        self.values.sorted()
     }
 }
 
@@ -223,21 +231,37 @@ pub(crate) fn is_archive(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == "npz")
 }
 
-/// A volume from the values of a mask, which is known by its number of voxels.
-fn masked(values: &[f32], transform: &NamedTransform) -> Result<Vec<f32>, Failure> {
-    let fits = |mask: &&Mask| mask.voxels.len() == values.len();
+/// Where the voxels of scores lie: by the mask that their recipe names, if it can be read.
+pub(crate) fn recorded_space(scores: &Path) -> Option<ImageSpace> {
+    let recipe = EncodeFile::read(&scores.join("recipe.toml")).ok()?.encode;
+    let mask = recipe.responses.mask?;
+    let image = Volumes::open(&mask, &std::env::temp_dir()).ok()?;
+    let (n_volumes, n_voxels) = image.dim();
+    let values = (n_volumes == 1).then(|| image.read::<f32>(0..1, 0..n_voxels))?;
+    let [x, y, z] = image.size();
+    let values: Vec<f32> = values.ok()?.into_iter().collect();
+    Some(ImageSpace {
+        affine: image.affine(),
+        size: image.size(),
+        mask: Some(Mask::of_volume("of the recipe", [z, y, x], &values)),
+    })
+}
+
+/// The mask of a transform that has as many voxels as there are values.
+///
+/// # Errors
+/// A sentence if there is none, or several.
+fn fitting_mask(n_values: usize, transform: &NamedTransform) -> Result<&Mask, Failure> {
+    let fits = |mask: &&Mask| mask.voxels.len() == n_values;
     let fitting: Vec<&Mask> = transform.masks.iter().filter(fits).collect();
     let named = |masks: &mut dyn Iterator<Item = &Mask>| {
         let words = masks.map(|mask| format!("{} ({} voxels)", mask.name, mask.voxels.len()));
         words.collect::<Vec<_>>().join(", ")
     };
     match fitting[..] {
-        [mask] => mask
-            .volume(values)
-            .ok_or_else(|| Failure::new("The mask does not fit its image.".into())),
+        [mask] => Ok(mask),
         [] => Err(Failure::new(format!(
-            "There are {} values, but the image of {} has {} voxels and no mask of as many. Masks: {}.",
-            values.len(),
+            "There are {n_values} values, but the image of {} has {} voxels and no mask of as many. Masks: {}.",
             transform.name,
             transform.transform.n_voxels(),
             named(&mut transform.masks.iter())
@@ -283,7 +307,7 @@ fn of_archive(path: &Path, name: Option<&str>) -> Result<Shaped, Failure> {
     }
 }
 
-fn of_image(path: &Path) -> Result<Shaped, Failure> {
+fn of_image(path: &Path) -> Result<(Shaped, ImageSpace), Failure> {
     let image = Volumes::open(path, &std::env::temp_dir())?;
     let (n_volumes, n_voxels) = image.dim();
     if n_volumes != 1 {
@@ -294,5 +318,10 @@ fn of_image(path: &Path) -> Result<Shaped, Failure> {
     }
     let values = image.read::<f32>(0..1, 0..n_voxels)?;
     let [x, y, z] = image.size();
-    Ok((values.into_iter().collect(), vec![z, y, x]))
+    let space = ImageSpace {
+        affine: image.affine(),
+        size: image.size(),
+        mask: None,
+    };
+    Ok(((values.into_iter().collect(), vec![z, y, x]), space))
 }

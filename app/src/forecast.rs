@@ -63,7 +63,7 @@ impl Forecast {
             .sum()
     }
 
-    /// Counts windows from the files' headers, tries the encoder out, and looks at memory and disk.
+    /// Counts windows from the files' headers, times the encoder, and checks memory and disk.
     ///
     /// # Errors
     /// [`EncoderError`] if the encoder fails on its trial.

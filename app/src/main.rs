@@ -28,8 +28,10 @@ mod remedies;
 mod render;
 mod report;
 mod setup;
+mod share;
 mod slurm;
 mod support;
+mod test_responses;
 
 use std::process::ExitCode;
 
@@ -74,6 +76,7 @@ enum Command {
     Partition(commands::partition::Args),
     Simulate(commands::simulate::Args),
     Render(commands::render::Args),
+    Share(commands::share::Args),
     Inspect(commands::inspect::Args),
     Models(commands::models::Args),
     Devices(commands::devices::Args),
@@ -127,6 +130,7 @@ fn run_command(command: Command) -> failure::CommandResult {
         Command::Partition(args) => commands::partition::run(&args),
         Command::Simulate(args) => commands::simulate::run(&args),
         Command::Render(args) => commands::render::run(&args),
+        Command::Share(args) => commands::share::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Models(args) => commands::models::run(args),
         Command::Devices(args) => commands::devices::run(args),

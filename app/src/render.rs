@@ -97,7 +97,7 @@ pub(crate) fn with_chunks(png: &[u8], recipe: &str, dpi: u32) -> Vec<u8> {
     with
 }
 
-/// A page of the figure's size, with the recipe among the document's facts.
+/// A page of the figure's size, with the recipe in the document's metadata.
 pub(crate) fn pdf(svg: &str, recipe: &str) -> Result<Vec<u8>, String> {
     let tree = svg2pdf::usvg::Tree::from_str(svg, &options()).map_err(|error| error.to_string())?;
     let (figure, figure_ref) = svg2pdf::to_chunk(&tree, svg2pdf::ConversionOptions::default())

@@ -9,7 +9,7 @@ use sysinfo::System;
 
 use crate::own_program;
 
-/// Lines of a log that are kept, its last.
+/// Number of last lines of a log that are kept.
 const MAX_LOG_LINES: usize = 300;
 
 /// Returns the report as text. The user's home folder is written as `~`.

@@ -48,7 +48,7 @@ pub(crate) fn run(args: Args) -> CommandResult {
     ));
     say(format_args!("  {}", library.path.display()));
     say(format_args!("cpu   {} threads", setup::n_threads()));
-    // What is missing is easier to tell from the files than from the runtime's own complaint.
+    // What is missing is easier to tell from the files than from the runtime's error.
     let blocker = cuda_blocker(&around, &library.path);
     match blocker.map_or_else(|| runtime.try_cuda(0), Err) {
         Ok(()) => say("cuda  NVIDIA GPU 0 can be used"),

@@ -17,6 +17,7 @@ pub(crate) mod pick;
 pub(crate) mod predict;
 pub(crate) mod render;
 pub(crate) mod run;
+pub(crate) mod share;
 pub(crate) mod simulate;
 pub(crate) mod stack;
 pub(crate) mod sweep;

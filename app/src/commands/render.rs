@@ -182,7 +182,7 @@ fn share(text: &str) -> Result<f32, String> {
 }
 
 /// `1000x750` as width and height.
-fn size(text: &str) -> Result<[usize; 2], String> {
+pub(crate) fn size(text: &str) -> Result<[usize; 2], String> {
     let sides = text.split_once(['x', '×']).and_then(|(width, height)| {
         Some([width.trim().parse().ok()?, height.trim().parse().ok()?])
     });
@@ -214,6 +214,9 @@ fn write_picture(args: &Args, command: &str) -> Result<String, Failure> {
     let view = view(args, subject)?;
     let sampling = sampling(args, view.pose.depth);
     let maps = Maps::read(args, &open)?;
+    for sentence in maps.notes() {
+        note(format_args!("{sentence}"));
+    }
     let has_legend = args.colour_bar || format != Format::Png;
     let scale2d = maps.scale2d(args)?;
     let categories = maps.categories(args, &sampling)?;
@@ -262,6 +265,7 @@ fn write_picture(args: &Args, command: &str) -> Result<String, Failure> {
         width_points: args.size[0] as f64,
         legend: maps.legend(args, &scene, &seen, choice),
         marks,
+        letters: &[],
     };
     let bytes = match format {
         Format::Png if !args.colour_bar => figure.plain_png(command)?,

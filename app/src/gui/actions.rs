@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::brain::BrainSettings;
+use super::brain::{BrainSettings, SubjectChoice};
 use super::features::FeatureSelection;
 use super::figure::ExportSize;
 use super::fitting::FitAs;
@@ -61,6 +61,8 @@ pub(crate) enum Action {
     SupportReport,
     /// Save the figure of the page.
     Export(ExportFormat),
+    /// Save scores on the cortex as an HTML file.
+    Share,
     /// Set the size and resolution of saved figures.
     ExportSize(ExportSize),
     /// Open a file dialog.
@@ -143,6 +145,8 @@ pub(crate) enum ViewAction {
     Voxel(usize),
     /// Show the cortex so.
     Brain(Box<BrainSettings>),
+    /// Show scores on this subject.
+    Subject(SubjectChoice),
     /// The cortex is shown in so many pixels; whether it is being turned.
     BrainSize([usize; 2], bool),
 }

@@ -192,7 +192,7 @@ impl App {
             open.map(|open| StudyContentsRequest::of(open.folder.clone(), open.study.clone()));
         self.workers.want_study_contents(found, &mut self.info);
         self.workers
-            .want_sound(self.recording_looked_at(), &mut self.info);
+            .want_sound(self.selected_recording(), &mut self.info);
     }
 
     /// Collects replies and requests what is missing.
@@ -262,7 +262,7 @@ impl App {
         self.state.preferences.speeds.insert(model, speed);
     }
 
-    /// Looks at the first story where the one that was looked at is not there.
+    /// Selects the first story where the selected one is not there.
     fn choose_story(&mut self) {
         let stories = self.info.stories();
         let first = stories.iter().find(|story| story.is_readable());

@@ -1,23 +1,64 @@
 //! What the page "Brain" shows: its settings, the picture that is asked for, and the one that was drawn.
 
+mod drawing;
+mod film;
+mod region_order;
+mod slices;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use heschl_core::brain::{RegionRow, Side, Subject};
+use heschl_core::brain::{Parcellation, RegionRow, Side, Subject, SurfaceKind};
 use heschl_core::run::encoding::Column;
-use heschl_core::scene::{
-    ColourMap, ColourScale, DataMap, Hit, Layer, LayerStyle, Marks, NamedView, Outlines, Picture,
-    Scene, Underlay, View, Visibility, draw_with_visibility,
-};
+use heschl_core::scene::{ColourMap, Hit, Interpolation, NamedView, Picture, Visibility, value_at};
+use serde::{Deserialize, Serialize};
 
+pub(crate) use drawing::{Drawer, Drawn, N_SAMPLES};
+pub(crate) use film::{Film, FilmOf, FilmSettings, USUAL_DELAY_SECS};
+pub(crate) use region_order::RegionOrder;
+pub(crate) use slices::{SliceLayout, SliceSettings, draw as draw_slices};
+
+use crate::brain_map::{Anatomy, OpenSubject, PlacedMap, Placement, middle};
 use crate::gui::loading::Loading;
 
-/// The regions that are named under the pointer and outlined.
-pub(crate) const REGIONS: &str = "aparc";
+/// The regions that are named under the pointer and outlined, if the subject has them.
+const REGIONS: &str = "aparc";
+
+/// The subject that scores are shown on.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct SubjectChoice {
+    /// Its folder; fsaverage5 if there is none.
+    pub(crate) folder: Option<PathBuf>,
+    /// The transform that leads to the image whose voxels were scored, if it must be named.
+    pub(crate) transform: Option<String>,
+}
+
+/// What the picture shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum BrainLayout {
+    /// The cortex from one side.
+    #[default]
+    Cortex,
+    /// Three slices.
+    Slices,
+}
 
 /// What the user has set on the page.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct BrainSettings {
+    /// What the picture shows.
+    pub(crate) layout: BrainLayout,
+    /// How slices are shown.
+    pub(crate) slices: SliceSettings,
+    /// The scan of the test stories that is shown instead of scores.
+    pub(crate) film: Option<FilmSettings>,
+    /// The vertex that was chosen by a click.
+    pub(crate) picked: Option<(Side, usize)>,
+    /// The region that was chosen in the table.
+    pub(crate) region: Option<(Side, String)>,
+    /// The column by which regions are sorted.
+    pub(crate) region_order: RegionOrder,
     /// What is shown of the scores.
     pub(crate) column: Column,
     /// Whether only significant voxels are shown.
@@ -34,8 +75,14 @@ pub(crate) struct BrainSettings {
     pub(crate) turn: [f64; 2],
     /// By how much the picture is enlarged.
     pub(crate) zoom: f64,
+    /// By how much the centre of the picture was moved to the right and up, in heights of the picture before it was enlarged.
+    pub(crate) pan: [f64; 2],
+    /// The regions that are named, listed and outlined; those of the subject that are most common if none is chosen.
+    pub(crate) regions: Option<String>,
     /// Whether the borders of regions are drawn.
     pub(crate) has_outlines: bool,
+    /// Depths between pial and white surface whose mean is shown of an image; 1 shows the middle.
+    pub(crate) n_depths: u16,
     /// Whether the cortex is lit.
     pub(crate) is_lit: bool,
 }
@@ -43,6 +90,12 @@ pub(crate) struct BrainSettings {
 impl Default for BrainSettings {
     fn default() -> Self {
         Self {
+            layout: BrainLayout::Cortex,
+            slices: SliceSettings::default(),
+            film: None,
+            picked: None,
+            region: None,
+            region_order: RegionOrder::default(),
             column: Column::R,
             is_significant_only: false,
             colours: ColourMap::default(),
@@ -51,23 +104,82 @@ impl Default for BrainSettings {
             unfold: 0.5,
             turn: [0.0; 2],
             zoom: 1.0,
+            pan: [0.0; 2],
+            regions: None,
             has_outlines: false,
+            n_depths: 1,
             is_lit: true,
         }
     }
 }
 
 impl BrainSettings {
-    /// The view of a subject in a picture of this size; `None` if the subject lacks a surface of it.
-    #[must_use]
-    pub(crate) fn view(&self, subject: &Subject, size: [usize; 2]) -> Option<View> {
-        let mut view = self.named.of(subject, self.unfold, size).ok()?;
-        view.camera.azimuth += self.turn[0];
-        view.camera.altitude = (view.camera.altitude + self.turn[1]).clamp(0.0, 180.0);
-        view.camera.radius /= self.zoom;
-        view.is_lit = self.is_lit;
-        Some(view)
+    /// Goes back to the whole view.
+    pub(crate) fn reset_view(&mut self) {
+        (self.turn, self.zoom, self.pan) = ([0.0; 2], 1.0, [0.0; 2]);
     }
+
+    /// Takes another view, as a whole.
+    pub(crate) fn take_view(&mut self, named: NamedView) {
+        self.named = named;
+        self.reset_view();
+    }
+
+    /// Whether the cortex lies flat: then it is moved, not turned.
+    #[must_use]
+    pub(crate) fn is_flat(&self) -> bool {
+        self.named == NamedView::Flat || self.unfold >= 1.0
+    }
+
+    /// The regions that are named, listed and outlined.
+    #[must_use]
+    pub(crate) fn parcellation<'a>(&self, subject: &'a Subject) -> Option<&'a Parcellation> {
+        match &self.regions {
+            Some(name) => subject.parcellation(name),
+            None => subject
+                .parcellation(REGIONS)
+                .or_else(|| subject.parcellations.first()),
+        }
+    }
+
+    /// The region that was chosen, as a set of its own to be outlined; `None` if the subject does not have it.
+    #[must_use]
+    pub(crate) fn chosen_region(&self, subject: &Subject) -> Option<Parcellation> {
+        let (side, name) = self.region.as_ref()?;
+        let all = self.parcellation(subject)?;
+        let index = all.region(name)?;
+        let mut only = Parcellation {
+            name: name.clone(),
+            regions: vec![all.regions.get(usize::from(index))?.clone()],
+            of_vertex: [
+                vec![None; all.of_vertex[0].len()],
+                vec![None; all.of_vertex[1].len()],
+            ],
+        };
+        let own = &all.of_vertex[side.index()];
+        only.of_vertex[side.index()] = own
+            .iter()
+            .map(|region| (*region == Some(index)).then_some(0))
+            .collect();
+        Some(only)
+    }
+
+    /// The depths at which an image is sampled: 0 is pial, 1 white. Several lie at k / (n + 1) of the way, as in pycortex.
+    #[must_use]
+    pub(crate) fn depths(&self) -> Vec<f32> {
+        let n = self.n_depths.max(1);
+        (1..=n).map(|k| f32::from(k) / f32::from(n + 1)).collect()
+    }
+}
+
+/// Whether a subject can be shown in a view.
+#[must_use]
+pub(crate) fn has_view(subject: &Subject, view: NamedView) -> bool {
+    view != NamedView::Flat
+        || subject
+            .hemispheres
+            .iter()
+            .all(|hemisphere| hemisphere.surface(SurfaceKind::Flat).is_some())
 }
 
 /// A picture that is wanted.
@@ -75,6 +187,8 @@ impl BrainSettings {
 pub(crate) struct BrainRequest {
     /// The folder of the scores.
     pub(crate) scores: PathBuf,
+    /// The subject.
+    pub(crate) subject: SubjectChoice,
     /// What the user has set.
     pub(crate) settings: BrainSettings,
     /// Width and height, pixels.
@@ -91,41 +205,71 @@ pub(crate) struct BrainPicture {
     /// The pixels.
     pub(crate) picture: Arc<Picture>,
     /// What is seen in each pixel of a picture three times as wide and high, or as wide and high while it moves.
-    pub(crate) seen: Arc<Visibility>,
-    /// The values of the vertices; NaN where nothing is shown.
+    ///
+    /// `None` for slices.
+    pub(crate) seen: Option<Arc<Visibility>>,
+    /// Where the chosen vertex is seen, as shares of the picture's width and height.
+    pub(crate) mark: Option<[f32; 2]>,
+    /// Where the slices lie, if these are shown.
+    pub(crate) slices: Option<SliceLayout>,
+    /// The image under slices.
+    pub(crate) anatomy: Option<Arc<Anatomy>>,
+    /// The values in their places; NaN where nothing is shown.
+    pub(crate) map: Arc<PlacedMap>,
+    /// Which value belongs where.
+    pub(crate) placement: Arc<Placement>,
+    /// The values of the vertices, left and right; for voxels those halfway between pial and white surface.
     pub(crate) values: Arc<[Vec<f32>; 2]>,
     /// The values of the first and the last colour.
     pub(crate) limits: [f32; 2],
     /// The regions with values, the largest mean first.
     pub(crate) regions: Arc<Vec<RegionRow>>,
     /// The subject.
-    pub(crate) subject: &'static Subject,
+    pub(crate) open: Arc<OpenSubject>,
 }
 
 impl BrainPicture {
+    /// The subject.
+    #[must_use]
+    pub(crate) fn subject(&self) -> &Subject {
+        &self.open.subject
+    }
+
     /// What is seen at a place of the picture, given as shares of its width and height.
     #[must_use]
     pub(crate) fn hit(&self, share: [f32; 2]) -> Option<Hit> {
-        let [width, height] = self.seen.size();
+        let seen = self.seen.as_ref()?;
+        let [width, height] = seen.size();
         let at =
             |share: f32, n: usize| (share * n as f32).floor().clamp(0.0, n as f32 - 1.0) as usize;
-        self.seen.hit(at(share[0], width), at(share[1], height))
+        seen.hit(at(share[0], width), at(share[1], height))
     }
 
-    /// The number of a vertex among those of both hemispheres.
+    /// The value that is seen.
     #[must_use]
-    pub(crate) fn voxel(&self, hit: &Hit) -> usize {
-        let before = match hit.side {
-            Side::Left => 0,
-            Side::Right => self.subject.hemispheres[0].n_vertices(),
-        };
-        before + hit.nearest_vertex()
+    pub(crate) fn value(&self, hit: &Hit) -> Option<f32> {
+        let depths = self.request.settings.depths();
+        let data = self.map.data(Interpolation::Nearest, &depths);
+        let value = value_at(data, self.subject(), hit);
+        (!value.is_nan()).then_some(value)
+    }
+
+    /// The voxel of the scores that is seen.
+    #[must_use]
+    pub(crate) fn voxel(&self, hit: &Hit) -> Option<usize> {
+        self.placement.index(self.subject(), hit)
+    }
+
+    /// The point of the cortex that is seen, halfway between pial and white surface, mm.
+    #[must_use]
+    pub(crate) fn point(&self, hit: &Hit) -> Option<[f64; 3]> {
+        Some(middle(self.subject(), hit)?.map(f64::from))
     }
 
     /// The region of a vertex.
     #[must_use]
     pub(crate) fn region(&self, hit: &Hit) -> Option<&str> {
-        let regions = self.subject.parcellation(REGIONS)?;
+        let regions = self.request.settings.parcellation(self.subject())?;
         let of_side = regions.of_vertex.get(hit.side.index())?;
         let region = (*of_side.get(hit.nearest_vertex())?)?;
         Some(regions.regions.get(usize::from(region))?.name.as_str())
@@ -133,49 +277,12 @@ impl BrainPicture {
 }
 
 /// What is known for the page.
-pub(crate) type BrainInfo = Loading<BrainPicture>;
-
-/// Width of the borders of regions, as a share of the picture's height.
-const OUTLINE_SHARE: f32 = 2.0 / 1024.0;
-/// Samples of a pixel along each side of a picture that rests.
-pub(crate) const N_SAMPLES: usize = 3;
-
-/// Draws values of the left and the right hemisphere between limits.
-///
-/// # Errors
-/// A sentence if the subject lacks a surface of the view.
-pub(crate) fn draw(
-    settings: &BrainSettings,
-    subject: &Subject,
-    (values, limits): (&[Vec<f32>; 2], [f32; 2]),
-    size: [usize; 2],
-    n_samples: usize,
-) -> Result<(Picture, Visibility), String> {
-    let view = settings
-        .view(subject, size)
-        .ok_or("The subject has no surface for this view.")?;
-    let regions = subject.parcellation(REGIONS);
-    let regions = regions.filter(|_| settings.has_outlines);
-    let scene = Scene {
-        subject,
-        pose: view.pose,
-        camera: view.camera(subject),
-        underlay: Underlay::Curvature,
-        layer: Some(Layer {
-            data: DataMap::Vertices([&values[0], &values[1]]),
-            scale: ColourScale {
-                map: settings.colours,
-                limits,
-            },
-            threshold: None,
-            style: LayerStyle::default(),
-        }),
-        outlines: regions.map(|regions| Outlines {
-            regions,
-            width: (OUTLINE_SHARE * size[1] as f32).max(1.0),
-        }),
-        marks: Marks::default(),
-        is_lit: view.is_lit,
-    };
-    draw_with_visibility(&scene, size, n_samples).map_err(|error| error.to_string())
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BrainInfo {
+    /// The subject that was opened last.
+    pub(crate) subject: Option<Arc<OpenSubject>>,
+    /// The picture.
+    pub(crate) picture: Loading<BrainPicture>,
+    /// The film of the test stories, once it was asked for.
+    pub(crate) film: Loading<Arc<Film>>,
 }

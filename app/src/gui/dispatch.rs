@@ -40,6 +40,7 @@ impl App {
                 into: self.studies_folder(),
             }),
             Action::Export(format) => self.export(format),
+            Action::Share => self.share(),
             Action::ExportSize(size) => self.state.preferences.export = size,
             Action::Pick(purpose) => {
                 let start = self.start_of(purpose);
@@ -139,6 +140,7 @@ impl App {
             Meaning::Scores(folder) => self.use_path(PathPurpose::Scores, folder),
             Meaning::Responses(path) => self.use_path(PathPurpose::Responses, path),
             Meaning::Words(folder) => self.use_path(PathPurpose::Words, folder),
+            Meaning::Subject(folder) => self.use_path(PathPurpose::Subject, folder),
             Meaning::Nothing(sentence) => self.notify(Tone::Amber, sentence),
         }
     }
@@ -203,6 +205,7 @@ impl App {
             PathPurpose::Untrained => self.edit_fit(Page::Fit, |fit| fit.untrained = Some(path)),
             PathPurpose::Scores => self.look_at_scores(path),
             PathPurpose::OtherScores => self.state.other_scores = Some(path),
+            PathPurpose::Subject => self.show_subject(path),
         }
     }
 

@@ -70,7 +70,7 @@ pub(crate) struct FeatureSelection {
 }
 
 impl FeatureSelection {
-    /// A first look at a folder.
+    /// A quick summary of a folder.
     #[must_use]
     pub(crate) fn at(folder: PathBuf) -> Self {
         Self {
@@ -162,7 +162,7 @@ pub(crate) enum Analysis {
     Compare { beside: Vec<Beside> },
 }
 
-/// Everything that was found out of the features that are looked at.
+/// Everything that is known about the selected features.
 #[derive(Default)]
 pub(crate) struct FeatureInfo {
     /// What the folder holds.

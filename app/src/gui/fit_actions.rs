@@ -7,7 +7,7 @@ use heschl_core::run::design::AlignmentQuestion;
 use heschl_core::run::recipe::{EncodeFile, EncodeRecipe};
 
 use super::app::App;
-use super::brain::BrainRequest;
+use super::brain::{BrainRequest, SubjectChoice};
 use super::fitting::{FitAs, FitStudy};
 use super::info::Info;
 use super::jobs::data::{JobInfo, NewJob, Task};
@@ -154,13 +154,33 @@ impl App {
         self.go(page);
     }
 
-    /// Looks at a folder of scores.
+    /// Opens a folder of scores.
     pub(super) fn look_at_scores(&mut self, folder: PathBuf) {
         remember(&mut self.state.preferences.recent_scores, &folder);
         self.state.scores = Some(folder);
         self.workers.forget_scores();
         if self.state.page() != Page::Brain {
             self.go(Page::Scores);
+        }
+    }
+
+    /// Shows scores on the subject of a folder.
+    pub(super) fn show_subject(&mut self, folder: PathBuf) {
+        remember(&mut self.state.preferences.recent_subjects, &folder);
+        self.choose_subject(SubjectChoice {
+            folder: Some(folder),
+            transform: None,
+        });
+        self.go(Page::Brain);
+    }
+
+    /// Chooses the subject that scores are shown on: for the study, if one is open.
+    pub(super) fn choose_subject(&mut self, choice: SubjectChoice) {
+        self.state.brain.regions = None;
+        if self.state.open.is_some() {
+            self.edit_study(|study| study.subject = choice);
+        } else {
+            self.state.subject = choice;
         }
     }
 
@@ -174,7 +194,7 @@ impl App {
             .any(|job| job.task.is_fit() && job.state.is_alive());
         match self.state.page() {
             Page::Jobs | Page::Fit if !more_to_come => self.look_at_scores(scores),
-            // What is looked at stays.
+            // The selection stays.
             Page::Scores | Page::Brain if self.state.scores.is_some() => {}
             _ => self.state.scores = Some(scores),
         }
@@ -279,6 +299,7 @@ impl App {
         let (size, is_moving) = self.state.brain_size?;
         Some(BrainRequest {
             scores: self.state.scores.clone()?,
+            subject: self.state.subject().clone(),
             settings: self.state.brain.clone(),
             size,
             is_moving,

@@ -96,7 +96,7 @@ pub(crate) struct MachineInfo {
     pub(crate) free_memory_bytes: u64,
 }
 
-/// How a study is kept.
+/// How a study is saved.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) enum SaveStatus {
     /// Saved.
@@ -150,7 +150,7 @@ pub(crate) struct Info {
     pub(crate) trial: Loading<Trial>,
     /// What can be computed on.
     pub(crate) machine: Option<MachineInfo>,
-    /// How the study is kept.
+    /// How the study is saved.
     pub(crate) save_status: SaveStatus,
     /// Recent studies that are not where they were.
     pub(crate) missing_studies: Vec<PathBuf>,

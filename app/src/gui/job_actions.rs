@@ -37,6 +37,7 @@ impl App {
             ViewAction::TogglePlay => self.toggle_play(),
             ViewAction::Voxel(voxel) => self.state.voxel = voxel,
             ViewAction::Brain(settings) => self.state.brain = *settings,
+            ViewAction::Subject(choice) => self.choose_subject(choice),
             ViewAction::BrainSize(size, is_moving) => {
                 self.state.brain_size = Some((size, is_moving));
             }
@@ -280,7 +281,7 @@ impl App {
         }
     }
 
-    /// Looks at a folder of features, or compares it with the one that is shown.
+    /// Opens a folder of features, or compares it with the one that is shown.
     pub(super) fn look_at_features(&mut self, purpose: PathPurpose, folder: PathBuf) {
         if purpose == PathPurpose::OtherFeatures {
             if let Some(selection) = &mut self.state.selection {
@@ -344,7 +345,7 @@ impl App {
             Page::Scores => self.score_figure(),
             Page::Align => self.alignment_figure(),
             Page::Brain => {
-                let shown = self.info.brain.ready().cloned();
+                let shown = self.info.brain.picture.ready().cloned();
                 shown.map(|shown| Content::Brain(Box::new(shown)))
             }
             _ => None,
@@ -358,6 +359,14 @@ impl App {
         let size = self.state.preferences.export;
         let export = Box::new(Export { content, size });
         self.workers.disk_task(DiskTask::Export(export, format));
+    }
+
+    /// Saves scores on the cortex as an HTML file.
+    pub(super) fn share(&mut self) {
+        match self.info.brain.picture.ready().cloned() {
+            Some(shown) => self.workers.disk_task(DiskTask::Share(Box::new(shown))),
+            None => self.notify(Tone::Plain, "Open scores on the page Brain first.".into()),
+        }
     }
 
     fn feature_figure(&self) -> Option<Content> {
@@ -430,7 +439,7 @@ impl App {
         }
     }
 
-    /// Looks at a story from its beginning: at its recording, if the study has it, and at its features, if they are open.
+    /// Shows a story from its beginning: its recording, if the study has it, and its features, if they are open.
     pub(super) fn select_story(&mut self, story: String) {
         let mut is_new = false;
         if let (Some(selection), Some(library)) = (
@@ -452,7 +461,7 @@ impl App {
         }
     }
 
-    /// Moves the cursor, and what is heard with it.
+    /// Moves the cursor, and the playback with it.
     pub(super) fn look_at(&mut self, secs: f64) {
         let mut ends = [0.0, f64::INFINITY];
         if let Some(sound) = self.info.sound.ready() {
@@ -484,7 +493,7 @@ impl App {
         }
     }
 
-    /// Follows what is heard.
+    /// Follows the playback.
     pub(super) fn follow_player(&mut self, ctx: &egui::Context) {
         let heard = self.workers.player.heard_secs();
         self.info.is_playing = heard.is_some();
@@ -504,8 +513,8 @@ impl App {
         }
     }
 
-    /// The recording of the story that is looked at, where its sound is shown.
-    pub(super) fn recording_looked_at(&self) -> Option<PathBuf> {
+    /// The recording of the selected story, where its audio is shown.
+    pub(super) fn selected_recording(&self) -> Option<PathBuf> {
         let story = self.state.story.as_ref()?;
         let found = self
             .info

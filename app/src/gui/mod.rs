@@ -6,7 +6,7 @@
 //!        └────────────────────────────── info (what workers found) ◄───────────────────────┘
 //! ```
 //!
-//! * `state`: what the user decided; its lasting half is kept in a file. Changed only by `actions`, so that every change
+//! * `state`: what the user decided; its persistent part is saved in a file. Changed only by `actions`, so that every change
 //!   of the study or the settings can be undone.
 //! * `info`: what workers and jobs found; pages only read it.
 //! * `pages`: one file per page; a page draws, keeps what is half-typed, and returns what was asked for. It reads no
@@ -57,6 +57,7 @@ mod workers;
 
 pub(crate) use jobs::go_on;
 pub(crate) use start::open;
+pub(crate) use text::thousands;
 
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,7 @@ pub(crate) enum PathPurpose {
     Stimuli,
     /// Where features go.
     Output,
-    /// Features to look at.
+    /// Features to show.
     Features,
     /// Features to compare with.
     OtherFeatures,
@@ -53,6 +53,8 @@ pub(crate) enum PathPurpose {
     Scores,
     /// Scores to compare with.
     OtherScores,
+    /// The subject that scores are shown on.
+    Subject,
 }
 
 impl PathPurpose {
@@ -80,7 +82,7 @@ impl PathPurpose {
             | Self::FitFeatures
             | Self::NewSet
             | Self::Untrained => icons::GRID_3X3,
-            Self::Responses | Self::ResponsesFile | Self::Mask => icons::BRAIN,
+            Self::Responses | Self::ResponsesFile | Self::Mask | Self::Subject => icons::BRAIN,
             Self::Scores | Self::OtherScores => icons::CHART_SCATTER,
             Self::Words | Self::Recipe => icons::FILE_TEXT,
             _ => icons::FOLDER,
@@ -114,6 +116,7 @@ impl PathPurpose {
             Self::Untrained => "Folder of features of an untrained network",
             Self::Scores => "Folder of scores",
             Self::OtherScores => "Folder of scores to compare with",
+            Self::Subject => "Folder of a subject",
         }
     }
 }

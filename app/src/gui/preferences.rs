@@ -10,7 +10,7 @@ use super::state::{Preferences, SCALES};
 
 const FILE: &str = "window.toml";
 
-/// Reads what the last window left in a folder. A file that is invalid is kept aside, and a sentence says so.
+/// Reads what the last window saved in a folder. An invalid file is set aside, and a sentence says so.
 #[must_use]
 pub(crate) fn read(folder: &Path) -> (Preferences, Option<String>) {
     let path = folder.join(FILE);

@@ -16,7 +16,7 @@ pub(super) const SHORT: &str = "Sample study";
 pub(super) const WHOLE: &str = "Sample brain";
 /// The story that the whole sample is tested on.
 pub(crate) const TEST_STORY: &str = "river";
-/// How often it was heard.
+/// Number of presentations.
 pub(crate) const N_PRESENTATIONS: usize = 5;
 /// The simulated scanner's repetition time, seconds: short, so that eight minutes of speech have scans enough.
 pub(crate) const REPETITION_SECS: f64 = 1.0;

@@ -13,7 +13,7 @@ use heschl_core::speech::encoder::{DeviceChoice, Precision};
 use heschl_core::speech::window::WindowSettings;
 use serde::{Deserialize, Serialize};
 
-use super::brain::BrainSettings;
+use super::brain::{BrainSettings, SubjectChoice};
 use super::features::FeatureSelection;
 use super::figure::ExportSize;
 use super::fitting::FitStudy;
@@ -168,6 +168,8 @@ pub(crate) struct Preferences {
     pub(crate) recent_features: Vec<PathBuf>,
     /// Folders of scores, the latest first.
     pub(crate) recent_scores: Vec<PathBuf>,
+    /// Folders of subjects, the latest first.
+    pub(crate) recent_subjects: Vec<PathBuf>,
     /// How fast models ran here when they were tried last, by their names.
     pub(crate) speeds: BTreeMap<String, Speed>,
     /// Size and resolution of saved figures.
@@ -183,7 +185,7 @@ pub(crate) struct Speed {
     pub(crate) window_secs: f64,
 }
 
-/// How many recent folders are kept.
+/// Number of recent folders that are remembered.
 const MAX_RECENT: usize = 10;
 
 /// Puts a folder at the front of a list of recent ones.
@@ -235,6 +237,8 @@ pub(crate) struct Study {
     pub(crate) overwrite: bool,
     /// How the features are fitted to responses.
     pub(crate) fit: FitStudy,
+    /// The subject that its scores are shown on.
+    pub(crate) subject: SubjectChoice,
 }
 
 /// The version of study files that this program writes.
@@ -262,6 +266,7 @@ impl Default for Study {
             output: None,
             overwrite: false,
             fit: FitStudy::default(),
+            subject: SubjectChoice::default(),
         }
     }
 }
@@ -401,7 +406,7 @@ pub(crate) struct OpenStudy {
     pub(crate) study: Study,
 }
 
-/// Everything that a page may look at and that the user has decided.
+/// Everything that the user has decided and that a page may read.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct State {
     /// What outlasts the window.
@@ -424,6 +429,8 @@ pub(crate) struct State {
     pub(crate) shown_secs: Option<[f64; 2]>,
     /// How the cortex is shown.
     pub(crate) brain: BrainSettings,
+    /// The subject that scores are shown on while no study is open.
+    pub(crate) subject: SubjectChoice,
     /// Size of its picture in pixels, and whether it is being turned.
     pub(crate) brain_size: Option<([usize; 2], bool)>,
 }
@@ -433,6 +440,12 @@ impl State {
     #[must_use]
     pub(crate) fn page(&self) -> Page {
         self.preferences.page
+    }
+
+    /// The subject that scores are shown on: that of the study, if one is open.
+    #[must_use]
+    pub(crate) fn subject(&self) -> &SubjectChoice {
+        self.study().map_or(&self.subject, |study| &study.subject)
     }
 
     /// The features that the study's fit is made with: those chosen, or the study's own.

@@ -1,4 +1,4 @@
-//! The bar at the lower edge: what is computed on, how the study is kept, what runs.
+//! The status bar: the device, whether the study is saved, and what runs.
 
 use eframe::egui;
 use egui::RichText;

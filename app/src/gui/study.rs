@@ -1,4 +1,4 @@
-//! A study's file: read, kept, and held by one window at a time.
+//! A study's file: read, saved, and locked by one window at a time.
 
 use std::collections::BTreeSet;
 use std::fs::{self, TryLockError};

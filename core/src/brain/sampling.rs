@@ -75,7 +75,9 @@ impl Transform {
         xyz.into_iter().zip([n_x, n_y, n_z]).all(is_inside)
     }
 
-    fn nearest(&self, xyz: [f64; 3]) -> Option<u32> {
+    /// The index of the voxel of a place in voxel coordinates, in a volume (z, y, x) in C order; `None` outside of the image.
+    #[must_use]
+    pub fn nearest(&self, xyz: [f64; 3]) -> Option<u32> {
         self.holds(xyz)
             .then(|| self.index(xyz.map(f64::round_ties_even)))
     }

@@ -296,7 +296,7 @@ impl Layout {
             return;
         };
         // A name that would leave the figure stands on the other side.
-        let width = text_width(words, self.small) + 4.0;
+        let width = text_width(words, self.small) + 4.0 + 0.5 * self.small;
         let is_left = (*is_left || x + width > self.size[0]) && x > width;
         let (anchor, beside) = if is_left {
             (TextAnchor::End, -4.0)

@@ -17,6 +17,7 @@
 //! ```
 
 pub mod banded;
+pub mod cost;
 pub mod partition;
 pub mod ridge;
 pub mod split;

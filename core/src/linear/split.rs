@@ -140,28 +140,47 @@ impl CrossValidation {
     /// Returns a warning if chunks are so short that neighbouring scans on both sides of the split inflate the validation
     /// scores.
     #[must_use]
-    pub fn warning(self, n_scans: usize) -> Option<String> {
+    pub fn warning(self, n_scans: usize) -> Option<SplitWarning> {
         match self {
             Self::ChunkBootstrap {
                 chunk_scans,
                 chunks: HeldChunks::Count(n_held),
                 ..
             } if chunk_scans > 0 && n_held > n_scans / chunk_scans => {
-                let (n_chunks, n_left) = (n_scans / chunk_scans, n_scans % chunk_scans);
-                Some(format!(
-                    "{n_held} chunks of {chunk_scans} scans should be held out, but the {n_scans} training scans make only \
-                     {n_chunks}. As in the published code, each round then holds out all of them and α is chosen by models \
-                     trained on the last {n_left} scans alone. Better hold out a quarter (chunks = \"quarter\" in \
-                     [encode.ridge.cross_validation])."
-                ))
+                Some(SplitWarning::AllChunksHeld {
+                    n_held,
+                    chunk_scans,
+                    n_scans,
+                })
             }
-            Self::ChunkBootstrap { chunk_scans, .. } if chunk_scans < 10 => Some(format!(
-                "Chunks of {chunk_scans} scans are held out. Responses and features are smooth over about 10 scans, so held-out \
-                 scans are partly known from their neighbours and α comes out too small. Use chunks of 20 or more."
-            )),
+            Self::ChunkBootstrap { chunk_scans, .. } if chunk_scans < SMOOTH_SCANS => {
+                Some(SplitWarning::ShortChunks { chunk_scans })
+            }
             _ => None,
         }
     }
+}
+
+/// Scans over which responses and features are smooth: the haemodynamic response at the usual TR of 2 s.
+const SMOOTH_SCANS: usize = 10;
+
+/// Why a cross-validation is unfavourable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SplitWarning {
+    /// More chunks are to be held out than there are, so that all of them are.
+    AllChunksHeld {
+        /// Chunks to hold out.
+        n_held: usize,
+        /// Scans of a chunk.
+        chunk_scans: usize,
+        /// Training scans.
+        n_scans: usize,
+    },
+    /// Held-out scans are partly known from their neighbours.
+    ShortChunks {
+        /// Scans of a chunk.
+        chunk_scans: usize,
+    },
 }
 
 /// Row ranges of the stories.
@@ -270,10 +289,9 @@ mod tests {
             assert!(error.contains(sentence), "{error}");
         }
         let warning = |method: CrossValidation| method.warning(300);
-        assert!(
-            warning(chunks(1, 1, 5))
-                .unwrap()
-                .contains("Chunks of 1 scans")
+        assert_eq!(
+            warning(chunks(1, 1, 5)),
+            Some(SplitWarning::ShortChunks { chunk_scans: 1 })
         );
         assert_eq!(warning(chunks(1, 20, 5)), None);
     }
@@ -290,11 +308,12 @@ mod tests {
             round.sort_unstable();
             assert_eq!(round, (0..280).collect::<Vec<_>>());
         }
-        let warning = method.warning(303).unwrap();
-        assert!(
-            warning.contains("make only 7") && warning.contains("last 23 scans"),
-            "{warning}"
-        );
+        let expected = SplitWarning::AllChunksHeld {
+            n_held: 125,
+            chunk_scans: 40,
+            n_scans: 303,
+        };
+        assert_eq!(method.warning(303), Some(expected));
         assert_eq!(method.warning(5_000), None);
     }
 }

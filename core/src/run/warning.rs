@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::linear::split::SplitWarning;
 use crate::remedy::Remedy;
 use crate::speech::card::LastLayer;
 
@@ -55,25 +56,36 @@ pub enum Warning {
         /// Their number.
         n_training_scans: usize,
     },
-    /// The cross-validation of α is unfavourable for these scans.
-    CrossValidation {
-        /// The sentence.
-        text: String,
+    /// The cross-validation of α holds out all chunks of the training scans.
+    AllChunksHeld {
+        /// Chunks to hold out.
+        n_held: usize,
+        /// Scans of a chunk.
+        chunk_scans: usize,
+        /// Training scans.
+        n_training_scans: usize,
     },
-    /// Something about features, scan times or stimuli of some stories.
+    /// The chunks that the cross-validation of α holds out are short.
+    ShortChunks {
+        /// Scans of a chunk.
+        chunk_scans: usize,
+    },
+    /// Something about features, scan times or stimuli of some stories, in the words of what read them.
     Stories {
         /// The sentence.
         text: String,
     },
-    /// Something about the responses.
+    /// Something about the responses, in the words of the reader of their format.
     Responses {
         /// The sentence.
         text: String,
     },
     /// The test scans allow only few permutations.
     FewPermutations {
-        /// The sentence.
-        text: String,
+        /// Blocks of test scans.
+        n_blocks: usize,
+        /// Orders of the blocks.
+        n_orders: usize,
     },
     /// The noise ceiling assumes z-scored responses, which these are not.
     TotalPower {
@@ -203,10 +215,18 @@ impl Warning {
             Self::FewTrainingScans {
                 n_training_scans: 200,
             },
-            Self::CrossValidation { text: text() },
+            Self::AllChunksHeld {
+                n_held: 20,
+                chunk_scans: 40,
+                n_training_scans: 700,
+            },
+            Self::ShortChunks { chunk_scans: 5 },
             Self::Stories { text: text() },
             Self::Responses { text: text() },
-            Self::FewPermutations { text: text() },
+            Self::FewPermutations {
+                n_blocks: 4,
+                n_orders: 24,
+            },
             Self::TotalPower { mean_variance: 2.0 },
             Self::SinglePrecision {
                 largest_change: 0.01,
@@ -264,19 +284,17 @@ impl fmt::Display for Warning {
                 "The unfinished rows of {story} were made with other settings, another version or another recording. They \
                  cannot be continued, so the story begins anew."
             ),
-            Self::CrossValidation { text }
-            | Self::Stories { text }
-            | Self::Responses { text }
-            | Self::FewPermutations { text }
-            | Self::Other { text } => f.write_str(text),
-            _ => self.of_fit(f),
+            Self::Stories { text } | Self::Responses { text } | Self::Other { text } => {
+                f.write_str(text)
+            }
+            _ => self.of_start(f),
         }
     }
 }
 
 impl Warning {
-    /// The sentence of a warning about a fit and its scores.
-    fn of_fit(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The sentence of a warning about what a fit starts from.
+    fn of_start(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnfinishedVoxels {} => f.write_str(
                 "The unfinished voxels in this folder were fitted with another recipe, other files or another version. They \
@@ -287,6 +305,40 @@ impl Warning {
                 "There are {n_training_scans} training scans. Fewer than 300, about ten minutes, seldom carry a model of speech: \
                  add stories."
             ),
+            Self::AllChunksHeld {
+                n_held,
+                chunk_scans,
+                n_training_scans,
+            } => {
+                let size = (*chunk_scans).max(1);
+                write!(
+                    f,
+                    "Each round should hold out {n_held} chunks of {chunk_scans} scans, but the {n_training_scans} training scans \
+                     make only {}. As in the published code, it then holds out all of them, and α is chosen by models trained \
+                     on the last {} scans alone. Better hold out a quarter (chunks = \"quarter\" in \
+                     [encode.ridge.cross_validation]).",
+                    n_training_scans / size,
+                    n_training_scans % size
+                )
+            }
+            Self::ShortChunks { chunk_scans } => write!(
+                f,
+                "Chunks of {chunk_scans} scans are held out. Responses and features are smooth over about 10 scans, so held-out \
+                 scans are partly known from their neighbours and α comes out too small. Use chunks of 20 or more."
+            ),
+            Self::FewPermutations { n_blocks, n_orders } => write!(
+                f,
+                "The test scans make {n_blocks} blocks, which have only {n_orders} orders: no p can be smaller than about {:.2}. \
+                 Test on more scans, or use shorter blocks.",
+                1.0 / *n_orders as f64
+            ),
+            _ => self.of_scores(f),
+        }
+    }
+
+    /// The sentence of a warning about a fit's scores.
+    fn of_scores(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::TotalPower { mean_variance } => write!(
                 f,
                 "The noise ceiling assumes z-scored responses (total power 1, as in the study), but a presentation's variance \
@@ -332,6 +384,25 @@ impl Warning {
                 write!(f, "The control \"{check}\" failed. {finding}")
             }
             _ => Ok(()),
+        }
+    }
+}
+
+impl Warning {
+    /// The warning about a cross-validation.
+    #[must_use]
+    pub(crate) fn of_split(warning: SplitWarning) -> Self {
+        match warning {
+            SplitWarning::AllChunksHeld {
+                n_held,
+                chunk_scans,
+                n_scans,
+            } => Self::AllChunksHeld {
+                n_held,
+                chunk_scans,
+                n_training_scans: n_scans,
+            },
+            SplitWarning::ShortChunks { chunk_scans } => Self::ShortChunks { chunk_scans },
         }
     }
 }
@@ -394,6 +465,20 @@ mod tests {
                 .is_some_and(|rest| rest.starts_with(char::is_uppercase))
         };
         assert_eq!(kinds.len(), variants.lines().filter(is_variant).count());
+    }
+
+    #[test]
+    fn chunks_that_are_all_held_out_leave_the_rest_to_train_on() {
+        let warning = Warning::of_split(SplitWarning::AllChunksHeld {
+            n_held: 125,
+            chunk_scans: 40,
+            n_scans: 303,
+        });
+        let sentence = warning.to_string();
+        assert!(
+            sentence.contains("make only 7") && sentence.contains("last 23 scans"),
+            "{sentence}"
+        );
     }
 
     #[test]

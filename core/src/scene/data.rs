@@ -214,6 +214,12 @@ impl<'a> DataReader<'a> {
     }
 }
 
+/// The value at a point of a subject's surface; NaN where it is not a number, [`NO_DATA`] where there is none.
+#[must_use]
+pub fn value_at<'a>(map: DataMap<'a>, subject: &'a Subject, hit: &Hit) -> f32 {
+    DataReader::new(map, subject).value(hit)
+}
+
 /// The value at each sample of a picture, row by row; NaN where it is not a number, [`NO_DATA`] where there is none.
 #[must_use]
 pub fn values<'a>(map: DataMap<'a>, subject: &'a Subject, seen: &Visibility) -> Vec<f32> {

@@ -1,7 +1,7 @@
 //! The flat map as a raster: each pixel has its own place on the flattened cortex, without perspective.
 
 use super::canvas::Canvas;
-use super::picture::{Picture, Scene, paint};
+use super::picture::{Picture, Scene, paint_on};
 use super::pose::PoseError;
 use super::raster::{Faces, Piece, Visibility};
 use crate::brain::{FlatMap, Side, Subject, Surface, SurfaceKind, SurfacePoint};
@@ -76,7 +76,7 @@ pub fn draw_flat(
 ) -> Result<(Picture, Visibility), PoseError> {
     let n_samples = n_samples.max(1);
     let layout = FlatLayout::of(scene.subject, size)?;
-    let mut pieces = Vec::new();
+    let (mut pieces, mut triangles) = (Vec::new(), Vec::new());
     for side in Side::BOTH
         .into_iter()
         .filter(|side| scene.pose.shown[side.index()])
@@ -86,14 +86,16 @@ pub fn draw_flat(
             let [x, y] = layout.place(side, [f64::from(point[0]), f64::from(point[1])]);
             [x * n_samples as f64, y * n_samples as f64, FLAT_DISTANCE]
         };
+        let first = triangles.len();
+        triangles.extend(surface.triangles().iter().map(|own| (side, *own)));
         pieces.push(Piece {
-            side,
             places: surface.points().iter().map(place).collect(),
-            triangles: surface.triangles(),
+            triangles: first..triangles.len(),
             faces: Faces::Both,
         });
     }
-    let seen = Visibility::of_pieces(&pieces, size.map(|pixels| pixels * n_samples));
+    let fine = size.map(|pixels| pixels * n_samples);
+    let seen = Visibility::of_pieces(&pieces, triangles.into(), fine);
     let place = |side: Side, point: &SurfacePoint| {
         let [x, y, _] = point.on(flat(scene.subject, side).ok()?.points());
         let [x, y] = layout.place(side, [f64::from(x), f64::from(y)]);
@@ -105,6 +107,6 @@ pub fn draw_flat(
         n_samples,
         place: &place,
     };
-    let picture = paint(scene, None, &canvas);
+    let picture = paint_on(scene, None, &canvas);
     Ok((picture, seen))
 }

@@ -11,16 +11,18 @@ mod labels;
 mod layer;
 mod lines;
 mod outlines;
+mod parts;
 mod picture;
 mod pose;
 mod raster;
+mod slices;
 mod strokes;
 mod view;
 
 pub use camera::{Camera, FIELD_OF_VIEW_DEGREES, Projection};
 pub use colour::{ColourMap, ColourScale, NoSuchColourMap};
 pub use colour2d::{ColourMap2d, ColourMap2dError, ColourScale2d};
-pub use data::{DataMap, Interpolation, VolumeMap, values};
+pub use data::{DataMap, Interpolation, VolumeMap, value_at, values};
 pub use dropout::{DROPOUT_POWER, Dropout, dropout};
 pub use flat::{FlatLayout, draw_flat};
 pub use labels::{Label, NamedVertices, PlacedLabel, arrange, labels};
@@ -30,10 +32,12 @@ pub use layer::{
 };
 pub use lines::Lines;
 pub use outlines::Outlines;
+pub use parts::{PointsAndNormals, PoseParts};
 pub use picture::{
     CURVATURE_GREYS, DOT_SHARE, DOT_SIZE, DOT_STEP, Marks, NO_DATA_SHADE, Picture, Scene, Underlay,
-    draw, draw_with_visibility,
+    draw, draw_with_visibility, paint,
 };
 pub use pose::{Pose, PoseError, PosedBrain, PosedHemisphere};
 pub use raster::{Hit, Visibility};
+pub use slices::{SliceConvention, SlicePlane, SliceScene, SliceView, draw_slice};
 pub use view::{NamedView, View, ViewError};

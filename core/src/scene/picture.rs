@@ -100,22 +100,37 @@ pub fn draw_with_visibility(
     let fine = size.map(|pixels| pixels * n_samples);
     let projection = scene.camera.projection(fine);
     let seen = Visibility::of(&brain, &projection, fine);
+    let picture = paint(scene, Some(&brain), &seen, size, n_samples);
+    Ok((picture, seen))
+}
+
+/// Colours what is seen in a picture of `size` whose pixels have `n_samples` samples along each side. Without a brain that stands
+/// somewhere there is no light, and there are no lines.
+#[must_use]
+pub fn paint(
+    scene: &Scene,
+    brain: Option<&PosedBrain>,
+    seen: &Visibility,
+    size: [usize; 2],
+    n_samples: usize,
+) -> Picture {
+    let fine = size.map(|pixels| pixels * n_samples);
+    let projection = scene.camera.projection(fine);
     let place = |side: Side, point: &SurfacePoint| {
-        let own = brain.hemispheres.iter().find(|own| own.side == side)?;
+        let own = brain?.hemispheres.iter().find(|own| own.side == side)?;
         Some(projection.project(point.on(&own.points)))
     };
     let canvas = Canvas {
-        seen: &seen,
+        seen,
         size,
         n_samples,
         place: &place,
     };
-    let picture = paint(scene, Some(&brain), &canvas);
-    Ok((picture, seen))
+    paint_on(scene, brain, &canvas)
 }
 
-/// Colours what is seen. Without a brain that stands somewhere there is no light.
-pub(super) fn paint(scene: &Scene, brain: Option<&PosedBrain>, canvas: &Canvas) -> Picture {
+/// The same with the places of lines.
+pub(super) fn paint_on(scene: &Scene, brain: Option<&PosedBrain>, canvas: &Canvas) -> Picture {
     let Canvas {
         seen,
         size,

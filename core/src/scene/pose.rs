@@ -3,6 +3,8 @@
 //! The geometry is that of pycortex 1.4, measured from its pictures, so that a saved view looks the same in both programs.
 
 use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -43,24 +45,26 @@ impl Default for Pose {
 
 /// One hemisphere as it stands.
 #[derive(Debug, Clone)]
-pub struct PosedHemisphere<'a> {
+pub struct PosedHemisphere {
     /// Which one.
     pub side: Side,
     /// Coordinates of the vertices, mm.
     pub points: Vec<[f32; 3]>,
     /// Unit normals of the vertices.
     pub normals: Vec<[f32; 3]>,
-    /// The triangles that are drawn.
-    pub triangles: &'a [[u32; 3]],
+    /// Which of the triangles of [`PosedBrain::triangles`] are its own.
+    pub triangles: Range<usize>,
     /// Whether their vertices run clockwise from outside.
     pub is_inside_out: bool,
 }
 
-/// A subject as it stands.
+/// A subject as it stands. Pictures of it from any side need the subject no more.
 #[derive(Debug, Clone)]
-pub struct PosedBrain<'a> {
+pub struct PosedBrain {
     /// The hemispheres that are shown.
-    pub hemispheres: Vec<PosedHemisphere<'a>>,
+    pub hemispheres: Vec<PosedHemisphere>,
+    /// The vertices of each triangle that is drawn, with its hemisphere.
+    pub triangles: Arc<[(Side, [u32; 3])]>,
     /// From 0 to 1, how flat it is: light fades with it, and turning becomes moving.
     pub flatness: f32,
 }
@@ -98,7 +102,7 @@ impl Pose {
     ///
     /// # Errors
     /// Returns a [`PoseError`] if a surface is missing that the pose needs.
-    pub fn apply<'a>(&self, subject: &'a Subject) -> Result<PosedBrain<'a>, PoseError> {
+    pub fn apply(&self, subject: &Subject) -> Result<PosedBrain, PoseError> {
         let shown = Side::BOTH
             .into_iter()
             .filter(|side| self.shown[side.index()]);
@@ -106,8 +110,18 @@ impl Pose {
         let hinge = hinge(subject);
         let flatness = self.flatness(subject);
         let pose = |side: &Side| self.hemisphere(subject.hemisphere(*side), *side, hinge);
+        let posed = shown.par_iter().map(pose);
+        let posed: Vec<(PosedHemisphere, &[[u32; 3]])> = posed.collect::<Result<_, _>>()?;
+        let (mut hemispheres, mut triangles) = (Vec::new(), Vec::new());
+        for (mut hemisphere, own) in posed {
+            let first = triangles.len();
+            triangles.extend(own.iter().map(|vertices| (hemisphere.side, *vertices)));
+            hemisphere.triangles = first..triangles.len();
+            hemispheres.push(hemisphere);
+        }
         Ok(PosedBrain {
-            hemispheres: shown.par_iter().map(pose).collect::<Result<_, _>>()?,
+            hemispheres,
+            triangles: triangles.into(),
             flatness,
         })
     }
@@ -129,7 +143,7 @@ impl Pose {
         hemisphere: &'a Hemisphere,
         side: Side,
         hinge: Hinge,
-    ) -> Result<PosedHemisphere<'a>, PoseError> {
+    ) -> Result<(PosedHemisphere, &'a [[u32; 3]]), PoseError> {
         let folded = Folded::of(hemisphere, side)?;
         let [of_folded, of_inflated, of_flat] = weights(hemisphere, self.unfold);
         let mut mix = Mix::new(hemisphere.n_vertices());
@@ -155,11 +169,11 @@ impl Pose {
             side,
             points: mix.points,
             normals: mix.normals,
-            triangles,
+            triangles: 0..0,
             is_inside_out: folded.outer.is_inside_out(),
         };
         self.turn(&mut posed, hinge, of_flat);
-        Ok(posed)
+        Ok((posed, triangles))
     }
 
     /// Opens the hemispheres, lays them down as they flatten, and moves them apart.
@@ -198,14 +212,14 @@ impl Pose {
 
 /// Where hemispheres turn.
 #[derive(Debug, Clone, Copy)]
-struct Hinge {
+pub(super) struct Hinge {
     /// The least y of both pial surfaces, mm.
-    posterior: f32,
+    pub(super) posterior: f32,
     /// Length of each hemisphere from behind to the front, mm.
-    lengths: [f32; 2],
+    pub(super) lengths: [f32; 2],
 }
 
-fn hinge(subject: &Subject) -> Hinge {
+pub(super) fn hinge(subject: &Subject) -> Hinge {
     let bounds = Side::BOTH.map(|side| {
         let hemisphere = subject.hemisphere(side);
         outer(hemisphere).map_or([[0.0; 3]; 2], Surface::bounds)
@@ -224,13 +238,13 @@ fn outer(hemisphere: &Hemisphere) -> Option<&Surface> {
 }
 
 /// The folded surface at any depth that the files allow.
-struct Folded<'a> {
-    outer: &'a Surface,
+pub(super) struct Folded<'a> {
+    pub(super) outer: &'a Surface,
     inner: Option<&'a Surface>,
 }
 
 impl<'a> Folded<'a> {
-    fn of(hemisphere: &'a Hemisphere, side: Side) -> Result<Self, PoseError> {
+    pub(super) fn of(hemisphere: &'a Hemisphere, side: Side) -> Result<Self, PoseError> {
         let outer = outer(hemisphere).ok_or(PoseError::NoSurface(side))?;
         let pial = hemisphere.surface(SurfaceKind::Pial);
         let inner = hemisphere
@@ -239,7 +253,7 @@ impl<'a> Folded<'a> {
         Ok(Self { outer, inner })
     }
 
-    fn at(&self, depth: f32) -> (Vec<[f32; 3]>, Vec<[f32; 3]>) {
+    pub(super) fn at(&self, depth: f32) -> (Vec<[f32; 3]>, Vec<[f32; 3]>) {
         let mixed = self
             .inner
             .filter(|_| depth > 0.0)
@@ -293,7 +307,7 @@ impl Mix {
 }
 
 /// The inflated surface, stretched axis by axis to the bounds of the folded one.
-fn stretched(inflated: &Surface, to: [[f32; 3]; 2]) -> Vec<[f32; 3]> {
+pub(super) fn stretched(inflated: &Surface, to: [[f32; 3]; 2]) -> Vec<[f32; 3]> {
     let from = inflated.bounds();
     let scale: [f32; 3] =
         std::array::from_fn(|axis| (to[1][axis] - to[0][axis]) / (from[1][axis] - from[0][axis]));
@@ -304,7 +318,11 @@ fn stretched(inflated: &Surface, to: [[f32; 3]; 2]) -> Vec<[f32; 3]> {
 }
 
 /// The flat map, standing upright in the plane between the hemispheres with its inner border at the hinge, and its normals.
-fn standing(flat: &Surface, side: Side, posterior: f32) -> (Vec<[f32; 3]>, Vec<[f32; 3]>) {
+pub(super) fn standing(
+    flat: &Surface,
+    side: Side,
+    posterior: f32,
+) -> (Vec<[f32; 3]>, Vec<[f32; 3]>) {
     let [least, most] = flat.bounds();
     let (inner, outwards) = match side {
         Side::Left => (most[0], -1.0),

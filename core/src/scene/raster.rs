@@ -1,5 +1,8 @@
 //! Which triangle is seen in each pixel: the part of drawing that depends on geometry alone. Surfaces are seen from outside.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use super::camera::Projection;
@@ -77,13 +80,16 @@ const EMPTY: Fragment = Fragment {
 };
 
 /// A piece of surface in a picture.
-pub(super) struct Piece<'a> {
-    pub(super) side: Side,
+pub(super) struct Piece {
     /// Column and row of each vertex in pixels, and its distance, mm.
     pub(super) places: Vec<[f64; 3]>,
-    pub(super) triangles: &'a [[u32; 3]],
+    /// Which triangles of the picture are its own.
+    pub(super) triangles: Range<usize>,
     pub(super) faces: Faces,
 }
+
+/// The vertices of a triangle, and its hemisphere.
+pub(super) type Face = (Side, [u32; 3]);
 
 /// Which side of triangles is seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +106,7 @@ pub(super) enum Faces {
 pub struct Visibility {
     size: [usize; 2],
     fragments: Vec<Fragment>,
-    triangles: Vec<(Side, [u32; 3])>,
+    triangles: Arc<[Face]>,
 }
 
 impl Visibility {
@@ -109,48 +115,39 @@ impl Visibility {
     #[must_use]
     pub fn of(brain: &PosedBrain, projection: &Projection, size: [usize; 2]) -> Self {
         let pieces = brain.hemispheres.iter().map(|hemisphere| Piece {
-            side: hemisphere.side,
             places: hemisphere
                 .points
                 .par_iter()
                 .map(|point| projection.project(*point))
                 .collect(),
-            triangles: hemisphere.triangles,
+            triangles: hemisphere.triangles.clone(),
             faces: if hemisphere.is_inside_out {
                 Faces::Back
             } else {
                 Faces::Front
             },
         });
-        Self::of_pieces(&pieces.collect::<Vec<_>>(), size)
+        Self::of_pieces(&pieces.collect::<Vec<_>>(), brain.triangles.clone(), size)
     }
 
     /// Finds what is seen of pieces of surface whose vertices have places in the picture.
-    pub(super) fn of_pieces(pieces: &[Piece], size: [usize; 2]) -> Self {
-        let mut triangles = Vec::new();
-        let mut corners = Vec::new();
-        for piece in pieces {
-            triangles.extend(
-                piece
-                    .triangles
-                    .iter()
-                    .map(|vertices| (piece.side, *vertices)),
-            );
-            corners.par_extend(piece.triangles.par_iter().map(|vertices| {
-                let places = vertices.map(|vertex| piece.places[vertex as usize]);
-                Projected::new(places, piece.faces, size)
-            }));
-        }
-        let bands = bands(&corners, size[1]);
+    pub(super) fn of_pieces(pieces: &[Piece], triangles: Arc<[Face]>, size: [usize; 2]) -> Self {
+        let blocks = blocks(pieces);
+        let lists: Vec<Vec<Vec<u32>>> = blocks
+            .par_iter()
+            .map(|block| block.bands(&triangles, size))
+            .collect();
         let mut fragments = vec![EMPTY; size[0] * size[1]];
         fragments
             .par_chunks_mut(BAND_ROWS * size[0].max(1))
-            .zip(bands)
             .enumerate()
-            .for_each(|(band, (pixels, wanted))| {
-                for index in wanted {
-                    if let Some(triangle) = &corners[index as usize] {
-                        triangle.draw(index, band * BAND_ROWS, size[0], pixels);
+            .for_each(|(band, pixels)| {
+                for (block, lists) in blocks.iter().zip(&lists) {
+                    for index in &lists[band] {
+                        let (_, vertices) = triangles[*index as usize];
+                        if let Some(triangle) = block.projected(vertices, size) {
+                            triangle.draw(*index, band * BAND_ROWS, size[0], pixels);
+                        }
                     }
                 }
             });
@@ -193,18 +190,53 @@ impl Visibility {
     }
 }
 
-/// Lists the triangles of each band of rows, in their order.
-fn bands(triangles: &[Option<Projected>], n_rows: usize) -> Vec<Vec<u32>> {
-    let mut bands = vec![Vec::new(); n_rows.div_ceil(BAND_ROWS)];
-    for (index, triangle) in (0..).zip(triangles) {
-        if let Some(triangle) = triangle {
-            let [first, last] = triangle.rows;
-            for band in &mut bands[first / BAND_ROWS..=last / BAND_ROWS] {
-                band.push(index);
-            }
+/// Triangles of a piece that are looked through by one thread.
+struct Block<'a> {
+    piece: &'a Piece,
+    triangles: Range<usize>,
+}
+
+/// Triangles of a block at most.
+const BLOCK_TRIANGLES: usize = 8192;
+
+/// Divides pieces into blocks, in their order.
+fn blocks(pieces: &[Piece]) -> Vec<Block<'_>> {
+    let mut blocks = Vec::new();
+    for piece in pieces {
+        for begin in piece.triangles.clone().step_by(BLOCK_TRIANGLES) {
+            let end = piece.triangles.end.min(begin + BLOCK_TRIANGLES);
+            blocks.push(Block {
+                piece,
+                triangles: begin..end,
+            });
         }
     }
-    bands
+    blocks
+}
+
+impl Block<'_> {
+    fn projected(&self, vertices: [u32; 3], size: [usize; 2]) -> Option<Projected> {
+        let places = vertices.map(|vertex| self.piece.places[vertex as usize]);
+        Projected::new(places, self.piece.faces, size)
+    }
+
+    /// Lists the triangles of each band of rows, in their order.
+    fn bands(&self, triangles: &[Face], size: [usize; 2]) -> Vec<Vec<u32>> {
+        let mut bands = vec![Vec::new(); size[1].div_ceil(BAND_ROWS)];
+        for (index, (_, vertices)) in self
+            .triangles
+            .clone()
+            .zip(&triangles[self.triangles.clone()])
+        {
+            if let Some(triangle) = self.projected(*vertices, size) {
+                let [first, last] = triangle.rows;
+                for band in &mut bands[first / BAND_ROWS..=last / BAND_ROWS] {
+                    band.push(index as u32);
+                }
+            }
+        }
+        bands
+    }
 }
 
 /// A triangle in the picture.
@@ -357,9 +389,13 @@ mod tests {
                 side: Side::Left,
                 points: points.to_vec(),
                 normals: vec![],
-                triangles,
+                triangles: 0..triangles.len(),
                 is_inside_out: false,
             }],
+            triangles: triangles
+                .iter()
+                .map(|vertices| (Side::Left, *vertices))
+                .collect(),
             flatness: 0.0,
         };
         Visibility::of(&brain, &camera().projection(SIZE), SIZE)

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde_json::Value;
 
 use super::camera::{Camera, FIELD_OF_VIEW_DEGREES, dot};
-use super::pose::{Pose, PoseError};
+use super::pose::{Pose, PoseError, PosedBrain};
 use crate::brain::{Side, Subject, SurfaceKind};
 
 /// Share of the picture that a fitted view fills.
@@ -79,6 +79,16 @@ impl NamedView {
     /// # Errors
     /// Returns a [`PoseError`] if the subject lacks a surface of the view.
     pub fn of(self, subject: &Subject, unfold: f32, size: [usize; 2]) -> Result<View, PoseError> {
+        let mut view = self.unfitted(subject, unfold)?;
+        view.fit(subject, size)?;
+        Ok(view)
+    }
+
+    /// The view of a subject before it is fitted to a picture ([`View::fit_to`]).
+    ///
+    /// # Errors
+    /// Returns a [`PoseError`] if the subject lacks a flat surface that the view needs.
+    pub fn unfitted(self, subject: &Subject, unfold: f32) -> Result<View, PoseError> {
         let mut pose = Pose {
             unfold,
             ..Pose::default()
@@ -116,14 +126,12 @@ impl NamedView {
             radius: 300.0,
             target: [0.0; 3],
         };
-        let mut view = View {
+        Ok(View {
             pose,
             camera,
             flat_target: [0.0; 3],
             is_lit: true,
-        };
-        view.fit(subject, size)?;
-        Ok(view)
+        })
     }
 }
 
@@ -200,12 +208,20 @@ impl View {
     /// Returns a [`PoseError`] if the subject lacks a surface of the pose.
     pub fn fit(&mut self, subject: &Subject, size: [usize; 2]) -> Result<(), PoseError> {
         let brain = self.pose.apply(subject)?;
+        self.fit_to(subject, &brain, size);
+        Ok(())
+    }
+
+    /// Moves the camera so that a brain in the view's pose fills the picture.
+    pub fn fit_to(&mut self, subject: &Subject, brain: &PosedBrain, size: [usize; 2]) {
         let axes = self.camera(subject).projection(size).axes;
         let mut points = Vec::new();
         for hemisphere in &brain.hemispheres {
             let mut is_drawn = vec![false; hemisphere.points.len()];
-            for vertex in hemisphere.triangles.iter().flatten() {
-                is_drawn[*vertex as usize] = true;
+            for (_, vertices) in &brain.triangles[hemisphere.triangles.clone()] {
+                for vertex in vertices {
+                    is_drawn[*vertex as usize] = true;
+                }
             }
             let drawn = hemisphere.points.iter().zip(is_drawn);
             let drawn = drawn.filter(|(_, is_drawn)| *is_drawn);
@@ -219,7 +235,7 @@ impl View {
             }
         }
         if points.is_empty() {
-            return Ok(());
+            return;
         }
         let middle = bounds.map(|[least, most]| f64::midpoint(least, most));
         let tan = (FIELD_OF_VIEW_DEGREES / 2.0).to_radians().tan() * FILLED;
@@ -233,7 +249,6 @@ impl View {
             middle[0] * axes[0][axis] + middle[1] * axes[1][axis] + middle[2] * axes[2][axis]
         });
         (self.camera.target, self.flat_target) = (target, target);
-        Ok(())
     }
 
     /// Reads a view as pycortex saves it: a JSON object with keys such as `camera.azimuth` and `surface.{subject}.unfold`.

@@ -43,18 +43,13 @@ impl BlockPermutations {
         &self.orders
     }
 
-    /// Returns a warning if there are too few blocks for p values as small as the number of permutations suggests.
+    /// Returns the numbers of blocks and of their orders if these are fewer than the permutations: p values cannot be as small
+    /// as the number of permutations suggests.
     #[must_use]
-    pub fn warning(&self) -> Option<String> {
+    pub fn too_few_orders(&self) -> Option<(usize, usize)> {
         let n_orders = (1..=self.n_blocks).try_fold(1, usize::checked_mul);
-        n_orders.filter(|n| *n < self.orders.len()).map(|n_orders| {
-            format!(
-                "The test scans make {} blocks, which have only {n_orders} orders: no p can be smaller than about {:.2}. Test on \
-                 more scans, or use shorter blocks.",
-                self.n_blocks,
-                1.0 / n_orders as f64
-            )
-        })
+        let n_orders = n_orders.filter(|n| *n < self.orders.len())?;
+        Some((self.n_blocks, n_orders))
     }
 
     /// Returns the p value of each voxel's correlation under permutations of the predictions: (1 + number of permutations
@@ -184,13 +179,9 @@ mod tests {
         let p = permutations.p_values(predictions.view(), responses.view());
         // Of the six orders of predictions, three give r ≥ 0.5: 1 (once) and 0.5 (twice).
         assert!((p[0] - 0.5).abs() < 3.0 * (0.25_f64 / 6000.0).sqrt(), "{p}");
-        assert!(
-            permutations
-                .warning()
-                .unwrap()
-                .contains("3 blocks, which have only 6 orders")
-        );
-        assert_eq!(BlockPermutations::new(790, 10, 1000, 1).warning(), None);
+        assert_eq!(permutations.too_few_orders(), Some((3, 6)));
+        let enough = BlockPermutations::new(790, 10, 1000, 1);
+        assert_eq!(enough.too_few_orders(), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `heschl bench`: speed beside the machine's peak, in one run.
 
+mod brain;
 mod ridge;
 
 use std::path::PathBuf;
@@ -54,6 +55,7 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand)]
 enum What {
     Ridge(ridge::Args),
+    Brain(brain::Args),
 }
 
 /// One round: the mean of the peaks just before and after it, and what the extraction took.
@@ -68,8 +70,10 @@ struct BenchRound {
 /// # Errors
 /// A sentence if the model or the runtime cannot be had.
 pub(crate) fn run(args: Args) -> CommandResult {
-    if let Some(What::Ridge(args)) = &args.what {
-        return ridge::run(args);
+    match &args.what {
+        Some(What::Ridge(args)) => return ridge::run(args),
+        Some(What::Brain(args)) => return brain::run(args),
+        None => {}
     }
     fetch_model_if_missing(&args.model)?;
     let scratch = tempfile::tempdir()?;

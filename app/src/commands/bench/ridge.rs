@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use clap::ValueEnum;
+use heschl_core::linear::cost::{FitCost, FitSizes, ProductPrecision, Reuse};
 use heschl_core::linear::ridge::{
     AlphaUnit, Problem, RefitPlan, RidgeSettings, RoundsPlan, Weights, best_alpha_per_voxel,
     mean_over_rounds,
@@ -11,7 +12,7 @@ use heschl_core::linear::ridge::{
 use heschl_core::linear::split::{CrossValidation, HeldChunks, TestFeatures, TrainingFeatures};
 use heschl_core::maths::matrix::{Real, product_peak_flops};
 use heschl_core::maths::random::PythonRandom;
-use heschl_core::run::encoding::{BLOCK_VOXELS, FitCost, FitSizes, MachineSpeed, Reuse};
+use heschl_core::run::encoding::{BLOCK_VOXELS, MachineSpeed};
 use heschl_core::run::recipe::bounds;
 use heschl_core::run::recipe::{Alphas, FitPrecision};
 use heschl_core::stats::score::RoundScore;
@@ -273,7 +274,10 @@ fn work(args: &Args, sizes: &FitSizes) -> FitCost {
     FitCost::of_ridge(
         sizes,
         (args.alphas, AlphaUnit::Plain),
-        args.precision.of_a_fit(),
+        match args.precision.of_a_fit() {
+            FitPrecision::F32 => ProductPrecision::Single,
+            FitPrecision::F64 => ProductPrecision::Double,
+        },
         args.weights,
         reuse,
     )

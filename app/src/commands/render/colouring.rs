@@ -1,6 +1,7 @@
 //! Which maps decide the colours of a picture, and what its legend says.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::ValueEnum;
@@ -174,6 +175,13 @@ impl Maps {
             dropout,
             limits,
         })
+    }
+
+    /// What was assumed about the maps, each sentence once.
+    pub(super) fn notes(&self) -> BTreeSet<&str> {
+        let further = self.others.iter().chain(&self.opacity).chain(&self.dropout);
+        let all = std::iter::once(&self.first).chain(further);
+        all.flat_map(|map| &map.notes).map(String::as_str).collect()
     }
 
     /// The colours of two maps.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use heschl_core::brain::Side;
 use heschl_core::scene::ColourScale;
 
 use super::ExportSize;
@@ -11,7 +12,7 @@ use crate::brain_figure::BrainFigure;
 use crate::brain_legend::Legend;
 use crate::brain_marks::BrainMarks;
 use crate::csv::cell;
-use crate::gui::brain::{BrainPicture, N_SAMPLES, REGIONS, draw};
+use crate::gui::brain::{BrainLayout, BrainPicture, Drawer, N_SAMPLES, SliceLayout, draw_slices};
 use crate::render::POINTS_PER_INCH;
 
 /// Pixels of a picture at most, so that a wrong size does not take all memory.
@@ -27,14 +28,27 @@ pub(super) fn svg(shown: &BrainPicture, size: ExportSize, recipe: &str) -> Resul
     let [columns, rows] = shown.request.size.map(|side| side as f64);
     let pixels = [width, width * rows / columns].map(|side| side.round().max(1.0) as usize);
     let settings = &shown.request.settings;
-    let values = (shown.values.as_ref(), shown.limits);
-    let (picture, _) = draw(settings, shown.subject, values, pixels, N_SAMPLES)?;
+    let scale = ColourScale {
+        map: settings.colours,
+        limits: shown.limits,
+    };
+    let (picture, letters) = match settings.layout {
+        BrainLayout::Cortex => {
+            let map = (shown.map.as_ref(), shown.limits);
+            let drawn = Drawer::default().draw(settings, shown.subject(), map, pixels, N_SAMPLES);
+            (drawn?.picture, vec![])
+        }
+        BrainLayout::Slices => {
+            let layout = SliceLayout::of(&settings.slices, shown.subject(), pixels);
+            let of = (shown.subject(), shown.anatomy.as_deref());
+            let picture = draw_slices(&settings.slices, &layout, of, (&shown.map, scale));
+            (picture, layout.letters())
+        }
+    };
     let figure = BrainFigure {
         picture: &picture,
-        scale: ColourScale {
-            map: settings.colours,
-            limits: shown.limits,
-        },
+        letters: &letters,
+        scale,
         title: settings.column.name(),
         width_points: inches * POINTS_PER_INCH,
         legend: Legend::default(),
@@ -46,7 +60,11 @@ pub(super) fn svg(shown: &BrainPicture, size: ExportSize, recipe: &str) -> Resul
 /// Name and places of the file: beside the scores.
 pub(super) fn places(shown: &BrainPicture) -> (String, PathBuf, PathBuf) {
     let folder = shown.request.scores.clone();
-    let name = format!("cortex-{}", shown.request.settings.column.name());
+    let what = match shown.request.settings.layout {
+        BrainLayout::Cortex => "cortex",
+        BrainLayout::Slices => "slices",
+    };
+    let name = format!("{what}-{}", shown.request.settings.column.name());
     let recipe = folder.join("recipe.toml");
     (name, folder, recipe)
 }
@@ -59,22 +77,19 @@ pub(super) fn table(shown: &BrainPicture, recipe: &str) -> String {
         "voxel,hemisphere,vertex,region,{}",
         shown.request.settings.column.name()
     );
-    let regions = shown.subject.parcellation(REGIONS);
-    let mut voxel = 0;
-    for (side, values) in ["left", "right"]
-        .into_iter()
-        .zip(shown.values.iter())
-        .enumerate()
-    {
-        let (side_name, values) = values;
-        for (vertex, value) in values.iter().enumerate() {
+    let subject = shown.subject();
+    let regions = shown.request.settings.parcellation(subject);
+    for side in Side::BOTH {
+        let voxels = shown.placement.indices(subject, side);
+        let values = &shown.values[side.index()];
+        for (vertex, (value, voxel)) in values.iter().zip(voxels).enumerate() {
             let region = regions.and_then(|regions| {
-                let of_vertex = (*regions.of_vertex[side].get(vertex)?)?;
+                let of_vertex = (*regions.of_vertex[side.index()].get(vertex)?)?;
                 Some(regions.regions.get(usize::from(of_vertex))?.name.as_str())
             });
             let region = cell(region.unwrap_or_default());
-            let _ = writeln!(text, "{voxel},{side_name},{vertex},{region},{value}");
-            voxel += 1;
+            let voxel = voxel.map(|voxel| voxel.to_string()).unwrap_or_default();
+            let _ = writeln!(text, "{voxel},{side},{vertex},{region},{value}");
         }
     }
     text

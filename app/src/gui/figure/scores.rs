@@ -12,7 +12,7 @@ const N_BINS: f64 = 48.0;
 /// Points of a scatter plot at the most: more cannot be told apart.
 const MOST_POINTS: usize = 20_000;
 /// A profile of fewer fits keeps this many places.
-const PROFILE_PLACES: usize = 6;
+const PROFILE_PLACES: usize = 4;
 
 /// Voxels by r in bins of round width.
 pub(crate) struct Histogram {
@@ -179,7 +179,7 @@ pub(crate) fn histogram(scores: &ScoresInfo) -> (Figure, Histogram) {
         let words = format!("FDR {}: r {r:.3}", table.fdr_level);
         panel
             .marks
-            .push(named_rule(r, words, 0.88, !is_left, Ink::Accent));
+            .push(named_rule(r, words, 0.78, !is_left, Ink::Accent));
     }
     let mut figure = Figure::of("voxels-by-r", &title(scores), panel);
     figure.subtitle = summary(table);

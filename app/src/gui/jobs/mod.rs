@@ -32,7 +32,7 @@ use queue::{Queue, Waiting};
 /// Has the jobs that wait done one after the other without a window, until a window wants to lead.
 ///
 /// # Errors
-/// A sentence if it is not known where jobs are kept.
+/// A sentence if the folder of jobs is not known.
 pub(crate) fn go_on() -> CommandResult {
     let around = Surroundings::of_this_process();
     let folder = around.folders()?.root().join(FOLDER);

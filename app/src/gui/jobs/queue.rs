@@ -319,7 +319,7 @@ impl Queue {
         let job = &mut self.jobs[at];
         if let Some(runner) = &mut job.runner {
             runner.stop();
-            // Kept, so that a window that is opened later knows why it stopped.
+            // Saved, so that a window opened later knows why it stopped.
             job.file.stop_as = Some(becomes);
             self.keep(at);
         } else if job.file.state == JobState::Waiting

@@ -353,7 +353,7 @@ fn jobs_that_are_paused_as_the_window_closes_are_found_paused() {
     stage.until_begun();
     stage.jobs.pause_all();
     stage.reopen_after(|| std::thread::sleep(Duration::from_millis(1500)));
-    // The fetch says nothing when it is ended, so that it was paused is known from what the window kept.
+    // A download that is ended reports nothing, so that it was paused is known from the window's own state.
     stage.until_state(0, &JobState::Paused);
     stage.until_state(1, &JobState::Paused);
     stage.order(0, JobCommand::GoOn);

@@ -1,35 +1,34 @@
 //! What the page "Brain" shows.
 
+mod controls;
+mod film;
+mod navigation;
+mod regions;
+mod slices;
+mod subject;
+
 use eframe::egui;
 use egui::accesskit::Role;
 use egui::{Color32, Rect, Sense, TextureHandle, pos2, vec2};
 use heschl_core::brain::Side;
 use heschl_core::run::encoding::Column;
-use heschl_core::scene::{ColourMap, NamedView};
+use heschl_core::scene::{Hit, NamedView};
 
 use super::scores_field;
 use crate::gui::actions::{Action, Actions, ViewAction};
-use crate::gui::brain::{BrainPicture, BrainSettings};
+use crate::gui::brain::{BrainLayout, BrainPicture, BrainSettings, FilmOf};
 use crate::gui::icons;
 use crate::gui::info::Info;
 use crate::gui::loading::Loading;
 use crate::gui::state::{Page, State};
 use crate::gui::text::thousands;
-use crate::gui::theme::{BETWEEN, INSIDE, Palette};
+use crate::gui::theme::{BETWEEN, Palette};
 use crate::gui::widgets::{
-    button, empty_state, export_menu, heading, name, page_title, plain, problem, tick, weak,
+    button, empty_state, export_menu, name, page_title, plain, problem, weak,
 };
 
 /// Width of the settings beside the picture.
 const SIDE: f32 = 250.0;
-/// Degrees that the brain turns by a point of a drag.
-const DEGREES_PER_POINT: f64 = 0.4;
-/// Degrees that an arrow key turns it by.
-const DEGREES_PER_KEY: f64 = 10.0;
-/// Enlargement at most, and at least.
-const ZOOMS: [f64; 2] = [0.5, 12.0];
-/// Regions that are listed.
-const N_REGIONS: usize = 12;
 /// What of the scores can be shown.
 const COLUMNS: [(Column, &str); 8] = [
     (Column::R, "r"),
@@ -71,8 +70,9 @@ impl BrainPage {
         info: &Info,
         actions: &mut Actions,
     ) {
-        page_title(ui, "Brain", "Scores on the cortex of fsaverage5.");
+        page_title(ui, "Brain", "Scores on the cortex.");
         scores_field(ui, state, info, actions);
+        subject::field(ui, state, info, actions);
         if state.scores.is_none() {
             if empty_state(
                 ui,
@@ -90,7 +90,14 @@ impl BrainPage {
                 ui.set_width(SIDE);
                 egui::ScrollArea::vertical()
                     .id_salt("settings of the brain")
-                    .show(ui, |ui| controls(ui, &mut settings, info));
+                    .show(ui, |ui| {
+                        controls::ui(ui, &mut settings, &info.brain);
+                        film::ui(ui, &mut settings, (state, info), actions);
+                        if let Some(picture) = info.brain.picture.ready() {
+                            regions::ui(ui, &mut settings, picture);
+                        }
+                        subject::ui(ui, state.subject(), &info.brain, actions);
+                    });
             });
             ui.add_space(BETWEEN);
             ui.vertical(|ui| self.picture(ui, &mut settings, (state, info), actions));
@@ -107,7 +114,7 @@ impl BrainPage {
         (state, info): (&State, &Info),
         actions: &mut Actions,
     ) {
-        let below = 58.0;
+        let below = 92.0;
         let size = ui.available_size() - vec2(0.0, below);
         let size = size.max(vec2(120.0, 120.0));
         let (rect, response) = ui.allocate_exact_size(size, Sense::click_and_drag());
@@ -118,25 +125,49 @@ impl BrainPage {
         if state.brain_size != Some(shown) {
             actions.push(Action::View(ViewAction::BrainSize(shown.0, shown.1)));
         }
-        turn(ui, &response, settings);
-        match &info.brain {
+        if settings.layout == BrainLayout::Cortex {
+            navigation::ui(ui, &response, settings);
+        }
+        match &info.brain.picture {
             Loading::Ready(picture) => {
                 self.show(ui, rect, picture);
+                if let Some([x, y]) = picture.mark {
+                    let at = rect.min + vec2(x * rect.width(), y * rect.height());
+                    let painter = ui.painter_at(rect);
+                    painter.circle_stroke(at, 6.0, (3.0, Color32::BLACK));
+                    painter.circle_stroke(at, 6.0, (1.5, Color32::WHITE));
+                }
+                if let Some(layout) = &picture.slices {
+                    slices::ui(ui, &response, layout, settings);
+                }
                 let under = response
                     .hover_pos()
                     .filter(|_| !is_moving)
                     .map(|at| (at - rect.min) / rect.size());
                 if let Some(share) = under {
-                    point(ui, &response, picture, [share.x, share.y], actions);
+                    let share = [share.x, share.y];
+                    point(ui, &response, (picture, share), settings, actions);
                 }
                 ui.horizontal(|ui| {
                     scale(ui, picture);
                     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                         export_menu(ui, state.preferences.export, actions);
+                        let response = button(ui, icons::EXTERNAL_LINK, "Share");
+                        let words = "Save one HTML file in which anyone can turn and click the cortex, in any browser";
+                        if response.on_hover_text(words).clicked() {
+                            actions.push(Action::Share);
+                        }
                     });
                 });
+                ui.horizontal_wrapped(|ui| match settings.layout {
+                    BrainLayout::Cortex => chosen(ui, picture, settings, actions),
+                    BrainLayout::Slices => slices::readout(ui, picture, settings, actions),
+                });
             }
-            Loading::Failed(sentence) => problem(ui, sentence),
+            Loading::Failed(sentence) => {
+                let inside = egui::UiBuilder::new().max_rect(rect.shrink(BETWEEN));
+                ui.scope_builder(inside, |ui| problem(ui, sentence));
+            }
             Loading::Waiting | Loading::Nothing => {
                 ui.put(rect, egui::Spinner::new());
             }
@@ -171,198 +202,83 @@ impl BrainPage {
 fn point(
     ui: &egui::Ui,
     response: &egui::Response,
-    picture: &BrainPicture,
-    share: [f32; 2],
+    (picture, share): (&BrainPicture, [f32; 2]),
+    settings: &mut BrainSettings,
     actions: &mut Actions,
 ) {
     let Some(hit) = picture.hit(share) else {
         return;
     };
-    let values = &picture.values[hit.side.index()];
-    let value = values.get(hit.nearest_vertex()).copied();
-    let value = match value.filter(|value| !value.is_nan()) {
+    let value = match picture.value(&hit) {
         Some(value) => format!("{value:.3}"),
         None => "no value".into(),
     };
     let region = picture.region(&hit).unwrap_or("no region");
     let voxel = picture.voxel(&hit);
-    let words = format!(
-        "{value}\n{region}, {} hemisphere\nvoxel {}",
-        hit.side,
-        thousands(voxel)
-    );
+    let of_voxel = match voxel {
+        Some(voxel) => format!("voxel {}", thousands(voxel)),
+        None => "no voxel".into(),
+    };
+    let words = format!("{value}\n{region}, {} hemisphere\n{of_voxel}", hit.side);
     response.show_tooltip_text(words);
     ui.ctx().set_cursor_icon(egui::CursorIcon::PointingHand);
     if response.clicked() {
-        actions.push(Action::View(ViewAction::Voxel(voxel)));
-        actions.push(Action::Go(Page::Scores));
-    }
-}
-
-/// Turns the brain with the mouse, the wheel and the arrow keys; a double click goes back to the view.
-fn turn(ui: &egui::Ui, response: &egui::Response, settings: &mut BrainSettings) {
-    if response.dragged() {
-        let drag = response.drag_delta();
-        settings.turn[0] -= f64::from(drag.x) * DEGREES_PER_POINT;
-        settings.turn[1] -= f64::from(drag.y) * DEGREES_PER_POINT;
-    }
-    if response.double_clicked() {
-        (settings.turn, settings.zoom) = ([0.0; 2], 1.0);
-    }
-    if response.hovered() {
-        let (scroll, pinch) = ui.input(|input| (input.smooth_scroll_delta.y, input.zoom_delta()));
-        let larger = f64::from(scroll / 200.0).exp() * f64::from(pinch);
-        settings.zoom = (settings.zoom * larger).clamp(ZOOMS[0], ZOOMS[1]);
-    }
-    if response.has_focus() {
-        let pressed = |key| ui.input(|input| input.key_pressed(key));
-        for (key, [azimuth, altitude]) in [
-            (egui::Key::ArrowLeft, [1.0, 0.0]),
-            (egui::Key::ArrowRight, [-1.0, 0.0]),
-            (egui::Key::ArrowUp, [0.0, 1.0]),
-            (egui::Key::ArrowDown, [0.0, -1.0]),
-        ] {
-            if pressed(key) {
-                settings.turn[0] += azimuth * DEGREES_PER_KEY;
-                settings.turn[1] += altitude * DEGREES_PER_KEY;
-            }
+        settings.picked = Some((hit.side, hit.nearest_vertex()));
+        if let Some(point) = picture.point(&hit) {
+            settings.slices.cursor = point;
+        }
+        if let Some(voxel) = voxel {
+            actions.push(Action::View(ViewAction::Voxel(voxel)));
         }
     }
 }
 
-fn controls(ui: &mut egui::Ui, settings: &mut BrainSettings, info: &Info) {
-    heading(ui, "Map");
-    let shown = COLUMNS
-        .iter()
-        .find(|(column, _)| *column == settings.column);
-    let combo = egui::ComboBox::from_id_salt("map of the brain")
-        .width(SIDE - 20.0)
-        .selected_text(shown.map_or("", |(_, words)| *words))
-        .show_ui(ui, |ui| {
-            for (column, words) in COLUMNS {
-                ui.selectable_value(&mut settings.column, column, words);
-            }
-        });
-    name(&combo.response, Role::ComboBox, "Map");
-    tick(
-        ui,
-        &mut settings.is_significant_only,
-        "Significant voxels only",
-    );
-    ui.add_space(INSIDE);
-    heading(ui, "Colours");
-    let combo = egui::ComboBox::from_id_salt("colours of the brain")
-        .width(SIDE - 20.0)
-        .selected_text(settings.colours.to_string())
-        .show_ui(ui, |ui| {
-            for colours in ColourMap::all() {
-                let words = colours.to_string();
-                ui.selectable_value(&mut settings.colours, colours, words);
-            }
-        });
-    name(&combo.response, Role::ComboBox, "Colour map");
-    limits(ui, settings, info);
-    ui.add_space(INSIDE);
-    heading(ui, "View");
-    ui.horizontal_wrapped(|ui| {
-        for (view, words) in VIEWS {
-            let is_it = settings.named == view;
-            let response = ui.add(egui::Button::selectable(is_it, words));
-            response
-                .widget_info(|| egui::WidgetInfo::selected(Role::RadioButton, true, is_it, words));
-            if response.clicked() {
-                settings.named = view;
-                (settings.turn, settings.zoom) = ([0.0; 2], 1.0);
-            }
-        }
-    });
-    ui.add_space(INSIDE);
-    let is_flat = settings.named == NamedView::Flat;
-    ui.add_enabled_ui(!is_flat, |ui| {
-        let slider = egui::Slider::new(&mut settings.unfold, 0.0..=1.0).show_value(false);
-        ui.horizontal(|ui| {
-            weak(ui, "Folded");
-            let response = ui.add(slider);
-            name(&response, Role::Slider, "Unfold");
-            weak(ui, "flat");
-        });
-    });
-    tick(ui, &mut settings.has_outlines, "Region outlines");
-    tick(ui, &mut settings.is_lit, "Light");
-    weak(
-        ui,
-        "Drag to rotate, scroll to zoom, double-click to reset the view. Click a voxel to open it under Scores.",
-    );
-    if let Some(picture) = info.brain.ready() {
-        regions(ui, picture);
-    }
-}
-
-/// The regions with the largest means.
-fn regions(ui: &mut egui::Ui, picture: &BrainPicture) {
-    ui.add_space(INSIDE);
-    heading(ui, "Regions");
-    egui::Grid::new("regions of the brain")
-        .num_columns(3)
-        .striped(true)
-        .show(ui, |ui| {
-            for words in ["region", "mean", "significant"] {
-                weak(ui, words);
-            }
-            ui.end_row();
-            for row in picture.regions.iter().take(N_REGIONS) {
-                let side = match row.side {
-                    Some(Side::Left) => "L ",
-                    Some(Side::Right) => "R ",
-                    None => "",
-                };
-                ui.add(egui::Label::new(format!("{side}{}", row.region)).truncate());
-                ui.label(format!("{:.3}", row.mean));
-                let share = row.significant_share.filter(|share| share.is_finite());
-                ui.label(share.map_or("–".into(), |share| format!("{:.0} %", 100.0 * share)));
-                ui.end_row();
-            }
-        });
-    weak(
-        ui,
-        "Desikan–Killiany regions; all of them are in the exported numbers.",
-    );
-}
-
-/// The values of the first and the last colour.
-fn limits(ui: &mut egui::Ui, settings: &mut BrainSettings, info: &Info) {
-    let Some(shown) = info.brain.ready().map(|picture| picture.limits) else {
+/// What was chosen by a click, in a line, and the way to its scores.
+fn chosen(
+    ui: &mut egui::Ui,
+    picture: &BrainPicture,
+    settings: &BrainSettings,
+    actions: &mut Actions,
+) {
+    let Some((side, vertex)) = settings.picked else {
+        weak(ui, "Click the cortex to choose a voxel.");
         return;
     };
-    let mut limits = settings.limits.unwrap_or(shown);
-    let mut is_changed = false;
-    ui.horizontal(|ui| {
-        weak(ui, "From");
-        let speed = f64::from((shown[1] - shown[0]).abs()) / 200.0;
-        for (limit, words) in limits.iter_mut().zip(["Lower limit", "Upper limit"]) {
-            let response = ui.add(egui::DragValue::new(limit).speed(speed).max_decimals(3));
-            name(&response, Role::SpinButton, words);
-            is_changed |= response.changed();
-            if words == "Lower limit" {
-                weak(ui, "to");
-            }
-        }
-    });
-    if is_changed {
-        settings.limits = Some(limits);
+    let hit = Hit {
+        side,
+        vertices: [vertex as u32; 3],
+        weights: [1.0, 0.0, 0.0],
+    };
+    let value = picture.values[side.index()].get(vertex).copied();
+    let value = value.filter(|value| !value.is_nan());
+    ui.label(value.map_or("no value".into(), |value| format!("{value:.3}")));
+    let region = picture.region(&hit).unwrap_or("no region");
+    weak(ui, format!("{region}, {side} hemisphere"));
+    if let Some([x, y, z]) = picture.point(&hit) {
+        weak(ui, format!("({x:.0}, {y:.0}, {z:.0}) mm"));
     }
-    if settings.limits.is_some() && button(ui, icons::ROTATE_CCW, "By the data").clicked() {
-        settings.limits = None;
+    if let Some(voxel) = picture.voxel(&hit) {
+        let words = format!("Open voxel {}", thousands(voxel));
+        if button(ui, icons::CHART_SCATTER, &words).clicked() {
+            actions.push(Action::View(ViewAction::Voxel(voxel)));
+            actions.push(Action::Go(Page::Scores));
+        }
     }
 }
 
 /// The colour bar below the picture.
 fn scale(ui: &mut egui::Ui, picture: &BrainPicture) {
     let settings = &picture.request.settings;
-    let words = COLUMNS
+    let column = COLUMNS
         .iter()
         .find(|(column, _)| *column == settings.column)
         .map_or("", |(_, words)| *words);
+    let words = match settings.film.map(|film| film.of) {
+        None => column,
+        Some(FilmOf::Measured) => "measured response",
+        Some(FilmOf::Predicted) => "predicted response",
+        Some(FilmOf::Difference) => "measured − predicted",
+    };
     weak(ui, plain(f64::from(picture.limits[0])));
     let size = vec2((ui.available_width() * 0.4).min(280.0), 12.0);
     let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
@@ -371,10 +287,11 @@ fn scale(ui: &mut egui::Ui, picture: &BrainPicture) {
     ui.painter().add(ribbon(rect, &table));
     weak(ui, format!("{:.3}", picture.limits[1]));
     ui.colored_label(Palette::of(ui).text, words);
-    let without = if settings.is_significant_only {
-        "grey: not significant or no value"
-    } else {
-        "grey: no value"
+    let without = match (settings.layout, settings.is_significant_only) {
+        (BrainLayout::Slices, false) => return,
+        (BrainLayout::Slices, true) => "significant voxels only",
+        (BrainLayout::Cortex, true) => "grey: not significant or no value",
+        (BrainLayout::Cortex, false) => "grey: no value",
     };
     weak(ui, without);
 }

@@ -248,7 +248,7 @@ fn responses(
     });
 }
 
-/// Offers to take `story_1`, `story_2` … for one story that was heard several times.
+/// Offers to take `story_1`, `story_2` … for one story that was presented several times.
 fn presentations_found(ui: &mut egui::Ui, responses: &[StoryResponses], fit: &mut FitStudy) {
     let found = presentations(responses);
     for (story, names) in &fit.repeats {

@@ -1,4 +1,4 @@
-//! The story that is looked at: its waveform and spectrogram on the one axis of time, and playing it.
+//! The selected story: its waveform and spectrogram on a shared time axis, and playback.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Stimuli: the folder of recordings, its stories, and the one that is looked at.
+//! Stimuli: the folder of recordings, its stories, and the selected one.
 
 use eframe::egui;
 use egui::accesskit::Role;

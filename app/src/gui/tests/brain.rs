@@ -12,33 +12,53 @@ use crate::gui::actions::{Action, PathPurpose};
 use crate::gui::figure::{ExportFormat, ExportSize};
 use crate::gui::state::Page;
 
-/// Scores of every vertex of fsaverage5: high in the left transverse temporal gyrus, low elsewhere. Also scores of few voxels.
-fn scores(folder: &Path) -> [PathBuf; 2] {
-    let of_few = super::fit::two_fits(folder);
+/// Scores of so many voxels in a folder of this name: r and q of each.
+fn scores_of(
+    [folder, of_few]: [&Path; 2],
+    name: &str,
+    r_and_q: &dyn Fn(usize) -> [f64; 2],
+    n_voxels: usize,
+) -> PathBuf {
     let few = ScoreTable::read(&of_few.join("scores.npz")).unwrap();
-    let subject = Subject::fsaverage5();
-    let regions = subject.parcellation("aparc").unwrap();
-    let heschl = regions.region("transversetemporal").unwrap();
-    let n_left = subject.hemispheres[0].n_vertices();
-    let voxels: Vec<VoxelScores> = (0..subject.n_vertices())
-        .map(|vertex| {
-            let mut voxel = few.voxels[vertex % few.voxels.len()];
-            let is_planted = vertex < n_left && regions.of_vertex[0][vertex] == Some(heschl);
-            voxel.set(Column::R, if is_planted { 0.5 } else { 0.05 });
-            voxel.set(Column::Q, if is_planted { 0.001 } else { 0.9 });
+    let voxels: Vec<VoxelScores> = (0..n_voxels)
+        .map(|at| {
+            let mut voxel = few.voxels[at % few.voxels.len()];
+            let [r, q] = r_and_q(at);
+            voxel.set(Column::R, r);
+            voxel.set(Column::Q, q);
             voxel
         })
         .collect();
-    let few_of_each: Vec<usize> = (0..voxels.len()).map(|at| at % few.voxels.len()).collect();
+    let few_of_each: Vec<usize> = (0..n_voxels).map(|at| at % few.voxels.len()).collect();
     let many = ScoreTable {
         voxels,
         round_scores: few.round_scores.select(ndarray::Axis(1), &few_of_each),
         ..few
     };
-    let folder = folder.join("cortex");
+    let folder = folder.join(name);
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("scores.npz"), many.to_npz().unwrap()).unwrap();
-    [folder, of_few]
+    folder
+}
+
+/// Scores of every vertex of fsaverage5: high in the left transverse temporal gyrus, low elsewhere. Also scores of few voxels.
+fn scores(folder: &Path) -> [PathBuf; 2] {
+    let of_few = super::fit::two_fits(folder);
+    let subject = Subject::fsaverage5();
+    let regions = subject.parcellation("aparc").unwrap();
+    let heschl = regions.region("transversetemporal").unwrap();
+    let n_left = subject.hemispheres[0].n_vertices();
+    let of_vertex = |vertex: usize| {
+        let is_planted = vertex < n_left && regions.of_vertex[0][vertex] == Some(heschl);
+        if is_planted {
+            [0.5, 0.001]
+        } else {
+            [0.05, 0.9]
+        }
+    };
+    let n_vertices = subject.n_vertices();
+    let scores = scores_of([folder, &of_few], "cortex", &of_vertex, n_vertices);
+    [scores, of_few]
 }
 
 fn stage() -> (Stage, PathBuf) {
@@ -55,16 +75,20 @@ fn stage() -> (Stage, PathBuf) {
 /// Waits until the picture is the one that the settings ask for.
 fn drawn(stage: &mut Stage) {
     stage.until("the cortex is drawn", |window| {
-        let picture = window.info.brain.ready();
+        let picture = window.info.brain.picture.ready();
         picture.is_some_and(|picture| {
-            picture.request.settings == window.state.brain && !picture.request.is_moving
+            let of = &picture.request;
+            of.settings == window.state.brain
+                && of.subject == *window.state.subject()
+                && Some(&of.scores) == window.state.scores.as_ref()
+                && !of.is_moving
         })
     });
 }
 
 /// Regions of the values that are shown, by side.
 fn shown(stage: &Stage) -> [usize; 2] {
-    let picture = stage.info().brain.ready().unwrap();
+    let picture = stage.info().brain.picture.ready().unwrap();
     [0, 1].map(|side| {
         let values = &picture.values[side];
         values.iter().filter(|value| !value.is_nan()).count()
@@ -77,7 +101,7 @@ fn scores_are_seen_where_they_were_measured() {
     stage.must_have(Role::Image, "Cortex");
     stage.must_have(Role::Image, "Colours: r");
     stage.must_see("L transversetemporal");
-    let best = &stage.info().brain.ready().unwrap().regions[0];
+    let best = &stage.info().brain.picture.ready().unwrap().regions[0];
     assert_eq!(best.region, "transversetemporal");
     assert!((best.mean - 0.5).abs() < 1e-6, "{}", best.mean);
     assert_eq!(best.significant_share, Some(1.0));
@@ -89,7 +113,7 @@ fn scores_are_seen_where_they_were_measured() {
     // From the left, in whose picture the pointer finds the region; the other side is not there.
     stage.click(Role::RadioButton, "Left lateral");
     drawn(&mut stage);
-    let picture = stage.info().brain.ready().unwrap();
+    let picture = stage.info().brain.picture.ready().unwrap();
     let mut found = std::collections::BTreeSet::new();
     for row in 0..100 {
         for column in 0..100 {
@@ -115,7 +139,7 @@ fn views_turn_and_unfold_and_come_back() {
     for view in ["Medial", "Flat", "Dorsal", "Right medial", "Lateral"] {
         stage.click(Role::RadioButton, view);
         drawn(&mut stage);
-        let picture = stage.info().brain.ready().unwrap();
+        let picture = stage.info().brain.picture.ready().unwrap();
         let n_drawn = picture
             .picture
             .rgba
@@ -126,7 +150,9 @@ fn views_turn_and_unfold_and_come_back() {
     assert_eq!(stage.state().brain.named, NamedView::BothLateral);
     // Scores of other voxels than the subject's are refused in a sentence.
     stage.ask(Action::Use(PathPurpose::Scores, of_few));
-    stage.until("it is told", |window| window.info.brain.failure().is_some());
+    stage.until("it is told", |window| {
+        window.info.brain.picture.failure().is_some()
+    });
     stage.must_see("has 20484 vertices");
 }
 
@@ -163,4 +189,216 @@ fn the_cortex_is_saved_in_every_format() {
             ExportFormat::Pdf => assert!(bytes.starts_with(b"%PDF")),
         }
     }
+    stage.press("Share");
+    let path = folder.join("cortex.html");
+    stage.until("the page is there", |_| path.is_file());
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains("<title>cortex</title>"));
+}
+
+/// A file of a real subject, from the tests of the core.
+fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../core/tests/data/brain")
+        .join(name)
+}
+
+/// A pycortex store whose mask has as many voxels as were scored: each vertex shows the voxel that pycortex finds for it.
+#[test]
+fn voxels_of_a_pycortex_store_are_seen_on_its_subject() {
+    let (mut stage, of_few) = stage();
+    let reference = data("S1mini_reference.npz");
+    let masked: ndarray::Array1<f32> =
+        heschl_core::files::formats::npz::read_as(&reference, "masked_thick").unwrap();
+    let folder = stage.folder.path().to_path_buf();
+    let of_voxel = |at: usize| [f64::from(masked[at]), 0.001];
+    let scores = scores_of([&folder, &of_few], "voxels", &of_voxel, masked.len());
+    stage.ask(Action::Use(PathPurpose::Scores, scores));
+    stage.until("it is told", |window| {
+        window.info.brain.picture.failure().is_some()
+    });
+    stage.must_see("There are 5559 values, but fsaverage5 has 20484 vertices.");
+    stage.ask(Action::Use(PathPurpose::Subject, data("S1mini")));
+    drawn(&mut stage);
+    stage
+        .must_see("S1mini, from a pycortex store: 5,582 vertices at the left, 5,194 at the right.");
+    let picture = stage.info().brain.picture.ready().unwrap();
+    for (side, name) in [(0, "lh_values_nearest"), (1, "rh_values_nearest")] {
+        let expected: ndarray::Array1<f32> =
+            heschl_core::files::formats::npz::read_as(&reference, name).unwrap();
+        let shown = &picture.values[side];
+        assert_eq!(shown.len(), expected.len());
+        let mut n_equal = 0;
+        for (shown, expected) in shown.iter().zip(&expected) {
+            // pycortex gives 0 to vertices without a voxel.
+            let is_equal = shown.to_bits() == expected.to_bits();
+            assert!(is_equal || shown.is_nan() && expected.abs() < 1e-12);
+            n_equal += usize::from(is_equal);
+        }
+        assert!(n_equal > 3000, "{n_equal}");
+    }
+    // What is seen at a place is the value of the voxel that a click opens.
+    let mut n_seen = 0;
+    for at in 0..2500 {
+        let share = [(at % 50) as f32 / 50.0, (at / 50) as f32 / 50.0];
+        let Some(hit) = picture.hit(share) else {
+            continue;
+        };
+        if let (Some(value), Some(voxel)) = (picture.value(&hit), picture.voxel(&hit)) {
+            assert!((value - masked[voxel]).abs() < 1e-6);
+            n_seen += 1;
+        }
+    }
+    assert!(n_seen > 100, "{n_seen}");
+    // Without a study the choice is the window's own; back to the bundled subject at a click.
+    stage.click(Role::Button, "Use fsaverage5");
+    stage.until("it is told", |window| {
+        window.info.brain.picture.failure().is_some()
+    });
+    assert_eq!(stage.state().preferences.recent_subjects, [data("S1mini")]);
+}
+
+/// Scores of the voxels of a mask, whose image is aligned with the T1 of FreeSurfer's subject: the recipe beside the scores names
+/// the mask.
+#[test]
+fn voxels_of_an_aligned_image_are_seen_on_a_freesurfer_subject() {
+    let (mut stage, of_few) = stage();
+    let folder = stage.folder.path().to_path_buf();
+    // The voxels of the grey matter of the left hemisphere (label 3 of aseg).
+    let labels = heschl_core::files::formats::volumes::Volumes::open(
+        &data("freesurfer/mri/aseg.2mm.mgz"),
+        &folder,
+    )
+    .unwrap();
+    let (_, n_all) = labels.dim();
+    let n_voxels = labels.read::<f32>(0..1, 0..n_all).unwrap();
+    let n_voxels = n_voxels.iter().filter(|label| **label != 0.0).count();
+    let of_voxel = |at: usize| [at as f64, 0.001];
+    let scores = scores_of([&folder, &of_few], "aligned", &of_voxel, n_voxels);
+    let fit = crate::gui::fitting::FitStudy {
+        features: Some("/f/m".into()),
+        responses: Some("/r".into()),
+        mask: Some(data("freesurfer/mri/aseg.2mm.mgz")),
+        test: vec!["a".into()],
+        ..crate::gui::fitting::FitStudy::default()
+    };
+    let encode = fit.recipe(None, None, Path::new("/s")).unwrap();
+    let file = heschl_core::run::recipe::EncodeFile { encode, run: None };
+    std::fs::write(scores.join("recipe.toml"), file.to_toml().unwrap()).unwrap();
+    stage.ask(Action::Use(PathPurpose::Subject, data("freesurfer")));
+    stage.ask(Action::Use(PathPurpose::Scores, scores));
+    drawn(&mut stage);
+    stage.must_see("The image is taken to be aligned with the T1 of freesurfer");
+    let [left, right] = shown(&stage);
+    assert!(left > 9000 && right > 9000, "{left}, {right}");
+    assert_eq!(stage.state().subject().folder, Some(data("freesurfer")));
+    // The same in slices: the subject's T1 underneath, and the voxel at the cross.
+    stage.click(Role::RadioButton, "Slices");
+    drawn(&mut stage);
+    stage.must_see("Under the slices: T1.2mm.mgz.");
+    let picture = stage.info().brain.picture.ready().unwrap();
+    let cursor = stage.state().brain.slices.cursor;
+    let voxel = picture.placement.index_at(cursor).unwrap();
+    // The value of a voxel is its number here.
+    let value = picture.map.at(cursor).unwrap();
+    assert!(
+        (f64::from(value) - voxel as f64).abs() < 1.0,
+        "{value} {voxel}"
+    );
+    let n_grey = picture.picture.rgba.chunks_exact(4).filter(|pixel| {
+        pixel[3] == 255 && pixel[0] == pixel[1] && pixel[1] == pixel[2] && pixel[0] > 40
+    });
+    assert!(n_grey.count() > 2000);
+    stage.ask(Action::Export(ExportFormat::Svg));
+    let path = stage.state().scores.clone().unwrap();
+    let path = path.join("figures/slices-r.svg");
+    stage.until("the figure is there", |_| path.is_file());
+    let text = std::fs::read_to_string(&path).unwrap();
+    for letter in [">L</text>", ">R</text>", ">A</text>", ">P</text>"] {
+        assert!(text.contains(letter), "{letter}");
+    }
+    stage.press(&format!("Open voxel {}", crate::gui::thousands(voxel)));
+    assert_eq!(
+        (stage.state().page(), stage.state().voxel),
+        (Page::Scores, voxel)
+    );
+}
+
+/// A click chooses a vertex: its value, region and voxel are told, it is marked, and its voxel is that of Scores. A row of the table
+/// outlines its region.
+#[test]
+fn a_click_chooses_and_a_row_outlines() {
+    let (mut stage, _) = stage();
+    stage.click(Role::RadioButton, "Left lateral");
+    drawn(&mut stage);
+    let plain = stage.info().brain.picture.ready().unwrap().picture.clone();
+    stage.click(Role::Row, "L transversetemporal");
+    drawn(&mut stage);
+    let picture = stage.info().brain.picture.ready().unwrap();
+    let pixels = |rgba: &[u8]| rgba.chunks_exact(4).map(<[u8]>::to_vec).collect::<Vec<_>>();
+    let (before, after) = (pixels(&plain.rgba), pixels(&picture.picture.rgba));
+    let n_changed = before.iter().zip(&after).filter(|(a, b)| a != b).count();
+    assert!((20..20_000).contains(&n_changed), "{n_changed}");
+    // In the middle of the picture is the cortex.
+    let hit = picture.hit([0.5, 0.5]).unwrap();
+    let (vertex, voxel) = (hit.nearest_vertex(), picture.voxel(&hit).unwrap());
+    let canvases = stage.canvases();
+    let (_, rect) = canvases.iter().find(|(name, _)| name == "Cortex").unwrap();
+    let middle = rect.center();
+    stage.harness.hover_at(middle);
+    stage.settle();
+    for pressed in [true, false] {
+        stage.harness.event(eframe::egui::Event::PointerButton {
+            pos: middle,
+            button: eframe::egui::PointerButton::Primary,
+            pressed,
+            modifiers: eframe::egui::Modifiers::NONE,
+        });
+        stage.harness.step();
+    }
+    stage.settle();
+    drawn(&mut stage);
+    assert_eq!(
+        stage.state().brain.picked,
+        Some((heschl_core::brain::Side::Left, vertex))
+    );
+    let [x, y] = stage.info().brain.picture.ready().unwrap().mark.unwrap();
+    assert!((x - 0.5).abs() < 0.02 && (y - 0.5).abs() < 0.02, "{x}, {y}");
+    assert_eq!(
+        (stage.state().page(), stage.state().voxel),
+        (Page::Brain, voxel)
+    );
+    stage.press(&format!("Open voxel {}", crate::gui::thousands(voxel)));
+    assert_eq!(
+        (stage.state().page(), stage.state().voxel),
+        (Page::Scores, voxel)
+    );
+    // By another column, another region comes first.
+    stage.go(Page::Brain);
+    stage.click(Role::RadioButton, "Sort by region");
+    assert_eq!(
+        stage.state().brain.region_order,
+        crate::gui::brain::RegionOrder::Name
+    );
+    stage.press("Show no single region");
+    assert_eq!(stage.state().brain.region, None);
+}
+
+/// Without saved predictions there is no film, and a sentence says what to do.
+#[test]
+fn a_film_needs_predictions() {
+    let (mut stage, _) = stage();
+    let mut settings = stage.state().brain.clone();
+    settings.film = Some(crate::gui::brain::FilmSettings {
+        of: crate::gui::brain::FilmOf::Predicted,
+        scan: 0,
+        delay_secs: 5.0,
+    });
+    stage.ask(Action::View(crate::gui::actions::ViewAction::Brain(
+        Box::new(settings),
+    )));
+    stage.until("it is told", |window| {
+        window.info.brain.film.failure().is_some()
+    });
+    stage.must_see("The predictions of this fit were not saved.");
 }

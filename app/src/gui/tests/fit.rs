@@ -425,7 +425,7 @@ fn every_view_of_scores_is_drawn() {
         stage.must_have(Role::Canvas, expected);
     }
     assert_eq!(stage.info().fit.scores.ready().unwrap().profile.len(), 2);
-    // Any voxel by its number: this fit kept no predictions, and says what to do.
+    // Any voxel by its number: this fit saved no predictions, and the page says what to do.
     stage.click(Role::RadioButton, "Voxels");
     stage.write("Voxel", "99");
     stage.must_see("The voxels are numbered from 0 to 59.");

@@ -1,4 +1,4 @@
-//! Pictures of every page, to be looked at:
+//! Pictures of every page, for a visual check:
 //! `cargo test -p heschl pictures_of_every_page -- --ignored` writes them to `target/pictures` (or `HESCHL_PICTURES`).
 
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Any voxel of a fit whose predictions are kept: what chance gives, its course in seconds below the words, its layers.
+//! Any voxel of a fit with saved predictions: the chance level, its time course below the words, its profile over layers.
 
 use std::path::{Path, PathBuf};
 
@@ -66,7 +66,7 @@ fn any_voxel_is_shown_in_seconds_below_the_words_with_its_layers() {
     let fit = fit_with_predictions(folder.path(), "encoder.0", 3);
     stage.go(Page::Scores);
     stage.ask(Action::Use(PathPurpose::Scores, fit));
-    // Chance comes from all voxels, not from the few whose course is kept.
+    // The chance level comes from all voxels, not from the few whose time course is saved.
     stage.until("voxels spread over all are permuted", |window| {
         let scores = window.info.fit.scores.ready();
         scores.is_some_and(|scores| scores.null.n_voxels == 60)

@@ -12,8 +12,8 @@ use heschl_core::stats::score::correlation;
 use heschl_core::stats::significance::BlockPermutations;
 use ndarray::{Array2, Axis, concatenate};
 
-use super::time_course::measured;
 use crate::gui::fitting::Chance;
+use crate::test_responses::measured;
 
 /// Orders of test time that chance is drawn from: so many make a smooth line.
 const MOST_ORDERS: usize = 300;
@@ -22,7 +22,7 @@ const N_SAMPLED: usize = 200;
 /// Voxels that are read together: files have neighbours together.
 const BLOCK: usize = 10;
 
-/// Correlations of voxels whose course is kept, with blocks of test time exchanged as the fit did for its p.
+/// Correlations of voxels whose time course is saved, with blocks of test time exchanged as the fit did for its p.
 pub(super) fn of_series(
     series: &ExampleSeries,
     recipe: &EncodeRecipe,

@@ -7,12 +7,14 @@ use heschl_core::run::recipe::{EncodeFile, EncodeRecipe, ExtractRecipe, RecipeFi
 use heschl_core::run::store::atomic;
 
 use super::{Replies, Waker, Worker, models};
+use crate::gui::brain::BrainPicture;
 use crate::gui::figure::{Export, ExportFormat};
 use crate::gui::info::{SaveStatus, StudyContents};
 use crate::gui::preferences;
 use crate::gui::sample;
 use crate::gui::state::{Preferences, Study};
 use crate::gui::study::{self, StudyLock};
+use crate::share::Shared;
 use crate::support;
 
 /// One task.
@@ -51,6 +53,8 @@ pub(crate) enum DiskTask {
     OpenLink(String),
     /// Save what is shown of features.
     Export(Box<Export>, ExportFormat),
+    /// Write scores on the cortex to an HTML file beside them.
+    Share(Box<BrainPicture>),
     /// Write a report for support into a folder: on the jobs of the data folder, without the user's home folder.
     SupportReport {
         jobs: PathBuf,
@@ -75,7 +79,7 @@ pub(crate) enum Done {
     Fit(Box<EncodeRecipe>),
     /// A recipe was written.
     RecipeWritten(PathBuf),
-    /// How the study of a folder is kept.
+    /// How the study of a folder is saved.
     Saved(PathBuf, SaveStatus),
     /// The study of a folder is this window's now, or still another's.
     StudyLocked(PathBuf, Option<(StudyLock, Box<Study>)>),
@@ -166,6 +170,7 @@ fn run(disk_task: DiskTask) -> Option<Done> {
             ))
         }
         DiskTask::Export(export, format) => export.save(format).map(Done::Exported),
+        DiskTask::Share(shown) => share(&shown),
         DiskTask::SupportReport { jobs, home, into } => {
             let path = into.join("heschl-report.txt");
             let text = support::report(&jobs, home.as_deref());
@@ -179,6 +184,25 @@ fn run(disk_task: DiskTask) -> Option<Done> {
         DiskTask::OpenLink(link) => return open_link(&link).err().map(Done::Refused),
     };
     Some(done.unwrap_or_else(Done::Refused))
+}
+
+/// Writes the page of the scores that a picture shows.
+fn share(shown: &BrainPicture) -> Result<Done, String> {
+    let scores = &shown.request.scores;
+    let title = scores.file_name().unwrap_or_default().to_string_lossy();
+    let shared = Shared {
+        scores,
+        open: &shown.open,
+        transform: shown.request.subject.transform.as_deref(),
+        colours: shown.request.settings.colours,
+        title: &title,
+    };
+    let page = shared.page().map_err(|failure| failure.message)?;
+    let path = scores.join("cortex.html");
+    let written = atomic::write(&path, page.html.as_bytes());
+    written
+        .map(|()| Done::Exported(path))
+        .map_err(|error| error.to_string())
 }
 
 fn open_study(folder: &Path) -> Result<Done, String> {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use heschl_core::brain::folders;
 use heschl_core::run::progress::CancelToken;
 use heschl_core::run::recipe::{EncodeFile, RecipeFile};
 use heschl_core::speech::stimuli::{self, Depth};
@@ -30,6 +31,8 @@ pub(crate) enum Meaning {
     Responses(PathBuf),
     /// A folder of words.
     Words(PathBuf),
+    /// The folder of a subject's surfaces.
+    Subject(PathBuf),
     /// None of these: a sentence.
     Nothing(String),
 }
@@ -48,6 +51,7 @@ impl Meaning {
             Self::Scores(path) => format!("Show the scores of {}", name(path)),
             Self::Responses(path) => format!("Use {} as the responses", name(path)),
             Self::Words(path) => format!("Use the words of {}", name(path)),
+            Self::Subject(path) => format!("Show scores on the cortex of {}", name(path)),
             Self::Nothing(sentence) => sentence.clone(),
         }
     }
@@ -75,7 +79,8 @@ impl Meaning {
                 format!("the recordings next to {what} will be used")
             }
             "" => format!(
-                "{what} will be opened as a study, recordings, features, scores, responses, or a model, depending on its contents"
+                "{what} will be opened as a study, recordings, features, scores, responses, a model, or a subject, depending on its \
+                 contents"
             ),
             _ => format!("Heschl cannot open {what}"),
         }
@@ -97,7 +102,7 @@ pub(super) fn open(waker: &Waker) -> Worker<Vec<PathBuf>, Vec<Meaning>> {
     )
 }
 
-/// Looks at a path.
+/// Checks a path.
 pub(super) fn meaning(path: &Path) -> Meaning {
     if path.is_dir() {
         meaning_of_folder(path)
@@ -117,6 +122,9 @@ fn meaning_of_folder(folder: &Path) -> Meaning {
     }
     if folder.join("config.json").is_file() || folder.join("model.bin").is_file() {
         return Meaning::Model(folder.into());
+    }
+    if folders::recognise(folder).is_some() {
+        return Meaning::Subject(folder.into());
     }
     if let Some(scores) = scores_in(folder) {
         return Meaning::Scores(scores);
@@ -292,6 +300,13 @@ mod tests {
         check(&["config.json", "model.safetensors"], "", |at| {
             Meaning::Model(at.join(""))
         });
+        for file in [
+            "surf/lh.pial",
+            "surfaces/pia_lh.gii",
+            "anat/sub-1_hemi-L_pial.surf.gii",
+        ] {
+            check(&[file], "", |at| Meaning::Subject(at.join("")));
+        }
         check(&["m.onnx"], "m.onnx", |at| {
             Meaning::Model(at.join("m.onnx"))
         });

@@ -1,4 +1,4 @@
-//! Features that are looked at: the folder, a layer, a picture of it, and what takes longer.
+//! The selected features: the folder, a layer, its picture, and what takes longer to compute.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -129,7 +129,7 @@ impl FeatureWorkers {
         }
     }
 
-    /// Has the folder looked at again.
+    /// Has the folder checked again.
     pub(super) fn refresh(&mut self) {
         self.is_stale = true;
     }
@@ -151,7 +151,7 @@ impl FeatureWorkers {
         self.analysis.ask_or_withdraw(None);
     }
 
-    /// Asks for what is looked at and not known.
+    /// Asks for what is shown and not yet known.
     pub(super) fn want(&mut self, selection: Option<&FeatureSelection>, info: &mut Info) {
         let info = &mut info.features;
         let folder = selection.map(|selection| selection.folder.clone());

@@ -1,4 +1,4 @@
-//! What a fit needs to know, and scores that are looked at.
+//! What a fit needs, and the selected scores.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -174,7 +174,7 @@ impl FitWorkers {
             .want(requests.other_scores.clone(), &mut info.others);
     }
 
-    /// Asks for the course of a voxel, unless it is known or asked for.
+    /// Asks for the time course of a voxel, unless it is known or already asked for.
     pub(super) fn want_time_course(
         &mut self,
         request: Option<TimeCourseRequest>,

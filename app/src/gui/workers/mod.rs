@@ -1,4 +1,4 @@
-//! What the window has done elsewhere: every look at a disk, a device or another process happens on threads of this
+//! Work in the background: everything that touches a disk, a device or another process happens on threads of this
 //! folder. Each kind of request has a worker; replies go into [`super::info::Info`].
 
 mod brain;
@@ -170,7 +170,7 @@ impl Workers {
         self.sound.want(request, &mut info.sound);
     }
 
-    /// Asks for what is looked at of features.
+    /// Asks for what is shown of features.
     pub(crate) fn want_features(&mut self, selection: Option<&FeatureSelection>, info: &mut Info) {
         self.features.want(selection, info);
     }
@@ -195,12 +195,12 @@ impl Workers {
         self.fit.want_forecast(recipe, &mut info.fit);
     }
 
-    /// Asks for scores that are looked at.
+    /// Asks for the selected scores.
     pub(crate) fn want_scores(&mut self, requests: &Requests, info: &mut Info) {
         self.fit.want_scores(requests, &mut info.fit);
     }
 
-    /// Asks for the course of a voxel of the scores that are looked at.
+    /// Asks for the time course of a voxel of the selected scores.
     pub(crate) fn want_time_course(&mut self, request: Option<TimeCourseRequest>, info: &mut Info) {
         self.fit.want_time_course(request, &mut info.fit);
     }
@@ -265,7 +265,7 @@ impl Workers {
         self.fit.discard_others(requests, &mut info.fit);
     }
 
-    /// Has all files of the study looked at again.
+    /// Has all files of the study checked again.
     pub(crate) fn refresh(&mut self) {
         self.stories.refresh();
         self.features.refresh();

@@ -11,7 +11,7 @@ use maudio::device::device_builder::{DeviceBuilder, DeviceBuilderOps as _};
 
 use super::Waker;
 
-/// Samples of a story as the encoder hears them: `(n_samples,)` at 16 kHz mono.
+/// Samples of a story as the encoder receives them: `(n_samples,)` at 16 kHz mono.
 type Samples = Arc<Vec<i16>>;
 
 /// The player: a thread that holds the device while something plays.

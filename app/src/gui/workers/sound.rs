@@ -1,4 +1,4 @@
-//! The sound of the story that is looked at, as the encoder hears it.
+//! The audio of the selected story, as the encoder receives it.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,22 +1,22 @@
 //! One voxel's measured and predicted time course in the test stories.
 
-use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use heschl_core::files::formats::npy::StoredMatrix;
-use heschl_core::files::formats::responses::{ResponseOptions, open as open_responses};
 use heschl_core::files::responses::ResponseSource;
 use heschl_core::run::design::{Alignment, AlignmentQuestion};
 use heschl_core::run::encoding::ExampleSeries;
 use heschl_core::run::progress::CancelToken;
 use heschl_core::run::recipe::{EncodeFile, EncodeRecipe, FeatureKind};
-use ndarray::{Array2, Axis, concatenate};
+use ndarray::Array2;
 
 use super::responses::source;
 use super::{Replies, Waker, Worker};
+use crate::gui::brain::Film;
 use crate::gui::fitting::{TestStory, VoxelTimeCourse};
 use crate::gui::loading::Loading;
+use crate::test_responses::measured;
 
 /// The voxel whose course is wanted.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,6 +92,58 @@ fn read(request: &TimeCourseRequest, cancel: &CancelToken) -> Result<ExampleSeri
     })
 }
 
+/// Bytes of a film at most.
+const MOST_FILM_BYTES: u64 = 4_000_000_000;
+
+/// Reads what all voxels did in the test stories and were predicted to do.
+///
+/// # Errors
+/// A sentence if the fit kept no predictions, or they do not fit the responses.
+pub(super) fn read_film(folder: &Path, n_voxels: usize) -> Result<Film, String> {
+    let cancel = CancelToken::default();
+    let file = folder.join("predictions.npy");
+    if !file.is_file() {
+        return Err(
+            "The predictions of this fit were not saved. Turn on \"Save predictions\" under Fit, then fit again."
+                .into(),
+        );
+    }
+    let say = |error: heschl_core::files::formats::npy::NpyError| error.to_string();
+    let predictions = StoredMatrix::open(&file).map_err(say)?;
+    let (n_scans, n_predicted) = predictions.dim();
+    if n_predicted != n_voxels {
+        return Err(format!(
+            "The predictions are of {n_predicted} voxels, but there are scores of {n_voxels}: one of the files is of another fit."
+        ));
+    }
+    let n_bytes = 2 * 4 * n_scans as u64 * n_voxels as u64;
+    if n_bytes > MOST_FILM_BYTES {
+        return Err(format!(
+            "{n_scans} scans of {n_voxels} voxels are too many to be shown as a film."
+        ));
+    }
+    let request = TimeCourseRequest {
+        folder: folder.to_path_buf(),
+        first_voxel: 0,
+        voxel: 0,
+        words: None,
+    };
+    let recipe =
+        EncodeFile::read(&folder.join("recipe.toml")).map_err(|error| error.to_string())?;
+    let recipe = recipe.encode.rooted(folder);
+    let measured = measured(&recipe, std::slice::from_ref(&(0..n_voxels)), &cancel)?;
+    if measured.nrows() != n_scans {
+        return Err(format!(
+            "The responses now have {} test scans, but {n_scans} were predicted: they have changed since the fit.",
+            measured.nrows()
+        ));
+    }
+    let measured = measured.mapv(|value| value as f32);
+    let predicted: Array2<f32> = predictions.read(0..n_scans, 0..n_voxels).map_err(say)?;
+    let stories = stories(&request, &cancel).unwrap_or_default();
+    Film::new(measured, predicted, stories).ok_or_else(|| "There are no test scans.".into())
+}
+
 /// When the scans of each test story were taken; `None` where that is not known: features may lie at scan times.
 fn stories(request: &TimeCourseRequest, cancel: &CancelToken) -> Option<Vec<TestStory>> {
     let folder = &request.folder;
@@ -145,77 +197,10 @@ fn on_clock(
     })
 }
 
-/// The test responses of some voxels, story after story, as the fit saw them.
-pub(super) fn measured(
-    recipe: &EncodeRecipe,
-    voxels: &[Range<usize>],
-    cancel: &CancelToken,
-) -> Result<Array2<f64>, String> {
-    let options = ResponseOptions {
-        mask: recipe.responses.mask.clone(),
-        ..ResponseOptions::default()
-    };
-    let source =
-        open_responses(&recipe.responses.path, &options).map_err(|error| error.to_string())?;
-    let mut stories = vec![];
-    for story in &recipe.stories.test {
-        let mut blocks = vec![];
-        for block in voxels {
-            if cancel.is_cancelled() {
-                return Err("It is no longer asked.".into());
-            }
-            blocks.push(time_course(recipe, source.as_ref(), (story, block))?);
-        }
-        stories.push(beside(Axis(1), &blocks)?);
-    }
-    beside(Axis(0), &stories)
-}
-
-fn beside(axis: Axis, parts: &[Array2<f64>]) -> Result<Array2<f64>, String> {
-    let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
-    concatenate(axis, &views).map_err(|error| error.to_string())
-}
-
-/// One story's responses after their trim: the mean, where it was heard several times.
-fn time_course(
-    recipe: &EncodeRecipe,
-    source: &dyn ResponseSource,
-    (story, voxels): (&String, &Range<usize>),
-) -> Result<Array2<f64>, String> {
-    let once = [story.clone()];
-    let names = match recipe.responses.presentations(story) {
-        [] => &once[..],
-        names => names,
-    };
-    let trim = recipe.design.trim_responses_test;
-    let mut sum: Option<Array2<f64>> = None;
-    for name in names {
-        let (n_scans, _) = source
-            .shape(name)
-            .ok_or_else(|| format!("The responses to \"{name}\" no longer exist."))?;
-        let rows = trim.start_scans..n_scans.saturating_sub(trim.end_scans);
-        let read = source
-            .read_f64(name, rows, voxels.clone())
-            .map_err(|error| error.to_string())?;
-        sum = Some(match sum {
-            Some(sum) if sum.dim() == read.dim() => sum + read,
-            Some(_) => {
-                return Err(format!(
-                    "The presentations of \"{story}\" differ in length."
-                ));
-            }
-            None => read,
-        });
-    }
-    let sum = sum.ok_or_else(|| format!("The responses to \"{story}\" no longer exist."))?;
-    Ok(sum / names.len() as f64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use heschl_core::files::formats::npz_arrays::{MemoryOrder, header};
-    use std::path::Path;
 
     #[test]
     fn any_voxel_is_read_as_it_was_measured_and_predicted() {
@@ -263,6 +248,19 @@ mod tests {
         assert_eq!(
             series.predicted.column(0).to_vec(),
             [200.0, 201.0, 202.0, 203.0, 204.0]
+        );
+        let film = read_film(folder.path(), 3).unwrap();
+        let shown = crate::gui::brain::FilmSettings {
+            of: crate::gui::brain::FilmOf::Difference,
+            scan: 4,
+            delay_secs: 0.0,
+        };
+        // Measured 6, 16 and 26; predicted 4, 104 and 204.
+        assert_eq!(film.values(&shown), [2.0, -88.0, -178.0]);
+        assert!(
+            read_film(folder.path(), 4)
+                .unwrap_err()
+                .contains("of another fit")
         );
         assert!(
             read(&request(3), &CancelToken::default())

@@ -1,4 +1,4 @@
-//! Whether what is known may have changed on the disk since: looked at every few seconds, and how much memory is free.
+//! Whether files have changed on disk, checked every few seconds, and how much memory is free.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -108,7 +108,7 @@ impl FileWatcher {
                 changed.push(watched.0);
             }
         }
-        // What is no longer looked at may change without being seen.
+        // Files that are no longer shown may change unnoticed.
         self.seen
             .retain(|watched, _| self.last_request.contains(watched));
         Some((changed, memory))

@@ -14,6 +14,7 @@
 //!
 //! Source: Dupré la Tour et al. (2022), `NeuroImage` 264, 119728; himalaya's "random search" solver.
 
+mod cost;
 mod mixtures;
 mod refit;
 

@@ -16,6 +16,7 @@
 
 mod basis;
 mod blend;
+mod cost;
 mod error;
 mod left_out;
 mod plan;
@@ -30,11 +31,11 @@ use serde::{Deserialize, Serialize};
 pub use basis::Problem;
 pub(crate) use blend::{Shape, expected_work};
 pub use error::RidgeError;
-pub(crate) use left_out::{leaves_out, row_work};
+use left_out::{leaves_out, row_work};
 pub use plan::{Fitted, RefitPlan, RoundsPlan, TILE_VOXELS, Weights};
 pub use products::BasisForm;
 pub use shared::SharedAlpha;
-pub(crate) use spread::is_less_work as is_spread;
+use spread::is_less_work as is_spread;
 
 use ndarray::{Array2, ArrayView2, ArrayView3, Axis};
 

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use ndarray::Array2;
 
-use super::{BLOCK_VOXELS, CONTROLLED_VOXELS, Column, FitCost, Reuse, reading_voxels};
+use super::{BLOCK_VOXELS, CONTROLLED_VOXELS, Column, reading_voxels};
+use crate::linear::cost::{FitCost, FitSizes, Reuse};
 use crate::linear::ridge::{RoundsPlan, TILE_VOXELS};
 use crate::maths::matrix::{Real, eigen, gram, product_peak_flops};
 use crate::maths::random::PythonRandom;
@@ -20,25 +21,6 @@ const TRIALS: usize = 3;
 const TRIAL_SECS: f64 = 0.5;
 /// Fraction of the machine's peak product throughput that tiles of voxels reach, as measured with `heschl bench ridge`.
 const SHARE_OF_PEAK: f64 = 0.8;
-
-/// The sizes of a fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FitSizes {
-    /// Training scans.
-    pub n_training_scans: usize,
-    /// Test scans.
-    pub n_test_scans: usize,
-    /// Columns of the design matrix.
-    pub n_columns: usize,
-    /// Voxels.
-    pub n_voxels: usize,
-    /// Validation rounds that choose α.
-    pub n_rounds: usize,
-    /// Scans held out in the largest round.
-    pub n_held_scans: usize,
-    /// Scans held out in at least one round.
-    pub n_ever_held_scans: usize,
-}
 
 /// Measured speed of this machine.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -10,8 +10,8 @@ mod table;
 mod voxels;
 
 pub use columns_file::ColumnsFile;
-pub use cost::{CONTROLLED_VOXELS, FitCost, Reuse};
-pub use forecast::{FitForecast, FitSizes, MachineSpeed};
+pub use cost::CONTROLLED_VOXELS;
+pub use forecast::{FitForecast, MachineSpeed};
 pub(crate) use forecast::{cached_bytes, memory_budget, round_groups};
 pub use precision::{CHECKED_VOXELS, precision_warning};
 pub use response_blocks::{ResponseBlocks, ResponseBlocksError};

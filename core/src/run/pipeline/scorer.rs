@@ -47,9 +47,14 @@ impl<'a> Scorer<'a> {
         let permutations = (settings.n_permutations > 0).then(|| {
             BlockPermutations::new(n_scans, settings.block_scans, settings.n_permutations, seed)
         });
-        let warning = permutations.as_ref().and_then(BlockPermutations::warning);
-        if let Some(text) = warning {
-            report(Event::Warning(Warning::FewPermutations { text }));
+        let few = permutations
+            .as_ref()
+            .and_then(BlockPermutations::too_few_orders);
+        if let Some((n_blocks, n_orders)) = few {
+            report(Event::Warning(Warning::FewPermutations {
+                n_blocks,
+                n_orders,
+            }));
         }
         let bootstrap = (settings.n_draws > 0)
             .then(|| BlockBootstrap::new(n_scans, settings.block_scans, settings.n_draws, seed));

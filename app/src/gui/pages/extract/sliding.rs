@@ -1,4 +1,4 @@
-//! The sliding window, drawn on the story that is looked at.
+//! The sliding window, drawn on the selected story.
 
 use eframe::egui;
 use egui::accesskit::Role;
@@ -120,7 +120,7 @@ impl SlidingWindow {
             (Some(at), _) => at,
             (None, Motion::Reduced) => 0.7,
             (None, Motion::Full) => {
-                // Slides while the pointer is near, so that a window that nobody looks at costs nothing.
+                // Slides only while the pointer is near, so that an idle window costs nothing.
                 if response.hovered() {
                     ui.ctx().request_repaint_after_secs(0.05);
                     let time = ui.input(|input| input.time);

@@ -272,7 +272,7 @@ fn cka_cells(
     title_across(ui, rect, "layer");
 }
 
-/// A square as large as the room, with what its axes need left of it and below; the click is heard on all of it.
+/// A square as large as the room, with what its axes need left of it and below; all of it reacts to clicks.
 fn square(ui: &mut egui::Ui, sense: Sense) -> (Rect, egui::Response) {
     let room = ui.available_size();
     let side = (room.x - LEFT - 8.0).min(room.y - BELOW - 8.0).max(80.0);

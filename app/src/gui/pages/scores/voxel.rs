@@ -1,4 +1,4 @@
-//! Any voxel of a fit: its scores, its course in the test, its layers.
+//! Any voxel of a fit: its scores, its time course in the test stories, its profile over layers.
 
 use eframe::egui;
 use heschl_core::figure::Figure;
@@ -19,7 +19,7 @@ use crate::gui::widgets::{NumberField, button, choices, warning, weak};
 /// Points that legend, controls and headings take.
 const ROOM: f32 = 110.0;
 
-/// Any voxel by its number, with its scores, its course in the test, and its layers; a few are offered.
+/// Any voxel by its number, with its scores, its time course in the test stories, and its profile over layers; a few are suggested.
 pub(super) fn ui(
     ui: &mut egui::Ui,
     scores: &ScoresInfo,

@@ -18,12 +18,13 @@ use ndarray::Array2;
 
 use crate::files::responses::{Readable, ResponseSource};
 use crate::linear::banded::BandedError;
+use crate::linear::cost::FitSizes;
 use crate::linear::ridge::{Problem, RidgeError};
 use crate::linear::split::SplitError;
 use crate::remedy::Remedy;
 use crate::run::design::{Design, DesignError};
 use crate::run::encoding::{
-    Column, ExampleSeries, FitSizes, ResponseBlocks, ResponseBlocksError, ScoreTable, VoxelShare,
+    Column, ExampleSeries, ResponseBlocks, ResponseBlocksError, ScoreTable, VoxelShare,
     example_voxels,
 };
 use crate::run::pipeline::OutputError;

@@ -9,12 +9,13 @@ use ndarray::{Array2, Axis};
 
 use super::{EncodeError, Encoding};
 use crate::files::responses::Readable;
+use crate::linear::cost::FitSizes;
 use crate::linear::ridge::AlphaSharing;
 use crate::run::NUMERICS;
 use crate::run::design::{Design, scans_of};
 use crate::run::encoding::{
-    BLOCK_VOXELS, Column, ExampleSeries, FitSizes, ResponseBlocks, ScoreTable, VoxelShare,
-    cached_bytes, memory_budget, reading_voxels, round_groups,
+    BLOCK_VOXELS, Column, ExampleSeries, ResponseBlocks, ScoreTable, VoxelShare, cached_bytes,
+    memory_budget, reading_voxels, round_groups,
 };
 use crate::run::pipeline::scorer::{Scored, Scorer};
 use crate::run::pipeline::write_results;

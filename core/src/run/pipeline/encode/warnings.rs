@@ -27,7 +27,7 @@ pub(super) fn announce(run: &Run, report: &mut dyn FnMut(Event)) {
         .ridge
         .cross_validation
         .warning(n_training_scans)
-        .map(|text| Warning::CrossValidation { text });
+        .map(Warning::of_split);
     let notes = run.measured.notes().into_iter();
     let notes = notes.map(|text| Warning::Responses { text });
     let stories = run.design.warnings.iter().cloned();

@@ -1,0 +1,157 @@
+//! Draws the cortex as the page shows it, and keeps what the next picture needs again.
+
+use std::sync::Arc;
+
+use heschl_core::brain::Subject;
+use heschl_core::scene::{
+    Camera, ColourScale, FIELD_OF_VIEW_DEGREES, Interpolation, Layer, LayerStyle, Marks, Outlines,
+    Picture, PosedBrain, Scene, Underlay, View, Visibility, paint,
+};
+
+use super::BrainSettings;
+use crate::brain_map::PlacedMap;
+
+/// Width of the borders of regions, as a share of the picture's height.
+const OUTLINE_SHARE: f32 = 2.0 / 1024.0;
+/// Samples of a pixel along each side of a picture that rests.
+pub(crate) const N_SAMPLES: usize = 3;
+
+/// Draws pictures of one subject. A brain that is turned is not posed again, and one that is coloured anew is not looked at
+/// again.
+#[derive(Default)]
+pub(crate) struct Drawer {
+    posed: Option<(BrainSettings, View, PosedBrain)>,
+    seen: Option<(BrainSettings, [usize; 2], usize, Arc<Visibility>)>,
+}
+
+/// A picture, and what was seen on the way.
+pub(crate) struct Drawn {
+    pub(crate) picture: Picture,
+    /// What is seen in each sample.
+    pub(crate) seen: Arc<Visibility>,
+    /// Where the chosen vertex is seen, as shares of the picture's width and height.
+    pub(crate) mark: Option<[f32; 2]>,
+}
+
+/// Points behind one another by less than this are the same, mm.
+const SAME_MM: f64 = 1.5;
+
+/// Where the chosen vertex is seen; `None` if it is hidden.
+fn mark(
+    settings: &BrainSettings,
+    brain: &PosedBrain,
+    camera: &Camera,
+    seen: &Visibility,
+) -> Option<[f32; 2]> {
+    let (side, vertex) = settings.picked?;
+    let mut hemispheres = brain.hemispheres.iter();
+    let hemisphere = hemispheres.find(|hemisphere| hemisphere.side == side)?;
+    let size = seen.size();
+    let [x, y, distance] = camera
+        .projection(size)
+        .project(*hemisphere.points.get(vertex)?);
+    let is_inside = x >= 0.0 && y >= 0.0 && distance > 0.0;
+    let nearest = is_inside.then(|| seen.distance(x as usize, y as usize))??;
+    let is_seen = (f64::from(nearest) - distance).abs() < SAME_MM;
+    is_seen.then_some([x as f32 / size[0] as f32, y as f32 / size[1] as f32])
+}
+
+/// Whether two settings pose the brain in the same way and fit it into the same picture.
+fn is_same_pose(one: &BrainSettings, two: &BrainSettings) -> bool {
+    one.named == two.named && one.unfold.to_bits() == two.unfold.to_bits()
+}
+
+/// Whether two settings also look at it from the same side.
+fn is_same_sight(one: &BrainSettings, two: &BrainSettings) -> bool {
+    let bits = |settings: &BrainSettings| {
+        let ([azimuth, altitude], [right, up]) = (settings.turn, settings.pan);
+        [azimuth, altitude, settings.zoom, right, up].map(f64::to_bits)
+    };
+    is_same_pose(one, two) && bits(one) == bits(two)
+}
+
+impl Drawer {
+    /// Draws a map between limits.
+    ///
+    /// * `size`: width and height, pixels.
+    /// * `n_samples`: samples of a pixel along each side.
+    ///
+    /// # Errors
+    /// A sentence if the subject lacks a surface of the view.
+    pub(crate) fn draw(
+        &mut self,
+        settings: &BrainSettings,
+        subject: &Subject,
+        (map, limits): (&PlacedMap, [f32; 2]),
+        size: [usize; 2],
+        n_samples: usize,
+    ) -> Result<Drawn, String> {
+        let (unfitted, brain) = match self.posed.take() {
+            Some((of, view, brain)) if is_same_pose(&of, settings) => (view, brain),
+            _ => {
+                let view = settings.named.unfitted(subject, settings.unfold);
+                let view = view.map_err(|error| error.to_string())?;
+                let brain = view.pose.apply(subject);
+                (view, brain.map_err(|error| error.to_string())?)
+            }
+        };
+        let mut view = unfitted;
+        view.fit_to(subject, &brain, size);
+        let (_, _, brain) = self.posed.insert((settings.clone(), unfitted, brain));
+        view.camera.azimuth += settings.turn[0];
+        view.camera.altitude = (view.camera.altitude + settings.turn[1]).clamp(0.0, 180.0);
+        let height = 2.0 * view.camera.radius * (FIELD_OF_VIEW_DEGREES / 2.0).to_radians().tan();
+        view.camera.radius /= settings.zoom;
+        let mut camera = view.camera(subject);
+        let [right, up, _] = camera.projection(size).axes;
+        for axis in 0..3 {
+            let [across, along] = settings.pan;
+            camera.target[axis] += height * (across * right[axis] + along * up[axis]);
+        }
+        let chosen = settings.chosen_region(subject);
+        let all = settings.parcellation(subject);
+        let regions = chosen.as_ref().or(all.filter(|_| settings.has_outlines));
+        let depths = settings.depths();
+        let scene = Scene {
+            subject,
+            pose: view.pose,
+            camera,
+            underlay: Underlay::Curvature,
+            layer: Some(Layer {
+                data: map.data(Interpolation::Nearest, &depths),
+                scale: ColourScale {
+                    map: settings.colours,
+                    limits,
+                },
+                threshold: None,
+                style: LayerStyle::default(),
+            }),
+            outlines: regions.map(|regions| Outlines {
+                regions,
+                width: (OUTLINE_SHARE * size[1] as f32).max(1.0),
+            }),
+            marks: Marks::default(),
+            is_lit: settings.is_lit,
+        };
+        let seen = match &self.seen {
+            Some((of, of_size, of_samples, seen))
+                if *of_size == size && *of_samples == n_samples && is_same_sight(of, settings) =>
+            {
+                seen.clone()
+            }
+            _ => {
+                let fine = size.map(|pixels| pixels * n_samples);
+                let projection = scene.camera.projection(fine);
+                Arc::new(Visibility::of(brain, &projection, fine))
+            }
+        };
+        self.seen = Some((settings.clone(), size, n_samples, seen.clone()));
+        let picture = paint(&scene, Some(brain), &seen, size, n_samples);
+        let mark = mark(settings, brain, &scene.camera, &seen);
+        Ok(Drawn {
+            picture,
+            seen,
+            mark,
+        })
+    }
+}
