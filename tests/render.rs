@@ -170,3 +170,182 @@ fn what_cannot_be_drawn_is_told_in_a_sentence() {
         assert!(!out.exists());
     }
 }
+
+/// A map of both hemispheres of fsaverage5 in an archive of its own.
+fn map_of(folder: &Path, name: &str, value: impl Fn(usize) -> f32) -> PathBuf {
+    let path = folder.join(format!("{name}.npz"));
+    let mut writer = RowsWriter::new(File::create(&path).unwrap(), "map", 1, 20_484).unwrap();
+    let values: Vec<f32> = (0..20_484).map(value).collect();
+    writer.write(&values).unwrap();
+    writer.finish().unwrap();
+    path
+}
+
+/// Draws a flat map with further options, and returns the file as text.
+fn flat_svg(data: &Path, options: &[&str]) -> String {
+    let out = data.with_extension("svg");
+    render(data, "flat", &out, |command| {
+        command.args(options);
+    });
+    std::fs::read_to_string(out).unwrap()
+}
+
+/// A map and a name in its file.
+fn named(path: &Path) -> String {
+    format!("{}:map", path.display())
+}
+
+#[test]
+fn legends_say_what_colours_mean() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let data = map_of(folder, "first", |vertex| match vertex % 4 {
+        0 => f32::NAN,
+        other => other as f32 / 4.0,
+    });
+    let even = map_of(folder, "even", |_| 0.5);
+    let has = |svg: &str, words: &[&str]| {
+        for words in words {
+            assert!(svg.contains(&format!(">{words}<")), "{words}");
+        }
+    };
+    let even = named(&even);
+    let svg = flat_svg(&data, &["--threshold", "0.4"]);
+    has(&svg, &["map", "below 0.4", "not a number"]);
+    assert!(!svg.contains(">no data<"));
+    let svg = flat_svg(&data, &["--map2", &even, "--vmax2", "1"]);
+    has(&svg, &["map", "↑ map"]);
+    let svg = flat_svg(&data, &["--opacity", &even]);
+    has(&svg, &["map", "opacity: map"]);
+    let whole = map_of(folder, "whole", |vertex| (vertex % 3) as f32);
+    let svg = flat_svg(
+        &whole,
+        &["--categories", "--category-names", "a,b,c &amp d"],
+    );
+    has(&svg, &["map", "a", "b", "c &amp;amp d"]);
+    let svg = flat_svg(&data, &["--rois", "aparc", "--scale-bar"]);
+    has(&svg, &["superiortemporal", "transversetemporal"]);
+    assert!(svg.contains("mm of the flat map") && svg.contains("mm of cortex"));
+    let svg = flat_svg(&data, &["--rois", "aparc", "--no-labels"]);
+    assert!(!svg.contains(">superiortemporal<"));
+}
+
+#[test]
+fn three_maps_are_mixed_as_red_green_and_blue() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let maps = [0.2, 0.4, 0.6]
+        .map(|value| named(&map_of(folder, &format!("even{value}"), move |_| value)));
+    let data = map_of(folder, "unused", |_| 0.0);
+    let out = folder.join("rgb.png");
+    let mut command = heschl();
+    command
+        .arg("render")
+        .arg(&data)
+        .args(["--rgb", &maps.join(",")]);
+    command.args(["--vmin", "0", "--vmax", "1", "--view", "flat"]);
+    command.args(["--size", "300x200", "--out"]).arg(&out);
+    let output = command.output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("Red from 0.000 to 1.000, green"), "{said}");
+    let drawn = pixels(&out).1.into_iter().filter(|pixel| pixel[3] == 255);
+    let colours: std::collections::BTreeSet<[u8; 4]> = drawn.collect();
+    assert_eq!(
+        colours.into_iter().collect::<Vec<_>>(),
+        [[51, 102, 153, 255]]
+    );
+}
+
+/// The small store with a drawing: a rectangle over the whole left hemisphere, and one that is empty.
+fn store_with_drawing(folder: &Path) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/tests/data/brain/S1mini");
+    let store = folder.join("S1mini");
+    let copied = Command::new("cp")
+        .arg("-r")
+        .arg(source)
+        .arg(&store)
+        .status();
+    assert!(copied.unwrap().success());
+    let drawing = "<svg width=\"511\" height=\"256\"><g inkscape:label=\"rois\"><g inkscape:label=\"shapes\">\
+        <g inkscape:label=\"AC\"><path d=\"m 40,60 h 180 v 130 h -180 z\"/></g><g inkscape:label=\"V4\"/></g></g></svg>";
+    std::fs::write(store.join("overlays.svg"), drawing).unwrap();
+    store
+}
+
+#[test]
+fn regions_that_were_drawn_are_outlined_and_named_unless_that_is_declined() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store_with_drawing(folder.path());
+    let data = folder.path().join("volume.npz");
+    let n_voxels = 31 * 100 * 100;
+    let mut writer = RowsWriter::new(File::create(&data).unwrap(), "map", 1, n_voxels).unwrap();
+    writer.write(&vec![0.5; n_voxels]).unwrap();
+    writer.finish().unwrap();
+    let picture = |options: &[&str]| {
+        let out = folder.path().join("picture.png");
+        let output = render(&data, "flat", &out, |command| {
+            command.arg("--subject").arg(&store).args(options);
+        });
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (std::fs::read(out).unwrap(), said)
+    };
+    let (drawn, said) = picture(&[]);
+    assert!(said.contains("V4"), "the empty shape is not told: {said}");
+    let (named, _) = picture(&["--rois", "overlays"]);
+    let (unnamed, _) = picture(&["--no-labels"]);
+    let (without, _) = picture(&["--no-rois"]);
+    let size_without_command = |png: &[u8]| png.len();
+    assert_ne!(drawn, without);
+    assert_ne!(drawn, unnamed);
+    assert_ne!(unnamed, without);
+    // The files differ in the command that they hold.
+    assert!(size_without_command(&named).abs_diff(drawn.len()) < 40);
+    let (hatched, _) = picture(&["--no-rois", "--dropout"]);
+    assert_ne!(hatched, without);
+}
+
+#[test]
+fn further_maps_and_regions_that_do_not_fit_are_told_in_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = map_of(folder.path(), "half", |vertex| vertex as f32 / 2.0);
+    let areas = folder.path().join("areas.annot");
+    std::fs::write(&areas, b"x").unwrap();
+    let areas = areas.to_string_lossy().into_owned();
+    let out = folder.path().join("picture.png");
+    let cases: [(&[&str], &str); 9] = [
+        (&["--map2", "other"], "other"),
+        (
+            &["--map2", "map", "--cmap2d", "viridis"],
+            "There is no colour map of two values \"viridis\"",
+        ),
+        (&["--rgb", "map,map"], "--rgb takes three maps"),
+        (&["--categories"], "is no category"),
+        (&["--rois", "overlays"], "has no overlays.svg"),
+        (&["--rois", "mine"], "has no regions \"mine\""),
+        (&["--rois", &areas], "does not tell its hemisphere"),
+        (&["--dropout"], "has no transform"),
+        (&["--scale-bar"], "holds on a flat map alone"),
+    ];
+    for (arguments, sentence) in cases {
+        let mut command = heschl();
+        command.arg("render").arg(&data);
+        if !arguments.contains(&"--rgb") {
+            command.args(["--map", "map"]);
+        }
+        let output = command
+            .args(arguments)
+            .arg("--out")
+            .arg(&out)
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{arguments:?}");
+        assert!(stderr.contains(sentence), "{arguments:?}: {stderr}");
+        assert!(!out.exists());
+    }
+}

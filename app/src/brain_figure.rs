@@ -5,14 +5,14 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use heschl_core::figure::{Axis, escaped};
+use heschl_core::figure::escaped;
 use heschl_core::scene::{ColourScale, Picture};
 
+use crate::brain_legend::{Legend, Place};
+use crate::brain_marks::BrainMarks;
 use crate::failure::Failure;
 use crate::render;
 
-/// Height of the colour bar with its numbers, for a picture of 800 points' width.
-const BAR_POINTS: f64 = 62.0;
 const WIDTH_POINTS: f64 = 800.0;
 /// Resolution of a picture with one pixel for each point.
 pub(crate) const DPI: u32 = 96;
@@ -25,6 +25,10 @@ pub(crate) struct BrainFigure<'a> {
     pub(crate) title: &'a str,
     /// Width of the figure in points of 1/96 inch.
     pub(crate) width_points: f64,
+    /// What is below the picture besides the colour bar, or in its place.
+    pub(crate) legend: Legend<'a>,
+    /// Words over the picture.
+    pub(crate) marks: BrainMarks,
     /// Words over the picture, such as L and R, and where their middle is, as shares of its width and height.
     pub(crate) letters: &'a [([f64; 2], &'static str)],
 }
@@ -57,21 +61,16 @@ impl Format {
 }
 
 impl BrainFigure<'_> {
-    /// The pixels alone as a PNG, with the recipe inside.
+    /// The picture alone as a PNG, with the words in its pixels and the recipe inside.
     ///
     /// # Errors
-    /// A sentence if the picture is too large to be written.
+    /// A sentence if the picture cannot be written.
     pub(crate) fn plain_png(&self, recipe: &str) -> Result<Vec<u8>, Failure> {
-        let [width, height] = self.picture.size.map(|side| side as u32);
-        let mut bytes = Vec::new();
-        let mut encoder = png::Encoder::new(&mut bytes, width, height);
-        encoder.set_color(png::ColorType::Rgba);
-        encoder.set_depth(png::BitDepth::Eight);
-        let written = encoder
-            .write_header()
-            .and_then(|mut writer| writer.write_image_data(&self.picture.rgba));
-        written.map_err(|error| Failure::new(format!("The picture cannot be written: {error}")))?;
-        Ok(render::with_chunks(&bytes, recipe, DPI))
+        if self.marks.is_empty() {
+            return png_of(self.picture, recipe);
+        }
+        let picture = self.marks.over(self.picture).map_err(Failure::new)?;
+        png_of(&picture, recipe)
     }
 
     /// The picture over its colour bar.
@@ -102,16 +101,17 @@ impl BrainFigure<'_> {
         let sides = self.picture.size.map(|side| side as f64);
         let (width, height) = (self.width_points, self.width_points * sides[1] / sides[0]);
         let unit = width / WIDTH_POINTS;
-        let all = height + BAR_POINTS * unit;
-        let png = BASE64_STANDARD.encode(self.plain_png(recipe)?);
+        let all = height + self.legend.height() * unit;
+        let png = BASE64_STANDARD.encode(png_of(self.picture, recipe)?);
         let mut text = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" width=\"{width}\" \
-             height=\"{all}\" viewBox=\"0 0 {width} {all}\" font-family=\"Inter Heschl, Inter, Liberation Sans, DejaVu Sans, \
-             Helvetica, Arial, sans-serif\" font-size=\"{}\">\n<metadata>{}</metadata>\n\
+             height=\"{all}\" viewBox=\"0 0 {width} {all}\" font-family=\"{}\" font-size=\"{}\">\n<metadata>{}</metadata>\n\
              <image width=\"{width}\" height=\"{height}\" xlink:href=\"data:image/png;base64,{png}\"/>\n",
+            render::FAMILIES,
             12.0 * unit,
             escaped(recipe)
         );
+        self.marks.svg(&mut text, width / sides[0]);
         for ([x, y], letter) in self.letters {
             let _ = writeln!(
                 text,
@@ -123,40 +123,27 @@ impl BrainFigure<'_> {
                 2.5 * unit
             );
         }
-        self.bar(&mut text, [width, height], unit);
+        let place = Place {
+            width,
+            top: height,
+            unit,
+        };
+        self.legend.svg(&mut text, self.title, &self.scale, &place);
         text.push_str("</svg>\n");
         Ok(text)
     }
+}
 
-    fn bar(&self, text: &mut String, [width, height]: [f64; 2], unit: f64) {
-        let (length, thickness) = (220.0 * unit, 10.0 * unit);
-        let (left, top) = ((width - length) / 2.0, height + 20.0 * unit);
-        let table = self.scale.map.table();
-        let step = length / table.len() as f64;
-        for (at, [red, green, blue]) in table.iter().enumerate() {
-            let x = left + at as f64 * step;
-            // Wider than the step, so that no line is left between.
-            let wide = (2.0 * step).min(left + length - x);
-            let _ = writeln!(
-                text,
-                "<rect x=\"{x:.3}\" y=\"{top:.3}\" width=\"{wide:.3}\" height=\"{thickness:.3}\" \
-                 fill=\"#{red:02x}{green:02x}{blue:02x}\"/>"
-            );
-        }
-        let limits = self.scale.limits.map(f64::from);
-        let span = (limits[1] - limits[0]).abs().max(f64::MIN_POSITIVE);
-        let axis = Axis::over(self.title, limits);
-        let mut write = |x: f64, y: f64, words: &str| {
-            let _ = writeln!(
-                text,
-                "<text x=\"{x:.3}\" y=\"{y:.3}\" text-anchor=\"middle\" fill=\"#222\">{}</text>",
-                escaped(words)
-            );
-        };
-        write(width / 2.0, top - 6.0 * unit, self.title);
-        for (tick, label) in axis.ticks(220.0, 50.0) {
-            let x = left + (tick - limits[0]) / span * length;
-            write(x, top + thickness + 14.0 * unit, &label);
-        }
-    }
+/// Pixels as a PNG, with the recipe inside.
+fn png_of(picture: &Picture, recipe: &str) -> Result<Vec<u8>, Failure> {
+    let [width, height] = picture.size.map(|side| side as u32);
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(png::ColorType::Rgba);
+    encoder.set_depth(png::BitDepth::Eight);
+    let written = encoder
+        .write_header()
+        .and_then(|mut writer| writer.write_image_data(&picture.rgba));
+    written.map_err(|error| Failure::new(format!("The picture cannot be written: {error}")))?;
+    Ok(render::with_chunks(&bytes, recipe, DPI))
 }

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use heschl_core::brain::folders::{self, FolderKind, FoundFile, NamedTransform};
-use heschl_core::brain::{Mask, Subject, read_map};
+use heschl_core::brain::{DepthSpacing, Mask, Missing, Overlays, Subject, read_map};
 use heschl_core::files::formats::npz::{self, NpzError};
 use heschl_core::files::formats::volumes::Volumes;
 use heschl_core::run::encoding::{Column, ScoreTable};
 use heschl_core::run::recipe::EncodeFile;
-use heschl_core::scene::{DataMap, Interpolation};
+use heschl_core::scene::{DataMap, Interpolation, dropout};
 use ndarray::{ArrayD, IxDyn};
 
 pub(crate) use anatomy::Anatomy;
@@ -33,6 +33,8 @@ pub(crate) struct OpenSubject {
     /// The program that wrote its folder; `None` for the bundled subject.
     pub(crate) kind: Option<FolderKind>,
     pub(crate) transforms: Vec<NamedTransform>,
+    /// What is drawn on the flat map.
+    pub(crate) drawn: Option<Overlays>,
     /// The files that were looked for.
     pub(crate) files: Vec<FoundFile>,
     /// What the user should know of its files.
@@ -65,6 +67,7 @@ impl OpenSubject {
             folder: None,
             kind: None,
             transforms: vec![],
+            drawn: None,
             files: vec![],
             notes: vec![],
         }
@@ -81,6 +84,7 @@ impl OpenSubject {
             folder: Some(folder.to_path_buf()),
             kind: Some(loaded.kind),
             transforms: loaded.transforms,
+            drawn: loaded.drawn,
             files: loaded.files,
             notes: loaded.notes,
         })
@@ -130,6 +134,15 @@ fn holds(named: &NamedTransform, shape: &[usize]) -> bool {
         || named.masks.iter().any(|mask| mask.voxels.len() == n_values)
 }
 
+/// How points of the surface get values from a volume.
+pub(crate) struct Sampling {
+    pub(crate) interpolation: Interpolation,
+    /// Depths whose mean is shown: 0 is pial, 1 white.
+    pub(crate) depths: Vec<f32>,
+    pub(crate) spacing: DepthSpacing,
+    pub(crate) missing: Missing,
+}
+
 /// A map of a subject.
 pub(crate) struct BrainMap {
     /// Its name in the file, if that has names.
@@ -158,8 +171,7 @@ impl BrainMap {
         transform: Option<&str>,
     ) -> Result<Self, Failure> {
         let recorded = || path.parent().and_then(recorded_space);
-        let is_archive = path.extension().is_some_and(|ending| ending == "npz");
-        if !is_archive {
+        if !is_archive(path) {
             return Self::of_loaded(read_map(path, name)?, recorded, subject, transform);
         }
         let shaped = of_archive(path, name)?;
@@ -167,19 +179,55 @@ impl BrainMap {
         Self::placed(shaped, image.as_ref(), subject, transform)
     }
 
+    /// How much of the signal is lost, from 0 to 1: from the mean functional image, or from the image of the transform.
+    ///
+    /// # Errors
+    /// A sentence if there is no image, or it does not fit the subject.
+    pub(crate) fn dropout(
+        image: Option<&Path>,
+        open: &OpenSubject,
+        transform: Option<&str>,
+    ) -> Result<Self, Failure> {
+        let path = match image {
+            Some(path) => path,
+            None if open.transforms.is_empty() => {
+                return Err(Failure::new(format!(
+                    "{} has no transform, whose image would show where there is no signal. Name a mean functional image.",
+                    open.subject.name
+                )));
+            }
+            None => &open.transform_for(transform, &[])?.reference,
+        };
+        let mut map = Self::read(path, None, open, transform)?;
+        let PlacedMap::Volume { values, .. } = &mut map.values else {
+            return Err(Failure::new(format!(
+                "The image of the signal has a value per vertex; a volume is expected.\nFile: {}",
+                path.display()
+            )));
+        };
+        *values = dropout(values.view());
+        Ok(map)
+    }
+
     /// The data for a scene.
-    pub(crate) fn data<'a>(
-        &'a self,
-        interpolation: Interpolation,
-        depths: &'a [f32],
-    ) -> DataMap<'a> {
-        self.values.data(interpolation, depths)
+    pub(crate) fn data<'a>(&'a self, sampling: &'a Sampling) -> DataMap<'a> {
+        let mut data = self.values.data(sampling.interpolation, &sampling.depths);
+        if let DataMap::Volume(volume) = &mut data {
+            volume.spacing = sampling.spacing;
+            volume.missing = sampling.missing;
+        }
+        data
     }
 
     /// All finite values, sorted.
     pub(crate) fn sorted(&self) -> Vec<f32> {
         self.values.sorted()
     }
+}
+
+/// Whether a file holds arrays by name.
+pub(crate) fn is_archive(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "npz")
 }
 
 /// Where the voxels of scores lie: by the mask that their recipe names, if it can be read.

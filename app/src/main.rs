@@ -8,7 +8,9 @@
 )]
 
 mod brain_figure;
+mod brain_legend;
 mod brain_map;
+mod brain_marks;
 mod command_text;
 mod commands;
 mod console;

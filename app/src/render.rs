@@ -11,12 +11,17 @@ pub(crate) const POINTS_PER_INCH: f64 = 96.0;
 const PAGE_POINTS_PER_INCH: f64 = 72.0;
 /// The family of the embedded font, whose figures are all of one width.
 const FAMILY: &str = "Inter Heschl";
+/// The embedded font.
+const FONT: &[u8] = include_bytes!("../assets/fonts/Inter-Regular.otf");
+/// The families that an SVG asks for, the best first.
+pub(crate) const FAMILIES: &str =
+    "Inter Heschl, Inter, Liberation Sans, DejaVu Sans, Helvetica, Arial, sans-serif";
 /// Under this key a program finds the recipe.
 const KEY: &str = "Heschl recipe";
 
 fn fonts() -> usvg::fontdb::Database {
     let mut fonts = usvg::fontdb::Database::new();
-    fonts.load_font_data(include_bytes!("../assets/fonts/Inter-Regular.otf").to_vec());
+    fonts.load_font_data(FONT.to_vec());
     fonts.set_sans_serif_family(FAMILY);
     fonts
 }
@@ -31,7 +36,17 @@ fn options() -> usvg::Options<'static> {
 
 /// A PNG with the recipe as a text chunk.
 pub(crate) fn png(svg: &str, recipe: &str, dpi: u32) -> Result<Vec<u8>, String> {
-    let scale = f64::from(dpi) / POINTS_PER_INCH;
+    let picture = pixmap(svg, f64::from(dpi) / POINTS_PER_INCH)?;
+    let png = picture.encode_png().map_err(|error| error.to_string())?;
+    Ok(with_chunks(&png, recipe, dpi))
+}
+
+/// The pixels of a figure with one pixel for each point: red, green, blue and opacity, premultiplied.
+pub(crate) fn pixels(svg: &str) -> Result<Vec<u8>, String> {
+    Ok(pixmap(svg, 1.0)?.take())
+}
+
+fn pixmap(svg: &str, scale: f64) -> Result<tiny_skia::Pixmap, String> {
     let tree = usvg::Tree::from_str(svg, &options()).map_err(|error| error.to_string())?;
     let size = tree.size();
     let pixels = |points: f32| (f64::from(points) * scale).round().max(1.0) as u32;
@@ -39,8 +54,22 @@ pub(crate) fn png(svg: &str, recipe: &str, dpi: u32) -> Result<Vec<u8>, String> 
         .ok_or("The figure is empty.")?;
     let larger = tiny_skia::Transform::from_scale(scale as f32, scale as f32);
     resvg::render(&tree, larger, &mut picture.as_mut());
-    let png = picture.encode_png().map_err(|error| error.to_string())?;
-    Ok(with_chunks(&png, recipe, dpi))
+    Ok(picture)
+}
+
+/// Width of a word in letters of a height, both in points.
+pub(crate) fn word_width(word: &str, height: f64) -> f64 {
+    // A letter that the font lacks is about as wide as it is high.
+    let Ok(face) = ttf_parser::Face::parse(FONT, 0) else {
+        return height * word.chars().count() as f64;
+    };
+    let units = f64::from(face.units_per_em());
+    let width = |letter: char| {
+        let glyph = face.glyph_index(letter);
+        let advance = glyph.and_then(|glyph| face.glyph_hor_advance(glyph));
+        advance.map_or(1.0, |advance| f64::from(advance) / units)
+    };
+    height * word.chars().map(width).sum::<f64>()
 }
 
 /// Adds the resolution and the recipe behind the header: `pHYs` in pixels per metre, and `iTXt` with keyword, no compression and

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use heschl_core::brain::folders::FolderKind;
-use heschl_core::brain::{Subject, Transform};
+use heschl_core::brain::{DepthSpacing, Missing, Subject, Transform};
 use heschl_core::files::formats::volumes::Volumes;
 use heschl_core::scene::{Interpolation, VolumeMap};
 use ndarray::Array3;
@@ -91,6 +91,8 @@ impl Anatomy {
             to_voxels: self.to_voxels,
             interpolation: Interpolation::Trilinear,
             depths: &[],
+            spacing: DepthSpacing::EqualDistance,
+            missing: Missing::IsSkipped,
         };
         (volume, self.limits)
     }

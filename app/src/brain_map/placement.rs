@@ -4,7 +4,9 @@ use std::sync::OnceLock;
 
 use heschl_core::brain::folders::{FolderKind, NamedTransform};
 use heschl_core::brain::mni152;
-use heschl_core::brain::{Mapper, Mask, Missing, Sampler, Side, Subject, SurfaceKind, Transform};
+use heschl_core::brain::{
+    DepthSpacing, Mapper, Mask, Missing, Sampler, Side, Subject, SurfaceKind, Transform,
+};
 use heschl_core::files::formats::volumes::Volumes;
 use heschl_core::scene::{DataMap, Hit, Interpolation, VolumeMap};
 use ndarray::Array3;
@@ -449,6 +451,8 @@ impl PlacedMap {
                     to_voxels: [x, y, z],
                     interpolation,
                     depths,
+                    spacing: DepthSpacing::EqualDistance,
+                    missing: Missing::IsSkipped,
                 })
             }
         }

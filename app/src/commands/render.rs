@@ -1,23 +1,26 @@
 //! `heschl render`: a map on the cortex as a picture, without a window or a graphics driver.
 
+mod colouring;
+mod regions;
+
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use heschl_core::brain::Subject;
+use heschl_core::brain::{DepthSpacing, Missing, Subject};
 use heschl_core::run::store::atomic;
 use heschl_core::scene::{
-    ColourMap, ColourScale, Interpolation, Layer, NamedView, Outlines, Scene, Underlay, View, draw,
-    draw_flat,
+    ColourMap, FlatLayout, Interpolation, Marks, NamedView, Scene, Underlay, View, draw_flat,
+    draw_with_visibility,
 };
 
 use crate::brain_figure::{BrainFigure, DPI, Format};
-use crate::brain_map::{BrainMap, FSAVERAGE5, OpenSubject};
+use crate::brain_map::{FSAVERAGE5, OpenSubject, Sampling};
 use crate::command_text::quoted;
 use crate::console::{note, say};
 use crate::failure::{CommandResult, Failure, Outcome};
+use colouring::{Choice, ColouringArgs, Maps};
+use regions::{RegionArgs, Regions};
 
-/// Width of the borders of regions, as a share of the picture's height: 2 of 1024, as in pycortex.
-const OUTLINE_SHARE: f32 = 2.0 / 1024.0;
 /// Samples of a pixel along each side.
 const N_SAMPLES: usize = 3;
 
@@ -40,8 +43,8 @@ pub(crate) struct Args {
     xfm: Option<String>,
 
     /// How points between voxels get their values
-    #[arg(long, value_enum, default_value_t = Sampling::Nearest)]
-    sampler: Sampling,
+    #[arg(long, value_enum, default_value_t = Sampler::Nearest)]
+    sampler: Sampler,
 
     /// Depth of the surface and of the data: 0 is pial, 1 white [default: 0.5]
     #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with = "depths")]
@@ -50,6 +53,14 @@ pub(crate) struct Args {
     /// Show the mean over so many depths between pial and white
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     depths: Option<u16>,
+
+    /// Space depths by equal volume of cortex rather than equal distance
+    #[arg(long)]
+    equal_volume: bool,
+
+    /// What voxels that are not a number do to the mean over depths
+    #[arg(long, value_enum, default_value_t = NanRule::Skip)]
+    nan: NanRule,
 
     /// left, right, dorsal, ventral, anterior, posterior, lateral, medial (both hemispheres opened), lateral-left,
     /// lateral-right, medial-left, medial-right, flat, or the file of a view saved by pycortex
@@ -60,7 +71,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     unfold: f32,
 
-    /// Column of the scores [default: r], array of the archive, or map of a file with several, by its name or number
+    /// Column of the scores [default: r], array of the archive, or map of a file with several, by its name or number. Options that
+    /// take a further MAP take one of these names, a file, or a file and a name with a colon between
     #[arg(long, value_name = "NAME")]
     map: Option<String>,
 
@@ -76,17 +88,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
     vmax: Option<f32>,
 
-    /// Leave out values below this one
-    #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
-    threshold: Option<f32>,
+    #[command(flatten)]
+    colouring: ColouringArgs,
 
-    /// Outline the regions of a parcellation, such as "aparc" or "aparc.a2009s"
-    #[arg(long, value_name = "NAME", conflicts_with = "no_rois")]
-    rois: Option<String>,
-
-    /// Outline no regions
-    #[arg(long)]
-    no_rois: bool,
+    #[command(flatten)]
+    regions: RegionArgs,
 
     /// Add a colour bar below; files other than PNG always have one
     #[arg(long)]
@@ -112,18 +118,19 @@ impl Args {
             data: scores.join("scores.npz"),
             subject: FSAVERAGE5.into(),
             xfm: None,
-            sampler: Sampling::Nearest,
+            sampler: Sampler::Nearest,
             depth: None,
             depths: None,
+            equal_volume: false,
+            nan: NanRule::Skip,
             view: "lateral".into(),
             unfold: 0.5,
             map: None,
             cmap: ColourMap::default(),
             vmin: None,
             vmax: None,
-            threshold: None,
-            rois: None,
-            no_rois: false,
+            colouring: ColouringArgs::default(),
+            regions: RegionArgs::default(),
             colour_bar: true,
             no_light: false,
             size: [1600, 800],
@@ -146,18 +153,26 @@ pub(crate) fn first_picture(scores: &Path) -> Result<PathBuf, Failure> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Sampling {
+enum Sampler {
     Nearest,
     Trilinear,
 }
 
-impl From<Sampling> for Interpolation {
-    fn from(sampling: Sampling) -> Self {
-        match sampling {
-            Sampling::Nearest => Self::Nearest,
-            Sampling::Trilinear => Self::Trilinear,
+impl From<Sampler> for Interpolation {
+    fn from(sampler: Sampler) -> Self {
+        match sampler {
+            Sampler::Nearest => Self::Nearest,
+            Sampler::Trilinear => Self::Trilinear,
         }
     }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum NanRule {
+    /// The mean is that of the other depths
+    Skip,
+    /// The point is not a number either
+    Propagate,
 }
 
 fn share(text: &str) -> Result<f32, String> {
@@ -183,91 +198,103 @@ pub(crate) fn size(text: &str) -> Result<[usize; 2], String> {
 /// # Errors
 /// A sentence if the data do not fit the subject, or a file cannot be read or written.
 pub(crate) fn run(args: &Args) -> CommandResult {
-    let limits = write_picture(args, &command(args))?;
-    say(format_args!(
-        "Colours from {:.3} to {:.3} ({}): {}",
-        limits[0],
-        limits[1],
-        args.cmap,
-        args.out.display()
-    ));
+    let colours = write_picture(args, &command(args))?;
+    say(format_args!("{colours}: {}", args.out.display()));
     Ok(Outcome::Done)
 }
 
-/// Draws and writes the picture; returns the values of the first and the last colour.
+/// Draws and writes the picture; returns what its colours are.
 ///
 /// * `command`: what makes the picture again, which is written into the file.
-fn write_picture(args: &Args, command: &str) -> Result<[f32; 2], Failure> {
+fn write_picture(args: &Args, command: &str) -> Result<String, Failure> {
     let format = Format::of(&args.out)?;
     let open = OpenSubject::open(&args.subject)?;
     for sentence in &open.notes {
         note(format_args!("{sentence}"));
     }
     let subject = &*open.subject;
-    let map = BrainMap::read(&args.data, args.map.as_deref(), &open, args.xfm.as_deref())?;
-    for sentence in &map.notes {
+    let view = view(args, subject)?;
+    let sampling = sampling(args, view.pose.depth);
+    let maps = Maps::read(args, &open)?;
+    for sentence in maps.notes() {
         note(format_args!("{sentence}"));
     }
-    let (title, recipe) = captions(&map, args, command);
-    let limits = limits(&map, args);
-    let view = view(args, subject)?;
-    let depths = depths(args, view.pose.depth);
+    let (title, recipe) = maps.captions(args, command);
+    let has_legend = args.colour_bar || format != Format::Png;
+    let scale2d = maps.scale2d(args)?;
+    let categories = maps.categories(args, &sampling)?;
+    let choice = Choice {
+        scale2d: scale2d.as_ref(),
+        categories: &categories,
+        has_legend,
+    };
+    let regions = Regions::read(args, &open)?;
+    let lines = regions.lines(args.size[1]);
     let scene = Scene {
         subject,
         pose: view.pose,
         camera: view.camera(subject),
         underlay: Underlay::Curvature,
-        layer: Some(Layer {
-            data: map.data(args.sampler.into(), &depths),
-            scale: ColourScale {
-                map: args.cmap,
-                limits,
-            },
-            threshold: args.threshold,
-        }),
-        outlines: outlines(args, subject)?,
+        layer: Some(maps.layer(args, &sampling, choice)),
+        outlines: regions.outlines(args.size[1]),
+        marks: Marks {
+            dropout: maps.dropout(&sampling),
+            lines: &lines,
+        },
         is_lit: view.is_lit && !args.no_light,
     };
-    let picture = if args.view == "flat" {
-        draw_flat(&scene, args.size, N_SAMPLES)?.0
+    let is_flat = args.view == "flat";
+    if args.regions.scale_bar && !is_flat {
+        return Err(Failure::new(
+            "A scale in mm holds on a flat map alone, since other views are in perspective. Choose --view flat, or leave out \
+             --scale-bar."
+                .into(),
+        ));
+    }
+    let (picture, seen) = if is_flat {
+        draw_flat(&scene, args.size, N_SAMPLES)?
     } else {
-        draw(&scene, args.size, N_SAMPLES)?
+        draw_with_visibility(&scene, args.size, N_SAMPLES)?
     };
-    let bar = BrainFigure {
+    let mut marks = regions.marks(args, &seen, is_flat);
+    if is_flat && args.regions.scale_bar {
+        let layout = FlatLayout::of(subject, args.size)?;
+        marks = marks.with_scale(subject, &layout, args.size);
+    }
+    let figure = BrainFigure {
         picture: &picture,
-        scale: ColourScale {
-            map: args.cmap,
-            limits,
-        },
+        scale: maps.scale(args),
         title: &title,
         width_points: args.size[0] as f64,
+        legend: maps.legend(args, &scene, &seen, choice),
+        marks,
         letters: &[],
     };
     let bytes = match format {
-        Format::Png if !args.colour_bar => bar.plain_png(&recipe)?,
-        format => bar.in_format(format, &recipe, DPI)?,
+        Format::Png if !args.colour_bar => figure.plain_png(&recipe)?,
+        format => figure.in_format(format, &recipe, DPI)?,
     };
     atomic::write(&args.out, &bytes)?;
-    Ok(limits)
+    Ok(maps.sentence(args))
 }
 
-/// The name of the map, and the command, both with what must be said of how the values were placed.
-fn captions(map: &BrainMap, args: &Args, command: &str) -> (String, String) {
-    let name = map.title(&args.data, args.map.as_deref());
-    match map.caveat {
-        None => (name, command.to_string()),
-        Some(caveat) => (
-            format!("{name} ({caveat})"),
-            format!("{command} # {caveat}"),
-        ),
-    }
-}
-
-/// The depths at which a volume is sampled. With several they lie at k / (n + 1) of the way, as in pycortex.
-fn depths(args: &Args, of_surface: f32) -> Vec<f32> {
-    match args.depths {
-        Some(n) => (1..=n).map(|k| f32::from(k) / f32::from(n + 1)).collect(),
-        None => vec![of_surface],
+/// How a volume is sampled. Several depths lie at k / (n + 1) of the way, as in pycortex.
+fn sampling(args: &Args, of_surface: f32) -> Sampling {
+    Sampling {
+        interpolation: args.sampler.into(),
+        depths: match args.depths {
+            Some(n) => (1..=n).map(|k| f32::from(k) / f32::from(n + 1)).collect(),
+            None => vec![of_surface],
+        },
+        spacing: if args.equal_volume {
+            DepthSpacing::EqualVolume
+        } else {
+            DepthSpacing::EqualDistance
+        },
+        missing: match args.nan {
+            NanRule::Skip => Missing::IsSkipped,
+            NanRule::Propagate => Missing::Propagates,
+        },
     }
 }
 
@@ -296,21 +323,6 @@ fn view_as_named(args: &Args, subject: &Subject) -> Result<View, Failure> {
     Ok(named.of(subject, args.unfold, args.size)?)
 }
 
-/// From 0 to the 99th percentile, or around 0 for maps with a middle.
-fn limits(map: &BrainMap, args: &Args) -> [f32; 2] {
-    let mut sorted = map.sorted();
-    if args.cmap.is_diverging() {
-        for value in &mut sorted {
-            *value = value.abs();
-        }
-        sorted.sort_by(f32::total_cmp);
-    }
-    let at = (sorted.len().saturating_sub(1) as f64 * 0.99).round() as usize;
-    let most = args.vmax.or(sorted.get(at).copied()).unwrap_or(1.0);
-    let least = if args.cmap.is_diverging() { -most } else { 0.0 };
-    [args.vmin.unwrap_or(least), most]
-}
-
 /// The command that makes the picture again, which stands in the file. It names files without their folders, and not the picture
 /// itself, so that the bytes are the same everywhere.
 fn command(args: &Args) -> String {
@@ -325,21 +337,4 @@ fn command(args: &Args) -> String {
         }
     }
     kept.join(" ")
-}
-
-fn outlines<'a>(args: &Args, subject: &'a Subject) -> Result<Option<Outlines<'a>>, Failure> {
-    let Some(name) = &args.rois else {
-        return Ok(None);
-    };
-    let regions = subject.parcellation(name).ok_or_else(|| {
-        let known = subject.parcellations.iter().map(|it| it.name.as_str());
-        Failure::new(format!(
-            "{} has no regions \"{}\". Choose one of: {}.",
-            subject.name,
-            name.escape_debug(),
-            known.collect::<Vec<_>>().join(", ")
-        ))
-    })?;
-    let width = OUTLINE_SHARE * args.size[1] as f32;
-    Ok(Some(Outlines { regions, width }))
 }

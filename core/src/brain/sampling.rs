@@ -2,6 +2,8 @@
 //!
 //! Source: the mappers of pycortex 1.4, whose numbers the tests compare with.
 
+use super::depths::{DepthSpacing, equal_volume_depth};
+use super::smoothing::smooth_areas;
 use super::subject::{Hemisphere, SurfaceKind};
 use super::surface::Surface;
 
@@ -106,15 +108,31 @@ pub enum Sampler {
         /// Number of points, at least 1.
         n_depths: u16,
     },
+    /// The same with points that lie at shares k / (n + 1) of the cortical volume.
+    MeanOverVolume {
+        /// Number of points, at least 1.
+        n_depths: u16,
+    },
 }
 
 /// What missing voxels (NaN) do to a vertex.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Missing {
     /// A vertex with a missing voxel is missing.
     Propagates,
     /// The mean of the other voxels, weighted; missing if there are none.
+    #[default]
     IsSkipped,
+}
+
+/// The value of a place where nothing was recorded, such as outside of a mask. It is one of the values that are not a number, and
+/// differs from those of the data in its bits alone; only copies keep it.
+pub const NO_DATA: f32 = f32::from_bits(0x7fc0_da7a);
+
+/// Whether a value is [`NO_DATA`].
+#[must_use]
+pub fn is_no_data(value: f32) -> bool {
+    value.to_bits() == NO_DATA.to_bits()
 }
 
 /// Why a hemisphere cannot be sampled.
@@ -176,9 +194,13 @@ impl Mapper {
             Sampler::Nearest | Sampler::Trilinear => {
                 mapper.add_middle(hemisphere, transform, sampler)?;
             }
-            Sampler::MeanOverDepths { n_depths: 0 } => return Err(SamplingError::NoDepths),
             Sampler::MeanOverDepths { n_depths } => {
-                mapper.add_depths(hemisphere, transform, n_depths)?;
+                let depths = Depths::of(hemisphere, n_depths, DepthSpacing::EqualDistance)?;
+                mapper.add_depths(&depths, transform);
+            }
+            Sampler::MeanOverVolume { n_depths } => {
+                let depths = Depths::of(hemisphere, n_depths, DepthSpacing::EqualVolume)?;
+                mapper.add_depths(&depths, transform);
             }
         }
         Ok(mapper)
@@ -235,19 +257,14 @@ impl Mapper {
         }
     }
 
-    fn add_depths(
-        &mut self,
-        hemisphere: &Hemisphere,
-        transform: &Transform,
-        n_depths: u16,
-    ) -> Result<(), SamplingError> {
-        let [white, pial] = walls(hemisphere)?;
+    fn add_depths(&mut self, depths: &Depths, transform: &Transform) {
+        let n_depths = depths.count;
         let weight = 1.0 / f32::from(n_depths);
-        for (white, pial) in white.iter().zip(pial) {
+        for (vertex, (white, pial)) in depths.white.iter().zip(depths.pial).enumerate() {
             let ends = [white, pial].map(|point| transform.place(point.map(f64::from)));
             let mut own: Vec<(u32, u32)> = Vec::new();
             for depth in 1..=n_depths {
-                let share = f64::from(depth) / (f64::from(n_depths) + 1.0);
+                let share = depths.share(depth, vertex);
                 let xyz = std::array::from_fn(|axis| {
                     share * ends[1][axis] + (1.0 - share) * ends[0][axis]
                 });
@@ -264,7 +281,6 @@ impl Mapper {
             }
             self.end_vertex();
         }
-        Ok(())
     }
 
     fn add(&mut self, voxel: Option<u32>, weight: f32) {
@@ -323,6 +339,53 @@ impl Mapper {
     }
 }
 
+/// Points between the white and the pial surface of a hemisphere.
+struct Depths<'a> {
+    white: &'a [[f32; 3]],
+    pial: &'a [[f32; 3]],
+    /// How many.
+    count: u16,
+    /// Smoothed areas of the vertices of the pial and the white surface, mm²; empty where they are not needed.
+    areas: [Vec<f32>; 2],
+}
+
+impl<'a> Depths<'a> {
+    fn of(
+        hemisphere: &'a Hemisphere,
+        n_depths: u16,
+        spacing: DepthSpacing,
+    ) -> Result<Self, SamplingError> {
+        if n_depths == 0 {
+            return Err(SamplingError::NoDepths);
+        }
+        let [white, pial] = walls(hemisphere)?;
+        let areas = |kind| hemisphere.surface(kind).map(smooth_areas);
+        let kinds = [SurfaceKind::Pial, SurfaceKind::White];
+        let areas = match spacing {
+            DepthSpacing::EqualDistance => [Vec::new(), Vec::new()],
+            DepthSpacing::EqualVolume => kinds.map(|kind| areas(kind).unwrap_or_default()),
+        };
+        Ok(Self {
+            white,
+            pial,
+            count: n_depths,
+            areas,
+        })
+    }
+
+    /// The share of the way from the white surface to the pial one, at the k-th depth from the white surface.
+    fn share(&self, k: u16, vertex: usize) -> f64 {
+        let share = f64::from(k) / (f64::from(self.count) + 1.0);
+        match &self.areas {
+            [pial, white] if !pial.is_empty() => {
+                let depth = equal_volume_depth((1.0 - share) as f32, pial[vertex], white[vertex]);
+                1.0 - f64::from(depth)
+            }
+            _ => share,
+        }
+    }
+}
+
 /// Points of the white and the pial surface.
 fn walls(hemisphere: &Hemisphere) -> Result<[&[[f32; 3]]; 2], SamplingError> {
     let points = |kind: SurfaceKind| {
@@ -363,14 +426,14 @@ impl Mask {
         }
     }
 
-    /// The volume (z, y, x) of masked data in C order; NaN outside of the mask. None if there are not as many values as
+    /// The volume (z, y, x) of masked data in C order; [`NO_DATA`] outside of the mask. None if there are not as many values as
     /// voxels in the mask.
     #[must_use]
     pub fn volume(&self, values: &[f32]) -> Option<Vec<f32>> {
         if values.len() != self.voxels.len() {
             return None;
         }
-        let mut volume = vec![f32::NAN; self.shape_zyx.iter().product()];
+        let mut volume = vec![NO_DATA; self.shape_zyx.iter().product()];
         for (value, voxel) in values.iter().zip(&self.voxels) {
             *volume.get_mut(*voxel as usize)? = *value;
         }

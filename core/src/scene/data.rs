@@ -1,9 +1,16 @@
 //! The values that a point of the surface shows.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use ndarray::ArrayView3;
+use rayon::prelude::*;
 
 use super::raster::{Hit, Visibility};
-use crate::brain::{Hemisphere, Subject, SurfaceKind};
+use crate::brain::{
+    DepthSpacing, Hemisphere, Missing, NO_DATA, Subject, SurfaceKind, equal_volume_depth,
+    is_no_data, smooth_areas,
+};
 
 /// How a point between voxels gets its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -18,7 +25,7 @@ pub enum Interpolation {
 /// A map of a subject.
 #[derive(Debug, Clone, Copy)]
 pub enum DataMap<'a> {
-    /// A value for each vertex, left and right; NaN where there is none.
+    /// A value for each vertex, left and right; NaN where it is not a number, [`NO_DATA`] where there is none.
     Vertices([&'a [f32]; 2]),
     /// A volume. Each pixel shows the value at its own point in the volume, whatever the unfolding.
     Volume(VolumeMap<'a>),
@@ -27,7 +34,7 @@ pub enum DataMap<'a> {
 /// A volume in a subject's space.
 #[derive(Debug, Clone, Copy)]
 pub struct VolumeMap<'a> {
-    /// `(z, y, x)`; NaN where there is no value.
+    /// `(z, y, x)`; NaN where a value is not a number, [`NO_DATA`] where there is none.
     pub values: ArrayView3<'a, f32>,
     /// From the coordinates of surfaces, mm, to voxels x, y, z, whose centres are whole numbers.
     pub to_voxels: [[f64; 4]; 3],
@@ -35,10 +42,14 @@ pub struct VolumeMap<'a> {
     pub interpolation: Interpolation,
     /// Depths whose mean is shown: 0 is pial, 1 white.
     pub depths: &'a [f32],
+    /// Where the depths lie.
+    pub spacing: DepthSpacing,
+    /// What voxels that are not a number do to the mean over depths. Voxels without data never count.
+    pub missing: Missing,
 }
 
 impl VolumeMap<'_> {
-    /// The value at a point, mm; NaN outside of the volume.
+    /// The value at a point, mm; [`NO_DATA`] outside of the volume.
     #[must_use]
     pub fn at(&self, point: [f32; 3]) -> f32 {
         let point = point.map(f64::from);
@@ -54,16 +65,16 @@ impl VolumeMap<'_> {
 
     fn voxel(&self, [x, y, z]: [f64; 3]) -> f32 {
         if x < 0.0 || y < 0.0 || z < 0.0 {
-            return f32::NAN;
+            return NO_DATA;
         }
         let value = self.values.get((z as usize, y as usize, x as usize));
-        value.copied().unwrap_or(f32::NAN)
+        value.copied().unwrap_or(NO_DATA)
     }
 
-    /// Not a number where one of the eight voxels is none, as in pycortex.
+    /// Not a number where one of the eight voxels is none, as in pycortex; no data where all have none.
     fn trilinear(&self, voxel: [f64; 3]) -> f32 {
         let below = voxel.map(f64::floor);
-        let mut sum = 0.0;
+        let (mut sum, mut has_data) = (0.0, false);
         for corner in 0..8_u32 {
             let is_above = [corner & 1, corner >> 1 & 1, corner >> 2 & 1];
             let place: [f64; 3] =
@@ -72,83 +83,151 @@ impl VolumeMap<'_> {
                 std::array::from_fn(|axis| 1.0 - (voxel[axis] - place[axis]).abs());
             let weight = weights[0] * weights[1] * weights[2];
             if weight > 0.0 {
-                sum += weight * f64::from(self.voxel(place));
+                let value = self.voxel(place);
+                has_data |= !is_no_data(value);
+                sum += weight * f64::from(value);
             }
         }
-        sum as f32
+        if has_data { sum as f32 } else { NO_DATA }
     }
 }
 
 /// Reads the values of points of a subject's surface.
 pub(super) struct DataReader<'a> {
     map: DataMap<'a>,
-    /// The pial and white surfaces of each hemisphere.
-    folded: [Option<[&'a [[f32; 3]]; 2]>; 2],
+    /// The walls of each hemisphere.
+    walls: [Option<Walls<'a>>; 2],
+}
+
+/// The pial and white surfaces of a hemisphere.
+struct Walls<'a> {
+    pial: &'a [[f32; 3]],
+    white: &'a [[f32; 3]],
+    /// Smoothed areas of their vertices, mm²; empty where they are not needed.
+    areas: [Vec<f32>; 2],
+}
+
+impl<'a> Walls<'a> {
+    fn of(hemisphere: &'a Hemisphere, map: &DataMap) -> Option<Self> {
+        let DataMap::Volume(volume) = map else {
+            return None;
+        };
+        let middle = hemisphere.surface(SurfaceKind::Middle);
+        let pial = hemisphere.surface(SurfaceKind::Pial).or(middle)?;
+        let white = hemisphere.surface(SurfaceKind::White).or(middle);
+        let white = white.unwrap_or(pial);
+        let areas = match volume.spacing {
+            DepthSpacing::EqualDistance => [Vec::new(), Vec::new()],
+            DepthSpacing::EqualVolume => [pial, white].map(smooth_areas),
+        };
+        Some(Self {
+            pial: pial.points(),
+            white: white.points(),
+            areas,
+        })
+    }
+
+    /// The values at the depths of a point.
+    fn values(&self, volume: &VolumeMap, hit: &Hit) -> impl Iterator<Item = f32> {
+        let (outer, inner) = (hit.point(self.pial), hit.point(self.white));
+        volume.depths.iter().map(move |depth| {
+            let way = self.way(*depth, hit, volume.spacing);
+            let point = std::array::from_fn(|axis| outer[axis] + way * (inner[axis] - outer[axis]));
+            volume.at(point)
+        })
+    }
+
+    /// The share of the way at which a depth lies at a point.
+    fn way(&self, depth: f32, hit: &Hit, spacing: DepthSpacing) -> f32 {
+        match spacing {
+            DepthSpacing::EqualDistance => depth,
+            DepthSpacing::EqualVolume => {
+                let [pial, white] = self.areas.each_ref().map(|areas| hit.mean(areas));
+                equal_volume_depth(depth, pial, white)
+            }
+        }
+    }
 }
 
 impl<'a> DataReader<'a> {
     pub(super) fn new(map: DataMap<'a>, subject: &'a Subject) -> Self {
-        let of = |hemisphere: &'a Hemisphere| {
-            let points = |kind| Some(hemisphere.surface(kind)?.points());
-            let middle = points(SurfaceKind::Middle);
-            let outer = points(SurfaceKind::Pial).or(middle)?;
-            let inner = points(SurfaceKind::White).or(middle).unwrap_or(outer);
-            Some([outer, inner])
-        };
+        let [left, right] = &subject.hemispheres;
         Self {
+            walls: [Walls::of(left, &map), Walls::of(right, &map)],
             map,
-            folded: [of(&subject.hemispheres[0]), of(&subject.hemispheres[1])],
         }
     }
 
-    /// The value of a point; NaN where there is none.
+    /// The value of a point; NaN where it is not a number, [`NO_DATA`] where there is none.
     pub(super) fn value(&self, hit: &Hit) -> f32 {
         match &self.map {
             // Values are not mixed with those of neighbours: what is seen is what was measured.
             DataMap::Vertices(values) => {
                 let values = values[hit.side.index()];
-                values
-                    .get(hit.nearest_vertex())
-                    .copied()
-                    .unwrap_or(f32::NAN)
+                values.get(hit.nearest_vertex()).copied().unwrap_or(NO_DATA)
             }
             DataMap::Volume(volume) => self.mean_over_depths(volume, hit),
         }
     }
 
-    fn mean_over_depths(&self, volume: &VolumeMap, hit: &Hit) -> f32 {
-        let Some([pial, white]) = self.folded[hit.side.index()] else {
-            return f32::NAN;
+    /// The most frequent whole number among the depths, the smallest of several; NaN where none is a number, [`NO_DATA`] where there
+    /// is none.
+    pub(super) fn most_frequent(&self, hit: &Hit) -> f32 {
+        let (DataMap::Volume(volume), Some(walls)) = (&self.map, &self.walls[hit.side.index()])
+        else {
+            return self.value(hit);
         };
-        let (mut sum, mut n) = (0.0, 0.0);
-        let (outer, inner) = (hit.point(pial), hit.point(white));
-        for depth in volume.depths {
-            let point =
-                std::array::from_fn(|axis| outer[axis] + depth * (inner[axis] - outer[axis]));
-            let value = volume.at(point);
+        let mut counts = BTreeMap::new();
+        let mut without = NO_DATA;
+        for value in walls.values(volume, hit) {
+            if !value.is_nan() {
+                *counts.entry(value.round() as i64).or_insert(0_u32) += 1;
+            } else if !is_no_data(value) {
+                without = f32::NAN;
+            }
+        }
+        let most = counts
+            .iter()
+            .max_by_key(|(value, n)| (**n, Reverse(**value)));
+        most.map_or(without, |(value, _)| *value as f32)
+    }
+
+    fn mean_over_depths(&self, volume: &VolumeMap, hit: &Hit) -> f32 {
+        let Some(walls) = &self.walls[hit.side.index()] else {
+            return NO_DATA;
+        };
+        let (mut sum, mut n, mut has_nan) = (0.0, 0.0, false);
+        for value in walls.values(volume, hit) {
             if !value.is_nan() {
                 sum += value;
                 n += 1.0;
+            } else if !is_no_data(value) {
+                has_nan = true;
             }
         }
-        sum / n
+        match (n > 0.0, has_nan) {
+            (_, true) if volume.missing == Missing::Propagates => f32::NAN,
+            (true, _) => sum / n,
+            (false, true) => f32::NAN,
+            (false, false) => NO_DATA,
+        }
     }
 }
 
-/// The value at a point of a subject's surface; NaN where there is none.
+/// The value at a point of a subject's surface; NaN where it is not a number, [`NO_DATA`] where there is none.
 #[must_use]
 pub fn value_at<'a>(map: DataMap<'a>, subject: &'a Subject, hit: &Hit) -> f32 {
     DataReader::new(map, subject).value(hit)
 }
 
-/// The value at each sample of a picture, row by row; NaN where there is none.
+/// The value at each sample of a picture, row by row; NaN where it is not a number, [`NO_DATA`] where there is none.
 #[must_use]
 pub fn values<'a>(map: DataMap<'a>, subject: &'a Subject, seen: &Visibility) -> Vec<f32> {
     let reader = DataReader::new(map, subject);
     let [width, height] = seen.size();
     let value = |at: usize| {
         let hit = seen.hit(at % width, at / width);
-        hit.map_or(f32::NAN, |hit| reader.value(&hit))
+        hit.map_or(NO_DATA, |hit| reader.value(&hit))
     };
-    (0..width * height).map(value).collect()
+    (0..width * height).into_par_iter().map(value).collect()
 }

@@ -1,19 +1,21 @@
 //! The flat map as a raster: each pixel has its own place on the flattened cortex, without perspective.
 
-use super::picture::{Picture, Scene, paint};
+use super::canvas::Canvas;
+use super::picture::{Picture, Scene, paint_on};
 use super::pose::PoseError;
 use super::raster::{Faces, Piece, Visibility};
-use crate::brain::{Side, Subject, Surface, SurfaceKind};
+use crate::brain::{FlatMap, Side, Subject, Surface, SurfaceKind, SurfacePoint};
+
+/// Distance of the map from the camera, mm: any, since there is no perspective.
+const FLAT_DISTANCE: f64 = 1000.0;
 
 /// Where a flat map lies in a picture, as pycortex lays it: hemispheres meet at x = 0, the left one at the left.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FlatLayout {
-    /// Least x, largest x, least y and largest y of all vertices, mm of the flattened surface.
-    pub extents: [f64; 4],
-    /// By how much the left and the right hemisphere are moved in x, mm.
-    shifts: [f64; 2],
+    /// The flat map.
+    pub map: FlatMap,
     /// Pixels per mm in x and y.
-    scale: [f64; 2],
+    pub scale: [f64; 2],
     /// Column and row of the upper left corner of the extents, pixels.
     corner: [f64; 2],
 }
@@ -25,27 +27,8 @@ impl FlatLayout {
     /// # Errors
     /// Returns [`PoseError::NoFlatSurface`] if a hemisphere is not flattened.
     pub fn of(subject: &Subject, size: [usize; 2]) -> Result<Self, PoseError> {
-        let mut extents = [
-            f64::INFINITY,
-            f64::NEG_INFINITY,
-            f64::INFINITY,
-            f64::NEG_INFINITY,
-        ];
-        let mut shifts = [0.0; 2];
-        for side in Side::BOTH {
-            let [least, most] = flat(subject, side)?.bounds().map(|it| it.map(f64::from));
-            let shift = match side {
-                Side::Left => -most[0],
-                Side::Right => -least[0],
-            };
-            shifts[side.index()] = shift;
-            extents = [
-                extents[0].min(least[0] + shift),
-                extents[1].max(most[0] + shift),
-                extents[2].min(least[1]),
-                extents[3].max(most[1]),
-            ];
-        }
+        let map = FlatMap::of(subject).map_err(PoseError::NoFlatSurface)?;
+        let extents = map.extents;
         let spans = [extents[1] - extents[0], extents[3] - extents[2]];
         // The outermost places are the centres of the outermost pixels.
         let steps = size.map(|pixels| pixels.saturating_sub(1) as f64);
@@ -54,8 +37,7 @@ impl FlatLayout {
         let smaller = fills[0].min(fills[1]);
         let scale = if has_shape { fills } else { [smaller; 2] };
         Ok(Self {
-            extents,
-            shifts,
+            map,
             scale,
             corner: std::array::from_fn(|axis| {
                 0.5 + (steps[axis] - scale[axis] * spans[axis]) / 2.0
@@ -65,10 +47,12 @@ impl FlatLayout {
 
     /// Column and row in pixels of a place on a flattened hemisphere, mm.
     #[must_use]
-    pub fn place(&self, side: Side, [x, y]: [f64; 2]) -> [f64; 2] {
+    pub fn place(&self, side: Side, point: [f64; 2]) -> [f64; 2] {
+        let [left, _, _, above] = self.map.extents;
+        let [x, y] = self.map.place(side, point);
         [
-            self.corner[0] + (x + self.shifts[side.index()] - self.extents[0]) * self.scale[0],
-            self.corner[1] + (self.extents[3] - y) * self.scale[1],
+            self.corner[0] + (x - left) * self.scale[0],
+            self.corner[1] + (above - y) * self.scale[1],
         ]
     }
 }
@@ -100,7 +84,7 @@ pub fn draw_flat(
         let surface = flat(scene.subject, side)?;
         let place = |point: &[f32; 3]| {
             let [x, y] = layout.place(side, [f64::from(point[0]), f64::from(point[1])]);
-            [x * n_samples as f64, y * n_samples as f64, 1000.0]
+            [x * n_samples as f64, y * n_samples as f64, FLAT_DISTANCE]
         };
         let first = triangles.len();
         triangles.extend(surface.triangles().iter().map(|own| (side, *own)));
@@ -112,6 +96,17 @@ pub fn draw_flat(
     }
     let fine = size.map(|pixels| pixels * n_samples);
     let seen = Visibility::of_pieces(&pieces, triangles.into(), fine);
-    let picture = paint(scene, None, &seen, size, n_samples);
+    let place = |side: Side, point: &SurfacePoint| {
+        let [x, y, _] = point.on(flat(scene.subject, side).ok()?.points());
+        let [x, y] = layout.place(side, [f64::from(x), f64::from(y)]);
+        Some([x * n_samples as f64, y * n_samples as f64, FLAT_DISTANCE])
+    };
+    let canvas = Canvas {
+        seen: &seen,
+        size,
+        n_samples,
+        place: &place,
+    };
+    let picture = paint_on(scene, None, &canvas);
     Ok((picture, seen))
 }

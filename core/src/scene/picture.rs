@@ -3,17 +3,28 @@
 use rayon::prelude::*;
 
 use super::camera::Camera;
-use super::colour::ColourScale;
-use super::data::{DataMap, DataReader};
+use super::canvas::Canvas;
+use super::dropout::Dropout;
+use super::layer::{Layer, LayerReader, MissingLook, PointKind};
+use super::lines::Lines;
 use super::outlines::Outlines;
 use super::pose::{Pose, PoseError, PosedBrain};
 use super::raster::{Hit, Visibility};
-use crate::brain::Subject;
+use crate::brain::{Side, Subject, SurfacePoint};
 
 /// Grey of sulci and of gyri, from 0 to 1: as in pycortex, brightness 0.5 and contrast 0.25.
 pub const CURVATURE_GREYS: [f32; 2] = [0.375, 0.625];
 /// Grey of a cortex without curvature.
 const PLAIN_GREY: f32 = 0.5;
+
+/// Distance between the dots that mark what is not a number, pixels.
+pub const DOT_STEP: usize = 8;
+/// Size of the dots, pixels.
+pub const DOT_SIZE: usize = 2;
+/// By how much the dots are lighter than the cortex, as a share of the way to white.
+pub const DOT_SHARE: f32 = 0.6;
+/// How bright the cortex is where there are no data, as a share.
+pub const NO_DATA_SHADE: f32 = 0.6;
 
 /// What is under the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,26 +34,6 @@ pub enum Underlay {
     Curvature,
     /// One grey.
     Plain,
-}
-
-/// Data, and how their values are shown.
-#[derive(Debug, Clone, Copy)]
-pub struct Layer<'a> {
-    /// The values.
-    pub data: DataMap<'a>,
-    /// Their colours.
-    pub scale: ColourScale,
-    /// Values below this are not drawn.
-    pub threshold: Option<f32>,
-}
-
-impl Layer<'_> {
-    /// The colour of a value; `None` if it is not a number, or below the threshold.
-    #[must_use]
-    pub fn colour(&self, value: f32) -> Option<[u8; 3]> {
-        let is_below = self.threshold.is_some_and(|threshold| value < threshold);
-        self.scale.colour(value).filter(|_| !is_below)
-    }
 }
 
 /// What is shown, from where.
@@ -60,8 +51,19 @@ pub struct Scene<'a> {
     pub layer: Option<Layer<'a>>,
     /// Borders of regions.
     pub outlines: Option<Outlines<'a>>,
+    /// What is drawn over the data besides; nothing by default.
+    pub marks: Marks<'a>,
     /// Whether the cortex is lit; else every colour is exactly that of the colour map.
     pub is_lit: bool,
+}
+
+/// What is drawn over the data.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Marks<'a> {
+    /// Hatching where the scanner had no signal.
+    pub dropout: Option<Dropout<'a>>,
+    /// Lines on the cortex, the last on top.
+    pub lines: &'a [Lines<'a>],
 }
 
 /// A picture: four bytes a pixel, red, green, blue and opacity, not premultiplied, row by row from the top.
@@ -103,7 +105,7 @@ pub fn draw_with_visibility(
 }
 
 /// Colours what is seen in a picture of `size` whose pixels have `n_samples` samples along each side. Without a brain that stands
-/// somewhere there is no light.
+/// somewhere there is no light, and there are no lines.
 #[must_use]
 pub fn paint(
     scene: &Scene,
@@ -112,6 +114,29 @@ pub fn paint(
     size: [usize; 2],
     n_samples: usize,
 ) -> Picture {
+    let fine = size.map(|pixels| pixels * n_samples);
+    let projection = scene.camera.projection(fine);
+    let place = |side: Side, point: &SurfacePoint| {
+        let own = brain?.hemispheres.iter().find(|own| own.side == side)?;
+        Some(projection.project(point.on(&own.points)))
+    };
+    let canvas = Canvas {
+        seen,
+        size,
+        n_samples,
+        place: &place,
+    };
+    paint_on(scene, brain, &canvas)
+}
+
+/// The same with the places of lines.
+pub(super) fn paint_on(scene: &Scene, brain: Option<&PosedBrain>, canvas: &Canvas) -> Picture {
+    let Canvas {
+        seen,
+        size,
+        n_samples,
+        ..
+    } = *canvas;
     let shader = Shader::new(scene, brain);
     let mut rgba = vec![0; size[0] * size[1] * 4];
     let rows = rgba.par_chunks_mut(4 * size[0].max(1)).enumerate();
@@ -125,14 +150,20 @@ pub fn paint(
             let n_hits = samples.clone().flatten().count();
             if let Some(hit) = middle.or_else(|| samples.flatten().next()) {
                 let bytes = |value: f32| (value * 255.0).round().clamp(0.0, 255.0) as u8;
-                let [red, green, blue] = shader.colour(&hit).map(bytes);
+                let [red, green, blue] = shader.colour(&hit, [column, row]).map(bytes);
                 let opacity = bytes(n_hits as f32 / (n_samples * n_samples) as f32);
                 pixel.copy_from_slice(&[red, green, blue, opacity]);
             }
         }
     });
+    if let Some(dropout) = &scene.marks.dropout {
+        dropout.draw(scene.subject, canvas, &mut rgba);
+    }
+    for lines in scene.marks.lines {
+        lines.draw(canvas, &mut rgba);
+    }
     if let Some(outlines) = &scene.outlines {
-        outlines.draw(seen, n_samples, &mut rgba);
+        outlines.draw(canvas, &mut rgba);
     }
     Picture { size, rgba }
 }
@@ -140,7 +171,7 @@ pub fn paint(
 /// Colours of points of the surface.
 struct Shader<'s, 'a> {
     scene: &'s Scene<'a>,
-    layer: Option<(Layer<'a>, DataReader<'a>)>,
+    layer: Option<LayerReader<'a>>,
     normals: [&'s [[f32; 3]]; 2],
     to_camera: [f32; 3],
     /// From 0, none, to 1.
@@ -154,10 +185,10 @@ impl<'s, 'a> Shader<'s, 'a> {
             normals[hemisphere.side.index()] = &hemisphere.normals;
         }
         let back = scene.camera.projection([1, 1]).axes[2];
-        let reader = |layer: Layer<'a>| (layer, DataReader::new(layer.data, scene.subject));
+        let reader = |layer: &Layer<'a>| LayerReader::new(layer, scene.subject);
         Self {
             scene,
-            layer: scene.layer.map(reader),
+            layer: scene.layer.as_ref().map(reader),
             normals,
             to_camera: back.map(|value| value as f32),
             light: match brain {
@@ -167,25 +198,36 @@ impl<'s, 'a> Shader<'s, 'a> {
         }
     }
 
-    /// Red, green and blue from 0 to 1.
-    fn colour(&self, hit: &Hit) -> [f32; 3] {
-        let colour = self.data_colour(hit);
-        let colour = colour.unwrap_or_else(|| [self.grey(hit); 3]);
+    /// Red, green and blue from 0 to 1 of a point in a pixel, given by column and row.
+    fn colour(&self, hit: &Hit, pixel: [usize; 2]) -> [f32; 3] {
         let shade = self.shade(hit);
-        colour.map(|channel| channel * shade)
+        self.unlit(hit, pixel).map(|channel| channel * shade)
     }
 
-    /// The colour of the data; `None` where there are none.
-    fn data_colour(&self, hit: &Hit) -> Option<[f32; 3]> {
-        let (layer, reader) = self.layer.as_ref()?;
-        let colour = layer.colour(reader.value(hit))?;
-        Some(colour.map(|channel| f32::from(channel) / 255.0))
+    fn unlit(&self, hit: &Hit, pixel: [usize; 2]) -> [f32; 3] {
+        let Some(reader) = &self.layer else {
+            return [self.grey(hit); 3];
+        };
+        let shown = reader.colour(hit);
+        let [red, green, blue, opacity] = shown.rgba.map(|channel| f32::from(channel) / 255.0);
+        if opacity >= 1.0 {
+            return [red, green, blue];
+        }
+        let below = match (reader.missing(), shown.kind) {
+            (MissingLook::Marked, PointKind::NotANumber) if is_dot(pixel) => {
+                let grey = self.grey(hit);
+                grey + DOT_SHARE * (1.0 - grey)
+            }
+            (MissingLook::Marked, PointKind::NoData) => NO_DATA_SHADE * self.grey(hit),
+            _ => self.grey(hit),
+        };
+        [red, green, blue].map(|channel| below + opacity * (channel - below))
     }
 
     fn grey(&self, hit: &Hit) -> f32 {
         let hemisphere = self.scene.subject.hemisphere(hit.side);
         let curvature = match (self.scene.underlay, &hemisphere.curvature) {
-            (Underlay::Curvature, Some(curvature)) => interpolated(curvature, hit),
+            (Underlay::Curvature, Some(curvature)) => hit.mean(curvature),
             _ => return PLAIN_GREY,
         };
         CURVATURE_GREYS[usize::from(curvature > 0.0)]
@@ -204,14 +246,13 @@ impl<'s, 'a> Shader<'s, 'a> {
     }
 }
 
+/// Whether a pixel belongs to the dots that mark what is not a number.
+fn is_dot(pixel: [usize; 2]) -> bool {
+    let [column, row] = pixel;
+    let is_odd = row / DOT_STEP % 2 == 1;
+    let column = column + usize::from(is_odd) * DOT_STEP / 2;
+    column % DOT_STEP < DOT_SIZE && row % DOT_STEP < DOT_SIZE
+}
+
 /// Light that a surface seen from its edge gets.
 const AMBIENT: f32 = 0.25;
-
-fn interpolated(values: &[f32], hit: &Hit) -> f32 {
-    let value = |vertex: u32| values.get(vertex as usize).copied().unwrap_or(f32::NAN);
-    hit.vertices
-        .into_iter()
-        .zip(hit.weights)
-        .map(|(vertex, weight)| weight * value(vertex))
-        .sum()
-}

@@ -40,6 +40,14 @@ impl Hit {
         sum
     }
 
+    /// The mean of a value of the vertices, by their shares; NaN where a vertex has none.
+    #[must_use]
+    pub fn mean(&self, values: &[f32]) -> f32 {
+        let value = |vertex: u32| values.get(vertex as usize).copied().unwrap_or(f32::NAN);
+        let terms = self.vertices.into_iter().zip(self.weights);
+        terms.map(|(vertex, weight)| weight * value(vertex)).sum()
+    }
+
     /// The vertex with the largest share.
     #[must_use]
     pub fn nearest_vertex(&self) -> usize {

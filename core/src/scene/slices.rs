@@ -3,7 +3,8 @@
 use rayon::prelude::*;
 
 use super::data::{DataMap, VolumeMap};
-use super::picture::{Layer, Picture};
+use super::layer::Layer;
+use super::picture::Picture;
 use crate::brain::{Side, Subject, Surface, SurfaceKind};
 
 /// Width of the lines of surfaces, pixels.
@@ -315,7 +316,8 @@ mod tests {
     use ndarray::Array3;
 
     use super::*;
-    use crate::scene::{ColourMap, ColourScale, Interpolation};
+    use crate::brain::{DepthSpacing, Missing};
+    use crate::scene::{ColourMap, ColourScale, Interpolation, LayerStyle};
 
     const SIZE: [usize; 2] = [200, 200];
 
@@ -378,6 +380,7 @@ mod tests {
                 data: DataMap::Vertices([&values[0], &values[1]]),
                 scale,
                 threshold: None,
+                style: LayerStyle::default(),
             }),
             has_lines: false,
         };
@@ -410,6 +413,8 @@ mod tests {
             ],
             interpolation: Interpolation::Nearest,
             depths: &[],
+            spacing: DepthSpacing::EqualDistance,
+            missing: Missing::IsSkipped,
         };
         let scene = SliceScene {
             subject: &subject,

@@ -21,6 +21,8 @@ mod events;
 mod extract;
 mod formats;
 mod formats_of_others;
+mod layers;
+mod pycortex_flat;
 mod pycortex_pictures;
 mod resample;
 mod rivals;

@@ -4,12 +4,12 @@
 
 use std::path::{Path, PathBuf};
 
-use heschl_core::brain::{Hemisphere, Subject, Surface, SurfaceKind};
+use heschl_core::brain::{DepthSpacing, Hemisphere, Missing, Subject, Surface, SurfaceKind};
 use heschl_core::files::formats::gifti::geometry::GiftiFile;
 use heschl_core::files::formats::npz;
 use heschl_core::scene::{
-    Camera, ColourScale, DataMap, Interpolation, Layer, Picture, Pose, Scene, Underlay, View,
-    VolumeMap, draw, draw_flat, values,
+    Camera, ColourScale, DataMap, Interpolation, Layer, LayerStyle, Marks, Picture, Pose, Scene,
+    Underlay, View, VolumeMap, draw, draw_flat, values,
 };
 use heschl_core::stats::score::correlation;
 use ndarray::{Array2, Array3, Ix1, Ix2, Ix3};
@@ -19,7 +19,7 @@ fn surface(path: &Path) -> Surface {
     Surface::new(mesh.points, mesh.triangles).unwrap()
 }
 
-fn subject(folder: &Path) -> Subject {
+pub(crate) fn subject(folder: &Path) -> Subject {
     let kinds = [
         ("pia", SurfaceKind::Pial),
         ("wm", SurfaceKind::White),
@@ -43,7 +43,26 @@ fn subject(folder: &Path) -> Subject {
     subject
 }
 
-fn to_voxels(folder: &Path) -> [[f64; 4]; 3] {
+/// A scene of nothing but the cortex.
+pub(crate) fn scene(subject: &Subject) -> Scene<'_> {
+    Scene {
+        subject,
+        pose: Pose::default(),
+        camera: Camera {
+            azimuth: 0.0,
+            altitude: 0.0,
+            radius: 1.0,
+            target: [0.0; 3],
+        },
+        underlay: Underlay::Plain,
+        layer: None,
+        outlines: None,
+        marks: Marks::default(),
+        is_lit: false,
+    }
+}
+
+pub(crate) fn to_voxels(folder: &Path) -> [[f64; 4]; 3] {
     let text = std::fs::read_to_string(folder.join("matrices.xfm")).unwrap();
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     std::array::from_fn(|row| {
@@ -160,14 +179,18 @@ fn pictures_are_those_of_pycortex() {
                     to_voxels,
                     interpolation,
                     depths: &[view.pose.depth],
+                    spacing: DepthSpacing::EqualDistance,
+                    missing: Missing::IsSkipped,
                 }),
                 scale: ColourScale {
                     map: "RdBu_r".parse().unwrap(),
                     limits: [-1.0, 1.0],
                 },
                 threshold: None,
+                style: LayerStyle::default(),
             }),
             outlines: None,
+            marks: Marks::default(),
             is_lit: view.is_lit,
         };
         let begun = std::time::Instant::now();
@@ -203,24 +226,12 @@ fn the_flat_map_shows_the_voxels_of_pycortex() {
         to_voxels: to_voxels(&folder),
         interpolation: Interpolation::Nearest,
         depths: &[0.5],
+        spacing: DepthSpacing::EqualDistance,
+        missing: Missing::IsSkipped,
     });
     let theirs = npz::read_as::<f64, Ix2>(&folder.join("pixelmap.npz"), "voxel_thick1").unwrap();
     let (height, width) = theirs.dim();
-    let scene = Scene {
-        subject: &subject,
-        pose: Pose::default(),
-        camera: Camera {
-            azimuth: 0.0,
-            altitude: 0.0,
-            radius: 1.0,
-            target: [0.0; 3],
-        },
-        underlay: Underlay::Plain,
-        layer: None,
-        outlines: None,
-        is_lit: false,
-    };
-    let (_, seen) = draw_flat(&scene, [width, height], 1).unwrap();
+    let (_, seen) = draw_flat(&scene(&subject), [width, height], 1).unwrap();
     let ours = values(data, &subject, &seen);
     // pycortex gives places outside of its triangulation the voxel of the origin.
     let origin = 136_047.0;

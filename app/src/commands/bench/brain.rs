@@ -6,8 +6,8 @@ use std::time::Instant;
 use heschl_core::brain::{Hemisphere, Side, Subject, Surface, SurfaceKind};
 use heschl_core::maths::matrix::product_peak_flops;
 use heschl_core::scene::{
-    ColourMap, ColourScale, DataMap, Layer, NamedView, PosedBrain, Scene, Underlay, Visibility,
-    paint,
+    ColourMap, ColourScale, DataMap, Layer, LayerStyle, Marks, NamedView, PosedBrain, Scene,
+    Underlay, Visibility, paint,
 };
 
 use super::median;
@@ -68,8 +68,10 @@ pub(super) fn run(args: &Args) -> CommandResult {
                 limits: [0.0, 1.0],
             },
             threshold: None,
+            style: LayerStyle::default(),
         }),
         outlines: None,
+        marks: Marks::default(),
         is_lit: true,
     };
     let first = picture(&scene, &brain, args.size, 1);

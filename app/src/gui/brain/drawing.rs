@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use heschl_core::brain::Subject;
 use heschl_core::scene::{
-    Camera, ColourScale, FIELD_OF_VIEW_DEGREES, Interpolation, Layer, Outlines, Picture, PoseError,
-    PosedBrain, Scene, Underlay, View, Visibility, paint,
+    Camera, ColourScale, FIELD_OF_VIEW_DEGREES, Interpolation, Layer, LayerStyle, Marks, Outlines,
+    Picture, PoseError, PosedBrain, Scene, Underlay, View, Visibility, paint,
 };
 
 use super::BrainSettings;
@@ -151,11 +151,13 @@ impl Drawer {
                     limits,
                 },
                 threshold: settings.threshold,
+                style: LayerStyle::default(),
             }),
             outlines: regions.map(|regions| Outlines {
                 regions,
                 width: (OUTLINE_SHARE * size[1] as f32).max(1.0),
             }),
+            marks: Marks::default(),
             is_lit: settings.is_lit,
         };
         let seen = match &self.seen {

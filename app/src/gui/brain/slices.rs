@@ -2,8 +2,8 @@
 
 use heschl_core::brain::{Subject, Surface, SurfaceKind};
 use heschl_core::scene::{
-    ColourScale, Interpolation, Layer, Picture, SliceConvention, SlicePlane, SliceScene, SliceView,
-    draw_slice,
+    ColourScale, Interpolation, Layer, LayerStyle, Picture, SliceConvention, SlicePlane,
+    SliceScene, SliceView, draw_slice,
 };
 
 use crate::brain_map::{Anatomy, PlacedMap};
@@ -158,6 +158,7 @@ pub(crate) fn draw(
             data: map.data(Interpolation::Nearest, &[]),
             scale,
             threshold,
+            style: LayerStyle::default(),
         }),
         has_lines: settings.has_lines,
     };

@@ -9,6 +9,8 @@ use heschl_core::scene::ColourScale;
 use super::ExportSize;
 use super::csv::with_recipe;
 use crate::brain_figure::BrainFigure;
+use crate::brain_legend::Legend;
+use crate::brain_marks::BrainMarks;
 use crate::csv::cell;
 use crate::gui::brain::{BrainLayout, BrainPicture, Drawer, N_SAMPLES, SliceLayout, draw_slices};
 use crate::render::POINTS_PER_INCH;
@@ -54,6 +56,8 @@ pub(super) fn svg(shown: &BrainPicture, size: ExportSize, recipe: &str) -> Resul
         scale,
         title: settings.column.name(),
         width_points: inches * POINTS_PER_INCH,
+        legend: Legend::default(),
+        marks: BrainMarks::default(),
     };
     figure.svg(recipe).map_err(|failure| failure.message)
 }

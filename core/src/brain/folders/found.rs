@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::brain::overlays::Overlays;
 use crate::brain::sampling::{Mask, Transform};
 use crate::brain::side::Side;
 use crate::brain::subject::{Subject, SurfaceKind};
@@ -135,6 +136,8 @@ pub struct LoadedSubject {
     pub transforms: Vec<NamedTransform>,
     /// Regions drawn on the flat surface (`overlays.svg`).
     pub overlays: Option<PathBuf>,
+    /// What is drawn there, if it can be read; its regions are one of the subject's sets, [`OVERLAYS`](crate::brain::OVERLAYS).
+    pub drawn: Option<Overlays>,
     /// Saved views, by name.
     pub views: Vec<PathBuf>,
     /// Notes on the files for the user: choices made, contradictions, what was not read.

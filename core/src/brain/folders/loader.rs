@@ -37,6 +37,7 @@ impl Loader {
                 files: Vec::new(),
                 transforms: Vec::new(),
                 overlays: None,
+                drawn: None,
                 views: Vec::new(),
                 notes: Vec::new(),
             },

@@ -7,9 +7,10 @@ use serde::Deserialize;
 
 use super::found::{FolderKind, LoadedSubject, NamedTransform, Part};
 use super::loader::{CurvatureSign, Loader, folder_name, names_in, shown};
+use crate::brain::overlays::Overlays;
 use crate::brain::sampling::{Mask, Transform};
 use crate::brain::side::Side;
-use crate::brain::subject::SurfaceKind;
+use crate::brain::subject::{Hemisphere, SurfaceKind};
 use crate::files::formats::mesh::{GeometryError, contents};
 use crate::files::formats::npz;
 use crate::files::formats::volumes::Volumes;
@@ -71,6 +72,9 @@ pub(super) fn load(folder: &Path) -> Result<LoadedSubject, GeometryError> {
     transforms(&mut loader, &folder.join("transforms"))?;
     let overlays = Some(folder.join("overlays.svg")).filter(|path| path.is_file());
     loader.list(Part::Overlays, None, overlays.clone());
+    if let Some(path) = &overlays {
+        drawn(&mut loader, path);
+    }
     loader.loaded.overlays = overlays;
     for name in names_in(&folder.join("views")) {
         if let Some(stem) = name.strip_suffix(".json") {
@@ -80,6 +84,25 @@ pub(super) fn load(folder: &Path) -> Result<LoadedSubject, GeometryError> {
         }
     }
     Ok(loader.loaded)
+}
+
+/// Reads what is drawn on the flat map. A drawing that cannot be read is reported; everything else can be done without it.
+fn drawn(loader: &mut Loader, path: &Path) {
+    match Overlays::read(path, &loader.loaded.subject) {
+        Err(error) => loader.note(error.to_string()),
+        Ok(overlays) => {
+            for note in &overlays.notes {
+                loader.note(format!("{note}\nFile: {}", path.display()));
+            }
+            let n_vertices = loader.loaded.subject.hemispheres.each_ref();
+            let n_vertices = n_vertices.map(Hemisphere::n_vertices);
+            let regions = overlays.parcellation(n_vertices);
+            if !regions.regions.is_empty() {
+                loader.loaded.subject.parcellations.push(regions);
+            }
+            loader.loaded.drawn = Some(overlays);
+        }
+    }
 }
 
 /// Maps in archives with an array for each hemisphere. Curvature is positive in gyri.

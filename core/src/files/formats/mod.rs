@@ -3,6 +3,7 @@
 mod affine;
 pub mod cifti;
 pub mod compressed;
+pub mod drawing;
 pub mod encode_error;
 pub mod found;
 pub mod freesurfer;

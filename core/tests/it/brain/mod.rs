@@ -6,6 +6,7 @@ mod folders;
 mod freesurfer;
 mod gifti;
 mod language;
+mod overlays;
 mod picking;
 mod sampling;
 mod subject;

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use heschl_core::brain::folders::{LoadedSubject, NamedTransform, load};
-use heschl_core::brain::{Mapper, Missing, Sampler, Side};
+use heschl_core::brain::{
+    Mapper, Missing, Sampler, Side, SurfaceKind, equal_volume_depth, smooth_areas,
+};
 use ndarray::{Array1, Array3};
 use ndarray_npy::ReadableElement;
 
@@ -116,6 +118,52 @@ fn voxels_and_values_of_the_small_store_are_pycortexs() {
             assert!(largest <= most, "{short} {name}: {largest}");
         }
     }
+}
+
+#[test]
+fn depths_of_equal_volume_are_those_of_the_formula() {
+    let loaded = load(&data("S1mini")).unwrap();
+    let transform = &transform(&loaded).transform;
+    let hemisphere = loaded.subject.hemisphere(Side::Left);
+    let surface = |kind| hemisphere.surface(kind).unwrap();
+    let (pial, white) = (surface(SurfaceKind::Pial), surface(SurfaceKind::White));
+    let areas = [pial, white].map(smooth_areas);
+    let volume: Vec<f32> = (0..transform.n_voxels())
+        .map(|voxel| (voxel % 97) as f32)
+        .collect();
+    let n_depths = 8;
+    let sampled = |sampler| mapper(&loaded, Side::Left, sampler).map(&volume, Missing::Propagates);
+    let found = sampled(Sampler::MeanOverVolume { n_depths });
+    let [n_z, n_y, n_x] = transform.shape_zyx;
+    let mut n_apart = 0;
+    for (vertex, found) in found
+        .iter()
+        .enumerate()
+        .filter(|(_, found)| !found.is_nan())
+    {
+        let mean: f32 = (1..=n_depths)
+            .map(|k| {
+                let share = f32::from(k) / f32::from(n_depths + 1);
+                let depth = equal_volume_depth(share, areas[0][vertex], areas[1][vertex]);
+                let at = std::array::from_fn(|axis| {
+                    let [outer, inner] = [pial, white].map(|own| own.points()[vertex][axis]);
+                    f64::from(outer + depth * (inner - outer))
+                });
+                let [x, y, z] = transform.place(at).map(|value| value.round() as usize);
+                let [x, y, z] = [x.min(n_x - 1), y.min(n_y - 1), z.min(n_z - 1)];
+                volume[(z * n_y + y) * n_x + x] / f32::from(n_depths)
+            })
+            .sum();
+        n_apart += usize::from((mean - found).abs() > 1e-3);
+    }
+    // Single precision rounds a few points to the neighbouring voxel.
+    assert!(n_apart * 200 < found.len(), "{n_apart} of {}", found.len());
+    let by_distance = sampled(Sampler::MeanOverDepths { n_depths });
+    let differ = found
+        .iter()
+        .zip(&by_distance)
+        .filter(|(a, b)| (*a - *b).abs() > 1e-3);
+    assert!(differ.count() * 4 > found.len());
 }
 
 #[test]
