@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use heschl_core::brain::folders::FolderKind;
-use heschl_core::brain::{DepthSpacing, Missing, Subject, Transform};
+use heschl_core::brain::{DepthSpacing, Missing, Subject, Transform, mni152};
 use heschl_core::files::formats::volumes::Volumes;
+use heschl_core::run::store::atomic;
 use heschl_core::scene::{Interpolation, VolumeMap};
 use ndarray::Array3;
 
@@ -35,7 +36,7 @@ impl Anatomy {
     /// A sentence if the image cannot be read.
     pub(crate) fn of(open: &OpenSubject, transform: Option<&str>) -> Result<Option<Self>, Failure> {
         let Some(folder) = &open.folder else {
-            return Ok(None);
+            return Self::mni152().map(Some);
         };
         if open.kind == Some(FolderKind::Pycortex) {
             let named = |name: &str| open.transforms.iter().find(|it| it.name == name);
@@ -52,6 +53,20 @@ impl Anatomy {
         image
             .map(|image| Self::read(&image, None, centre))
             .transpose()
+    }
+
+    /// The head of MNI152 in the space of fsaverage, where it lies approximately.
+    fn mni152() -> Result<Self, Failure> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("mni152.nii.gz");
+        atomic::write(&path, mni152::HEAD)?;
+        let image = Volumes::open(&path, folder.path())?;
+        let affine = image.affine();
+        let transform = affine.and_then(|affine| mni152::transform(affine, image.size()));
+        Ok(Self {
+            name: "MNI152 (ICBM 2009a), approximately aligned with fsaverage".into(),
+            ..Self::read(&path, transform, [0.0; 3])?
+        })
     }
 
     fn read(path: &Path, transform: Option<Transform>, centre: [f64; 3]) -> Result<Self, Failure> {
@@ -143,4 +158,26 @@ fn limits(values: &[f32]) -> [f32; 2] {
         let at = (some.len().saturating_sub(1) as f64 * share).round() as usize;
         some.get(at).copied().unwrap_or_default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The cortex of fsaverage lies in the head's grey and white matter, not in the dark around it, and left is left.
+    #[test]
+    fn the_bundled_head_lies_around_the_bundled_cortex() {
+        let open = OpenSubject::bundled();
+        let head = Anatomy::of(&open, None).unwrap().unwrap();
+        let (volume, [black, white]) = head.under();
+        for hemisphere in &open.subject.hemispheres {
+            let points = hemisphere.middle_points().unwrap();
+            let n_bright = points.iter().filter(|point| {
+                let value = volume.at(**point);
+                value > black + 0.2 * (white - black)
+            });
+            let share = n_bright.count() as f64 / points.len() as f64;
+            assert!(share > 0.9, "{share}");
+        }
+    }
 }

@@ -91,7 +91,14 @@ impl Topic {
             Self::Troubleshooting => include_str!("../../../docs/manual/troubles.md"),
             Self::Licences => concat!(
                 include_str!("../../../docs/manual/licences.md"),
-                include_str!("../../../core/assets/fsaverage5/LICENSE.FreeSurfer.txt")
+                "\n## FreeSurfer Software License\n\n",
+                include_str!("../../../core/assets/fsaverage5/LICENSE.FreeSurfer.txt"),
+                "\n## Notice of McGill University\n\n",
+                include_str!("../../../core/assets/mni152/LICENSE.McGill.txt"),
+                "\n## Licence of pycortex\n\n",
+                include_str!("../../../core/assets/colour_maps/LICENSE.pycortex"),
+                "\n## Licence of matplotlib\n\n",
+                include_str!("../../../core/assets/colour_maps/LICENSE.matplotlib")
             ),
         }
     }

@@ -3,6 +3,10 @@
 
 use super::sampling::Transform;
 
+/// The head that comes with the program, as a compressed NIfTI file: the ICBM average of 2009 (a, symmetric), T1, 197 × 233 × 189
+/// voxels of 1 mm.
+pub const HEAD: &[u8] = include_bytes!("../../assets/mni152/icbm152_2009a_t1_1mm.nii.gz");
+
 /// FreeSurfer's register file for MNI152: from the surface space of fsaverage to that of the image [`REGISTERED`], mm.
 ///
 /// Source: `fsaverage/mri/reg.mni152.2mm.dat` of FreeSurfer 7.3.2, which `mri_vol2surf --mni152reg` uses.
