@@ -5,10 +5,11 @@ mod surfaces;
 mod tables;
 mod volumes;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use heschl_core::brain::{Mapper, Missing, Sampler, Side, Subject, map_names};
+use heschl_core::run::encoding::Column;
 use heschl_core::run::store::atomic;
 
 use crate::brain_map::{BrainMap, FSAVERAGE5, OpenSubject, PlacedMap};
@@ -95,10 +96,7 @@ pub(crate) fn run(args: &Args) -> CommandResult {
     for sentence in &open.notes {
         note(format_args!("{sentence}"));
     }
-    let maps = Maps::read(args, &open)?;
-    let files = encode(args, format, &maps)?;
-    for (path, bytes) in &files {
-        atomic::write(path, bytes)?;
+    for path in write(args, format, &open)? {
         say(format_args!("{}", path.display()));
     }
     if format == Format::Dataset {
@@ -108,6 +106,41 @@ pub(crate) fn run(args: &Args) -> CommandResult {
         ));
     }
     Ok(Outcome::Done)
+}
+
+/// Writes the maps of the data; returns the files.
+fn write(args: &Args, format: Format, open: &OpenSubject) -> Result<Vec<PathBuf>, Failure> {
+    let maps = Maps::read(args, open)?;
+    let files = encode(args, format, &maps)?;
+    for (path, bytes) in &files {
+        atomic::write(path, bytes)?;
+    }
+    Ok(files.into_iter().map(|(path, _)| path).collect())
+}
+
+/// Writes a column of scores in the format that the name of the file says; returns the files.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn write_scores(
+    scores: &Path,
+    column: Column,
+    (open, transform): (&OpenSubject, Option<&str>),
+    out: PathBuf,
+) -> Result<Vec<PathBuf>, Failure> {
+    let format = Format::of(&out)?;
+    let args = Args {
+        data: scores.join("scores.npz"),
+        subject: String::new(),
+        xfm: transform.map(str::to_owned),
+        map: vec![column.name().to_owned()],
+        sampler: Sampling::Nearest,
+        depths: None,
+        by_region: None,
+        threshold: None,
+        out,
+    };
+    write(&args, format, open)
 }
 
 fn encode(args: &Args, format: Format, maps: &Maps) -> Result<Vec<Written>, Failure> {

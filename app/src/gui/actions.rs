@@ -63,6 +63,8 @@ pub(crate) enum Action {
     Export(ExportFormat),
     /// Save scores on the cortex as an HTML file.
     Share,
+    /// Save the map of the cortex for another program: in the format of this ending.
+    ExportMap(&'static str),
     /// Save the view of the cortex.
     SaveView,
     /// Set the size and resolution of saved figures.

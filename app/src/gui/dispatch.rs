@@ -42,6 +42,7 @@ impl App {
             Action::Export(format) => self.export(format),
             Action::Share => self.share(),
             Action::SaveView => self.save_view(),
+            Action::ExportMap(ending) => self.export_map(ending),
             Action::ExportSize(size) => self.state.preferences.export = size,
             Action::Pick(purpose) => {
                 let start = self.start_of(purpose);

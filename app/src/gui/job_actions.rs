@@ -361,6 +361,17 @@ impl App {
         self.workers.disk_task(DiskTask::Export(export, format));
     }
 
+    /// Saves the map of the cortex for another program.
+    pub(super) fn export_map(&mut self, ending: &'static str) {
+        match self.info.brain.picture.ready().cloned() {
+            Some(shown) => {
+                let task = DiskTask::ExportMap(Box::new(shown), ending);
+                self.workers.disk_task(task);
+            }
+            None => self.notify(Tone::Plain, "Open scores on the page Brain first.".into()),
+        }
+    }
+
     /// Saves the view of the cortex beside the figures of its scores, as pycortex saves views.
     pub(super) fn save_view(&mut self) {
         let shown = self.info.brain.picture.ready();

@@ -11,6 +11,7 @@ use eframe::egui;
 use egui::accesskit::Role;
 use egui::{Color32, Rect, Sense, TextureHandle, pos2, vec2};
 use heschl_core::brain::Side;
+use heschl_core::brain::folders::FolderKind;
 use heschl_core::run::encoding::Column;
 use heschl_core::scene::{Hit, NamedView};
 
@@ -155,6 +156,7 @@ impl BrainPage {
                     scale(ui, picture);
                     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                         export_menu(ui, state.preferences.export, actions);
+                        maps_menu(ui, picture, actions);
                         let response = button(ui, icons::EXTERNAL_LINK, "Share");
                         let words = "Save one HTML file in which anyone can turn and click the cortex, in any browser";
                         if response.on_hover_text(words).clicked() {
@@ -199,6 +201,30 @@ impl BrainPage {
                 .image(texture.id(), rect, whole, Color32::WHITE);
         }
     }
+}
+
+/// Saves the map for another program.
+fn maps_menu(ui: &mut egui::Ui, picture: &BrainPicture, actions: &mut Actions) {
+    let is_pycortex = picture.open.kind == Some(FolderKind::Pycortex);
+    let is_volume = picture.placement.is_volume();
+    let menu = ui.menu_button((egui::RichText::new(icons::SAVE), "Map"), |ui| {
+        for (ending, words, can_be) in [
+            (".nii.gz", "NIfTI volume", is_volume),
+            (".func.gii", "GIFTI, a file per hemisphere", true),
+            (".dscalar.nii", "CIFTI-2 for Workbench", true),
+            (".mgz", "FreeSurfer (.mgz), a file per hemisphere", true),
+            (".hf5", "pycortex dataset", is_pycortex),
+        ] {
+            let response = ui.add_enabled(can_be, egui::Button::new(words));
+            if response.clicked() {
+                actions.push(Action::ExportMap(ending));
+                ui.close();
+            }
+        }
+    });
+    name(&menu.response, Role::Button, "Save the map");
+    menu.response
+        .on_hover_text("Save the map for another program, into the folder maps of the scores");
 }
 
 /// Says what is under the pointer; a click selects its voxel.

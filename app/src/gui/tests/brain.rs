@@ -204,6 +204,14 @@ fn the_cortex_is_saved_in_every_format() {
     drawn(&mut stage);
     let after = stage.info().brain.picture.ready().unwrap();
     assert!(before.picture == after.picture, "another picture");
+    for (ending, file) in [
+        (".dscalar.nii", "r.dscalar.nii"),
+        (".func.gii", "lh.r.func.gii"),
+    ] {
+        stage.ask(Action::ExportMap(ending));
+        let path = folder.join("maps").join(file);
+        stage.until("the map is there", |_| path.is_file());
+    }
     stage.press("Share");
     let path = folder.join("cortex.html");
     stage.until("the page is there", |_| path.is_file());

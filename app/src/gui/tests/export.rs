@@ -105,6 +105,50 @@ fn a_story_on_the_time_axis_is_saved_in_every_format() {
 }
 
 #[test]
+fn every_plot_of_features_is_saved_in_every_format() {
+    let mut stage = Stage::new();
+    let features = super::features::features(stage.folder.path(), 0.02);
+    stage.ask(Action::ExportSize(ExportSize {
+        width_mm: 85.0,
+        dpi: 600,
+    }));
+    stage.ask(Action::Use(PathPurpose::Features, features.clone()));
+    stage.until("the layer is drawn", |window| {
+        window.info.features.picture.is_some()
+    });
+    for view in ["Heat map", "Layers", "Over time", "PCA"] {
+        stage.click(Role::RadioButton, view);
+        stage.until("it is computed", |window| {
+            view == "Heat map" || window.info.features.analysis.ready().is_some()
+        });
+        let before = figures(&features);
+        for (format, _) in ExportFormat::ALL {
+            stage.ask(Action::Export(format));
+            let n = figures(&features).len();
+            assert!(n <= before.len() + ExportFormat::ALL.len());
+        }
+        let n_all = before.len() + ExportFormat::ALL.len();
+        stage.until("the figures are saved", |_| {
+            figures(&features).len() == n_all
+        });
+        for path in figures(&features) {
+            if !before.contains(&path) && path.extension().is_some_and(|it| it == "png") {
+                image::open(&path).unwrap();
+                keep_to_look_at(&path);
+            }
+        }
+    }
+}
+
+/// The files of a folder's figures.
+fn figures(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder.join("figures"))
+        .into_iter()
+        .flatten();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
 fn a_page_without_a_figure_says_so() {
     let mut stage = Stage::new();
     stage.ask(Action::Export(ExportFormat::Png));

@@ -8,6 +8,7 @@ use heschl_core::run::store::atomic;
 use heschl_core::scene::View;
 
 use super::{Replies, Waker, Worker, models};
+use crate::commands::export;
 use crate::gui::brain::BrainPicture;
 use crate::gui::figure::{Export, ExportFormat};
 use crate::gui::info::{SaveStatus, StudyContents};
@@ -58,6 +59,8 @@ pub(crate) enum DiskTask {
     SaveView(PathBuf, String),
     /// Read a view of the cortex.
     ReadView(PathBuf),
+    /// Write the map that a picture shows in the format of an ending, into the folder `maps` of its scores.
+    ExportMap(Box<BrainPicture>, &'static str),
     /// Write scores on the cortex to an HTML file beside them.
     Share(Box<BrainPicture>),
     /// Write a report for support into a folder: on the jobs of the data folder, without the user's home folder.
@@ -178,6 +181,7 @@ fn run(disk_task: DiskTask) -> Option<Done> {
         }
         DiskTask::Export(export, format) => export.save(format).map(Done::Exported),
         DiskTask::Share(shown) => share(&shown),
+        DiskTask::ExportMap(shown, ending) => export_map(&shown, ending),
         DiskTask::SaveView(folder, text) => save_view(&folder, &text),
         DiskTask::ReadView(path) => read_view(&path),
         DiskTask::SupportReport { jobs, home, into } => {
@@ -193,6 +197,19 @@ fn run(disk_task: DiskTask) -> Option<Done> {
         DiskTask::OpenLink(link) => return open_link(&link).err().map(Done::Refused),
     };
     Some(done.unwrap_or_else(Done::Refused))
+}
+
+fn export_map(shown: &BrainPicture, ending: &str) -> Result<Done, String> {
+    let scores = &shown.request.scores;
+    let column = shown.request.settings.column;
+    let folder = scores.join("maps");
+    atomic::create_folder(&folder).map_err(|error| error.to_string())?;
+    let out = folder.join(format!("{}{ending}", column.name()));
+    let subject = (&*shown.open, shown.request.subject.transform.as_deref());
+    let written = export::write_scores(scores, column, subject, out);
+    let files = written.map_err(|failure| failure.message)?;
+    let first = files.into_iter().next().ok_or("Nothing was written.")?;
+    Ok(Done::Exported(first))
 }
 
 fn save_view(folder: &Path, text: &str) -> Result<Done, String> {
