@@ -78,24 +78,30 @@ impl Layout {
     }
 
     fn panels(&mut self, figure: &Figure, [left, top, width, height]: [f64; 4]) {
-        // The panels' left edges stand below each other.
+        // The panels' edges stand below each other, so that one time is at one place in all of them.
         let room = |panel: &Panel| upward_room(panel, height, self.small);
         let before = figure.panels.iter().map(room).fold(0.0, f64::max);
+        let has_bar = figure.panels.iter().any(|panel| panel.colour_bar.is_some());
+        let behind = if has_bar { BAR_ROOM } else { 0.0 };
         let total: f64 = figure.panels.iter().map(|panel| panel.height).sum();
         let mut at = top;
         for panel in &figure.panels {
             let share = height * panel.height / total.max(f64::MIN_POSITIVE);
-            self.panel(panel, [left, at, width, share], before);
+            self.panel(panel, [left, at, width, share], [before, behind]);
             at += share;
         }
     }
 
-    fn panel(&mut self, panel: &Panel, [left, top, width, height]: [f64; 4], before: f64) {
+    fn panel(
+        &mut self,
+        panel: &Panel,
+        [left, top, width, height]: [f64; 4],
+        [before, behind]: [f64; 2],
+    ) {
         let line = self.small * LINE;
         let legend = self.legend_lines(panel, width - before);
         let above = GAP.max(legend.len() as f64 * line);
         let below = line + if panel.x.title.is_empty() { 0.0 } else { line };
-        let behind = panel.colour_bar.as_ref().map_or(0.0, |_| BAR_ROOM);
         let mut place = [
             left + before,
             top + above,
@@ -504,13 +510,19 @@ mod tests {
     }
 
     #[test]
-    fn panels_stand_below_each_other_with_one_left_edge() {
+    fn panels_stand_below_each_other_with_the_same_edges() {
         let mut figure = Figure::of("f", "", unit_panel());
         let wide = Panel::new(Axis::over("x", [0.0, 1.0]), Axis::over("y", [0.0, 1e6]));
         figure.panels.push(wide);
+        // Also beside a colour bar.
+        figure.panels[0].colour_bar = Some(ColourBar {
+            colours: vec![[0; 3]; 4],
+            range: [0.0, 1.0],
+            title: "z".into(),
+        });
         let laid = Layout::untitled(&figure, [500.0, 400.0]);
         let [first, second] = [laid.plots[0].place, laid.plots[1].place];
-        assert!((first[0] - second[0]).abs() < 1e-9);
+        assert!((first[0] - second[0]).abs() < 1e-9 && (first[2] - second[2]).abs() < 1e-9);
         assert!(first[1] + first[3] < second[1]);
     }
 }
