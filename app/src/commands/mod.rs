@@ -8,6 +8,7 @@ pub(crate) mod devices;
 pub(crate) mod downsample;
 pub(crate) mod encode;
 pub(crate) mod extract;
+pub(crate) mod flatten;
 pub(crate) mod inspect;
 pub(crate) mod models;
 pub(crate) mod numbers;

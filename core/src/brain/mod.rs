@@ -1,5 +1,6 @@
 //! The cortex: surfaces, subjects, and which voxel lies at which vertex. No graphics.
 
+pub mod flatten;
 pub mod folders;
 mod fsaverage5;
 mod language;
