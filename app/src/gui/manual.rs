@@ -91,7 +91,9 @@ impl Topic {
             Self::Troubleshooting => include_str!("../../../docs/manual/troubles.md"),
             Self::Licences => concat!(
                 include_str!("../../../docs/manual/licences.md"),
-                include_str!("../../../core/assets/fsaverage5/LICENSE.FreeSurfer.txt")
+                include_str!("../../../core/assets/fsaverage5/LICENSE.FreeSurfer.txt"),
+                "\n\n## autoflatten (cuts of flat maps)\n\n",
+                include_str!("../../../core/assets/cuts/LICENSE.autoflatten")
             ),
         }
     }

@@ -12,6 +12,8 @@ use super::vectors::{BLOCK, Plane, add, dot, sum};
 
 /// Steps that are remembered.
 const N_REMEMBERED: usize = 8;
+/// The preconditioner is scaled anew after so many steps.
+const SCALED_EVERY: usize = 5;
 /// Of the way to the first flip, at most this share is gone.
 const LARGEST_SHARE: f64 = 0.8;
 /// A step must lower the energy by this share of what the slope promises.
@@ -74,6 +76,9 @@ pub(super) struct Descent<'a> {
     pub(super) map: Plane,
     pub(super) slope: Slope,
     remembered: VecDeque<Remembered>,
+    /// Factor of the preconditioner that fits the last changes.
+    scale: f64,
+    n_steps: usize,
 }
 
 impl<'a> Descent<'a> {
@@ -89,10 +94,12 @@ impl<'a> Descent<'a> {
             map,
             slope,
             remembered: VecDeque::new(),
+            scale: 1.0,
+            n_steps: 0,
         }
     }
 
-    /// Takes one step. Returns by which share the energy fell; 0 if no step lowers it.
+    /// Takes one step. Returns by how much the energy fell; 0 if no step lowers it.
     pub(super) fn step(&mut self) -> f64 {
         let before = self.slope.energy;
         let direction = self.direction();
@@ -107,7 +114,7 @@ impl<'a> Descent<'a> {
                 return 0.0;
             }
         }
-        (before - self.slope.energy) / before
+        before - self.slope.energy
     }
 
     fn direction(&self) -> Plane {
@@ -119,11 +126,8 @@ impl<'a> Descent<'a> {
             shares.push(share);
         }
         let mut direction = self.preconditioner.apply(&rest);
-        if let Some(last) = self.remembered.back() {
-            let scale = last.product / dot(&last.change, &self.preconditioner.apply(&last.change));
-            for value in direction.iter_mut().flatten() {
-                *value *= scale;
-            }
+        for value in direction.iter_mut().flatten() {
+            *value *= self.scale;
         }
         for (known, share) in self.remembered.iter().zip(shares.into_iter().rev()) {
             let other = dot(&known.change, &direction) / known.product;
@@ -163,6 +167,10 @@ impl<'a> Descent<'a> {
         let change = sum(&slope.gradient, -1.0, &self.slope.gradient);
         let product = dot(&step, &change);
         if product > 0.0 {
+            if self.n_steps.is_multiple_of(SCALED_EVERY) {
+                self.scale = product / dot(&change, &self.preconditioner.apply(&change));
+            }
+            self.n_steps += 1;
             if self.remembered.len() == N_REMEMBERED {
                 self.remembered.pop_front();
             }

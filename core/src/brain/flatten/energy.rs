@@ -79,7 +79,7 @@ impl<'a> Energy<'a> {
         self
     }
 
-    /// Area of the patch of each triangle as a share of the whole.
+    /// Value and gradient at a map; infinite where a triangle is flipped.
     pub(super) fn at(&self, map: &[[f64; 2]]) -> Slope {
         let triangles = &self.mesh.triangles;
         let mut pulls = vec![[[0.0; 2]; 3]; triangles.len()];
@@ -147,8 +147,8 @@ impl<'a> Energy<'a> {
             for place in 0..3 {
                 let [a, b] = [corners[(place + 1) % 3], corners[(place + 2) % 3]];
                 let edge = edges.binary_search(&[a.min(b), a.max(b)]);
-                let weight = 2.0 * self.triangles_weight * rest.share / self.area(rest)
-                    * rest.cotangent(place);
+                let weight =
+                    2.0 * self.triangles_weight * rest.share / rest.area() * rest.cotangent(place);
                 if let Ok(edge) = edge {
                     weights[edge] += weight;
                 }
@@ -163,11 +163,6 @@ impl<'a> Energy<'a> {
             self.add_pairs(pairs, edges, &mut weights, &mut diagonal);
         }
         Stiffness { weights, diagonal }
-    }
-
-    fn area(&self, rest: &Rest) -> f64 {
-        let [[a, b], [c, d]] = rest.inverse;
-        0.5 / (a * d - b * c).abs()
     }
 
     /// For slow changes, the pairs of a vertex act as its edges would with this weight; for fast ones, each pair acts alone.
@@ -239,6 +234,12 @@ fn rest(mesh: &PatchMesh, [a, b, c]: [u32; 3]) -> Rest {
 }
 
 impl Rest {
+    /// Area, mm².
+    fn area(&self) -> f64 {
+        let [[p, _], [_, s]] = self.inverse;
+        0.5 / (p * s)
+    }
+
     /// The energy of the triangle with these corners, and its gradient at each.
     fn energy(&self, [a, b, c]: [[f64; 2]; 3], pull: &mut [[f64; 2]; 3]) -> f64 {
         let edges = [[b[0] - a[0], c[0] - a[0]], [b[1] - a[1], c[1] - a[1]]];

@@ -17,6 +17,7 @@ mod vectors;
 use std::ops::ControlFlow;
 
 use cuts::Template;
+use disc::Disc;
 use mesh::PatchMesh;
 
 use super::side::Side;
@@ -44,6 +45,16 @@ pub enum FlattenStage {
 /// Told the stage and which share of it is done; says whether to go on. It is called from several threads if several hemispheres
 /// are flattened at once.
 pub struct Watch<'a>(pub &'a (dyn Fn(FlattenStage, f64) -> ControlFlow<()> + Sync));
+
+impl Watch<'_> {
+    /// Tells how far a stage is; none if the work is to stop.
+    fn tell(&self, stage: FlattenStage, share: f64) -> Option<()> {
+        match (self.0)(stage, share) {
+            ControlFlow::Continue(()) => Some(()),
+            ControlFlow::Break(()) => None,
+        }
+    }
+}
 
 /// Why a hemisphere cannot be flattened.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -178,7 +189,7 @@ impl FlatMap {
 /// # Errors
 /// Returns a [`FlattenError`] if the surface or the sphere of registration is missing, or the surface is not closed and in one piece.
 ///
-/// Sources: Fischl et al. (1999), NeuroImage 9, 195 (what is minimised); autoflatten (where it is cut).
+/// Sources: Fischl et al. (1999), `NeuroImage` 9, 195 (what is minimised); autoflatten (where it is cut).
 pub fn flatten(
     hemisphere: &Hemisphere,
     side: Side,
@@ -187,46 +198,63 @@ pub fn flatten(
 ) -> Result<Option<FlatMap>, FlattenError> {
     let folded = folded(hemisphere, side, kind)?;
     let sphere = sphere(hemisphere, side, folded.n_vertices())?;
-    if (watch.0)(FlattenStage::Cutting, 0.0).is_break() {
+    if watch.tell(FlattenStage::Cutting, 0.0).is_none() {
         return Ok(None);
     }
     disc::check_closed(folded.triangles())?;
     let is_removed = removed(&folded, sphere, side)?;
     let disc = disc::disc(folded.triangles(), &is_removed)?;
-    let patch = NumberedPatch::new(&folded, &disc.triangles);
-    let places: Vec<[f64; 3]> = patch
-        .vertices
-        .iter()
-        .map(|vertex| sphere.points()[*vertex as usize].map(f64::from))
-        .collect();
-    let border: Vec<u32> = disc
-        .border
-        .iter()
-        .map(|vertex| patch.number_of[*vertex as usize])
-        .collect();
+    flat_map(&folded, disc, sphere, Some(side), watch)
+}
+
+/// Flattens a surface that is a disc already, such as a patch that was cut by hand. Nothing is cut, and how the map lies is not
+/// determined; otherwise as [`flatten`].
+///
+/// # Errors
+/// Returns a [`FlattenError`] if the surface is not a disc.
+pub fn flatten_disc(folded: &Surface, watch: &Watch<'_>) -> Result<Option<FlatMap>, FlattenError> {
+    let disc = disc::disc(folded.triangles(), &vec![false; folded.n_vertices()])?;
+    flat_map(folded, disc, folded, None, watch)
+}
+
+/// Unfolds a disc of a surface and measures the result.
+///
+/// * `spread`: a surface of the same mesh whose vertices are far apart where they are on the mesh.
+fn flat_map(
+    folded: &Surface,
+    disc: Disc,
+    spread: &Surface,
+    side: Option<Side>,
+    watch: &Watch<'_>,
+) -> Result<Option<FlatMap>, FlattenError> {
+    let patch = NumberedPatch::new(folded, &disc.triangles);
+    let place = |vertex: &u32| spread.points()[*vertex as usize].map(f64::from);
+    let places: Vec<[f64; 3]> = patch.vertices.iter().map(place).collect();
+    let number = |vertex: &u32| patch.number_of[*vertex as usize];
+    let border: Vec<u32> = disc.border.iter().map(number).collect();
     let Some(mut map) = unfold::unfold(&patch.mesh, &places, &border, watch) else {
         return Ok(None);
     };
-    orient::orient(&mut map, &patch.mesh.points, side);
-    if (watch.0)(FlattenStage::Measuring, 0.0).is_break() {
-        return Ok(None);
+    if let Some(side) = side {
+        orient::orient(&mut map, &patch.mesh.points, side);
     }
     // As in the files, in single precision.
-    let places: Vec<[f32; 2]> = map
-        .iter()
-        .map(|place| place.map(|value| value as f32))
-        .collect();
+    let single = |place: &[f64; 2]| place.map(|value| value as f32);
+    let places: Vec<[f32; 2]> = map.iter().map(single).collect();
     let map: Vec<[f64; 2]> = places.iter().map(|place| place.map(f64::from)).collect();
     let n_flipped = n_flipped(&patch.mesh.triangles, &map);
     if n_flipped > 0 {
         return Err(FlattenError::Flipped { n_flipped });
     }
-    let of_patch = distortion::distortion(&patch.mesh, &map);
+    let tell = |share: f64| watch.tell(FlattenStage::Measuring, share);
+    let Some(of_patch) = distortion::distortion(&patch.mesh, &map, &tell) else {
+        return Ok(None);
+    };
     let mut distortion = vec![f32::NAN; folded.n_vertices()];
     for (vertex, value) in patch.vertices.iter().zip(&of_patch) {
         distortion[*vertex as usize] = *value as f32;
     }
-    let points = flat_points(&folded, &patch.vertices, &places);
+    let points = flat_points(folded, &patch.vertices, &places);
     let surface = Surface::new(points, disc.triangles).map_err(|_| FlattenError::NothingLeft)?;
     Ok(Some(FlatMap {
         surface,
@@ -257,12 +285,9 @@ pub fn metric_distortion(folded: &Surface, flat: &Surface) -> Result<Vec<f32>, F
         [x, y]
     };
     let map: Vec<[f64; 2]> = patch.vertices.iter().map(place).collect();
+    let of_patch = distortion::distortion(&patch.mesh, &map, &|_| Some(())).unwrap_or_default();
     let mut distortion = vec![f32::NAN; n_vertices];
-    for (vertex, value) in patch
-        .vertices
-        .iter()
-        .zip(distortion::distortion(&patch.mesh, &map))
-    {
+    for (vertex, value) in patch.vertices.iter().zip(of_patch) {
         distortion[*vertex as usize] = value as f32;
     }
     Ok(distortion)
@@ -298,8 +323,10 @@ fn sphere(
     if sphere.n_vertices() != n_vertices {
         return Err(FlattenError::OtherSphere([n_vertices, sphere.n_vertices()]));
     }
-    let is_at_centre =
-        |point: &[f32; 3]| !(point.iter().map(|value| value * value).sum::<f32>() > 0.0);
+    let is_at_centre = |point: &[f32; 3]| {
+        let square: f32 = point.iter().map(|value| value * value).sum();
+        square.is_nan() || square <= 0.0
+    };
     match sphere.points().iter().position(is_at_centre) {
         Some(vertex) => Err(FlattenError::AtCentre { vertex }),
         None => Ok(sphere),

@@ -207,7 +207,6 @@ impl Factor {
             sides[column] = sum.map(|value| value / self.values[start]);
         }
     }
-
 }
 
 const NONE: u32 = u32::MAX;

@@ -1,10 +1,7 @@
 //! Unfolding a disc: a first map without flips, then smaller and smaller distortion.
 
-use std::ops::ControlFlow;
-
-use rayon::prelude::*;
-
 use super::descent::{Descent, Preconditioner};
+use super::distortion::for_blocks;
 use super::energy::{Energy, Pair};
 use super::geodesic::Geodesics;
 use super::mesh::{Lists, PatchMesh};
@@ -17,19 +14,16 @@ use super::{FlattenStage, Watch};
 const PAIRS_MM: f64 = 6.0;
 /// Distances relaxed from each vertex.
 const N_PAIRS: usize = 8;
-/// Vertices that one thread takes at a time.
-const BLOCK: usize = 512;
 /// Weight of the triangles' shape beside the distances.
 const TRIANGLES_WEIGHT: f64 = 0.003;
-/// Relative deviation of distances that counts half by its square.
-const SOFTNESS: f64 = 0.1;
-/// Steps of the first stage.
-const N_SHAPE_STEPS: usize = 60;
-/// Steps of the second stage, at most.
-const N_DISTANCE_STEPS: usize = 1000;
-/// The second stage ends when so many steps together lower the energy by less than [`LEAST_GAIN`] of it.
-const N_LOOKED_BACK: usize = 25;
-const LEAST_GAIN: f64 = 2e-3;
+/// Stages of relaxing distances: the relative deviation up to which a distance counts by its square, beyond by its size, and the
+/// most steps. Squares unfold faster; sizes end with smaller deviations in the mean.
+const STAGES: [(f64, usize); 2] = [(0.5, 300), (0.1, 400)];
+/// Steps that bring the triangles into shape before.
+const N_SHAPE_STEPS: usize = 20;
+/// A stage ends when so many steps together lower the energy by less than [`LEAST_GAIN`] of it.
+const N_LOOKED_BACK: usize = 20;
+const LEAST_GAIN: f64 = 5e-3;
 
 /// Unfolds a disc to the plane, mm. No triangle is flipped. None if the watch asks for a stop.
 ///
@@ -66,50 +60,72 @@ pub(super) fn unfold(
 
 fn unfold_ordered(mesh: &PatchMesh, border: &[u32], watch: &Watch<'_>) -> Option<Plane> {
     let edges = mesh.edges();
-    watch.tell(FlattenStage::Distances, 0.0)?;
-    let pairs = pairs(mesh);
+    let pairs = pairs(mesh, watch)?;
     watch.tell(FlattenStage::Unfolding, 0.0)?;
     let map = into_circle(mesh, &edges, border, mesh.area());
-    let energy = Energy::of_triangles(mesh);
-    let preconditioner = Preconditioner::new(&energy, &edges);
-    let mut descent = Descent::new(&energy, &preconditioner, map);
-    for step in 0..N_SHAPE_STEPS {
-        watch.tell(FlattenStage::Unfolding, step as f64 / N_SHAPE_STEPS as f64)?;
-        if descent.step() <= 1e-9 {
-            break;
-        }
+    let mut energy = Energy::of_triangles(mesh);
+    let shape = |step: usize| {
+        let share = step as f64 / N_SHAPE_STEPS as f64;
+        watch.tell(FlattenStage::Unfolding, share)
+    };
+    let mut map = minimised(&energy, &edges, map, N_SHAPE_STEPS, &shape)?;
+    let n_all: usize = STAGES.iter().map(|(_, n_steps)| n_steps).sum();
+    let mut n_before = 0;
+    for (softness, n_steps) in STAGES {
+        energy = energy.with_pairs(&pairs, softness, TRIANGLES_WEIGHT);
+        let relax = |step: usize| {
+            let share = (n_before + step) as f64 / n_all as f64;
+            watch.tell(FlattenStage::Relaxing, share)
+        };
+        map = minimised(&energy, &edges, map, n_steps, &relax)?;
+        n_before += n_steps;
     }
-    let map = descent.map;
-    let energy = energy.with_pairs(&pairs, SOFTNESS, TRIANGLES_WEIGHT);
-    let preconditioner = Preconditioner::new(&energy, &edges);
-    let mut descent = Descent::new(&energy, &preconditioner, map);
+    Some(map)
+}
+
+/// Goes downhill until little is gained. None if `tell`, called before each step, gives none.
+fn minimised(
+    energy: &Energy<'_>,
+    edges: &[[u32; 2]],
+    map: Plane,
+    n_steps: usize,
+    tell: &dyn Fn(usize) -> Option<()>,
+) -> Option<Plane> {
+    tell(0)?;
+    let preconditioner = Preconditioner::new(energy, edges);
+    let mut descent = Descent::new(energy, &preconditioner, map);
     let mut energies = vec![descent.slope.energy];
-    for step in 0..N_DISTANCE_STEPS {
-        watch.tell(
-            FlattenStage::Relaxing,
-            step as f64 / N_DISTANCE_STEPS as f64,
-        )?;
+    for step in 0..n_steps {
+        tell(step)?;
         if descent.step() <= 0.0 {
             break;
         }
-        energies.push(descent.slope.energy);
-        let before = energies.len().checked_sub(1 + N_LOOKED_BACK);
-        if before.is_some_and(|at| energies[at] - descent.slope.energy < LEAST_GAIN * energies[at])
-        {
+        let now = descent.slope.energy;
+        let before = energies
+            .len()
+            .checked_sub(N_LOOKED_BACK)
+            .map(|at| energies[at]);
+        if before.is_some_and(|before| before - now < LEAST_GAIN * before) {
             break;
         }
+        energies.push(now);
     }
+    tracing::debug!(
+        n_steps = energies.len() - 1,
+        energy = descent.slope.energy,
+        "minimised"
+    );
     Some(descent.map)
 }
 
 /// Vertices around each vertex and their distances along the surface: so many, spread evenly over those in reach by rank.
-fn pairs(mesh: &PatchMesh) -> Lists<Pair> {
-    let vertices: Vec<u32> = (0..mesh.n_vertices() as u32).collect();
-    let of_block = |block: &[u32]| -> Vec<(u32, u32, f32)> {
+fn pairs(mesh: &PatchMesh, watch: &Watch<'_>) -> Option<Lists<Pair>> {
+    let tell = |share: f64| watch.tell(FlattenStage::Distances, share);
+    let found = for_blocks(mesh, &tell, |block| {
         let mut geodesics = Geodesics::new(mesh);
         let (mut near, mut found) = (Vec::new(), Vec::new());
         for vertex in block {
-            geodesics.within(*vertex, PAIRS_MM, &mut near);
+            geodesics.within(vertex, PAIRS_MM, &mut near);
             let n_taken = N_PAIRS.min(near.len());
             // Another beginning at each vertex, so that all ranks are taken somewhere.
             let shift = f64::from(vertex.wrapping_mul(2_654_435_761) >> 8) / f64::from(1_u32 << 24);
@@ -117,13 +133,12 @@ fn pairs(mesh: &PatchMesh) -> Lists<Pair> {
                 let rank = (taken as f64 + shift) / n_taken as f64 * near.len() as f64;
                 let (other, distance) = near[(rank as usize).min(near.len() - 1)];
                 if distance > 0.0 {
-                    found.push((*vertex, other, distance as f32));
+                    found.push((vertex, other, distance as f32));
                 }
             }
         }
         found
-    };
-    let found: Vec<(u32, u32, f32)> = vertices.par_chunks(BLOCK).flat_map_iter(of_block).collect();
+    })?;
     let both = found.iter().flat_map(|(a, b, distance)| {
         let pair = |other: u32| Pair {
             other,
@@ -131,15 +146,5 @@ fn pairs(mesh: &PatchMesh) -> Lists<Pair> {
         };
         [(*a, pair(*b)), (*b, pair(*a))]
     });
-    Lists::new(mesh.n_vertices(), both)
-}
-
-impl Watch<'_> {
-    /// Tells how far a stage is; none if the work is to stop.
-    fn tell(&self, stage: FlattenStage, share: f64) -> Option<()> {
-        match (self.0)(stage, share) {
-            ControlFlow::Continue(()) => Some(()),
-            ControlFlow::Break(()) => None,
-        }
-    }
+    Some(Lists::new(mesh.n_vertices(), both))
 }

@@ -1,6 +1,7 @@
 //! Surfaces, maps, regions and subjects.
 #![expect(clippy::float_cmp, reason = "files hold exact values")]
 
+mod flatten;
 mod folders;
 mod freesurfer;
 mod gifti;
