@@ -38,39 +38,42 @@ impl Template {
         hemispheres.into_iter().nth(side.index())
     }
 
-    /// Which vertices of a subject are removed: the medial wall, and the cuts joined to it.
+    /// Which vertices of a subject lie on the medial wall: the largest connected part of those nearest to it.
     ///
     /// * `sphere`: the subject's vertices on the sphere of registration.
     /// * `neighbours`: the vertices that share an edge with each.
+    pub(super) fn wall(&self, sphere: &[[f32; 3]], neighbours: &Lists<u32>) -> Vec<bool> {
+        let is_wall = |point: &[f32; 3]| {
+            let place = unit(*point);
+            let [inside, outside] = [0, 1].map(|side| nearest(place, &self.rim[side]).1);
+            inside < outside
+        };
+        let is_wall: Vec<bool> = sphere.par_iter().map(is_wall).collect();
+        largest_part(&is_wall, neighbours)
+    }
+
+    /// Adds the cuts, joined to the medial wall along shortest paths, to the vertices that are removed.
+    ///
+    /// * `wall`: see [`Template::wall`].
     /// * `length`: length of an edge, mm.
-    pub(super) fn removed(
+    pub(super) fn cut(
         &self,
+        wall: Vec<bool>,
         sphere: &[[f32; 3]],
         neighbours: &Lists<u32>,
         length: &dyn Fn(u32, u32) -> f64,
     ) -> Vec<bool> {
         let sphere: Places = sphere.par_iter().map(|point| unit(*point)).collect();
-        let mut is_removed = largest_part(&self.wall(&sphere), neighbours);
+        let mut is_removed = wall;
         let mut paths = Paths::new(neighbours, length);
         for cut in &self.cuts {
-            let vertices: Vec<u32> = cut
-                .par_iter()
-                .map(|place| nearest(*place, &sphere).0 as u32)
-                .collect();
+            let of_place = |place: &[f32; 3]| nearest(*place, &sphere).0 as u32;
+            let vertices: Vec<u32> = cut.par_iter().map(of_place).collect();
             for vertex in paths.joined(&vertices, &is_removed) {
                 is_removed[vertex as usize] = true;
             }
         }
         is_removed
-    }
-
-    /// Whether each vertex lies on the medial wall.
-    fn wall(&self, sphere: &[[f32; 3]]) -> Vec<bool> {
-        let is_wall = |place: &[f32; 3]| {
-            let [inside, outside] = [0, 1].map(|side| nearest(*place, &self.rim[side]).1);
-            inside < outside
-        };
-        sphere.par_iter().map(is_wall).collect()
     }
 }
 

@@ -14,7 +14,7 @@ mod tutte;
 mod unfold;
 mod vectors;
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
 
 use cuts::Template;
 use disc::Disc;
@@ -26,6 +26,9 @@ use super::surface::Surface;
 use crate::files::formats::freesurfer::patch::Patch;
 
 pub use distortion::NEIGHBOURS_MM;
+
+/// Shares of the vertices on the medial wall that a registered sphere may have.
+const WALL_SHARE: RangeInclusive<f64> = 0.02..=0.2;
 
 /// A step of flattening a hemisphere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +116,17 @@ pub enum FlattenError {
     Handles {
         /// Number of handles.
         n_handles: i64,
+    },
+    /// The medial wall is far too small or too large.
+    #[error(
+        "{n_wall} of {n_vertices} vertices lie on the medial wall of fsaverage, where about 7 % are expected: the sphere is not registered \
+         to fsaverage, or of the other hemisphere"
+    )]
+    NotRegistered {
+        /// Vertices on the wall.
+        n_wall: usize,
+        /// All vertices.
+        n_vertices: usize,
     },
     /// Nothing is left between the cuts.
     #[error(
@@ -359,7 +373,14 @@ fn removed(folded: &Surface, sphere: &Surface, side: Side) -> Result<Vec<bool>, 
         folded.triangles().to_vec(),
     );
     let neighbours = mesh::neighbours(whole.n_vertices(), &whole.edges());
-    Ok(template.removed(sphere.points(), &neighbours, &|a, b| whole.chord(a, b)))
+    let length = |a: u32, b: u32| whole.chord(a, b);
+    let wall = template.wall(sphere.points(), &neighbours);
+    let n_vertices = whole.n_vertices();
+    let n_wall = wall.iter().filter(|is_wall| **is_wall).count();
+    if !WALL_SHARE.contains(&(n_wall as f64 / n_vertices as f64)) {
+        return Err(FlattenError::NotRegistered { n_wall, n_vertices });
+    }
+    Ok(template.cut(wall, sphere.points(), &neighbours, &length))
 }
 
 /// The vertices that triangles use, numbered anew.

@@ -12,15 +12,17 @@ use super::{FlattenStage, Watch};
 
 /// Distances to vertices within this distance are relaxed, mm.
 const PAIRS_MM: f64 = 6.0;
+/// On coarse meshes, within so many lengths of an edge.
+const PAIRS_EDGES: f64 = 2.0;
 /// Distances relaxed from each vertex.
 const N_PAIRS: usize = 8;
 /// Weight of the triangles' shape beside the distances.
 const TRIANGLES_WEIGHT: f64 = 0.003;
 /// Stages of relaxing distances: the relative deviation up to which a distance counts by its square, beyond by its size, and the
 /// most steps. Squares unfold faster; sizes end with smaller deviations in the mean.
-const STAGES: [(f64, usize); 2] = [(0.5, 300), (0.1, 400)];
+const STAGES: [(f64, usize); 2] = [(0.5, 800), (0.1, 600)];
 /// Steps that bring the triangles into shape before.
-const N_SHAPE_STEPS: usize = 20;
+const N_SHAPE_STEPS: usize = 30;
 /// A stage ends when so many steps together lower the energy by less than [`LEAST_GAIN`] of it.
 const N_LOOKED_BACK: usize = 20;
 const LEAST_GAIN: f64 = 5e-3;
@@ -60,7 +62,7 @@ pub(super) fn unfold(
 
 fn unfold_ordered(mesh: &PatchMesh, border: &[u32], watch: &Watch<'_>) -> Option<Plane> {
     let edges = mesh.edges();
-    let pairs = pairs(mesh, watch)?;
+    let pairs = pairs(mesh, &edges, watch)?;
     watch.tell(FlattenStage::Unfolding, 0.0)?;
     let map = into_circle(mesh, &edges, border, mesh.area());
     let mut energy = Energy::of_triangles(mesh);
@@ -119,13 +121,16 @@ fn minimised(
 }
 
 /// Vertices around each vertex and their distances along the surface: so many, spread evenly over those in reach by rank.
-fn pairs(mesh: &PatchMesh, watch: &Watch<'_>) -> Option<Lists<Pair>> {
+fn pairs(mesh: &PatchMesh, edges: &[[u32; 2]], watch: &Watch<'_>) -> Option<Lists<Pair>> {
     let tell = |share: f64| watch.tell(FlattenStage::Distances, share);
+    let lengths = edges.iter().map(|[a, b]| mesh.chord(*a, *b));
+    let mean_edge = lengths.sum::<f64>() / edges.len() as f64;
+    let reach_mm = PAIRS_MM.max(PAIRS_EDGES * mean_edge);
     let found = for_blocks(mesh, &tell, |block| {
         let mut geodesics = Geodesics::new(mesh);
         let (mut near, mut found) = (Vec::new(), Vec::new());
         for vertex in block {
-            geodesics.within(vertex, PAIRS_MM, &mut near);
+            geodesics.within(vertex, reach_mm, &mut near);
             let n_taken = N_PAIRS.min(near.len());
             // Another beginning at each vertex, so that all ranks are taken somewhere.
             let shift = f64::from(vertex.wrapping_mul(2_654_435_761) >> 8) / f64::from(1_u32 << 24);
