@@ -20,7 +20,7 @@ const N_PAIRS: usize = 8;
 const TRIANGLES_WEIGHT: f64 = 0.003;
 /// Stages of relaxing distances: the relative deviation up to which a distance counts by its square, beyond by its size, and the
 /// most steps. Squares unfold faster; sizes end with smaller deviations in the mean.
-const STAGES: [(f64, usize); 2] = [(0.5, 800), (0.1, 600)];
+const STAGES: [(f64, usize); 2] = [(0.5, 600), (0.1, 350)];
 /// Steps that bring the triangles into shape before.
 const N_SHAPE_STEPS: usize = 30;
 /// A stage ends when so many steps together lower the energy by less than [`LEAST_GAIN`] of it.
