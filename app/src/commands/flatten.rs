@@ -22,7 +22,7 @@ const TELL_EVERY: Duration = Duration::from_secs(5);
 
 /// Flatten the cortex of a subject
 ///
-/// Cuts both hemispheres along the medial wall and five lines of fsaverage, unfolds them without flipping a triangle, and relaxes distances. Writes flat_lh.gii and flat_rh.gii for pycortex, lh.cortex.patch.flat and rh.cortex.patch.flat for FreeSurfer, and the metric distortion of each vertex, lh.flat.distortion and rh.flat.distortion, as maps in FreeSurfer's format.
+/// Cuts both hemispheres along the medial wall and five lines of fsaverage, unfolds them without flipping a triangle, and relaxes distances. Writes a GIFTI surface for pycortex and a patch for FreeSurfer (lh.cortex.patch.flat) of each hemisphere, and the metric distortion of each vertex (lh.flat.distortion) as a map in FreeSurfer's format.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Folder of a subject of FreeSurfer, with surf/lh.white and surf/lh.sphere.reg
