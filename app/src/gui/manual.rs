@@ -98,7 +98,9 @@ impl Topic {
                 "\n## Licence of pycortex\n\n",
                 include_str!("../../../core/assets/colour_maps/LICENSE.pycortex"),
                 "\n## Licence of matplotlib\n\n",
-                include_str!("../../../core/assets/colour_maps/LICENSE.matplotlib")
+                include_str!("../../../core/assets/colour_maps/LICENSE.matplotlib"),
+                "\n## Licence of autoflatten\n\n",
+                include_str!("../../../core/assets/cuts/LICENSE.autoflatten")
             ),
         }
     }

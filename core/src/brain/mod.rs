@@ -2,6 +2,7 @@
 
 mod depths;
 mod flat_map;
+pub mod flatten;
 pub mod folders;
 mod fsaverage5;
 mod language;

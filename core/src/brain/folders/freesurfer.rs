@@ -108,7 +108,7 @@ fn flat(loader: &mut Loader, surf: &Path, side: Side) -> Result<(), GeometryErro
     };
     let n_vertices = parent.n_vertices();
     let flat = (largest.vertices.len() as f64 >= LEAST_FLAT_SHARE * n_vertices as f64).then(|| {
-        let mesh = largest.mesh(parent.points(), parent.triangles());
+        let mesh = upright(largest).mesh(parent.points(), parent.triangles());
         mesh.map_err(of_freesurfer)
             .and_then(LoadedSurface::of_mesh)
             .map_err(|sentence| GeometryError::of_file(&sentence, path))
@@ -125,6 +125,14 @@ fn flat(loader: &mut Loader, surf: &Path, side: Side) -> Result<(), GeometryErro
     match flat {
         Some(surface) => loader.surface(SurfaceKind::Flat, side, path, surface?),
         None => Ok(()),
+    }
+}
+
+/// A flat patch with dorsal up. FreeSurfer's lie on their side; pycortex turns them in the same way when it imports them.
+fn upright(patch: &Patch) -> Patch {
+    Patch {
+        points: patch.points.iter().map(|[x, y, z]| [*y, -x, *z]).collect(),
+        ..patch.clone()
     }
 }
 

@@ -34,3 +34,20 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<f32>, String> {
         )),
     }
 }
+
+/// A value per vertex as a file of single precision.
+///
+/// * `n_triangles`: of the surface, which the file repeats.
+///
+/// # Errors
+/// Returns a clause if there are more than the format can count.
+pub fn bytes(values: &[f32], n_triangles: usize) -> Result<Vec<u8>, String> {
+    let count = |n: usize| i32::try_from(n).map_err(|_| "it has too many vertices or triangles");
+    let mut bytes = Vec::with_capacity(15 + 4 * values.len());
+    bytes.extend(&NEW.to_be_bytes()[1..]);
+    bytes.extend(count(values.len())?.to_be_bytes());
+    bytes.extend(count(n_triangles)?.to_be_bytes());
+    bytes.extend(1_i32.to_be_bytes());
+    bytes.extend(values.iter().flat_map(|value| value.to_be_bytes()));
+    Ok(bytes)
+}

@@ -88,3 +88,29 @@ impl Patch {
         })
     }
 }
+
+/// A patch as a file: vertices numbered from 1, with a minus for those of the border.
+///
+/// # Errors
+/// Returns a clause if it has more vertices than the format can number.
+pub fn bytes(patch: &Patch) -> Result<Vec<u8>, String> {
+    let n_vertices = i32::try_from(patch.vertices.len()).map_err(|_| "it has too many vertices")?;
+    let mut bytes = Vec::with_capacity(8 + 16 * patch.vertices.len());
+    bytes.extend(MARK.to_be_bytes());
+    bytes.extend(n_vertices.to_be_bytes());
+    let entries = patch
+        .vertices
+        .iter()
+        .zip(&patch.points)
+        .zip(&patch.is_border);
+    for ((vertex, point), is_border) in entries {
+        let number = i32::try_from(*vertex)
+            .ok()
+            .and_then(|vertex| vertex.checked_add(1));
+        let number = number.ok_or("it has a vertex with too large a number")?;
+        let signed = if *is_border { -number } else { number };
+        bytes.extend(signed.to_be_bytes());
+        bytes.extend(point.iter().flat_map(|value| value.to_be_bytes()));
+    }
+    Ok(bytes)
+}

@@ -1,5 +1,6 @@
 //! GIFTI: arrays on the vertices of a surface, in XML: [`series`] for responses, [`geometry`] for surfaces and maps.
 
+pub mod flat_surface;
 pub mod geometry;
 pub mod series;
 pub mod write;
