@@ -22,6 +22,7 @@ mod forecast;
 mod gui;
 mod inputs;
 mod logging;
+mod map_export;
 mod own_program;
 mod picture;
 mod remedies;

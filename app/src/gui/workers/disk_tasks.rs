@@ -8,7 +8,6 @@ use heschl_core::run::store::atomic;
 use heschl_core::scene::View;
 
 use super::{Replies, Waker, Worker, models};
-use crate::commands::export;
 use crate::gui::brain::BrainPicture;
 use crate::gui::figure::{Export, ExportFormat};
 use crate::gui::info::{SaveStatus, StudyContents};
@@ -16,6 +15,7 @@ use crate::gui::preferences;
 use crate::gui::sample;
 use crate::gui::state::{Preferences, Study};
 use crate::gui::study::{self, StudyLock};
+use crate::map_export;
 use crate::share::Shared;
 use crate::support;
 
@@ -206,7 +206,7 @@ fn export_map(shown: &BrainPicture, ending: &str) -> Result<Done, String> {
     atomic::create_folder(&folder).map_err(|error| error.to_string())?;
     let out = folder.join(format!("{}{ending}", column.name()));
     let subject = (&*shown.open, shown.request.subject.transform.as_deref());
-    let written = export::write_scores(scores, column, subject, out);
+    let written = map_export::write_scores(scores, column, subject, out);
     let files = written.map_err(|failure| failure.message)?;
     let first = files.into_iter().next().ok_or("Nothing was written.")?;
     Ok(Done::Exported(first))

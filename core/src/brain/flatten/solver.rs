@@ -1,6 +1,6 @@
 //! Sparse systems of equations on a mesh: an order of elimination, and Cholesky's factor.
 //!
-//! Sources: George (1973), SIAM J. Numer. Anal. 10, 345 (nested dissection); Davis (2006), Direct Methods for Sparse Linear
+//! Sources: George (1973), SIAM Journal on Numerical Analysis 10, 345 (nested dissection); Davis (2006), Direct Methods for Sparse Linear
 //! Systems, chapter 4 (the elimination tree, rows of the factor from the top).
 
 use super::mesh::{Lists, neighbours};

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 
 /// A format in which maps are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum Format {
     /// Volumes.
     Nifti { is_packed: bool },
     /// Maps of one hemisphere.
@@ -46,7 +46,7 @@ impl Format {
     ///
     /// # Errors
     /// A sentence if the name ends otherwise.
-    pub(super) fn of(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn of(path: &Path) -> Result<Self, Failure> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let name = name.to_lowercase();
         let known = ENDINGS.iter().find(|(ending, _)| name.ends_with(ending));
