@@ -222,7 +222,7 @@ fn write_picture(args: &Args, command: &str) -> Result<String, Failure> {
     let (title, recipe) = maps.captions(args, command);
     let has_legend = args.colour_bar || format != Format::Png;
     let scale2d = maps.scale2d(args)?;
-    let categories = maps.categories(args, &sampling)?;
+    let categories = maps.categories(args)?;
     let choice = Choice {
         scale2d: scale2d.as_ref(),
         categories: &categories,

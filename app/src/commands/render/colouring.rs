@@ -210,19 +210,14 @@ impl Maps {
     }
 
     /// The categories that the map has; none if its values are no categories.
-    pub(super) fn categories(
-        &self,
-        args: &Args,
-        sampling: &Sampling,
-    ) -> Result<Vec<Category>, Failure> {
+    pub(super) fn categories(&self, args: &Args) -> Result<Vec<Category>, Failure> {
         if !args.colouring.categories {
             return Ok(vec![]);
         }
         if args.sampler == Sampler::Trilinear {
-            return Err(Failure::new(format!(
-                "Categories have nothing between them, so that {} depths cannot be interpolated. Leave out --sampler trilinear.",
-                sampling.depths.len()
-            )));
+            return Err(Failure::new(
+                "Categories cannot be interpolated. Leave out --sampler trilinear.".into(),
+            ));
         }
         let mut values = self.first.sorted();
         if let Some(value) = values.iter().find(|value| value.fract() != 0.0) {

@@ -61,7 +61,7 @@ pub(super) fn ui(ui: &mut egui::Ui, settings: &mut BrainSettings, picture: &Brai
         });
     weak(
         ui,
-        "Click a column to sort by it, a region to outline it. Mean of the map, share of significant vertices, number of vertices.",
+        "Click a column heading to sort the table, or a region to outline it. \"sig.\" is the share of significant vertices, \"size\" the number of vertices.",
     );
 }
 
