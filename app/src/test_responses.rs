@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use heschl_core::files::formats::responses::{ResponseOptions, open as open_responses};
 use heschl_core::files::responses::ResponseSource;
+use heschl_core::run::encoding::presentations;
 use heschl_core::run::progress::CancelToken;
 use heschl_core::run::recipe::EncodeRecipe;
 use ndarray::{Array2, Axis, concatenate};
@@ -45,14 +46,10 @@ fn time_course(
     source: &dyn ResponseSource,
     (story, voxels): (&String, &Range<usize>),
 ) -> Result<Array2<f64>, String> {
-    let once = [story.clone()];
-    let names = match recipe.responses.presentations(story) {
-        [] => &once[..],
-        names => names,
-    };
+    let names = presentations(recipe, source, story);
     let trim = recipe.design.trim_responses_test;
     let mut sum: Option<Array2<f64>> = None;
-    for name in names {
+    for name in &names {
         let (n_scans, _) = source
             .shape(name)
             .ok_or_else(|| format!("The responses to \"{name}\" no longer exist."))?;

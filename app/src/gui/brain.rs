@@ -11,7 +11,8 @@ use std::sync::Arc;
 use heschl_core::brain::{Parcellation, RegionRow, Side, Subject, SurfaceKind};
 use heschl_core::run::encoding::Column;
 use heschl_core::scene::{
-    ColourMap, Hit, Interpolation, NamedView, Picture, View, Visibility, value_at,
+    BelowThreshold, ColourMap, Hit, Interpolation, MissingLook, NamedView, Picture, View,
+    Visibility, value_at,
 };
 use serde::{Deserialize, Serialize};
 
@@ -65,12 +66,20 @@ pub(crate) struct BrainSettings {
     pub(crate) column: Column,
     /// Whether only significant voxels are shown.
     pub(crate) is_significant_only: bool,
+    /// The false discovery rate up to which a voxel is significant, if it is not that of the fit.
+    pub(crate) fdr_level: Option<f64>,
+    /// Voxels with a lower noise ceiling are not shown, if one is set.
+    pub(crate) least_ceiling: Option<f64>,
     /// The colour map.
     pub(crate) colours: ColourMap,
     /// The values of the first and the last colour, if they are not chosen by the data.
     pub(crate) limits: Option<[f32; 2]>,
     /// Values below this are not shown, if a threshold is set.
     pub(crate) threshold: Option<f32>,
+    /// What becomes of values below the threshold.
+    pub(crate) below: BelowThreshold,
+    /// How places without a value look.
+    pub(crate) missing: MissingLook,
     /// The view that everything else starts from.
     pub(crate) named: NamedView,
     /// A view that was opened from a file, instead of the named one.
@@ -110,9 +119,13 @@ impl Default for BrainSettings {
             region_order: RegionOrder::default(),
             column: Column::R,
             is_significant_only: false,
+            fdr_level: None,
+            least_ceiling: None,
             colours: ColourMap::default(),
             limits: None,
             threshold: None,
+            below: BelowThreshold::Hidden,
+            missing: MissingLook::Plain,
             named: NamedView::BothLateral,
             saved: None,
             unfold: 0.5,
@@ -252,6 +265,8 @@ pub(crate) struct BrainPicture {
     pub(crate) values: Arc<[Vec<f32>; 2]>,
     /// The values of the first and the last colour.
     pub(crate) limits: [f32; 2],
+    /// The false discovery rate up to which voxels are significant.
+    pub(crate) fdr_level: f64,
     /// The regions with values, the largest mean first.
     pub(crate) regions: Arc<Vec<RegionRow>>,
     /// The subject.
@@ -313,6 +328,8 @@ pub(crate) struct BrainInfo {
     pub(crate) subject: Option<Arc<OpenSubject>>,
     /// The picture.
     pub(crate) picture: Loading<BrainPicture>,
+    /// How long the last picture took from request to display, seconds.
+    pub(crate) picture_secs: f64,
     /// The film of the test stories, once it was asked for.
     pub(crate) film: Loading<Arc<Film>>,
 }

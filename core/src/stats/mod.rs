@@ -12,6 +12,7 @@
 
 pub mod ceiling;
 pub mod intervals;
+pub mod passages;
 pub mod scaling;
 pub mod score;
 pub mod significance;

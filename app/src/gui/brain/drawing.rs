@@ -151,7 +151,11 @@ impl Drawer {
                     limits,
                 },
                 threshold: settings.threshold,
-                style: LayerStyle::default(),
+                style: LayerStyle {
+                    below: settings.below,
+                    missing: settings.missing,
+                    ..LayerStyle::default()
+                },
             }),
             outlines: regions.map(|regions| Outlines {
                 regions,

@@ -126,6 +126,18 @@ impl Film {
         Some(found.rows.start + nearest?.0)
     }
 
+    /// Seconds until another scan answers what is heard; `None` after the last.
+    #[must_use]
+    pub(crate) fn secs_until_next(&self, story: &str, secs: f64, delay_secs: f64) -> Option<f64> {
+        let found = self.stories.iter().find(|known| known.story == story)?;
+        let wanted = secs + delay_secs;
+        let mut switches = found
+            .centre_secs
+            .windows(2)
+            .map(|pair| f64::midpoint(pair[0], pair[1]));
+        Some(switches.find(|switch| *switch > wanted)? - wanted)
+    }
+
     /// When what a scan answers is heard, seconds from the onset of its story.
     #[must_use]
     pub(crate) fn heard_secs(&self, scan: usize, delay_secs: f64) -> Option<f64> {
@@ -204,6 +216,9 @@ mod tests {
         assert_eq!(film.scan_at("b", 2.4, 0.0), Some(4));
         assert_eq!(film.scan_at("c", 2.4, 0.0), None);
         assert_eq!(film.heard_secs(4, 2.0), Some(1.0));
+        // From the first scan to the second halfway between them, at 2 s.
+        assert_eq!(film.secs_until_next("a", 0.5, 1.0), Some(0.5));
+        assert_eq!(film.secs_until_next("a", 4.5, 0.0), None);
         // What is heard at a scan's own time leads back to it.
         for scan in 0..film.n_scans() {
             let story = film.story(scan).unwrap().story.clone();

@@ -13,7 +13,7 @@ use egui::{Color32, Rect, Sense, TextureHandle, pos2, vec2};
 use heschl_core::brain::Side;
 use heschl_core::brain::folders::FolderKind;
 use heschl_core::run::encoding::Column;
-use heschl_core::scene::{Hit, NamedView};
+use heschl_core::scene::{BelowThreshold, Hit, MissingLook, NamedView};
 
 use super::scores_field;
 use crate::gui::actions::{Action, Actions, ViewAction};
@@ -316,23 +316,48 @@ fn scale(ui: &mut egui::Ui, picture: &BrainPicture) {
     ui.painter().add(ribbon(rect, &table));
     weak(ui, format!("{:.3}", picture.limits[1]));
     ui.colored_label(Palette::of(ui).text, words);
-    let below = settings
-        .threshold
-        .is_some()
-        .then_some("below the threshold");
-    let unlikely = settings.is_significant_only.then_some("not significant");
-    let without: Vec<&str> = below.into_iter().chain(unlikely).collect();
-    match settings.layout {
-        BrainLayout::Slices if without.is_empty() => {}
-        BrainLayout::Slices => {
-            weak(ui, format!("hidden: {}", without.join(", ")));
-        }
-        BrainLayout::Cortex => {
-            let words = without.into_iter().chain(["no value"]);
-            let words: Vec<&str> = words.collect();
-            weak(ui, format!("grey: {}", words.join(", ")));
-        }
+    weak(ui, hidden(settings));
+}
+
+/// What has no colour, and why.
+fn hidden(settings: &BrainSettings) -> String {
+    let below = settings.threshold.is_some();
+    let masked = [
+        (settings.is_significant_only, "not significant"),
+        (settings.least_ceiling.is_some(), "noise ceiling too low"),
+    ];
+    let masked = masked
+        .into_iter()
+        .filter_map(|(is_on, words)| is_on.then_some(words));
+    let masked: Vec<&str> = masked.collect();
+    if settings.layout == BrainLayout::Slices {
+        let hidden: Vec<&str> = below
+            .then_some("below the threshold")
+            .into_iter()
+            .chain(masked)
+            .collect();
+        return if hidden.is_empty() {
+            String::new()
+        } else {
+            format!("hidden: {}", hidden.join(", "))
+        };
     }
+    let fades = settings.below == BelowThreshold::Faded;
+    let mut parts: Vec<String> = vec![];
+    if below && fades {
+        parts.push("faded: below the threshold".into());
+    }
+    let grey = (below && !fades).then_some("below the threshold");
+    if settings.missing == MissingLook::Marked {
+        let dotted: Vec<&str> = masked.into_iter().chain(["not a number"]).collect();
+        parts.extend(grey.map(|words| format!("grey: {words}")));
+        parts.push(format!("dotted: {}", dotted.join(", ")));
+        parts.push("dark: no voxel".into());
+    } else {
+        let all: Vec<&str> = grey.into_iter().chain(masked).chain(["no value"]).collect();
+        parts.push(format!("grey: {}", all.join(", ")));
+    }
+    parts.join(" · ")
 }
 
 /// Colours side by side, without seams.

@@ -13,7 +13,7 @@ use crate::gui::figure::{ExportFormat, ExportSize};
 use crate::gui::state::Page;
 
 /// Scores of so many voxels in a folder of this name: r and q of each.
-fn scores_of(
+pub(super) fn scores_of(
     [folder, of_few]: [&Path; 2],
     name: &str,
     r_and_q: &dyn Fn(usize) -> [f64; 2],
@@ -106,7 +106,7 @@ fn scores_are_seen_where_they_were_measured() {
     assert!((best.mean - 0.5).abs() < 1e-6, "{}", best.mean);
     assert_eq!(best.significant_share, Some(1.0));
     assert_eq!(shown(&stage), [10_242, 10_242]);
-    stage.click(Role::CheckBox, "Significant voxels only");
+    stage.click(Role::CheckBox, "Significant only, q ≤");
     drawn(&mut stage);
     let [left, right] = shown(&stage);
     assert!(left > 30 && right == 0, "{left}, {right}");

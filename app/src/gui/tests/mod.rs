@@ -6,6 +6,7 @@ mod brain;
 mod export;
 mod extract;
 mod features;
+mod film;
 mod fit;
 mod fit_study;
 #[cfg(target_os = "linux")]

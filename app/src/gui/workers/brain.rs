@@ -38,7 +38,8 @@ enum Reply {
 pub(crate) struct BrainWorker {
     worker: Worker<BrainRequest, Reply>,
     asked: Option<BrainRequest>,
-    is_drawing: bool,
+    /// Since when a picture is being drawn, if one is.
+    begun: Option<Instant>,
 }
 
 impl BrainWorker {
@@ -55,7 +56,7 @@ impl BrainWorker {
         Self {
             worker: Worker::open("brain", waker, draw),
             asked: None,
-            is_drawing: false,
+            begun: None,
         }
     }
 
@@ -64,7 +65,7 @@ impl BrainWorker {
         let Some(request) = request else {
             return;
         };
-        if self.is_drawing || self.asked.as_ref() == Some(&request) {
+        if self.begun.is_some() || self.asked.as_ref() == Some(&request) {
             return;
         }
         // What failed in another size fails again.
@@ -79,7 +80,7 @@ impl BrainWorker {
         if info.picture.ready().is_none() && is_other {
             info.picture = Loading::Waiting;
         }
-        self.is_drawing = true;
+        self.begun = Some(Instant::now());
         self.asked = Some(request.clone());
         self.worker.ask(request);
     }
@@ -96,7 +97,8 @@ impl BrainWorker {
                 Reply::Subject(open) => info.subject = Some(open),
                 Reply::Film(film) => info.film = film,
                 Reply::Picture(picture) => {
-                    self.is_drawing = false;
+                    let took = self.begun.take().map(|begun| begun.elapsed());
+                    info.picture_secs = took.map_or(0.0, |took| took.as_secs_f64());
                     info.picture = *picture;
                 }
             }
@@ -313,6 +315,8 @@ struct Prepared {
     regions: Arc<Vec<RegionRow>>,
     /// Limits for maps without and with a middle.
     limits: [[f32; 2]; 2],
+    /// The false discovery rate up to which voxels are significant.
+    fdr_level: f64,
 }
 
 /// What a prepared map depends on besides the files.
@@ -323,6 +327,8 @@ struct PreparedKey {
     subject: SubjectChoice,
     column: Column,
     is_significant_only: bool,
+    fdr_level: Option<f64>,
+    least_ceiling: Option<f64>,
     regions: Option<String>,
     film: Option<(FilmOf, usize)>,
 }
@@ -366,6 +372,7 @@ fn picture(
         placement: ready.placement,
         values: ready.values,
         limits,
+        fdr_level: ready.fdr_level,
         regions: ready.regions,
         open: ready.open,
         request,
@@ -391,6 +398,8 @@ fn prepared(
         subject: request.subject.clone(),
         column: settings.column,
         is_significant_only: settings.is_significant_only,
+        fdr_level: settings.fdr_level,
+        least_ceiling: settings.least_ceiling,
         regions: settings.regions.clone(),
         film: settings.film.map(|film| (film.of, film.scan)),
     };
@@ -414,20 +423,25 @@ fn prepared(
     };
     let whole = placement.of_vertices(&placement.map(shown.clone())?, subject)?;
     let q_of_vertices = placement.of_vertices(&placement.map(q.clone())?, subject)?;
+    let level = settings.fdr_level.unwrap_or(table.fdr_level);
     let significance = Significance {
         q: [&q_of_vertices[0], &q_of_vertices[1]],
-        level: table.fdr_level,
+        level,
     };
     let regions = regions((settings, subject), &whole, significance);
     if settings.is_significant_only {
-        mask(&mut shown, &q, table.fdr_level);
+        keep(&mut shown, &q, |q| q <= level);
+    }
+    if let Some(least) = settings.least_ceiling {
+        let ceilings = column(table, Column::NoiseCeiling);
+        keep(&mut shown, &ceilings, |ceiling| ceiling >= least);
     }
     let limits = match &film {
         Some((limits, _)) => [*limits; 2],
         None => [false, true].map(|has_middle| limits(&shown, has_middle)),
     };
     let map = placement.map(shown)?;
-    let values = if settings.is_significant_only {
+    let values = if settings.is_significant_only || settings.least_ceiling.is_some() {
         placement.of_vertices(&map, subject)?
     } else {
         whole
@@ -439,6 +453,7 @@ fn prepared(
         values: Arc::new(values),
         regions: Arc::new(regions),
         limits,
+        fdr_level: level,
     };
     known.prepared = Some((key, ready.clone()));
     Ok(ready)
@@ -449,12 +464,10 @@ fn column(table: &ScoreTable, column: Column) -> Vec<f32> {
     table.column(column).map(|value| value as f32).collect()
 }
 
-/// Takes away values that are not significant.
-fn mask(values: &mut [f32], q: &[f32], level: f64) {
-    for (value, q) in values.iter_mut().zip(q) {
-        // NaN is not significant.
-        let is_significant = f64::from(*q) <= level;
-        if !is_significant {
+/// Keeps the values of voxels that hold in another column; NaN never does.
+fn keep(values: &mut [f32], others: &[f32], holds: impl Fn(f64) -> bool) {
+    for (value, other) in values.iter_mut().zip(others) {
+        if !holds(f64::from(*other)) {
             *value = f32::NAN;
         }
     }

@@ -1,12 +1,14 @@
-//! One voxel's measured and predicted time course in the test stories.
+//! One voxel's measured and predicted time course in the test stories: as saved by the fit, or fitted again.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use heschl_core::files::formats::npy::StoredMatrix;
 use heschl_core::files::responses::ResponseSource;
 use heschl_core::run::design::{Alignment, AlignmentQuestion};
-use heschl_core::run::encoding::ExampleSeries;
+use heschl_core::run::encoding::{ExampleSeries, ScoreTable};
+use heschl_core::run::pipeline::Refit;
 use heschl_core::run::progress::CancelToken;
 use heschl_core::run::recipe::{EncodeFile, EncodeRecipe, FeatureKind};
 use ndarray::Array2;
@@ -34,12 +36,13 @@ pub(crate) struct TimeCourseRequest {
 pub(super) type Reply = Loading<Arc<VoxelTimeCourse>>;
 
 pub(super) fn open(waker: &Waker) -> Worker<TimeCourseRequest, Reply> {
+    let mut again = None;
     Worker::open(
         "course",
         waker,
-        |request: TimeCourseRequest, cancel: &CancelToken, out: &Replies<Reply>| {
+        move |request: TimeCourseRequest, cancel: &CancelToken, out: &Replies<Reply>| {
             let time_course = VoxelTimeCourse {
-                series: read(&request, cancel),
+                series: read_or_fit(&request, &mut again, cancel),
                 stories: stories(&request, cancel).unwrap_or_default(),
             };
             if !cancel.is_cancelled() {
@@ -49,15 +52,77 @@ pub(super) fn open(waker: &Waker) -> Worker<TimeCourseRequest, Reply> {
     )
 }
 
+/// A fit whose voxels are fitted again, because it saved no predictions.
+struct FittedAgain {
+    folder: PathBuf,
+    modified: Option<SystemTime>,
+    table: ScoreTable,
+    responses: (PathBuf, Option<PathBuf>),
+    refit: Refit,
+}
+
+impl FittedAgain {
+    fn open(folder: &Path) -> Result<Self, String> {
+        let recipe =
+            EncodeFile::read(&folder.join("recipe.toml")).map_err(|error| error.to_string())?;
+        let recipe = recipe.encode.rooted(folder);
+        let responses = (recipe.responses.path.clone(), recipe.responses.mask.clone());
+        let refit = Refit::open(folder, recipe, source(&responses)?.as_ref());
+        Ok(Self {
+            folder: folder.to_path_buf(),
+            modified: modified(folder),
+            table: ScoreTable::read(&folder.join("scores.npz"))
+                .map_err(|error| error.to_string())?,
+            refit: refit.map_err(|error| error.to_string())?,
+            responses,
+        })
+    }
+
+    fn series(&mut self, voxel: usize) -> Result<ExampleSeries, String> {
+        let responses = source(&self.responses)?;
+        let series = self.refit.series(responses.as_ref(), &self.table, voxel);
+        series.map_err(|error| error.to_string())
+    }
+}
+
+/// When the scores were written.
+fn modified(folder: &Path) -> Option<SystemTime> {
+    let info = std::fs::metadata(folder.join("scores.npz"));
+    info.and_then(|info| info.modified()).ok()
+}
+
+/// The voxel as saved by the fit; fitted again if nothing was saved.
+fn read_or_fit(
+    request: &TimeCourseRequest,
+    again: &mut Option<FittedAgain>,
+    cancel: &CancelToken,
+) -> Result<ExampleSeries, String> {
+    if request.folder.join("predictions.npy").is_file() {
+        return read(request, cancel);
+    }
+    let fit = match again.take() {
+        Some(known)
+            if known.folder == request.folder && known.modified == modified(&request.folder) =>
+        {
+            Ok(known)
+        }
+        _ => FittedAgain::open(&request.folder),
+    };
+    let series = fit.and_then(|mut fit| {
+        let series = fit.series(request.voxel);
+        *again = Some(fit);
+        series
+    });
+    series.map_err(|reason| {
+        format!(
+            "The predictions of this fit were not saved, and the voxel cannot be fitted again. {reason} Turn on \"Save predictions\" under Fit, then fit again."
+        )
+    })
+}
+
 fn read(request: &TimeCourseRequest, cancel: &CancelToken) -> Result<ExampleSeries, String> {
     let (folder, voxel) = (&request.folder, request.voxel);
     let file = folder.join("predictions.npy");
-    if !file.is_file() {
-        return Err(
-            "The predictions of this fit were not saved, so only the voxels below can be plotted. Turn on \"Save predictions\" under Fit, then fit again."
-                .into(),
-        );
-    }
     let say = |error: heschl_core::files::formats::npy::NpyError| error.to_string();
     let predictions = StoredMatrix::open(&file).map_err(say)?;
     let (n_scans, n_voxels) = predictions.dim();
@@ -268,10 +333,7 @@ mod tests {
                 .contains("3 voxels")
         );
         std::fs::remove_file(folder.path().join("predictions.npy")).unwrap();
-        assert!(
-            read(&request(0), &CancelToken::default())
-                .unwrap_err()
-                .contains("Save predictions")
-        );
+        let refused = read_or_fit(&request(0), &mut None, &CancelToken::default());
+        assert!(refused.unwrap_err().contains("Save predictions"));
     }
 }

@@ -22,6 +22,7 @@ mod left_out;
 mod plan;
 mod products;
 mod shared;
+mod single;
 mod spread;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ use left_out::{leaves_out, row_work};
 pub use plan::{Fitted, RefitPlan, RoundsPlan, TILE_VOXELS, Weights};
 pub use products::BasisForm;
 pub use shared::SharedAlpha;
+pub use single::SingleFit;
 use spread::is_less_work as is_spread;
 
 use ndarray::{Array2, ArrayView2, ArrayView3, Axis};

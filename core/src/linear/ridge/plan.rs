@@ -511,7 +511,7 @@ fn check_alphas(alphas: &[f64]) -> Result<(), RidgeError> {
 }
 
 /// Shrinkage factor of each direction at each α, `(n_alphas, k)`.
-fn factors<T: Real>(basis: &Basis<T>, settings: &RidgeSettings) -> Array2<f64> {
+pub(super) fn factors<T: Real>(basis: &Basis<T>, settings: &RidgeSettings) -> Array2<f64> {
     let unit = match settings.alpha_unit {
         AlphaUnit::Plain => 1.0,
         AlphaUnit::LargestSingularValue => basis.largest_singular_value(),

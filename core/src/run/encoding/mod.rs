@@ -14,7 +14,7 @@ pub use cost::CONTROLLED_VOXELS;
 pub use forecast::{FitForecast, MachineSpeed};
 pub(crate) use forecast::{cached_bytes, memory_budget, round_groups};
 pub use precision::{CHECKED_VOXELS, precision_warning};
-pub use response_blocks::{ResponseBlocks, ResponseBlocksError};
+pub use response_blocks::{ResponseBlocks, ResponseBlocksError, presentations};
 pub use series::{ExampleSeries, example_voxels};
 pub use table::{Column, ScoreTable, VoxelScores};
 pub use voxels::{BLOCK_VOXELS, VoxelShare, reading_voxels};

@@ -48,6 +48,25 @@ pub struct ResponseBlocks<'a> {
     n_voxels: usize,
 }
 
+/// Returns the names under which the presentations of a story are stored: those of the recipe, else those of the files.
+#[must_use]
+pub fn presentations(
+    recipe: &EncodeRecipe,
+    source: &dyn ResponseSource,
+    story: &str,
+) -> Vec<String> {
+    let repeats = recipe.responses.presentations(story);
+    if !repeats.is_empty() {
+        return repeats.to_vec();
+    }
+    let own = source.presentations(story);
+    if own.is_empty() {
+        vec![story.to_string()]
+    } else {
+        own
+    }
+}
+
 impl<'a> ResponseBlocks<'a> {
     /// Opens the responses and checks that all stories have the same voxels.
     ///
@@ -103,18 +122,8 @@ impl<'a> ResponseBlocks<'a> {
         self.n_voxels
     }
 
-    /// Names under which the presentations of a story are stored.
     fn presentations(&self, story: &str) -> Vec<String> {
-        let repeats = self.recipe.responses.presentations(story);
-        if !repeats.is_empty() {
-            return repeats.to_vec();
-        }
-        let own = self.source.presentations(story);
-        if own.is_empty() {
-            vec![story.to_string()]
-        } else {
-            own
-        }
+        presentations(self.recipe, self.source, story)
     }
 
     /// Returns notes on the response files for the user, one sentence each.

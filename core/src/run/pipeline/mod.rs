@@ -5,6 +5,7 @@ mod extract;
 mod merge;
 mod outputs;
 mod predict;
+mod refit;
 mod scorer;
 mod stack;
 
@@ -13,4 +14,5 @@ pub use extract::{ExtractError, Extraction, Summary, extract, now, row_layout};
 pub use merge::{MergeError, merge};
 pub use outputs::{OutputError, write_results};
 pub use predict::{PredictError, Prediction, predict};
+pub use refit::{Refit, RefitError};
 pub use stack::{Stack, StackError, StackMember, stack};

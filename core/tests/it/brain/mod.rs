@@ -9,6 +9,7 @@ mod gifti;
 mod language;
 mod overlays;
 mod picking;
+mod ray_tracing;
 mod sampling;
 mod subject;
 mod writing;

@@ -95,6 +95,7 @@ fn check_files(recipe: &EncodeRecipe, responses: &ResponsesInMemory, found: &Sco
     let again = design.test.0.dot(&weights);
     let largest = (&again - &predictions).fold(0.0_f64, |largest, apart| largest.max(apart.abs()));
     assert!(largest < 1e-4, "{largest}");
+    refit::compare_all(recipe, responses, found);
     let series = ExampleSeries::read(&folder.join("series.npz")).unwrap();
     let file = EncodeFile::read(&folder.join("recipe.toml")).unwrap();
     for (index, voxel) in series.voxels.iter().enumerate() {

@@ -2,7 +2,7 @@
 
 use eframe::egui;
 use egui::accesskit::Role;
-use heschl_core::scene::{ColourMap, NamedView};
+use heschl_core::scene::{BelowThreshold, ColourMap, MissingLook, NamedView};
 
 use super::{COLUMNS, SIDE, VIEWS, navigation, slices};
 use crate::gui::actions::{Action, Actions, PathPurpose};
@@ -31,11 +31,8 @@ pub(super) fn ui(
             }
         });
     name(&combo.response, Role::ComboBox, "Map");
-    tick(
-        ui,
-        &mut settings.is_significant_only,
-        "Significant voxels only",
-    );
+    let fdr_level = info.picture.ready().map(|picture| picture.fdr_level);
+    voxels(ui, settings, fdr_level);
     ui.add_space(INSIDE);
     heading(ui, "Colours");
     let combo = egui::ComboBox::from_id_salt("colours of the brain")
@@ -73,6 +70,39 @@ pub(super) fn ui(
     if picture.is_some_and(|picture| picture.placement.is_volume()) {
         depths(ui, settings);
     }
+}
+
+/// The noise ceiling from which voxels are shown unless the user chooses another.
+const USUAL_CEILING: f64 = 0.2;
+
+/// Which voxels are shown.
+fn voxels(ui: &mut egui::Ui, settings: &mut BrainSettings, fdr_level: Option<f64>) {
+    ui.horizontal(|ui| {
+        let words = "Significant only, q ≤";
+        tick(ui, &mut settings.is_significant_only, words);
+        let mut level = settings.fdr_level.or(fdr_level).unwrap_or_default();
+        let field = egui::DragValue::new(&mut level)
+            .speed(0.001)
+            .range(0.0..=1.0)
+            .max_decimals(4);
+        let response = ui.add_enabled(settings.is_significant_only, field);
+        name(&response, Role::SpinButton, "False discovery rate");
+        if response.changed() {
+            settings.fdr_level = Some(level);
+        }
+    });
+    ui.horizontal(|ui| {
+        let mut has_least = settings.least_ceiling.is_some();
+        tick(ui, &mut has_least, "Noise ceiling at least");
+        let mut least = settings.least_ceiling.unwrap_or(USUAL_CEILING);
+        let field = egui::DragValue::new(&mut least)
+            .speed(0.005)
+            .range(0.0..=1.0)
+            .max_decimals(3);
+        let response = ui.add_enabled(has_least, field);
+        name(&response, Role::SpinButton, "Least noise ceiling");
+        settings.least_ceiling = has_least.then_some(least);
+    });
 }
 
 /// From where the cortex is seen.
@@ -206,4 +236,20 @@ fn limits(ui: &mut egui::Ui, settings: &mut BrainSettings, info: &BrainInfo) {
         name(&response, Role::SpinButton, "Threshold");
         settings.threshold = has_threshold.then_some(threshold);
     });
+    let mut fades = settings.below == BelowThreshold::Faded;
+    ui.add_enabled_ui(has_threshold, |ui| {
+        tick(ui, &mut fades, "Fade them instead");
+    });
+    settings.below = if fades {
+        BelowThreshold::Faded
+    } else {
+        BelowThreshold::Hidden
+    };
+    let mut is_marked = settings.missing == MissingLook::Marked;
+    tick(ui, &mut is_marked, "Mark missing values");
+    settings.missing = if is_marked {
+        MissingLook::Marked
+    } else {
+        MissingLook::Plain
+    };
 }

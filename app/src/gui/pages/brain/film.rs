@@ -15,6 +15,9 @@ use crate::gui::state::State;
 use crate::gui::theme::INSIDE;
 use crate::gui::widgets::{button, heading, name, problem, weak};
 
+/// By how much a picture is drawn ahead at most, seconds: the first one may have taken long.
+const MOST_AHEAD_SECS: f64 = 0.5;
+
 /// The choice between the scores and the film, and the film's controls.
 pub(super) fn ui(
     ui: &mut egui::Ui,
@@ -69,7 +72,7 @@ fn controls(
 ) {
     let last = film.n_scans().saturating_sub(1);
     if let Some(story) = film.story(settings.scan) {
-        follow(settings, film, &story.story, (state, info), actions);
+        follow(ui, settings, (film, &story.story), (state, info), actions);
     }
     let before = settings.scan;
     ui.horizontal(|ui| {
@@ -118,20 +121,28 @@ fn controls(
 
 /// Keeps the scan with the sound that is heard, and the sound with the story of the scan.
 fn follow(
+    ui: &egui::Ui,
     settings: &mut FilmSettings,
-    film: &Film,
-    story: &str,
+    (film, story): (&Film, &str),
     (state, info): (&State, &Info),
     actions: &mut Actions,
 ) {
     let is_recorded = info.stories().iter().any(|known| known.story == story);
     if is_recorded && state.story.as_deref() != Some(story) {
         actions.push(Action::View(ViewAction::Story(story.to_owned())));
-    } else if is_recorded
-        && info.is_playing
-        && let Some(scan) = film.scan_at(story, state.cursor_secs, settings.delay_secs)
-    {
-        settings.scan = scan;
+    } else if is_recorded && info.is_playing {
+        // Drawn ahead, so that a scan is seen when what it answers is heard.
+        let ahead = info.brain.picture_secs.min(MOST_AHEAD_SECS);
+        let seen_secs = state.cursor_secs + ahead;
+        // One scan back is no step of the sound: the last picture was only faster than the one before.
+        if let Some(scan) = film.scan_at(story, seen_secs, settings.delay_secs)
+            && scan + 1 != settings.scan
+        {
+            settings.scan = scan;
+        }
+        if let Some(secs) = film.secs_until_next(story, seen_secs, settings.delay_secs) {
+            ui.ctx().request_repaint_after_secs(secs as f32);
+        }
     }
 }
 

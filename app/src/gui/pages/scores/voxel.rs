@@ -3,14 +3,17 @@
 use eframe::egui;
 use heschl_core::figure::Figure;
 use heschl_core::run::encoding::{Column, ExampleSeries};
+use heschl_core::stats::passages::best_and_worst_passage;
 
 use crate::gui::actions::{Action, Actions, ViewAction};
+use crate::gui::brain::USUAL_DELAY_SECS;
 use crate::gui::figure::scores as figures;
 use crate::gui::fitting::{ScoresInfo, TestStory};
 use crate::gui::icons;
 use crate::gui::info::Info;
 use crate::gui::manual::Topic;
 use crate::gui::pages::sound_view::controls;
+use crate::gui::pages::time_axis::tick_words;
 use crate::gui::state::{Page, State};
 use crate::gui::text::thousands;
 use crate::gui::theme::INSIDE;
@@ -115,6 +118,7 @@ fn time_course(
         return super::time_course::by_scan(ui, scores, (series, at), height);
     }
     let story = chosen(ui, stories, (state, info), (story, actions));
+    passages(ui, (series, at), story, (state, info), actions);
     super::time_course::in_time(ui, (series, at), story, (state, actions), height);
 }
 
@@ -149,6 +153,55 @@ fn chosen<'a>(
         }
     });
     &stories[*story]
+}
+
+/// Length of a passage, seconds.
+const PASSAGE_SECS: f64 = 20.0;
+
+/// Leads to the passages that are predicted best and worst, and plays them.
+fn passages(
+    ui: &mut egui::Ui,
+    (series, at): (&ExampleSeries, usize),
+    story: &TestStory,
+    (state, info): (&State, &Info),
+    actions: &mut Actions,
+) {
+    let secs = &story.centre_secs;
+    let [Some(first), Some(second)] = [secs.first(), secs.get(1)] else {
+        return;
+    };
+    let n_scans = (PASSAGE_SECS / (second - first)).round().max(1.0) as usize;
+    let of_story = |values: Vec<f64>| values.get(story.rows.clone()).map(<[f64]>::to_vec);
+    let column = |values: &ndarray::Array2<f64>| of_story(values.column(at).to_vec());
+    let both = [column(&series.measured), column(&series.predicted)];
+    let [Some(measured), Some(predicted)] = both else {
+        return;
+    };
+    let Some(found) = best_and_worst_passage(&measured, &predicted, n_scans) else {
+        return;
+    };
+    let can_play = state.story.as_ref() == Some(&story.story) && info.sound.ready().is_some();
+    ui.horizontal(|ui| {
+        let names = ["Best passage", "Worst passage"];
+        for (passage, words) in found.iter().zip(names) {
+            let Some(centre) = secs.get(passage.scans.start) else {
+                continue;
+            };
+            let heard = (centre - USUAL_DELAY_SECS).max(0.0);
+            let hint = format!(
+                "{} s from {}, heard {USUAL_DELAY_SECS} s before: they contribute {:.3} to r",
+                PASSAGE_SECS,
+                tick_words(*centre, 0.1),
+                passage.part_of_r
+            );
+            if button(ui, icons::PLAY, words).on_hover_text(hint).clicked() {
+                actions.push(Action::View(ViewAction::Cursor(heard)));
+                if can_play && !info.is_playing {
+                    actions.push(Action::View(ViewAction::TogglePlay));
+                }
+            }
+        }
+    });
 }
 
 fn voxel_field(ui: &mut egui::Ui, scores: &ScoresInfo, state: &State, actions: &mut Actions) {
