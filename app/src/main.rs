@@ -76,7 +76,7 @@ enum Command {
     Stack(commands::stack::Args),
     Partition(commands::partition::Args),
     Simulate(commands::simulate::Args),
-    Render(commands::render::Args),
+    Render(Box<commands::render::Args>),
     Export(commands::export::Args),
     Flatten(commands::flatten::Args),
     Share(commands::share::Args),

@@ -6,7 +6,7 @@ use heschl_core::brain::folders::FolderKind;
 use heschl_core::brain::{DepthSpacing, Missing, Subject, Transform, mni152};
 use heschl_core::files::formats::volumes::Volumes;
 use heschl_core::run::store::atomic;
-use heschl_core::scene::{Interpolation, VolumeMap};
+use heschl_core::scene::{Interpolation, VolumeMap, clear_background};
 use ndarray::Array3;
 
 use super::OpenSubject;
@@ -16,6 +16,9 @@ use crate::failure::Failure;
 const FREESURFER_IMAGES: [&str; 5] = ["T1.mgz", "orig.mgz", "nu.mgz", "norm.mgz", "brain.mgz"];
 /// Shares of the values that are black and white at most.
 const BLACK_AND_WHITE: [f64; 2] = [0.02, 0.998];
+
+/// What is darker than this share of the way from black to white, and connected with the border of the image, is no head.
+const DARK_SHARE: f32 = 0.1;
 
 /// An image of a subject, and how it lies in the space of the surfaces.
 #[derive(Debug, Clone)]
@@ -53,6 +56,14 @@ impl Anatomy {
         image
             .map(|image| Self::read(&image, None, centre))
             .transpose()
+    }
+
+    /// The image without the darkness around the head, so that what lies behind is seen there.
+    #[must_use]
+    pub(crate) fn without_background(mut self) -> Self {
+        let [black, white] = self.limits;
+        clear_background(&mut self.values, black + DARK_SHARE * (white - black));
+        self
     }
 
     /// The head of MNI152 in the space of fsaverage, where it lies approximately.

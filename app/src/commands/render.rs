@@ -1,6 +1,7 @@
 //! `heschl render`: a map on the cortex as a picture, without a window or a graphics driver.
 
 mod colouring;
+mod interior;
 mod regions;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use crate::command_text::quoted;
 use crate::console::{note, say};
 use crate::failure::{CommandResult, Failure, Outcome};
 use colouring::{Choice, ColouringArgs, Maps};
+use interior::{Inside, InteriorArgs};
 use regions::{RegionArgs, Regions};
 
 /// Samples of a pixel along each side.
@@ -94,6 +96,9 @@ pub(crate) struct Args {
     #[command(flatten)]
     regions: RegionArgs,
 
+    #[command(flatten)]
+    interior: InteriorArgs,
+
     /// Add a colour bar below; files other than PNG always have one
     #[arg(long)]
     colour_bar: bool,
@@ -131,6 +136,7 @@ impl Args {
             vmax: None,
             colouring: ColouringArgs::default(),
             regions: RegionArgs::default(),
+            interior: InteriorArgs::default(),
             colour_bar: true,
             no_light: false,
             size: [1600, 800],
@@ -230,10 +236,13 @@ fn write_picture(args: &Args, command: &str) -> Result<String, Failure> {
     };
     let regions = Regions::read(args, &open)?;
     let lines = regions.lines(args.size[1]);
+    let camera = view.camera(subject);
+    let of_subject = (&open, args.xfm.as_deref());
+    let inside = Inside::read(&args.interior, of_subject, (&view, camera.eye()))?;
     let scene = Scene {
         subject,
         pose: view.pose,
-        camera: view.camera(subject),
+        camera,
         underlay: Underlay::Curvature,
         layer: Some(maps.layer(args, &sampling, choice)),
         outlines: regions.outlines(args.size[1]),
@@ -241,6 +250,7 @@ fn write_picture(args: &Args, command: &str) -> Result<String, Failure> {
             dropout: maps.dropout(&sampling),
             lines: &lines,
         },
+        interior: inside.interior(),
         is_lit: view.is_lit && !args.no_light,
     };
     let is_flat = args.view == "flat";

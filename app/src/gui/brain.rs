@@ -2,6 +2,7 @@
 
 mod drawing;
 mod film;
+mod interior;
 mod region_order;
 mod slices;
 
@@ -12,12 +13,13 @@ use heschl_core::brain::{Parcellation, RegionRow, Side, Subject, SurfaceKind};
 use heschl_core::run::encoding::Column;
 use heschl_core::scene::{
     BelowThreshold, ColourMap, Hit, Interpolation, MissingLook, NamedView, Picture, View,
-    Visibility, value_at,
+    Visibility, is_as_scanned, value_at,
 };
 use serde::{Deserialize, Serialize};
 
 pub(crate) use drawing::{Drawer, Drawn, N_SAMPLES};
 pub(crate) use film::{Film, FilmOf, FilmSettings, USUAL_DELAY_SECS};
+pub(crate) use interior::{InteriorSettings, ScenePlane};
 pub(crate) use region_order::RegionOrder;
 pub(crate) use slices::{SliceLayout, SliceSettings, draw as draw_slices};
 
@@ -54,6 +56,8 @@ pub(crate) struct BrainSettings {
     pub(crate) layout: BrainLayout,
     /// How slices are shown.
     pub(crate) slices: SliceSettings,
+    /// What is shown inside of the cortex.
+    pub(crate) interior: InteriorSettings,
     /// The scan of the test stories that is shown instead of scores.
     pub(crate) film: Option<FilmSettings>,
     /// The vertex that was chosen by a click.
@@ -113,6 +117,7 @@ impl Default for BrainSettings {
         Self {
             layout: BrainLayout::Cortex,
             slices: SliceSettings::default(),
+            interior: InteriorSettings::default(),
             film: None,
             picked: None,
             region: None,
@@ -164,6 +169,30 @@ impl BrainSettings {
         self.is_lit = view.is_lit;
         (self.pivot, self.gap, self.saved) = (None, None, Some(view));
         self.reset_view();
+    }
+
+    /// Folds and closes the brain, as it was scanned, seen from the left.
+    pub(crate) fn take_scanned_view(&mut self) {
+        self.take_view(NamedView::Lateral(Side::Left));
+        self.layout = BrainLayout::Cortex;
+        self.unfold = 0.0;
+        (self.pivot, self.gap) = (Some(0.0), Some(0.0));
+    }
+
+    /// Whether the brain stands as it was scanned, so that slices lie where they belong.
+    #[must_use]
+    pub(crate) fn is_as_scanned(&self) -> bool {
+        let is_opened = matches!(self.named, NamedView::BothLateral | NamedView::BothMedial);
+        let is_closed = |own: Option<f32>| own.map_or(!is_opened, |own| own == 0.0);
+        match &self.saved {
+            Some(view) => is_as_scanned(&view.pose),
+            None => {
+                self.unfold <= 0.0
+                    && self.named != NamedView::Flat
+                    && is_closed(self.pivot)
+                    && is_closed(self.gap)
+            }
+        }
     }
 
     /// Whether the cortex lies flat: then it is moved, not turned.
@@ -255,7 +284,7 @@ pub(crate) struct BrainPicture {
     pub(crate) view: Option<View>,
     /// Where the slices lie, if these are shown.
     pub(crate) slices: Option<SliceLayout>,
-    /// The image under slices.
+    /// The image of the slices, if there are some.
     pub(crate) anatomy: Option<Arc<Anatomy>>,
     /// The values in their places; NaN where nothing is shown.
     pub(crate) map: Arc<PlacedMap>,

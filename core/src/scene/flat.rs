@@ -92,6 +92,7 @@ pub fn draw_flat(
             places: surface.points().iter().map(place).collect(),
             triangles: first..triangles.len(),
             faces: Faces::Both,
+            beyond: Vec::new(),
         });
     }
     let fine = size.map(|pixels| pixels * n_samples);

@@ -7,6 +7,7 @@ mod colour2d;
 mod data;
 mod dropout;
 mod flat;
+mod interior;
 mod labels;
 mod layer;
 mod lines;
@@ -25,6 +26,7 @@ pub use colour2d::{ColourMap2d, ColourMap2dError, ColourScale2d};
 pub use data::{DataMap, Interpolation, VolumeMap, value_at, values};
 pub use dropout::{DROPOUT_POWER, Dropout, dropout};
 pub use flat::{FlatLayout, draw_flat};
+pub use interior::{Interior, Plane, clear_background, is_as_scanned};
 pub use labels::{Label, NamedVertices, PlacedLabel, arrange, labels};
 pub use layer::{
     BelowThreshold, Category, Colouring, FADED_OPACITY, Layer, LayerStyle, MissingLook, Opacity,

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::camera::Camera;
 use super::canvas::Canvas;
 use super::dropout::Dropout;
+use super::interior::{Interior, InteriorReader, Plane, is_as_scanned};
 use super::layer::{Layer, LayerReader, MissingLook, PointKind};
 use super::lines::Lines;
 use super::outlines::Outlines;
@@ -53,8 +54,19 @@ pub struct Scene<'a> {
     pub outlines: Option<Outlines<'a>>,
     /// What is drawn over the data besides; nothing by default.
     pub marks: Marks<'a>,
+    /// What is seen inside of the cortex; nothing by default.
+    pub interior: Interior<'a>,
     /// Whether the cortex is lit; else every colour is exactly that of the colour map.
     pub is_lit: bool,
+}
+
+impl Scene<'_> {
+    /// The plane beyond which the cortex is cut away, if it is.
+    #[must_use]
+    pub fn cut(&self) -> Option<&Plane> {
+        let cut = self.interior.cut.as_ref();
+        cut.filter(|_| is_as_scanned(&self.pose))
+    }
 }
 
 /// What is drawn over the data.
@@ -99,7 +111,7 @@ pub fn draw_with_visibility(
     let n_samples = n_samples.max(1);
     let fine = size.map(|pixels| pixels * n_samples);
     let projection = scene.camera.projection(fine);
-    let seen = Visibility::of(&brain, &projection, fine);
+    let seen = Visibility::of_cut(&brain, &projection, fine, scene.cut());
     let picture = paint(scene, Some(&brain), &seen, size, n_samples);
     Ok((picture, seen))
 }
@@ -138,22 +150,26 @@ pub(super) fn paint_on(scene: &Scene, brain: Option<&PosedBrain>, canvas: &Canva
         ..
     } = *canvas;
     let shader = Shader::new(scene, brain);
+    let fine = size.map(|pixels| pixels * n_samples);
+    let projection = scene.camera.projection(fine);
+    let inside = brain
+        .filter(|_| is_as_scanned(&scene.pose))
+        .and_then(|brain| {
+            let data = (scene.subject, scene.layer);
+            InteriorReader::new(&scene.interior, data, brain, &projection)
+        });
     let mut rgba = vec![0; size[0] * size[1] * 4];
     let rows = rgba.par_chunks_mut(4 * size[0].max(1)).enumerate();
     rows.for_each(|(row, pixels)| {
         for (column, pixel) in pixels.chunks_exact_mut(4).enumerate() {
-            let samples = (0..n_samples * n_samples).map(|at| {
-                let (x, y) = (at % n_samples, at / n_samples);
-                seen.hit(column * n_samples + x, row * n_samples + y)
+            let cortex = sample(seen, [column, row], n_samples).map(|sample| {
+                let colour = shader.colour(&sample.hit, [column, row]);
+                (colour, sample.share * shader.opacity, sample.distance)
             });
-            let middle = samples.clone().nth(n_samples * n_samples / 2).flatten();
-            let n_hits = samples.clone().flatten().count();
-            if let Some(hit) = middle.or_else(|| samples.flatten().next()) {
-                let bytes = |value: f32| (value * 255.0).round().clamp(0.0, 255.0) as u8;
-                let [red, green, blue] = shader.colour(&hit, [column, row]).map(bytes);
-                let opacity = bytes(n_hits as f32 / (n_samples * n_samples) as f32);
-                pixel.copy_from_slice(&[red, green, blue, opacity]);
-            }
+            let slice = inside.as_ref().and_then(|inside| {
+                inside.at([column, row].map(|at| (at as f64 + 0.5) * n_samples as f64))
+            });
+            pixel.copy_from_slice(&mixed(cortex, slice));
         }
     });
     if let Some(dropout) = &scene.marks.dropout {
@@ -168,23 +184,80 @@ pub(super) fn paint_on(scene: &Scene, brain: Option<&PosedBrain>, canvas: &Canva
     Picture { size, rgba }
 }
 
+/// What a pixel shows of the cortex.
+struct Sample {
+    hit: Hit,
+    /// The share of the pixel that the cortex covers.
+    share: f32,
+    /// Along the view, mm.
+    distance: f64,
+}
+
+/// The sample at the centre of a pixel, or else the first that shows something.
+fn sample(seen: &Visibility, [column, row]: [usize; 2], n_samples: usize) -> Option<Sample> {
+    let n_all = n_samples * n_samples;
+    let place = |at: usize| {
+        [
+            column * n_samples + at % n_samples,
+            row * n_samples + at / n_samples,
+        ]
+    };
+    let hit = |at: usize| {
+        let [x, y] = place(at);
+        seen.hit(x, y).map(|hit| (at, hit))
+    };
+    let n_hits = (0..n_all).filter_map(hit).count();
+    let (at, hit) = hit(n_all / 2).or_else(|| (0..n_all).find_map(hit))?;
+    let [x, y] = place(at);
+    Some(Sample {
+        hit,
+        share: n_hits as f32 / n_all as f32,
+        distance: f64::from(seen.distance(x, y)?),
+    })
+}
+
+/// The cortex, which covers a pixel by a share, before or behind a slice, which covers it wholly.
+fn mixed(cortex: Option<([f32; 3], f32, f64)>, slice: Option<([f32; 3], f64)>) -> [u8; 4] {
+    let bytes = |value: f32| (value * 255.0).round().clamp(0.0, 255.0) as u8;
+    let pixel = |[red, green, blue]: [f32; 3], opacity: f32| [red, green, blue, opacity].map(bytes);
+    match (cortex, slice) {
+        (None, None) => [0; 4],
+        (Some((colour, share, _)), None) => pixel(colour, share),
+        (Some((colour, share, distance)), Some((below, of_slice))) if distance < of_slice => {
+            let over = [0, 1, 2].map(|at| below[at] + share * (colour[at] - below[at]));
+            pixel(over, 1.0)
+        }
+        (_, Some((colour, _))) => pixel(colour, 1.0),
+    }
+}
+
+/// A vector of each vertex, left and right.
+type BothSides<'s> = [&'s [[f32; 3]]; 2];
+
 /// Colours of points of the surface.
 struct Shader<'s, 'a> {
     scene: &'s Scene<'a>,
     layer: Option<LayerReader<'a>>,
-    normals: [&'s [[f32; 3]]; 2],
+    normals: BothSides<'s>,
     to_camera: [f32; 3],
     /// From 0, none, to 1.
     light: f32,
+    /// How opaque the cortex is, from 0 to 1.
+    opacity: f32,
+    /// Where hemispheres are seen from inside, too: the points of their vertices, and where the camera stands.
+    cut: Option<(BothSides<'s>, [f64; 3])>,
 }
 
 impl<'s, 'a> Shader<'s, 'a> {
     fn new(scene: &'s Scene<'a>, brain: Option<&'s PosedBrain>) -> Self {
-        let mut normals: [&[[f32; 3]]; 2] = [&[]; 2];
+        let (mut normals, mut points): (BothSides, BothSides) = ([&[]; 2], [&[]; 2]);
         for hemisphere in brain.iter().flat_map(|brain| &brain.hemispheres) {
             normals[hemisphere.side.index()] = &hemisphere.normals;
+            points[hemisphere.side.index()] = &hemisphere.points;
         }
-        let back = scene.camera.projection([1, 1]).axes[2];
+        let projection = scene.camera.projection([1, 1]);
+        let back = projection.axes[2];
+        let is_as_scanned = brain.is_some() && is_as_scanned(&scene.pose);
         let reader = |layer: &Layer<'a>| LayerReader::new(layer, scene.subject);
         Self {
             scene,
@@ -195,12 +268,24 @@ impl<'s, 'a> Shader<'s, 'a> {
                 Some(brain) if scene.is_lit => 1.0 - brain.flatness,
                 _ => 0.0,
             },
+            opacity: if is_as_scanned {
+                scene.interior.opacity.clamp(0.0, 1.0)
+            } else {
+                1.0
+            },
+            cut: scene
+                .cut()
+                .filter(|_| is_as_scanned)
+                .map(|_| (points, projection.eye)),
         }
     }
 
     /// Red, green and blue from 0 to 1 of a point in a pixel, given by column and row.
     fn colour(&self, hit: &Hit, pixel: [usize; 2]) -> [f32; 3] {
         let shade = self.shade(hit);
+        if self.is_inner(hit) {
+            return [INNER_GREY * shade; 3];
+        }
         self.unlit(hit, pixel).map(|channel| channel * shade)
     }
 
@@ -222,6 +307,19 @@ impl<'s, 'a> Shader<'s, 'a> {
             _ => self.grey(hit),
         };
         [red, green, blue].map(|channel| below + opacity * (channel - below))
+    }
+
+    /// Whether a point is seen from inside.
+    fn is_inner(&self, hit: &Hit) -> bool {
+        let Some((points, eye)) = &self.cut else {
+            return false;
+        };
+        let side = hit.side.index();
+        let [point, normal] = [hit.point(points[side]), hit.point(self.normals[side])];
+        let facing: f64 = (0..3)
+            .map(|axis| f64::from(normal[axis]) * (eye[axis] - f64::from(point[axis])))
+            .sum();
+        facing < 0.0
     }
 
     fn grey(&self, hit: &Hit) -> f32 {
@@ -254,5 +352,7 @@ fn is_dot(pixel: [usize; 2]) -> bool {
     column % DOT_STEP < DOT_SIZE && row % DOT_STEP < DOT_SIZE
 }
 
+/// Grey of a surface that is seen from inside.
+const INNER_GREY: f32 = 0.3;
 /// Light that a surface seen from its edge gets.
 const AMBIENT: f32 = 0.25;

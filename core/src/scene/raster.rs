@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::camera::Projection;
+use super::interior::Plane;
 use super::pose::PosedBrain;
 use crate::brain::Side;
 
@@ -86,6 +87,8 @@ pub(super) struct Piece {
     /// Which triangles of the picture are its own.
     pub(super) triangles: Range<usize>,
     pub(super) faces: Faces,
+    /// How far each vertex lies beyond a plane; what lies beyond is not drawn. Empty if nothing is cut away.
+    pub(super) beyond: Vec<f64>,
 }
 
 /// The vertices of a triangle, and its hemisphere.
@@ -114,6 +117,17 @@ impl Visibility {
     /// number of threads.
     #[must_use]
     pub fn of(brain: &PosedBrain, projection: &Projection, size: [usize; 2]) -> Self {
+        Self::of_cut(brain, projection, size, None)
+    }
+
+    /// As [`Visibility::of`], without what lies beyond a plane. Then surfaces are seen from inside, too.
+    #[must_use]
+    pub fn of_cut(
+        brain: &PosedBrain,
+        projection: &Projection,
+        size: [usize; 2],
+        cut: Option<&Plane>,
+    ) -> Self {
         let pieces = brain.hemispheres.iter().map(|hemisphere| Piece {
             places: hemisphere
                 .points
@@ -121,11 +135,17 @@ impl Visibility {
                 .map(|point| projection.project(*point))
                 .collect(),
             triangles: hemisphere.triangles.clone(),
-            faces: if hemisphere.is_inside_out {
-                Faces::Back
-            } else {
-                Faces::Front
+            faces: match (cut, hemisphere.is_inside_out) {
+                (Some(_), _) => Faces::Both,
+                (None, true) => Faces::Back,
+                (None, false) => Faces::Front,
             },
+            beyond: cut.map_or_else(Vec::new, |plane| {
+                let points = hemisphere.points.par_iter();
+                points
+                    .map(|point| plane.beyond(point.map(f64::from)))
+                    .collect()
+            }),
         });
         Self::of_pieces(&pieces.collect::<Vec<_>>(), brain.triangles.clone(), size)
     }
@@ -217,7 +237,15 @@ fn blocks(pieces: &[Piece]) -> Vec<Block<'_>> {
 impl Block<'_> {
     fn projected(&self, vertices: [u32; 3], size: [usize; 2]) -> Option<Projected> {
         let places = vertices.map(|vertex| self.piece.places[vertex as usize]);
-        Projected::new(places, self.piece.faces, size)
+        let of_vertex = |vertex: u32| self.piece.beyond.get(vertex as usize).copied();
+        let beyond = vertices.map(|vertex| of_vertex(vertex).unwrap_or(f64::NEG_INFINITY));
+        if beyond.iter().all(|beyond| *beyond > 0.0) {
+            return None;
+        }
+        let is_cut = beyond.iter().any(|beyond| *beyond > 0.0);
+        let mut projected = Projected::new(places, self.piece.faces, size)?;
+        projected.beyond = is_cut.then_some(beyond);
+        Some(projected)
     }
 
     /// Lists the triangles of each band of rows, in their order.
@@ -248,6 +276,8 @@ struct Projected {
     rows: [usize; 2],
     columns: [usize; 2],
     doubled_area: f64,
+    /// How far its corners lie beyond a plane that cuts it.
+    beyond: Option<[f64; 3]>,
 }
 
 impl Projected {
@@ -280,6 +310,7 @@ impl Projected {
             columns: range(0)?,
             corners: corners.map(|[x, y, distance]| [x, y, 1.0 / distance]),
             doubled_area,
+            beyond: None,
         })
     }
 
@@ -303,7 +334,10 @@ impl Projected {
                     opposite[corner] / self.doubled_area * self.corners[corner][2]
                 });
                 let nearness = near[0] + near[1] + near[2];
-                if nearness as f32 > pixel.nearness {
+                let is_beyond = self
+                    .beyond
+                    .is_some_and(|[a, b, c]| near[0] * a + near[1] * b + near[2] * c > 0.0);
+                if nearness as f32 > pixel.nearness && !is_beyond {
                     *pixel = Fragment {
                         triangle: index,
                         weights: [(near[0] / nearness) as f32, (near[1] / nearness) as f32],

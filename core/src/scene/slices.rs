@@ -169,7 +169,7 @@ pub fn draw_slice(scene: &SliceScene, view: &SliceView, size: [usize; 2]) -> Pic
 
 impl SliceScene<'_> {
     /// The colour of a point; `None` where nothing is.
-    fn colour(&self, point: [f32; 3]) -> Option<[u8; 4]> {
+    pub(super) fn colour(&self, point: [f32; 3]) -> Option<[u8; 4]> {
         if let Some(layer) = &self.layer
             && let DataMap::Volume(volume) = &layer.data
             && let Some([red, green, blue]) = layer.colour(volume.at(point))

@@ -9,8 +9,8 @@ use std::borrow::Cow;
 use heschl_core::brain::{NO_DATA, Subject};
 use heschl_core::scene::{
     BelowThreshold, Camera, Category, ColourMap, ColourMap2d, ColourScale, ColourScale2d,
-    Colouring, DataMap, FADED_OPACITY, Layer, LayerStyle, Marks, MissingLook, Opacity, Picture,
-    PointColour, PointKind, Pose, Scene, Underlay, Visibility, colours, draw_flat,
+    Colouring, DataMap, FADED_OPACITY, Interior, Layer, LayerStyle, Marks, MissingLook, Opacity,
+    Picture, PointColour, PointKind, Pose, Scene, Underlay, Visibility, colours, draw_flat,
 };
 
 /// Values of both hemispheres that are the same everywhere.
@@ -57,6 +57,7 @@ fn scene(layer: Option<Layer<'_>>) -> Scene<'_> {
         layer,
         outlines: None,
         marks: Marks::default(),
+        interior: Interior::default(),
         is_lit: false,
     }
 }

@@ -8,8 +8,8 @@ use heschl_core::brain::{DepthSpacing, Hemisphere, Missing, Subject, Surface, Su
 use heschl_core::files::formats::gifti::geometry::GiftiFile;
 use heschl_core::files::formats::npz;
 use heschl_core::scene::{
-    Camera, ColourScale, DataMap, Interpolation, Layer, LayerStyle, Marks, Picture, Pose, Scene,
-    Underlay, View, VolumeMap, draw, draw_flat, values,
+    Camera, ColourScale, DataMap, Interior, Interpolation, Layer, LayerStyle, Marks, Picture, Pose,
+    Scene, Underlay, View, VolumeMap, draw, draw_flat, values,
 };
 use heschl_core::stats::score::correlation;
 use ndarray::{Array2, Array3, Ix1, Ix2, Ix3};
@@ -58,6 +58,7 @@ pub(crate) fn scene(subject: &Subject) -> Scene<'_> {
         layer: None,
         outlines: None,
         marks: Marks::default(),
+        interior: Interior::default(),
         is_lit: false,
     }
 }
@@ -191,6 +192,7 @@ fn pictures_are_those_of_pycortex() {
             }),
             outlines: None,
             marks: Marks::default(),
+            interior: Interior::default(),
             is_lit: view.is_lit,
         };
         let begun = std::time::Instant::now();

@@ -6,8 +6,8 @@ use std::time::Instant;
 use heschl_core::brain::{Hemisphere, Side, Subject, Surface, SurfaceKind};
 use heschl_core::maths::matrix::product_peak_flops;
 use heschl_core::scene::{
-    ColourMap, ColourScale, DataMap, Layer, LayerStyle, Marks, NamedView, PosedBrain, Scene,
-    Underlay, Visibility, paint,
+    ColourMap, ColourScale, DataMap, Interior, Layer, LayerStyle, Marks, NamedView, PosedBrain,
+    Scene, Underlay, Visibility, paint,
 };
 
 use super::median;
@@ -72,6 +72,7 @@ pub(super) fn run(args: &Args) -> CommandResult {
         }),
         outlines: None,
         marks: Marks::default(),
+        interior: Interior::default(),
         is_lit: true,
     };
     let first = picture(&scene, &brain, args.size, 1);

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use heschl_core::brain::Subject;
 use heschl_core::scene::{
-    Camera, ColourScale, FIELD_OF_VIEW_DEGREES, Interpolation, Layer, LayerStyle, Marks, Outlines,
-    Picture, PoseError, PosedBrain, Scene, Underlay, View, Visibility, paint,
+    Camera, ColourScale, FIELD_OF_VIEW_DEGREES, Interior, Interpolation, Layer, LayerStyle, Marks,
+    Outlines, Picture, PoseError, PosedBrain, Scene, Underlay, View, Visibility, paint,
 };
 
 use super::BrainSettings;
-use crate::brain_map::PlacedMap;
+use crate::brain_map::{Anatomy, PlacedMap};
 
 /// Width of the borders of regions, as a share of the picture's height.
 const OUTLINE_SHARE: f32 = 2.0 / 1024.0;
@@ -93,11 +93,31 @@ fn is_same_sight(one: &BrainSettings, two: &BrainSettings) -> bool {
         let ([azimuth, altitude], [right, up]) = (settings.turn, settings.pan);
         [azimuth, altitude, settings.zoom, right, up].map(f64::to_bits)
     };
-    is_same_pose(one, two) && bits(one) == bits(two)
+    let point = |settings: &BrainSettings| {
+        let point = settings.slices.cursor.map(f64::to_bits);
+        (settings.interior.cut, settings.interior.cut.map(|_| point))
+    };
+    let is_same_cut = point(one) == point(two);
+    is_same_pose(one, two) && bits(one) == bits(two) && is_same_cut
+}
+
+/// Turns and enlarges a view as the user did; returns its camera, moved as the user moved the picture.
+fn turn(view: &mut View, settings: &BrainSettings, subject: &Subject, size: [usize; 2]) -> Camera {
+    view.camera.azimuth += settings.turn[0];
+    view.camera.altitude = (view.camera.altitude + settings.turn[1]).clamp(0.0, 180.0);
+    let height = 2.0 * view.camera.radius * (FIELD_OF_VIEW_DEGREES / 2.0).to_radians().tan();
+    view.camera.radius /= settings.zoom;
+    let mut camera = view.camera(subject);
+    let [right, up, _] = camera.projection(size).axes;
+    for axis in 0..3 {
+        let [across, along] = settings.pan;
+        camera.target[axis] += height * (across * right[axis] + along * up[axis]);
+    }
+    camera
 }
 
 impl Drawer {
-    /// Draws a map between limits.
+    /// Draws a map between limits, and slices through an image if there are to be some.
     ///
     /// * `size`: width and height, pixels.
     /// * `n_samples`: samples of a pixel along each side.
@@ -108,7 +128,7 @@ impl Drawer {
         &mut self,
         settings: &BrainSettings,
         subject: &Subject,
-        (map, limits): (&PlacedMap, [f32; 2]),
+        (map, limits, anatomy): (&PlacedMap, [f32; 2], Option<&Anatomy>),
         size: [usize; 2],
         n_samples: usize,
     ) -> Result<Drawn, String> {
@@ -125,20 +145,13 @@ impl Drawer {
             view.fit_to(subject, &brain, size);
         }
         let (_, _, brain) = self.posed.insert((settings.clone(), unfitted, brain));
-        view.camera.azimuth += settings.turn[0];
-        view.camera.altitude = (view.camera.altitude + settings.turn[1]).clamp(0.0, 180.0);
-        let height = 2.0 * view.camera.radius * (FIELD_OF_VIEW_DEGREES / 2.0).to_radians().tan();
-        view.camera.radius /= settings.zoom;
-        let mut camera = view.camera(subject);
-        let [right, up, _] = camera.projection(size).axes;
-        for axis in 0..3 {
-            let [across, along] = settings.pan;
-            camera.target[axis] += height * (across * right[axis] + along * up[axis]);
-        }
+        let camera = turn(&mut view, settings, subject, size);
         let chosen = settings.chosen_region(subject);
         let all = settings.parcellation(subject);
         let regions = chosen.as_ref().or(all.filter(|_| settings.has_outlines));
         let depths = settings.depths();
+        let (inside, to_viewer) = (&settings.interior, camera.projection(size).axes[2]);
+        let slices = inside.planes(settings.slices.cursor, to_viewer);
         let scene = Scene {
             subject,
             pose: view.pose,
@@ -162,6 +175,12 @@ impl Drawer {
                 width: (OUTLINE_SHARE * size[1] as f32).max(1.0),
             }),
             marks: Marks::default(),
+            interior: Interior {
+                slices: &slices,
+                image: anatomy.map(Anatomy::under),
+                cut: inside.cut(settings.slices.cursor, (to_viewer, camera.eye())),
+                opacity: inside.opacity,
+            },
             is_lit: settings.is_lit,
         };
         let seen = match &self.seen {
@@ -173,7 +192,7 @@ impl Drawer {
             _ => {
                 let fine = size.map(|pixels| pixels * n_samples);
                 let projection = scene.camera.projection(fine);
-                Arc::new(Visibility::of(brain, &projection, fine))
+                Arc::new(Visibility::of_cut(brain, &projection, fine, scene.cut()))
             }
         };
         self.seen = Some((settings.clone(), size, n_samples, seen.clone()));

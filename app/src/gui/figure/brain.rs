@@ -34,7 +34,7 @@ pub(super) fn svg(shown: &BrainPicture, size: ExportSize, recipe: &str) -> Resul
     };
     let (picture, letters) = match settings.layout {
         BrainLayout::Cortex => {
-            let map = (shown.map.as_ref(), shown.limits);
+            let map = (shown.map.as_ref(), shown.limits, shown.anatomy.as_deref());
             let drawn = Drawer::default().draw(settings, shown.subject(), map, pixels, N_SAMPLES);
             (drawn?.picture, vec![])
         }

@@ -2,6 +2,7 @@
 
 mod controls;
 mod film;
+mod interior;
 mod navigation;
 mod regions;
 mod slices;

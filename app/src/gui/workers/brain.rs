@@ -115,6 +115,8 @@ struct Known {
     prepared: Option<(PreparedKey, Prepared)>,
     /// The image under slices, if the subject has one.
     anatomy: Option<(SubjectChoice, Option<Arc<Anatomy>>)>,
+    /// The same without what surrounds the head, for slices inside of the cortex.
+    inside: Option<(SubjectChoice, Option<Arc<Anatomy>>)>,
     /// Of the subject that was opened last.
     drawer: Drawer,
     /// The film of the scores.
@@ -183,20 +185,21 @@ impl Known {
         &mut self,
         request: &BrainRequest,
         ready: &Prepared,
-        limits: [f32; 2],
-    ) -> Result<Drawn, String> {
+        (limits, inside): ([f32; 2], Option<&Anatomy>),
+    ) -> Result<Drawn, Failure> {
         let settings = &request.settings;
-        let shown = (&*ready.map, limits);
+        let shown = (&*ready.map, limits, inside);
         let subject = &ready.open.subject;
         if !request.is_moving {
             let size = request.size;
-            return self.drawer.draw(settings, subject, shown, size, N_SAMPLES);
+            let drawn = self.drawer.draw(settings, subject, shown, size, N_SAMPLES);
+            return drawn.map_err(Failure::new);
         }
         let begun = Instant::now();
         let size = self.reduction.of(request.size);
         let drawn = self.drawer.draw(settings, subject, shown, size, 1);
         self.reduction.took(begun.elapsed().as_secs_f64());
-        drawn
+        drawn.map_err(Failure::new)
     }
 
     /// Limits and values of the scan that is shown, if one is.
@@ -232,16 +235,8 @@ impl Known {
         ready: &Prepared,
         limits: [f32; 2],
     ) -> Result<(Picture, SliceLayout, Option<Arc<Anatomy>>), Failure> {
-        let (settings, choice) = (&request.settings, &request.subject);
-        let anatomy = match &self.anatomy {
-            Some((of, anatomy)) if of == choice => anatomy.clone(),
-            _ => {
-                let read = Anatomy::of(&ready.open, choice.transform.as_deref())?;
-                let read = read.map(Arc::new);
-                self.anatomy = Some((choice.clone(), read.clone()));
-                read
-            }
-        };
+        let settings = &request.settings;
+        let anatomy = self.anatomy(request, ready)?;
         let subject = &ready.open.subject;
         let layout = SliceLayout::of(&settings.slices, subject, request.size);
         let scale = ColourScale {
@@ -256,6 +251,44 @@ impl Known {
             (&ready.map, scale, settings.threshold),
         );
         Ok((picture, layout, anatomy))
+    }
+
+    /// The image under slices.
+    fn anatomy(
+        &mut self,
+        request: &BrainRequest,
+        ready: &Prepared,
+    ) -> Result<Option<Arc<Anatomy>>, Failure> {
+        let choice = &request.subject;
+        if let Some((of, anatomy)) = &self.anatomy
+            && of == choice
+        {
+            return Ok(anatomy.clone());
+        }
+        let read = Anatomy::of(&ready.open, choice.transform.as_deref())?;
+        let read = read.map(Arc::new);
+        self.anatomy = Some((choice.clone(), read.clone()));
+        Ok(read)
+    }
+
+    /// The image for slices inside of the cortex, without what surrounds the head; read once they are wanted.
+    fn inside(
+        &mut self,
+        request: &BrainRequest,
+        ready: &Prepared,
+    ) -> Result<Option<Arc<Anatomy>>, Failure> {
+        if !request.settings.interior.has_slices() {
+            return Ok(None);
+        }
+        if let Some((of, inside)) = &self.inside
+            && *of == request.subject
+        {
+            return Ok(inside.clone());
+        }
+        let image = self.anatomy(request, ready)?;
+        let inside = image.map(|image| Arc::new((*image).clone().without_background()));
+        self.inside = Some((request.subject.clone(), inside.clone()));
+        Ok(inside)
     }
 
     /// Finds out where the scores' voxels lie.
@@ -346,10 +379,10 @@ fn picture(
         .unwrap_or(ready.limits[usize::from(has_middle)]);
     let drawn = match settings.layout {
         BrainLayout::Cortex => {
-            let drawn = known.draw(&request, &ready, limits);
-            let drawn = drawn.map_err(Failure::new)?;
+            let inside = known.inside(&request, &ready)?;
+            let drawn = known.draw(&request, &ready, (limits, inside.as_deref()))?;
             let seen = (drawn.seen, drawn.mark, drawn.view);
-            (drawn.picture, Some(seen), None, None)
+            (drawn.picture, Some(seen), None, inside)
         }
         BrainLayout::Slices => {
             let (picture, layout, anatomy) = known.slices(&request, &ready, limits)?;

@@ -3,7 +3,7 @@
 use heschl_core::brain::{FlatMap, OVERLAYS, Overlays, Side, Subject, SurfaceKind};
 use heschl_core::files::formats::drawing::Drawing;
 use heschl_core::scene::{
-    Camera, Lines, Marks, NamedVertices, Pose, Scene, Underlay, draw_flat, labels,
+    Camera, Interior, Lines, Marks, NamedVertices, Pose, Scene, Underlay, draw_flat, labels,
 };
 
 /// Units of the drawing for each mm of the flat map.
@@ -141,6 +141,7 @@ fn lines_and_names_stand_where_regions_are() {
         layer: None,
         outlines: None,
         marks: Marks::default(),
+        interior: Interior::default(),
         is_lit: false,
     };
     let size = [600, 300];

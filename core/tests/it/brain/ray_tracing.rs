@@ -3,8 +3,8 @@
 use heschl_core::brain::{NO_DATA, Side, Subject};
 use heschl_core::maths::random::PythonRandom;
 use heschl_core::scene::{
-    BelowThreshold, Camera, ColourMap, ColourScale, DataMap, Layer, LayerStyle, Marks, MissingLook,
-    Pose, PosedBrain, Scene, Underlay, draw,
+    BelowThreshold, Camera, ColourMap, ColourScale, DataMap, Interior, Layer, LayerStyle, Marks,
+    MissingLook, Pose, PosedBrain, Scene, Underlay, draw,
 };
 use rayon::prelude::*;
 
@@ -315,6 +315,7 @@ fn two_renderers_draw_the_same_picture_of_200_random_scenes() {
                 layer: Some(random_layer(values, &mut random)),
                 outlines: None,
                 marks: Marks::default(),
+                interior: Interior::default(),
                 is_lit: random.below(2) == 0,
             };
             let tracer = Tracer {

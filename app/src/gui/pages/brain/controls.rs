@@ -4,7 +4,7 @@ use eframe::egui;
 use egui::accesskit::Role;
 use heschl_core::scene::{BelowThreshold, ColourMap, MissingLook, NamedView};
 
-use super::{COLUMNS, SIDE, VIEWS, navigation, slices};
+use super::{COLUMNS, SIDE, VIEWS, interior, navigation, slices};
 use crate::gui::actions::{Action, Actions, PathPurpose};
 use crate::gui::brain::{BrainInfo, BrainLayout, BrainSettings, has_view};
 use crate::gui::icons;
@@ -144,6 +144,9 @@ fn cortex(
     egui::CollapsingHeader::new("More")
         .id_salt("more of the view")
         .show(ui, |ui| pose(ui, settings));
+    egui::CollapsingHeader::new("Inside")
+        .id_salt("inside of the cortex")
+        .show(ui, |ui| interior::controls(ui, settings));
     tick(ui, &mut settings.is_lit, "Light");
     if button(ui, icons::ROTATE_CCW, "Reset view").clicked() {
         settings.reset_view();
