@@ -1,11 +1,12 @@
 //! Pictures against a second renderer, which follows a ray through each pixel and shares no code with the first but the pose.
 
-use heschl_core::brain::{NO_DATA, Side, Subject};
+use heschl_core::brain::{DepthSpacing, Missing, NO_DATA, Side, Subject};
 use heschl_core::maths::random::PythonRandom;
 use heschl_core::scene::{
-    BelowThreshold, Camera, ColourMap, ColourScale, DataMap, Interior, Layer, LayerStyle, Marks,
-    MissingLook, Pose, PosedBrain, Scene, Underlay, draw,
+    BelowThreshold, Camera, ColourMap, ColourScale, DataMap, Interior, Interpolation, Layer,
+    LayerStyle, Marks, MissingLook, Plane, Pose, PosedBrain, Scene, Underlay, VolumeMap, draw,
 };
+use ndarray::Array3;
 use rayon::prelude::*;
 
 const SIZE: [usize; 2] = [96, 72];
@@ -94,14 +95,20 @@ impl Node {
         enters <= leaves
     }
 
-    /// Finds the nearest triangle that a ray meets from outside, and the shares of its vertices.
-    fn find(&self, eye: Point, ray: Point, nearest: &mut Option<(f64, Triangle, Point)>) {
+    /// Finds the nearest triangle that a ray meets, and the shares of its vertices: from outside, or, if something is cut away,
+    /// from either side before the cut.
+    fn find(
+        &self,
+        (eye, ray): (Point, Point),
+        cut: Option<&Plane>,
+        nearest: &mut Option<(f64, Triangle, Point)>,
+    ) {
         let before = nearest.as_ref().map_or(f64::INFINITY, |known| known.0);
         if !self.is_met(eye, ray, before) {
             return;
         }
         for half in self.halves.iter().flat_map(|halves| halves.iter()) {
-            half.find(eye, ray, nearest);
+            half.find((eye, ray), cut, nearest);
         }
         for triangle in &self.triangles {
             let [a, b, c] = triangle.corners;
@@ -111,7 +118,14 @@ impl Node {
             let [v, w, along] = [dot(from, p), dot(ray, q), dot(ac, q)].map(|x| x / determinant);
             let is_inside = v >= 0.0 && w >= 0.0 && v + w <= 1.0;
             let is_nearest = nearest.as_ref().is_none_or(|known| along < known.0);
-            if determinant > 0.0 && is_inside && along > 0.0 && is_nearest {
+            let is_seen = match cut {
+                None => determinant > 0.0,
+                Some(plane) => {
+                    let point = std::array::from_fn(|axis| eye[axis] + along * ray[axis]);
+                    dot(plane.normal, minus(point, plane.point)) <= 0.0
+                }
+            };
+            if is_seen && is_inside && along > 0.0 && is_nearest {
                 *nearest = Some((along, *triangle, [1.0 - v - w, v, w]));
             }
         }
@@ -162,30 +176,70 @@ impl Tracer<'_> {
         let y = (height / 2.0 - row as f64 - 0.5) / (height / 2.0) * half;
         let ray = std::array::from_fn(|axis| x * right[axis] + y * up[axis] - back[axis]);
         let mut nearest = None;
-        self.tree.find(eye, ray, &mut nearest);
-        let Some((_, triangle, shares)) = nearest else {
-            return [0; 4];
+        let interior = &self.scene.interior;
+        let cut = interior.cut.as_ref();
+        self.tree.find((eye, ray), cut, &mut nearest);
+        let cortex = nearest.map(|(along, triangle, shares)| {
+            let shade = self.shade(&triangle, shares, back);
+            let point = std::array::from_fn(|axis| eye[axis] + along * ray[axis]);
+            let to_eye = minus(eye, point);
+            let is_inner = cut.is_some() && dot(self.normal(&triangle, shares), to_eye) < 0.0;
+            let colour = if is_inner {
+                [0.3; 3]
+            } else {
+                self.colour(&triangle, shares, [column, row])
+            };
+            (along, colour.map(|channel| channel * shade))
+        });
+        let opacity = f64::from(interior.opacity);
+        let (colour, opacity) = match (cortex, self.slice(eye, ray)) {
+            (None, None) => return [0; 4],
+            (Some((_, colour)), None) => (colour, opacity),
+            (Some((along, colour)), Some((of_slice, below))) if along < of_slice => {
+                let mix = |at: usize| opacity * colour[at] + (1.0 - opacity) * below[at];
+                ([mix(0), mix(1), mix(2)], 1.0)
+            }
+            (_, Some((_, colour))) => (colour, 1.0),
         };
-        let colour = self.colour(&triangle, shares, [column, row]);
-        let shade = self.shade(&triangle, shares, back);
-        let [r, g, b] = colour.map(|channel| (channel * shade * 255.0).round() as u8);
-        [r, g, b, 255]
+        let [r, g, b] = colour.map(|channel| (channel * 255.0).round() as u8);
+        [r, g, b, (opacity * 255.0).round() as u8]
+    }
+
+    /// The nearest slice that a ray meets within 4 mm around the cortex, and its grey.
+    fn slice(&self, eye: Point, ray: Point) -> Option<(f64, Point)> {
+        let mut met = Vec::new();
+        for plane in self.scene.interior.slices {
+            let along = dot(plane.normal, minus(plane.point, eye)) / dot(plane.normal, ray);
+            let point: Point = std::array::from_fn(|axis| eye[axis] + along * ray[axis]);
+            let is_near = (0..3).all(|axis| {
+                point[axis] >= self.tree.least[axis] - 4.0
+                    && point[axis] <= self.tree.most[axis] + 4.0
+            });
+            if along > 0.0 && is_near {
+                met.push((along, [f64::from(brightness(point)); 3]));
+            }
+        }
+        met.into_iter().min_by(|a, b| a.0.total_cmp(&b.0))
+    }
+
+    fn normal(&self, triangle: &Triangle, shares: Point) -> Point {
+        let mut hemispheres = self.brain.hemispheres.iter();
+        let own = hemispheres.find(|own| own.side == triangle.side).unwrap();
+        let corners = triangle
+            .vertices
+            .map(|vertex| own.normals[vertex as usize].map(f64::from));
+        std::array::from_fn(|axis| {
+            (0..3)
+                .map(|corner| shares[corner] * corners[corner][axis])
+                .sum()
+        })
     }
 
     fn shade(&self, triangle: &Triangle, shares: Point, back: Point) -> f64 {
         if !self.scene.is_lit {
             return 1.0;
         }
-        let own = self.brain.hemispheres.iter();
-        let own = own.clone().find(|own| own.side == triangle.side).unwrap();
-        let corners = triangle
-            .vertices
-            .map(|vertex| own.normals[vertex as usize].map(f64::from));
-        let normal: Point = std::array::from_fn(|axis| {
-            (0..3)
-                .map(|corner| shares[corner] * corners[corner][axis])
-                .sum()
-        });
+        let normal = self.normal(triangle, shares);
         let facing = dot(normal, back).abs() / dot(normal, normal).sqrt();
         let light = 1.0 - f64::from(self.brain.flatness);
         1.0 - light + light * (0.25 + 0.75 * facing)
@@ -295,6 +349,88 @@ fn compare(first: &[u8], second: &[[u8; 4]]) -> [usize; 2] {
     [n, n_differ]
 }
 
+/// Brightness from 0 to 1 of the voxel of 8 mm at a point.
+fn brightness(point: Point) -> f32 {
+    let voxel = point.map(|mm| ((mm + 160.0) / 8.0).round_ties_even() as usize);
+    ((3 * voxel[0] + 5 * voxel[1] + 7 * voxel[2]) % 17) as f32 / 16.0
+}
+
+/// An image with these brightnesses, `(z, y, x)`.
+fn image() -> Array3<f32> {
+    Array3::from_shape_fn((41, 41, 41), |(z, y, x)| {
+        brightness([x, y, z].map(|at| 8.0 * at as f64 - 160.0))
+    })
+}
+
+/// The image in its place.
+fn volume(image: &Array3<f32>) -> VolumeMap<'_> {
+    VolumeMap {
+        values: image.view(),
+        to_voxels: [
+            [0.125, 0.0, 0.0, 20.0],
+            [0.0, 0.125, 0.0, 20.0],
+            [0.0, 0.0, 0.125, 20.0],
+        ],
+        interpolation: Interpolation::Nearest,
+        depths: &[],
+        spacing: DepthSpacing::EqualDistance,
+        missing: Missing::IsSkipped,
+    }
+}
+
+fn random_plane(random: &mut PythonRandom) -> Plane {
+    Plane {
+        normal: std::array::from_fn(|_| random.normal()),
+        point: std::array::from_fn(|_| 60.0 * (random.unit() - 0.5)),
+    }
+}
+
+/// Draws scenes with both renderers; returns the pixels that show something, and how many differ.
+fn draw_with_both<'a>(
+    (brain, tree): (&'a PosedBrain, &'a Node),
+    values: [&'a [f32]; 2],
+    scene: &Scene<'a>,
+) -> [usize; 2] {
+    let tracer = Tracer {
+        scene: *scene,
+        brain,
+        tree,
+        values,
+    };
+    let traced: Vec<[u8; 4]> = (0..SIZE[0] * SIZE[1])
+        .map(|at| tracer.pixel(at % SIZE[0], at / SIZE[0]))
+        .collect();
+    let drawn = draw(scene, SIZE, 1).unwrap();
+    compare(&drawn.rgba, &traced)
+}
+
+fn random_scene<'a>(
+    (subject, pose): (&'a Subject, Pose),
+    values: [&'a [f32]; 2],
+    random: &mut PythonRandom,
+) -> Scene<'a> {
+    Scene {
+        subject,
+        pose,
+        camera: random_camera(random),
+        underlay: [Underlay::Curvature, Underlay::Plain][random.below(2)],
+        layer: Some(random_layer(values, random)),
+        outlines: None,
+        marks: Marks::default(),
+        interior: Interior::default(),
+        is_lit: random.below(2) == 0,
+    }
+}
+
+/// At least `share` of the pixels must be the same.
+fn assert_same(counts: impl ParallelIterator<Item = [usize; 2]>, least: usize) {
+    let [n, n_differ] = counts.reduce(|| [0; 2], |a, b| [a[0] + b[0], a[1] + b[1]]);
+    let share = 1.0 - n_differ as f64 / n as f64;
+    eprintln!("{n} pixels show something, {:.4} % the same", 100.0 * share);
+    assert!(n > least, "{n} pixels");
+    assert!(share >= 0.999, "{n_differ} of {n} pixels differ");
+}
+
 #[test]
 fn two_renderers_draw_the_same_picture_of_200_random_scenes() {
     let subject = Subject::fsaverage5();
@@ -307,35 +443,40 @@ fn two_renderers_draw_the_same_picture_of_200_random_scenes() {
         for _ in 0..N_SCENES_PER_POSE {
             let values = random_values(subject, &mut random);
             let values = [values[0].as_slice(), values[1].as_slice()];
-            let scene = Scene {
-                subject,
-                pose,
-                camera: random_camera(&mut random),
-                underlay: [Underlay::Curvature, Underlay::Plain][random.below(2)],
-                layer: Some(random_layer(values, &mut random)),
-                outlines: None,
-                marks: Marks::default(),
-                interior: Interior::default(),
-                is_lit: random.below(2) == 0,
-            };
-            let tracer = Tracer {
-                scene,
-                brain: &brain,
-                tree: &tree,
-                values,
-            };
-            let traced: Vec<[u8; 4]> = (0..SIZE[0] * SIZE[1])
-                .map(|at| tracer.pixel(at % SIZE[0], at / SIZE[0]))
-                .collect();
-            let drawn = draw(&scene, SIZE, 1).unwrap();
-            let [n, n_differ] = compare(&drawn.rgba, &traced);
+            let scene = random_scene((subject, pose), values, &mut random);
+            let [n, n_differ] = draw_with_both((&brain, &tree), values, &scene);
             counts = [counts[0] + n, counts[1] + n_differ];
         }
         counts
     });
-    let [n, n_differ] = counts.reduce(|| [0; 2], |a, b| [a[0] + b[0], a[1] + b[1]]);
-    let share = 1.0 - n_differ as f64 / n as f64;
-    eprintln!("{n} pixels on the cortex, {:.4} % the same", 100.0 * share);
-    assert!(n > 200_000, "{n} pixels");
-    assert!(share >= 0.999, "{n_differ} of {n} pixels differ");
+    assert_same(counts, 200_000);
+}
+
+#[test]
+fn two_renderers_draw_the_same_slices_cuts_and_transparent_cortex() {
+    let subject = Subject::fsaverage5();
+    let image = image();
+    let counts = (0..24).into_par_iter().map(|seed| {
+        let mut random = PythonRandom::new(1000 + seed);
+        let pose = Pose {
+            depth: random.unit() as f32,
+            ..Pose::default()
+        };
+        let brain = pose.apply(subject).unwrap();
+        let tree = tree(&brain);
+        let values = random_values(subject, &mut random);
+        let values = [values[0].as_slice(), values[1].as_slice()];
+        let slices: Vec<Plane> = (0..random.below(4))
+            .map(|_| random_plane(&mut random))
+            .collect();
+        let mut scene = random_scene((subject, pose), values, &mut random);
+        scene.interior = Interior {
+            slices: &slices,
+            image: Some((volume(&image), [0.0, 1.0])),
+            cut: (random.below(3) > 0).then(|| random_plane(&mut random)),
+            opacity: [1.0, random.unit() as f32][random.below(2)],
+        };
+        draw_with_both((&brain, &tree), values, &scene)
+    });
+    assert_same(counts, 20_000);
 }
