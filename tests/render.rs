@@ -118,6 +118,37 @@ fn a_picture_needs_no_environment_and_no_number_of_threads() {
     assert!(usual == bare && usual == one && usual == two);
 }
 
+/// From above, a slice shows the head where the cortex above it is cut away; the ventricles are darker than white matter.
+#[test]
+fn slices_are_seen_where_the_cortex_is_cut_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = left_alone(folder.path());
+    let out = folder.path().join("picture.png");
+    let greys = |options: &[&str]| -> Vec<u8> {
+        render(&data, "dorsal", &out, |command| {
+            command.args(options);
+        });
+        let (_, pixels) = pixels(&out);
+        let grey = pixels
+            .iter()
+            .filter(|[r, g, b, a]| *a == 255 && r == g && g == b);
+        grey.map(|pixel| pixel[0]).collect()
+    };
+    assert!(greys(&[]).is_empty());
+    // Below the cortex, the slice is seen around and between the hemispheres alone.
+    let below = greys(&["--slice", "axial=10"]).len();
+    assert!(below < 4_000, "{below}");
+    let cut = greys(&["--slice", "axial=10", "--cut", "axial=10"]);
+    assert!(cut.len() > 15_000, "{}", cut.len());
+    let share = |is_it: &dyn Fn(&u8) -> bool| {
+        cut.iter().filter(|grey| is_it(grey)).count() as f64 / cut.len() as f64
+    };
+    assert!(share(&|grey| *grey > 150) > 0.5 && share(&|grey| *grey < 110) > 0.005);
+    // Half transparent, every colour is mixed.
+    let mixed = greys(&["--slice", "axial=10", "--cortex-opacity", "0.5"]);
+    assert_eq!(mixed.len(), below);
+}
+
 #[test]
 fn what_cannot_be_drawn_is_told_in_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
@@ -127,7 +158,7 @@ fn what_cannot_be_drawn_is_told_in_a_sentence() {
     writer.write(&[0.5; 40]).unwrap();
     writer.finish().unwrap();
     let out = folder.path().join("picture.png");
-    let cases: [(&Path, &[&str], &str); 6] = [
+    let cases: [(&Path, &[&str], &str); 7] = [
         (
             &few,
             &["--map", "map"],
@@ -153,6 +184,11 @@ fn what_cannot_be_drawn_is_told_in_a_sentence() {
             &data,
             &["--map", "map", "--cmap", "jet2000"],
             "There is no colour map \"jet2000\"",
+        ),
+        (
+            &data,
+            &["--map", "map", "--view", "flat", "--slice", "axial=6"],
+            "are shown in the folded brain",
         ),
     ];
     for (data, arguments, sentence) in cases {

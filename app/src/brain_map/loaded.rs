@@ -9,8 +9,8 @@ use super::{BrainMap, ImageSpace, OpenSubject, PlacedMap, Placement};
 use crate::failure::Failure;
 
 /// Endings that name formats.
-const ENDINGS: [&str; 10] = [
-    ".gz", ".nii", ".gii", ".func", ".shape", ".dscalar", ".dlabel", ".mgh", ".mgz", ".npy",
+const ENDINGS: [&str; 11] = [
+    ".gz", ".nii", ".gii", ".func", ".shape", ".dscalar", ".dlabel", ".mgh", ".mgz", ".npy", ".hf5",
 ];
 
 impl BrainMap {
@@ -27,6 +27,7 @@ impl BrainMap {
         open: &OpenSubject,
         transform: Option<&str>,
     ) -> Result<Self, Failure> {
+        let transform = transform.or(loaded.transform.as_deref());
         let (values, shape, image) = match loaded.values {
             MapValues::Sides(sides) => {
                 return Ok(Self {

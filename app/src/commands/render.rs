@@ -32,8 +32,8 @@ const N_SAMPLES: usize = 3;
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Scores (scores.npz), an archive or a NumPy array (z, y, x) or with one value per voxel of a mask, an image (NIfTI,
-    /// mgh), CIFTI-2 (.dscalar.nii, .dlabel.nii), or a map of one hemisphere (GIFTI, mgh), beside which the other is looked
-    /// for
+    /// mgh), CIFTI-2 (.dscalar.nii, .dlabel.nii), a dataset of pycortex (.hf5), or a map of one hemisphere (GIFTI, mgh), beside which
+    /// the other is looked for
     data: PathBuf,
 
     /// "fsaverage5", or the folder of a subject of FreeSurfer, fMRIPrep or pycortex

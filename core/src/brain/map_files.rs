@@ -8,6 +8,7 @@ use super::reading::{has_ending, is_gifti, read_maps};
 use super::side::Side;
 use crate::files::formats::cifti::dense::DenseMaps;
 use crate::files::formats::gifti::geometry::GiftiFile;
+use crate::files::formats::hdf5::pycortex::{PycortexDataset, PycortexView};
 use crate::files::formats::mesh::{GeometryError, VertexMap};
 use crate::files::formats::npy::{NpyError, NpyHeader, StoredMatrix, header_of};
 use crate::files::formats::npz_arrays::MemoryOrder;
@@ -24,6 +25,8 @@ pub struct LoadedMap {
     pub name: String,
     /// Its values.
     pub values: MapValues,
+    /// The transform of pycortex by which it lies in a subject's space, if the file names one.
+    pub transform: Option<String>,
     /// Choices made, for the user.
     pub notes: Vec<String>,
 }
@@ -70,6 +73,7 @@ pub fn read_map(path: &Path, name: Option<&str>) -> Result<LoadedMap, GeometryEr
     let mut source = Source::open(path)?;
     let index = source.choose(path, name)?;
     let own_name = source.names[index].clone();
+    let transform = source.transform(index);
     match (source.read(index)?, source.side) {
         (MapValues::Array { values, .. }, Some(side)) => {
             let wanted = name.map_or_else(|| (index + 1).to_string(), str::to_string);
@@ -80,12 +84,14 @@ pub fn read_map(path: &Path, name: Option<&str>) -> Result<LoadedMap, GeometryEr
             Ok(LoadedMap {
                 name: own_name,
                 values: MapValues::Sides(sides),
+                transform: None,
                 notes,
             })
         }
         (values, _) => Ok(LoadedMap {
             name: own_name,
             values,
+            transform,
             notes: source.notes,
         }),
     }
@@ -144,12 +150,16 @@ enum Content {
     Dense(DenseMaps),
     Image(Volumes),
     Numpy(PathBuf),
+    Pycortex(Vec<PycortexView>),
 }
 
 impl Source {
     fn open(path: &Path) -> Result<Self, GeometryError> {
         if has_ending(path, &[".npy"]) {
             return Ok(Self::new(vec![String::new()], Content::Numpy(path.into())));
+        }
+        if has_ending(path, &[".hf5", ".hdf5", ".h5"]) {
+            return Self::pycortex(path);
         }
         if is_gifti(path) {
             return Self::gifti(path);
@@ -169,7 +179,7 @@ impl Source {
         let Some(side) = side_of_name(path) else {
             return Err(GeometryError::of_file(
                 "It is not known how to read maps from such a file. Known are .npz, .npy, .nii, .nii.gz, .mgh, .mgz, .gii, \
-                 .dscalar.nii, .dlabel.nii, and maps of FreeSurfer whose names begin with lh. or rh.",
+                 .dscalar.nii, .dlabel.nii, datasets of pycortex (.hf5), and maps of FreeSurfer whose names begin with lh. or rh.",
                 path,
             ));
         };
@@ -222,6 +232,22 @@ impl Source {
             ));
         }
         source
+    }
+
+    fn pycortex(path: &Path) -> Result<Self, GeometryError> {
+        let dataset = PycortexDataset::open(path, &std::env::temp_dir()).map_err(of_image)?;
+        let names = dataset.views.iter().map(|view| view.name.clone());
+        let mut source = Self::new(names.collect(), Content::Pycortex(dataset.views));
+        source.notes = dataset.notes;
+        Ok(source)
+    }
+
+    /// The transform that the file names for a map.
+    fn transform(&self, index: usize) -> Option<String> {
+        match &self.content {
+            Content::Pycortex(views) => views[index].transform.clone(),
+            _ => None,
+        }
     }
 
     /// An image; if all its voxels lie along one axis, a map of vertices for each of its frames.
@@ -310,6 +336,20 @@ impl Source {
                 })
             }
             Content::Numpy(path) => numpy(path),
+            Content::Pycortex(views) => {
+                let view = &views[index];
+                if let Some(subject) = &view.subject {
+                    self.notes.push(format!(
+                        "The map \"{}\" is of the subject {}.",
+                        view.name.escape_debug(),
+                        subject.escape_debug()
+                    ));
+                }
+                Ok(MapValues::Array {
+                    values: view.read().map_err(of_image)?,
+                    shape: view.shape().to_vec(),
+                })
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::float_cmp, reason = "files hold exact values")]
 
 mod cifti_files;
+mod datasets;
 mod flatten;
 mod folders;
 mod freesurfer;

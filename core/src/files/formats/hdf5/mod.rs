@@ -2,6 +2,7 @@
 
 mod blosc2;
 mod chunks;
+pub mod pycortex;
 mod superblock;
 
 use std::ops::Range;
@@ -27,7 +28,7 @@ const MATLAB_CLASS: &str = "MATLAB_class";
 pub struct Hdf5Array {
     dataset: Mutex<H5Dataset>,
     path: PathBuf,
-    /// Sizes of the dataset's two or three axes.
+    /// Sizes of the dataset's one to three axes.
     dims: Vec<usize>,
     /// Whether rows are voxels: MATLAB stores matrices in column-major order.
     is_transposed: bool,
@@ -133,6 +134,18 @@ impl Hdf5Array {
         dataset: H5Dataset,
         scratch: &Path,
     ) -> Result<Result<Self, String>, ResponsesError> {
+        Self::of_shape(path, dataset, scratch, odd_shape)
+    }
+
+    /// The same for arrays of other shapes.
+    ///
+    /// * `odd`: a clause if a shape will not do.
+    fn of_shape(
+        path: &Path,
+        dataset: H5Dataset,
+        scratch: &Path,
+        odd: impl Fn(&[usize]) -> Option<String>,
+    ) -> Result<Result<Self, String>, ResponsesError> {
         let dims = guarded(path, || Ok(dataset.shape()))?;
         let kind = guarded(path, || dataset.datatype())?;
         let kind = match kind_of(&kind) {
@@ -143,7 +156,7 @@ impl Hdf5Array {
         if matches!(class.as_deref(), Some("char" | "cell")) {
             return Ok(Err("text".into()));
         }
-        if let Some(why) = odd_shape(&dims) {
+        if let Some(why) = odd(&dims) {
             return Ok(Err(why));
         }
         if let Some(why) = guarded(path, || elsewhere(&dataset))? {
@@ -231,6 +244,8 @@ impl Hdf5Array {
         if let [_, n_scans, _] = self.dims[..] {
             starts = vec![rows.start / n_scans, rows.start % n_scans, columns.start];
             counts = vec![1, n_rows, n_columns];
+        } else if self.dims.len() == 1 {
+            (starts, counts) = (vec![columns.start], vec![n_columns]);
         }
         let dataset = self.dataset.lock().unwrap_or_else(PoisonError::into_inner);
         let values = guarded(&self.path, || chunks::numbers(&dataset, &starts, &counts))?;
