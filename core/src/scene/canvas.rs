@@ -13,3 +13,12 @@ pub(super) struct Canvas<'c> {
     /// Column and row of a point in samples, and its distance, mm; none if its hemisphere is not shown.
     pub(super) place: &'c (dyn Fn(Side, &SurfacePoint) -> Option<[f64; 3]> + Sync),
 }
+
+/// A picture: four bytes a pixel, red, green, blue and opacity, not premultiplied, row by row from the top.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// Width and height in pixels.
+    pub size: [usize; 2],
+    /// The pixels.
+    pub rgba: Vec<u8>,
+}

@@ -1,7 +1,7 @@
 //! The flat map as a raster: each pixel has its own place on the flattened cortex, without perspective.
 
-use super::canvas::Canvas;
-use super::picture::{Picture, Scene, paint_on};
+use super::canvas::{Canvas, Picture};
+use super::picture::{Scene, paint_on};
 use super::pose::PoseError;
 use super::raster::{Faces, Piece, Visibility};
 use crate::brain::{FlatMap, Side, Subject, Surface, SurfaceKind, SurfacePoint};

@@ -14,6 +14,7 @@ mod lines;
 mod outlines;
 mod parts;
 mod picture;
+mod plane;
 mod pose;
 mod raster;
 mod slices;
@@ -21,12 +22,13 @@ mod strokes;
 mod view;
 
 pub use camera::{Camera, FIELD_OF_VIEW_DEGREES, Projection};
+pub use canvas::Picture;
 pub use colour::{ColourMap, ColourScale, NoSuchColourMap};
 pub use colour2d::{ColourMap2d, ColourMap2dError, ColourScale2d};
 pub use data::{DataMap, Interpolation, VolumeMap, value_at, values};
 pub use dropout::{DROPOUT_POWER, Dropout, dropout};
 pub use flat::{FlatLayout, draw_flat};
-pub use interior::{Interior, Plane, clear_background, is_as_scanned};
+pub use interior::{Interior, clear_background, is_as_scanned};
 pub use labels::{Label, NamedVertices, PlacedLabel, arrange, labels};
 pub use layer::{
     BelowThreshold, Category, Colouring, FADED_OPACITY, Layer, LayerStyle, MissingLook, Opacity,
@@ -36,9 +38,10 @@ pub use lines::Lines;
 pub use outlines::Outlines;
 pub use parts::{PointsAndNormals, PoseParts};
 pub use picture::{
-    CURVATURE_GREYS, DOT_SHARE, DOT_SIZE, DOT_STEP, Marks, NO_DATA_SHADE, Picture, Scene, Underlay,
-    draw, draw_with_visibility, paint,
+    CURVATURE_GREYS, DOT_SHARE, DOT_SIZE, DOT_STEP, Marks, NO_DATA_SHADE, Scene, Underlay, draw,
+    draw_with_visibility, paint,
 };
+pub use plane::Plane;
 pub use pose::{Pose, PoseError, PosedBrain, PosedHemisphere};
 pub use raster::{Hit, Visibility};
 pub use slices::{SliceConvention, SlicePlane, SliceScene, SliceView, draw_slice};

@@ -3,12 +3,13 @@
 use rayon::prelude::*;
 
 use super::camera::Camera;
-use super::canvas::Canvas;
+use super::canvas::{Canvas, Picture};
 use super::dropout::Dropout;
-use super::interior::{Interior, InteriorReader, Plane, is_as_scanned};
+use super::interior::{Interior, InteriorReader, is_as_scanned};
 use super::layer::{Layer, LayerReader, MissingLook, PointKind};
 use super::lines::Lines;
 use super::outlines::Outlines;
+use super::plane::Plane;
 use super::pose::{Pose, PoseError, PosedBrain};
 use super::raster::{Hit, Visibility};
 use crate::brain::{Side, Subject, SurfacePoint};
@@ -76,15 +77,6 @@ pub struct Marks<'a> {
     pub dropout: Option<Dropout<'a>>,
     /// Lines on the cortex, the last on top.
     pub lines: &'a [Lines<'a>],
-}
-
-/// A picture: four bytes a pixel, red, green, blue and opacity, not premultiplied, row by row from the top.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Picture {
-    /// Width and height in pixels.
-    pub size: [usize; 2],
-    /// The pixels.
-    pub rgba: Vec<u8>,
 }
 
 /// Draws a scene into a picture of `size`, (width, height) in pixels, on a transparent ground.

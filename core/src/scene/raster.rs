@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::camera::Projection;
-use super::interior::Plane;
+use super::plane::Plane;
 use super::pose::PosedBrain;
 use crate::brain::Side;
 

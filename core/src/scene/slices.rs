@@ -2,9 +2,9 @@
 
 use rayon::prelude::*;
 
+use super::canvas::Picture;
 use super::data::{DataMap, VolumeMap};
 use super::layer::Layer;
-use super::picture::Picture;
 use crate::brain::{Side, Subject, Surface, SurfaceKind};
 
 /// Width of the lines of surfaces, pixels.
