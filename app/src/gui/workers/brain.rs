@@ -1,16 +1,18 @@
 //! Draws the cortex, on a thread of its own.
 
+mod scores;
 mod shown;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use heschl_core::brain::{Hemispheres, RegionRow, Significance, Subject, region_table};
-use heschl_core::run::encoding::{Column, ScoreTable};
+use heschl_core::run::encoding::Column;
 use heschl_core::run::progress::CancelToken;
 use heschl_core::scene::{ColourScale, Picture};
 
+use scores::Scores;
 use shown::{Shown, ShownLook, column, keep, limits};
 
 use super::time_course::read_film;
@@ -355,49 +357,6 @@ impl Known {
         let placement = Arc::new(placement);
         self.placement = Some((key, placement.clone()));
         Ok(placement)
-    }
-}
-
-/// The scores that were read last.
-#[derive(Default)]
-struct Scores {
-    folder: PathBuf,
-    modified: Option<SystemTime>,
-    table: Option<ScoreTable>,
-}
-
-impl Scores {
-    fn of(&mut self, folder: &Path) -> Result<&ScoreTable, Failure> {
-        let path = folder.join("scores.npz");
-        let modified = std::fs::metadata(&path).and_then(|info| info.modified());
-        let modified = modified.ok();
-        if self.folder != folder || self.modified != modified || self.table.is_none() {
-            let table = ScoreTable::read(&path);
-            self.table = Some(table?);
-            self.folder = folder.to_path_buf();
-            self.modified = modified;
-        }
-        self.table
-            .as_ref()
-            .ok_or_else(|| Failure::new("There are no scores.".into()))
-    }
-
-    /// The scores, if they are of so many voxels.
-    fn whole(&mut self, folder: &Path, n_voxels: usize) -> Result<&ScoreTable, Failure> {
-        let table = self.of(folder)?;
-        if table.voxels.len() == n_voxels {
-            return Ok(table);
-        }
-        Err(Failure::new(format!(
-            "The scores have {} voxels, but the map has {n_voxels}.",
-            table.voxels.len()
-        )))
-    }
-
-    /// q of so many voxels and the level of the fit, if there are scores of them.
-    fn significance(&mut self, folder: &Path, n_voxels: usize) -> Option<(Vec<f32>, f64)> {
-        let table = self.whole(folder, n_voxels).ok()?;
-        Some((column(table, Column::Q), table.fdr_level))
     }
 }
 
