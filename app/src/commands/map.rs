@@ -62,7 +62,12 @@ struct BestArgs {
     choose_by: ChooseBy,
 
     /// Names of the fits in the legend, in their order [default: what tells their folders apart]
-    #[arg(long, value_name = "NAME,NAME…", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "NAME,NAME…",
+        value_delimiter = ',',
+        conflicts_with = "of"
+    )]
     names: Vec<String>,
 
     /// Output folder

@@ -6,6 +6,7 @@ use eframe::egui::accesskit::Role;
 use heschl_core::brain::Subject;
 use heschl_core::run::encoding::{Column, ScoreTable};
 use heschl_core::run::maps::{BestSettings, FittedModel, best, folders_of_fits};
+use heschl_core::run::recipe::EncodeFile;
 
 use super::Stage;
 use super::brain::drawn;
@@ -16,8 +17,14 @@ use crate::gui::state::Page;
 /// Two fits of every vertex of fsaverage5: "cortex" is the better one in the left hemisphere, "other" in the right one.
 fn two_fits(folder: &Path) -> [PathBuf; 2] {
     let [first, of_few] = super::brain::scores(folder);
-    let recipe = std::fs::read(of_few.join("recipe.toml")).unwrap();
-    let fits = folder.join("fits");
+    // Fits hold absolute paths.
+    let recipe = EncodeFile::read(&of_few.join("recipe.toml")).unwrap();
+    let recipe = EncodeFile {
+        encode: recipe.encode.rooted(&of_few),
+        ..recipe
+    };
+    let recipe = recipe.to_toml().unwrap();
+    let fits = folder.join("pair");
     let n_left = Subject::fsaverage5().hemispheres[0].n_vertices();
     ["cortex", "other"].map(|name| {
         let mut table = ScoreTable::read(&first.join("scores.npz")).unwrap();

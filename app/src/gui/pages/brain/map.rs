@@ -41,6 +41,9 @@ pub(super) fn ui(
         others(ui, state, info, actions);
     }
     match &info.brain.derived {
+        Loading::Failed(_) if lacks_others(settings, state) => {
+            weak(ui, "Choose the scores to compare with.");
+        }
         Loading::Failed(sentence) => problem(ui, sentence),
         Loading::Waiting if settings.derived.is_some() => {
             ui.horizontal(|ui| {
@@ -55,6 +58,11 @@ pub(super) fn ui(
     }
     let fdr_level = info.brain.picture.ready().map(|picture| picture.fdr_level);
     voxels(ui, settings, fdr_level);
+}
+
+/// Whether the map waits for the user to choose other scores.
+fn lacks_others(settings: &BrainSettings, state: &State) -> bool {
+    settings.derived.is_some_and(DerivedKind::needs_others) && state.other_scores.is_none()
 }
 
 /// Columns of the scores, and what can be made from fits.
