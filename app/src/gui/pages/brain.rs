@@ -119,7 +119,7 @@ impl BrainPage {
         (state, info): (&State, &Info),
         actions: &mut Actions,
     ) {
-        let below = 92.0;
+        let below = 116.0;
         let size = ui.available_size() - vec2(0.0, below);
         let size = size.max(vec2(120.0, 120.0));
         let (rect, response) = ui.allocate_exact_size(size, Sense::click_and_drag());
@@ -168,6 +168,7 @@ impl BrainPage {
                         }
                     });
                 });
+                meaning(ui, picture);
                 ui.horizontal_wrapped(|ui| match settings.layout {
                     BrainLayout::Cortex => chosen(ui, picture, settings, actions),
                     BrainLayout::Slices => slices::readout(ui, picture, settings, actions),
@@ -323,8 +324,14 @@ fn scale(ui: &mut egui::Ui, picture: &BrainPicture) {
         }
         Look::Rgb(..) => {}
     }
-    ui.add(egui::Label::new(egui::RichText::new(words).color(Palette::of(ui).text)).truncate());
-    weak(ui, hidden(settings));
+}
+
+/// What the colours mean, and what has none, in a line.
+fn meaning(ui: &mut egui::Ui, picture: &BrainPicture) {
+    let parts = [title(picture), hidden(&picture.request.settings)];
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    let words = egui::RichText::new(parts.join(" · ")).color(Palette::of(ui).text);
+    ui.add(egui::Label::new(words).truncate());
 }
 
 /// What has no colour, and why.
