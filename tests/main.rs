@@ -24,6 +24,7 @@ mod imports;
 #[cfg(target_os = "linux")]
 mod interruption;
 mod layering;
+mod maps;
 mod messages;
 mod own_onnx;
 mod parity;

@@ -12,6 +12,7 @@ use heschl_core::brain::{DepthSpacing, Mask, Missing, Overlays, Subject, read_ma
 use heschl_core::files::formats::npz::{self, NpzError};
 use heschl_core::files::formats::volumes::Volumes;
 use heschl_core::run::encoding::{Column, ScoreTable};
+use heschl_core::run::maps::{MapEntry, VALUES};
 use heschl_core::run::recipe::EncodeFile;
 use heschl_core::scene::{DataMap, Interpolation, dropout};
 use ndarray::{ArrayD, IxDyn};
@@ -19,6 +20,7 @@ use ndarray::{ArrayD, IxDyn};
 pub(crate) use anatomy::Anatomy;
 pub(crate) use placement::{ImageSpace, PlacedMap, Placement, middle};
 
+use crate::derived_maps::record_of;
 use crate::failure::Failure;
 
 /// Name of the subject that comes with the program.
@@ -147,6 +149,8 @@ pub(crate) struct Sampling {
 pub(crate) struct BrainMap {
     /// Its name in the file, if that has names.
     pub(crate) name: Option<String>,
+    /// What the record of maps made from fits says of it.
+    pub(crate) recorded: Option<MapEntry>,
     pub(crate) values: PlacedMap,
     /// From voxels to space, mm, of the image that the values come from.
     pub(crate) affine: Option<[[f64; 4]; 3]>,
@@ -171,12 +175,21 @@ impl BrainMap {
         transform: Option<&str>,
     ) -> Result<Self, Failure> {
         let recorded = || path.parent().and_then(recorded_space);
+        // Of maps made from fits the first one, unless another is named.
+        let record = record_of(path);
+        let first = record.as_ref().and_then(|record| record.maps.first());
+        let name = name.or(first.map(|entry| entry.name.as_str()));
         if !is_archive(path) {
             return Self::of_loaded(read_map(path, name)?, recorded, subject, transform);
         }
         let shaped = of_archive(path, name)?;
         let image = (shaped.1.len() == 1).then(recorded).flatten();
-        Self::placed(shaped, image.as_ref(), subject, transform)
+        let mut map = Self::placed(shaped, image.as_ref(), subject, transform)?;
+        if let (Some(record), Some(name)) = (&record, name) {
+            map.name = Some(name.to_owned());
+            map.recorded = record.entry(name).ok().cloned();
+        }
+        Ok(map)
     }
 
     /// How much of the signal is lost, from 0 to 1: from the mean functional image, or from the image of the transform.
@@ -230,10 +243,12 @@ pub(crate) fn is_archive(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == "npz")
 }
 
-/// Where the voxels of scores lie: by the mask that their recipe names, if it can be read.
-pub(crate) fn recorded_space(scores: &Path) -> Option<ImageSpace> {
-    let recipe = EncodeFile::read(&scores.join("recipe.toml")).ok()?.encode;
-    let mask = recipe.responses.mask?;
+/// Where the voxels of a folder of scores or maps lie: by the mask that its recipe or record names, if that can be read.
+pub(crate) fn recorded_space(folder: &Path) -> Option<ImageSpace> {
+    let mask = match EncodeFile::read(&folder.join("recipe.toml")) {
+        Ok(file) => file.encode.responses.mask?,
+        Err(_) => record_of(&folder.join(VALUES))?.mask?,
+    };
     let image = Volumes::open(&mask, &std::env::temp_dir()).ok()?;
     let (n_volumes, n_voxels) = image.dim();
     let values = (n_volumes == 1).then(|| image.read::<f32>(0..1, 0..n_voxels))?;

@@ -16,6 +16,7 @@ mod commands;
 mod console;
 mod crash_message;
 mod csv;
+mod derived_maps;
 mod failure;
 mod fetching;
 mod forecast;
@@ -75,6 +76,7 @@ enum Command {
     Sweep(commands::sweep::Args),
     Stack(commands::stack::Args),
     Partition(commands::partition::Args),
+    Map(commands::map::Args),
     Simulate(commands::simulate::Args),
     Render(Box<commands::render::Args>),
     Export(commands::export::Args),
@@ -131,6 +133,7 @@ fn run_command(command: Command) -> failure::CommandResult {
         Command::Sweep(args) => commands::sweep::run(&args),
         Command::Stack(args) => commands::stack::run(&args),
         Command::Partition(args) => commands::partition::run(&args),
+        Command::Map(args) => commands::map::run(&args),
         Command::Simulate(args) => commands::simulate::run(&args),
         Command::Render(args) => commands::render::run(&args),
         Command::Export(args) => commands::export::run(&args),

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use heschl_core::brain::{Mapper, Missing, Sampler, Side, Subject, map_names};
-use heschl_core::run::encoding::Column;
 use heschl_core::run::store::atomic;
 
 use crate::brain_map::{BrainMap, FSAVERAGE5, OpenSubject, PlacedMap};
 use crate::console::note;
+use crate::derived_maps::{data_argument, record_of};
 use crate::failure::Failure;
 
 pub(crate) use format::Format;
@@ -25,7 +25,9 @@ pub(crate) use format::Format;
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Scores (scores.npz), an archive with arrays, a NumPy array (.npy), an image (NIfTI, mgh), CIFTI-2 (.dscalar.nii,
-    /// .dlabel.nii), or a map of one hemisphere (GIFTI, mgh), beside which the other is looked for
+    /// .dlabel.nii), or a map of one hemisphere (GIFTI, mgh), beside which the other is looked for; or the folder of scores
+    /// or of maps from "heschl map"
+    #[arg(value_parser = data_argument)]
     pub(crate) data: PathBuf,
 
     /// "fsaverage5", or the folder of a subject of FreeSurfer, fMRIPrep or pycortex
@@ -103,22 +105,23 @@ pub(crate) fn write(
     Ok(files.into_iter().map(|(path, _)| path).collect())
 }
 
-/// Writes a column of scores in the format that the name of the file says; returns the files.
+/// Writes maps of a file, such as columns of scores, in the format that the name of the file to be written says; returns the
+/// files.
 ///
 /// # Errors
 /// As [`write`].
-pub(crate) fn write_scores(
-    scores: &Path,
-    column: Column,
+pub(crate) fn write_maps(
+    data: &Path,
+    names: &[String],
     (open, transform): (&OpenSubject, Option<&str>),
     out: PathBuf,
 ) -> Result<Vec<PathBuf>, Failure> {
     let format = Format::of(&out)?;
     let args = Args {
-        data: scores.join("scores.npz"),
+        data: data.to_path_buf(),
         subject: String::new(),
         xfm: transform.map(str::to_owned),
-        map: vec![column.name().to_owned()],
+        map: names.to_vec(),
         sampler: Sampling::Nearest,
         depths: None,
         by_region: None,
@@ -186,6 +189,10 @@ impl<'a> Maps<'a> {
 fn names(args: &Args) -> Result<Vec<Option<String>>, Failure> {
     if !args.map.is_empty() {
         return Ok(args.map.iter().cloned().map(Some).collect());
+    }
+    if let Some(record) = record_of(&args.data) {
+        let names = record.maps.into_iter().map(|entry| Some(entry.name));
+        return Ok(names.collect());
     }
     let is_archive = args.data.extension().is_some_and(|ending| ending == "npz");
     if is_archive {

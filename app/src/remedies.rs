@@ -7,6 +7,7 @@ use heschl_core::linear::ridge::RidgeError;
 use heschl_core::maths::matrix::EigenError;
 use heschl_core::remedy::Remedy;
 use heschl_core::run::design::{AlignmentError, DesignError};
+use heschl_core::run::maps::MapsError;
 use heschl_core::run::pipeline::{
     EncodeError, ExtractError, MergeError, OutputError, PredictError, StackError,
 };
@@ -113,6 +114,7 @@ pub(crate) fn of_error(error: &(dyn Error + 'static)) -> Vec<Remedy> {
         EncoderError,
         ExtractError,
         FetchError,
+        MapsError,
         MergeError,
         ModelError,
         OnnxError,

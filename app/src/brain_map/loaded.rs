@@ -32,6 +32,7 @@ impl BrainMap {
             MapValues::Sides(sides) => {
                 return Ok(Self {
                     name: Some(loaded.name).filter(|name| !name.is_empty()),
+                    recorded: None,
                     values: of_sides(sides, open)?,
                     affine: None,
                     caveat: None,
@@ -75,6 +76,7 @@ impl BrainMap {
         let placement = Placement::find(&shape, image, open, transform)?;
         Ok(Self {
             name: None,
+            recorded: None,
             values: placement.map(values)?,
             affine: image.and_then(|image| image.affine),
             caveat: placement.caveat,

@@ -11,6 +11,7 @@ pub(crate) mod export;
 pub(crate) mod extract;
 pub(crate) mod flatten;
 pub(crate) mod inspect;
+pub(crate) mod map;
 pub(crate) mod models;
 pub(crate) mod numbers;
 pub(crate) mod open;

@@ -18,6 +18,7 @@ use crate::brain_figure::{BrainFigure, DPI, Format};
 use crate::brain_map::{FSAVERAGE5, OpenSubject, Sampling};
 use crate::command_text::quoted;
 use crate::console::{note, say};
+use crate::derived_maps::{data_argument, data_file, record_of};
 use crate::failure::{CommandResult, Failure, Outcome};
 use colouring::{Choice, ColouringArgs, Maps};
 use interior::{Inside, InteriorArgs};
@@ -25,15 +26,20 @@ use regions::{RegionArgs, Regions};
 
 /// Samples of a pixel along each side.
 const N_SAMPLES: usize = 3;
+const CMAP_HELP: &str =
+    "Colour map of matplotlib [default: inferno; RdBu_r for differences from \"heschl map\"]";
+/// Colours of values on both sides of 0.
+const SIGNED: &str = "RdBu_r";
 
 /// Draw a map on the cortex
 ///
 /// Needs no window and no graphics driver. The picture has a transparent background.
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone)]
 pub(crate) struct Args {
     /// Scores (scores.npz), an archive or a NumPy array (z, y, x) or with one value per voxel of a mask, an image (NIfTI,
     /// mgh), CIFTI-2 (.dscalar.nii, .dlabel.nii), a dataset of pycortex (.hf5), or a map of one hemisphere (GIFTI, mgh), beside which
-    /// the other is looked for
+    /// the other is looked for; or the folder of scores, or of maps from "heschl map", which are shown as their record says
+    #[arg(value_parser = data_argument)]
     data: PathBuf,
 
     /// "fsaverage5", or the folder of a subject of FreeSurfer, fMRIPrep or pycortex
@@ -78,9 +84,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     map: Option<String>,
 
-    /// Colour map of matplotlib
-    #[arg(long, value_name = "NAME", default_value = "inferno")]
-    cmap: ColourMap,
+    #[arg(long, value_name = "NAME", help = CMAP_HELP)]
+    cmap: Option<ColourMap>,
 
     /// Value of the first colour [default: 0; for diverging maps, as far below 0 as the last is above]
     #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
@@ -117,6 +122,31 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// The colour map.
+    fn cmap(&self) -> ColourMap {
+        self.cmap.unwrap_or_default()
+    }
+
+    /// The options with what the record of maps made from fits says, where they say nothing else.
+    fn as_recorded(&self) -> Self {
+        let mut args = self.clone();
+        let Some(record) = record_of(&self.data) else {
+            return args;
+        };
+        if let (Some(names), None, true) = (&record.rgb, &self.map, self.colouring.is_usual()) {
+            args.colouring.set_rgb(names);
+            (args.vmin, args.vmax) = (self.vmin.or(Some(0.0)), self.vmax.or(Some(1.0)));
+        }
+        let shown = match &self.map {
+            Some(name) => record.entry(name).ok(),
+            None => record.maps.first(),
+        };
+        if self.cmap.is_none() && shown.is_some_and(|entry| entry.is_signed) {
+            args.cmap = SIGNED.parse().ok();
+        }
+        args
+    }
+
     /// Both hemispheres, inflated, from the outside, with a colour bar: the first picture of a study.
     fn of_scores(scores: &Path, out: PathBuf) -> Self {
         Self {
@@ -131,7 +161,7 @@ impl Args {
             view: "lateral".into(),
             unfold: 0.5,
             map: None,
-            cmap: ColourMap::default(),
+            cmap: None,
             vmin: None,
             vmax: None,
             colouring: ColouringArgs::default(),
@@ -204,7 +234,7 @@ pub(crate) fn size(text: &str) -> Result<[usize; 2], String> {
 /// # Errors
 /// A sentence if the data do not fit the subject, or a file cannot be read or written.
 pub(crate) fn run(args: &Args) -> CommandResult {
-    let colours = write_picture(args, &command(args))?;
+    let colours = write_picture(&args.as_recorded(), &command(args))?;
     say(format_args!("{colours}: {}", args.out.display()));
     Ok(Outcome::Done)
 }
@@ -342,7 +372,7 @@ fn command(args: &Args) -> String {
     while let Some(word) = words.next() {
         if word == "--out" {
             words.next();
-        } else if !word.starts_with("--out=") && Path::new(&word) != args.data {
+        } else if !word.starts_with("--out=") && data_file(Path::new(&word)) != args.data {
             kept.push(quoted(&word));
         }
     }

@@ -1,5 +1,6 @@
 //! What the page "Brain" shows: its settings, the picture that is asked for, and the one that was drawn.
 
+mod derived;
 mod drawing;
 mod film;
 mod interior;
@@ -11,13 +12,15 @@ use std::sync::Arc;
 
 use heschl_core::brain::{Parcellation, RegionRow, Side, Subject, SurfaceKind};
 use heschl_core::run::encoding::Column;
+use heschl_core::run::maps::MapSet;
 use heschl_core::scene::{
     BelowThreshold, ColourMap, Hit, Interpolation, MissingLook, NamedView, Picture, View,
     Visibility, is_as_scanned, value_at,
 };
 use serde::{Deserialize, Serialize};
 
-pub(crate) use drawing::{Drawer, Drawn, N_SAMPLES};
+pub(crate) use derived::{DerivedKind, DerivedMaps, Look, ShownMap, shown_map};
+pub(crate) use drawing::{Drawer, Drawn, DrawnMap, N_SAMPLES};
 pub(crate) use film::{Film, FilmOf, FilmSettings, USUAL_DELAY_SECS};
 pub(crate) use interior::{InteriorSettings, ScenePlane};
 pub(crate) use region_order::RegionOrder;
@@ -26,6 +29,8 @@ pub(crate) use slices::{SliceLayout, SliceSettings, draw as draw_slices};
 use crate::brain_map::{Anatomy, OpenSubject, PlacedMap, Placement, middle};
 use crate::gui::loading::Loading;
 
+/// The colours of values on both sides of 0.
+const DIVERGING: &str = "RdBu_r";
 /// The regions that are named under the pointer and outlined, if the subject has them.
 const REGIONS: &str = "aparc";
 
@@ -68,6 +73,10 @@ pub(crate) struct BrainSettings {
     pub(crate) region_order: RegionOrder,
     /// What is shown of the scores.
     pub(crate) column: Column,
+    /// Maps that are made from fits and shown instead of a column.
+    pub(crate) derived: Option<DerivedKind>,
+    /// Which of several maps is shown, if not the first.
+    pub(crate) derived_map: Option<String>,
     /// Whether only significant voxels are shown.
     pub(crate) is_significant_only: bool,
     /// The false discovery rate up to which a voxel is significant, if it is not that of the fit.
@@ -123,6 +132,8 @@ impl Default for BrainSettings {
             region: None,
             region_order: RegionOrder::default(),
             column: Column::R,
+            derived: None,
+            derived_map: None,
             is_significant_only: false,
             fdr_level: None,
             least_ceiling: None,
@@ -152,6 +163,28 @@ impl BrainSettings {
     /// Goes back to the whole view.
     pub(crate) fn reset_view(&mut self) {
         (self.turn, self.zoom, self.pan) = ([0.0; 2], 1.0, [0.0; 2]);
+    }
+
+    /// Shows another map, with limits by its data and colours of its kind.
+    ///
+    /// * `kind`: what is made from fits; a column of the scores if `None`.
+    /// * `map`: the map of these, if it is not the first.
+    /// * `is_signed`: whether it has values on both sides of 0.
+    pub(crate) fn take_map(
+        &mut self,
+        kind: Option<DerivedKind>,
+        map: Option<String>,
+        is_signed: bool,
+    ) {
+        if self.colours.is_diverging() != is_signed {
+            self.colours = if is_signed {
+                DIVERGING.parse().unwrap_or_default()
+            } else {
+                ColourMap::default()
+            };
+        }
+        (self.derived, self.derived_map) = (kind, map);
+        (self.limits, self.threshold, self.film) = (None, None, None);
     }
 
     /// Takes another view, as a whole.
@@ -257,6 +290,8 @@ pub(crate) fn has_view(subject: &Subject, view: NamedView) -> bool {
 pub(crate) struct BrainRequest {
     /// The folder of the scores.
     pub(crate) scores: PathBuf,
+    /// The maps that were made, if they are shown instead of a column of the scores.
+    pub(crate) derived: Option<DerivedMaps>,
     /// The subject.
     pub(crate) subject: SubjectChoice,
     /// What the user has set.
@@ -288,6 +323,8 @@ pub(crate) struct BrainPicture {
     pub(crate) anatomy: Option<Arc<Anatomy>>,
     /// The values in their places; NaN where nothing is shown.
     pub(crate) map: Arc<PlacedMap>,
+    /// How they become colours.
+    pub(crate) look: Arc<Look>,
     /// Which value belongs where.
     pub(crate) placement: Arc<Placement>,
     /// The values of the vertices, left and right; for voxels those halfway between pial and white surface.
@@ -328,6 +365,62 @@ impl BrainPicture {
         (!value.is_nan()).then_some(value)
     }
 
+    /// What is said of the value that is seen: a number, the name of a category, or three numbers.
+    #[must_use]
+    pub(crate) fn words(&self, hit: &Hit) -> Option<String> {
+        let value = self.value(hit)?;
+        Some(match &*self.look {
+            Look::Scale => format!("{value:.3}"),
+            Look::Categories(entry) => {
+                let found = entry.categories.iter();
+                let mut found = found.filter(|it| (it.value as f32 - value).abs() < 0.5);
+                found
+                    .next()
+                    .map_or(format!("{value}"), |it| it.name.clone())
+            }
+            Look::Rgb(others, _) => {
+                let depths = self.request.settings.depths();
+                let [green, blue] = &**others;
+                let of = |map: &PlacedMap| {
+                    value_at(
+                        map.data(Interpolation::Nearest, &depths),
+                        self.subject(),
+                        hit,
+                    )
+                };
+                format!(
+                    "red {value:.2}, green {:.2}, blue {:.2}",
+                    of(green),
+                    of(blue)
+                )
+            }
+        })
+    }
+
+    /// What is shown, for legends.
+    #[must_use]
+    pub(crate) fn derived_map(&self) -> Option<(&MapSet, ShownMap<'_>)> {
+        let settings = &self.request.settings;
+        let set = &self
+            .request
+            .derived
+            .as_ref()
+            .filter(|_| settings.film.is_none())?
+            .0;
+        let shown = shown_map(&set.record, settings.derived_map.as_deref())?;
+        Some((set, shown))
+    }
+
+    /// The name of what is shown, in files.
+    #[must_use]
+    pub(crate) fn name(&self) -> &str {
+        match self.derived_map() {
+            Some((_, ShownMap::One(entry))) => &entry.name,
+            Some((_, ShownMap::Rgb(_))) => "colours",
+            None => self.request.settings.column.name(),
+        }
+    }
+
     /// The voxel of the scores that is seen.
     #[must_use]
     pub(crate) fn voxel(&self, hit: &Hit) -> Option<usize> {
@@ -355,6 +448,8 @@ impl BrainPicture {
 pub(crate) struct BrainInfo {
     /// The subject that was opened last.
     pub(crate) subject: Option<Arc<OpenSubject>>,
+    /// Maps that were made from fits; none if a column of the scores is shown.
+    pub(crate) derived: Loading<Option<DerivedMaps>>,
     /// The picture.
     pub(crate) picture: Loading<BrainPicture>,
     /// How long the last picture took from request to display, seconds.

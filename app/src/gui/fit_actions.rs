@@ -7,7 +7,7 @@ use heschl_core::run::design::AlignmentQuestion;
 use heschl_core::run::recipe::{EncodeFile, EncodeRecipe};
 
 use super::app::App;
-use super::brain::{BrainRequest, SubjectChoice};
+use super::brain::{BrainRequest, DerivedKind, SubjectChoice};
 use super::fitting::{FitAs, FitStudy};
 use super::info::Info;
 use super::jobs::data::{JobInfo, NewJob, Task};
@@ -16,7 +16,8 @@ use super::sample;
 use super::state::{Page, State, remember};
 use super::toasts::Tone;
 use super::workers::{
-    AlignmentAsk, DiskTask, LengthsRequest, Requests, ResponsesRequest, TimeCourseRequest,
+    AlignmentAsk, DerivedRequest, DiskTask, LengthsRequest, Requests, ResponsesRequest,
+    TimeCourseRequest,
 };
 use crate::command_text::quoted;
 use crate::slurm;
@@ -283,10 +284,16 @@ impl App {
             }
             Page::Scores => {
                 self.workers.want_scores(requests, &mut self.info);
+                if self.pages.scores.wants_difference() {
+                    let request = self.difference_request();
+                    self.workers.want_derived(request, &mut self.info);
+                }
                 let time_course = self.course_question(requests);
                 self.workers.want_time_course(time_course, &mut self.info);
             }
             Page::Brain => {
+                let derived = self.derived_request();
+                self.workers.want_derived(derived, &mut self.info);
                 let request = self.brain_request();
                 self.workers.want_brain(request, &mut self.info);
             }
@@ -294,11 +301,34 @@ impl App {
         }
     }
 
-    /// The picture of the cortex that the page shows.
+    /// The maps made from fits that the page shows.
+    fn derived_request(&self) -> Option<DerivedRequest> {
+        let kind = self.state.brain.derived;
+        let needs_others = kind.is_some_and(DerivedKind::needs_others);
+        let others = self.state.other_scores.clone();
+        Some(DerivedRequest {
+            scores: self.state.scores.clone()?,
+            others: others.filter(|_| needs_others),
+            kind,
+        })
+    }
+
+    /// The difference of the two scores that are compared.
+    fn difference_request(&self) -> Option<DerivedRequest> {
+        Some(DerivedRequest {
+            scores: self.state.scores.clone()?,
+            others: Some(self.state.other_scores.clone()?),
+            kind: Some(DerivedKind::Difference),
+        })
+    }
+
+    /// The picture of the cortex that the page shows, once the maps for it are known.
     fn brain_request(&self) -> Option<BrainRequest> {
         let (size, is_moving) = self.state.brain_size?;
+        let derived = self.info.brain.derived.ready()?.clone();
         Some(BrainRequest {
             scores: self.state.scores.clone()?,
+            derived,
             subject: self.state.subject().clone(),
             settings: self.state.brain.clone(),
             size,

@@ -17,8 +17,10 @@
 //! ```
 
 pub mod banded;
+pub mod components;
 pub mod cost;
 pub mod partition;
 pub mod ridge;
 pub mod split;
 pub mod stacking;
+pub mod weights;

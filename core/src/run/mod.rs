@@ -20,6 +20,7 @@
 
 pub mod design;
 pub mod encoding;
+pub mod maps;
 pub mod pipeline;
 pub mod progress;
 pub mod recipe;

@@ -25,11 +25,45 @@ pub struct Layer<'a> {
 }
 
 impl Layer<'_> {
-    /// The colour of a value by the scale alone; `None` if it is not a number, or below the threshold.
+    /// The colour of a place whose values are known: that of its own map, and of the second one or of green and blue. `None` if
+    /// one of them is not a number, if its own is below the threshold, or is no category.
+    ///
+    /// * `value`: returns the value of a map at the place.
     #[must_use]
-    pub fn colour(&self, value: f32) -> Option<[u8; 3]> {
-        let is_below = self.threshold.is_some_and(|threshold| value < threshold);
-        self.scale.colour(value).filter(|_| !is_below)
+    pub fn colour(&self, value: impl Fn(&DataMap) -> f32) -> Option<[u8; 3]> {
+        let first = value(&self.data);
+        let others = self.style.colouring.others();
+        let others = [0, 1].map(|at| others.get(at).map_or(0.0, &value));
+        let is_below = self.threshold.is_some_and(|threshold| first < threshold);
+        let values = [first, others[0], others[1]];
+        if is_below || values.iter().any(|value| value.is_nan()) {
+            return None;
+        }
+        let [red, green, blue, _] = self.rgba(values)?;
+        Some([red, green, blue])
+    }
+
+    /// The colour of values that are numbers; `None` if it is no category.
+    fn rgba(&self, [first, second, third]: [f32; 3]) -> Option<[u8; 4]> {
+        let opaque = |[red, green, blue]: [u8; 3]| [red, green, blue, u8::MAX];
+        match self.style.colouring {
+            Colouring::Scale => self.scale.colour(first).map(opaque),
+            Colouring::Two { scale, .. } => scale.colour([first, second]),
+            Colouring::Rgb { limits, .. } => {
+                let channel = |(value, limits): (f32, [f32; 2])| {
+                    // Towards zero, as in pycortex.
+                    (share_of(value, limits).clamp(0.0, 1.0) * 255.0) as u8
+                };
+                let [a, b, c] = limits;
+                Some(opaque([(first, a), (second, b), (third, c)].map(channel)))
+            }
+            Colouring::Categories(categories) => {
+                let own = categories
+                    .iter()
+                    .find(|category| (category.value as f32 - first).abs() < 0.5);
+                own.map(|category| opaque(category.colour))
+            }
+        }
     }
 }
 
@@ -69,6 +103,17 @@ pub enum Colouring<'a> {
     /// The layer's own map as whole numbers with a colour each. At several depths, the most frequent one is shown, and of two
     /// equally frequent ones the smaller.
     Categories(&'a [Category]),
+}
+
+impl<'a> Colouring<'a> {
+    /// The maps besides the layer's own.
+    fn others(self) -> Vec<DataMap<'a>> {
+        match self {
+            Self::Scale | Self::Categories(_) => vec![],
+            Self::Two { second, .. } => vec![second],
+            Self::Rgb { others, .. } => others.into(),
+        }
+    }
 }
 
 /// A category.
@@ -151,14 +196,10 @@ pub(super) struct LayerReader<'a> {
 impl<'a> LayerReader<'a> {
     pub(super) fn new(layer: &Layer<'a>, subject: &'a Subject) -> Self {
         let reader = |map: DataMap<'a>| DataReader::new(map, subject);
-        let others = match layer.style.colouring {
-            Colouring::Scale | Colouring::Categories(_) => vec![],
-            Colouring::Two { second, .. } => vec![reader(second)],
-            Colouring::Rgb { others, .. } => others.map(reader).into(),
-        };
+        let others = layer.style.colouring.others();
         Self {
             data: reader(layer.data),
-            others,
+            others: others.into_iter().map(reader).collect(),
             opacity: layer.style.opacity.map(|opacity| reader(opacity.data)),
             layer: *layer,
         }
@@ -185,7 +226,7 @@ impl<'a> LayerReader<'a> {
         if let Some(kind) = missing_kind(own.iter().chain(&share)) {
             return PointColour::nothing(kind);
         }
-        let Some([red, green, blue, alpha]) = self.rgba(values) else {
+        let Some([red, green, blue, alpha]) = self.layer.rgba(values) else {
             return PointColour::nothing(PointKind::NotANumber);
         };
         let mut opacity = f32::from(alpha);
@@ -207,29 +248,6 @@ impl<'a> LayerReader<'a> {
         PointColour {
             kind,
             rgba: [red, green, blue, opacity],
-        }
-    }
-
-    /// The colour of values that are numbers; `None` if it is no category.
-    fn rgba(&self, [first, second, third]: [f32; 3]) -> Option<[u8; 4]> {
-        let opaque = |[red, green, blue]: [u8; 3]| [red, green, blue, u8::MAX];
-        match self.layer.style.colouring {
-            Colouring::Scale => self.layer.scale.colour(first).map(opaque),
-            Colouring::Two { scale, .. } => scale.colour([first, second]),
-            Colouring::Rgb { limits, .. } => {
-                let channel = |(value, limits): (f32, [f32; 2])| {
-                    // Towards zero, as in pycortex.
-                    (share_of(value, limits).clamp(0.0, 1.0) * 255.0) as u8
-                };
-                let [a, b, c] = limits;
-                Some(opaque([(first, a), (second, b), (third, c)].map(channel)))
-            }
-            Colouring::Categories(categories) => {
-                let own = categories
-                    .iter()
-                    .find(|category| (category.value as f32 - first).abs() < 0.5);
-                own.map(|category| opaque(category.colour))
-            }
         }
     }
 }

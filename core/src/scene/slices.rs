@@ -171,8 +171,10 @@ impl SliceScene<'_> {
     /// The colour of a point; `None` where nothing is.
     pub(super) fn colour(&self, point: [f32; 3]) -> Option<[u8; 4]> {
         if let Some(layer) = &self.layer
-            && let DataMap::Volume(volume) = &layer.data
-            && let Some([red, green, blue]) = layer.colour(volume.at(point))
+            && let Some([red, green, blue]) = layer.colour(|data| match data {
+                DataMap::Volume(volume) => volume.at(point),
+                DataMap::Vertices(_) => f32::NAN,
+            })
         {
             return Some([red, green, blue, 255]);
         }
@@ -250,17 +252,22 @@ fn band(
         return;
     };
     let width = (BAND_MM / view.mm_per_pixel) as f32;
-    let values = values[side.index()];
+    let value = |values: &[&[f32]; 2], vertex: u32| {
+        let value = values[side.index()].get(vertex as usize);
+        value.copied().unwrap_or(f32::NAN)
+    };
     for crossing in crossings(&middle, view, picture.size) {
-        let value = |vertex: u32| values.get(vertex as usize).copied().unwrap_or(f32::NAN);
         // The vertex that lies alone at its side of the plane would be the nearest to most of the line; the first with a value
         // does for triangles of a millimetre.
-        let value = crossing.vertices.into_iter().map(value);
-        let value = value.fold(
-            f32::NAN,
-            |known, next| if known.is_nan() { next } else { known },
-        );
-        if let Some(colour) = layer.colour(value) {
+        let mut vertices = crossing.vertices.into_iter();
+        let Some(vertex) = vertices.find(|vertex| !value(values, *vertex).is_nan()) else {
+            continue;
+        };
+        let colour = layer.colour(|data| match data {
+            DataMap::Vertices(values) => value(values, vertex),
+            DataMap::Volume(_) => f32::NAN,
+        });
+        if let Some(colour) = colour {
             let colour = colour.map(|channel| f32::from(channel) / 255.0);
             line(picture, crossing.ends, width, colour, 1.0);
         }

@@ -12,6 +12,7 @@
 
 pub mod ceiling;
 pub mod intervals;
+pub mod paired;
 pub mod passages;
 pub mod scaling;
 pub mod score;

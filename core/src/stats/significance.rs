@@ -117,7 +117,7 @@ fn sums_of_products(
 }
 
 /// Columns with mean 0 and sum of squares 1; NaN for a constant column.
-fn standardised<T: Real>(columns: ArrayView2<T>) -> Array2<f64> {
+pub(super) fn standardised<T: Real>(columns: ArrayView2<T>) -> Array2<f64> {
     let mut columns = columns.mapv(T::double);
     for mut column in columns.columns_mut() {
         let mean = column.sum() / column.len() as f64;

@@ -28,6 +28,7 @@ use heschl_core::stats::score::correlation;
 use ndarray::{Array2, Axis, Ix2, s};
 
 mod disk_faults;
+mod maps;
 mod refit;
 mod refusals;
 mod sets;

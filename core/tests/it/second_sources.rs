@@ -6,6 +6,7 @@ use heschl_core::linear::ridge::{
     mean_over_rounds, penalty,
 };
 use heschl_core::linear::split::{CrossValidation, TestFeatures, TrainingFeatures};
+use heschl_core::stats::paired::BlockSwaps;
 use heschl_core::stats::score::RoundScore;
 use ndarray::{Array1, Array2, Ix1, Ix2, s};
 
@@ -89,4 +90,19 @@ fn folds_choose_the_penalties_that_himalaya_chooses() {
     let plan = RefitPlan::new(&problem, &test, &settings).unwrap();
     let fitted = plan.fit(y.view(), &best, Weights::Left);
     assert_near(&fitted.predictions, &array("himalaya_predictions"));
+}
+
+#[test]
+fn the_paired_test_is_that_of_numpy_with_the_same_swaps() {
+    let of = |name: &str| fixture::<f64, Ix2>("paired.npz", name);
+    let (first, second, responses) = (of("first"), of("second"), of("responses"));
+    let swaps = BlockSwaps::new(87, 8, 300, 11);
+    let found = swaps.differences([first.view(), second.view()], responses.view());
+    let expected = |name: &str| fixture::<f64, Ix1>("paired.npz", name);
+    for (ours, theirs) in found.difference.iter().zip(&expected("difference")) {
+        assert!((ours - theirs).abs() < 1e-12);
+    }
+    for (ours, theirs) in found.p.iter().zip(&expected("p")) {
+        assert!((ours - theirs).abs() < 1e-15, "{}", found.p);
+    }
 }

@@ -13,6 +13,7 @@ use heschl_core::scene::{
 use super::{Args, N_SAMPLES, Sampler};
 use crate::brain_legend::{Key, Legend, Swatch};
 use crate::brain_map::{BrainMap, OpenSubject, Sampling, is_archive};
+use crate::derived_maps;
 use crate::failure::Failure;
 
 /// Categories at most: more have no colours that can be told apart.
@@ -24,7 +25,7 @@ const CMAP2D_HELP: &str = "Colour map of two values: RdBu_covar [default], BuBkR
      it, or a PNG whose second value runs up";
 
 /// Options of the colours.
-#[derive(clap::Args, Default)]
+#[derive(clap::Args, Default, Clone)]
 pub(super) struct ColouringArgs {
     /// Leave out values below this one
     #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
@@ -119,6 +120,18 @@ fn range(text: &str) -> Result<[f32; 2], String> {
         .ok_or_else(|| "must be two ascending numbers, such as 0,0.5".to_owned())
 }
 
+impl ColouringArgs {
+    /// Whether they leave one map its colours.
+    pub(super) fn is_usual(&self) -> bool {
+        self.map2.is_none() && self.rgb.is_empty() && !self.categories
+    }
+
+    /// Takes three maps as red, green and blue.
+    pub(super) fn set_rgb(&mut self, names: &[String; 3]) {
+        self.rgb = names.to_vec();
+    }
+}
+
 /// What decides the colours besides the maps.
 #[derive(Clone, Copy)]
 pub(super) struct Choice<'a> {
@@ -211,13 +224,18 @@ impl Maps {
 
     /// The categories that the map has; none if its values are no categories.
     pub(super) fn categories(&self, args: &Args) -> Result<Vec<Category>, Failure> {
-        if !args.colouring.categories {
+        if !self.is_of_categories(args) {
             return Ok(vec![]);
         }
+        let recorded = self.first.recorded.as_ref();
+        let recorded = recorded.filter(|entry| !entry.categories.is_empty());
         if args.sampler == Sampler::Trilinear {
             return Err(Failure::new(
                 "Categories cannot be interpolated. Leave out --sampler trilinear.".into(),
             ));
+        }
+        if let Some(entry) = recorded.filter(|_| args.colouring.category_names.is_empty()) {
+            return Ok(derived_maps::categories(entry, args.cmap()));
         }
         let mut values = self.first.sorted();
         if let Some(value) = values.iter().find(|value| value.fract() != 0.0) {
@@ -252,14 +270,14 @@ impl Maps {
                 .get(index)
                 .cloned()
                 .unwrap_or_else(|| value.to_string()),
-            colour: args.cmap.colour((index as f32 + 0.5) / n),
+            colour: args.cmap().colour((index as f32 + 0.5) / n),
         };
         Ok(values.iter().enumerate().map(category).collect())
     }
 
     pub(super) fn scale(&self, args: &Args) -> ColourScale {
         ColourScale {
-            map: args.cmap,
+            map: args.cmap(),
             limits: self.limits[0],
         }
     }
@@ -317,8 +335,16 @@ impl Maps {
     fn title(&self, args: &Args) -> String {
         match args.colouring.rgb.first() {
             Some(red) => called(red).to_owned(),
+            None if self.first.recorded.is_some() => self.recorded_titles()[0].to_owned(),
             None => self.first.title(&args.data, args.map.as_deref()),
         }
+    }
+
+    /// What the record says of the maps; empty without one.
+    fn recorded_titles(&self) -> Vec<&str> {
+        let maps = std::iter::once(&self.first).chain(&self.others);
+        let entries = maps.filter_map(|map| map.recorded.as_ref());
+        entries.map(|entry| entry.title.as_str()).collect()
     }
 
     /// The title of the colour bar, and the command, both with what must be said of how the values were placed.
@@ -334,7 +360,7 @@ impl Maps {
     }
 
     pub(super) fn legend<'a>(
-        &self,
+        &'a self,
         args: &'a Args,
         scene: &Scene,
         seen: &Visibility,
@@ -350,7 +376,10 @@ impl Maps {
                 title: called(second),
             },
             (_, _, [red, green, blue], _) => Key::Rgb {
-                titles: [called(red), called(green), called(blue)],
+                titles: match self.recorded_titles()[..] {
+                    [red, green, blue] => [red, green, blue],
+                    _ => [called(red), called(green), called(blue)],
+                },
                 limits: [self.limits[0], self.limits[1], self.limits[2]],
             },
             (.., []) => Key::Bar,
@@ -362,6 +391,13 @@ impl Maps {
             opacity: own.opacity.as_deref().map(|name| (called(name), range)),
             swatches: swatches(args, scene, seen),
         }
+    }
+
+    /// Whether the values are shown as categories.
+    fn is_of_categories(&self, args: &Args) -> bool {
+        let recorded = self.first.recorded.as_ref();
+        let has_categories = recorded.is_some_and(|entry| !entry.categories.is_empty());
+        args.colouring.categories || args.colouring.is_usual() && has_categories
     }
 
     /// What the colours of the picture are.
@@ -381,8 +417,8 @@ impl Maps {
                 from_to(*green),
                 from_to(*blue)
             ),
-            _ if own.categories => format!("Categories ({})", args.cmap),
-            limits => format!("Colours {} ({})", from_to(limits[0]), args.cmap),
+            _ if self.is_of_categories(args) => format!("Categories ({})", args.cmap()),
+            limits => format!("Colours {} ({})", from_to(limits[0]), args.cmap()),
         }
     }
 }
@@ -457,7 +493,7 @@ fn called(text: &str) -> &str {
 /// From 0 to the 99th percentile, or around 0 for maps with a middle.
 fn limits(map: &BrainMap, args: &Args) -> [f32; 2] {
     let mut sorted = map.sorted();
-    let is_diverging = args.cmap.is_diverging() && args.colouring.rgb.is_empty();
+    let is_diverging = args.cmap().is_diverging() && args.colouring.rgb.is_empty();
     if is_diverging {
         for value in &mut sorted {
             *value = value.abs();

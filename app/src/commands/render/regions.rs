@@ -22,7 +22,7 @@ const SULCUS_OPACITY: f32 = 0.6;
 const REGION_HALO: f32 = 0.45;
 
 /// Options of regions.
-#[derive(clap::Args, Default)]
+#[derive(clap::Args, Default, Clone)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"

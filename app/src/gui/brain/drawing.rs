@@ -8,7 +8,7 @@ use heschl_core::scene::{
     Outlines, Picture, PoseError, PosedBrain, Scene, Underlay, View, Visibility, paint,
 };
 
-use super::BrainSettings;
+use super::{BrainSettings, Look};
 use crate::brain_map::{Anatomy, PlacedMap};
 
 /// Width of the borders of regions, as a share of the picture's height.
@@ -22,6 +22,17 @@ pub(crate) const N_SAMPLES: usize = 3;
 pub(crate) struct Drawer {
     posed: Option<(BrainSettings, View, PosedBrain)>,
     seen: Option<(BrainSettings, [usize; 2], usize, Arc<Visibility>)>,
+}
+
+/// A map, and how it is shown.
+#[derive(Clone, Copy)]
+pub(crate) struct DrawnMap<'a> {
+    pub(crate) map: &'a PlacedMap,
+    /// The values of the first and the last colour.
+    pub(crate) limits: [f32; 2],
+    pub(crate) look: &'a Look,
+    /// The image inside of the cortex, if one is shown.
+    pub(crate) anatomy: Option<&'a Anatomy>,
 }
 
 /// A picture, and what was seen on the way.
@@ -128,7 +139,12 @@ impl Drawer {
         &mut self,
         settings: &BrainSettings,
         subject: &Subject,
-        (map, limits, anatomy): (&PlacedMap, [f32; 2], Option<&Anatomy>),
+        DrawnMap {
+            map,
+            limits,
+            look,
+            anatomy,
+        }: DrawnMap,
         size: [usize; 2],
         n_samples: usize,
     ) -> Result<Drawn, String> {
@@ -152,6 +168,7 @@ impl Drawer {
         let depths = settings.depths();
         let (inside, to_viewer) = (&settings.interior, camera.projection(size).axes[2]);
         let slices = inside.planes(settings.slices.cursor, to_viewer);
+        let categories = look.categories(settings.colours);
         let scene = Scene {
             subject,
             pose: view.pose,
@@ -167,7 +184,7 @@ impl Drawer {
                 style: LayerStyle {
                     below: settings.below,
                     missing: settings.missing,
-                    ..LayerStyle::default()
+                    ..look.style(&categories, &depths)
                 },
             }),
             outlines: regions.map(|regions| Outlines {

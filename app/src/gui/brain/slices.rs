@@ -2,10 +2,11 @@
 
 use heschl_core::brain::{Subject, Surface, SurfaceKind};
 use heschl_core::scene::{
-    ColourScale, Interpolation, Layer, LayerStyle, Picture, SliceConvention, SlicePlane,
-    SliceScene, SliceView, draw_slice,
+    ColourScale, Interpolation, Layer, Picture, SliceConvention, SlicePlane, SliceScene, SliceView,
+    draw_slice,
 };
 
+use super::Look;
 use crate::brain_map::{Anatomy, PlacedMap};
 
 /// Pixels between two slices.
@@ -149,8 +150,10 @@ pub(crate) fn draw(
     settings: &SliceSettings,
     layout: &SliceLayout,
     (subject, anatomy): (&Subject, Option<&Anatomy>),
-    (map, scale, threshold): (&PlacedMap, ColourScale, Option<f32>),
+    (map, look): (&PlacedMap, &Look),
+    (scale, threshold): (ColourScale, Option<f32>),
 ) -> Picture {
+    let categories = look.categories(scale.map);
     let scene = SliceScene {
         subject,
         under: anatomy.map(Anatomy::under),
@@ -158,7 +161,7 @@ pub(crate) fn draw(
             data: map.data(Interpolation::Nearest, &[]),
             scale,
             threshold,
-            style: LayerStyle::default(),
+            style: look.style(&categories, &[]),
         }),
         has_lines: settings.has_lines,
     };

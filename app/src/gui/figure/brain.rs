@@ -9,10 +9,13 @@ use heschl_core::scene::ColourScale;
 use super::ExportSize;
 use super::csv::with_recipe;
 use crate::brain_figure::BrainFigure;
-use crate::brain_legend::Legend;
+use crate::brain_legend::{Key, Legend};
 use crate::brain_marks::BrainMarks;
 use crate::csv::cell;
-use crate::gui::brain::{BrainLayout, BrainPicture, Drawer, N_SAMPLES, SliceLayout, draw_slices};
+use crate::gui::brain::{
+    BrainLayout, BrainPicture, Drawer, DrawnMap, Look, N_SAMPLES, ShownMap, SliceLayout,
+    draw_slices,
+};
 use crate::render::POINTS_PER_INCH;
 
 /// Pixels of a picture at most, so that a wrong size does not take all memory.
@@ -34,7 +37,12 @@ pub(super) fn svg(shown: &BrainPicture, size: ExportSize, recipe: &str) -> Resul
     };
     let (picture, letters) = match settings.layout {
         BrainLayout::Cortex => {
-            let map = (shown.map.as_ref(), shown.limits, shown.anatomy.as_deref());
+            let map = DrawnMap {
+                map: &shown.map,
+                limits: shown.limits,
+                look: &shown.look,
+                anatomy: shown.anatomy.as_deref(),
+            };
             let drawn = Drawer::default().draw(settings, shown.subject(), map, pixels, N_SAMPLES);
             (drawn?.picture, vec![])
         }
@@ -45,18 +53,35 @@ pub(super) fn svg(shown: &BrainPicture, size: ExportSize, recipe: &str) -> Resul
                 &settings.slices,
                 &layout,
                 of,
-                (&shown.map, scale, settings.threshold),
+                (&shown.map, &shown.look),
+                (scale, settings.threshold),
             );
             (picture, layout.letters())
         }
+    };
+    let categories = shown.look.categories(settings.colours);
+    let key = match &*shown.look {
+        Look::Scale => Key::Bar,
+        Look::Categories(_) => Key::Categories(&categories),
+        Look::Rgb(_, titles) => Key::Rgb {
+            titles: titles.each_ref().map(String::as_str),
+            limits: [[0.0, 1.0]; 3],
+        },
+    };
+    let title = match shown.derived_map() {
+        Some((_, ShownMap::One(entry))) => entry.title.clone(),
+        _ => shown.name().to_owned(),
     };
     let figure = BrainFigure {
         picture: &picture,
         letters: &letters,
         scale,
-        title: settings.column.name(),
+        title: &title,
         width_points: inches * POINTS_PER_INCH,
-        legend: Legend::default(),
+        legend: Legend {
+            key,
+            ..Legend::default()
+        },
         marks: BrainMarks::default(),
     };
     figure.svg(recipe).map_err(|failure| failure.message)
@@ -69,7 +94,7 @@ pub(super) fn places(shown: &BrainPicture) -> (String, PathBuf, PathBuf) {
         BrainLayout::Cortex => "cortex",
         BrainLayout::Slices => "slices",
     };
-    let name = format!("{what}-{}", shown.request.settings.column.name());
+    let name = format!("{what}-{}", shown.name());
     let recipe = folder.join("recipe.toml");
     (name, folder, recipe)
 }
@@ -77,11 +102,7 @@ pub(super) fn places(shown: &BrainPicture) -> (String, PathBuf, PathBuf) {
 /// A row for each vertex, the recipe in front as comments.
 pub(super) fn table(shown: &BrainPicture, recipe: &str) -> String {
     let mut text = with_recipe(recipe);
-    let _ = writeln!(
-        text,
-        "voxel,hemisphere,vertex,region,{}",
-        shown.request.settings.column.name()
-    );
+    let _ = writeln!(text, "voxel,hemisphere,vertex,region,{}", shown.name());
     let subject = shown.subject();
     let regions = shown.request.settings.parcellation(subject);
     for side in Side::BOTH {

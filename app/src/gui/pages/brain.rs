@@ -3,6 +3,7 @@
 mod controls;
 mod film;
 mod interior;
+mod map;
 mod navigation;
 mod regions;
 mod slices;
@@ -18,13 +19,13 @@ use heschl_core::scene::{BelowThreshold, Hit, MissingLook, NamedView};
 
 use super::scores_field;
 use crate::gui::actions::{Action, Actions, ViewAction};
-use crate::gui::brain::{BrainLayout, BrainPicture, BrainSettings, FilmOf};
+use crate::gui::brain::{BrainLayout, BrainPicture, BrainSettings, FilmOf, Look, ShownMap};
 use crate::gui::icons;
 use crate::gui::info::Info;
 use crate::gui::loading::Loading;
 use crate::gui::state::{Page, State};
 use crate::gui::text::thousands;
-use crate::gui::theme::{BETWEEN, Palette};
+use crate::gui::theme::{BETWEEN, INSIDE, Palette};
 use crate::gui::widgets::{
     button, empty_state, export_menu, name, page_title, plain, problem, weak,
 };
@@ -93,6 +94,8 @@ impl BrainPage {
                 egui::ScrollArea::vertical()
                     .id_salt("settings of the brain")
                     .show(ui, |ui| {
+                        map::ui(ui, &mut settings, (state, info), actions);
+                        ui.add_space(INSIDE);
                         controls::ui(ui, &mut settings, &info.brain, actions);
                         film::ui(ui, &mut settings, (state, info), actions);
                         if let Some(picture) = info.brain.picture.ready() {
@@ -116,7 +119,7 @@ impl BrainPage {
         (state, info): (&State, &Info),
         actions: &mut Actions,
     ) {
-        let below = 92.0;
+        let below = 116.0;
         let size = ui.available_size() - vec2(0.0, below);
         let size = size.max(vec2(120.0, 120.0));
         let (rect, response) = ui.allocate_exact_size(size, Sense::click_and_drag());
@@ -165,6 +168,7 @@ impl BrainPage {
                         }
                     });
                 });
+                meaning(ui, picture);
                 ui.horizontal_wrapped(|ui| match settings.layout {
                     BrainLayout::Cortex => chosen(ui, picture, settings, actions),
                     BrainLayout::Slices => slices::readout(ui, picture, settings, actions),
@@ -239,10 +243,7 @@ fn point(
     let Some(hit) = picture.hit(share) else {
         return;
     };
-    let value = match picture.value(&hit) {
-        Some(value) => format!("{value:.3}"),
-        None => "no value".into(),
-    };
+    let value = picture.words(&hit).unwrap_or("no value".into());
     let region = picture.region(&hit).unwrap_or("no region");
     let voxel = picture.voxel(&hit);
     let of_voxel = match voxel {
@@ -279,9 +280,7 @@ fn chosen(
         vertices: [vertex as u32; 3],
         weights: [1.0, 0.0, 0.0],
     };
-    let value = picture.values[side.index()].get(vertex).copied();
-    let value = value.filter(|value| !value.is_nan());
-    ui.label(value.map_or("no value".into(), |value| format!("{value:.3}")));
+    ui.label(picture.words(&hit).unwrap_or("no value".into()));
     let region = picture.region(&hit).unwrap_or("no region");
     weak(ui, format!("{region}, {side} hemisphere"));
     if let Some([x, y, z]) = picture.point(&hit) {
@@ -296,28 +295,43 @@ fn chosen(
     }
 }
 
-/// The colour bar below the picture.
+/// The colour bar below the picture, or what stands for it.
 fn scale(ui: &mut egui::Ui, picture: &BrainPicture) {
     let settings = &picture.request.settings;
-    let column = COLUMNS
-        .iter()
-        .find(|(column, _)| *column == settings.column)
-        .map_or("", |(_, words)| *words);
-    let words = match settings.film.map(|film| film.of) {
-        None => column,
-        Some(FilmOf::Measured) => "measured response",
-        Some(FilmOf::Predicted) => "predicted response",
-        Some(FilmOf::Difference) => "measured − predicted",
-    };
-    weak(ui, plain(f64::from(picture.limits[0])));
+    let words = title(picture);
     let size = vec2((ui.available_width() * 0.4).min(280.0), 12.0);
-    let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
-    name(&response, Role::Image, &format!("Colours: {words}"));
-    let table = settings.colours.table();
-    ui.painter().add(ribbon(rect, &table));
-    weak(ui, format!("{:.3}", picture.limits[1]));
-    ui.colored_label(Palette::of(ui).text, words);
-    weak(ui, hidden(settings));
+    match &*picture.look {
+        Look::Scale => {
+            weak(ui, plain(f64::from(picture.limits[0])));
+            let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+            name(&response, Role::Image, &format!("Colours: {words}"));
+            let table = settings.colours.table();
+            ui.painter().add(ribbon(rect, &table));
+            weak(ui, format!("{:.3}", picture.limits[1]));
+        }
+        Look::Categories(_) => {
+            let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+            name(&response, Role::Image, &format!("Colours: {words}"));
+            let categories = picture.look.categories(settings.colours);
+            let width = rect.width() / categories.len().max(1) as f32;
+            for (at, category) in categories.iter().enumerate() {
+                let [red, green, blue] = category.colour;
+                let left = rect.left() + at as f32 * width;
+                let place = Rect::from_min_size(pos2(left, rect.top()), vec2(width, 12.0));
+                ui.painter()
+                    .rect_filled(place, 0.0, Color32::from_rgb(red, green, blue));
+            }
+        }
+        Look::Rgb(..) => {}
+    }
+}
+
+/// What the colours mean, and what has none, in a line.
+fn meaning(ui: &mut egui::Ui, picture: &BrainPicture) {
+    let parts = [title(picture), hidden(&picture.request.settings)];
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    let words = egui::RichText::new(parts.join(" · ")).color(Palette::of(ui).text);
+    ui.add(egui::Label::new(words).truncate());
 }
 
 /// What has no colour, and why.
@@ -359,6 +373,28 @@ fn hidden(settings: &BrainSettings) -> String {
         parts.push(format!("grey: {}", all.join(", ")));
     }
     parts.join(" · ")
+}
+
+/// What is shown.
+fn title(picture: &BrainPicture) -> String {
+    let settings = &picture.request.settings;
+    let column = COLUMNS
+        .iter()
+        .find(|(column, _)| *column == settings.column)
+        .map_or("", |(_, words)| *words);
+    let words = match settings.film.map(|film| film.of) {
+        None => column,
+        Some(FilmOf::Measured) => "measured response",
+        Some(FilmOf::Predicted) => "predicted response",
+        Some(FilmOf::Difference) => "measured − predicted",
+    };
+    match (picture.derived_map(), &*picture.look) {
+        (Some((_, ShownMap::One(entry))), _) => entry.title.clone(),
+        (Some(_), Look::Rgb(_, [red, green, blue])) => {
+            format!("red: {red} · green: {green} · blue: {blue}")
+        }
+        _ => words.into(),
+    }
 }
 
 /// Colours side by side, without seams.

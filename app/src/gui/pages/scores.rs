@@ -11,6 +11,7 @@ use heschl_core::run::sanity::Verdict;
 
 use super::scores_field;
 use crate::gui::actions::{Action, Actions, PathPurpose, ViewAction};
+use crate::gui::brain::DerivedKind;
 use crate::gui::figure;
 use crate::gui::fitting::ScoresInfo;
 use crate::gui::icons;
@@ -101,6 +102,11 @@ impl ScoresPage {
             }
             ScoresView::Controls => return None,
         })
+    }
+
+    /// Whether the difference from other scores is shown.
+    pub(crate) fn wants_difference(&self) -> bool {
+        self.view == ScoresView::Compare
     }
 
     fn scores(
@@ -211,9 +217,42 @@ fn compare(
             );
             problem(ui, &sentence);
         }
-        Loading::Ready(others) => return plots::scatter(ui, scores, others),
+        Loading::Ready(others) => {
+            difference(ui, info, (state, actions));
+            return plots::scatter(ui, scores, others);
+        }
     }
     None
+}
+
+/// In how many voxels one of two models is better, by a paired permutation test.
+fn difference(ui: &mut egui::Ui, info: &Info, (state, actions): (&State, &mut Actions)) {
+    match &info.brain.derived {
+        Loading::Nothing => {}
+        Loading::Waiting => {
+            ui.horizontal(|ui| {
+                ui.spinner();
+                weak(ui, "Testing the difference…");
+            });
+        }
+        Loading::Failed(sentence) => {
+            weak(ui, format!("The difference is not tested. {sentence}"));
+        }
+        Loading::Ready(maps) => {
+            let notes = maps
+                .iter()
+                .flat_map(|maps| maps.0.record.notes.iter().rev());
+            for sentence in notes {
+                weak(ui, sentence);
+            }
+            if button(ui, icons::BRAIN, "Show the difference on the cortex").clicked() {
+                let mut settings = state.brain.clone();
+                settings.take_map(Some(DerivedKind::Difference), None, true);
+                actions.push(Action::View(ViewAction::Brain(Box::new(settings))));
+                actions.push(Action::Go(Page::Brain));
+            }
+        }
+    }
 }
 
 /// Most fits of the same folder that are offered one beside the other.

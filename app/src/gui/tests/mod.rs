@@ -3,6 +3,7 @@
 
 mod align;
 mod brain;
+mod derived;
 mod export;
 mod extract;
 mod features;

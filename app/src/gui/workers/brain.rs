@@ -1,27 +1,30 @@
 //! Draws the cortex, on a thread of its own.
 
-use std::path::{Path, PathBuf};
+mod scores;
+mod shown;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use heschl_core::brain::{Hemispheres, RegionRow, Significance, Subject, region_table};
-use heschl_core::run::encoding::{Column, ScoreTable};
+use heschl_core::run::encoding::Column;
 use heschl_core::run::progress::CancelToken;
 use heschl_core::scene::{ColourScale, Picture};
+
+use scores::Scores;
+use shown::{Shown, ShownLook, column, keep, limits};
 
 use super::time_course::read_film;
 use super::{Replies, Worker};
 use crate::brain_map::{Anatomy, OpenSubject, PlacedMap, Placement, recorded_space};
 use crate::failure::Failure;
 use crate::gui::brain::{
-    BrainInfo, BrainLayout, BrainPicture, BrainRequest, BrainSettings, Drawer, Drawn, Film, FilmOf,
-    N_SAMPLES, SliceLayout, SubjectChoice, draw_slices,
+    BrainInfo, BrainLayout, BrainPicture, BrainRequest, BrainSettings, DerivedMaps, Drawer, Drawn,
+    DrawnMap, Film, FilmOf, Look, N_SAMPLES, SliceLayout, SubjectChoice, draw_slices,
 };
 use crate::gui::loading::Loading;
 use crate::gui::waker::Waker;
-
-/// The share of the voxels below the last colour.
-const BRIGHTEST_SHARE: f64 = 0.99;
 
 /// What the thread tells.
 enum Reply {
@@ -188,7 +191,12 @@ impl Known {
         (limits, inside): ([f32; 2], Option<&Anatomy>),
     ) -> Result<Drawn, Failure> {
         let settings = &request.settings;
-        let shown = (&*ready.map, limits, inside);
+        let shown = DrawnMap {
+            map: &ready.map,
+            limits,
+            look: &ready.look,
+            anatomy: inside,
+        };
         let subject = &ready.open.subject;
         if !request.is_moving {
             let size = request.size;
@@ -248,7 +256,8 @@ impl Known {
             &settings.slices,
             &layout,
             of,
-            (&ready.map, scale, settings.threshold),
+            (&ready.map, &ready.look),
+            (scale, settings.threshold),
         );
         Ok((picture, layout, anatomy))
     }
@@ -291,6 +300,44 @@ impl Known {
         Ok(inside)
     }
 
+    /// The values that a request shows: of a column of the scores, or of maps that were made.
+    fn shown(&mut self, request: &BrainRequest) -> Result<Shown, Failure> {
+        let settings = &request.settings;
+        let derived = request.derived.as_ref().filter(|_| settings.film.is_none());
+        let Some(maps) = derived else {
+            let table = self.scores.of(&request.scores)?;
+            return Shown::of_column(table, settings.column);
+        };
+        let mut shown = Shown::of_maps(&maps.0, settings.derived_map.as_deref())?;
+        if shown.q.is_none() {
+            let n_voxels = shown.values.len();
+            shown.q = self.scores.significance(&request.scores, n_voxels);
+        }
+        Ok(shown)
+    }
+
+    /// Takes away values of voxels that are not to be seen.
+    fn hide(
+        &mut self,
+        request: &BrainRequest,
+        shown: &mut Shown,
+        level: f64,
+    ) -> Result<(), Failure> {
+        let settings = &request.settings;
+        if settings.is_significant_only
+            && let Some((q, _)) = &shown.q
+        {
+            keep(&mut shown.values, q, |q| q <= level);
+        }
+        if let Some(least) = settings.least_ceiling {
+            let n_voxels = shown.values.len();
+            let table = self.scores.whole(&request.scores, n_voxels)?;
+            let ceilings = column(table, Column::NoiseCeiling);
+            keep(&mut shown.values, &ceilings, |ceiling| ceiling >= least);
+        }
+        Ok(())
+    }
+
     /// Finds out where the scores' voxels lie.
     fn placement(
         &mut self,
@@ -313,37 +360,13 @@ impl Known {
     }
 }
 
-/// The scores that were read last.
-#[derive(Default)]
-struct Scores {
-    folder: PathBuf,
-    modified: Option<SystemTime>,
-    table: Option<ScoreTable>,
-}
-
-impl Scores {
-    fn of(&mut self, folder: &Path) -> Result<&ScoreTable, Failure> {
-        let path = folder.join("scores.npz");
-        let modified = std::fs::metadata(&path).and_then(|info| info.modified());
-        let modified = modified.ok();
-        if self.folder != folder || self.modified != modified || self.table.is_none() {
-            let table = ScoreTable::read(&path);
-            self.table = Some(table?);
-            self.folder = folder.to_path_buf();
-            self.modified = modified;
-        }
-        self.table
-            .as_ref()
-            .ok_or_else(|| Failure::new("There are no scores.".into()))
-    }
-}
-
 /// A map that is ready to be drawn from any side.
 #[derive(Clone)]
 struct Prepared {
     open: Arc<OpenSubject>,
     placement: Arc<Placement>,
     map: Arc<PlacedMap>,
+    look: Arc<Look>,
     values: Arc<[Vec<f32>; 2]>,
     regions: Arc<Vec<RegionRow>>,
     /// Limits for maps without and with a middle.
@@ -359,11 +382,36 @@ struct PreparedKey {
     modified: Option<SystemTime>,
     subject: SubjectChoice,
     column: Column,
+    derived: Option<(DerivedMaps, Option<String>)>,
     is_significant_only: bool,
     fdr_level: Option<f64>,
     least_ceiling: Option<f64>,
     regions: Option<String>,
     film: Option<(FilmOf, usize)>,
+}
+
+impl PreparedKey {
+    /// Reads the scores anew if they have changed; maps that were made do not need them.
+    fn of(request: &BrainRequest, known: &mut Known) -> Result<Self, Failure> {
+        let settings = &request.settings;
+        let is_read = known.scores.of(&request.scores).map(|_| ());
+        if request.derived.is_none() || settings.film.is_some() {
+            is_read?;
+        }
+        let derived = request.derived.clone();
+        Ok(Self {
+            scores: request.scores.clone(),
+            modified: known.scores.modified,
+            subject: request.subject.clone(),
+            column: settings.column,
+            derived: derived.map(|maps| (maps, settings.derived_map.clone())),
+            is_significant_only: settings.is_significant_only,
+            fdr_level: settings.fdr_level,
+            least_ceiling: settings.least_ceiling,
+            regions: settings.regions.clone(),
+            film: settings.film.map(|film| (film.of, film.scan)),
+        })
+    }
 }
 
 fn picture(
@@ -402,6 +450,7 @@ fn picture(
         slices,
         anatomy,
         map: ready.map,
+        look: ready.look,
         placement: ready.placement,
         values: ready.values,
         limits,
@@ -421,68 +470,52 @@ fn prepared(
     let open = known.subject(&request.subject, out)?;
     let subject = &*open.subject;
     let settings = &request.settings;
-    let (n_voxels, first) = {
-        let table = known.scores.of(&request.scores)?;
-        (table.voxels.len(), table.first_voxel)
-    };
-    let key = PreparedKey {
-        scores: request.scores.clone(),
-        modified: known.scores.modified,
-        subject: request.subject.clone(),
-        column: settings.column,
-        is_significant_only: settings.is_significant_only,
-        fdr_level: settings.fdr_level,
-        least_ceiling: settings.least_ceiling,
-        regions: settings.regions.clone(),
-        film: settings.film.map(|film| (film.of, film.scan)),
-    };
+    let key = PreparedKey::of(request, known)?;
     if let Some((of, ready)) = &known.prepared
         && *of == key
     {
         return Ok(ready.clone());
     }
-    if first != 0 {
-        return Err(Failure::new(
-            "These are the scores of a part of the voxels. Join the parts first.".into(),
-        ));
-    }
+    let mut shown = known.shown(request)?;
+    let n_voxels = shown.values.len();
     let placement = known.placement(request, n_voxels, &open)?;
     let film = known.film(request, n_voxels, out)?;
-    let table = known.scores.of(&request.scores)?;
-    let q = column(table, Column::Q);
-    let mut shown = match &film {
-        Some((_, values)) => values.clone(),
-        None => column(table, settings.column),
+    if let Some((_, values)) = &film {
+        shown.values.clone_from(values);
+    }
+    let whole = placement.of_vertices(&placement.map(shown.values.clone())?, subject)?;
+    let q_of_vertices = match &shown.q {
+        Some((q, _)) => Some(placement.of_vertices(&placement.map(q.clone())?, subject)?),
+        None => None,
     };
-    let whole = placement.of_vertices(&placement.map(shown.clone())?, subject)?;
-    let q_of_vertices = placement.of_vertices(&placement.map(q.clone())?, subject)?;
-    let level = settings.fdr_level.unwrap_or(table.fdr_level);
-    let significance = Significance {
-        q: [&q_of_vertices[0], &q_of_vertices[1]],
+    let own_level = shown.q.as_ref().map(|(_, level)| *level);
+    let level = settings.fdr_level.or(own_level).unwrap_or_default();
+    let significance = q_of_vertices.as_ref().map(|q| Significance {
+        q: [&q[0], &q[1]],
         level,
+    });
+    let regions = match shown.look {
+        ShownLook::Scale => regions((settings, subject), &whole, significance),
+        // A mean of categories or of colours says nothing.
+        ShownLook::Categories(_) | ShownLook::Rgb(..) => vec![],
     };
-    let regions = regions((settings, subject), &whole, significance);
-    if settings.is_significant_only {
-        keep(&mut shown, &q, |q| q <= level);
-    }
-    if let Some(least) = settings.least_ceiling {
-        let ceilings = column(table, Column::NoiseCeiling);
-        keep(&mut shown, &ceilings, |ceiling| ceiling >= least);
-    }
+    known.hide(request, &mut shown, level)?;
     let limits = match &film {
         Some((limits, _)) => [*limits; 2],
-        None => [false, true].map(|has_middle| limits(&shown, has_middle)),
+        None => [false, true].map(|has_middle| limits(&shown.values, has_middle)),
     };
-    let map = placement.map(shown)?;
+    let map = placement.map(shown.values)?;
     let values = if settings.is_significant_only || settings.least_ceiling.is_some() {
         placement.of_vertices(&map, subject)?
     } else {
         whole
     };
+    let look = placed(shown.look, &placement)?;
     let ready = Prepared {
         open,
         placement,
         map: Arc::new(map),
+        look: Arc::new(look),
         values: Arc::new(values),
         regions: Arc::new(regions),
         limits,
@@ -492,25 +525,23 @@ fn prepared(
     Ok(ready)
 }
 
-/// A column of the scores.
-fn column(table: &ScoreTable, column: Column) -> Vec<f32> {
-    table.column(column).map(|value| value as f32).collect()
-}
-
-/// Keeps the values of voxels that hold in another column; NaN never does.
-fn keep(values: &mut [f32], others: &[f32], holds: impl Fn(f64) -> bool) {
-    for (value, other) in values.iter_mut().zip(others) {
-        if !holds(f64::from(*other)) {
-            *value = f32::NAN;
+/// How values become colours, with the maps for that in their places.
+fn placed(look: ShownLook, placement: &Placement) -> Result<Look, Failure> {
+    Ok(match look {
+        ShownLook::Scale => Look::Scale,
+        ShownLook::Categories(entry) => Look::Categories(entry),
+        ShownLook::Rgb([green, blue], titles) => {
+            let others = [placement.map(green)?, placement.map(blue)?];
+            Look::Rgb(Box::new(others), titles)
         }
-    }
+    })
 }
 
 /// The regions with their means, the largest first.
 fn regions(
     (settings, subject): (&BrainSettings, &Subject),
     values: &[Vec<f32>; 2],
-    significance: Significance,
+    significance: Option<Significance>,
 ) -> Vec<RegionRow> {
     let Some(parcellation) = settings.parcellation(subject) else {
         return vec![];
@@ -518,27 +549,11 @@ fn regions(
     let rows = region_table(
         parcellation,
         [&values[0], &values[1]],
-        Some(significance),
+        significance,
         Hemispheres::Separate,
     );
     let mut rows = rows.unwrap_or_default();
     rows.retain(|row| row.n_values > 0);
     rows.sort_by(|a, b| b.mean.total_cmp(&a.mean));
     rows
-}
-
-/// From 0 to nearly the largest value, or as far to either side of 0 for maps with a middle.
-fn limits(values: &[f32], has_middle: bool) -> [f32; 2] {
-    let mut sorted: Vec<f32> = values.to_vec();
-    sorted.retain(|value| value.is_finite());
-    if has_middle {
-        for value in &mut sorted {
-            *value = value.abs();
-        }
-    }
-    sorted.sort_by(f32::total_cmp);
-    let at = (sorted.len().saturating_sub(1) as f64 * BRIGHTEST_SHARE).round() as usize;
-    let most = sorted.get(at).copied().filter(|most| *most > 0.0);
-    let most = most.unwrap_or(1.0);
-    [if has_middle { -most } else { 0.0 }, most]
 }

@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use heschl_core::run::maps::VALUES;
 use heschl_core::run::progress::CancelToken;
 use heschl_core::run::recipe::{EncodeFile, EncodeRecipe, ExtractRecipe, RecipeFile};
 use heschl_core::run::store::atomic;
 use heschl_core::scene::View;
 
 use super::{Replies, Waker, Worker, models};
-use crate::gui::brain::BrainPicture;
+use crate::failure::Failure;
+use crate::gui::brain::{BrainPicture, ShownMap};
 use crate::gui::figure::{Export, ExportFormat};
 use crate::gui::info::{SaveStatus, StudyContents};
 use crate::gui::preferences;
@@ -200,16 +202,42 @@ fn run(disk_task: DiskTask) -> Option<Done> {
 }
 
 fn export_map(shown: &BrainPicture, ending: &str) -> Result<Done, String> {
-    let scores = &shown.request.scores;
-    let column = shown.request.settings.column;
-    let folder = scores.join("maps");
+    let (data, names) = exported(shown).map_err(|failure| failure.message)?;
+    let folder = match data.parent() {
+        // The maps of scores have a folder of their own.
+        Some(scores) if shown.derived_map().is_none() => scores.join("maps"),
+        folder => folder.unwrap_or(&shown.request.scores).to_path_buf(),
+    };
     atomic::create_folder(&folder).map_err(|error| error.to_string())?;
-    let out = folder.join(format!("{}{ending}", column.name()));
+    let out = folder.join(format!("{}{ending}", shown.name()));
     let subject = (&*shown.open, shown.request.subject.transform.as_deref());
-    let written = map_export::write_scores(scores, column, subject, out);
+    let written = map_export::write_maps(&data, &names, subject, out);
     let files = written.map_err(|failure| failure.message)?;
     let first = files.into_iter().next().ok_or("Nothing was written.")?;
     Ok(Done::Exported(first))
+}
+
+/// The file that holds the map of a picture, and the names of its maps. Maps that were made from fits are written into the folder
+/// `maps` of the scores first, with their record.
+fn exported(shown: &BrainPicture) -> Result<(PathBuf, Vec<String>), Failure> {
+    let scores = &shown.request.scores;
+    let Some((set, map)) = shown.derived_map() else {
+        let column = shown.request.settings.column.name();
+        return Ok((scores.join("scores.npz"), vec![column.into()]));
+    };
+    let folder = match shown.request.settings.derived {
+        Some(kind) => {
+            let folder = scores.join("maps").join(kind.folder());
+            set.write(&folder)?;
+            folder
+        }
+        None => scores.clone(),
+    };
+    let names = match map {
+        ShownMap::One(entry) => vec![entry.name.clone()],
+        ShownMap::Rgb(names) => names.to_vec(),
+    };
+    Ok((folder.join(VALUES), names))
 }
 
 fn save_view(folder: &Path, text: &str) -> Result<Done, String> {

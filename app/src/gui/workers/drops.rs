@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use heschl_core::brain::folders;
+use heschl_core::run::maps;
 use heschl_core::run::progress::CancelToken;
 use heschl_core::run::recipe::{EncodeFile, RecipeFile};
 use heschl_core::speech::stimuli::{self, Depth};
@@ -161,7 +162,8 @@ const RESPONSES: [&str; 10] = [
 
 /// The folder of scores that a folder is, or the first of those that lie in it.
 fn scores_in(folder: &Path) -> Option<PathBuf> {
-    let has_scores = |folder: &PathBuf| folder.join("scores.npz").is_file();
+    let has_scores =
+        |folder: &PathBuf| folder.join("scores.npz").is_file() || maps::is_folder(folder);
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut below: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
     below.sort();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use heschl_core::display::library::{FeatureLibrary, Layer};
 use heschl_core::run::design::{Alignment, AlignmentQuestion};
 use heschl_core::run::encoding::{Column, ExampleSeries, ScoreTable};
+use heschl_core::run::maps;
 use heschl_core::run::progress::{CancelToken, EncodingForecast, Event};
 use heschl_core::run::recipe::EncodeFile;
 
@@ -247,6 +248,12 @@ fn run_forecast(recipe: &str, cancel: &CancelToken) -> Result<EncodingForecast, 
 
 fn read_scores(folder: &Path, cancel: &CancelToken) -> Result<ScoresInfo, String> {
     let file = folder.join("scores.npz");
+    if maps::is_folder(folder) && !file.is_file() {
+        return Err(format!(
+            "This folder holds maps that were made from fits. Open Brain to see them.\nFolder: {}",
+            folder.display()
+        ));
+    }
     if !file.is_file() {
         return Err(format!(
             "No scores yet. Fit a model, or choose a folder that contains scores.npz.\nFolder: {}",

@@ -3,6 +3,7 @@
 
 mod brain;
 mod chance;
+mod derived;
 mod disk_tasks;
 mod drops;
 mod features;
@@ -26,6 +27,7 @@ pub(crate) use time_course::TimeCourseRequest;
 pub(crate) use worker::{LatestRequest, Replies, Worker};
 
 use brain::BrainWorker;
+pub(crate) use derived::DerivedRequest;
 use std::path::PathBuf;
 
 use super::brain::BrainRequest;
@@ -40,6 +42,7 @@ pub(crate) struct Workers {
     sound: LatestRequest<sound::Request, sound::Reply>,
     pub(crate) player: Player,
     brain: BrainWorker,
+    derived: LatestRequest<DerivedRequest, derived::Reply>,
     model: LatestRequest<model::Request, model::Reply>,
     models: LatestRequest<models::Request, models::Reply>,
     trial: LatestRequest<trial::Request, trial::Reply>,
@@ -128,6 +131,7 @@ impl Workers {
             sound: LatestRequest::of(sound::open(waker)),
             player: Player::open(waker),
             brain: BrainWorker::open(waker),
+            derived: LatestRequest::of(derived::open(waker)),
             model: LatestRequest::of(model::open(waker)),
             models: LatestRequest::of(models::open(waker)),
             trial: LatestRequest::of(trial::open(waker)),
@@ -210,8 +214,14 @@ impl Workers {
         self.brain.want(request, &mut info.brain);
     }
 
+    /// Asks for maps made from fits, unless they are known or asked for.
+    pub(crate) fn want_derived(&mut self, request: Option<DerivedRequest>, info: &mut Info) {
+        self.derived.want(request, &mut info.brain.derived);
+    }
+
     /// Asks for scores again, for a fit may have changed them.
     pub(crate) fn forget_scores(&mut self) {
+        self.derived.refresh();
         self.brain.refresh();
         self.fit.forget_scores();
     }
@@ -337,6 +347,9 @@ impl Workers {
     pub(crate) fn collect(&mut self, info: &mut Info) -> Vec<Event> {
         let mut events = vec![];
         self.brain.collect(&mut info.brain);
+        for reply in self.derived.replies() {
+            info.brain.derived = reply;
+        }
         for reply in self.stories.replies() {
             stories::take(reply, info);
         }

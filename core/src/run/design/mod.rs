@@ -5,6 +5,7 @@ mod frames;
 mod lengths;
 mod notes;
 mod scan_times;
+mod test_scans;
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub use lengths::fitting_trims;
 use lengths::{far_apart, trimmed};
 use notes::Notes;
 pub use scan_times::{FoundScans, scan_times};
+pub use test_scans::test_scans;
 
 use crate::files::formats::npz::NpzError;
 use crate::files::names;

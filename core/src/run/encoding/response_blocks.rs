@@ -77,11 +77,35 @@ impl<'a> ResponseBlocks<'a> {
         source: &'a dyn ResponseSource,
         design: &'a Design,
     ) -> Result<Self, ResponseBlocksError> {
+        Self::of_stories(
+            recipe,
+            source,
+            [&design.training_stories, &design.test_stories],
+        )
+    }
+
+    /// As [`ResponseBlocks::new`], of the test stories alone.
+    ///
+    /// # Errors
+    /// As [`ResponseBlocks::new`].
+    pub fn of_test(
+        recipe: &'a EncodeRecipe,
+        source: &'a dyn ResponseSource,
+        test: &'a [StoryScans],
+    ) -> Result<Self, ResponseBlocksError> {
+        Self::of_stories(recipe, source, [&[], test])
+    }
+
+    fn of_stories(
+        recipe: &'a EncodeRecipe,
+        source: &'a dyn ResponseSource,
+        [training, test]: [&'a [StoryScans]; 2],
+    ) -> Result<Self, ResponseBlocksError> {
         let mut measured = Self {
             recipe,
             source,
-            training: &design.training_stories,
-            test: &design.test_stories,
+            training,
+            test,
             n_voxels: 0,
         };
         let mut first: Option<(String, usize)> = None;

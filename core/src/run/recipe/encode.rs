@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::RecipeFile;
 use crate::files::names::composed;
 use crate::fmri::delay::DelayBorders;
 use crate::fmri::downsample::Downsampling;
@@ -71,6 +72,24 @@ impl EncodeRecipe {
         root(&mut self.output.folder);
         self
     }
+
+    /// Returns the folder of the recordings: the one named for the sanity checks, that of an acoustic feature set, or the one
+    /// that features were extracted from, if it is still there.
+    #[must_use]
+    pub fn recordings(&self) -> Option<PathBuf> {
+        if let Some(folder) = &self.controls.recordings {
+            return Some(folder.clone());
+        }
+        let made_from = |set: &FeatureSet| {
+            if matches!(set.kind, FeatureKind::MelSpectrogram | FeatureKind::Rms) {
+                return Some(set.folder.clone());
+            }
+            let file = RecipeFile::read(&set.folder.join("recipe.toml")).ok()?;
+            Some(set.folder.join(file.extract.stimuli.folder))
+        };
+        let mut folders = self.features.iter().filter_map(made_from);
+        folders.find(|folder| folder.is_dir())
+    }
 }
 
 /// A feature set.
@@ -108,7 +127,7 @@ fn is_nowhere(folder: &Path) -> bool {
 }
 
 /// Kinds of feature sets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FeatureKind {
     /// Hidden states of a speech encoder, or any features stored as `<story>.npz` with `<story>_times.npz`. Without times,

@@ -4,36 +4,20 @@ use eframe::egui;
 use egui::accesskit::Role;
 use heschl_core::scene::{BelowThreshold, ColourMap, MissingLook, NamedView};
 
-use super::{COLUMNS, SIDE, VIEWS, interior, navigation, slices};
+use super::{SIDE, VIEWS, interior, navigation, slices};
 use crate::gui::actions::{Action, Actions, PathPurpose};
 use crate::gui::brain::{BrainInfo, BrainLayout, BrainSettings, has_view};
 use crate::gui::icons;
 use crate::gui::theme::INSIDE;
 use crate::gui::widgets::{button, heading, name, tick, weak};
 
-/// The map, its colours and the view.
+/// Colours and view.
 pub(super) fn ui(
     ui: &mut egui::Ui,
     settings: &mut BrainSettings,
     info: &BrainInfo,
     actions: &mut Actions,
 ) {
-    heading(ui, "Map");
-    let shown = COLUMNS
-        .iter()
-        .find(|(column, _)| *column == settings.column);
-    let combo = egui::ComboBox::from_id_salt("map of the brain")
-        .width(SIDE - 20.0)
-        .selected_text(shown.map_or("", |(_, words)| *words))
-        .show_ui(ui, |ui| {
-            for (column, words) in COLUMNS {
-                ui.selectable_value(&mut settings.column, column, words);
-            }
-        });
-    name(&combo.response, Role::ComboBox, "Map");
-    let fdr_level = info.picture.ready().map(|picture| picture.fdr_level);
-    voxels(ui, settings, fdr_level);
-    ui.add_space(INSIDE);
     heading(ui, "Colours");
     let combo = egui::ComboBox::from_id_salt("colours of the brain")
         .width(SIDE - 20.0)
@@ -76,7 +60,7 @@ pub(super) fn ui(
 const USUAL_CEILING: f64 = 0.2;
 
 /// Which voxels are shown.
-fn voxels(ui: &mut egui::Ui, settings: &mut BrainSettings, fdr_level: Option<f64>) {
+pub(super) fn voxels(ui: &mut egui::Ui, settings: &mut BrainSettings, fdr_level: Option<f64>) {
     ui.horizontal(|ui| {
         let words = "Significant only, q ≤";
         tick(ui, &mut settings.is_significant_only, words);

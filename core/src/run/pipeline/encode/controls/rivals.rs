@@ -11,7 +11,7 @@ use crate::run::design::{Design, StoryScans};
 use crate::run::encoding::Column;
 use crate::run::pipeline::encode::run::Run;
 use crate::run::pipeline::encode::solver::Solver;
-use crate::run::recipe::{EncodeRecipe, FeatureKind, FeatureSet, RecipeFile};
+use crate::run::recipe::{EncodeRecipe, FeatureKind, FeatureSet};
 use crate::run::sanity::{self, Check, Nuisance, median};
 use crate::speech::stimuli::{Depth, find_stimuli};
 use crate::stats::score::{correlation, residual};
@@ -140,7 +140,7 @@ fn first_sentence(error: impl std::fmt::Display) -> String {
 
 /// Spectrogram and level of the recordings.
 fn sound_sets(run: &Run) -> Result<Vec<FeatureSet>, String> {
-    let folder = recordings(run).ok_or(
+    let folder = run.work.recipe.recordings().ok_or(
         "It is not known where the recordings are. Name their folder: recordings = \"…\" in [encode.controls].",
     )?;
     let found = find_stimuli(&folder, Depth::Recursive).map_err(first_sentence)?;
@@ -160,23 +160,6 @@ fn sound_sets(run: &Run) -> Result<Vec<FeatureSet>, String> {
 fn stories<'a>(run: &'a Run) -> impl Iterator<Item = &'a StoryScans> {
     let design = run.design;
     design.training_stories.iter().chain(&design.test_stories)
-}
-
-/// The folder of the recordings: that of the recipe, or the one that the features were extracted from.
-fn recordings(run: &Run) -> Option<PathBuf> {
-    let recipe = run.work.recipe;
-    if let Some(folder) = &recipe.controls.recordings {
-        return Some(folder.clone());
-    }
-    let made_from = |set: &FeatureSet| {
-        if matches!(set.kind, FeatureKind::MelSpectrogram | FeatureKind::Rms) {
-            return Some(set.folder.clone());
-        }
-        let file = RecipeFile::read(&set.folder.join("recipe.toml")).ok()?;
-        Some(set.folder.join(file.extract.stimuli.folder))
-    };
-    let mut folders = recipe.features.iter().filter_map(made_from);
-    folders.find(|folder| folder.is_dir())
 }
 
 /// The nuisance feature sets that are available, and a summary of what is missing.
