@@ -1,10 +1,11 @@
-//! Any bytes as a drawing on a flat map: a sentence, or lines of finite points, laid on a cortex.
+//! Any bytes as a drawing on a flat map: a sentence, or lines of finite points, laid on a cortex; and a shape added to it.
 #![no_main]
 
 use std::sync::LazyLock;
 
 use heschl_core::brain::{Hemisphere, Overlays, Subject, Surface, SurfaceKind};
 use heschl_core::files::formats::drawing::Drawing;
+use heschl_core::files::formats::drawing::write::{ShapeToWrite, with_shapes};
 use libfuzzer_sys::fuzz_target;
 
 /// Two flat triangles, one for each hemisphere.
@@ -25,6 +26,15 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(drawing) = Drawing::parse(bytes) else {
         return;
     };
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let shape = ShapeToWrite {
+            name: "new".into(),
+            paths: vec![vec![vec![[1.0, 2.0], [3.0, 2.0], [3.0, 5.0]]]],
+        };
+        if let Ok(extended) = with_shapes(text, "rois", &[shape]) {
+            assert!(extended.text.contains("inkscape:label=\"new\""));
+        }
+    }
     let shapes = drawing.layers.iter().flat_map(|layer| &layer.shapes);
     let lines = shapes.flat_map(|shape| shape.paths.iter().flatten());
     for line in lines {

@@ -1,14 +1,18 @@
 //! The cortex: surfaces, subjects, and which voxel lies at which vertex. No graphics.
 
 mod depths;
+pub mod drawing;
 mod flat_map;
 pub mod flatten;
 pub mod folders;
 mod fsaverage5;
+mod geodesic;
 mod language;
 mod map_files;
 pub mod mni152;
 mod overlays;
+mod patch;
+pub(crate) mod polygon;
 mod reading;
 mod regions;
 mod sampling;

@@ -5,6 +5,7 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::flat_map::{FlatLocator, FlatMap, SurfaceLine, SurfacePoint};
+use super::polygon::{around, is_inside};
 use super::regions::{Parcellation, Region};
 use super::side::Side;
 use super::subject::{Hemisphere, Subject, SurfaceKind};
@@ -238,14 +239,7 @@ impl<'a> Canvas<'a> {
         let [least, most] = bounds;
         let is_near =
             |at: [f64; 2]| (0..2).all(|axis| at[axis] >= least[axis] && at[axis] <= most[axis]);
-        let is_inside = |at: [f64; 2]| {
-            let crossed = path.iter().flat_map(border).filter(|[from, to]| {
-                let crosses = (from[1] > at[1]) != (to[1] > at[1]);
-                let share = (at[1] - from[1]) / (to[1] - from[1]);
-                crosses && at[0] < from[0] + share * (to[0] - from[0])
-            });
-            crossed.count() % 2 == 1
-        };
+        let is_inside = |at: [f64; 2]| is_inside(at, path.iter().flat_map(border));
         let all = self.vertices.iter().enumerate();
         let inside = all.filter(|(_, (_, _, at))| is_near(*at) && is_inside(*at));
         inside.map(|(index, _)| index).collect()
@@ -333,6 +327,5 @@ fn edges(own: &Subpath) -> impl Iterator<Item = [[f64; 2]; 2]> {
 
 /// The straight pieces around an area. As in SVG, a line that is open is closed for that.
 fn border(own: &Subpath) -> impl Iterator<Item = [[f64; 2]; 2]> {
-    let next = own.points.iter().cycle().skip(1);
-    own.points.iter().zip(next).map(|(from, to)| [*from, *to])
+    around(&own.points)
 }

@@ -9,6 +9,7 @@ mod dropout;
 mod flat;
 mod interior;
 mod labels;
+mod lasso;
 mod layer;
 mod lines;
 mod outlines;
@@ -30,6 +31,7 @@ pub use dropout::{DROPOUT_POWER, Dropout, dropout};
 pub use flat::{FlatLayout, draw_flat};
 pub use interior::{Interior, clear_background, is_as_scanned};
 pub use labels::{Label, NamedVertices, PlacedLabel, arrange, labels};
+pub use lasso::lassoed;
 pub use layer::{
     BelowThreshold, Category, Colouring, FADED_OPACITY, Layer, LayerStyle, MissingLook, Opacity,
     PointColour, PointKind, colours,

@@ -4,8 +4,8 @@
 
 use rayon::prelude::*;
 
-use super::mesh::Lists;
 use super::paths::Paths;
+use crate::brain::patch::Lists;
 use crate::brain::side::Side;
 
 const BYTES: &[u8] = include_bytes!("../../../assets/cuts/cuts.bin");

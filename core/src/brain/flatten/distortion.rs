@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-use super::geodesic::Geodesics;
-use super::mesh::PatchMesh;
+use crate::brain::geodesic::Geodesics;
+use crate::brain::patch::PatchMesh;
 
 /// Neighbours within this distance along the surface count, mm.
 pub const NEIGHBOURS_MM: f64 = 5.0;

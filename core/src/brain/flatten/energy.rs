@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::mesh::{Lists, PatchMesh};
 use super::vectors::{BLOCK, Plane};
+use crate::brain::patch::{Lists, PatchMesh};
 
 /// Triangles that are thinner are treated as this thin: height over the longest edge.
 const LEAST_HEIGHT: f64 = 0.1;

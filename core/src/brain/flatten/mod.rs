@@ -5,8 +5,6 @@ mod descent;
 mod disc;
 mod distortion;
 mod energy;
-mod geodesic;
-mod mesh;
 mod orient;
 mod paths;
 mod solver;
@@ -18,8 +16,8 @@ use std::ops::{ControlFlow, RangeInclusive};
 
 use cuts::Template;
 use disc::Disc;
-use mesh::PatchMesh;
 
+use super::patch::{self, PatchMesh};
 use super::side::Side;
 use super::subject::{Hemisphere, SurfaceKind};
 use super::surface::Surface;
@@ -372,7 +370,7 @@ fn removed(folded: &Surface, sphere: &Surface, side: Side) -> Result<Vec<bool>, 
             .collect(),
         folded.triangles().to_vec(),
     );
-    let neighbours = mesh::neighbours(whole.n_vertices(), &whole.edges());
+    let neighbours = patch::neighbours(whole.n_vertices(), &whole.edges());
     let length = |a: u32, b: u32| whole.chord(a, b);
     let wall = template.wall(sphere.points(), &neighbours);
     let n_vertices = whole.n_vertices();

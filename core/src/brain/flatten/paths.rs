@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::mesh::Lists;
+use crate::brain::patch::Lists;
 
 /// Finds paths again and again with the same memory.
 pub(super) struct Paths<'a> {

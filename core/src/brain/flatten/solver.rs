@@ -3,7 +3,7 @@
 //! Sources: George (1973), SIAM Journal on Numerical Analysis 10, 345 (nested dissection); Davis (2006), Direct Methods for Sparse Linear
 //! Systems, chapter 4 (the elimination tree, rows of the factor from the top).
 
-use super::mesh::{Lists, neighbours};
+use crate::brain::patch::{Lists, neighbours};
 
 /// Parts of at most this many vertices are not divided further.
 const LEAST_PART: usize = 48;

@@ -2,9 +2,9 @@
 //!
 //! Source: Tutte (1963), Proc. London Math. Soc. 13, 743.
 
-use super::mesh::PatchMesh;
 use super::solver::{EdgeMatrix, Factor};
 use super::vectors::Plane;
+use crate::brain::patch::PatchMesh;
 
 /// Maps the patch into a circle with the area of the patch.
 ///

@@ -3,12 +3,12 @@
 use super::descent::{Descent, Preconditioner};
 use super::distortion::for_blocks;
 use super::energy::{Energy, Pair};
-use super::geodesic::Geodesics;
-use super::mesh::{Lists, PatchMesh};
 use super::solver::elimination_order;
 use super::tutte::into_circle;
 use super::vectors::Plane;
 use super::{FlattenStage, Watch};
+use crate::brain::geodesic::Geodesics;
+use crate::brain::patch::{Lists, PatchMesh};
 
 /// Distances to vertices within this distance are relaxed, mm.
 const PAIRS_MM: f64 = 6.0;

@@ -3,6 +3,7 @@
 
 mod cifti_files;
 mod datasets;
+mod drawing;
 mod flatten;
 mod folders;
 mod freesurfer;

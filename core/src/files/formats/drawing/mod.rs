@@ -2,6 +2,7 @@
 
 mod path;
 mod transform;
+pub mod write;
 
 use std::path::Path;
 

@@ -32,6 +32,16 @@ impl Affine {
         Self([a, b, c, d, e, f])
     }
 
+    /// The transform back; none if this one maps all points onto a line.
+    pub(super) fn inverse(&self) -> Option<Self> {
+        let [a, b, c, d, e, f] = self.0;
+        let scale = a * d - b * c;
+        let own = [d, -b, -c, a, c * f - d * e, b * e - a * f].map(|value| value / scale);
+        own.iter()
+            .all(|value| value.is_finite())
+            .then_some(Self(own))
+    }
+
     /// Reads a list such as `translate(3, 4) scale(2)`.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
-//! The patch of a surface that is flattened, with numbers of its own.
+//! A patch of a surface with numbers of its own: its edges, and the triangles around each vertex.
 
-/// A triangulated disc in space.
+/// A triangulated patch in space: a disc that is flattened, or a whole hemisphere.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct PatchMesh {
     /// Coordinates on the folded surface, mm.

@@ -10,7 +10,7 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use super::mesh::PatchMesh;
+use super::patch::PatchMesh;
 
 /// Finds distances again and again with the same memory.
 pub(super) struct Geodesics<'a> {
@@ -58,6 +58,30 @@ impl<'a> Geodesics<'a> {
     /// Writes the other vertices within `radius_mm` and their distances along the surface, nearest first.
     pub(super) fn within(&mut self, source: u32, radius_mm: f64, found: &mut Vec<(u32, f64)>) {
         found.clear();
+        self.walk(source, radius_mm, |vertex, distance| {
+            if vertex != source {
+                found.push((vertex, distance));
+            }
+            true
+        });
+    }
+
+    /// Writes the distances along the surface of the vertices within `radius_mm` of a source, as far as they are smaller than
+    /// those in `nearest`, `(n_vertices,)`. After all sources, each vertex has the distance from the nearest one.
+    pub(super) fn nearer(&mut self, source: u32, radius_mm: f64, nearest: &mut [f64]) {
+        self.walk(source, radius_mm, |vertex, distance| {
+            let known = &mut nearest[vertex as usize];
+            // Whatever lies behind a vertex that is nearer to another source is so, too.
+            let is_nearer = distance < *known;
+            if is_nearer {
+                *known = distance;
+            }
+            is_nearer
+        });
+    }
+
+    /// Visits the vertices within `radius_mm`, nearest first. Ways go on only through vertices for which `visit` says so.
+    fn walk(&mut self, source: u32, radius_mm: f64, mut visit: impl FnMut(u32, f64) -> bool) {
         self.reach(source, 0.0);
         while let Some(Step { distance, vertex }) = self.queue.pop() {
             if self.is_finished[vertex as usize] {
@@ -67,10 +91,9 @@ impl<'a> Geodesics<'a> {
                 break;
             }
             self.is_finished[vertex as usize] = true;
-            if vertex != source {
-                found.push((vertex, distance));
+            if visit(vertex, distance) {
+                self.spread(vertex, distance);
             }
-            self.spread(vertex, distance);
         }
         self.queue.clear();
         for vertex in self.touched.drain(..) {
