@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use heschl_core::brain::{MapValues, read_map};
+use heschl_core::brain::drawing::{DrawnRegions, region_meshes};
+use heschl_core::brain::{MapValues, Overlays, Subject, read_label, read_map};
 use heschl_core::files::formats::nifti::write::NiftiImage;
 use heschl_core::files::formats::npz_arrays::{MemoryOrder, header};
 use heschl_core::files::formats::{cifti, gifti, mgh};
@@ -408,4 +409,62 @@ fn an_image_of_mni152_is_drawn_and_called_approximate() {
         &[],
         "an image of MNI152 with voxels of 1 or 2 mm",
     );
+}
+
+/// Regions that were drawn in the window, saved as JSON: in the formats of other programs, as a table, and outlined.
+#[test]
+fn drawn_regions_are_written_tabulated_and_outlined() {
+    let subject = Subject::fsaverage5();
+    let meshes = region_meshes(subject).unwrap();
+    let mut regions = DrawnRegions::default();
+    // At the top of the left hemisphere, so that it is seen from above.
+    let disc = |radius_mm: f64| [meshes[0].brushed(&[3593], radius_mm), vec![]];
+    regions.push("my area", disc(15.0));
+    regions.push("core", disc(5.0));
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let json = at("drawn.json");
+    std::fs::write(&json, regions.to_json(subject)).unwrap();
+    for (out, written) in [
+        ("a.label", "lh.a.my_area.label"),
+        ("a.annot", "rh.a.annot"),
+        ("a.label.gii", "lh.a.label.gii"),
+        ("a.svg", "a.svg"),
+        ("again.json", "again.json"),
+    ] {
+        export(&json, &at(out), &[]);
+        assert!(at(written).is_file(), "{written}");
+    }
+    let label = read_label(&at("lh.a.core.label")).unwrap();
+    assert_eq!(label, regions.regions[1].vertices[0]);
+    let again = DrawnRegions::read(&at("again.json"), subject).unwrap();
+    assert_eq!(again, (regions.clone(), vec![]));
+    let drawn = Overlays::read(&at("a.svg"), subject).unwrap();
+    assert_eq!(drawn.regions[0].vertices, regions.regions[0].vertices);
+    let map = at("map.npy");
+    npy(&map, &[2 * N], &left_alone());
+    let json_path = json.to_str().unwrap();
+    export(&map, &at("t.csv"), &["--by-region", json_path]);
+    let table = std::fs::read_to_string(at("t.csv")).unwrap();
+    let rows: Vec<&str> = table.lines().collect();
+    // The regions overlap, and each has all of its vertices.
+    let n_vertices = regions.regions[0].n_vertices();
+    assert!(
+        rows[1].starts_with(&format!("my area,left,{n_vertices},")),
+        "{table}"
+    );
+    assert!(rows[2].starts_with("core,left,"), "{table}");
+    let (with, _) = picture(&map, at("with.png"), &["--rois", json_path]);
+    let (without, _) = picture(&map, at("without.png"), &[]);
+    let (with, without) = (pixels(&with), pixels(&without));
+    let n_changed = with
+        .chunks(4)
+        .zip(without.chunks(4))
+        .filter(|(a, b)| a != b);
+    let n_changed = n_changed.count();
+    assert!((3..3000).contains(&n_changed), "{n_changed}");
+    let endings = "Regions are written as .label";
+    refused("export", &json, &at("a.nii.gz"), &[], endings);
+    std::fs::write(&json, "[]").unwrap();
+    refused("export", &json, &at("b.label"), &[], "holds no regions");
 }

@@ -15,7 +15,7 @@ const LEAST_PIXELS: f64 = 9.0;
 const SCALE_SHARE: f64 = 0.12;
 
 /// Words over a picture.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct BrainMarks {
     labels: Vec<PlacedLabel>,
     scale: Option<ScaleBar>,
@@ -26,6 +26,7 @@ pub(crate) struct BrainMarks {
 }
 
 /// A length on the flat map.
+#[derive(Debug, Clone)]
 struct ScaleBar {
     length_mm: f64,
     length_pixels: f64,
@@ -66,6 +67,11 @@ impl BrainMarks {
         self.height = letter_height(size);
         self.picture_height = size[1] as f64;
         self
+    }
+
+    /// The names in their places, and the height of their letters in pixels.
+    pub(crate) fn names(&self) -> (&[PlacedLabel], f64) {
+        (&self.labels, self.height)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

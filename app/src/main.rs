@@ -17,6 +17,7 @@ mod console;
 mod crash_message;
 mod csv;
 mod derived_maps;
+mod drawn_regions;
 mod failure;
 mod fetching;
 mod forecast;

@@ -1,6 +1,7 @@
 //! Maps of a subject in the formats of other programs: what `heschl export` and the window write.
 
 mod format;
+mod regions;
 mod surfaces;
 mod tables;
 mod volumes;
@@ -17,16 +18,19 @@ use crate::derived_maps::{data_argument, record_of};
 use crate::failure::Failure;
 
 pub(crate) use format::Format;
+pub(crate) use regions::{are_regions, write_regions};
 
 /// Write maps of the cortex in the formats of other programs
 ///
 /// The ending of the file says the format: .nii, .nii.gz (volumes), .func.gii, .mgh, .mgz (a file for each hemisphere),
-/// .dscalar.nii (CIFTI-2), .annot, .label (FreeSurfer), .hf5 (pycortex), .csv (a row per vertex, voxel or region).
+/// .dscalar.nii (CIFTI-2), .annot, .label (FreeSurfer), .hf5 (pycortex), .csv (a row per vertex, voxel or region). Regions
+/// that were drawn in the window and saved as JSON are written as .label, .annot, .label.gii, or .svg: a copy of the subject's
+/// overlays.svg of pycortex with them, or a new one.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Scores (scores.npz), an archive with arrays, a NumPy array (.npy), an image (NIfTI, mgh), CIFTI-2 (.dscalar.nii,
-    /// .dlabel.nii), or a map of one hemisphere (GIFTI, mgh), beside which the other is looked for; or the folder of scores
-    /// or of maps from "heschl map"
+    /// .dlabel.nii), a map of one hemisphere (GIFTI, mgh), beside which the other is looked for, or drawn regions (.json); or
+    /// the folder of scores or of maps from "heschl map"
     #[arg(value_parser = data_argument)]
     pub(crate) data: PathBuf,
 
@@ -51,8 +55,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     depths: Option<u16>,
 
-    /// In a table, a row for each region of a parcellation, such as "aparc", instead of each vertex or voxel
-    #[arg(long, value_name = "PARCELLATION")]
+    /// In a table, a row for each region of a parcellation such as "aparc", or of a FILE (drawn regions saved as JSON, label,
+    /// annot, GIFTI), instead of each vertex or voxel
+    #[arg(long, value_name = "REGIONS")]
     by_region: Option<String>,
 
     /// Least value of a vertex in a label

@@ -4,13 +4,20 @@ use crate::brain_map::OpenSubject;
 use crate::console::{note, say};
 use crate::failure::{CommandResult, Outcome};
 pub(crate) use crate::map_export::Args;
-use crate::map_export::{Format, write};
+use crate::map_export::{Format, are_regions, write, write_regions};
 
-/// Writes the maps.
+/// Writes the maps, or drawn regions.
 ///
 /// # Errors
 /// A sentence if the data do not fit the subject or the format, or a file cannot be read or written.
 pub(crate) fn run(args: &Args) -> CommandResult {
+    if are_regions(args) {
+        let open = OpenSubject::open(&args.subject)?;
+        for path in write_regions(args, &open)? {
+            say(format_args!("{}", path.display()));
+        }
+        return Ok(Outcome::Done);
+    }
     let format = Format::of(&args.out)?;
     let open = OpenSubject::open(&args.subject)?;
     for sentence in &open.notes {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::brain::{BrainSettings, SubjectChoice};
+use super::brain::{BrainSettings, DrawingMode, DrawingSettings, SubjectChoice};
 use super::features::FeatureSelection;
 use super::figure::ExportSize;
 use super::fitting::FitAs;
@@ -12,6 +12,7 @@ use super::state::{Page, PanelLayout, Settings, Study};
 
 pub(crate) use super::figure::ExportFormat;
 pub(crate) use super::path_purpose::PathPurpose;
+pub(crate) use crate::drawn_regions::RegionsFormat;
 
 /// What becomes of jobs when the window is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub(crate) enum Action {
     Study(StudyAction),
     /// Choose what the pages show.
     View(ViewAction),
+    /// Draw, change or save regions of the cortex.
+    Region(RegionAction),
     /// Download, use or remove a model.
     Model(ModelAction),
     /// Pause, resume, cancel or remove a job.
@@ -153,6 +156,44 @@ pub(crate) enum ViewAction {
     Subject(SubjectChoice),
     /// The cortex is shown in so many pixels; whether it is being turned.
     BrainSize([usize; 2], bool),
+}
+
+/// Actions on regions that the user draws; see [`super::region_actions`].
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum RegionAction {
+    /// Set the tools.
+    Set(DrawingSettings),
+    /// Choose the region that is changed, or none: what is drawn next begins a new one.
+    Choose(Option<usize>),
+    /// A line was drawn around something; its corners are shares of the picture's width and height.
+    Lasso(Vec<[f32; 2]>, DrawingMode),
+    /// The brush went over these vertices of the left and the right hemisphere.
+    Brush([Vec<u32>; 2], DrawingMode),
+    /// Change the chosen region.
+    Change(RegionChange),
+    /// Rename the chosen region.
+    Rename(String),
+    /// Delete the chosen region.
+    Delete,
+    /// Begin a region with the vertices above the threshold that are connected with the chosen one.
+    Cluster,
+    /// Begin a region with the one that is chosen in the table of the atlas.
+    Copy,
+    /// Save all regions for other programs.
+    Save(RegionsFormat),
+}
+
+/// A change of a region.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum RegionChange {
+    /// Add what lies around it.
+    Grow,
+    /// Take away what lies along its border.
+    Shrink,
+    /// Make its border smoother.
+    Smooth,
+    /// Add what it encloses.
+    Fill,
 }
 
 /// Actions on models and on ONNX Runtime; see [`super::job_actions`].

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use eframe::egui;
+use heschl_core::brain::Subject;
 use heschl_core::run::recipe::ScansRecipe;
 use heschl_core::speech::ENCODER_RATE_HZ;
 
@@ -61,6 +62,8 @@ pub(crate) struct App {
     pub(super) study_lock: Option<StudyLock>,
     /// The study as it was when it was opened.
     pub(super) as_opened: Option<Study>,
+    /// The subject that the drawn regions belong to.
+    pub(super) subject_of_regions: Option<Arc<Subject>>,
     /// What is on the disk.
     pub(super) saved: State,
     /// What was on the disk, or on its way there, when it was last looked.
@@ -115,6 +118,7 @@ impl App {
             folder: options.folder,
             study_lock: None,
             as_opened: None,
+            subject_of_regions: None,
             lock_tried_secs: 0.0,
             now_secs: 0.0,
             changed_secs: 0.0,
@@ -211,6 +215,7 @@ impl App {
             self.try_to_lock_study();
         }
         self.show_found();
+        self.follow_subject();
         if self.state.page() == Page::Models {
             self.workers.want_models(&mut self.info);
         }

@@ -4,18 +4,21 @@ mod derived;
 mod drawing;
 mod film;
 mod interior;
+mod over;
+mod region_drawing;
 mod region_order;
 mod slices;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use heschl_core::brain::drawing::DrawnRegions;
 use heschl_core::brain::{Parcellation, RegionRow, Side, Subject, SurfaceKind};
 use heschl_core::run::encoding::Column;
 use heschl_core::run::maps::MapSet;
 use heschl_core::scene::{
-    BelowThreshold, ColourMap, Hit, Interpolation, MissingLook, NamedView, Picture, View,
-    Visibility, is_as_scanned, value_at,
+    BelowThreshold, Camera, ColourMap, Hit, Interpolation, MissingLook, NamedView, Picture,
+    PosedBrain, View, Visibility, is_as_scanned, lassoed, value_at,
 };
 use serde::{Deserialize, Serialize};
 
@@ -23,10 +26,16 @@ pub(crate) use derived::{DerivedKind, DerivedMaps, Look, ShownMap, shown_map};
 pub(crate) use drawing::{Drawer, Drawn, DrawnMap, N_SAMPLES};
 pub(crate) use film::{Film, FilmOf, FilmSettings, USUAL_DELAY_SECS};
 pub(crate) use interior::{InteriorSettings, ScenePlane};
+pub(crate) use over::{BrainOver, OverSettings};
+pub(crate) use region_drawing::{
+    DrawingMode, DrawingSettings, DrawingTool, RADII_MM, RegionDrawing, RegionFacts, RegionsPlace,
+    RegionsRead,
+};
 pub(crate) use region_order::RegionOrder;
 pub(crate) use slices::{SliceLayout, SliceSettings, draw as draw_slices};
 
 use crate::brain_map::{Anatomy, OpenSubject, PlacedMap, Placement, middle};
+use crate::brain_marks::BrainMarks;
 use crate::gui::loading::Loading;
 
 /// The colours of values on both sides of 0.
@@ -115,6 +124,8 @@ pub(crate) struct BrainSettings {
     pub(crate) regions: Option<String>,
     /// Whether the borders of regions are drawn.
     pub(crate) has_outlines: bool,
+    /// What else lies over the map.
+    pub(crate) over: OverSettings,
     /// Depths between pial and white surface whose mean is shown of an image; 1 shows the middle.
     pub(crate) n_depths: u16,
     /// Whether the cortex is lit.
@@ -153,6 +164,7 @@ impl Default for BrainSettings {
             pan: [0.0; 2],
             regions: None,
             has_outlines: false,
+            over: OverSettings::default(),
             n_depths: 1,
             is_lit: true,
         }
@@ -296,6 +308,10 @@ pub(crate) struct BrainRequest {
     pub(crate) subject: SubjectChoice,
     /// What the user has set.
     pub(crate) settings: BrainSettings,
+    /// Regions that were drawn, and the one that is changed.
+    pub(crate) drawn: (Arc<DrawnRegions>, Option<usize>),
+    /// How they are drawn.
+    pub(crate) drawing: DrawingSettings,
     /// Width and height, pixels.
     pub(crate) size: [usize; 2],
     /// Whether it is soon replaced: drawn faster.
@@ -317,6 +333,12 @@ pub(crate) struct BrainPicture {
     pub(crate) mark: Option<[f32; 2]>,
     /// The view of the cortex as it is shown, if it is.
     pub(crate) view: Option<View>,
+    /// The cortex as it stands, and from where it is seen, if it is shown.
+    pub(crate) posed: Option<(Arc<PosedBrain>, Camera)>,
+    /// What lies over the map.
+    pub(crate) over: Arc<BrainOver>,
+    /// Names over the picture.
+    pub(crate) marks: Arc<BrainMarks>,
     /// Where the slices lie, if these are shown.
     pub(crate) slices: Option<SliceLayout>,
     /// The image of the slices, if there are some.
@@ -354,6 +376,17 @@ impl BrainPicture {
         let at =
             |share: f32, n: usize| (share * n as f32).floor().clamp(0.0, n as f32 - 1.0) as usize;
         seen.hit(at(share[0], width), at(share[1], height))
+    }
+
+    /// The vertices that are seen inside of a closed line, whose corners are shares of the picture's width and height.
+    #[must_use]
+    pub(crate) fn lassoed(&self, line: &[[f32; 2]]) -> Option<[Vec<u32>; 2]> {
+        let (seen, (posed, camera)) = (self.seen.as_ref()?, self.posed.as_ref()?);
+        let size = seen.size();
+        let corner =
+            |share: &[f32; 2]| [0, 1].map(|axis| f64::from(share[axis]) * size[axis] as f64);
+        let line: Vec<[f64; 2]> = line.iter().map(corner).collect();
+        Some(lassoed(posed, &camera.projection(size), seen, &line))
     }
 
     /// The value that is seen.

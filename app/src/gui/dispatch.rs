@@ -25,6 +25,7 @@ impl App {
             Action::Go(page) => self.go(page),
             Action::Study(action) => self.apply_study_action(action),
             Action::View(action) => self.apply_view_action(action),
+            Action::Region(action) => self.apply_region_action(action),
             Action::Model(action) => self.apply_model_action(action),
             Action::EditSettings(settings) => {
                 self.edit(|state| state.preferences.settings = settings);
@@ -106,6 +107,9 @@ impl App {
             }
             Done::Fit(recipe) => self.adopt_fit(&recipe),
             Done::View(view) => self.state.brain.open_view(*view),
+            Done::RegionsRead(place, read) => self.take_regions(&place, read),
+            Done::RegionsOpened(regions, notes) => self.add_regions(&regions, notes),
+            Done::RegionsSaved(first, notes) => self.tell_saved(&first, notes),
             Done::StudyLocked(folder, held) => self.take_study_lock(&folder, held),
             Done::ModelDeleted(name) => {
                 self.workers.look_at_models_again();
@@ -210,6 +214,7 @@ impl App {
             PathPurpose::OtherScores => self.state.other_scores = Some(path),
             PathPurpose::Subject => self.show_subject(path),
             PathPurpose::View => self.workers.disk_task(DiskTask::ReadView(path)),
+            PathPurpose::Regions => self.open_regions(path),
         }
     }
 

@@ -331,6 +331,11 @@ impl App {
             derived,
             subject: self.state.subject().clone(),
             settings: self.state.brain.clone(),
+            drawn: (
+                self.state.drawing.regions.clone(),
+                self.state.drawing.chosen,
+            ),
+            drawing: self.state.drawing.settings.of_picture(),
             size,
             is_moving,
         })

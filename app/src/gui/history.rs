@@ -1,5 +1,10 @@
-//! What can be undone: settings and the study, step by step.
+//! What can be undone: settings, the study and drawn regions, step by step.
 
+use std::sync::Arc;
+
+use heschl_core::brain::drawing::DrawnRegions;
+
+use super::brain::RegionsPlace;
 use super::info::UndoInfo;
 use super::state::{Settings, State, Study};
 
@@ -11,13 +16,22 @@ const MAX_STEPS: usize = 200;
 struct Snapshot {
     settings: Settings,
     study: Option<Study>,
+    regions: Regions,
 }
+
+/// Where regions belong, and which one was changed.
+type Regions = (Option<RegionsPlace>, Arc<DrawnRegions>, Option<usize>);
 
 impl Snapshot {
     fn of(state: &State) -> Self {
         Self {
             settings: state.preferences.settings.clone(),
             study: state.study().cloned(),
+            regions: (
+                state.drawing.place.clone(),
+                state.drawing.regions.clone(),
+                state.drawing.chosen,
+            ),
         }
     }
 
@@ -25,6 +39,11 @@ impl Snapshot {
         state.preferences.settings = self.settings;
         if let (Some(open), Some(study)) = (&mut state.open, self.study) {
             open.study = study;
+        }
+        let (place, regions, chosen) = self.regions;
+        // Regions of another subject are on the disk.
+        if place == state.drawing.place {
+            (state.drawing.regions, state.drawing.chosen) = (regions, chosen);
         }
     }
 }
@@ -51,6 +70,11 @@ impl History {
                 self.back.remove(0);
             }
         }
+    }
+
+    /// Makes the next change a step of its own, however soon it follows the last one.
+    pub(crate) fn begin_step(&mut self) {
+        self.last_secs = f64::NEG_INFINITY;
     }
 
     /// Forgets all steps: another study is open.

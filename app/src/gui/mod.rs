@@ -37,6 +37,7 @@ mod palette;
 mod path_purpose;
 mod preferences;
 mod rail;
+mod region_actions;
 pub(crate) mod sample;
 mod saving;
 mod shortcuts;

@@ -57,6 +57,8 @@ pub(crate) enum PathPurpose {
     Subject,
     /// A saved view of the cortex.
     View,
+    /// Regions of the cortex.
+    Regions,
 }
 
 impl PathPurpose {
@@ -71,6 +73,7 @@ impl PathPurpose {
                 | Self::ResponsesFile
                 | Self::Mask
                 | Self::View
+                | Self::Regions
                 | Self::Groups
         )
     }
@@ -85,7 +88,9 @@ impl PathPurpose {
             | Self::FitFeatures
             | Self::NewSet
             | Self::Untrained => icons::GRID_3X3,
-            Self::Responses | Self::ResponsesFile | Self::Mask | Self::Subject => icons::BRAIN,
+            Self::Responses | Self::ResponsesFile | Self::Mask | Self::Subject | Self::Regions => {
+                icons::BRAIN
+            }
             Self::Scores | Self::OtherScores => icons::CHART_SCATTER,
             Self::Words | Self::Recipe => icons::FILE_TEXT,
             _ => icons::FOLDER,
@@ -121,6 +126,7 @@ impl PathPurpose {
             Self::OtherScores => "Folder of scores to compare with",
             Self::Subject => "Folder of a subject",
             Self::View => "View of the cortex",
+            Self::Regions => "Regions of the cortex",
         }
     }
 }

@@ -147,6 +147,7 @@ impl App {
         if !is_changed {
             open.study = *left;
         }
+        self.read_regions_again();
         self.notify(Tone::Good, sentence.into());
     }
 
@@ -193,6 +194,7 @@ impl App {
                 Box::new(open.study.clone()),
             ));
         }
+        self.save_regions();
         self.saved = self.state.clone();
         self.changed_secs = self.now_secs;
     }

@@ -13,7 +13,7 @@ use heschl_core::speech::encoder::{DeviceChoice, Precision};
 use heschl_core::speech::window::WindowSettings;
 use serde::{Deserialize, Serialize};
 
-use super::brain::{BrainSettings, SubjectChoice};
+use super::brain::{BrainSettings, RegionDrawing, SubjectChoice};
 use super::features::FeatureSelection;
 use super::figure::ExportSize;
 use super::fitting::FitStudy;
@@ -429,6 +429,8 @@ pub(crate) struct State {
     pub(crate) shown_secs: Option<[f64; 2]>,
     /// How the cortex is shown.
     pub(crate) brain: BrainSettings,
+    /// Regions that are drawn on it.
+    pub(crate) drawing: RegionDrawing,
     /// The subject that scores are shown on while no study is open.
     pub(crate) subject: SubjectChoice,
     /// Size of its picture in pixels, and whether it is being turned.

@@ -52,7 +52,7 @@ pub(super) fn of_each_side(
 }
 
 /// The files of the left and of the right hemisphere.
-fn paths(out: &Path) -> [PathBuf; 2] {
+pub(super) fn paths(out: &Path) -> [PathBuf; 2] {
     match (side_of_name(out), other_side(out)) {
         (Some(Side::Left), Some((_, right))) => [out.to_path_buf(), right],
         (Some(Side::Right), Some((_, left))) => [left, out.to_path_buf()],

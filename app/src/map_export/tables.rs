@@ -1,13 +1,19 @@
 //! Tables: a row for each vertex, voxel or region.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
-use heschl_core::brain::{Hemispheres, Parcellation, RegionRow, Side, Significance, region_table};
+use heschl_core::brain::drawing::DrawnRegions;
+use heschl_core::brain::{
+    Hemisphere, Hemispheres, Parcellation, RegionRow, Side, Significance, region_table,
+};
 use heschl_core::run::encoding::{Column, ScoreTable};
 
 use super::{Args, Maps, Sides, of_vertices};
 use crate::brain_map::{BrainMap, PlacedMap};
+use crate::console::note;
 use crate::csv::cell;
+use crate::drawn_regions;
 use crate::failure::Failure;
 
 /// A row for each vertex, or for each voxel at which a map has a value.
@@ -92,16 +98,7 @@ fn of_voxel(maps: &Maps, volumes: &[&ndarray::Array3<f32>]) -> String {
 /// A row for each region and hemisphere: number of vertices, and of each map the number of values, their mean and, of scores,
 /// the share of significant vertices.
 pub(super) fn by_region(maps: &Maps, args: &Args, name: &str) -> Result<Vec<u8>, Failure> {
-    let subject = maps.subject();
-    let parcellation = subject.parcellation(name).ok_or_else(|| {
-        let known = subject.parcellations.iter().map(|it| it.name.as_str());
-        Failure::new(format!(
-            "{} has no regions \"{}\". Choose one of: {}.",
-            subject.name,
-            name.escape_debug(),
-            known.collect::<Vec<_>>().join(", ")
-        ))
-    })?;
+    let sets = sets(maps, name)?;
     let q = q_values(maps, args)?;
     let significance = q.as_ref().map(|(sides, level)| Significance {
         q: [&sides[0], &sides[1]],
@@ -110,16 +107,44 @@ pub(super) fn by_region(maps: &Maps, args: &Args, name: &str) -> Result<Vec<u8>,
     let mut tables: Vec<(&str, Vec<RegionRow>)> = Vec::new();
     let values = maps.of_vertices(args)?;
     for (name, [left, right]) in &values {
-        let rows = region_table(
-            parcellation,
-            [left, right],
-            significance,
-            Hemispheres::Separate,
-        )
-        .map_err(|error| Failure::new(format!("The table cannot be made: {error}.")))?;
+        let mut rows = Vec::new();
+        for set in &sets {
+            let own = region_table(set, [left, right], significance, Hemispheres::Separate);
+            let own =
+                own.map_err(|error| Failure::new(format!("The table cannot be made: {error}.")))?;
+            rows.extend(own);
+        }
         tables.push((name, rows));
     }
     Ok(table_of_regions(&tables, q.is_some()).into_bytes())
+}
+
+/// The regions of a set of the subject, or of a file. Drawn regions may overlap, so that each is a set of its own.
+fn sets(maps: &Maps, name: &str) -> Result<Vec<Parcellation>, Failure> {
+    let subject = maps.subject();
+    if let Some(set) = subject.parcellation(name) {
+        return Ok(vec![set.clone()]);
+    }
+    let path = Path::new(name);
+    if path.is_file() {
+        let (drawn, notes) = drawn_regions::read(path, subject)?;
+        for sentence in notes {
+            note(format_args!("{sentence}"));
+        }
+        let n_vertices = subject.hemispheres.each_ref().map(Hemisphere::n_vertices);
+        let regions = drawn.regions.into_iter();
+        let alone = regions.map(|region| DrawnRegions {
+            regions: vec![region],
+        });
+        return Ok(alone.map(|one| one.parcellation(n_vertices)).collect());
+    }
+    let known = subject.parcellations.iter().map(|it| it.name.as_str());
+    Err(Failure::new(format!(
+        "{} has no regions \"{}\", and there is no such file. Choose one of: {}.",
+        subject.name,
+        name.escape_debug(),
+        known.collect::<Vec<_>>().join(", ")
+    )))
 }
 
 fn table_of_regions(tables: &[(&str, Vec<RegionRow>)], has_q: bool) -> String {

@@ -12,6 +12,7 @@ use super::{Args, N_SAMPLES};
 use crate::brain_map::OpenSubject;
 use crate::brain_marks::BrainMarks;
 use crate::console::note;
+use crate::drawn_regions;
 use crate::failure::Failure;
 
 /// Width of the borders of regions, as a share of the picture's height: 2 of 1024, as in pycortex.
@@ -29,7 +30,7 @@ const REGION_HALO: f32 = 0.45;
 )]
 pub(super) struct RegionArgs {
     /// Outline regions: a set of the subject such as "aparc", "overlays" for those drawn in overlays.svg (the default if there
-    /// are some), or FILE[,FILE] of FreeSurfer (annot, label) or GIFTI
+    /// are some), FILE[,FILE] of FreeSurfer (annot, label) or GIFTI, or drawn regions saved as JSON
     #[arg(long, value_name = "NAME", conflicts_with = "no_rois")]
     rois: Option<String>,
 
@@ -188,6 +189,17 @@ fn set<'a>(name: &str, subject: &'a Subject) -> Result<Set<'a>, Failure> {
         return Ok(Set::OfSubject(regions));
     }
     let paths: Vec<PathBuf> = name.split(',').map(PathBuf::from).collect();
+    if let [path] = &paths[..]
+        && path.extension().is_some_and(|ending| ending == "json")
+        && path.is_file()
+    {
+        let (drawn, notes) = drawn_regions::read(path, subject)?;
+        for sentence in notes {
+            note(format_args!("{sentence}"));
+        }
+        let n_vertices = subject.hemispheres.each_ref().map(Hemisphere::n_vertices);
+        return Ok(Set::OfFile(drawn.parcellation(n_vertices)));
+    }
     if paths.iter().all(|path| path.is_file()) {
         return Ok(Set::OfFile(of_files(&paths, subject)?));
     }

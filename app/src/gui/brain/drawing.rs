@@ -8,7 +8,7 @@ use heschl_core::scene::{
     Outlines, Picture, PoseError, PosedBrain, Scene, Underlay, View, Visibility, paint,
 };
 
-use super::{BrainSettings, Look};
+use super::{BrainOver, BrainSettings, Look};
 use crate::brain_map::{Anatomy, PlacedMap};
 
 /// Width of the borders of regions, as a share of the picture's height.
@@ -20,7 +20,7 @@ pub(crate) const N_SAMPLES: usize = 3;
 /// again.
 #[derive(Default)]
 pub(crate) struct Drawer {
-    posed: Option<(BrainSettings, View, PosedBrain)>,
+    posed: Option<(BrainSettings, View, Arc<PosedBrain>)>,
     seen: Option<(BrainSettings, [usize; 2], usize, Arc<Visibility>)>,
 }
 
@@ -37,9 +37,11 @@ pub(crate) struct DrawnMap<'a> {
 
 /// A picture, and what was seen on the way.
 pub(crate) struct Drawn {
-    pub(crate) picture: Picture,
+    pub(crate) picture: Arc<Picture>,
     /// What is seen in each sample.
     pub(crate) seen: Arc<Visibility>,
+    /// The cortex as it stands, and from where it is seen.
+    pub(crate) posed: (Arc<PosedBrain>, Camera),
     /// Where the chosen vertex is seen, as shares of the picture's width and height.
     pub(crate) mark: Option<[f32; 2]>,
     /// The view, with everything by which it was turned, moved and enlarged.
@@ -128,7 +130,7 @@ fn turn(view: &mut View, settings: &BrainSettings, subject: &Subject, size: [usi
 }
 
 impl Drawer {
-    /// Draws a map between limits, and slices through an image if there are to be some.
+    /// Draws a map between limits, what lies over it, and slices through an image if there are to be some.
     ///
     /// * `size`: width and height, pixels.
     /// * `n_samples`: samples of a pixel along each side.
@@ -138,22 +140,21 @@ impl Drawer {
     pub(crate) fn draw(
         &mut self,
         settings: &BrainSettings,
-        subject: &Subject,
+        (subject, over): (&Subject, &BrainOver),
         DrawnMap {
             map,
             limits,
             look,
             anatomy,
         }: DrawnMap,
-        size: [usize; 2],
-        n_samples: usize,
+        (size, n_samples): ([usize; 2], usize),
     ) -> Result<Drawn, String> {
         let (unfitted, brain) = match self.posed.take() {
             Some((of, view, brain)) if is_same_pose(&of, settings) => (view, brain),
             _ => {
                 let view = unfitted(settings, subject).map_err(|error| error.to_string())?;
                 let brain = view.pose.apply(subject);
-                (view, brain.map_err(|error| error.to_string())?)
+                (view, Arc::new(brain.map_err(|error| error.to_string())?))
             }
         };
         let mut view = unfitted;
@@ -169,6 +170,7 @@ impl Drawer {
         let (inside, to_viewer) = (&settings.interior, camera.projection(size).axes[2]);
         let slices = inside.planes(settings.slices.cursor, to_viewer);
         let categories = look.categories(settings.colours);
+        let lines = over.lines(size[1]);
         let scene = Scene {
             subject,
             pose: view.pose,
@@ -191,7 +193,10 @@ impl Drawer {
                 regions,
                 width: (OUTLINE_SHARE * size[1] as f32).max(1.0),
             }),
-            marks: Marks::default(),
+            marks: Marks {
+                dropout: over.hatching(),
+                lines: &lines,
+            },
             interior: Interior {
                 slices: &slices,
                 image: anatomy.map(Anatomy::under),
@@ -213,13 +218,14 @@ impl Drawer {
             }
         };
         self.seen = Some((settings.clone(), size, n_samples, seen.clone()));
-        let picture = paint(&scene, Some(brain), &seen, size, n_samples);
+        let picture = paint(&scene, Some(&**brain), &seen, size, n_samples);
         let mark = mark(settings, brain, &scene.camera, &seen);
         view.camera.target = camera.target;
         view.flat_target = camera.target;
         Ok(Drawn {
-            picture,
+            picture: Arc::new(picture),
             seen,
+            posed: (brain.clone(), camera),
             mark,
             view,
         })

@@ -35,7 +35,7 @@ pub(super) fn svg(shown: &BrainPicture, size: ExportSize, recipe: &str) -> Resul
         map: settings.colours,
         limits: shown.limits,
     };
-    let (picture, letters) = match settings.layout {
+    let (picture, letters, marks) = match settings.layout {
         BrainLayout::Cortex => {
             let map = DrawnMap {
                 map: &shown.map,
@@ -43,8 +43,10 @@ pub(super) fn svg(shown: &BrainPicture, size: ExportSize, recipe: &str) -> Resul
                 look: &shown.look,
                 anatomy: shown.anatomy.as_deref(),
             };
-            let drawn = Drawer::default().draw(settings, shown.subject(), map, pixels, N_SAMPLES);
-            (drawn?.picture, vec![])
+            let of = (shown.subject(), &*shown.over);
+            let drawn = Drawer::default().draw(settings, of, map, (pixels, N_SAMPLES))?;
+            let marks = shown.over.marks(&drawn.seen, pixels, N_SAMPLES);
+            (drawn.picture, vec![], marks)
         }
         BrainLayout::Slices => {
             let layout = SliceLayout::of(&settings.slices, shown.subject(), pixels);
@@ -56,7 +58,8 @@ pub(super) fn svg(shown: &BrainPicture, size: ExportSize, recipe: &str) -> Resul
                 (&shown.map, &shown.look),
                 (scale, settings.threshold),
             );
-            (picture, layout.letters())
+            let picture = std::sync::Arc::new(picture);
+            (picture, layout.letters(), BrainMarks::default())
         }
     };
     let categories = shown.look.categories(settings.colours);
@@ -82,7 +85,7 @@ pub(super) fn svg(shown: &BrainPicture, size: ExportSize, recipe: &str) -> Resul
             key,
             ..Legend::default()
         },
-        marks: BrainMarks::default(),
+        marks,
     };
     figure.svg(recipe).map_err(|failure| failure.message)
 }

@@ -1,6 +1,8 @@
 //! What the page "Brain" shows.
 
 mod controls;
+mod draw;
+mod drawn;
 mod film;
 mod interior;
 mod map;
@@ -19,7 +21,9 @@ use heschl_core::scene::{BelowThreshold, Hit, MissingLook, NamedView};
 
 use super::scores_field;
 use crate::gui::actions::{Action, Actions, ViewAction};
-use crate::gui::brain::{BrainLayout, BrainPicture, BrainSettings, FilmOf, Look, ShownMap};
+use crate::gui::brain::{
+    BrainLayout, BrainPicture, BrainSettings, DrawingTool, FilmOf, Look, ShownMap,
+};
 use crate::gui::icons;
 use crate::gui::info::Info;
 use crate::gui::loading::Loading;
@@ -62,6 +66,10 @@ const VIEWS: [(NamedView, &str); 11] = [
 pub(crate) struct BrainPage {
     /// The picture on the graphics card, and what it shows.
     drawn: Option<(std::sync::Arc<heschl_core::scene::Picture>, TextureHandle)>,
+    /// What is being drawn on it.
+    draw: draw::Draw,
+    /// What is being typed.
+    typed: drawn::Typed,
 }
 
 impl BrainPage {
@@ -99,6 +107,8 @@ impl BrainPage {
                         controls::ui(ui, &mut settings, &info.brain, actions);
                         film::ui(ui, &mut settings, (state, info), actions);
                         if let Some(picture) = info.brain.picture.ready() {
+                            let drawing = &state.drawing;
+                            self.typed.ui(ui, (drawing, &settings), picture, actions);
                             regions::ui(ui, &mut settings, picture);
                         }
                         subject::ui(ui, state.subject(), &info.brain, actions);
@@ -128,13 +138,23 @@ impl BrainPage {
         let n_most = ui.input(|input| input.max_texture_side).max(1) as f32;
         let pixels = size * ui.ctx().pixels_per_point();
         let pixels = pixels * (n_most / pixels.max_elem()).min(1.0);
-        let is_moving = response.dragged();
+        let tool = state.drawing.settings.tool;
+        let tool = tool.filter(|_| settings.layout == BrainLayout::Cortex);
+        let draws = tool.is_some() && response.dragged_by(egui::PointerButton::Primary);
+        let is_moving = response.dragged() && !draws;
         let shown = ([pixels.x as usize, pixels.y as usize], is_moving);
         if state.brain_size != Some(shown) {
             actions.push(Action::View(ViewAction::BrainSize(shown.0, shown.1)));
         }
         if settings.layout == BrainLayout::Cortex {
-            navigation::ui(ui, &response, settings);
+            let pinch = f64::from(ui.input(egui::InputState::zoom_delta));
+            let how = match tool {
+                None => (navigation::LeftButton::Turns, pinch),
+                // There it sets the radius.
+                Some(DrawingTool::Brush) => (navigation::LeftButton::Draws, 1.0),
+                Some(DrawingTool::Lasso) => (navigation::LeftButton::Draws, pinch),
+            };
+            navigation::ui(ui, &response, settings, how);
         }
         match &info.brain.picture {
             Loading::Ready(picture) => {
@@ -145,12 +165,17 @@ impl BrainPage {
                     painter.circle_stroke(at, 6.0, (3.0, Color32::BLACK));
                     painter.circle_stroke(at, 6.0, (1.5, Color32::WHITE));
                 }
+                names(ui, rect, picture);
+                if tool.is_some() {
+                    self.draw
+                        .ui(ui, &response, (&state.drawing, picture), actions);
+                }
                 if let Some(layout) = &picture.slices {
                     slices::ui(ui, &response, layout, settings);
                 }
                 let under = response
                     .hover_pos()
-                    .filter(|_| !is_moving)
+                    .filter(|_| !is_moving && tool.is_none())
                     .map(|at| (at - rect.min) / rect.size());
                 if let Some(share) = under {
                     let share = [share.x, share.y];
@@ -230,6 +255,47 @@ fn maps_menu(ui: &mut egui::Ui, picture: &BrainPicture, actions: &mut Actions) {
     name(&menu.response, Role::Button, "Save the map");
     menu.response
         .on_hover_text("Save the map for another program, into the folder maps of the scores");
+}
+
+/// Writes the names of regions over the picture.
+fn names(ui: &egui::Ui, rect: Rect, picture: &BrainPicture) {
+    let (labels, height) = picture.marks.names();
+    let size = picture.request.size.map(|side| side.max(1) as f32);
+    let scale = rect.height() / size[1];
+    let place = |at: [f64; 2]| {
+        let [x, y] = at.map(|value| value as f32);
+        rect.min + vec2(x / size[0] * rect.width(), y * scale)
+    };
+    let painter = ui.painter_at(rect);
+    let font = egui::FontId::proportional(height as f32 * scale);
+    for label in labels {
+        if let Some(to) = label.leads_to {
+            for (width, colour) in [(2.5, Color32::BLACK), (1.0, Color32::WHITE)] {
+                painter.line_segment([place(label.at), place(to)], (width, colour));
+            }
+        }
+    }
+    for label in labels {
+        let at = place(label.at);
+        let around = [
+            (-1.0, -1.0),
+            (-1.0, 1.0),
+            (1.0, -1.0),
+            (1.0, 1.0),
+            (0.0, 0.0),
+        ];
+        for (index, (x, y)) in around.into_iter().enumerate() {
+            let is_last = index + 1 == around.len();
+            let colour = if is_last {
+                Color32::WHITE
+            } else {
+                Color32::from_black_alpha(170)
+            };
+            let at = at + vec2(x, y);
+            let align = egui::Align2::CENTER_CENTER;
+            painter.text(at, align, &label.name, font.clone(), colour);
+        }
+    }
 }
 
 /// Says what is under the pointer; a click selects its voxel.

@@ -61,7 +61,7 @@ pub(super) fn scores(folder: &Path) -> [PathBuf; 2] {
     [scores, of_few]
 }
 
-fn stage() -> (Stage, PathBuf) {
+pub(super) fn stage() -> (Stage, PathBuf) {
     let mut stage = Stage::new();
     let [scores, of_few] = scores(stage.folder.path());
     stage.go(Page::Brain);
@@ -79,6 +79,9 @@ pub(super) fn drawn(stage: &mut Stage) {
         picture.is_some_and(|picture| {
             let of = &picture.request;
             of.settings == window.state.brain
+                && of.drawn.0 == window.state.drawing.regions
+                && of.drawn.1 == window.state.drawing.chosen
+                && of.drawing == window.state.drawing.settings.of_picture()
                 && of.subject == *window.state.subject()
                 && Some(&of.scores) == window.state.scores.as_ref()
                 && !of.is_moving
@@ -220,7 +223,7 @@ fn the_cortex_is_saved_in_every_format() {
 }
 
 /// A file of a real subject, from the tests of the core.
-fn data(name: &str) -> PathBuf {
+pub(super) fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../core/tests/data/brain")
         .join(name)

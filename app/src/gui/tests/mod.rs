@@ -16,6 +16,7 @@ mod home;
 mod jobs;
 mod models;
 mod pictures;
+mod regions;
 mod running;
 mod stimuli;
 mod voxels;

@@ -1,5 +1,6 @@
 //! Draws the cortex, on a thread of its own.
 
+mod over;
 mod scores;
 mod shown;
 
@@ -12,16 +13,19 @@ use heschl_core::run::encoding::Column;
 use heschl_core::run::progress::CancelToken;
 use heschl_core::scene::{ColourScale, Picture};
 
+use over::{OverMaker, OverOf};
 use scores::Scores;
 use shown::{Shown, ShownLook, column, keep, limits};
 
 use super::time_course::read_film;
 use super::{Replies, Worker};
 use crate::brain_map::{Anatomy, OpenSubject, PlacedMap, Placement, recorded_space};
+use crate::brain_marks::BrainMarks;
 use crate::failure::Failure;
 use crate::gui::brain::{
-    BrainInfo, BrainLayout, BrainPicture, BrainRequest, BrainSettings, DerivedMaps, Drawer, Drawn,
-    DrawnMap, Film, FilmOf, Look, N_SAMPLES, SliceLayout, SubjectChoice, draw_slices,
+    BrainInfo, BrainLayout, BrainOver, BrainPicture, BrainRequest, BrainSettings, DerivedMaps,
+    Drawer, Drawn, DrawnMap, Film, FilmOf, Look, N_SAMPLES, SliceLayout, SubjectChoice,
+    draw_slices,
 };
 use crate::gui::loading::Loading;
 use crate::gui::waker::Waker;
@@ -122,6 +126,7 @@ struct Known {
     inside: Option<(SubjectChoice, Option<Arc<Anatomy>>)>,
     /// Of the subject that was opened last.
     drawer: Drawer,
+    over: OverMaker,
     /// The film of the scores.
     film: Option<(PathBuf, Arc<Film>)>,
     /// By how much pictures of a brain that moves are reduced.
@@ -187,7 +192,7 @@ impl Known {
     fn draw(
         &mut self,
         request: &BrainRequest,
-        ready: &Prepared,
+        (ready, over): (&Prepared, &BrainOver),
         (limits, inside): ([f32; 2], Option<&Anatomy>),
     ) -> Result<Drawn, Failure> {
         let settings = &request.settings;
@@ -197,15 +202,17 @@ impl Known {
             look: &ready.look,
             anatomy: inside,
         };
-        let subject = &ready.open.subject;
+        let subject = (&*ready.open.subject, over);
         if !request.is_moving {
             let size = request.size;
-            let drawn = self.drawer.draw(settings, subject, shown, size, N_SAMPLES);
+            let drawn = self
+                .drawer
+                .draw(settings, subject, shown, (size, N_SAMPLES));
             return drawn.map_err(Failure::new);
         }
         let begun = Instant::now();
         let size = self.reduction.of(request.size);
-        let drawn = self.drawer.draw(settings, subject, shown, size, 1);
+        let drawn = self.drawer.draw(settings, subject, shown, (size, 1));
         self.reduction.took(begun.elapsed().as_secs_f64());
         drawn.map_err(Failure::new)
     }
@@ -425,28 +432,43 @@ fn picture(
     let limits = settings
         .limits
         .unwrap_or(ready.limits[usize::from(has_middle)]);
+    let over = {
+        let table = known.scores.of(&request.scores)?;
+        known.over.over(
+            &request,
+            &OverOf {
+                open: &ready.open,
+                placement: &ready.placement,
+                values: &ready.values,
+                table,
+            },
+        )
+    };
     let drawn = match settings.layout {
         BrainLayout::Cortex => {
             let inside = known.inside(&request, &ready)?;
-            let drawn = known.draw(&request, &ready, (limits, inside.as_deref()))?;
-            let seen = (drawn.seen, drawn.mark, drawn.view);
-            (drawn.picture, Some(seen), None, inside)
+            let limits = (limits, inside.as_deref());
+            let drawn = known.draw(&request, (&ready, &over), limits)?;
+            (drawn.picture.clone(), Some(drawn), None, inside)
         }
         BrainLayout::Slices => {
             let (picture, layout, anatomy) = known.slices(&request, &ready, limits)?;
-            (picture, None, Some(layout), anatomy)
+            (Arc::new(picture), None, Some(layout), anatomy)
         }
     };
-    let (picture, seen, slices, anatomy) = drawn;
-    let (seen, mark, view) = match seen {
-        Some((seen, mark, view)) => (Some(seen), mark, Some(view)),
-        None => (None, None, None),
+    let (picture, cortex, slices, anatomy) = drawn;
+    let marks = match &cortex {
+        Some(drawn) if !request.is_moving => over.marks(&drawn.seen, request.size, N_SAMPLES),
+        _ => BrainMarks::default(),
     };
     Ok(BrainPicture {
-        picture: Arc::new(picture),
-        seen,
-        mark,
-        view,
+        picture,
+        seen: cortex.as_ref().map(|drawn| drawn.seen.clone()),
+        mark: cortex.as_ref().and_then(|drawn| drawn.mark),
+        view: cortex.as_ref().map(|drawn| drawn.view),
+        posed: cortex.map(|drawn| drawn.posed),
+        over,
+        marks: Arc::new(marks),
         slices,
         anatomy,
         map: ready.map,

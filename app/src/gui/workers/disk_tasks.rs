@@ -1,16 +1,20 @@
 //! Disk tasks, one after the other: opening and saving studies, reading and writing recipes.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use heschl_core::brain::Subject;
+use heschl_core::brain::drawing::DrawnRegions;
 use heschl_core::run::maps::VALUES;
 use heschl_core::run::progress::CancelToken;
 use heschl_core::run::recipe::{EncodeFile, EncodeRecipe, ExtractRecipe, RecipeFile};
 use heschl_core::run::store::atomic;
 use heschl_core::scene::View;
 
+use super::regions::{self, RegionsExport};
 use super::{Replies, Waker, Worker, models};
 use crate::failure::Failure;
-use crate::gui::brain::{BrainPicture, ShownMap};
+use crate::gui::brain::{BrainPicture, RegionsPlace, ShownMap};
 use crate::gui::figure::{Export, ExportFormat};
 use crate::gui::info::{SaveStatus, StudyContents};
 use crate::gui::preferences;
@@ -63,6 +67,14 @@ pub(crate) enum DiskTask {
     ReadView(PathBuf),
     /// Write the map that a picture shows in the format of an ending, into the folder `maps` of its scores.
     ExportMap(Box<BrainPicture>, &'static str),
+    /// Read the regions that a study keeps of a subject.
+    ReadRegions(RegionsPlace, Arc<Subject>),
+    /// Keep the regions that were drawn on a subject.
+    SaveRegions(RegionsPlace, Arc<Subject>, Arc<DrawnRegions>),
+    /// Read regions from a file.
+    OpenRegions(PathBuf, Arc<Subject>),
+    /// Write regions for other programs.
+    ExportRegions(Box<RegionsExport>),
     /// Write scores on the cortex to an HTML file beside them.
     Share(Box<BrainPicture>),
     /// Write a report for support into a folder: on the jobs of the data folder, without the user's home folder.
@@ -89,6 +101,12 @@ pub(crate) enum Done {
     Fit(Box<EncodeRecipe>),
     /// A view was read.
     View(Box<View>),
+    /// The regions of a place were read, if there are any.
+    RegionsRead(RegionsPlace, Result<DrawnRegions, String>),
+    /// A file of regions was read, with notes.
+    RegionsOpened(Box<DrawnRegions>, Vec<String>),
+    /// Regions were written, the first of them to this file; with notes.
+    RegionsSaved(PathBuf, Vec<String>),
     /// A recipe was written.
     RecipeWritten(PathBuf),
     /// How the study of a folder is saved.
@@ -184,6 +202,16 @@ fn run(disk_task: DiskTask) -> Option<Done> {
         DiskTask::Export(export, format) => export.save(format).map(Done::Exported),
         DiskTask::Share(shown) => share(&shown),
         DiskTask::ExportMap(shown, ending) => export_map(&shown, ending),
+        DiskTask::ReadRegions(place, subject) => {
+            let read = regions::read(&place, &subject);
+            Ok(Done::RegionsRead(place, read))
+        }
+        DiskTask::SaveRegions(place, subject, drawn) => {
+            let saved = regions::save(&place, &subject, &drawn);
+            return saved.err().map(Done::Refused);
+        }
+        DiskTask::OpenRegions(path, subject) => regions::open(&path, &subject),
+        DiskTask::ExportRegions(export) => regions::export(&export),
         DiskTask::SaveView(folder, text) => save_view(&folder, &text),
         DiskTask::ReadView(path) => read_view(&path),
         DiskTask::SupportReport { jobs, home, into } => {

@@ -125,6 +125,7 @@ fn cortex(
         });
     });
     tick(ui, &mut settings.has_outlines, "Region outlines");
+    over(ui, settings, info);
     egui::CollapsingHeader::new("More")
         .id_salt("more of the view")
         .show(ui, |ui| pose(ui, settings));
@@ -144,6 +145,29 @@ fn cortex(
         }
     });
     weak(ui, navigation::HINT);
+}
+
+/// What else lies over the map, as far as the subject has it.
+fn over(ui: &mut egui::Ui, settings: &mut BrainSettings, info: &BrainInfo) {
+    let open = info.subject.as_ref();
+    let over = &mut settings.over;
+    if let Some(drawn) = open.and_then(|open| open.drawn.as_ref()) {
+        if !drawn.regions.is_empty() {
+            tick(ui, &mut over.has_overlays, "Regions drawn in pycortex");
+        }
+        if !drawn.sulci.is_empty() {
+            tick(ui, &mut over.has_sulci, "Sulci");
+        }
+    }
+    tick(ui, &mut over.has_names, "Names of outlined regions");
+    if open.is_some_and(|open| !open.transforms.is_empty()) {
+        tick(ui, &mut over.has_dropout, "Hatch where there is no signal");
+    }
+    if let Some(picture) = info.picture.ready() {
+        for note in &picture.over.notes {
+            weak(ui, note);
+        }
+    }
 }
 
 /// Depth, and how far the hemispheres are opened and apart.

@@ -37,8 +37,24 @@ pub(super) const HINT: &str = "Drag to rotate; drag with the right button to mov
     to choose a voxel, double-click to centre it. Keys: L lateral, M medial, D dorsal, V ventral, A anterior, P posterior, \
     1–4 one hemisphere, I inflated, F flat, arrows, + and −, 0 to reset.";
 
+/// What the left button of the mouse does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LeftButton {
+    /// It turns the brain.
+    Turns,
+    /// It draws, and the right button turns. Arrow keys without Shift move the pointer.
+    Draws,
+}
+
 /// Turns, moves and enlarges as the user asks.
-pub(super) fn ui(ui: &egui::Ui, response: &egui::Response, settings: &mut BrainSettings) {
+///
+/// * `pinch`: by how much pinching and Ctrl with the wheel enlarge.
+pub(super) fn ui(
+    ui: &egui::Ui,
+    response: &egui::Response,
+    settings: &mut BrainSettings,
+    (button, pinch): (LeftButton, f64),
+) {
     let height = f64::from(response.rect.height().max(1.0));
     // Where the pointer is, in heights of the picture from its middle: to the right, and up.
     let place = |at: egui::Pos2| {
@@ -48,9 +64,13 @@ pub(super) fn ui(ui: &egui::Ui, response: &egui::Response, settings: &mut BrainS
     if response.drag_started() {
         response.request_focus();
     }
-    if response.dragged() {
+    let (turning, moving) = match button {
+        LeftButton::Turns => (PointerButton::Primary, PointerButton::Secondary),
+        LeftButton::Draws => (PointerButton::Secondary, PointerButton::Middle),
+    };
+    if response.dragged_by(turning) || response.dragged_by(moving) {
         let drag = response.drag_delta();
-        let moves = settings.is_flat() || response.dragged_by(PointerButton::Secondary);
+        let moves = settings.is_flat() || response.dragged_by(moving);
         if moves {
             settings.pan[0] -= f64::from(drag.x) / height / settings.zoom;
             settings.pan[1] += f64::from(drag.y) / height / settings.zoom;
@@ -60,27 +80,25 @@ pub(super) fn ui(ui: &egui::Ui, response: &egui::Response, settings: &mut BrainS
         }
     }
     if let Some(at) = response.hover_pos() {
-        if response.double_clicked() {
+        if response.double_clicked() && button == LeftButton::Turns {
             for (pan, place) in settings.pan.iter_mut().zip(place(at)) {
                 *pan += place / settings.zoom;
             }
         }
-        let (scroll, pinch) = ui.input(|input| (input.smooth_scroll_delta.y, input.zoom_delta()));
-        zoom(
-            settings,
-            f64::from(scroll / 200.0).exp() * f64::from(pinch),
-            place(at),
-        );
+        let scroll = ui.input(|input| input.smooth_scroll_delta.y);
+        zoom(settings, f64::from(scroll / 200.0).exp() * pinch, place(at));
     }
     if response.has_focus() {
         // The arrows turn the brain, and do not lead to the next control.
         let arrows = egui::EventFilter {
             horizontal_arrows: true,
             vertical_arrows: true,
+            // A line that is being drawn is given up first.
+            escape: button == LeftButton::Draws,
             ..egui::EventFilter::default()
         };
         ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, arrows));
-        keys(ui, settings);
+        keys(ui, settings, button);
     }
 }
 
@@ -93,15 +111,16 @@ fn zoom(settings: &mut BrainSettings, by: f64, place: [f64; 2]) {
     }
 }
 
-fn keys(ui: &egui::Ui, settings: &mut BrainSettings) {
+fn keys(ui: &egui::Ui, settings: &mut BrainSettings, button: LeftButton) {
     let pressed = |key| ui.input(|input| input.key_pressed(key) && !input.modifiers.command);
+    let turns = button == LeftButton::Turns || ui.input(|input| input.modifiers.shift);
     for (key, [right, up]) in [
         (Key::ArrowLeft, [-1.0, 0.0]),
         (Key::ArrowRight, [1.0, 0.0]),
         (Key::ArrowUp, [0.0, 1.0]),
         (Key::ArrowDown, [0.0, -1.0]),
     ] {
-        if !pressed(key) {
+        if !turns || !pressed(key) {
             continue;
         }
         if settings.is_flat() {

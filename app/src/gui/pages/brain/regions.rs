@@ -4,7 +4,7 @@ use eframe::egui;
 use egui::accesskit::Role;
 use heschl_core::brain::{RegionRow, Side};
 
-use super::SIDE;
+use super::{SIDE, drawn};
 use crate::gui::brain::{BrainPicture, BrainSettings, RegionOrder};
 use crate::gui::icons;
 use crate::gui::text::thousands;
@@ -38,6 +38,14 @@ pub(super) fn ui(ui: &mut egui::Ui, settings: &mut BrainSettings, picture: &Brai
     }
     if settings.region.is_some() && button(ui, icons::X, "Show no single region").clicked() {
         settings.region = None;
+    }
+    if let Some(facts) = picture
+        .over
+        .of_table
+        .as_ref()
+        .filter(|_| settings.region.is_some())
+    {
+        drawn::known(ui, facts);
     }
     let mut rows: Vec<&RegionRow> = picture.regions.iter().collect();
     settings.region_order.sort(&mut rows);
