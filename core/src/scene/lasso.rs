@@ -4,11 +4,12 @@ use rayon::prelude::*;
 
 use super::camera::Projection;
 use super::pose::{PosedBrain, PosedHemisphere};
-use super::raster::Visibility;
+use super::raster::{Hit, Visibility};
+use crate::brain::Side;
 use crate::brain::polygon::{around, is_inside};
 
-/// How far a vertex may lie behind the surface that is seen in the pixels around it, mm.
-const MOST_BEHIND_MM: f32 = 0.5;
+/// How far a vertex may lie behind the surface that is seen in its pixel, mm.
+const MOST_BEHIND_MM: f64 = 0.5;
 
 /// The vertices that are seen inside of a closed line, of the left and the right hemisphere, ascending.
 ///
@@ -35,7 +36,7 @@ pub fn lassoed(
             let [x, y, distance] = places[*vertex as usize];
             faces[*vertex as usize]
                 && is_inside([x, y], around(line))
-                && is_in_front(seen, [x, y], distance as f32)
+                && is_seen(seen, (hemisphere.side, *vertex), [x, y, distance])
         };
         let all = (0..places.len() as u32).into_par_iter();
         inside[hemisphere.side.index()] = all.filter(is_lassoed).collect();
@@ -62,15 +63,20 @@ fn facing(brain: &PosedBrain, hemisphere: &PosedHemisphere, places: &[[f64; 3]])
     faces
 }
 
-/// Whether the surface that is seen around a place is not clearly in front of a vertex there.
-fn is_in_front(seen: &Visibility, [x, y]: [f64; 2], distance: f32) -> bool {
-    let [width, height] = seen.size().map(|side| side as i64);
+/// Whether a vertex is seen at its place: nothing is clearly in front of it, or one of its triangles is seen in a pixel there.
+fn is_seen(seen: &Visibility, (side, vertex): (Side, u32), [x, y, distance]: [f64; 3]) -> bool {
     let (column, row) = (x.floor() as i64, y.floor() as i64);
-    let near = (-1..=1).flat_map(|up| (-1..=1).map(move |right| (column + right, row + up)));
-    let mut inside =
+    let [width, height] = seen.size().map(|pixels| pixels as i64);
+    let near = (-1..=1).flat_map(|down| (-1..=1).map(move |right| (column + right, row + down)));
+    let mut near =
         near.filter(|(column, row)| (0..width).contains(column) && (0..height).contains(row));
-    inside.any(|(column, row)| {
-        let front = seen.distance(column as usize, row as usize);
-        front.is_some_and(|front| distance <= front + MOST_BEHIND_MM)
+    near.any(|at| {
+        let (x, y) = (at.0 as usize, at.1 as usize);
+        let is_front = || {
+            let front = seen.distance(x, y);
+            front.is_some_and(|front| distance <= f64::from(front) + MOST_BEHIND_MM)
+        };
+        let is_own = |hit: Hit| hit.side == side && hit.vertices.contains(&vertex);
+        at == (column, row) && is_front() || seen.hit(x, y).is_some_and(is_own)
     })
 }

@@ -15,7 +15,7 @@ use crate::files::formats::gifti;
 use crate::files::formats::mesh::{LabelledVertices, TableEntry, contents};
 
 /// What a file says that it is.
-const FORMAT: &str = "heschl regions";
+const FORMAT: &str = "heschl-regions";
 const VERSION: u32 = 1;
 
 /// Why a file holds no regions of a subject.

@@ -161,7 +161,7 @@ fn files_that_hold_no_regions_are_refused_with_a_reason() {
         (String::new(), "holds no regions"),
         ("{}".into(), "missing field `format`"),
         (
-            json.replace("heschl regions", "view"),
+            json.replace("heschl-regions", "view"),
             "its \"format\" is \"view\"",
         ),
         (
