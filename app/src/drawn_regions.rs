@@ -56,17 +56,7 @@ pub(crate) fn read(path: &Path, subject: &Subject) -> Result<ReadRegions, Failur
         let read = DrawnRegions::read(path, subject);
         return read.map_err(|error| Failure::new(format!("{error}\nFile: {}", path.display())));
     }
-    let side = side_of_name(path).ok_or_else(|| {
-        Failure::new(format!(
-            "The name of the file does not tell its hemisphere. Begin it with \"lh.\" or \"rh.\".\nFile: {}",
-            path.display()
-        ))
-    })?;
-    let mut paths = [None, None];
-    paths[side.index()] = Some(path.to_path_buf());
-    if let Some((other, beside)) = other_side(path).filter(|(_, beside)| beside.is_file()) {
-        paths[other.index()] = Some(beside);
-    }
+    let paths = of_both_sides(path)?;
     let n_vertices = subject.hemispheres.each_ref().map(Hemisphere::n_vertices);
     let misfit = |clause: &str| {
         Failure::new(format!(
@@ -106,6 +96,31 @@ pub(crate) fn read(path: &Path, subject: &Subject) -> Result<ReadRegions, Failur
     let set = Parcellation::new("file", [left.as_ref(), right.as_ref()], n_vertices)
         .map_err(|error| misfit(&error.to_string()))?;
     of_set(&set, notes).map_err(|clause| misfit(&clause))
+}
+
+/// The file, and that of the other hemisphere beside it if there is one.
+fn of_both_sides(path: &Path) -> Result<[Option<PathBuf>; 2], Failure> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // A region may have a side in its own name.
+    let by_beginning = [("lh.", "rh.", Side::Left), ("rh.", "lh.", Side::Right)]
+        .into_iter()
+        .find_map(|(own, other, side)| {
+            let rest = name.strip_prefix(own)?;
+            Some((side, path.with_file_name(format!("{other}{rest}"))))
+        });
+    let by_words = || Some((side_of_name(path)?, other_side(path)?.1));
+    let (side, beside) = by_beginning.or_else(by_words).ok_or_else(|| {
+        Failure::new(format!(
+            "The name of the file does not tell its hemisphere. Begin it with \"lh.\" or \"rh.\".\nFile: {}",
+            path.display()
+        ))
+    })?;
+    let own = Some(path.to_path_buf());
+    let beside = Some(beside).filter(|beside| beside.is_file());
+    Ok(match side {
+        Side::Left => [own, beside],
+        Side::Right => [beside, own],
+    })
 }
 
 /// The regions of a set that have vertices and a name.

@@ -181,6 +181,8 @@ pub(crate) enum RegionAction {
     Copy,
     /// Save all regions for other programs.
     Save(RegionsFormat),
+    /// Save a table of all regions, of the atlas and drawn.
+    SaveTable,
 }
 
 /// A change of a region.

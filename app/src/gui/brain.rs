@@ -6,6 +6,7 @@ mod film;
 mod interior;
 mod over;
 mod region_drawing;
+mod region_facts;
 mod region_order;
 mod slices;
 
@@ -28,9 +29,9 @@ pub(crate) use film::{Film, FilmOf, FilmSettings, USUAL_DELAY_SECS};
 pub(crate) use interior::{InteriorSettings, ScenePlane};
 pub(crate) use over::{BrainOver, OverSettings};
 pub(crate) use region_drawing::{
-    DrawingMode, DrawingSettings, DrawingTool, RADII_MM, RegionDrawing, RegionFacts, RegionsPlace,
-    RegionsRead,
+    DrawingMode, DrawingSettings, DrawingTool, RADII_MM, RegionDrawing, RegionsPlace, RegionsRead,
 };
+pub(crate) use region_facts::{FactsOf, RegionFacts};
 pub(crate) use region_order::RegionOrder;
 pub(crate) use slices::{SliceLayout, SliceSettings, draw as draw_slices};
 

@@ -148,6 +148,7 @@ impl App {
             Meaning::Responses(path) => self.use_path(PathPurpose::Responses, path),
             Meaning::Words(folder) => self.use_path(PathPurpose::Words, folder),
             Meaning::Subject(folder) => self.use_path(PathPurpose::Subject, folder),
+            Meaning::Regions(path) => self.use_path(PathPurpose::Regions, path),
             Meaning::Nothing(sentence) => self.notify(Tone::Amber, sentence),
         }
     }

@@ -58,6 +58,10 @@ impl App {
             RegionAction::Cluster => self.begin_cluster(),
             RegionAction::Copy => self.copy_region(),
             RegionAction::Save(format) => self.export_regions(format),
+            RegionAction::SaveTable => self.shown_cortex().cloned().map(|shown| {
+                let task = DiskTask::ExportRegionTable(Box::new(shown));
+                self.workers.disk_task(task);
+            }),
         };
         if let Err(sentence) = done {
             self.notify(Tone::Amber, sentence);

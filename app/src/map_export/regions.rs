@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use heschl_core::brain::Side;
 use heschl_core::run::store::atomic;
 
 use super::surfaces::paths;
@@ -30,13 +31,10 @@ pub(crate) fn write_regions(args: &Args, open: &OpenSubject) -> Result<Vec<PathB
     }
     let is_one = regions.regions.len() == 1;
     let named = files.into_iter().map(|file| -> Written {
-        let out = match &file.region {
-            Some(region) if !is_one => with_region(&args.out, region),
-            _ => args.out.clone(),
-        };
-        let path = match file.side {
-            Some(side) => paths(&out)[side.index()].clone(),
-            None => out,
+        let path = match (file.side, &file.region) {
+            (None, _) => args.out.clone(),
+            (Some(side), Some(region)) if !is_one => with_region(&args.out, side, region),
+            (Some(side), _) => paths(&args.out)[side.index()].clone(),
         };
         (path, file.bytes)
     });
@@ -47,9 +45,16 @@ pub(crate) fn write_regions(args: &Args, open: &OpenSubject) -> Result<Vec<PathB
     Ok(files.into_iter().map(|(path, _)| path).collect())
 }
 
-/// The name of a file with that of a region before its ending.
-fn with_region(out: &Path, region: &str) -> PathBuf {
+/// The name of a hemisphere's file with that of a region before its ending.
+fn with_region(out: &Path, side: Side, region: &str) -> PathBuf {
     let stem = out.file_stem().unwrap_or_default().to_string_lossy();
     let ending = out.extension().unwrap_or_default().to_string_lossy();
-    out.with_file_name(format!("{stem}.{region}.{ending}"))
+    let mut sides = ["lh.", "rh."].into_iter();
+    let plain = sides.find_map(|side| stem.strip_prefix(side));
+    let short = match side {
+        Side::Left => "lh",
+        Side::Right => "rh",
+    };
+    let plain = plain.unwrap_or(&stem);
+    out.with_file_name(format!("{short}.{plain}.{region}.{ending}"))
 }

@@ -6,7 +6,7 @@ use heschl_core::brain::SurfaceLine;
 use heschl_core::brain::drawing::RegionMesh;
 use heschl_core::scene::{Dropout, Interpolation, Lines, NamedVertices, Visibility, labels};
 
-use super::region_drawing::RegionFacts;
+use super::region_facts::RegionFacts;
 use crate::brain_map::BrainMap;
 use crate::brain_marks::BrainMarks;
 

@@ -139,22 +139,3 @@ pub(crate) struct RegionDrawing {
     /// The tools.
     pub(crate) settings: DrawingSettings,
 }
-
-/// What is known of a region.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct RegionFacts {
-    /// Its vertices.
-    pub(crate) n_vertices: usize,
-    /// Its area halfway between white and pial surface, mm².
-    pub(crate) area_mm2: f64,
-    /// Voxels at its vertices.
-    pub(crate) n_voxels: usize,
-    /// Mean of the map that is shown; NaN without values.
-    pub(crate) mean: f64,
-    /// Mean r, and the means of the lower and upper bounds of its confidence intervals; NaN where unknown.
-    pub(crate) r: [f64; 3],
-    /// Share of the vertices with an r that are significant; NaN where unknown.
-    pub(crate) significant_share: f64,
-    /// Mean noise ceiling; NaN where unknown.
-    pub(crate) noise_ceiling: f64,
-}

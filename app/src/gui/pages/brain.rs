@@ -109,7 +109,7 @@ impl BrainPage {
                         if let Some(picture) = info.brain.picture.ready() {
                             let drawing = &state.drawing;
                             self.typed.ui(ui, (drawing, &settings), picture, actions);
-                            regions::ui(ui, &mut settings, picture);
+                            regions::ui(ui, &mut settings, picture, actions);
                         }
                         subject::ui(ui, state.subject(), &info.brain, actions);
                     });
@@ -129,6 +129,9 @@ impl BrainPage {
         (state, info): (&State, &Info),
         actions: &mut Actions,
     ) {
+        if settings.layout == BrainLayout::Cortex {
+            drawn::tools(ui, state.drawing.settings, actions);
+        }
         let below = 116.0;
         let size = ui.available_size() - vec2(0.0, below);
         let size = size.max(vec2(120.0, 120.0));

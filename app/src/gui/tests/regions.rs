@@ -317,11 +317,11 @@ fn regions_are_saved_and_opened() {
     let mode = crate::gui::brain::DrawingMode::Add;
     let brush = RegionAction::Brush([vec![1234], vec![8000]], mode);
     stage.ask(Action::Region(brush));
-    stage.ask(Action::Region(RegionAction::Rename("my region".into())));
+    stage.ask(Action::Region(RegionAction::Rename("left one".into())));
     drawn(&mut stage);
     let before = regions(&stage).regions[0].clone();
     for (format, file) in [
-        (RegionsFormat::Labels, "rh.my_region.label"),
+        (RegionsFormat::Labels, "rh.left_one.label"),
         (RegionsFormat::Annot, "rh.regions.annot"),
         (RegionsFormat::Gifti, "rh.regions.label.gii"),
         (RegionsFormat::Overlays, "overlays.svg"),
@@ -342,20 +342,32 @@ fn regions_are_saved_and_opened() {
         });
         let read = regions(&stage).regions.last().unwrap();
         assert_eq!(read.vertices, before.vertices, "{file}");
+        let name = if format == RegionsFormat::Labels {
+            "left_one"
+        } else {
+            "left one 2"
+        };
+        assert_eq!(read.name, name);
+        stage.ask(Action::Undo);
+        assert_eq!(regions(&stage).regions.len(), n_before);
+        drawn(&mut stage);
     }
-    let names: Vec<&str> = regions(&stage)
-        .regions
-        .iter()
-        .map(|own| own.name.as_str())
-        .collect();
-    let numbered = [
-        "my region",
-        "my_region",
-        "my region 2",
-        "my region 3",
-        "my region 4",
-    ];
-    assert_eq!(names, numbered);
+    // The table has the regions of the atlas, too.
+    stage.press("Save table");
+    let path = folder.join("regions-r.csv");
+    stage.until("the table is there", |_| path.is_file());
+    let table = std::fs::read_to_string(&path).unwrap();
+    let heschl = table
+        .lines()
+        .find(|line| line.starts_with("transversetemporal,aparc,left"));
+    let heschl: Vec<&str> = heschl.unwrap().split(',').collect();
+    assert_eq!((heschl[3], heschl[5]), ("68", "68"));
+    assert!((heschl[6].parse::<f64>().unwrap() - 0.5).abs() < 1e-6);
+    let n = before.n_vertices();
+    assert!(
+        table.contains(&format!("\nleft one,drawn,both,{n},")),
+        "{table}"
+    );
     stage.ask(Action::Use(
         PathPurpose::Regions,
         Path::new("/nothing.json").into(),

@@ -75,6 +75,8 @@ pub(crate) enum DiskTask {
     OpenRegions(PathBuf, Arc<Subject>),
     /// Write regions for other programs.
     ExportRegions(Box<RegionsExport>),
+    /// Write a table of regions beside the scores.
+    ExportRegionTable(Box<BrainPicture>),
     /// Write scores on the cortex to an HTML file beside them.
     Share(Box<BrainPicture>),
     /// Write a report for support into a folder: on the jobs of the data folder, without the user's home folder.
@@ -212,6 +214,7 @@ fn run(disk_task: DiskTask) -> Option<Done> {
         }
         DiskTask::OpenRegions(path, subject) => regions::open(&path, &subject),
         DiskTask::ExportRegions(export) => regions::export(&export),
+        DiskTask::ExportRegionTable(shown) => regions::export_table(&shown),
         DiskTask::SaveView(folder, text) => save_view(&folder, &text),
         DiskTask::ReadView(path) => read_view(&path),
         DiskTask::SupportReport { jobs, home, into } => {

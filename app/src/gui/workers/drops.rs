@@ -34,6 +34,8 @@ pub(crate) enum Meaning {
     Words(PathBuf),
     /// The folder of a subject's surfaces.
     Subject(PathBuf),
+    /// Regions of the cortex.
+    Regions(PathBuf),
     /// None of these: a sentence.
     Nothing(String),
 }
@@ -53,6 +55,7 @@ impl Meaning {
             Self::Responses(path) => format!("Use {} as the responses", name(path)),
             Self::Words(path) => format!("Use the words of {}", name(path)),
             Self::Subject(path) => format!("Show scores on the cortex of {}", name(path)),
+            Self::Regions(path) => format!("Open the regions of {}", name(path)),
             Self::Nothing(sentence) => sentence.clone(),
         }
     }
@@ -73,6 +76,7 @@ impl Meaning {
             "toml" => format!("the settings of {what} will be loaded"),
             "npz" => format!("the features or scores next to {what} will be shown"),
             "textgrid" => format!("the words next to {what} will be used"),
+            "label" | "annot" | "json" => format!("the regions of {what} will be opened"),
             ending if RESPONSES.contains(&ending) => {
                 format!("{what} will be used as the responses")
             }
@@ -207,6 +211,9 @@ fn meaning_of_file(file: &Path) -> Meaning {
         "npz" if scores_in(&folder).as_ref() == Some(&folder) => Meaning::Scores(folder),
         "npz" => Meaning::Features(folder),
         "textgrid" => Meaning::Words(folder),
+        // A label that GIFTI calls so has the ending of responses.
+        "label" | "annot" | "json" => Meaning::Regions(file.into()),
+        "gii" if name(file).to_lowercase().contains(".label.gii") => Meaning::Regions(file.into()),
         ending if RESPONSES.contains(&ending) => Meaning::Responses(file.into()),
         // What else a fit leaves.
         "html" | "md" | "csv" if scores_in(&folder).as_ref() == Some(&folder) => {

@@ -49,7 +49,16 @@ impl Typed {
             return;
         }
         let mut set = drawing.settings;
-        tools(ui, &mut set);
+        weak(
+            ui,
+            match set.tool {
+                None => {
+                    "Choose Lasso or Brush above the cortex, or begin with a click or a row of the table."
+                }
+                Some(DrawingTool::Lasso) => LASSO,
+                Some(DrawingTool::Brush) => BRUSH,
+            },
+        );
         begin(ui, drawing, settings, actions);
         if !drawing.regions.regions.is_empty() {
             list(ui, drawing, picture, actions);
@@ -107,45 +116,42 @@ impl Typed {
     }
 }
 
-fn radio<T: PartialEq + Copy>(ui: &mut egui::Ui, value: &mut T, own: T, words: &str) -> bool {
+fn radio<T: PartialEq>(ui: &mut egui::Ui, value: &mut T, own: T, words: &str) -> egui::Response {
     let is_it = *value == own;
     let response = ui.add(egui::Button::selectable(is_it, words));
     response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, is_it, words));
     if response.clicked() {
         *value = own;
     }
-    response.clicked()
+    response
 }
 
-fn tools(ui: &mut egui::Ui, set: &mut DrawingSettings) {
+/// The tools, in a row above the picture.
+pub(super) fn tools(ui: &mut egui::Ui, now: DrawingSettings, actions: &mut Actions) {
+    let mut set = now;
     ui.horizontal_wrapped(|ui| {
         radio(ui, &mut set.tool, None, "Turn");
-        radio(ui, &mut set.tool, Some(DrawingTool::Lasso), "Lasso");
-        radio(ui, &mut set.tool, Some(DrawingTool::Brush), "Brush");
-    });
-    let Some(tool) = set.tool else {
-        return;
-    };
-    ui.horizontal_wrapped(|ui| {
-        radio(ui, &mut set.mode, DrawingMode::Add, "Add");
-        radio(ui, &mut set.mode, DrawingMode::Subtract, "Subtract");
-    });
-    if tool == DrawingTool::Brush {
-        ui.horizontal(|ui| {
+        let lasso = Some(DrawingTool::Lasso);
+        radio(ui, &mut set.tool, lasso, "Lasso").on_hover_text(LASSO);
+        let brush = Some(DrawingTool::Brush);
+        radio(ui, &mut set.tool, brush, "Brush").on_hover_text(BRUSH);
+        if set.tool.is_some() {
+            ui.separator();
+            radio(ui, &mut set.mode, DrawingMode::Add, "Add");
+            radio(ui, &mut set.mode, DrawingMode::Subtract, "Subtract");
+        }
+        if set.tool == brush {
+            ui.separator();
             weak(ui, "Radius");
             let range = RADII_MM[0]..=RADII_MM[1];
             let slider = egui::Slider::new(&mut set.radius_mm, range);
             let slider = slider.logarithmic(true).suffix(" mm").max_decimals(1);
             name(&ui.add(slider), Role::Slider, "Radius of the brush");
-        });
+        }
+    });
+    if set != now {
+        actions.push(Action::Region(RegionAction::Set(set)));
     }
-    weak(
-        ui,
-        match tool {
-            DrawingTool::Lasso => LASSO,
-            DrawingTool::Brush => BRUSH,
-        },
-    );
 }
 
 /// Other beginnings of a region.

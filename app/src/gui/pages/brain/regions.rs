@@ -5,6 +5,7 @@ use egui::accesskit::Role;
 use heschl_core::brain::{RegionRow, Side};
 
 use super::{SIDE, drawn};
+use crate::gui::actions::{Action, Actions, RegionAction};
 use crate::gui::brain::{BrainPicture, BrainSettings, RegionOrder};
 use crate::gui::icons;
 use crate::gui::text::thousands;
@@ -12,7 +13,12 @@ use crate::gui::theme::INSIDE;
 use crate::gui::widgets::{button, heading, name, weak};
 
 /// The atlas, and its regions.
-pub(super) fn ui(ui: &mut egui::Ui, settings: &mut BrainSettings, picture: &BrainPicture) {
+pub(super) fn ui(
+    ui: &mut egui::Ui,
+    settings: &mut BrainSettings,
+    picture: &BrainPicture,
+    actions: &mut Actions,
+) {
     let subject = picture.subject();
     let Some(shown) = settings.parcellation(subject) else {
         return;
@@ -67,6 +73,11 @@ pub(super) fn ui(ui: &mut egui::Ui, settings: &mut BrainSettings, picture: &Brai
                 ui.end_row();
             }
         });
+    let response = button(ui, icons::SAVE, "Save table");
+    let words = "Save all regions with their area, voxels, mean scores and noise ceiling as CSV, into the folder regions of the scores";
+    if response.on_hover_text(words).clicked() {
+        actions.push(Action::Region(RegionAction::SaveTable));
+    }
     weak(
         ui,
         "Click a column heading to sort the table, or a region to outline it. \"sig.\" is the share of significant vertices, \"size\" the number of vertices.",

@@ -1,15 +1,14 @@
 //! Prepares what lies over the map, and keeps it as long as it stays the same.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use heschl_core::brain::drawing::{DrawnRegions, RegionMesh, region_meshes};
 use heschl_core::brain::{OverlayShape, Parcellation, Side, Subject, SurfaceLine};
-use heschl_core::run::encoding::{Column, ScoreTable};
+use heschl_core::run::encoding::ScoreTable;
 use heschl_core::scene::NamedVertices;
 
 use crate::brain_map::{BrainMap, OpenSubject, Placement};
-use crate::gui::brain::{BrainOver, BrainRequest, OverSettings, RegionFacts};
+use crate::gui::brain::{BrainOver, BrainRequest, FactsOf, OverSettings, RegionFacts};
 
 /// Names that say that vertices belong to no region, as FreeSurfer's "unknown" does.
 const NAMELESS: [&str; 5] = ["unknown", "???", "medial_wall", "medialwall", "medial wall"];
@@ -171,7 +170,13 @@ impl OverMaker {
         let Some(known) = &self.voxels else {
             return;
         };
-        let facts = |vertices: &[Vec<u32>; 2]| facts(vertices, meshes, known, shown);
+        let of = FactsOf {
+            meshes,
+            voxels: &known.voxels,
+            values: shown.values,
+            table: shown.table,
+        };
+        let facts = |vertices: &[Vec<u32>; 2]| RegionFacts::of(vertices, &of);
         let drawn = key.drawn.0.regions.iter();
         over.drawn = drawn.map(|region| facts(&region.vertices)).collect();
         let chosen = key.chosen.0.as_ref();
@@ -182,77 +187,6 @@ impl OverMaker {
             vertices[side.index()] = atlas.vertices(index, *side);
             Some(facts(&vertices))
         });
-    }
-}
-
-fn facts(
-    vertices: &[Vec<u32>; 2],
-    meshes: &[RegionMesh; 2],
-    known: &VertexVoxels,
-    shown: &OverOf,
-) -> RegionFacts {
-    let mut voxels = BTreeSet::new();
-    let mut means = [Mean::default(); 5];
-    let (mut n_tested, mut n_significant) = (0, 0);
-    let mut area_mm2 = 0.0;
-    for side in Side::BOTH {
-        let at = side.index();
-        area_mm2 += meshes[at].area_mm2(&vertices[at]);
-        for vertex in &vertices[at] {
-            let vertex = *vertex as usize;
-            means[0].add(
-                shown.values[at]
-                    .get(vertex)
-                    .copied()
-                    .map_or(f64::NAN, f64::from),
-            );
-            let voxel = known.voxels[at].get(vertex).copied().flatten();
-            let Some((index, own)) = voxel.and_then(|at| Some((at, shown.table.voxels.get(at)?)))
-            else {
-                continue;
-            };
-            voxels.insert(index);
-            let columns = [Column::R, Column::RLow, Column::RHigh, Column::NoiseCeiling];
-            for (mean, column) in means[1..].iter_mut().zip(columns) {
-                mean.add(own.get(column));
-            }
-            if own.get(Column::R).is_finite() {
-                n_tested += 1;
-                // As numbers of the same precision, so that a q of exactly the level counts.
-                let is_significant = own.get(Column::Q) as f32 <= shown.table.fdr_level as f32;
-                n_significant += usize::from(is_significant);
-            }
-        }
-    }
-    let [mean, r, low, high, ceiling] = means.map(Mean::mean);
-    RegionFacts {
-        n_vertices: vertices.iter().map(Vec::len).sum(),
-        area_mm2,
-        n_voxels: voxels.len(),
-        mean,
-        r: [r, low, high],
-        significant_share: f64::from(n_significant as u32) / f64::from(n_tested),
-        noise_ceiling: ceiling,
-    }
-}
-
-/// A mean of finite values.
-#[derive(Debug, Clone, Copy, Default)]
-struct Mean {
-    sum: f64,
-    n_values: usize,
-}
-
-impl Mean {
-    fn add(&mut self, value: f64) {
-        if value.is_finite() {
-            self.sum += value;
-            self.n_values += 1;
-        }
-    }
-
-    fn mean(self) -> f64 {
-        self.sum / self.n_values as f64
     }
 }
 
