@@ -8,8 +8,8 @@ use super::raster::{Hit, Visibility};
 use crate::brain::Side;
 use crate::brain::polygon::{around, is_inside};
 
-/// How far a vertex may lie behind the surface that is seen in its pixel, mm.
-const MOST_BEHIND_MM: f64 = 0.5;
+/// How far a vertex may lie behind or in front of the surface that is seen in its pixel, mm. What is cut away lies farther in front.
+const MOST_APART_MM: f64 = 0.5;
 
 /// The vertices that are seen inside of a closed line, of the left and the right hemisphere, ascending.
 ///
@@ -74,7 +74,7 @@ fn is_seen(seen: &Visibility, (side, vertex): (Side, u32), [x, y, distance]: [f6
         let (x, y) = (at.0 as usize, at.1 as usize);
         let is_front = || {
             let front = seen.distance(x, y);
-            front.is_some_and(|front| distance <= f64::from(front) + MOST_BEHIND_MM)
+            front.is_some_and(|front| (distance - f64::from(front)).abs() <= MOST_APART_MM)
         };
         let is_own = |hit: Hit| hit.side == side && hit.vertices.contains(&vertex);
         at == (column, row) && is_front() || seen.hit(x, y).is_some_and(is_own)
