@@ -84,6 +84,7 @@ pub(super) fn drawn(stage: &mut Stage) {
                 && of.drawing == window.state.drawing.settings.of_picture()
                 && of.subject == *window.state.subject()
                 && Some(&of.scores) == window.state.scores.as_ref()
+                && window.state.brain_size == Some((of.size, false))
                 && !of.is_moving
         })
     });

@@ -15,6 +15,7 @@ mod frame_times;
 mod home;
 mod jobs;
 mod models;
+mod overlays;
 mod pictures;
 mod regions;
 mod running;
