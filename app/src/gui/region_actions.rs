@@ -176,7 +176,9 @@ impl App {
             .ok_or("Click a vertex of the cortex first.")?;
         let threshold = match settings.threshold {
             Some(threshold) => threshold,
-            None if settings.is_significant_only => f32::NEG_INFINITY,
+            None if settings.is_significant_only || settings.least_ceiling.is_some() => {
+                f32::NEG_INFINITY
+            }
             None => {
                 return Err(
                     "Turn on \"Hide values below\" or \"Significant voxels only\" first: a cluster is what is connected above it."

@@ -33,8 +33,10 @@ pub(crate) struct FactsOf<'a> {
     pub(crate) voxels: &'a [Vec<Option<usize>>; 2],
     /// The map that is shown, at the vertices.
     pub(crate) values: &'a [Vec<f32>; 2],
-    /// All scores.
-    pub(crate) table: &'a ScoreTable,
+    /// All scores, if they are known.
+    pub(crate) table: Option<&'a ScoreTable>,
+    /// A voxel is significant if its q is at most this.
+    pub(crate) fdr_level: f64,
 }
 
 impl RegionFacts {
@@ -57,11 +59,10 @@ impl RegionFacts {
                         .map_or(f64::NAN, f64::from),
                 );
                 let voxel = of.voxels[at].get(vertex).copied().flatten();
-                let Some((index, own)) = voxel.and_then(|at| Some((at, of.table.voxels.get(at)?)))
-                else {
+                voxels.extend(voxel);
+                let Some(own) = voxel.and_then(|at| of.table?.voxels.get(at)) else {
                     continue;
                 };
-                voxels.insert(index);
                 let columns = [Column::R, Column::RLow, Column::RHigh, Column::NoiseCeiling];
                 for (mean, column) in means[1..].iter_mut().zip(columns) {
                     mean.add(own.get(column));
@@ -69,7 +70,7 @@ impl RegionFacts {
                 if own.get(Column::R).is_finite() {
                     n_tested += 1;
                     // As numbers of the same precision, so that a q of exactly the level counts.
-                    let is_significant = own.get(Column::Q) as f32 <= of.table.fdr_level as f32;
+                    let is_significant = own.get(Column::Q) as f32 <= of.fdr_level as f32;
                     n_significant += usize::from(is_significant);
                 }
             }

@@ -432,18 +432,15 @@ fn picture(
     let limits = settings
         .limits
         .unwrap_or(ready.limits[usize::from(has_middle)]);
-    let over = {
-        let table = known.scores.of(&request.scores)?;
-        known.over.over(
-            &request,
-            &OverOf {
-                open: &ready.open,
-                placement: &ready.placement,
-                values: &ready.values,
-                table,
-            },
-        )
+    let shown = OverOf {
+        open: &ready.open,
+        placement: &ready.placement,
+        values: &ready.values,
+        // Maps that were made from fits may be elsewhere than their scores.
+        table: known.scores.of(&request.scores).ok(),
+        fdr_level: ready.fdr_level,
     };
+    let over = known.over.over(&request, &shown);
     let drawn = match settings.layout {
         BrainLayout::Cortex => {
             let inside = known.inside(&request, &ready)?;

@@ -82,7 +82,8 @@ pub(super) fn export(export: &RegionsExport) -> Result<Done, String> {
 pub(super) fn export_table(shown: &BrainPicture) -> Result<Done, String> {
     let subject = shown.subject();
     let scores = &shown.request.scores;
-    let table = ScoreTable::read(&scores.join("scores.npz")).map_err(|error| error.to_string())?;
+    // Maps that were made from fits may be elsewhere than their scores.
+    let table = ScoreTable::read(&scores.join("scores.npz")).ok();
     let meshes = match &shown.over.meshes {
         Some(meshes) => meshes.clone(),
         None => Arc::new(region_meshes(subject).map_err(|side| {
@@ -94,9 +95,10 @@ pub(super) fn export_table(shown: &BrainPicture) -> Result<Done, String> {
         meshes: &meshes,
         voxels: &voxels,
         values: &shown.values,
-        table: &table,
+        table: table.as_ref(),
+        fdr_level: shown.fdr_level,
     };
-    let map = shown.request.settings.column.name();
+    let map = cell(shown.name());
     let mut text = format!(
         "region,set,hemisphere,vertices,area mm2,voxels,{map} mean,r mean,r lower bounds mean,r upper bounds mean,share significant,\
          noise ceiling mean\n"
@@ -124,7 +126,15 @@ pub(super) fn export_table(shown: &BrainPicture) -> Result<Done, String> {
         push_row(&mut text, names, &RegionFacts::of(&region.vertices, &of));
     }
     let folder = scores.join("regions");
-    let path = folder.join(format!("regions-{map}.csv"));
+    let safe = |c: char| {
+        if c.is_alphanumeric() || "-_.+".contains(c) {
+            c
+        } else {
+            '_'
+        }
+    };
+    let name: String = shown.name().chars().map(safe).collect();
+    let path = folder.join(format!("regions-{name}.csv"));
     let written =
         atomic::create_folder(&folder).and_then(|()| atomic::write(&path, text.as_bytes()));
     written.map_err(|error| error.to_string())?;

@@ -19,10 +19,10 @@ use crate::gui::theme::INSIDE;
 use crate::gui::widgets::{button, heading, name, problem, tick, weak};
 
 /// What the tools do, in a line each.
-const LASSO: &str = "Drag around an area: the vertices seen inside become the region. Shift turns Add and Subtract round; the right \
+const LASSO: &str = "Drag around an area: the vertices seen inside become the region. Hold Shift to swap Add and Subtract; the right \
     button turns the cortex. With the keyboard: arrows, Space for a corner, Enter to close.";
 const BRUSH: &str = "Drag over the cortex: the vertices within the radius along the surface become the region. Ctrl and the wheel, or \
-    [ and ], set the radius; Shift turns Add and Subtract round; the right button turns the cortex. With the keyboard: arrows and \
+    [ and ], set the radius; hold Shift to swap Add and Subtract; the right button turns the cortex. With the keyboard: arrows and \
     Space.";
 
 /// A name that is being typed.

@@ -50,7 +50,10 @@ pub(super) struct OverOf<'a> {
     pub(super) placement: &'a Arc<Placement>,
     /// The map that is shown, at the vertices.
     pub(super) values: &'a Arc<Sides>,
-    pub(super) table: &'a ScoreTable,
+    /// The scores, if there are some of the voxels.
+    pub(super) table: Option<&'a ScoreTable>,
+    /// A voxel is significant if its q is at most this.
+    pub(super) fdr_level: f64,
 }
 
 impl OverMaker {
@@ -175,6 +178,7 @@ impl OverMaker {
             voxels: &known.voxels,
             values: shown.values,
             table: shown.table,
+            fdr_level: shown.fdr_level,
         };
         let facts = |vertices: &[Vec<u32>; 2]| RegionFacts::of(vertices, &of);
         let drawn = key.drawn.0.regions.iter();
