@@ -371,7 +371,14 @@ fn scale(ui: &mut egui::Ui, picture: &BrainPicture) {
     let size = vec2((ui.available_width() * 0.4).min(280.0), 12.0);
     match &*picture.look {
         Look::Scale => {
-            weak(ui, plain(f64::from(picture.limits[0])));
+            let least = picture.limits[0];
+            let is_whole = (least - least.round()).abs() < 1e-6;
+            let least = if is_whole {
+                plain(f64::from(least))
+            } else {
+                format!("{least:.3}")
+            };
+            weak(ui, least);
             let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
             name(&response, Role::Image, &format!("Colours: {words}"));
             let table = settings.colours.table();

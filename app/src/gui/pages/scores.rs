@@ -239,18 +239,20 @@ fn difference(ui: &mut egui::Ui, info: &Info, (state, actions): (&State, &mut Ac
             weak(ui, format!("The difference is not tested. {sentence}"));
         }
         Loading::Ready(maps) => {
-            let notes = maps
-                .iter()
-                .flat_map(|maps| maps.0.record.notes.iter().rev());
-            for sentence in notes {
-                weak(ui, sentence);
-            }
-            if button(ui, icons::BRAIN, "Show the difference on the cortex").clicked() {
-                let mut settings = state.brain.clone();
-                settings.take_map(Some(DerivedKind::Difference), None, true);
-                actions.push(Action::View(ViewAction::Brain(Box::new(settings))));
-                actions.push(Action::Go(Page::Brain));
-            }
+            let notes = maps.as_ref().map(|maps| &maps.0.record.notes[..]);
+            let Some((result, method)) = notes.and_then(<[String]>::split_last) else {
+                return;
+            };
+            // The plot needs the room: how it was tested is said under the pointer.
+            ui.horizontal_wrapped(|ui| {
+                ui.label(result).on_hover_text(method.join("\n"));
+                if button(ui, icons::BRAIN, "Show on the cortex").clicked() {
+                    let mut settings = state.brain.clone();
+                    settings.take_map(Some(DerivedKind::Difference), None, true);
+                    actions.push(Action::View(ViewAction::Brain(Box::new(settings))));
+                    actions.push(Action::Go(Page::Brain));
+                }
+            });
         }
     }
 }

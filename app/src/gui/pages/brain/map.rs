@@ -19,6 +19,8 @@ use crate::gui::widgets::{PathField, heading, name, problem, weak};
 
 /// What three maps are called together.
 const COLOURS: &str = "as red, green and blue";
+/// Height of the list of maps, points: no map is out of sight.
+const LIST_HEIGHT: f32 = 540.0;
 /// Side of a legend's squares, points.
 const SWATCH: f32 = 12.0;
 
@@ -76,6 +78,7 @@ fn choice(ui: &mut egui::Ui, settings: &mut BrainSettings) {
     };
     let combo = egui::ComboBox::from_id_salt("map of the brain")
         .width(SIDE - 20.0)
+        .height(LIST_HEIGHT)
         .selected_text(shown)
         .show_ui(ui, |ui| {
             for (column, words) in COLUMNS {
@@ -171,10 +174,15 @@ fn legend(ui: &mut egui::Ui, entry: &MapEntry, colours: ColourMap) {
 }
 
 fn row(ui: &mut egui::Ui, colour: Color32, words: &str) {
-    ui.horizontal(|ui| {
-        let (rect, _) = ui.allocate_exact_size(vec2(SWATCH, SWATCH), Sense::hover());
-        ui.painter().rect_filled(rect, 2.0, colour);
-        ui.add(egui::Label::new(words).truncate());
+    ui.scope(|ui| {
+        // Lines of text, not of buttons.
+        ui.spacing_mut().interact_size.y = SWATCH;
+        ui.spacing_mut().item_spacing.y = 2.0;
+        ui.horizontal(|ui| {
+            let (rect, _) = ui.allocate_exact_size(vec2(SWATCH, SWATCH), Sense::hover());
+            ui.painter().rect_filled(rect, 2.0, colour);
+            ui.add(egui::Label::new(words).truncate());
+        });
     });
 }
 
