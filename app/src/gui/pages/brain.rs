@@ -129,7 +129,8 @@ impl BrainPage {
         (state, info): (&State, &Info),
         actions: &mut Actions,
     ) {
-        if settings.layout == BrainLayout::Cortex {
+        let is_seen = !matches!(info.brain.picture, Loading::Failed(_));
+        if settings.layout == BrainLayout::Cortex && is_seen {
             drawn::tools(ui, state.drawing.settings, actions);
         }
         let below = 116.0;

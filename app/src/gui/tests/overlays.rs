@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use eframe::egui::accesskit::Role;
+use heschl_core::files::formats::nifti::write::NiftiImage;
 
 use super::Stage;
 use super::brain::{data, drawn, scores_of, stage};
@@ -24,6 +25,21 @@ fn store(folder: &Path) -> PathBuf {
         <g inkscape:label=\"AC\"><path d=\"m 40,60 h 180 v 130 h -180 z\"/></g></g></g><g inkscape:label=\"sulci\">\
         <g inkscape:label=\"shapes\"><g inkscape:label=\"CS\"><path d=\"m 300,60 h 150\"/></g></g></g></svg>";
     std::fs::write(store.join("overlays.svg"), drawing).unwrap();
+    // Signal at one side of the head alone.
+    let values: Vec<f32> = (0..100 * 100 * 31)
+        .map(|at| if at % 100 < 50 { 1000.0 } else { 1.0 })
+        .collect();
+    let image = NiftiImage {
+        size: [100, 100, 31],
+        affine: Some([
+            [-2.24, 0.0, 0.0, 112.0],
+            [0.0, -2.24, 0.0, 139.313_26],
+            [0.0, 0.0, 4.13, -24.137_955],
+        ]),
+        volumes: vec![("", &values)],
+    };
+    let reference = store.join("transforms/fullhead/reference.nii.gz");
+    std::fs::write(reference, image.encode_gzip().unwrap()).unwrap();
     store
 }
 
