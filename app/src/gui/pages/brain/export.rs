@@ -33,34 +33,35 @@ pub(super) fn menu(
     export_menu_with(ui, size, actions, |ui, actions| {
         let open = info.brain.subject.as_ref();
         let is_flattened = open.is_none_or(|open| has_view(&open.subject, NamedView::Flat));
-        let mut entry = |ui: &mut egui::Ui, (can_be, why): (bool, &str), words: &str, action| {
-            let response = ui
-                .add_enabled(can_be, egui::Button::new(words))
-                .on_disabled_hover_text(why);
-            name(&response, Role::Button, &format!("Export {words}"));
-            if response.clicked() {
-                actions.push(action);
-                ui.close();
-            }
-        };
+        let mut entry =
+            |ui: &mut egui::Ui, (can_be, why): (bool, &str), [words, told]: [&str; 2], action| {
+                let response = ui
+                    .add_enabled(can_be, egui::Button::new(words))
+                    .on_disabled_hover_text(why);
+                name(&response, Role::Button, &format!("Export {told}"));
+                if response.clicked() {
+                    actions.push(action);
+                    ui.close();
+                }
+            };
         ui.separator();
         for (layout, title) in PANELS {
             let can_be = layout != PanelLayout::FlatInflated || is_flattened;
-            for (format, ending) in FORMATS {
-                let words = format!("{title} as {ending}");
-                let action = Action::ExportPanels(layout.clone(), format);
-                entry(
-                    ui,
-                    (can_be, "The subject has no flat surface."),
-                    &words,
-                    action,
-                );
-            }
+            let state = (can_be, "The subject has no flat surface.");
+            // A line for each, so that the menu fits into a small window.
+            ui.horizontal(|ui| {
+                weak(ui, title);
+                for (format, ending) in FORMATS {
+                    let told = format!("{title} as {ending}");
+                    let action = Action::ExportPanels(layout.clone(), format);
+                    entry(ui, state, [ending, &told], action);
+                }
+            });
         }
         ui.separator();
         for (kind, words) in FilmKind::ALL {
             let state = can_film(kind, is_flattened, (settings, info));
-            entry(ui, state, &format!("{words} (MP4)"), Action::SaveFilm(kind));
+            entry(ui, state, [words, words], Action::SaveFilm(kind));
         }
     });
 }
