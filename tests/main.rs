@@ -19,6 +19,7 @@ mod disk_faults;
 mod encode;
 mod export;
 mod extreme_numbers;
+mod film;
 mod for_machines;
 mod imports;
 #[cfg(target_os = "linux")]

@@ -385,3 +385,118 @@ fn further_maps_and_regions_that_do_not_fit_are_told_in_a_sentence() {
         assert!(!out.exists());
     }
 }
+
+/// Draws a figure of several views, and returns its pixels and their width.
+fn panels(data: &[&Path], options: &[&str], out: &Path) -> (usize, Vec<[u8; 4]>) {
+    let mut command = heschl();
+    command.arg("render").args(data).args(["--map", "map"]);
+    command.args([
+        "--no-light",
+        "--cmap",
+        "viridis",
+        "--vmin",
+        "0",
+        "--vmax",
+        "1",
+    ]);
+    let output = command
+        .args(options)
+        .arg("--out")
+        .arg(out)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{options:?}: {stderr}");
+    pixels(out)
+}
+
+#[test]
+fn panels_are_the_single_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = left_alone(folder.path());
+    let out = folder.path().join("panels.png");
+    let mut names = vec![];
+    for (name, azimuth) in [("a", 90), ("b", 230)] {
+        let view = folder.path().join(format!("{name}.json"));
+        let text = format!(
+            "{{\"camera.azimuth\": {azimuth}, \"camera.altitude\": 70, \"camera.radius\": 350, \
+             \"surface.{{subject}}.unfold\": 0.5}}"
+        );
+        std::fs::write(&view, text).unwrap();
+        names.push(view.to_str().unwrap().to_owned());
+    }
+    let views = names.join(",");
+    let (width, all) = panels(&[&data], &["--views", &views, "--size", "600x200"], &out);
+    assert_eq!(width, 600);
+    for (at, name) in names.iter().enumerate() {
+        render(&data, name, &out, |_| {});
+        let (_, single) = pixels(&out);
+        let mut n_other = 0;
+        for row in 0..200 {
+            for column in 0..300 {
+                let own = all[row * 600 + 300 * at + column];
+                let expected = single[row * 300 + column];
+                // Colours of rims are rounded once more on their way through the figure.
+                let is_rim = expected[3] < 255 && own[3] == expected[3];
+                if own != expected && !is_rim {
+                    n_other += 1;
+                    // L and R are written at the top.
+                    assert!(row < 40, "{name}: {column}, {row}: {own:?} {expected:?}");
+                }
+            }
+        }
+        assert!(n_other < 400, "{n_other}");
+    }
+}
+
+#[test]
+fn panels_show_both_hemispheres_and_name_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = left_alone(folder.path());
+    let out = folder.path().join("panels.png");
+    for layout in ["lateral-medial", "flat-inflated"] {
+        let (width, all) = panels(&[&data], &["--panels", layout, "--size", "400x300"], &out);
+        let mut counts = [[0; 2]; 2];
+        for (at, pixel) in all[..300 * width].iter().enumerate() {
+            for (index, colour) in [ZERO, ONE].iter().enumerate() {
+                if pixel[..3] == *colour && pixel[3] == 255 {
+                    counts[index][usize::from(at % width >= 200)] += 1;
+                }
+            }
+        }
+        // The left hemisphere is at the left alone.
+        let [[right_at_left, right], [left, left_at_right]] = counts;
+        assert!(left > 5000 && right > 5000, "{layout}: {counts:?}");
+        // The flat maps meet a few pixels beside the middle.
+        let most = if layout == "flat-inflated" { 100 } else { 0 };
+        assert!(
+            right_at_left <= most && left_at_right <= most,
+            "{layout}: {counts:?}"
+        );
+    }
+    let other = map_of(folder.path(), "other", |vertex| (vertex % 7) as f32 / 7.0);
+    let svg = folder.path().join("rows.svg");
+    let mut command = heschl();
+    command.arg("render").args([&data, &other]);
+    command.args([
+        "--map",
+        "map",
+        "--panels",
+        "lateral-medial",
+        "--size",
+        "400x200",
+    ]);
+    assert!(
+        command
+            .arg("--out")
+            .arg(&svg)
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
+    let text = std::fs::read_to_string(svg).unwrap();
+    for words in [">left<", ">other<", ">L<", ">R<", ">map<"] {
+        assert!(text.contains(words), "{words}");
+    }
+}

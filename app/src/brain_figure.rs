@@ -28,9 +28,29 @@ pub(crate) struct BrainFigure<'a> {
     /// What is below the picture besides the colour bar, or in its place.
     pub(crate) legend: Legend<'a>,
     /// Words over the picture.
-    pub(crate) marks: BrainMarks,
-    /// Words over the picture, such as L and R, and where their middle is, as shares of its width and height.
-    pub(crate) letters: &'a [([f64; 2], &'static str)],
+    pub(crate) words: PictureWords,
+}
+
+/// Words over a picture.
+#[derive(Default)]
+pub(crate) struct PictureWords {
+    /// Names of regions and scales of its panels, and the upper left corner of each panel, pixels.
+    pub(crate) marks: Vec<([usize; 2], BrainMarks)>,
+    /// Letters such as L and R, and where their middle is, as shares of its width and height.
+    pub(crate) letters: Vec<([f64; 2], &'static str)>,
+    /// What the letters stand upon.
+    pub(crate) ground: Ground,
+    /// Titles of rows, and where they begin, as shares of its width and height.
+    pub(crate) titles: Vec<([f64; 2], String)>,
+}
+
+/// What letters stand upon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Ground {
+    #[default]
+    Paper,
+    /// Slices of a head.
+    Dark,
 }
 
 /// A file format of pictures.
@@ -61,16 +81,17 @@ impl Format {
 }
 
 impl BrainFigure<'_> {
-    /// The picture alone as a PNG, with the words in its pixels and the recipe inside.
+    /// The picture alone, of one panel, as a PNG, with the words in its pixels and the recipe inside.
     ///
     /// # Errors
     /// A sentence if the picture cannot be written.
     pub(crate) fn plain_png(&self, recipe: &str) -> Result<Vec<u8>, Failure> {
-        if self.marks.is_empty() {
-            return png_of(self.picture, recipe);
+        let mut with_words: Option<Picture> = None;
+        for (_, marks) in self.words.marks.iter().filter(|(_, own)| !own.is_empty()) {
+            let below = with_words.as_ref().unwrap_or(self.picture);
+            with_words = Some(marks.over(below).map_err(Failure::new)?);
         }
-        let picture = self.marks.over(self.picture).map_err(Failure::new)?;
-        png_of(&picture, recipe)
+        png_of(with_words.as_ref().unwrap_or(self.picture), recipe)
     }
 
     /// The picture over its colour bar.
@@ -111,18 +132,8 @@ impl BrainFigure<'_> {
             12.0 * unit,
             escaped(recipe)
         );
-        self.marks.svg(&mut text, width / sides[0]);
-        for ([x, y], letter) in self.letters {
-            let _ = writeln!(
-                text,
-                "<text x=\"{:.3}\" y=\"{:.3}\" text-anchor=\"middle\" font-size=\"{}\" fill=\"#fff\" stroke=\"#000\" \
-                 stroke-width=\"{:.3}\" paint-order=\"stroke\">{letter}</text>",
-                x * width,
-                y * height + 5.0 * unit,
-                14.0 * unit,
-                2.5 * unit
-            );
-        }
+        self.words
+            .svg(&mut text, [width, height], width / sides[0], unit);
         let place = Place {
             width,
             top: height,
@@ -131,6 +142,47 @@ impl BrainFigure<'_> {
         self.legend.svg(&mut text, self.title, &self.scale, &place);
         text.push_str("</svg>\n");
         Ok(text)
+    }
+}
+
+impl PictureWords {
+    /// As SVG.
+    ///
+    /// * `size`: width and height of the picture, points.
+    /// * `pixel`: points of a pixel.
+    /// * `unit`: points for each point of a figure of 800.
+    fn svg(&self, text: &mut String, [width, height]: [f64; 2], pixel: f64, unit: f64) {
+        for ([x, y], marks) in &self.marks {
+            let [x, y] = [x, y].map(|at| *at as f64 * pixel);
+            let _ = writeln!(text, "<g transform=\"translate({x:.3} {y:.3})\">");
+            marks.svg(text, pixel);
+            text.push_str("</g>\n");
+        }
+        let [ink, rim] = match self.ground {
+            Ground::Paper => ["#222", "#fff"],
+            Ground::Dark => ["#fff", "#000"],
+        };
+        for ([x, y], letter) in &self.letters {
+            let _ = writeln!(
+                text,
+                "<text x=\"{:.3}\" y=\"{:.3}\" text-anchor=\"middle\" font-size=\"{}\" fill=\"{ink}\" stroke=\"{rim}\" \
+                 stroke-width=\"{:.3}\" paint-order=\"stroke\">{letter}</text>",
+                x * width,
+                y * height + 5.0 * unit,
+                14.0 * unit,
+                2.5 * unit
+            );
+        }
+        for ([x, y], title) in &self.titles {
+            let _ = writeln!(
+                text,
+                "<text x=\"{:.3}\" y=\"{:.3}\" font-size=\"{}\" fill=\"#222\">{}</text>",
+                x * width,
+                y * height,
+                14.0 * unit,
+                escaped(title)
+            );
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod brain_figure;
 mod brain_legend;
 mod brain_map;
 mod brain_marks;
+mod brain_panels;
 mod command_text;
 mod commands;
 mod console;
@@ -20,6 +21,8 @@ mod derived_maps;
 mod drawn_regions;
 mod failure;
 mod fetching;
+mod film_file;
+mod film_frame;
 mod forecast;
 mod gui;
 mod inputs;
@@ -33,6 +36,7 @@ mod report;
 mod setup;
 mod share;
 mod slurm;
+mod story_film;
 mod support;
 mod test_responses;
 
@@ -80,6 +84,7 @@ enum Command {
     Map(commands::map::Args),
     Simulate(commands::simulate::Args),
     Render(Box<commands::render::Args>),
+    Film(Box<commands::film::Args>),
     Export(commands::export::Args),
     Flatten(commands::flatten::Args),
     Share(commands::share::Args),
@@ -137,6 +142,7 @@ fn run_command(command: Command) -> failure::CommandResult {
         Command::Map(args) => commands::map::run(&args),
         Command::Simulate(args) => commands::simulate::run(&args),
         Command::Render(args) => commands::render::run(&args),
+        Command::Film(args) => commands::film::run(&args),
         Command::Export(args) => commands::export::run(&args),
         Command::Flatten(args) => commands::flatten::run(&args),
         Command::Share(args) => commands::share::run(&args),

@@ -9,6 +9,7 @@ pub(crate) mod downsample;
 pub(crate) mod encode;
 pub(crate) mod export;
 pub(crate) mod extract;
+pub(crate) mod film;
 pub(crate) mod flatten;
 pub(crate) mod inspect;
 pub(crate) mod map;

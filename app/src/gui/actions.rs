@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use super::brain::{BrainSettings, DrawingMode, DrawingSettings, SubjectChoice};
+use super::brain::{BrainSettings, DrawingMode, DrawingSettings, Flight, SubjectChoice};
 use super::features::FeatureSelection;
-use super::figure::ExportSize;
+use super::figure::{ExportSize, FilmKind};
 use super::fitting::FitAs;
 use super::jobs::data::JobCommand;
 use super::manual::Topic;
-use super::state::{Page, PanelLayout, Settings, Study};
+use super::state::{Page, PanelLayout as WindowLayout, Settings, Study};
+use crate::brain_panels::PanelLayout;
 
 pub(crate) use super::figure::ExportFormat;
 pub(crate) use super::path_purpose::PathPurpose;
@@ -51,7 +52,7 @@ pub(crate) enum Action {
     /// Change the settings; can be undone.
     EditSettings(Settings),
     /// Open or close panels of the window.
-    Arrange(PanelLayout),
+    Arrange(WindowLayout),
     /// Undo.
     Undo,
     /// Redo.
@@ -64,6 +65,12 @@ pub(crate) enum Action {
     SupportReport,
     /// Save the figure of the page.
     Export(ExportFormat),
+    /// Save a figure of several views of the cortex.
+    ExportPanels(PanelLayout, ExportFormat),
+    /// Save the cortex as a film.
+    SaveFilm(FilmKind),
+    /// Stop saving the film; what is done is kept.
+    StopFilm,
     /// Save scores on the cortex as an HTML file.
     Share,
     /// Save the map of the cortex for another program: in the format of this ending.
@@ -154,6 +161,8 @@ pub(crate) enum ViewAction {
     Brain(Box<BrainSettings>),
     /// Show scores on this subject.
     Subject(SubjectChoice),
+    /// The camera of the cortex is on its way to another view, or has arrived.
+    BrainFlight(Option<Flight>),
     /// The cortex is shown in so many pixels; whether it is being turned.
     BrainSize([usize; 2], bool),
 }

@@ -24,7 +24,7 @@ use heschl_core::scene::{
 use serde::{Deserialize, Serialize};
 
 pub(crate) use derived::{DerivedKind, DerivedMaps, Look, ShownMap, shown_map};
-pub(crate) use drawing::{Drawer, Drawn, DrawnMap, N_SAMPLES};
+pub(crate) use drawing::{Drawer, Drawn, DrawnMap, Flight, N_SAMPLES};
 pub(crate) use film::{Film, FilmOf, FilmSettings, USUAL_DELAY_SECS};
 pub(crate) use interior::{InteriorSettings, ScenePlane};
 pub(crate) use over::{BrainOver, OverSettings};
@@ -173,6 +173,22 @@ impl Default for BrainSettings {
 }
 
 impl BrainSettings {
+    /// The same from a view that is not fitted to the picture.
+    #[must_use]
+    pub(crate) fn seen_from(&self, mut view: View) -> Self {
+        view.is_lit = self.is_lit;
+        let mut own = Self {
+            layout: BrainLayout::Cortex,
+            unfold: view.pose.unfold,
+            saved: Some(view),
+            pivot: None,
+            gap: None,
+            ..self.clone()
+        };
+        own.reset_view();
+        own
+    }
+
     /// Goes back to the whole view.
     pub(crate) fn reset_view(&mut self) {
         (self.turn, self.zoom, self.pan) = ([0.0; 2], 1.0, [0.0; 2]);
@@ -317,6 +333,8 @@ pub(crate) struct BrainRequest {
     pub(crate) size: [usize; 2],
     /// Whether it is soon replaced: drawn faster.
     pub(crate) is_moving: bool,
+    /// The way of the camera, if it is flying to the view.
+    pub(crate) flight: Option<Flight>,
 }
 
 /// A picture that was drawn.
@@ -490,4 +508,6 @@ pub(crate) struct BrainInfo {
     pub(crate) picture_secs: f64,
     /// The film of the test stories, once it was asked for.
     pub(crate) film: Loading<Arc<Film>>,
+    /// Frames that are done, and all, of the film that is being saved.
+    pub(crate) saving: Option<[usize; 2]>,
 }

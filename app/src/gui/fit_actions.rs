@@ -326,6 +326,7 @@ impl App {
     fn brain_request(&self) -> Option<BrainRequest> {
         let (size, is_moving) = self.state.brain_size?;
         let derived = self.info.brain.derived.ready()?.clone();
+        let flight = self.state.brain_flight;
         Some(BrainRequest {
             scores: self.state.scores.clone()?,
             derived,
@@ -337,7 +338,8 @@ impl App {
             ),
             drawing: self.state.drawing.settings.of_picture(),
             size,
-            is_moving,
+            is_moving: is_moving || flight.is_some(),
+            flight,
         })
     }
 }

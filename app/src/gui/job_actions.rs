@@ -38,6 +38,7 @@ impl App {
             ViewAction::Voxel(voxel) => self.state.voxel = voxel,
             ViewAction::Brain(settings) => self.state.brain = *settings,
             ViewAction::Subject(choice) => self.choose_subject(choice),
+            ViewAction::BrainFlight(flight) => self.state.brain_flight = flight,
             ViewAction::BrainSize(size, is_moving) => {
                 self.state.brain_size = Some((size, is_moving));
             }
@@ -359,37 +360,6 @@ impl App {
         let size = self.state.preferences.export;
         let export = Box::new(Export { content, size });
         self.workers.disk_task(DiskTask::Export(export, format));
-    }
-
-    /// Saves the map of the cortex for another program.
-    pub(super) fn export_map(&mut self, ending: &'static str) {
-        match self.info.brain.picture.ready().cloned() {
-            Some(shown) => {
-                let task = DiskTask::ExportMap(Box::new(shown), ending);
-                self.workers.disk_task(task);
-            }
-            None => self.notify(Tone::Plain, "Open scores on the page Brain first.".into()),
-        }
-    }
-
-    /// Saves the view of the cortex beside the figures of its scores, as pycortex saves views.
-    pub(super) fn save_view(&mut self) {
-        let shown = self.info.brain.picture.ready();
-        let view = shown.and_then(|shown| Some((shown, shown.view?)));
-        let Some((shown, view)) = view else {
-            return self.notify(Tone::Plain, "There is no view of a cortex to save.".into());
-        };
-        let text = view.to_pycortex(view.pose.flatness(shown.subject()));
-        let folder = shown.request.scores.join("figures");
-        self.workers.disk_task(DiskTask::SaveView(folder, text));
-    }
-
-    /// Saves scores on the cortex as an HTML file.
-    pub(super) fn share(&mut self) {
-        match self.info.brain.picture.ready().cloned() {
-            Some(shown) => self.workers.disk_task(DiskTask::Share(Box::new(shown))),
-            None => self.notify(Tone::Plain, "Open scores on the page Brain first.".into()),
-        }
     }
 
     fn feature_figure(&self) -> Option<Content> {

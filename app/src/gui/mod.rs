@@ -17,6 +17,7 @@
 mod actions;
 mod app;
 mod brain;
+mod brain_actions;
 mod close_request;
 mod colours;
 mod dispatch;

@@ -13,7 +13,7 @@ use heschl_core::speech::encoder::{DeviceChoice, Precision};
 use heschl_core::speech::window::WindowSettings;
 use serde::{Deserialize, Serialize};
 
-use super::brain::{BrainSettings, RegionDrawing, SubjectChoice};
+use super::brain::{BrainSettings, Flight, RegionDrawing, SubjectChoice};
 use super::features::FeatureSelection;
 use super::figure::ExportSize;
 use super::fitting::FitStudy;
@@ -435,6 +435,8 @@ pub(crate) struct State {
     pub(crate) subject: SubjectChoice,
     /// Size of its picture in pixels, and whether it is being turned.
     pub(crate) brain_size: Option<([usize; 2], bool)>,
+    /// The way of its camera to another view.
+    pub(crate) brain_flight: Option<Flight>,
 }
 
 impl State {

@@ -8,6 +8,7 @@ mod data;
 mod dropout;
 mod flat;
 mod interior;
+mod keyframes;
 mod labels;
 mod lasso;
 mod layer;
@@ -30,6 +31,7 @@ pub use data::{DataMap, Interpolation, VolumeMap, value_at, values};
 pub use dropout::{DROPOUT_POWER, Dropout, dropout};
 pub use flat::{FlatLayout, draw_flat};
 pub use interior::{Interior, clear_background, is_as_scanned};
+pub use keyframes::{Easing, KeyEntry, KeyView, Keyframe, KeyframeError, Motion, read_keyframes};
 pub use labels::{Label, NamedVertices, PlacedLabel, arrange, labels};
 pub use lasso::lassoed;
 pub use layer::{

@@ -10,7 +10,7 @@ use super::pose::{Pose, PoseError, PosedBrain};
 use crate::brain::{Side, Subject, SurfaceKind};
 
 /// Share of the picture that a fitted view fills.
-const FILLED: f64 = 0.94;
+pub(super) const FILLED: f64 = 0.94;
 /// Distance between the opened hemispheres of lateral and medial views, mm.
 const OPENED_GAP_MM: f32 = 10.0;
 

@@ -4,13 +4,12 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use clap::ValueEnum;
 use heschl_core::scene::{
     BelowThreshold, Category, ColourMap2d, ColourScale, ColourScale2d, Colouring, Dropout, Layer,
     LayerStyle, MissingLook, Opacity, PointKind, Scene, Visibility, colours,
 };
 
-use super::{Args, N_SAMPLES, Sampler};
+use super::args::{Below, CMAP2D, Look, N_SAMPLES, Sampler, ShownArgs};
 use crate::brain_legend::{Key, Legend, Swatch};
 use crate::brain_map::{BrainMap, OpenSubject, Sampling, is_archive};
 use crate::derived_maps;
@@ -18,120 +17,6 @@ use crate::failure::Failure;
 
 /// Categories at most: more have no colours that can be told apart.
 const MOST_CATEGORIES: usize = 64;
-/// The map of two values if none is named.
-const CMAP2D: &str = "RdBu_covar";
-
-const CMAP2D_HELP: &str = "Colour map of two values: RdBu_covar [default], BuBkRd_alpha_2D, an ordinary one with \"_alpha\" behind \
-     it, or a PNG whose second value runs up";
-
-/// Options of the colours.
-#[derive(clap::Args, Default, Clone)]
-pub(super) struct ColouringArgs {
-    /// Leave out values below this one
-    #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
-    threshold: Option<f32>,
-
-    /// What becomes of values below the threshold
-    #[arg(long, value_enum, default_value_t = Below::Hide, requires = "threshold")]
-    below: Below,
-
-    /// Second map: the colour is that of both, from a colour map of two values
-    #[arg(long, value_name = "MAP", conflicts_with_all = ["rgb", "categories"])]
-    map2: Option<String>,
-
-    #[arg(long, value_name = "NAME", requires = "map2", help = CMAP2D_HELP)]
-    cmap2d: Option<String>,
-
-    /// Value of the second map at the lower end of its axis
-    #[arg(
-        long,
-        value_name = "VALUE",
-        allow_negative_numbers = true,
-        requires = "map2"
-    )]
-    vmin2: Option<f32>,
-
-    /// Value of the second map at the upper end of its axis [default: the 99th percentile]
-    #[arg(
-        long,
-        value_name = "VALUE",
-        allow_negative_numbers = true,
-        requires = "map2"
-    )]
-    vmax2: Option<f32>,
-
-    /// Three maps as red, green and blue
-    #[arg(long, value_name = "MAP,MAP,MAP", value_delimiter = ',', conflicts_with_all = ["map", "categories", "cmap"])]
-    rgb: Vec<String>,
-
-    /// Take the values for categories, such as the best layer: whole numbers with a colour each
-    #[arg(long)]
-    categories: bool,
-
-    /// Names of the categories in the legend, from the smallest
-    #[arg(
-        long,
-        value_name = "NAME,NAME…",
-        value_delimiter = ',',
-        requires = "categories"
-    )]
-    category_names: Vec<String>,
-
-    /// Map of how opaque the colours are
-    #[arg(long, value_name = "MAP")]
-    opacity: Option<String>,
-
-    /// Values of that map that are transparent and opaque [default: 0,1]
-    #[arg(long, value_name = "MIN,MAX", value_parser = range, requires = "opacity", allow_hyphen_values = true)]
-    opacity_range: Option<[f32; 2]>,
-
-    /// How places look that are not a number, or have no data [default: marked if there is a legend]
-    #[arg(long, value_enum)]
-    missing: Option<Look>,
-
-    /// Hatch where the scanner had no signal: in this mean functional image [default: the image of the transform]
-    #[arg(long, value_name = "IMAGE", num_args = 0..=1, require_equals = true)]
-    #[expect(clippy::option_option, reason = "the option, and its value")]
-    dropout: Option<Option<std::path::PathBuf>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
-enum Below {
-    #[default]
-    Hide,
-    Fade,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Look {
-    /// As the cortex
-    Plain,
-    /// Dotted where a value is not a number, darker where there are no data
-    Marked,
-}
-
-/// `-1,1` as two values.
-fn range(text: &str) -> Result<[f32; 2], String> {
-    let values = text
-        .split_once(',')
-        .and_then(|(least, most)| Some([least.trim().parse().ok()?, most.trim().parse().ok()?]));
-    values
-        .filter(|[least, most]: &[f32; 2]| least < most)
-        .ok_or_else(|| "must be two ascending numbers, such as 0,0.5".to_owned())
-}
-
-impl ColouringArgs {
-    /// Whether they leave one map its colours.
-    pub(super) fn is_usual(&self) -> bool {
-        self.map2.is_none() && self.rgb.is_empty() && !self.categories
-    }
-
-    /// Takes three maps as red, green and blue.
-    pub(super) fn set_rgb(&mut self, names: &[String; 3]) {
-        self.rgb = names.to_vec();
-    }
-}
-
 /// What decides the colours besides the maps.
 #[derive(Clone, Copy)]
 pub(super) struct Choice<'a> {
@@ -140,8 +25,26 @@ pub(super) struct Choice<'a> {
     pub(super) has_legend: bool,
 }
 
+impl Choice<'_> {
+    fn missing(&self, args: &ShownArgs) -> MissingLook {
+        match args.colouring.missing {
+            Some(Look::Plain) => MissingLook::Plain,
+            None if !self.has_legend => MissingLook::Plain,
+            Some(Look::Marked) | None => MissingLook::Marked,
+        }
+    }
+}
+
+/// Where a map comes from: a file, and the map's name in it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Source<'a> {
+    pub(crate) data: &'a Path,
+    pub(crate) map: Option<&'a str>,
+}
+
 /// The maps of a picture.
-pub(super) struct Maps {
+pub(crate) struct Maps<'a> {
+    source: Source<'a>,
     first: BrainMap,
     /// The second map, or green and blue.
     others: Vec<BrainMap>,
@@ -151,12 +54,16 @@ pub(super) struct Maps {
     limits: Vec<[f32; 2]>,
 }
 
-impl Maps {
-    pub(super) fn read(args: &Args, open: &OpenSubject) -> Result<Self, Failure> {
+impl<'a> Maps<'a> {
+    pub(super) fn read(
+        args: &'a ShownArgs,
+        source: Source<'a>,
+        open: &OpenSubject,
+    ) -> Result<Self, Failure> {
         let own = &args.colouring;
-        let read = |name: &str| further(name, args, open);
+        let read = |name: &str| further(name, (args, source), open);
         let (first, others) = if own.rgb.is_empty() {
-            let first = BrainMap::read(&args.data, args.map.as_deref(), open, args.xfm.as_deref())?;
+            let first = BrainMap::read(source.data, source.map, open, args.xfm.as_deref())?;
             let others: Result<Vec<_>, _> = own.map2.iter().map(|name| read(name)).collect();
             (first, others?)
         } else {
@@ -182,12 +89,55 @@ impl Maps {
             .map(|image| BrainMap::dropout(image.as_deref(), open, args.xfm.as_deref()))
             .transpose()?;
         Ok(Self {
+            source,
             first,
             others,
             opacity: own.opacity.as_deref().map(read).transpose()?,
             dropout,
             limits,
         })
+    }
+
+    /// A map that is not that of a file, with its limits.
+    pub(crate) fn of_map(source: Source<'a>, map: BrainMap, limits: [f32; 2]) -> Self {
+        Self {
+            source,
+            first: map,
+            others: vec![],
+            opacity: None,
+            dropout: None,
+            limits: vec![limits],
+        }
+    }
+
+    /// Gives all rows the same colours: those of the widest limits.
+    ///
+    /// # Errors
+    /// A sentence if a row has several maps.
+    pub(super) fn share_limits(rows: &mut [Self], args: &ShownArgs) -> Result<(), Failure> {
+        if rows.len() < 2 {
+            return Ok(());
+        }
+        if rows.iter().any(|row| row.limits.len() > 1) {
+            return Err(Failure::new(
+                "--map2 and --rgb give one picture its colours; they cannot be used with several maps or files. Draw them one by one."
+                    .into(),
+            ));
+        }
+        let all = |pick: fn(f32, f32) -> f32, end: usize| {
+            let own = rows.iter().map(|row| row.limits[0][end]);
+            own.reduce(pick).unwrap_or_default()
+        };
+        let shared = [all(f32::min, 0), all(f32::max, 1)];
+        let is_diverging = args.colours().is_diverging();
+        for row in rows {
+            row.limits = vec![if is_diverging && args.vmin.is_none() {
+                [-shared[1], shared[1]]
+            } else {
+                shared
+            }];
+        }
+        Ok(())
     }
 
     /// What was assumed about the maps, each sentence once.
@@ -198,7 +148,10 @@ impl Maps {
     }
 
     /// The colours of two maps.
-    pub(super) fn scale2d(&self, args: &Args) -> Result<Option<ColourScale2d<'static>>, Failure> {
+    pub(super) fn scale2d(
+        &self,
+        args: &ShownArgs,
+    ) -> Result<Option<ColourScale2d<'static>>, Failure> {
         if args.colouring.map2.is_none() {
             return Ok(None);
         }
@@ -223,21 +176,25 @@ impl Maps {
     }
 
     /// The categories that the map has; none if its values are no categories.
-    pub(super) fn categories(&self, args: &Args) -> Result<Vec<Category>, Failure> {
-        if !self.is_of_categories(args) {
+    pub(super) fn categories(rows: &[Self], args: &ShownArgs) -> Result<Vec<Category>, Failure> {
+        let [first, ..] = rows else {
+            return Ok(vec![]);
+        };
+        if !first.is_of_categories(args) {
             return Ok(vec![]);
         }
-        let recorded = self.first.recorded.as_ref();
-        let recorded = recorded.filter(|entry| !entry.categories.is_empty());
+        let recorded = first.first.recorded.as_ref();
+        let recorded = recorded.filter(|entry| !entry.categories.is_empty() && rows.len() == 1);
         if args.sampler == Sampler::Trilinear {
             return Err(Failure::new(
                 "Categories cannot be interpolated. Leave out --sampler trilinear.".into(),
             ));
         }
         if let Some(entry) = recorded.filter(|_| args.colouring.category_names.is_empty()) {
-            return Ok(derived_maps::categories(entry, args.cmap()));
+            return Ok(derived_maps::categories(entry, args.colours()));
         }
-        let mut values = self.first.sorted();
+        let mut values: Vec<f32> = rows.iter().flat_map(|row| row.first.sorted()).collect();
+        values.sort_by(f32::total_cmp);
         if let Some(value) = values.iter().find(|value| value.fract() != 0.0) {
             return Err(Failure::new(format!(
                 "The map holds {value}, which is no category: categories are whole numbers. Leave out --categories."
@@ -270,24 +227,24 @@ impl Maps {
                 .get(index)
                 .cloned()
                 .unwrap_or_else(|| value.to_string()),
-            colour: args.cmap().colour((index as f32 + 0.5) / n),
+            colour: args.colours().colour((index as f32 + 0.5) / n),
         };
         Ok(values.iter().enumerate().map(category).collect())
     }
 
-    pub(super) fn scale(&self, args: &Args) -> ColourScale {
+    pub(super) fn scale(&self, args: &ShownArgs) -> ColourScale {
         ColourScale {
-            map: args.cmap(),
+            map: args.colours(),
             limits: self.limits[0],
         }
     }
 
-    pub(super) fn layer<'a>(
-        &'a self,
-        args: &Args,
-        sampling: &'a Sampling,
-        choice: Choice<'a>,
-    ) -> Layer<'a> {
+    pub(super) fn layer<'l>(
+        &'l self,
+        args: &ShownArgs,
+        sampling: &'l Sampling,
+        choice: Choice<'l>,
+    ) -> Layer<'l> {
         let others: Vec<_> = self.others.iter().map(|map| map.data(sampling)).collect();
         let colouring = match (&others[..], choice.scale2d, choice.categories) {
             ([second], Some(scale), _) => Colouring::Two {
@@ -302,11 +259,7 @@ impl Maps {
             (_, _, categories) => Colouring::Categories(categories),
         };
         let limits = args.colouring.opacity_range.unwrap_or([0.0, 1.0]);
-        let missing = match args.colouring.missing {
-            Some(Look::Plain) => MissingLook::Plain,
-            None if !choice.has_legend => MissingLook::Plain,
-            Some(Look::Marked) | None => MissingLook::Marked,
-        };
+        let missing = choice.missing(args);
         Layer {
             data: self.first.data(sampling),
             scale: self.scale(args),
@@ -326,17 +279,19 @@ impl Maps {
         }
     }
 
-    pub(super) fn dropout<'a>(&'a self, sampling: &'a Sampling) -> Option<Dropout<'a>> {
+    pub(super) fn dropout<'l>(&'l self, sampling: &'l Sampling) -> Option<Dropout<'l>> {
         let data = self.dropout.as_ref()?.data(sampling);
         Some(Dropout { data })
     }
 
     /// What the first map is called.
-    fn title(&self, args: &Args) -> String {
+    fn title(&self, args: &ShownArgs) -> String {
         match args.colouring.rgb.first() {
             Some(red) => called(red).to_owned(),
-            None if self.first.recorded.is_some() => self.recorded_titles()[0].to_owned(),
-            None => self.first.title(&args.data, args.map.as_deref()),
+            None => match &self.first.recorded {
+                Some(entry) => entry.title.clone(),
+                None => self.first.title(self.source.data, self.source.map),
+            },
         }
     }
 
@@ -347,10 +302,30 @@ impl Maps {
         entries.map(|entry| entry.title.as_str()).collect()
     }
 
+    /// The titles of rows: the maps' names if these differ, and the files' or their folders' if these do.
+    pub(super) fn titles(rows: &[Self], args: &ShownArgs) -> Vec<String> {
+        let differ = |words: &[String]| words.iter().any(|own| *own != words[0]);
+        let maps: Vec<String> = rows.iter().map(|row| row.title(args)).collect();
+        let files = distinct(&rows.iter().map(|row| row.source.data).collect::<Vec<_>>());
+        let title = |(map, file): (&String, &String)| match (differ(&maps), differ(&files)) {
+            (true, true) => format!("{file}: {map}"),
+            (false, true) => file.clone(),
+            _ => map.clone(),
+        };
+        maps.iter().zip(&files).map(title).collect()
+    }
+
     /// The title of the colour bar, and the command, both with what must be said of how the values were placed.
-    pub(super) fn captions(&self, args: &Args, command: &str) -> (String, String) {
-        let title = self.title(args);
-        match self.first.caveat {
+    pub(super) fn captions(rows: &[Self], args: &ShownArgs, command: &str) -> (String, String) {
+        let mut titles: Vec<String> = Vec::new();
+        for row in rows {
+            let title = row.title(args);
+            if !titles.contains(&title) {
+                titles.push(title);
+            }
+        }
+        let title = titles.join(", ");
+        match rows.iter().find_map(|row| row.first.caveat) {
             None => (title, command.to_owned()),
             Some(caveat) => (
                 format!("{title} ({caveat})"),
@@ -359,13 +334,12 @@ impl Maps {
         }
     }
 
-    pub(super) fn legend<'a>(
-        &'a self,
-        args: &'a Args,
-        scene: &Scene,
-        seen: &Visibility,
-        choice: Choice<'a>,
-    ) -> Legend<'a> {
+    pub(super) fn legend<'l>(
+        &'l self,
+        args: &'l ShownArgs,
+        kinds: &Kinds,
+        choice: Choice<'l>,
+    ) -> Legend<'l> {
         if !choice.has_legend {
             return Legend::default();
         }
@@ -389,19 +363,19 @@ impl Maps {
         Legend {
             key,
             opacity: own.opacity.as_deref().map(|name| (called(name), range)),
-            swatches: swatches(args, scene, seen),
+            swatches: kinds.swatches(args, choice.missing(args)),
         }
     }
 
     /// Whether the values are shown as categories.
-    fn is_of_categories(&self, args: &Args) -> bool {
+    fn is_of_categories(&self, args: &ShownArgs) -> bool {
         let recorded = self.first.recorded.as_ref();
         let has_categories = recorded.is_some_and(|entry| !entry.categories.is_empty());
         args.colouring.categories || args.colouring.is_usual() && has_categories
     }
 
     /// What the colours of the picture are.
-    pub(super) fn sentence(&self, args: &Args) -> String {
+    pub(super) fn sentence(&self, args: &ShownArgs) -> String {
         let from_to = |[least, most]: [f32; 2]| format!("from {least:.3} to {most:.3}");
         let own = &args.colouring;
         match &self.limits[..] {
@@ -417,45 +391,72 @@ impl Maps {
                 from_to(*green),
                 from_to(*blue)
             ),
-            _ if self.is_of_categories(args) => format!("Categories ({})", args.cmap()),
-            limits => format!("Colours {} ({})", from_to(limits[0]), args.cmap()),
+            _ if self.is_of_categories(args) => format!("Categories ({})", args.colours()),
+            limits => format!("Colours {} ({})", from_to(limits[0]), args.colours()),
         }
     }
 }
 
-/// What places without a colour mean, as far as the picture has some.
-fn swatches(args: &Args, scene: &Scene, seen: &Visibility) -> Vec<(Swatch, String)> {
-    let Some(layer) = &scene.layer else {
-        return vec![];
-    };
-    let shown = colours(layer, scene.subject, seen, N_SAMPLES);
-    let has = |kind: PointKind| shown.iter().flatten().any(|point| point.kind == kind);
-    let mut swatches = Vec::new();
-    if let Some(threshold) = layer.threshold.filter(|_| has(PointKind::BelowThreshold)) {
-        let swatch = match layer.style.below {
-            BelowThreshold::Hidden => Swatch::Hidden,
-            BelowThreshold::Faded => Swatch::Faded,
+/// What places without a colour there are in pictures.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Kinds(BTreeSet<PointKind>);
+
+impl Kinds {
+    pub(super) fn of(scene: &Scene, seen: &Visibility) -> Self {
+        let Some(layer) = &scene.layer else {
+            return Self::default();
         };
-        swatches.push((swatch, format!("below {threshold}")));
+        let shown = colours(layer, scene.subject, seen, N_SAMPLES);
+        Self(shown.iter().flatten().map(|point| point.kind).collect())
     }
-    let is_marked = layer.style.missing == MissingLook::Marked;
-    for (kind, swatch, words) in [
-        (PointKind::NotANumber, Swatch::NotANumber, "not a number"),
-        (PointKind::NoData, Swatch::NoData, "no data"),
-    ] {
-        if has(kind) {
-            let swatch = if is_marked { swatch } else { Swatch::Hidden };
-            swatches.push((swatch, words.to_owned()));
+
+    /// Those that can be expected in any view.
+    pub(super) fn of_args(args: &ShownArgs) -> Self {
+        let below = args.colouring.threshold.map(|_| PointKind::BelowThreshold);
+        Self(below.into_iter().collect())
+    }
+
+    /// Adds those of another picture.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.0.extend(&other.0);
+    }
+
+    /// What they mean.
+    fn swatches(&self, args: &ShownArgs, missing: MissingLook) -> Vec<(Swatch, String)> {
+        let own = &args.colouring;
+        let mut swatches = Vec::new();
+        if let Some(threshold) = own.threshold
+            && self.0.contains(&PointKind::BelowThreshold)
+        {
+            let swatch = match own.below {
+                Below::Hide => Swatch::Hidden,
+                Below::Fade => Swatch::Faded,
+            };
+            swatches.push((swatch, format!("below {threshold}")));
         }
+        for (kind, swatch, words) in [
+            (PointKind::NotANumber, Swatch::NotANumber, "not a number"),
+            (PointKind::NoData, Swatch::NoData, "no data"),
+        ] {
+            if self.0.contains(&kind) {
+                let is_marked = missing == MissingLook::Marked;
+                let swatch = if is_marked { swatch } else { Swatch::Hidden };
+                swatches.push((swatch, words.to_owned()));
+            }
+        }
+        if own.dropout.is_some() {
+            swatches.push((Swatch::NoSignal, "no signal".to_owned()));
+        }
+        swatches
     }
-    if args.colouring.dropout.is_some() {
-        swatches.push((Swatch::NoSignal, "no signal".to_owned()));
-    }
-    swatches
 }
 
 /// Another map: a name in the same file, a file, or a name in another file.
-fn further(text: &str, args: &Args, open: &OpenSubject) -> Result<BrainMap, Failure> {
+fn further(
+    text: &str,
+    (args, source): (&ShownArgs, Source),
+    open: &OpenSubject,
+) -> Result<BrainMap, Failure> {
     let xfm = args.xfm.as_deref();
     if Path::new(text).is_file() {
         return BrainMap::read(Path::new(text), None, open, xfm);
@@ -465,14 +466,34 @@ fn further(text: &str, args: &Args, open: &OpenSubject) -> Result<BrainMap, Fail
     {
         return BrainMap::read(Path::new(file), Some(name), open, xfm);
     }
-    if is_archive(&args.data) {
-        return BrainMap::read(&args.data, Some(text), open, xfm);
+    if is_archive(source.data) {
+        return BrainMap::read(source.data, Some(text), open, xfm);
     }
     Err(Failure::new(format!(
         "There is no file \"{}\", and an image holds no maps by name. Give a FILE, or FILE:NAME for an array of an archive.\nFile: {}",
         text.escape_debug(),
-        args.data.display()
+        source.data.display()
     )))
+}
+
+/// The least that tells files apart: their names without ending, or the folders that they are in.
+fn distinct(paths: &[&Path]) -> Vec<String> {
+    let parts = |path: &Path| -> Vec<String> {
+        let stem = path.with_extension("");
+        let parts = stem.components().rev();
+        parts
+            .map(|part| part.as_os_str().to_string_lossy().into_owned())
+            .collect()
+    };
+    let all: Vec<Vec<String>> = paths.iter().map(|path| parts(path)).collect();
+    let part = |own: &[String], depth: usize| own.get(depth).cloned().unwrap_or_default();
+    let depth = (0..all.iter().map(Vec::len).max().unwrap_or(1)).find(|depth| {
+        all.iter()
+            .any(|own| part(own, *depth) != part(&all[0], *depth))
+    });
+    all.iter()
+        .map(|own| part(own, depth.unwrap_or(0)))
+        .collect()
 }
 
 /// What a map is called in the legend: its name, or that of its file.
@@ -491,9 +512,9 @@ fn called(text: &str) -> &str {
 }
 
 /// From 0 to the 99th percentile, or around 0 for maps with a middle.
-fn limits(map: &BrainMap, args: &Args) -> [f32; 2] {
+fn limits(map: &BrainMap, args: &ShownArgs) -> [f32; 2] {
     let mut sorted = map.sorted();
-    let is_diverging = args.cmap().is_diverging() && args.colouring.rgb.is_empty();
+    let is_diverging = args.colours().is_diverging() && args.colouring.rgb.is_empty();
     if is_diverging {
         for value in &mut sorted {
             *value = value.abs();

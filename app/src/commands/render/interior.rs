@@ -90,20 +90,11 @@ impl Inside {
     /// Reads the subject's image, if slices are wanted.
     ///
     /// # Errors
-    /// A sentence if the brain is unfolded or opened, or if the image cannot be read.
+    /// A sentence if the image cannot be read.
     pub(super) fn read(
         args: &InteriorArgs,
         (open, transform): (&OpenSubject, Option<&str>),
-        (view, eye): (&View, [f64; 3]),
     ) -> Result<Self, Failure> {
-        let is_wanted = !args.slices.is_empty() || args.cut.is_some() || args.cortex_opacity < 1.0;
-        if is_wanted && !is_as_scanned(&view.pose) {
-            return Err(Failure::new(
-                "Slices, cuts and a transparent cortex are shown in the folded brain as it was scanned. Leave out --unfold, and choose a \
-                 view that does not open the hemispheres, such as left, dorsal or lateral-left."
-                    .into(),
-            ));
-        }
         let anatomy = if args.slices.is_empty() {
             None
         } else {
@@ -119,19 +110,30 @@ impl Inside {
         Ok(Self {
             slices: args.slices.iter().map(|slice| slice.plane()).collect(),
             anatomy,
-            cut: args.cut.map(|cut| cut.plane().towards(eye)),
+            cut: args.cut.map(SlicePosition::plane),
             opacity: args.cortex_opacity,
         })
     }
 
-    /// The scene's part.
-    pub(super) fn interior(&self) -> Interior<'_> {
-        Interior {
+    /// The part of a scene that is seen from a view.
+    ///
+    /// # Errors
+    /// A sentence if the brain is unfolded or opened.
+    pub(super) fn interior(&self, view: &View, eye: [f64; 3]) -> Result<Interior<'_>, Failure> {
+        let is_wanted = !self.slices.is_empty() || self.cut.is_some() || self.opacity < 1.0;
+        if is_wanted && !is_as_scanned(&view.pose) {
+            return Err(Failure::new(
+                "Slices, cuts and a transparent cortex are shown in the folded brain as it was scanned. Leave out --unfold, and choose a \
+                 view that does not open the hemispheres, such as left, dorsal or lateral-left."
+                    .into(),
+            ));
+        }
+        Ok(Interior {
             slices: &self.slices,
             image: self.anatomy.as_ref().map(Anatomy::under),
-            cut: self.cut,
+            cut: self.cut.map(|cut| cut.towards(eye)),
             opacity: self.opacity,
-        }
+        })
     }
 }
 

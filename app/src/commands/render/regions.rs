@@ -8,7 +8,7 @@ use heschl_core::brain::{
 };
 use heschl_core::scene::{Lines, NamedVertices, Outlines, Visibility, labels};
 
-use super::{Args, N_SAMPLES};
+use super::args::{N_SAMPLES, ShownArgs};
 use crate::brain_map::OpenSubject;
 use crate::brain_marks::BrainMarks;
 use crate::console::note;
@@ -21,39 +21,6 @@ const OUTLINE_SHARE: f32 = 2.0 / 1024.0;
 const SULCUS_SHARE: f32 = 1.3 / 1024.0;
 const SULCUS_OPACITY: f32 = 0.6;
 const REGION_HALO: f32 = 0.45;
-
-/// Options of regions.
-#[derive(clap::Args, Default, Clone)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the command line"
-)]
-pub(super) struct RegionArgs {
-    /// Outline regions: a set of the subject such as "aparc", "overlays" for those drawn in overlays.svg (the default if there
-    /// are some), FILE[,FILE] of FreeSurfer (annot, label) or GIFTI, or drawn regions saved as JSON
-    #[arg(long, value_name = "NAME", conflicts_with = "no_rois")]
-    rois: Option<String>,
-
-    /// Outline no regions
-    #[arg(long)]
-    no_rois: bool,
-
-    /// Name the regions in every view, not on the flat map alone
-    #[arg(long, conflicts_with = "no_labels")]
-    labels: bool,
-
-    /// Do not name the regions of a flat map
-    #[arg(long)]
-    no_labels: bool,
-
-    /// Do not draw the sulci of overlays.svg
-    #[arg(long)]
-    no_sulci: bool,
-
-    /// Add a scale in mm to a flat map
-    #[arg(long)]
-    pub(super) scale_bar: bool,
-}
 
 /// The regions of a picture.
 pub(super) struct Regions<'a> {
@@ -80,7 +47,7 @@ impl Set<'_> {
 }
 
 impl<'a> Regions<'a> {
-    pub(super) fn read(args: &Args, open: &'a OpenSubject) -> Result<Self, Failure> {
+    pub(super) fn read(args: &ShownArgs, open: &'a OpenSubject) -> Result<Self, Failure> {
         let own = &args.regions;
         let mut regions = Self {
             drawn: None,
@@ -150,7 +117,13 @@ impl<'a> Regions<'a> {
     }
 
     /// The names of the regions that are seen.
-    pub(super) fn marks(&self, args: &Args, seen: &Visibility, is_flat: bool) -> BrainMarks {
+    pub(super) fn marks(
+        &self,
+        args: &ShownArgs,
+        seen: &Visibility,
+        is_flat: bool,
+        size: [usize; 2],
+    ) -> BrainMarks {
         if !(is_flat || args.regions.labels) || args.regions.no_labels {
             return BrainMarks::default();
         }
@@ -166,7 +139,7 @@ impl<'a> Regions<'a> {
         }
         named.retain(|own| !is_nameless(&own.name));
         let found = labels(&named, seen, N_SAMPLES);
-        let (marks, n_left_out) = BrainMarks::of_labels(&found, args.size);
+        let (marks, n_left_out) = BrainMarks::of_labels(&found, size);
         if n_left_out > 0 {
             note(format_args!(
                 "{n_left_out} of {} names of regions found no place. Draw a larger picture, or leave names out with --no-labels.",

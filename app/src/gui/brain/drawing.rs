@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use heschl_core::brain::Subject;
 use heschl_core::scene::{
-    Camera, ColourScale, FIELD_OF_VIEW_DEGREES, Interior, Interpolation, Layer, LayerStyle, Marks,
-    Outlines, Picture, PoseError, PosedBrain, Scene, Underlay, View, Visibility, paint,
+    Camera, ColourScale, Easing, FIELD_OF_VIEW_DEGREES, Interior, Interpolation, Layer, LayerStyle,
+    Marks, Outlines, Picture, PoseError, PosedBrain, Scene, Underlay, View, Visibility, paint,
 };
 
 use super::{BrainOver, BrainSettings, Look};
@@ -33,6 +33,15 @@ pub(crate) struct DrawnMap<'a> {
     pub(crate) look: &'a Look,
     /// The image inside of the cortex, if one is shown.
     pub(crate) anatomy: Option<&'a Anatomy>,
+}
+
+/// The way of the camera from one view to that of the settings.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Flight {
+    /// Where it begins.
+    pub(crate) from: View,
+    /// The share of its time that has passed.
+    pub(crate) share: f64,
 }
 
 /// A picture, and what was seen on the way.
@@ -114,8 +123,8 @@ fn is_same_sight(one: &BrainSettings, two: &BrainSettings) -> bool {
     is_same_pose(one, two) && bits(one) == bits(two) && is_same_cut
 }
 
-/// Turns and enlarges a view as the user did; returns its camera, moved as the user moved the picture.
-fn turn(view: &mut View, settings: &BrainSettings, subject: &Subject, size: [usize; 2]) -> Camera {
+/// Turns, moves and enlarges a view as the user did.
+fn turn(view: &mut View, settings: &BrainSettings, subject: &Subject, size: [usize; 2]) {
     view.camera.azimuth += settings.turn[0];
     view.camera.altitude = (view.camera.altitude + settings.turn[1]).clamp(0.0, 180.0);
     let height = 2.0 * view.camera.radius * (FIELD_OF_VIEW_DEGREES / 2.0).to_radians().tan();
@@ -126,7 +135,7 @@ fn turn(view: &mut View, settings: &BrainSettings, subject: &Subject, size: [usi
         let [across, along] = settings.pan;
         camera.target[axis] += height * (across * right[axis] + along * up[axis]);
     }
-    camera
+    (view.camera.target, view.flat_target) = (camera.target, camera.target);
 }
 
 impl Drawer {
@@ -140,15 +149,49 @@ impl Drawer {
     pub(crate) fn draw(
         &mut self,
         settings: &BrainSettings,
-        (subject, over): (&Subject, &BrainOver),
-        DrawnMap {
-            map,
-            limits,
-            look,
-            anatomy,
-        }: DrawnMap,
+        of: (&Subject, &BrainOver),
+        shown: DrawnMap,
         (size, n_samples): ([usize; 2], usize),
     ) -> Result<Drawn, String> {
+        let (view, brain) = self.aim(settings, of.0, size)?;
+        let known = self.seen.take().filter(|(known, of_size, of_samples, _)| {
+            *of_size == size && *of_samples == n_samples && is_same_sight(known, settings)
+        });
+        let known = known.map(|(_, _, _, seen)| seen);
+        let drawn = paint_view(settings, of, shown, (view, brain), (known, size, n_samples));
+        self.seen = Some((settings.clone(), size, n_samples, drawn.seen.clone()));
+        Ok(drawn)
+    }
+
+    /// Draws what is seen on the way to the view of the settings, quickly.
+    ///
+    /// # Errors
+    /// As [`Drawer::draw`].
+    pub(crate) fn fly(
+        &mut self,
+        flight: &Flight,
+        settings: &BrainSettings,
+        of: (&Subject, &BrainOver),
+        shown: DrawnMap,
+        size: [usize; 2],
+    ) -> Result<Drawn, String> {
+        let (end, _) = self.aim(settings, of.0, size)?;
+        let share = Easing::Smooth.share(flight.share);
+        let mut view = flight.from.towards(&end, share, of.0);
+        // The hemispheres that are shown at the end come into sight at once.
+        view.pose.shown = end.pose.shown;
+        let brain = view.pose.apply(of.0).map_err(|error| error.to_string())?;
+        let posed = (view, Arc::new(brain));
+        Ok(paint_view(settings, of, shown, posed, (None, size, 1)))
+    }
+
+    /// The view of the settings in a picture of a size, and the brain in its pose.
+    fn aim(
+        &mut self,
+        settings: &BrainSettings,
+        subject: &Subject,
+        size: [usize; 2],
+    ) -> Result<(View, Arc<PosedBrain>), String> {
         let (unfitted, brain) = match self.posed.take() {
             Some((of, view, brain)) if is_same_pose(&of, settings) => (view, brain),
             _ => {
@@ -161,73 +204,133 @@ impl Drawer {
         if settings.saved.is_none() {
             view.fit_to(subject, &brain, size);
         }
-        let (_, _, brain) = self.posed.insert((settings.clone(), unfitted, brain));
-        let camera = turn(&mut view, settings, subject, size);
-        let chosen = settings.chosen_region(subject);
-        let all = settings.parcellation(subject);
-        let regions = chosen.as_ref().or(all.filter(|_| settings.has_outlines));
-        let depths = settings.depths();
-        let (inside, to_viewer) = (&settings.interior, camera.projection(size).axes[2]);
-        let slices = inside.planes(settings.slices.cursor, to_viewer);
-        let categories = look.categories(settings.colours);
-        let lines = over.lines(size[1]);
-        let scene = Scene {
-            subject,
-            pose: view.pose,
-            camera,
-            underlay: Underlay::Curvature,
-            layer: Some(Layer {
-                data: map.data(Interpolation::Nearest, &depths),
-                scale: ColourScale {
-                    map: settings.colours,
-                    limits,
-                },
-                threshold: settings.threshold,
-                style: LayerStyle {
-                    below: settings.below,
-                    missing: settings.missing,
-                    ..look.style(&categories, &depths)
-                },
-            }),
-            outlines: regions.map(|regions| Outlines {
-                regions,
-                width: (OUTLINE_SHARE * size[1] as f32).max(1.0),
-            }),
-            marks: Marks {
-                dropout: over.hatching(),
-                lines: &lines,
+        self.posed = Some((settings.clone(), unfitted, brain.clone()));
+        turn(&mut view, settings, subject, size);
+        Ok((view, brain))
+    }
+}
+
+/// Draws a brain from a view.
+///
+/// * `known`: what is seen, if that is known; size of the picture, and samples of a pixel along each side.
+fn paint_view(
+    settings: &BrainSettings,
+    (subject, over): (&Subject, &BrainOver),
+    DrawnMap {
+        map,
+        limits,
+        look,
+        anatomy,
+    }: DrawnMap,
+    (view, brain): (View, Arc<PosedBrain>),
+    (known, size, n_samples): (Option<Arc<Visibility>>, [usize; 2], usize),
+) -> Drawn {
+    let camera = view.camera(subject);
+    let chosen = settings.chosen_region(subject);
+    let all = settings.parcellation(subject);
+    let regions = chosen.as_ref().or(all.filter(|_| settings.has_outlines));
+    let depths = settings.depths();
+    let (inside, to_viewer) = (&settings.interior, camera.projection(size).axes[2]);
+    let slices = inside.planes(settings.slices.cursor, to_viewer);
+    let categories = look.categories(settings.colours);
+    let lines = over.lines(size[1]);
+    let scene = Scene {
+        subject,
+        pose: view.pose,
+        camera,
+        underlay: Underlay::Curvature,
+        layer: Some(Layer {
+            data: map.data(Interpolation::Nearest, &depths),
+            scale: ColourScale {
+                map: settings.colours,
+                limits,
             },
-            interior: Interior {
-                slices: &slices,
-                image: anatomy.map(Anatomy::under),
-                cut: inside.cut(settings.slices.cursor, (to_viewer, camera.eye())),
-                opacity: inside.opacity,
+            threshold: settings.threshold,
+            style: LayerStyle {
+                below: settings.below,
+                missing: settings.missing,
+                ..look.style(&categories, &depths)
             },
-            is_lit: settings.is_lit,
+        }),
+        outlines: regions.map(|regions| Outlines {
+            regions,
+            width: (OUTLINE_SHARE * size[1] as f32).max(1.0),
+        }),
+        marks: Marks {
+            dropout: over.hatching(),
+            lines: &lines,
+        },
+        interior: Interior {
+            slices: &slices,
+            image: anatomy.map(Anatomy::under),
+            cut: inside.cut(settings.slices.cursor, (to_viewer, camera.eye())),
+            opacity: inside.opacity,
+        },
+        is_lit: settings.is_lit,
+    };
+    let seen = known.unwrap_or_else(|| {
+        let fine = size.map(|pixels| pixels * n_samples);
+        let projection = camera.projection(fine);
+        Arc::new(Visibility::of_cut(&brain, &projection, fine, scene.cut()))
+    });
+    let picture = paint(&scene, Some(&*brain), &seen, size, n_samples);
+    let mark = mark(settings, &brain, &camera, &seen);
+    Drawn {
+        picture: Arc::new(picture),
+        seen,
+        posed: (brain, camera),
+        mark,
+        view,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use heschl_core::brain::Side;
+    use heschl_core::scene::NamedView;
+
+    use super::*;
+
+    /// A flight begins with the picture before and ends with the one asked for; between, the camera is on its way.
+    #[test]
+    fn a_flight_leads_from_one_view_to_the_other() {
+        let subject = Subject::fsaverage5();
+        let map = PlacedMap::Vertices([vec![0.5; 10_242], vec![0.1; 10_242]]);
+        let (look, over) = (Look::Scale, BrainOver::default());
+        let shown = DrawnMap {
+            map: &map,
+            limits: [0.0, 1.0],
+            look: &look,
+            anatomy: None,
         };
-        let seen = match &self.seen {
-            Some((of, of_size, of_samples, seen))
-                if *of_size == size && *of_samples == n_samples && is_same_sight(of, settings) =>
-            {
-                seen.clone()
-            }
-            _ => {
-                let fine = size.map(|pixels| pixels * n_samples);
-                let projection = scene.camera.projection(fine);
-                Arc::new(Visibility::of_cut(brain, &projection, fine, scene.cut()))
-            }
+        let of = (subject, &over);
+        let size = [160, 120];
+        let seen_from = |named: NamedView| BrainSettings {
+            named,
+            ..BrainSettings::default()
         };
-        self.seen = Some((settings.clone(), size, n_samples, seen.clone()));
-        let picture = paint(&scene, Some(&**brain), &seen, size, n_samples);
-        let mark = mark(settings, brain, &scene.camera, &seen);
-        view.camera.target = camera.target;
-        view.flat_target = camera.target;
-        Ok(Drawn {
-            picture: Arc::new(picture),
-            seen,
-            posed: (brain.clone(), camera),
-            mark,
-            view,
-        })
+        let mut drawer = Drawer::default();
+        let mut draw =
+            |settings: &BrainSettings| drawer.draw(settings, of, shown, (size, 1)).unwrap();
+        let lateral = draw(&seen_from(NamedView::Lateral(Side::Left)));
+        let medial = draw(&seen_from(NamedView::Medial(Side::Left)));
+        let fly = |drawer: &mut Drawer, share: f64| {
+            let flight = Flight {
+                from: lateral.view,
+                share,
+            };
+            let settings = seen_from(NamedView::Medial(Side::Left));
+            drawer.fly(&flight, &settings, of, shown, size).unwrap()
+        };
+        let mut drawer = Drawer::default();
+        assert!(fly(&mut drawer, 0.0).picture == lateral.picture);
+        assert!(fly(&mut drawer, 1.0).picture == medial.picture);
+        let half = fly(&mut drawer, 0.5).view.camera;
+        let turn = (half.azimuth - lateral.view.camera.azimuth).abs();
+        assert!((turn - 90.0).abs() < 1e-9, "{half:?}");
+        // What was kept on the way does not change the picture at its end.
+        let settings = seen_from(NamedView::Medial(Side::Left));
+        let end = drawer.draw(&settings, of, shown, (size, 1)).unwrap();
+        assert!(end.picture == medial.picture);
     }
 }

@@ -4,17 +4,18 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use heschl_core::brain::Side;
-use heschl_core::scene::ColourScale;
+use heschl_core::scene::{ColourScale, Picture};
 
 use super::ExportSize;
 use super::csv::with_recipe;
-use crate::brain_figure::BrainFigure;
+use crate::brain_figure::{BrainFigure, Ground, PictureWords};
 use crate::brain_legend::{Key, Legend};
 use crate::brain_marks::BrainMarks;
+use crate::brain_panels::{PANEL_UNFOLD, PanelLayout, empty, lay, letters, views};
 use crate::csv::cell;
 use crate::gui::brain::{
-    BrainLayout, BrainPicture, Drawer, DrawnMap, Look, N_SAMPLES, ShownMap, SliceLayout,
-    draw_slices,
+    BrainLayout, BrainPicture, Drawer, DrawnMap, InteriorSettings, Look, N_SAMPLES, ShownMap,
+    SliceLayout, draw_slices,
 };
 use crate::render::POINTS_PER_INCH;
 
@@ -62,6 +63,28 @@ pub(super) fn svg(shown: &BrainPicture, size: ExportSize, recipe: &str) -> Resul
             (picture, layout.letters(), BrainMarks::default())
         }
     };
+    let words = PictureWords {
+        marks: vec![([0, 0], marks)],
+        letters,
+        ground: Ground::Dark,
+        titles: vec![],
+    };
+    figure(shown, &picture, words, inches, recipe)
+}
+
+/// A picture over what its colours mean.
+fn figure(
+    shown: &BrainPicture,
+    picture: &Picture,
+    words: PictureWords,
+    inches: f64,
+    recipe: &str,
+) -> Result<String, String> {
+    let settings = &shown.request.settings;
+    let scale = ColourScale {
+        map: settings.colours,
+        limits: shown.limits,
+    };
     let categories = shown.look.categories(settings.colours);
     let key = match &*shown.look {
         Look::Scale => Key::Bar,
@@ -76,8 +99,8 @@ pub(super) fn svg(shown: &BrainPicture, size: ExportSize, recipe: &str) -> Resul
         _ => shown.name().to_owned(),
     };
     let figure = BrainFigure {
-        picture: &picture,
-        letters: &letters,
+        picture,
+        words,
         scale,
         title: &title,
         width_points: inches * POINTS_PER_INCH,
@@ -85,9 +108,55 @@ pub(super) fn svg(shown: &BrainPicture, size: ExportSize, recipe: &str) -> Resul
             key,
             ..Legend::default()
         },
-        marks,
     };
     figure.svg(recipe).map_err(|failure| failure.message)
+}
+
+/// Shape of figures of several views: width for their height.
+const PANELS_ASPECT: f64 = 4.0 / 3.0;
+
+/// What a layout adds to the name of the file.
+pub(super) fn panels_name(layout: &PanelLayout) -> &'static str {
+    match layout {
+        PanelLayout::LateralMedial => "lateral-medial",
+        PanelLayout::FlatInflated => "flat-inflated",
+        PanelLayout::Views(_) => "views",
+    }
+}
+
+/// Several views of the cortex over its colour bar, inflated or flat, with L and R.
+///
+/// # Errors
+/// A sentence if a view cannot be drawn.
+pub(super) fn panels_svg(
+    shown: &BrainPicture,
+    layout: &PanelLayout,
+    size: ExportSize,
+    recipe: &str,
+) -> Result<String, String> {
+    let inches = size.width_mm / 25.4;
+    let width = (inches * f64::from(size.dpi)).min(MOST_PIXELS);
+    let pixels = [width, width / PANELS_ASPECT].map(|side| side.round().max(1.0) as usize);
+    let settings = &shown.request.settings;
+    let panels = layout.panels(pixels, 1);
+    let views = views(&panels, shown.subject(), PANEL_UNFOLD).map_err(|error| error.to_string())?;
+    let mut all = empty(pixels);
+    let mut words = PictureWords::default();
+    for (panel, view) in panels.iter().zip(views) {
+        let mut own = settings.seen_from(view);
+        own.interior = InteriorSettings::default();
+        let map = DrawnMap {
+            map: &shown.map,
+            limits: shown.limits,
+            look: &shown.look,
+            anatomy: None,
+        };
+        let of = (shown.subject(), &*shown.over);
+        let drawn = Drawer::default().draw(&own, of, map, (panel.size, N_SAMPLES))?;
+        lay(&drawn.picture, panel.at, &mut all);
+        words.letters.extend(letters(panel, &drawn.seen, pixels));
+    }
+    figure(shown, &all, words, inches, recipe)
 }
 
 /// Name and places of the file: beside the scores.

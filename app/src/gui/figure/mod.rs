@@ -4,6 +4,7 @@ mod align;
 mod brain;
 mod csv;
 mod features;
+mod film;
 pub(crate) mod scores;
 
 use std::path::PathBuf;
@@ -12,10 +13,12 @@ use heschl_core::figure::{Figure, Layout, svg};
 use heschl_core::run::store::atomic;
 use serde::{Deserialize, Serialize};
 
+use crate::brain_panels::PanelLayout;
 use crate::gui::brain::BrainPicture;
 use crate::render;
 pub(crate) use align::aligned;
 pub(crate) use features::{FeatureFigure, components};
+pub(crate) use film::{FilmExport, FilmKind};
 
 /// How what is shown is saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +112,8 @@ pub(crate) enum Content {
     Features(Box<FeatureFigure>),
     /// The cortex, drawn in the size in which it is saved.
     Brain(Box<BrainPicture>),
+    /// Several views of it.
+    BrainPanels(Box<BrainPicture>, PanelLayout),
 }
 
 impl Export {
@@ -128,6 +133,14 @@ impl Export {
                 (features.file_name(), folder, recipe)
             }
             Content::Brain(shown) => brain::places(shown),
+            Content::BrainPanels(shown, layout) => {
+                let (name, folder, recipe) = brain::places(shown);
+                (
+                    format!("{name}-{}", brain::panels_name(layout)),
+                    folder,
+                    recipe,
+                )
+            }
         };
         let recipe = std::fs::read_to_string(recipe)
             .unwrap_or_else(|_| "There was no recipe.toml.\n".into());
@@ -147,6 +160,9 @@ impl Export {
     fn svg(&self, recipe: &str) -> Result<String, String> {
         let figure = match &self.content {
             Content::Brain(shown) => return brain::svg(shown, self.size, recipe),
+            Content::BrainPanels(shown, layout) => {
+                return brain::panels_svg(shown, layout, self.size, recipe);
+            }
             Content::Ready { figure, .. } => figure.as_ref().clone(),
             Content::Features(features) => features.figure()?,
         };
@@ -158,7 +174,9 @@ impl Export {
         match &self.content {
             Content::Ready { figure, .. } => Ok(csv::table(&figure.table, recipe)),
             Content::Features(features) => csv::features(features, recipe),
-            Content::Brain(shown) => Ok(brain::table(shown, recipe)),
+            Content::Brain(shown) | Content::BrainPanels(shown, _) => {
+                Ok(brain::table(shown, recipe))
+            }
         }
     }
 }

@@ -4,8 +4,9 @@ use heschl_core::figure::{Axis, Cell, Figure, Ink, Mark, Names, Panel, Table, ra
 use heschl_core::run::encoding::{Column, ExampleSeries, ScoreTable};
 use heschl_core::stats::intervals::Interval;
 
-use crate::gui::fitting::{ProfileEntry, ScoresInfo, TestStory};
+use crate::gui::fitting::{ProfileEntry, ScoresInfo};
 use crate::gui::text::{count, thousands};
+use crate::story_film::TestStory;
 
 /// Bins of the histogram of r, about.
 const N_BINS: f64 = 48.0;

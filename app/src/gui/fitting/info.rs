@@ -1,11 +1,9 @@
 //! What is known of fits and scores.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use heschl_core::fmri::textgrid::Interval as TextInterval;
 use heschl_core::run::design::Alignment;
 use heschl_core::run::encoding::{ExampleSeries, ScoreTable};
 use heschl_core::run::progress::EncodingForecast;
@@ -14,6 +12,7 @@ use heschl_core::stats::intervals::Interval;
 
 use super::StoryLengths;
 use crate::gui::loading::Loading;
+use crate::story_film::TestStory;
 
 /// One story's responses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,19 +85,6 @@ pub(crate) struct VoxelTimeCourse {
     pub(crate) series: Result<ExampleSeries, String>,
     /// The test stories one after the other; empty where nothing says when their scans were taken.
     pub(crate) stories: Vec<TestStory>,
-}
-
-/// A test story on the clock.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct TestStory {
-    /// The story.
-    pub(crate) story: String,
-    /// Its scans among those of all test stories.
-    pub(crate) rows: Range<usize>,
-    /// Their centres, seconds from the sound's onset.
-    pub(crate) centre_secs: Vec<f64>,
-    /// Its words.
-    pub(crate) words: Vec<TextInterval>,
 }
 
 /// What a folder of features has for a fit.

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use info::{
     Chance, FINAL, FitAs, FitFeatures, FitInfo, ProfileEntry, ScoresInfo, StoryResponses,
-    TestStory, VoxelTimeCourse,
+    VoxelTimeCourse,
 };
 pub(crate) use penalty::{AlphaRange, HeldOut, check_alpha, check_count};
 pub(crate) use trims::{StoryLengths, TrimRemedy, Trims};

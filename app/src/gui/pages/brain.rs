@@ -3,7 +3,9 @@
 mod controls;
 mod draw;
 mod drawn;
+mod export;
 mod film;
+mod flight;
 mod interior;
 mod map;
 mod navigation;
@@ -30,9 +32,7 @@ use crate::gui::loading::Loading;
 use crate::gui::state::{Page, State};
 use crate::gui::text::thousands;
 use crate::gui::theme::{BETWEEN, INSIDE, Palette};
-use crate::gui::widgets::{
-    button, empty_state, export_menu, name, page_title, plain, problem, weak,
-};
+use crate::gui::widgets::{button, empty_state, name, page_title, plain, problem, weak};
 
 /// Width of the settings beside the picture.
 const SIDE: f32 = 290.0;
@@ -70,6 +70,8 @@ pub(crate) struct BrainPage {
     draw: draw::Draw,
     /// What is being typed.
     typed: drawn::Typed,
+    /// The camera's way to another view.
+    way: flight::Way,
 }
 
 impl BrainPage {
@@ -117,6 +119,7 @@ impl BrainPage {
             ui.add_space(BETWEEN);
             ui.vertical(|ui| self.picture(ui, &mut settings, (state, info), actions));
         });
+        self.way.go(ui, &settings, (state, info), actions);
         if settings != state.brain {
             actions.push(Action::View(ViewAction::Brain(Box::new(settings))));
         }
@@ -188,7 +191,7 @@ impl BrainPage {
                 ui.horizontal(|ui| {
                     scale(ui, picture);
                     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                        export_menu(ui, state.preferences.export, actions);
+                        export::menu(ui, state.preferences.export, (settings, info), actions);
                         maps_menu(ui, picture, actions);
                         let response = button(ui, icons::EXTERNAL_LINK, "Share");
                         let words = "Save one HTML file in which anyone can turn and click the cortex, in any browser";
@@ -199,6 +202,7 @@ impl BrainPage {
                 });
                 meaning(ui, picture);
                 ui.horizontal_wrapped(|ui| match settings.layout {
+                    _ if info.brain.saving.is_some() => export::progress(ui, &info.brain, actions),
                     BrainLayout::Cortex => chosen(ui, picture, settings, actions),
                     BrainLayout::Slices => slices::readout(ui, picture, settings, actions),
                 });

@@ -429,3 +429,45 @@ fn a_film_needs_predictions() {
     });
     stage.must_see("The predictions of this fit were not saved.");
 }
+
+/// Figures of several views and films are saved beside the scores.
+#[test]
+fn several_views_and_films_are_saved() {
+    use crate::brain_panels::PanelLayout;
+    use crate::gui::figure::FilmKind;
+    let (mut stage, _) = stage();
+    let folder = stage.state().scores.clone().unwrap().join("figures");
+    stage.ask(Action::ExportSize(ExportSize {
+        width_mm: 85.0,
+        dpi: 150,
+    }));
+    for (layout, name) in [
+        (PanelLayout::LateralMedial, "cortex-r-lateral-medial.svg"),
+        (PanelLayout::FlatInflated, "cortex-r-flat-inflated.svg"),
+    ] {
+        stage.ask(Action::ExportPanels(layout, ExportFormat::Svg));
+        let path = folder.join(name);
+        stage.until("the figure is there", |_| path.is_file());
+        let text = std::fs::read_to_string(&path).unwrap();
+        for letter in [">L</text>", ">R</text>"] {
+            assert!(text.contains(letter), "{letter}");
+        }
+    }
+    // A film is drawn in the background, stopped, and leaves its frames.
+    stage.ask(Action::SaveFilm(FilmKind::Turntable));
+    stage.until("a frame is drawn", |window| {
+        window.info.brain.saving.is_some_and(|[n, _]| n > 0)
+    });
+    stage.must_see("of 240 frames");
+    stage.press("Stop film");
+    stage.until("it is stopped", |window| window.info.brain.saving.is_none());
+    assert!(
+        folder
+            .join("cortex-turntable.mp4.frames/frame-000001.png")
+            .is_file()
+    );
+    // A story needs what is shown of it.
+    stage.ask(Action::SaveFilm(FilmKind::Story));
+    stage.until("it is told", |window| window.info.brain.saving.is_none());
+    stage.must_see("Choose what of the test stories is shown first");
+}

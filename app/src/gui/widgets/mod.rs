@@ -147,6 +147,16 @@ pub(crate) fn legend(ui: &mut egui::Ui, entries: &[(&str, egui::Color32)]) {
 
 /// Saves the figure that is shown: format, width and resolution.
 pub(crate) fn export_menu(ui: &mut egui::Ui, size: ExportSize, actions: &mut Actions) {
+    export_menu_with(ui, size, actions, |_, _| {});
+}
+
+/// The same with further entries.
+pub(crate) fn export_menu_with(
+    ui: &mut egui::Ui,
+    size: ExportSize,
+    actions: &mut Actions,
+    further: impl FnOnce(&mut egui::Ui, &mut Actions),
+) {
     let menu = ui.menu_button((RichText::new(icons::SAVE), "Export"), |ui| {
         for (format, words) in ExportFormat::ALL {
             let response = ui.button(words);
@@ -156,6 +166,7 @@ pub(crate) fn export_menu(ui: &mut egui::Ui, size: ExportSize, actions: &mut Act
                 ui.close();
             }
         }
+        further(ui, actions);
         ui.separator();
         let mut chosen = size;
         let widths = ExportSize::WIDTHS_MM.map(|width| (width, format!("{width} mm wide")));

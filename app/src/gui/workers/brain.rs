@@ -17,7 +17,6 @@ use over::{OverMaker, OverOf};
 use scores::Scores;
 use shown::{Shown, ShownLook, column, keep, limits};
 
-use super::time_course::read_film;
 use super::{Replies, Worker};
 use crate::brain_map::{Anatomy, OpenSubject, PlacedMap, Placement, recorded_space};
 use crate::brain_marks::BrainMarks;
@@ -29,6 +28,7 @@ use crate::gui::brain::{
 };
 use crate::gui::loading::Loading;
 use crate::gui::waker::Waker;
+use crate::story_film::{self, StorySource};
 
 /// What the thread tells.
 enum Reply {
@@ -80,6 +80,7 @@ impl BrainWorker {
             let resized = BrainRequest {
                 size: request.size,
                 is_moving: request.is_moving,
+                flight: request.flight,
                 ..asked.clone()
             };
             resized != request
@@ -212,7 +213,10 @@ impl Known {
         }
         let begun = Instant::now();
         let size = self.reduction.of(request.size);
-        let drawn = self.drawer.draw(settings, subject, shown, (size, 1));
+        let drawn = match &request.flight {
+            Some(flight) => self.drawer.fly(flight, settings, subject, shown, size),
+            None => self.drawer.draw(settings, subject, shown, (size, 1)),
+        };
         self.reduction.took(begun.elapsed().as_secs_f64());
         drawn.map_err(Failure::new)
     }
@@ -231,7 +235,9 @@ impl Known {
             Some((of, film)) if *of == request.scores => film.clone(),
             _ => {
                 out.give(Reply::Film(Loading::Waiting));
-                let read = read_film(&request.scores, n_voxels).map(Arc::new);
+                let source = StorySource::of(&request.scores);
+                let read =
+                    story_film::read(&source, n_voxels, &CancelToken::default()).map(Arc::new);
                 out.give(Reply::Film(match &read {
                     Ok(film) => Loading::Ready(film.clone()),
                     Err(sentence) => Loading::Failed(sentence.clone()),
@@ -241,7 +247,10 @@ impl Known {
                 film
             }
         };
-        Ok(Some((film.limits(settings.of), film.values(&settings))))
+        Ok(Some((
+            film.limits(settings.of),
+            film.values(settings.of, settings.scan),
+        )))
     }
 
     fn slices(

@@ -7,6 +7,7 @@ mod derived;
 mod disk_tasks;
 mod drops;
 mod features;
+mod film;
 mod fit;
 mod lengths;
 mod model;
@@ -33,6 +34,7 @@ use std::path::PathBuf;
 
 use super::brain::BrainRequest;
 use super::features::FeatureSelection;
+use super::figure::FilmExport;
 use super::info::{Info, StudyContents};
 use super::loading::Loading;
 use super::path_purpose::PathPurpose;
@@ -49,6 +51,7 @@ pub(crate) struct Workers {
     trial: LatestRequest<trial::Request, trial::Reply>,
     study_contents: LatestRequest<StudyContentsRequest, StudyContents>,
     features: features::FeatureWorkers,
+    film: film::FilmWorker,
     fit: fit::FitWorkers,
     picker: Worker<picker::Request, picker::Reply>,
     disk_tasks: Worker<DiskTask, Done>,
@@ -138,6 +141,7 @@ impl Workers {
             models: LatestRequest::of(models::open(waker)),
             trial: LatestRequest::of(trial::open(waker)),
             features: features::FeatureWorkers::open(waker),
+            film: film::FilmWorker::open(waker),
             fit: fit::FitWorkers::open(waker),
             picker: picker::open(waker),
             disk_tasks: disk_tasks::open(waker),
@@ -214,6 +218,16 @@ impl Workers {
     /// Asks for a picture of the cortex.
     pub(crate) fn want_brain(&mut self, request: Option<BrainRequest>, info: &mut Info) {
         self.brain.want(request, &mut info.brain);
+    }
+
+    /// Saves a film.
+    pub(crate) fn save_film(&mut self, film: FilmExport) {
+        self.film.save(film);
+    }
+
+    /// Stops the film that is being saved.
+    pub(crate) fn stop_film(&self) {
+        self.film.stop();
     }
 
     /// Asks for maps made from fits, unless they are known or asked for.
@@ -337,6 +351,7 @@ impl Workers {
 
     /// Waits until the last errands are done: the window is closing.
     pub(crate) fn finish_chores(&mut self) {
+        self.film.stop();
         self.disk_tasks.finish();
     }
 
@@ -385,6 +400,25 @@ impl Workers {
                 Ok(None) => {}
                 Err(sentence) => events.push(Event::Tell(sentence)),
             }
+        }
+        for reply in self.film.replies() {
+            info.brain.saving = match reply {
+                film::Reply::Progress(done) => Some(done),
+                film::Reply::Ended(path, notice) => {
+                    events.extend(notice.map(Event::Tell));
+                    events.push(match path {
+                        Some(path) => Event::Done(Done::Exported(path)),
+                        None => Event::Tell(
+                            "The film was stopped. Save it again to go on with it.".into(),
+                        ),
+                    });
+                    None
+                }
+                film::Reply::Failed(sentence) => {
+                    events.push(Event::Done(Done::Refused(sentence)));
+                    None
+                }
+            };
         }
         events.extend(self.disk_tasks.replies().map(Event::Done));
         events.extend(self.drops.replies().map(Event::Dropped));

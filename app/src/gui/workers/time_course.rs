@@ -5,19 +5,17 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use heschl_core::files::formats::npy::StoredMatrix;
-use heschl_core::files::responses::ResponseSource;
-use heschl_core::run::design::{Alignment, AlignmentQuestion};
 use heschl_core::run::encoding::{ExampleSeries, ScoreTable};
 use heschl_core::run::pipeline::Refit;
 use heschl_core::run::progress::CancelToken;
-use heschl_core::run::recipe::{EncodeFile, EncodeRecipe, FeatureKind};
+use heschl_core::run::recipe::EncodeFile;
 use ndarray::Array2;
 
 use super::responses::source;
 use super::{Replies, Waker, Worker};
-use crate::gui::brain::Film;
-use crate::gui::fitting::{TestStory, VoxelTimeCourse};
+use crate::gui::fitting::VoxelTimeCourse;
 use crate::gui::loading::Loading;
+use crate::story_film::{StorySource, test_stories};
 use crate::test_responses::measured;
 
 /// The voxel whose course is wanted.
@@ -33,6 +31,16 @@ pub(crate) struct TimeCourseRequest {
     pub(crate) words: Option<PathBuf>,
 }
 
+impl TimeCourseRequest {
+    fn source(&self) -> StorySource {
+        let usual = StorySource::of(&self.folder);
+        StorySource {
+            words: self.words.clone().or(usual.words.clone()),
+            ..usual
+        }
+    }
+}
+
 pub(super) type Reply = Loading<Arc<VoxelTimeCourse>>;
 
 pub(super) fn open(waker: &Waker) -> Worker<TimeCourseRequest, Reply> {
@@ -43,7 +51,7 @@ pub(super) fn open(waker: &Waker) -> Worker<TimeCourseRequest, Reply> {
         move |request: TimeCourseRequest, cancel: &CancelToken, out: &Replies<Reply>| {
             let time_course = VoxelTimeCourse {
                 series: read_or_fit(&request, &mut again, cancel),
-                stories: stories(&request, cancel).unwrap_or_default(),
+                stories: test_stories(&request.source(), request.voxel, cancel).unwrap_or_default(),
             };
             if !cancel.is_cancelled() {
                 out.give(Loading::Ready(Arc::new(time_course)));
@@ -157,111 +165,6 @@ fn read(request: &TimeCourseRequest, cancel: &CancelToken) -> Result<ExampleSeri
     })
 }
 
-/// Bytes of a film at most.
-const MOST_FILM_BYTES: u64 = 4_000_000_000;
-
-/// Reads what all voxels did in the test stories and were predicted to do.
-///
-/// # Errors
-/// A sentence if the fit kept no predictions, or they do not fit the responses.
-pub(super) fn read_film(folder: &Path, n_voxels: usize) -> Result<Film, String> {
-    let cancel = CancelToken::default();
-    let file = folder.join("predictions.npy");
-    if !file.is_file() {
-        return Err(
-            "The predictions of this fit were not saved. Turn on \"Save predictions\" under Fit, then fit again."
-                .into(),
-        );
-    }
-    let say = |error: heschl_core::files::formats::npy::NpyError| error.to_string();
-    let predictions = StoredMatrix::open(&file).map_err(say)?;
-    let (n_scans, n_predicted) = predictions.dim();
-    if n_predicted != n_voxels {
-        return Err(format!(
-            "The predictions are of {n_predicted} voxels, but there are scores of {n_voxels}: one of the files is of another fit."
-        ));
-    }
-    let n_bytes = 2 * 4 * n_scans as u64 * n_voxels as u64;
-    if n_bytes > MOST_FILM_BYTES {
-        return Err(format!(
-            "{n_scans} scans of {n_voxels} voxels are too many to be shown as a film."
-        ));
-    }
-    let request = TimeCourseRequest {
-        folder: folder.to_path_buf(),
-        first_voxel: 0,
-        voxel: 0,
-        words: None,
-    };
-    let recipe =
-        EncodeFile::read(&folder.join("recipe.toml")).map_err(|error| error.to_string())?;
-    let recipe = recipe.encode.rooted(folder);
-    let measured = measured(&recipe, std::slice::from_ref(&(0..n_voxels)), &cancel)?;
-    if measured.nrows() != n_scans {
-        return Err(format!(
-            "The responses now have {} test scans, but {n_scans} were predicted: they have changed since the fit.",
-            measured.nrows()
-        ));
-    }
-    let measured = measured.mapv(|value| value as f32);
-    let predicted: Array2<f32> = predictions.read(0..n_scans, 0..n_voxels).map_err(say)?;
-    let stories = stories(&request, &cancel).unwrap_or_default();
-    Film::new(measured, predicted, stories).ok_or_else(|| "There are no test scans.".into())
-}
-
-/// When the scans of each test story were taken; `None` where that is not known: features may lie at scan times.
-fn stories(request: &TimeCourseRequest, cancel: &CancelToken) -> Option<Vec<TestStory>> {
-    let folder = &request.folder;
-    let recipe = EncodeFile::read(&folder.join("recipe.toml")).ok()?.encode;
-    let recipe = recipe.rooted(folder);
-    let source = source(&(recipe.responses.path.clone(), recipe.responses.mask.clone())).ok()?;
-    let mut stories: Vec<TestStory> = vec![];
-    for story in &recipe.stories.test {
-        if cancel.is_cancelled() {
-            return None;
-        }
-        let first_row = stories.last().map_or(0, |story| story.rows.end);
-        stories.push(on_clock(
-            &recipe,
-            request,
-            (story, first_row),
-            source.as_ref(),
-        )?);
-    }
-    Some(stories)
-}
-
-fn on_clock(
-    recipe: &EncodeRecipe,
-    request: &TimeCourseRequest,
-    (story, first_row): (&String, usize),
-    source: &dyn ResponseSource,
-) -> Option<TestStory> {
-    let sets = &recipe.features;
-    let model = sets.iter().find(|set| set.kind == FeatureKind::Features);
-    let names = recipe.responses.presentations(story);
-    let last_request = AlignmentQuestion {
-        story: story.clone(),
-        features: model.map(|set| set.folder.clone()),
-        words: request.words.clone(),
-        scans: recipe.scans.clone(),
-        trim: recipe.design.trim_test,
-        trim_responses: recipe.design.trim_responses_test,
-        presentation: names.first().cloned(),
-        voxel: request.voxel,
-    };
-    let found = Alignment::of(&last_request, Some(source)).ok()?;
-    let is_timed = model.is_none() || !found.frame_secs.is_empty();
-    let centres = found.scans.filter(|_| is_timed)?.centre_secs;
-    let kept = centres.get(found.kept)?;
-    Some(TestStory {
-        story: story.clone(),
-        rows: first_row..first_row + kept.len(),
-        centre_secs: kept.to_vec(),
-        words: found.words,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -314,16 +217,13 @@ mod tests {
             series.predicted.column(0).to_vec(),
             [200.0, 201.0, 202.0, 203.0, 204.0]
         );
-        let film = read_film(folder.path(), 3).unwrap();
-        let shown = crate::gui::brain::FilmSettings {
-            of: crate::gui::brain::FilmOf::Difference,
-            scan: 4,
-            delay_secs: 0.0,
-        };
+        let source = StorySource::of(folder.path());
+        let film = crate::story_film::read(&source, 3, &CancelToken::default()).unwrap();
+        let shown = film.values(crate::story_film::FilmOf::Difference, 4);
         // Measured 6, 16 and 26; predicted 4, 104 and 204.
-        assert_eq!(film.values(&shown), [2.0, -88.0, -178.0]);
+        assert_eq!(shown, [2.0, -88.0, -178.0]);
         assert!(
-            read_film(folder.path(), 4)
+            crate::story_film::read(&source, 4, &CancelToken::default())
                 .unwrap_err()
                 .contains("of another fit")
         );

@@ -5,6 +5,7 @@ pub mod cifti;
 pub mod compressed;
 pub mod drawing;
 pub mod encode_error;
+pub mod film;
 pub mod found;
 pub mod freesurfer;
 pub mod gifti;

@@ -155,12 +155,9 @@ fn position(settings: &FilmSettings, film: &Film) -> String {
     let mut text = format!("{}, scan {} of {}", story.story, own + 1, story.rows.len());
     if let Some(secs) = film.heard_secs(settings.scan, settings.delay_secs) {
         let _ = write!(text, ", heard at {secs:.1} s");
-        let said = story.words.iter().filter(|word| {
-            word.start_secs <= secs + 1.0 && word.end_secs >= secs - 1.0 && !word.text.is_empty()
-        });
-        let said: Vec<&str> = said.map(|word| word.text.as_str()).collect();
+        let said = story.said(secs);
         if !said.is_empty() {
-            let _ = write!(text, ": \u{201c}{}\u{201d}", said.join(" "));
+            let _ = write!(text, ": \u{201c}{said}\u{201d}");
         }
     }
     text

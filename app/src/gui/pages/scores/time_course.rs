@@ -8,7 +8,7 @@ use heschl_core::run::encoding::ExampleSeries;
 
 use crate::gui::actions::Actions;
 use crate::gui::figure::scores;
-use crate::gui::fitting::{ProfileEntry, ScoresInfo, TestStory};
+use crate::gui::fitting::{ProfileEntry, ScoresInfo};
 use crate::gui::pages::colour_bar::{BELOW, LEFT, numbers_down, title_across, title_up};
 use crate::gui::pages::sound_view::words_row;
 use crate::gui::pages::time_axis::{TimeAxis, tick_words};
@@ -16,6 +16,7 @@ use crate::gui::state::State;
 use crate::gui::text::thousands;
 use crate::gui::theme::Palette;
 use crate::gui::widgets::{figure_view, heading, legend, name};
+use crate::story_film::TestStory;
 
 /// Height of the row of words.
 const WORDS_HEIGHT: f32 = 20.0;

@@ -8,7 +8,7 @@ use heschl_core::stats::passages::best_and_worst_passage;
 use crate::gui::actions::{Action, Actions, ViewAction};
 use crate::gui::brain::USUAL_DELAY_SECS;
 use crate::gui::figure::scores as figures;
-use crate::gui::fitting::{ScoresInfo, TestStory};
+use crate::gui::fitting::ScoresInfo;
 use crate::gui::icons;
 use crate::gui::info::Info;
 use crate::gui::manual::Topic;
@@ -18,6 +18,7 @@ use crate::gui::state::{Page, State};
 use crate::gui::text::thousands;
 use crate::gui::theme::INSIDE;
 use crate::gui::widgets::{NumberField, button, choices, warning, weak};
+use crate::story_film::TestStory;
 
 /// Points that legend, controls and headings take.
 const ROOM: f32 = 110.0;
