@@ -181,7 +181,7 @@ impl App {
             }
             None => {
                 return Err(
-                    "Turn on \"Hide values below\" or \"Significant voxels only\" first: a cluster is what is connected above it."
+                    "Turn on \"Hide values below\" or \"Significant only\" first: a cluster is what is connected above it."
                         .into(),
                 );
             }

@@ -188,18 +188,7 @@ impl BrainPage {
                     let share = [share.x, share.y];
                     point(ui, &response, (picture, share), settings, actions);
                 }
-                ui.horizontal(|ui| {
-                    scale(ui, picture);
-                    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                        export::menu(ui, state.preferences.export, (settings, info), actions);
-                        maps_menu(ui, picture, actions);
-                        let response = button(ui, icons::EXTERNAL_LINK, "Share");
-                        let words = "Save one HTML file in which anyone can turn and click the cortex, in any browser";
-                        if response.on_hover_text(words).clicked() {
-                            actions.push(Action::Share);
-                        }
-                    });
-                });
+                below_picture(ui, picture, settings, (state, info), actions);
                 meaning(ui, picture);
                 ui.horizontal_wrapped(|ui| match settings.layout {
                     _ if info.brain.saving.is_some() => export::progress(ui, &info.brain, actions),
@@ -304,6 +293,29 @@ fn names(ui: &egui::Ui, rect: Rect, picture: &BrainPicture) {
             painter.text(at, align, &label.name, font.clone(), colour);
         }
     }
+}
+
+/// The colour bar, and what becomes of the map.
+fn below_picture(
+    ui: &mut egui::Ui,
+    picture: &BrainPicture,
+    settings: &BrainSettings,
+    (state, info): (&State, &Info),
+    actions: &mut Actions,
+) {
+    ui.horizontal(|ui| {
+        scale(ui, picture);
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            export::menu(ui, state.preferences.export, (settings, info), actions);
+            maps_menu(ui, picture, actions);
+            let response = button(ui, icons::EXTERNAL_LINK, "Share");
+            let words =
+                "Save one HTML file in which anyone can turn and click the cortex, in any browser";
+            if response.on_hover_text(words).clicked() {
+                actions.push(Action::Share);
+            }
+        });
+    });
 }
 
 /// Says what is under the pointer; a click selects its voxel.
