@@ -25,7 +25,7 @@ impl Bits {
         self.put(u32::from(value), 1);
     }
 
-    /// `ue(v)`, 9.1: as many zeros as there are digits behind the first one of `value + 1`.
+    /// An unsigned Exp-Golomb code (9.1): as many zeros as there are digits behind the first one of `value + 1`.
     pub(super) fn unsigned(&mut self, value: u32) {
         let n = (value + 1).ilog2();
         self.put(0, n);
