@@ -175,14 +175,14 @@ pub fn fetch_model(
     limits: &Limits,
     watch: &mut Watch,
 ) -> Result<Fetched, FetchError> {
-    let folders = around.folders()?;
-    let folder = folders.model(entry.name);
-    if has_model(&folder) {
+    if let Some(folder) = installed(around, entry.name) {
         return Ok(Fetched {
             folder,
             source: Source::AlreadyInstalled,
         });
     }
+    let folders = around.folders()?;
+    let folder = folders.model(entry.name);
     let partial = folders.partial_model(entry.name);
     disk::create_folders(&partial).map_err(at(&partial))?;
     let lock_path = files::with_suffix(&partial, ".lock");
@@ -204,12 +204,20 @@ pub fn fetch_model(
     result.map(|source| Fetched { folder, source })
 }
 
-/// Returns the folder of an installed model; `None` if it is not installed.
+/// Returns the folder of an installed model, in the data folder or else beside the program; `None` if it is in neither.
 #[must_use]
 pub fn installed(around: &Surroundings, name: &str) -> Option<PathBuf> {
-    let folders = around.folders().ok()?;
-    let folder = folders.model(name);
-    (is_folder_name(name) && has_model(&folder)).then_some(folder)
+    let own = around.folders().ok().map(|folders| folders.model(name));
+    let places = [own, around.shipped_model(name)];
+    let mut places = places.into_iter().flatten();
+    places.find(|folder| is_folder_name(name) && has_model(folder))
+}
+
+/// Whether a model's folder was installed together with the program, so that Heschl cannot remove it.
+#[must_use]
+pub fn is_shipped(around: &Surroundings, folder: &Path) -> bool {
+    let name = folder.file_name().and_then(|name| name.to_str());
+    name.and_then(|name| around.shipped_model(name)).as_deref() == Some(folder)
 }
 
 /// Returns the installed models that are not in the catalogue, by name.
@@ -231,7 +239,8 @@ pub fn fetched_besides(around: &Surroundings) -> Vec<Provenance> {
 
 /// Removes an installed model's folder and partial downloads.
 ///
-/// Returns whether there was anything to remove. Folders that were only added are not touched.
+/// Returns whether there was anything to remove. Folders that were only added, or that belong to the program's own
+/// installation, are not touched.
 ///
 /// # Errors
 /// Returns [`FetchError::File`] if a folder cannot be removed.

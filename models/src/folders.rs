@@ -73,6 +73,12 @@ impl Surroundings {
             .find(|path| path.is_absolute() && path.is_file())
     }
 
+    /// Returns the folder of a model that is installed together with the program; it may be missing, and is read only.
+    #[must_use]
+    pub fn shipped_model(&self, name: &str) -> Option<PathBuf> {
+        Some(self.program_folder.as_ref()?.join("models").join(name))
+    }
+
     /// Returns Heschl's own folders: under `HESCHL_HOME`, else in the user's data folder.
     ///
     /// # Errors

@@ -159,6 +159,11 @@ fn remove(name: &str) -> CommandResult {
     if added::remove(&around, name)? || fetch::uninstall(&around, name)? {
         return Ok(Outcome::Done);
     }
+    if fetch::installed(&around, name).is_some() {
+        return Err(Failure::new(format!(
+            "{name} was installed together with Heschl and is removed with it."
+        )));
+    }
     Err(Failure::new(format!(
         "No model was added or fetched under the name \"{name}\". See: heschl models list"
     )))

@@ -66,6 +66,8 @@ pub(crate) struct ModelEntry {
     pub(crate) fits: bool,
     /// Where it lies, if it is here.
     pub(crate) folder: Option<PathBuf>,
+    /// Whether it was installed together with Heschl, and so cannot be deleted alone.
+    pub(crate) is_shipped: bool,
     /// Why it cannot be used: a sentence.
     pub(crate) problem: Option<String>,
 }

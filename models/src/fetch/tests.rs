@@ -300,3 +300,30 @@ fn names_that_lead_elsewhere_are_no_folder_names() {
     }
     assert!(is_folder_name("whisper-tiny.en"));
 }
+
+#[test]
+fn a_model_beside_the_program_is_used_and_stays_but_the_users_own_comes_first() {
+    let mut machine = Machine::new(&[("HF_HUB_OFFLINE", "1")]);
+    let program = machine.root.path().join("program");
+    let shipped = program.join("models").join(STARTER);
+    fs::create_dir_all(&shipped).unwrap();
+    machine.around.program_folder = Some(program);
+    assert_eq!(installed(&machine.around, STARTER), None, "incomplete");
+    for name in [CONFIG_FILE, "model.safetensors"] {
+        fs::write(shipped.join(name), content(name)).unwrap();
+    }
+    let fetched = machine.fetch(STARTER).unwrap();
+    assert_eq!(fetched.folder, shipped);
+    assert_eq!(fetched.source, Source::AlreadyInstalled);
+    assert!(is_shipped(&machine.around, &shipped));
+    assert!(!uninstall(&machine.around, STARTER).unwrap());
+    assert_eq!(installed(&machine.around, STARTER), Some(shipped));
+
+    let own = machine.root.path().join("data/models").join(STARTER);
+    fs::create_dir_all(&own).unwrap();
+    for name in [CONFIG_FILE, "model.safetensors"] {
+        fs::write(own.join(name), content(name)).unwrap();
+    }
+    assert_eq!(installed(&machine.around, STARTER), Some(own.clone()));
+    assert!(!is_shipped(&machine.around, &own));
+}

@@ -268,6 +268,10 @@ impl ModelsPage {
             if labelled(ui, icons::ACTIVITY, "Check", &model.name) {
                 actions.push(Action::Model(ModelAction::Check(model.name.clone())));
             }
+            if model.is_shipped {
+                weak(ui, "installed with Heschl");
+                return;
+            }
             let (words, icon) = if model.source == ModelSource::Added {
                 ("Forget", icons::X)
             } else {

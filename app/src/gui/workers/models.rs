@@ -38,6 +38,8 @@ fn read() -> Result<Vec<ModelEntry>, String> {
         .iter()
         .map(|entry| {
             let needed_bytes = entry.weights.bytes + BESIDE_WEIGHTS_BYTES;
+            let folder = fetch::installed(&around, entry.name);
+            let is_shipped = |folder: &PathBuf| fetch::is_shipped(&around, folder);
             ModelEntry {
                 name: entry.name.into(),
                 origin: entry.repository.into(),
@@ -52,7 +54,8 @@ fn read() -> Result<Vec<ModelEntry>, String> {
                 download_bytes: Some(entry.weights.bytes),
                 needed_bytes,
                 fits: memory_bytes == 0 || needed_bytes < memory_bytes,
-                folder: fetch::installed(&around, entry.name),
+                is_shipped: folder.as_ref().is_some_and(is_shipped),
+                folder,
                 problem: None,
             }
         })
@@ -100,6 +103,7 @@ fn own(name: &str, origin: String, folder: PathBuf, source: ModelSource) -> Mode
         needed_bytes: bytes + BESIDE_WEIGHTS_BYTES,
         fits: true,
         folder: Some(folder),
+        is_shipped: false,
         problem: opened.err().map(|error| error.to_string()),
     }
 }
