@@ -42,7 +42,7 @@ mod test_responses;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use failure::Outcome;
 
@@ -93,6 +93,9 @@ enum Command {
     Devices(commands::devices::Args),
     Demo(commands::demo::Args),
     Bench(commands::bench::Args),
+    Completions(commands::completions::Args),
+    #[command(hide = true)]
+    Man(commands::man::Args),
 }
 
 fn main() -> ExitCode {
@@ -151,5 +154,7 @@ fn run_command(command: Command) -> failure::CommandResult {
         Command::Devices(args) => commands::devices::run(args),
         Command::Demo(args) => commands::demo::run(args),
         Command::Bench(args) => commands::bench::run(args),
+        Command::Completions(args) => commands::completions::run(&args, &mut Cli::command()),
+        Command::Man(args) => commands::man::run(&args, &Cli::command()),
     }
 }

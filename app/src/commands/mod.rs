@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod clean;
+pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod devices;
 pub(crate) mod downsample;
@@ -12,6 +13,7 @@ pub(crate) mod extract;
 pub(crate) mod film;
 pub(crate) mod flatten;
 pub(crate) mod inspect;
+pub(crate) mod man;
 pub(crate) mod map;
 pub(crate) mod models;
 pub(crate) mod numbers;
