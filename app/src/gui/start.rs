@@ -1,8 +1,11 @@
 //! Opens the window, and says in a sentence why it cannot be opened.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use eframe::egui;
+use eframe::egui_wgpu::{WgpuConfiguration, WgpuSetup};
+use eframe::wgpu::DeviceDescriptor;
 use heschl_models::folders::Surroundings;
 
 use super::app::{App, StartOptions};
@@ -29,6 +32,7 @@ pub(crate) fn open(path: Option<PathBuf>) -> CommandResult {
     let native_options = eframe::NativeOptions {
         viewport,
         renderer: eframe::Renderer::Wgpu,
+        wgpu_options: for_old_drivers(),
         centered: true,
         ..eframe::NativeOptions::default()
     };
@@ -49,6 +53,24 @@ pub(crate) fn open(path: Option<PathBuf>) -> CommandResult {
     });
     eframe::run_native("heschl", native_options, create).map_err(|error| no_window(&error))?;
     Ok(Outcome::Done)
+}
+
+/// Asks a driver for no more than it has: some drivers are below the usual limits, though above what the window needs.
+fn for_old_drivers() -> WgpuConfiguration {
+    let mut configuration = WgpuConfiguration::default();
+    if let WgpuSetup::CreateNew(setup) = &mut configuration.wgpu_setup {
+        let usual = Arc::clone(&setup.device_descriptor);
+        setup.device_descriptor = Arc::new(move |adapter| {
+            let usual = usual(adapter);
+            DeviceDescriptor {
+                required_limits: usual
+                    .required_limits
+                    .or_worse_values_from(&adapter.limits()),
+                ..usual
+            }
+        });
+    }
+    configuration
 }
 
 fn icon() -> egui::IconData {
