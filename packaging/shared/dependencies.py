@@ -28,13 +28,13 @@ class Crate:
     texts: dict[str, str]
 
 
-def crates(target: str) -> list[Crate]:
-    """All crates that the program is linked with, sorted; neither those of its tests nor those of build scripts."""
+def crates(target: str, workspace: Path = ROOT, program: str = "heschl") -> list[Crate]:
+    """All crates that a program is linked with, sorted; neither those of its tests nor those of build scripts."""
     asked = ["cargo", "metadata", "--locked", "--format-version=1", f"--filter-platform={target}"]
-    metadata = json.loads(subprocess.run(asked, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
+    metadata = json.loads(subprocess.run(asked, cwd=workspace, check=True, capture_output=True, text=True).stdout)
     packages = {package["id"]: package for package in metadata["packages"]}
     nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
-    root = next(key for key, package in packages.items() if package["name"] == "heschl")
+    root = next(key for key, package in packages.items() if package["name"] == program)
     linked, todo = set(), [root]
     while todo:
         key = todo.pop()
@@ -46,7 +46,7 @@ def crates(target: str) -> list[Crate]:
                 todo.append(dependency["pkg"])
     checksums = {
         (package["name"], package["version"]): package.get("checksum")
-        for package in tomllib.loads((ROOT / "Cargo.lock").read_text())["package"]
+        for package in tomllib.loads((workspace / "Cargo.lock").read_text())["package"]
     }
     theirs = [packages[key] for key in linked if packages[key]["source"] is not None]
     found = [
