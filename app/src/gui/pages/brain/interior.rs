@@ -21,11 +21,14 @@ pub(super) fn controls(ui: &mut egui::Ui, settings: &mut BrainSettings) {
     }
     weak(ui, "Slices through the chosen point");
     let inside = &mut settings.interior;
-    ui.horizontal_wrapped(|ui| {
-        for ((_, words), is_shown) in ScenePlane::ALL.iter().zip(&mut inside.slices) {
-            tick(ui, is_shown, words);
-        }
-    });
+    let planes = ScenePlane::ALL.chunks(2).zip(inside.slices.chunks_mut(2));
+    for (planes, shown) in planes {
+        ui.horizontal(|ui| {
+            for ((_, words), is_shown) in planes.iter().zip(shown) {
+                tick(ui, is_shown, words);
+            }
+        });
+    }
     let shown = ScenePlane::ALL
         .iter()
         .find(|(plane, _)| Some(*plane) == inside.cut);
