@@ -93,7 +93,7 @@ impl FrameLayout {
         let story_top = legend_top - story;
         if story_top < LEAST_PICTURE * height {
             return Err(Failure::new(format!(
-                "A film of {} × {} pixels has no room for the brain above its legend. Choose a larger --size.",
+                "A film of {} × {} pixels leaves no room for the brain above its legend. Choose a larger --size.",
                 size[0], size[1]
             )));
         }

@@ -159,7 +159,7 @@ impl App {
             return Err("The region stays as it is.".into());
         }
         if after.iter().all(Vec::is_empty) {
-            return Err("Nothing of the region would be left. Delete it instead.".into());
+            return Err("That would remove the whole region. Delete it instead.".into());
         }
         self.edit_regions(|regions, _| {
             if let Some(region) = regions.regions.get_mut(index) {

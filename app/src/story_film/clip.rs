@@ -51,7 +51,7 @@ impl Clip {
         let is_part = span[0] >= 0.0 && span[0] < span[1] && span[0] < whole[1];
         if !is_part {
             return Err(Failure::new(format!(
-                "The scans of {} answer what is heard from {:.1} to {:.1} s. Choose a part of that.",
+                "The scans of {} are responses to the story from {:.1} to {:.1} s. Choose a time within that range.",
                 story.story, whole[0], whole[1]
             )));
         }

@@ -33,7 +33,7 @@ pub(super) fn layout(args: &Args, n_rows: usize) -> Result<Option<PanelLayout>, 
     let n_panels = layout.panels(args.size, n_rows).len();
     if n_panels > MOST_PANELS {
         return Err(Failure::new(format!(
-            "The figure would have {n_panels} panels, but at most {MOST_PANELS} are drawn. Choose fewer views or maps."
+            "The figure would have {n_panels} panels; the limit is {MOST_PANELS}. Choose fewer views or maps."
         )));
     }
     Ok(Some(layout))

@@ -140,9 +140,9 @@ impl FilmExport {
         };
         let shown = settings.film.ok_or_else(missing)?;
         let film = self.stories.clone().ok_or_else(missing)?;
-        let story = film.story(shown.scan).ok_or_else(|| {
-            Failure::new("When the scans of the test story were taken is not known.".into())
-        })?;
+        let story = film
+            .story(shown.scan)
+            .ok_or_else(|| Failure::new("The scan times of the test story are unknown.".into()))?;
         let story = story.clone();
         let placement = self.shown.placement.clone();
         let of = (shown.of, shown.delay_secs);
@@ -160,7 +160,7 @@ impl FilmExport {
             FilmKind::Story => Motion::Still(view, clip.map_or(0.0, Clip::secs)),
             FilmKind::Turntable if view.pose.flatness(subject) > 0.0 => {
                 return Err(Failure::new(
-                    "A flat brain cannot turn. Choose a folded or an inflated view first.".into(),
+                    "A flat map cannot be turned. Choose a folded or inflated view first.".into(),
                 ));
             }
             FilmKind::Turntable => Motion::turntable(view, (TURN_SECS, TURN_SECS), subject, size)?,

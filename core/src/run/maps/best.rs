@@ -317,7 +317,7 @@ fn pooled_q(models: &[FittedModel]) -> Result<Vec<Vec<f64>>, MapsError> {
     {
         return Err(MapsError::NoQ(
             without.name.clone(),
-            "Fit it with permutations (n_permutations), like the others.",
+            "Run its fit again with permutations (n_permutations), as for the others.",
         ));
     }
     let q = q_values(&p);

@@ -103,7 +103,7 @@ pub fn components(
 fn deciding(model: &FittedModel, settings: &ComponentSettings) -> Result<Vec<bool>, MapsError> {
     let Some(n_best) = settings.n_best else {
         return model.must_know_significant(
-            "Fit it with permutations (n_permutations), or say how many of the best voxels decide.",
+            "Run the fit again with permutations (n_permutations), or set how many of the best voxels to use.",
         );
     };
     let r: Vec<f64> = model.table.column(Column::R).collect();

@@ -40,7 +40,7 @@ pub fn delays(
         vec![true; n_voxels]
     } else {
         model.must_know_significant(
-            "Fit it with permutations (n_permutations), or ask for the delays of all voxels.",
+            "Run the fit again with permutations (n_permutations), or map the delays of all voxels.",
         )?
     };
     let weights = model.weights()?;

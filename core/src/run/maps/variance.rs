@@ -22,7 +22,7 @@ pub fn variance(models: [&FittedModel; 3]) -> Result<MapSet, MapsError> {
     refuse_other_data(&models, 3)?;
     let [first, second, both] = models;
     let is_shown =
-        both.must_know_significant("Fit it with permutations (n_permutations) for colours.")?;
+        both.must_know_significant("Run the fit again with permutations (n_permutations).")?;
     let r2 = |model: &FittedModel| -> Array1<f64> { model.table.column(Column::R2).collect() };
     let (of_first, of_second, of_both) = (r2(first), r2(second), r2(both));
     let parts = partition(of_first.view(), of_second.view(), of_both.view());

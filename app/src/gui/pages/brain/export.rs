@@ -84,7 +84,7 @@ fn can_film(
     match kind {
         FilmKind::Turntable => (
             !settings.is_flat(),
-            "A flat brain cannot turn. Choose a folded or an inflated view.",
+            "A flat map cannot be turned. Choose a folded or inflated view.",
         ),
         FilmKind::Unfolding => (is_flattened, "The subject has no flat surface."),
         FilmKind::Story => (

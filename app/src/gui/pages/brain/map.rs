@@ -196,7 +196,7 @@ fn moments(ui: &mut egui::Ui, moments: &[Moment], actions: &mut Actions) {
         .show(ui, |ui| {
             weak(
                 ui,
-                "The five moments that drive each component most, and the five that drive it least.",
+                "The five moments with the highest and the five with the lowest value of each component.",
             );
             let mut component = 0;
             for moment in moments {
